@@ -1,0 +1,60 @@
+"""The one contract of every graph store: write in exactly-once batches, replace by source, run Cypher into columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import polars as pl
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """Nodes of one label: rows has `id` (text, unique) and properties as columns; null properties are left out."""
+
+    label: str
+    rows: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Relationships of one type: rows has `start`, `end` (ids) and properties as columns."""
+
+    type: str
+    start_label: str
+    end_label: str
+    rows: pl.DataFrame
+
+
+@runtime_checkable
+class Store(Protocol):
+    """What graphs/ asks of a database. Both implementations pass tests/test_store_contract.py."""
+
+    name: str  # "embedded" or "neo4j": a query's header may ask for one
+
+    def prepare(self) -> None:
+        """Constraints and indexes before data; refuses a newer schema version. Idempotent."""
+
+    def batches(self, load_id: str) -> set[str]:
+        """Ids of the batches of this load that are committed."""
+
+    def write_nodes(self, batch: str, load_id: str, nodes: Nodes) -> None:
+        """MERGE nodes by id and the batch's own node, in one transaction. Properties given overwrite."""
+
+    def write_edges(self, batch: str, load_id: str, edges: Edges) -> None:
+        """CREATE relationships and the batch's own node, in one transaction. Ends must exist."""
+
+    def remove_edges(self, type: str, source: str) -> int:
+        """Delete the relationships of this type whose `source` is this one."""
+
+    def remove_nodes(self, label: str, ids: list[str]) -> int:
+        """DETACH DELETE these nodes."""
+
+    def run(self, text: str, params: Mapping[str, Any], timeout_s: float | None = None) -> pl.DataFrame:
+        """Read-only Cypher into columns. Writes and file access are refused."""
+
+    def save(self) -> None:
+        """Make what was written visible to readers."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,62 @@
+"""The two ways in which a verb can fail, each with the exit code that STUDY.md promises."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class ClinomeError(Exception):
+    """Something the user should read, never a traceback."""
+
+    exit_code = 1
+
+
+class InputError(ClinomeError):
+    """The input is wrong: what, where, got, expected, fix.
+
+    Args:
+        what: what is wrong, in a few words.
+        where: file, row, column, or key.
+        got: what was found. Never a patient identifier or note text.
+        expected: what would have been right.
+        fix: what the user can do.
+
+    Example:
+        >>> print(InputError("unknown key", "study.toml [cohort]", "querry", "query", "rename it"))
+        study.toml [cohort]: unknown key; got 'querry'; expected query. Fix: rename it.
+    """
+
+    exit_code = 1
+
+    def __init__(
+        self, what: str, where: str | Path, got: object = None, expected: object = None, fix: str = ""
+    ) -> None:
+        self.what, self.where, self.got = what, str(where), got
+        self.expected, self.fix = expected, fix
+        text = f"{self.where}: {what}"
+        if got is not None:
+            text += f"; got {got!r}"
+        if expected is not None:
+            text += f"; expected {expected}"
+        text += "."
+        if fix:
+            text += f" Fix: {fix}."
+        super().__init__(text)
+
+
+class UsageError(ClinomeError):
+    """The command was called wrongly."""
+
+    exit_code = 2
+
+
+class EngineError(ClinomeError):
+    """An engine or a server failed: the store is locked, broken or away."""
+
+    exit_code = 3
+
+
+class NotBuilt(ClinomeError):
+    """A capability that STUDY.md names and this version does not hold yet."""
+
+    exit_code = 2

@@ -1,0 +1,132 @@
+"""What a study says of its sources: one frozen dataclass a kind of section (shared contract: STUDY.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+Column = str | int
+"""A column's name, or its number from 0 where the file has no header."""
+
+MISSING = ("", "NA", "NaN", "null")
+KINDS = ("expression", "copy_number", "mutation", "methylation", "mirna", "protein", "metabolite")
+NAMESPACES = (
+    "symbol", "ensembl", "entrez", "hgnc", "uniprot", "mirbase", "cpg", "chebi", "hmdb", "opaque",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Identifiers:
+    """`[identifiers]`: the table that maps gene names to NCBIGene."""
+
+    genes: Path | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """What every source section has."""
+
+    path: tuple[Path, ...]
+    format: str | None = None
+    missing: tuple[str, ...] = MISSING
+
+
+@dataclass(frozen=True)
+class Patients(Source):
+    """`[patients]`: one row a patient."""
+
+    id: Column = "patient_id"
+    keep: tuple[str, ...] | None = None
+    observed_from: Column | None = None
+    observed_until: Column | None = None
+    namespace: str = ""
+    pseudonymise: bool = False
+
+    @property
+    def source(self) -> str:
+        return "patients"
+
+
+@dataclass(frozen=True)
+class Samples(Source):
+    """`[samples]`: sample -> subject, with batch, site, time."""
+
+    id: Column = "sample_id"
+    subject: Column = "patient_id"
+    batch: Column | None = None
+    site: Column | None = None
+    time: Column | None = None
+    known_time: Column | None = None
+
+    @property
+    def source(self) -> str:
+        return "samples"
+
+
+@dataclass(frozen=True)
+class Omics(Source):
+    """`[omics.NAME]`: a matrix, a MAF, or patient–gene pairs."""
+
+    name: str = ""
+    layer: str = ""
+    kind: str = "expression"
+    id: Column | None = None
+    features: str = "symbol"
+    orientation: str | None = None  # "samples_in_rows" | "samples_in_columns"; None: found from the ids
+    drop: tuple[str, ...] = ()
+    suffix: str | None = None
+    scale: str = "none"  # none | log1p | zscore
+    graph: float | str = 2.0  # |z| threshold | "all" | "none"
+    subject: Column | None = None
+    gene: Column | None = None
+    profiled: str = "file"  # "file" | "patients" | path of a list file
+
+    @property
+    def source(self) -> str:
+        return f"omics.{self.name}"
+
+
+@dataclass(frozen=True)
+class Records(Source):
+    """`[records.NAME]`: events and visits of health records."""
+
+    name: str = ""
+    subject: Column | None = None
+    visit: Column | None = None
+    time: Column | None = None
+    unit: str | None = None  # days | hours | minutes: the time column is relative
+    since: str | None = None  # words only: "diagnosis"
+    order: Column | None = None
+    known_time: Column | None = None
+    end: Column | None = None
+    codes: dict[str, str] = field(default_factory=dict)
+    columns: dict[str, str] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
+    values: dict[str, str] = field(default_factory=dict)
+    keep: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> str:
+        return f"records.{self.name}"
+
+
+@dataclass(frozen=True)
+class Knowledge(Source):
+    """`[knowledge.NAME]`: gene sets and edges."""
+
+    name: str = ""
+    features: str = "symbol"
+    predicate: str | None = None
+    subject: Column | None = None
+    object: Column | None = None
+    score: Column | None = None
+    header: bool | None = None  # None: found from the columns named
+    release: str = ""
+    licence: str = ""
+
+    @property
+    def source(self) -> str:
+        return f"knowledge.{self.name}"
+
+
+AnySource = Patients | Samples | Omics | Records | Knowledge

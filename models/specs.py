@@ -1,0 +1,45 @@
+"""What a study asks of the learners: task, evaluation, budget. Frozen; checked when made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+TASKS = ("binary", "multiclass", "multilabel", "regression", "survival", "clustering", "links")
+BUILT = ("binary", "multiclass", "survival")
+
+
+@dataclass(frozen=True)
+class Task:
+    """`[task]`."""
+
+    kind: str
+    label: str = "label"
+    covariates: tuple[str, ...] = ()
+    target: dict[str, object] | str | None = None
+    gap_days: float = 0.0
+    horizon_days: float | None = None
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """`[evaluate]`."""
+
+    folds: int | Path = 5
+    repeats: int = 1
+    seed: int = 1
+    group: str = "subject_id"
+    stratify: str | None = None
+    site: str | None = None
+    after: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Learn:
+    """`[learn]`."""
+
+    learners: tuple[str, ...] = ("default",)
+    trials: int = 8
+    minutes: float = 0.0
+    workers: int | str = 0  # 0: the machine's cores

@@ -1,0 +1,1 @@
+"""Clinome: omics and health records on one patient–gene–pathway–diagnosis graph."""
