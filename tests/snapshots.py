@@ -26,6 +26,7 @@ def make_snapshot(
     task: str = "binary",
     n: int = 120,
     seed: int = 0,
+    *,
     layers: Sequence[str] = ("rna", "mutations"),
     records: bool = False,
     signal: float = 1.0,
