@@ -1,1 +1,38 @@
-"""Clinome: omics and health records on one patient–gene–pathway–diagnosis graph."""
+"""Clinome: omics and health records on one patient–gene–pathway–diagnosis graph.
+
+Example:
+    study = clinome.Study.read("study.toml")
+    with clinome.open(study) as graph:
+        cohort = graph.cohort()
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clinome.graph import open_graph as open
+    from clinome.models.wrap import sklearn
+    from clinome.models.wrap_pyg import pyg
+    from clinome.pipeline import load, run
+    from clinome.study import Study
+
+__all__ = ["Study", "load", "open", "pyg", "run", "sklearn"]
+
+_WHERE = {
+    "Study": ("clinome.study", "Study"),
+    "load": ("clinome.pipeline", "load"),
+    "open": ("clinome.graph", "open_graph"),
+    "run": ("clinome.pipeline", "run"),
+    "sklearn": ("clinome.models.wrap", "sklearn"),
+    "pyg": ("clinome.models.wrap_pyg", "pyg"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Names come when they are asked for, so that `import clinome` and `clinome --help` stay quick."""
+    if name not in _WHERE:
+        raise AttributeError(f"module 'clinome' has no attribute {name!r}")
+    module, attribute = _WHERE[name]
+    return getattr(import_module(module), attribute)

@@ -1,0 +1,188 @@
+"""The command line: a thin face of the pipeline. Verbs, options and exit codes are those of docs/study.md."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from clinome.loaders.errors import ClinomeError, NotBuilt
+from clinome.say import Say
+
+app = typer.Typer(
+    name="clinome",
+    help="Omics and health records on one patient–gene–pathway–diagnosis graph.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file (study.toml), or the folder that holds it.")]
+Json = Annotated[bool, typer.Option("--json", help="End with one line of JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")]
+Name = Annotated[str | None, typer.Option("--name", help="Name of the run (default: the study's name).")]
+
+
+def _study(path: Path) -> Any:
+    from clinome.study import Study
+
+    return Study.read(path)
+
+
+def _end(as_json: bool, result: Callable[[], dict[str, object]]) -> None:
+    if as_json:
+        typer.echo(json.dumps(result(), default=str))
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to put it.")] = Path("clinome-demo"),
+    seed: Annotated[int, typer.Option(help="Another seed, another cohort.")] = 1,
+    patients: Annotated[int | None, typer.Option(min=150, help="How many patients.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make a synthetic cohort with a planted truth, run it whole, say what was recovered."""
+    from clinome.demo import run_demo
+
+    found = run_demo(folder, seed, patients, Say(quiet))
+    _end(as_json, lambda: found)
+
+
+@app.command()
+def load(study: StudyFile, as_json: Json = False, quiet: Quiet = False) -> None:
+    """Files -> tables -> graph. A second load changes nothing and says so."""
+    from clinome import pipeline
+
+    reports = pipeline.load(_study(study), Say(quiet))
+    _end(as_json, lambda: {"sources": [r.row() for r in reports], "changed": any(r.changed for r in reports)})
+
+
+@app.command()
+def query(
+    study: Annotated[Path | None, typer.Argument(metavar="STUDY", help="The study file.")] = None,
+    text: Annotated[str | None, typer.Argument(metavar="NAME or TEXT", help="A query of the library, or Cypher.")] = None,
+    param: Annotated[list[str] | None, typer.Option("-p", metavar="name=value", help="A parameter.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the rows to a .csv or .parquet file.")] = None,
+    show_list: Annotated[bool, typer.Option("--list", help="Show the library.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Ask the graph in Cypher; read-only."""
+    from clinome import asking
+
+    if show_list:
+        asking.show_library(Say(quiet))
+        return
+    if study is None or text is None:
+        raise typer.BadParameter("name a study and a query, or use --list")
+    rows = asking.ask(_study(study), text, param or [], out, Say(quiet), show=not as_json)
+    _end(as_json, lambda: {"columns": rows.columns, "rows": [list(r) for r in rows.iter_rows()]})
+
+
+@app.command()
+def cohort(study: StudyFile, as_json: Json = False, quiet: Quiet = False) -> None:
+    """Run the cohort query, show the attrition, store the cohort in the graph."""
+    from clinome import pipeline
+
+    made = pipeline.cohort(_study(study), Say(quiet))
+    _end(as_json, lambda: {"cohort": made.name, "steps": [{"step": s, "count": n} for s, n in made.steps]})
+
+
+@app.command()
+def train(study: StudyFile, name: Name = None, as_json: Json = False, quiet: Quiet = False) -> None:
+    """Snapshot, folds, learners, comparison."""
+    from clinome import pipeline
+
+    made = pipeline.train(_study(study), name, say=Say(quiet))
+    _end(as_json, made.summary)
+
+
+@app.command()
+def biomarkers(study: StudyFile, name: Name = None, as_json: Json = False, quiet: Quiet = False) -> None:
+    """Attribution on held-out patients, stability, enrichment; written back into the graph."""
+    from clinome import pipeline
+
+    made = pipeline.biomarkers(_study(study), name, say=Say(quiet))
+    _end(as_json, made.summary)
+
+
+@app.command()
+def run(study: StudyFile, name: Name = None, as_json: Json = False, quiet: Quiet = False) -> None:
+    """Everything in order: load, cohort, train, biomarkers, report. What is done and unchanged is not done again."""
+    from clinome import pipeline
+
+    made = pipeline.run(_study(study), name=name, say=Say(quiet))
+    _end(as_json, made.summary)
+
+
+@app.command()
+def report(study: StudyFile, name: Name = None, as_json: Json = False, quiet: Quiet = False) -> None:
+    """Write the run's report.html."""
+    from clinome import pipeline
+
+    made = pipeline.report(_study(study), name, say=Say(quiet))
+    _end(as_json, made.summary)
+
+
+@app.command()
+def learners(study: StudyFile, as_json: Json = False, quiet: Quiet = False) -> None:
+    """What can run on this study, and why the rest cannot."""
+    from clinome import pipeline
+
+    rows = pipeline.learners(_study(study), Say(quiet))
+    _end(as_json, lambda: {"learners": rows})
+
+
+@app.command()
+def remove(
+    study: StudyFile,
+    what: Annotated[str, typer.Argument(metavar="run|source|patient")],
+    which: Annotated[str, typer.Argument(metavar="NAME")],
+    quiet: Quiet = False,
+) -> None:
+    """Take a source out of the graph and the tables."""
+    from clinome import pipeline
+
+    pipeline.remove(_study(study), what, which, Say(quiet))
+
+
+Rest = Annotated[list[str] | None, typer.Argument(hidden=True)]
+
+
+def _later(verb: str) -> None:
+    anything = {"ignore_unknown_options": True, "allow_extra_args": True}
+
+    @app.command(verb, hidden=True, context_settings=anything)
+    def _(rest: Rest = None) -> None:
+        raise NotBuilt(f"clinome {verb} is not built yet.")
+
+
+for _verb in ("predict", "audit", "neo4j", "benchmark", "share"):
+    _later(_verb)
+
+
+def main() -> None:
+    """The console script: every failure is one plain message and the exit code that docs/study.md names."""
+    try:
+        app()
+    except ClinomeError as error:
+        typer.echo(f"clinome: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("clinome: stopped; the same command goes on from here.", err=True)
+        sys.exit(130)
+    except Exception as error:
+        if os.environ.get("CLINOME_DEBUG"):
+            raise
+        # Only the type: a library's message may quote a patient's value.
+        typer.echo(
+            f"clinome: an engine failed ({type(error).__name__}). This is a mistake of ours: run it again with "
+            "CLINOME_DEBUG=1 and send us the trace.",
+            err=True,
+        )
+        sys.exit(3)

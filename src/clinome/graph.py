@@ -1,0 +1,101 @@
+"""A study's graph, open: ask it in Cypher, take a cohort from it, freeze the cohort into a snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from clinome.loaders.errors import InputError, NotBuilt
+from clinome.study import SERVERS, Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from clinome.graphs.cohort import Cohort
+    from clinome.graphs.snapshot import Snapshot
+    from clinome.graphs.store import Store
+    from clinome.graphs.tables import Tables
+
+
+def open_store(study: Study, write: bool) -> Store:
+    """The study's store. One process writes at a time; readers neither wait nor block."""
+    if study.store.startswith(SERVERS):
+        raise NotBuilt(
+            'a Neo4j server as the store is not built yet; use the embedded one: store = "NAME.graph" (a folder).'
+        )
+    from clinome.graphs.embedded import EmbeddedStore
+
+    return EmbeddedStore(Path(study.store), write=write)
+
+
+class Graph:
+    """An open graph, read-only. Use as a context manager.
+
+    Example:
+        with clinome.open(study) as graph:
+            table = graph.query("MATCH (g:Gene {symbol: $symbol}) RETURN g.id AS id", symbol="TP53")
+    """
+
+    def __init__(self, study: Study) -> None:
+        from clinome.graphs.tables import Tables
+
+        self.study = study
+        self.store: Store = open_store(study, write=False)
+        self.tables: Tables = Tables(study.tables)
+
+    def query(self, query: str, **params: Any) -> pd.DataFrame:
+        """Read-only Cypher, or the name of a query in the library, into a DataFrame."""
+        from clinome.graphs.query import find, run_query
+
+        return run_query(self.store, find(query, self.study.folder), params).to_pandas()
+
+    def cohort(self, study: Study | None = None, params: Mapping[str, object] | None = None) -> Cohort:
+        """The study's cohort: who is in, when the prediction is made, the label; with its attrition."""
+        from clinome.graphs.cohort import make_cohort
+
+        study = study or self.study
+        spec, task = study.need_cohort(), study.need_task()
+        return make_cohort(
+            self.store,
+            spec.query,
+            {**spec.params, **(params or {})},
+            task=task.kind,
+            label=task.label,
+            name=study.name,
+            base=study.folder,
+            tables=self.tables,
+        )
+
+    def snapshot(self, cohort: Cohort) -> Snapshot:
+        """Freeze a cohort behind the time fence, with the folds that the study asks for."""
+        from clinome.graphs.freeze import freeze
+        from clinome.models.folds import make_folds
+
+        task = self.study.need_task()
+        snapshot = freeze(cohort, self.tables, task.kind, task.covariates)
+        return snapshot.with_folds(make_folds(snapshot.rows, task.kind, self.study.evaluate))
+
+    def fingerprint(self) -> str:
+        """A hash of what the graph holds, apart from clocks and run ids: equal contents, equal print."""
+        from clinome.graphs.fingerprint import fingerprint
+
+        return fingerprint(self.store)
+
+    def close(self) -> None:
+        self.store.close()
+
+    def __enter__(self) -> Graph:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def open_graph(study: Study | str | Path) -> Graph:
+    """`clinome.open`: the graph of a study that has been loaded."""
+    study = study if isinstance(study, Study) else Study.read(study)
+    if not study.store.startswith(SERVERS) and not Path(study.store).exists():
+        raise InputError("nothing has been loaded yet", study.file.name, fix=f"clinome load {study.file.name}")
+    return Graph(study)

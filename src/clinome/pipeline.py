@@ -1,0 +1,65 @@
+"""The main job on one screen: files -> graph -> cohort -> fenced snapshot -> learners -> biomarkers -> report.
+
+Each step is a verb of the command line and a function here; `run` is all of them in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from clinome.runs import Run
+from clinome.say import SILENT, Say
+from clinome.study import Study
+
+if TYPE_CHECKING:
+    from clinome.graphs.cohort import Cohort
+    from clinome.graphs.load import Report
+    from clinome.models.learner import Learner
+
+
+def load(study: Study, say: Say = SILENT) -> list[Report]:
+    """Files -> tables -> graph, source by source; what is there and unchanged stays."""
+    from clinome.loading import load_study
+
+    return load_study(study, say)
+
+
+def cohort(study: Study, say: Say = SILENT) -> Cohort:
+    """The cohort query -> subjects, prediction times, labels, attrition; kept in the graph."""
+    from clinome.cohorts import take_cohort
+
+    return take_cohort(study, say)
+
+
+def train(
+    study: Study, name: str | None = None, learners: Mapping[str, Learner] | None = None, say: Say = SILENT
+) -> Run:
+    """Snapshot behind the fence, folds, learners, comparison -> the run folder."""
+    from clinome.training import train_study
+
+    return train_study(study, Run.of(study, name), learners or {}, say)
+
+
+def biomarkers(study: Study, name: str | None = None, say: Say = SILENT) -> Run:
+    """Attributions on held-out patients -> ranked features and pathways, written back into the graph."""
+    from clinome.ranking import rank_features
+
+    return rank_features(study, Run.of(study, name), say)
+
+
+def report(study: Study, name: str | None = None, say: Say = SILENT) -> Run:
+    """The run folder -> one self-contained page."""
+    from clinome.report import report_run
+
+    return report_run(Run.of(study, name), say)
+
+
+def run(
+    study: Study, learners: Mapping[str, Learner] | None = None, name: str | None = None, say: Say = SILENT
+) -> Run:
+    """All of it. `learners` joins the user's own by name."""
+    load(study, say)
+    train(study, name, learners, say)
+    biomarkers(study, name, say)
+    return report(study, name, say)

@@ -1,0 +1,194 @@
+"""One TOML file -> one frozen Study (docs/study.md). Every mistake in it is an error that names the nearest known word."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from clinome.checked import nearest, section
+from clinome.loaders.errors import InputError, NotBuilt
+from clinome.loaders.specs import (
+    KINDS,
+    NAMESPACES,
+    AnySource,
+    Identifiers,
+    Knowledge,
+    Omics,
+    Patients,
+    Records,
+    Samples,
+)
+from clinome.models.specs import BUILT, TASKS, Evaluate, Learn, Task
+
+T = TypeVar("T")
+
+SECTIONS = (
+    "name", "store", "tables", "identifiers", "patients", "samples", "omics", "records", "notes", "images", "bundle",
+    "knowledge", "cohort", "task", "evaluate", "learn",
+)  # fmt: skip
+SERVERS = ("neo4j://", "neo4j+s://", "neo4j+ssc://", "bolt://", "bolt+s://", "bolt+ssc://")
+
+
+@dataclass(frozen=True)
+class CohortSpec:
+    """`[cohort]`: a library query, a .cypher file or Cypher text, and its parameters."""
+
+    query: str
+    params: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a study file says, checked. Paths are absolute.
+
+    Example:
+        >>> Study.parse({"name": "s", "store": "s.graph", "patients": {"path": "p.csv"}}, Path("/x")).store
+        '/x/s.graph'
+    """
+
+    name: str
+    folder: Path
+    file: Path
+    store: str
+    tables: Path
+    identifiers: Identifiers = field(default_factory=Identifiers)
+    patients: Patients | None = None
+    samples: Samples | None = None
+    omics: tuple[Omics, ...] = ()
+    records: tuple[Records, ...] = ()
+    knowledge: tuple[Knowledge, ...] = ()
+    cohort: CohortSpec | None = None
+    task: Task | None = None
+    evaluate: Evaluate = field(default_factory=Evaluate)
+    learn: Learn = field(default_factory=Learn)
+
+    @classmethod
+    def read(cls, path: str | Path) -> Study:
+        """Read a study file. Raises InputError: what, where, got, expected, fix."""
+        file = Path(path)
+        if file.is_dir():
+            file = file / "study.toml"
+        try:
+            raw = tomllib.loads(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise InputError("there is no such study file", file, fix="name a study.toml, or a folder that holds one") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+            raise InputError(f"not a TOML file that can be read: {error}", file, fix="mend the line that it names") from None
+        return cls.parse(raw, file.resolve().parent, file.resolve())
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, Any], folder: Path, file: Path | None = None) -> Study:
+        """Check a study that is already a mapping; paths are relative to `folder`."""
+        where = file.name if file else "study"
+        for key in raw:
+            if key not in SECTIONS:
+                raise InputError("unknown section or key", where, key, nearest(key, SECTIONS), "rename or remove it")
+        for later in ("notes", "images", "bundle"):
+            if later in raw:
+                raise NotBuilt(f"{where}: [{later}] is not built yet; leave it out to go on without it.")
+        name = _text(raw, "name", where)
+        if not name.strip() or any(c in name for c in "/\\\0") or name.startswith("."):
+            raise InputError("a study's name becomes a folder's name", f"{where} name", name, "letters, digits, - and _")
+        task = _one(Task, raw, "task", where, folder)
+        if task is not None:
+            _word(task.kind, TASKS, f"{where} [task] kind")
+        study = cls(
+            name=name,
+            folder=folder,
+            file=file or folder / "study.toml",
+            store=_store(_text(raw, "store", where), folder),
+            tables=folder / str(raw.get("tables", f"{name}.tables")),
+            identifiers=_one(Identifiers, raw, "identifiers", where, folder) or Identifiers(),
+            patients=_one(Patients, raw, "patients", where, folder),
+            samples=_one(Samples, raw, "samples", where, folder),
+            omics=_named(Omics, raw, "omics", where, folder),
+            records=_named(Records, raw, "records", where, folder),
+            knowledge=_named(Knowledge, raw, "knowledge", where, folder),
+            cohort=_one(CohortSpec, raw, "cohort", where, folder),
+            task=task,
+            evaluate=_one(Evaluate, raw, "evaluate", where, folder) or Evaluate(),
+            learn=_one(Learn, raw, "learn", where, folder) or Learn(),
+        )
+        _check(study, where)
+        return study
+
+    def sources(self) -> list[AnySource]:
+        """Every source in the order in which it is loaded: patients, samples, omics, records, knowledge."""
+        first: list[AnySource] = [s for s in (self.patients, self.samples) if s is not None]
+        return [*first, *self.omics, *self.records, *self.knowledge]
+
+    def need_cohort(self) -> CohortSpec:
+        """The cohort, or an error that says how to name one."""
+        if self.cohort is None:
+            raise InputError("the study has no [cohort]", self.file.name, fix='add [cohort] with query = "patients_with_label"')
+        return self.cohort
+
+    def need_task(self) -> Task:
+        """The task, or an error; what this version cannot learn yet is refused here."""
+        if self.task is None:
+            raise InputError("the study has no [task]", self.file.name, fix='add [task] with kind = "binary" and label = "label"')
+        if self.task.kind not in BUILT:
+            raise NotBuilt(f"{self.file.name} [task]: kind {self.task.kind!r} is not built yet; built are {', '.join(BUILT)}.")
+        if self.task.target is not None:
+            raise NotBuilt(
+                f"{self.file.name} [task]: target is not built yet; let the cohort query return a label column instead."
+            )
+        return self.task
+
+
+def _text(raw: Mapping[str, Any], key: str, where: str) -> str:
+    if not isinstance(raw.get(key), str):
+        raise InputError("a study needs this key", f"{where} {key}", raw.get(key), "text", f'add {key} = "…" at the top')
+    return str(raw[key])
+
+
+def _store(store: str, folder: Path) -> str:
+    if store.startswith(SERVERS):
+        return store
+    if "://" in store:
+        raise InputError("unknown kind of store", "store", store.split("://")[0] + "://", "a folder, or " + ", ".join(SERVERS))
+    return str(folder / store)
+
+
+def _one(cls: type[T], raw: Mapping[str, Any], key: str, where: str, folder: Path) -> T | None:
+    if key not in raw:
+        return None
+    return section(cls, raw[key], f"{where} [{key}]", folder)
+
+
+def _named(cls: type[T], raw: Mapping[str, Any], key: str, where: str, folder: Path) -> tuple[T, ...]:
+    tables = raw.get(key, {})
+    if not isinstance(tables, dict) or not all(isinstance(t, dict) for t in tables.values()):
+        raise InputError("each of these sections has a name of its own", f"{where} [{key}]", expected=f"[{key}.NAME]")
+    return tuple(section(cls, t, f"{where} [{key}.{name}]", folder, name=name) for name, t in tables.items())
+
+
+def _word(got: str, known: tuple[str, ...], where: str) -> None:
+    if got not in known:
+        raise InputError("unknown word", where, got, nearest(got, known) + f" (one of {', '.join(known)})")
+
+
+def _check(study: Study, where: str) -> None:
+    for spec in study.omics:
+        at = f"{where} [omics.{spec.name}]"
+        _word(spec.kind, KINDS, f"{at} kind")
+        _word(spec.features, NAMESPACES, f"{at} features")
+        _word(spec.scale, ("none", "log1p", "zscore"), f"{at} scale")
+        if isinstance(spec.graph, str):
+            _word(spec.graph, ("all", "none"), f"{at} graph")
+        if spec.orientation is not None:
+            _word(spec.orientation, ("samples_in_rows", "samples_in_columns"), f"{at} orientation")
+    for source in study.knowledge:
+        _word(source.features, NAMESPACES, f"{where} [knowledge.{source.name}] features")
+    for record in study.records:
+        if record.unit is not None:
+            _word(record.unit, ("days", "hours", "minutes"), f"{where} [records.{record.name}] unit")
+    if not study.sources():
+        raise InputError("a study needs at least one source", where, fix="add [patients], [omics.NAME] or [records.NAME]")
+    if isinstance(study.evaluate.folds, int) and study.evaluate.folds < 2:
+        raise InputError("too few folds", f"{where} [evaluate] folds", study.evaluate.folds, "2 or more")
+    if study.evaluate.repeats < 1 or study.learn.trials < 1:
+        raise InputError("repeats and trials count from 1", where, expected="1 or more")
