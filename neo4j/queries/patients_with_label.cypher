@@ -1,0 +1,8 @@
+// Patients for whom a property is known, with its value as the label.
+// param property: text  the property of Patient that is the label
+// returns: subject_id text, label any
+// store: any
+MATCH (p:Patient)
+WHERE p[$property] IS NOT NULL
+// step: has the label
+RETURN p.id AS subject_id, p[$property] AS label
