@@ -1,0 +1,264 @@
+"""A file of rows -> text cells: csv, tsv, txt, parquet; gzipped, zipped or plain. Broken rows are kept apart."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from fnmatch import fnmatch
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from .errors import InputError
+from .specs import MISSING, Column
+from .split import Records, plain, sniff, split
+from .tables import REJECTS
+from .values import dates, numbers, typed
+
+__all__ = [
+    "Cells", "dates", "has_header", "numbers", "parquet_frame", "read_bytes", "read_cells", "resolve", "typed",
+]  # fmt: skip
+
+BROKEN = {name: dtype for name, dtype in REJECTS.items() if name != "source"}
+TEXT_FORMATS = {"csv": b",", "tsv": b"\t", "txt": b"\t", "maf": b"\t", "cbioportal": b"\t"}
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A file's rows as text.
+
+    frame: every column String, missing values null; names as in the header, or "0", "1", … where there is none.
+    rows: data rows read, broken ones included. numbers: (frame rows,) Int64, which data row each is, from 1.
+    broken: rows that could not be split or decoded, in the REJECTS layout without source.
+    counts: in plain words, what was changed on reading.
+    """
+
+    path: Path
+    frame: pl.DataFrame
+    rows: int
+    numbers: pl.Series
+    broken: pl.DataFrame
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+def read_cells(
+    path: Path, *, missing: Sequence[str] = MISSING, header: bool = True, format: str | None = None
+) -> Cells:
+    """Read a table as text, whatever its ending, delimiter and compression.
+
+    Args:
+        missing: cells that mean no value. An empty cell always does.
+        format: csv, tsv, txt, maf, cbioportal or parquet; None: by the ending, else by the content.
+
+    Raises: InputError if there is no file, no row, or no such format in it.
+    Example: read_cells(Path("clinical.csv.zip")).frame["case_id"]
+    """
+    data, name = read_bytes(path)
+    if data.startswith(b"PAR1") or format == "parquet" or name.endswith(".parquet"):
+        return _from_parquet(path, data, missing)
+    ending = format if format in TEXT_FORMATS else name.rpartition(".")[2]
+    return _from_text(path, plain(data), missing, header, TEXT_FORMATS.get(ending, b","))
+
+
+def read_bytes(path: Path) -> tuple[bytes, str]:
+    """The content of a file, unpacked where it is gzipped or zipped, and the name it has without that.
+
+    Raises: InputError if the file is missing, empty, cut short, or a zip of several files.
+    """
+    try:
+        data, name = path.read_bytes(), path.name.lower()
+        if data.startswith(b"\x1f\x8b"):
+            data, name = gzip.decompress(data), name.removesuffix(".gz")
+        elif data.startswith(b"PK\x03\x04"):
+            data, name = _unzip(path, data)
+    except FileNotFoundError:
+        raise InputError("no such file", path, fix="correct the path; it is relative to the study file") from None
+    except OSError as error:  # gzip's BadGzipFile too
+        raise InputError(f"cannot be read ({type(error).__name__})", path, fix="check the file") from None
+    except (EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError, MemoryError) as error:
+        raise InputError(
+            "cannot be unpacked", path, type(error).__name__, "a whole .gz, or a .zip of one file", "fetch it again"
+        ) from None
+    if not data.strip():
+        raise InputError("is empty", path, expected="a table", fix="check how the file was made")
+    return data, name
+
+
+def _unzip(path: Path, data: bytes) -> tuple[bytes, str]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = [m for m in archive.namelist() if not m.endswith("/") and not m.startswith("__MACOSX/")]
+        if len(members) != 1:
+            raise InputError("a zip of several files", path, len(members), "one file", "unpack it and name the file")
+        outer = path.name.lower().removesuffix(".zip")
+        return archive.read(members[0]), outer if "." in outer else members[0].lower()
+
+
+def has_header(*columns: Column | None) -> bool:
+    """Whether the file has a header, from how its columns are called: numbers are used where there is none."""
+    return not any(isinstance(column, int) for column in columns)
+
+
+def resolve(column: Column, names: pl.DataFrame | Iterable[str], where: str | Path) -> str:
+    """The name of the column that a study calls by name or number.
+
+    Raises: InputError that names the nearest column.
+    """
+    known = list(names.columns if isinstance(names, pl.DataFrame) else names)
+    if isinstance(column, int):
+        if 0 <= column < len(known):
+            return known[column]
+        raise InputError("no such column", where, column, f"a number from 0 to {len(known) - 1}", "correct the number")
+    if column in known:
+        return column
+    near = get_close_matches(column, known, n=1, cutoff=0.6)  # no other name: without a header they are values
+    expected = repr(near[0]) if near else f"one of its {len(known)} columns"
+    raise InputError("no such column", where, column, expected, "correct the name; without a header, use numbers")
+
+
+def _from_text(path: Path, data: bytes, missing: Sequence[str], header: bool, preferred: bytes) -> Cells:
+    data = _without_comments(path, data)
+    head = [line for line in data[:1_000_000].split(b"\n")[:30] if line]
+    records = split(data, sniff(head, preferred))
+    first = int(header)
+    rows = records.starts.size - first
+    if rows < 1:
+        raise InputError("holds no row", path, "a header alone" if header else None, "data rows", "check the file")
+    width = int(np.bincount(records.cells[first:]).argmax())
+    names, counts = _names(path, records, width) if header else ([str(i) for i in range(width)], {})
+    wrong = records.cells != len(names)
+    good = ~(wrong | records.torn | records.nul | records.undecodable)
+    good[:first] = False
+    kept = np.flatnonzero(good)
+    frame = _parse(path, records, kept, names, missing)
+    bad = np.flatnonzero(~good)[first:]
+    problems = (
+        (records.nul, "a zero byte", "text", "the file may be cut or binary: export it again"),
+        (records.undecodable, "bytes that are no UTF-8", "UTF-8", "save the file as UTF-8"),
+        (records.torn, "a quote that is not closed", "paired quotes", "close the quote or double it"),
+    )
+    broken = []
+    for record in bad.tolist():
+        fault = next((f[1:] for f in problems if f[0][record]), None)
+        if fault is None:
+            fault = (f"{records.cells[record]} cells", f"{len(names)} cells", "check the delimiter and the quotes")
+        broken.append((path.name, record - first + 1, "", *fault))
+    numbers = pl.Series("row", kept - first + 1, dtype=pl.Int64)
+    return Cells(path, frame, rows, numbers, pl.DataFrame(broken, schema=BROKEN, orient="row"), counts)
+
+
+def _without_comments(path: Path, data: bytes) -> bytes:
+    """Drop the lines that begin with # before the table; a lone one with as many cells as the next is its header."""
+    lines, at = [], 0
+    while data.startswith(b"#", at):
+        end = data.find(b"\n", at)
+        end = len(data) if end < 0 else end + 1
+        lines.append(data[at:end])
+        at = end
+    if len(lines) == 1 and not fnmatch(path.name.lower(), "data_*.txt*"):
+        below = data[at:].partition(b"\n")[0]
+        if any(0 < lines[0].count(delimiter) == below.count(delimiter) for delimiter in (b"\t", b",")):
+            return data[1:]
+    return data[at:]
+
+
+def _names(path: Path, records: Records, width: int) -> tuple[list[str], dict[str, int]]:
+    """Column names from the first record, each one there once, and how many had to be made."""
+    if records.undecodable[0] or records.nul[0] or records.torn[0]:
+        raise InputError("its header cannot be read", path, expected="a line of names in UTF-8", fix="save it as UTF-8")
+    line = records.text(0)
+    quote = '"' if records.quoted else None
+    cells = pl.read_csv(
+        line, has_header=False, separator=records.delimiter.decode(), quote_char=quote, infer_schema=False
+    ).row(0)
+    found = [str(cell or "").strip() for cell in cells]
+    if width == len(found) + 1:  # R writes no name over its row names; some tools end each row with a delimiter
+        body = records.text(1) if records.starts.size > 1 else b""
+        found = [*found, ""] if body.endswith(records.delimiter) else ["", *found]
+    counts: Counter[str] = Counter()
+    seen: set[str] = set()
+    taken = set(found)
+    names = []
+    for i, cell in enumerate(found):
+        name = cell
+        if not cell:
+            counts["columns without a name"] += 1
+            name = f"column_{i}"
+        elif cell in seen:
+            counts["columns whose name was there already"] += 1
+            name = f"{cell}_{i}"
+        while name in seen or (name != cell and name in taken):
+            name += "_"
+        seen.add(name)
+        names.append(name)
+    return names, dict(counts)
+
+
+def _parse(
+    path: Path, records: Records, kept: NDArray[np.int64], names: list[str], missing: Sequence[str]
+) -> pl.DataFrame:
+    """The kept records as text columns; null where missing."""
+    schema = dict.fromkeys(names, pl.String)
+    if not kept.size:
+        return pl.DataFrame(schema=schema)
+    if np.array_equal(kept, np.arange(kept[0], records.starts.size)) and _dense(records, int(kept[0])):
+        text = records.data[records.starts[kept[0]] :]
+    else:
+        text = b"\n".join(records.text(i) for i in kept.tolist())
+    try:
+        frame = pl.read_csv(
+            text, has_header=False, separator=records.delimiter.decode(), schema=schema, null_values=[m for m in missing if m],
+            quote_char='"' if records.quoted else None, truncate_ragged_lines=False,
+        )  # fmt: skip
+    except pl.exceptions.PolarsError:
+        frame = pl.DataFrame(schema=schema)
+    if frame.height != kept.size:
+        raise InputError("cannot be split into rows", path, fix="check the delimiter and the quotes")
+    return frame
+
+
+def _dense(records: Records, first: int) -> bool:
+    """Whether no blank line lies between the records from this one on."""
+    starts, ends = records.starts[first:], records.ends[first:]
+    return bool((starts[1:] == ends[:-1] + 1).all()) and records.data[int(ends[-1]) :] in (b"", b"\n")
+
+
+def parquet_frame(path: Path, data: bytes) -> pl.DataFrame:
+    """A Parquet file in its own types. Raises: InputError if it is none."""
+    try:
+        return pl.read_parquet(io.BytesIO(data))
+    except (pl.exceptions.PolarsError, OSError, ValueError, pl.exceptions.PanicException) as error:
+        raise InputError("is no whole Parquet file", path, type(error).__name__, fix="write it again") from None
+
+
+def _from_parquet(path: Path, data: bytes, missing: Sequence[str]) -> Cells:
+    frame = parquet_frame(path, data)
+    if frame.is_empty():
+        raise InputError("holds no row", path, expected="data rows", fix="check the file")
+    for name, dtype in frame.schema.items():
+        if dtype.is_nested():
+            raise InputError("a nested column", path, f"{name}: {dtype}", "plain cells", "write it as plain columns")
+    text = frame.select(_as_text(name, dtype) for name, dtype in frame.schema.items())
+    text = text.with_columns(
+        pl.when(~pl.all().is_in(["", *missing])).then(pl.all())  # a null stays null: its comparison is null
+    )
+    rows = text.height
+    return Cells(path, text, rows, pl.int_range(1, rows + 1, eager=True).alias("row"), pl.DataFrame(schema=BROKEN))
+
+
+def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
+    column = pl.col(name)
+    if isinstance(dtype, pl.Datetime):
+        if dtype.time_zone:
+            column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+        return column.dt.strftime("%Y-%m-%dT%H:%M:%S%.6f")
+    if dtype.is_float():
+        column = column.fill_nan(None)
+    return column.cast(pl.String, strict=False)

@@ -1,0 +1,130 @@
+"""The ledger of a source: every row read ends written, merged or rejected, and the three add up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from .files import Cells
+from .tables import REJECTS, Tally
+
+Rows = Sequence[int] | pl.Series
+Text = str | pl.Series
+MISSING_CELL = "cell left missing; its row is written"
+
+
+class Ledger:
+    """What became of the rows of one source, over all its files.
+
+    Rows are counted from 1 over all files in the order in which they were opened; `frame` gives them back as the
+    file's own. A row that is refused twice counts once.
+
+    Example:
+        >>> ledger = Ledger("patients", "p.csv")
+        >>> ledger.read(3)
+        >>> ledger.reject([2], "age", "old", "a number", "correct the cell")
+        >>> ledger.tally()
+        Tally(read=3, written=2, merged=0, rejected=1)
+    """
+
+    def __init__(self, source: str, file: str = "") -> None:
+        self.source = source
+        self._files = [(0, file)] if file else []
+        self._read = self._merged = 0
+        self._rejected: set[int] = set()
+        self._parts: list[pl.DataFrame] = []
+
+    def begin(self, file: str) -> int:
+        """A further file: what is read from now on is its. Returns the rows read before it."""
+        self._files.append((self._read, file))
+        return self._read
+
+    def open(self, cells: Cells) -> pl.Series:
+        """Count the rows of a file and refuse its broken ones. Returns: (rows of cells.frame,) their numbers here."""
+        offset = self.begin(cells.path.name)
+        self.read(cells.rows)
+        broken = cells.broken
+        if broken.height:
+            self.reject(broken["row"] + offset, broken["column"], broken["got"], broken["expected"], broken["fix"])
+        return cells.numbers + offset
+
+    def read(self, rows: int) -> None:
+        self._read += rows
+
+    def merged(self, rows: int) -> None:
+        self._merged += rows
+
+    def reject(self, rows: Rows, column: Text, got: Text, expected: Text, fix: Text) -> None:
+        """Refuse whole rows: they are not written."""
+        self._note(rows, column, got, expected, fix)
+        self._rejected.update(rows)
+
+    def cell(self, rows: Rows, column: Text, got: Text, expected: Text) -> None:
+        """Note cells that become missing while their rows are written."""
+        self._note(rows, column, got, expected, MISSING_CELL)
+
+    def outside(self, column: Text, got: Text, expected: Text, fix: Text, count: int = 1) -> None:
+        """Note what was left out and is no row: a sample that is a column. Its row number is 0."""
+        self._note([0] * count, column, got, expected, fix)
+
+    def rejected(self) -> frozenset[int]:
+        """The numbers of the rows refused so far."""
+        return frozenset(self._rejected)
+
+    def tally(self) -> Tally:
+        rejected = len(self._rejected)
+        return Tally(self._read, self._read - self._merged - rejected, self._merged, rejected)
+
+    def frame(self) -> pl.DataFrame:
+        """All that was noted, in the REJECTS layout."""
+        noted = pl.concat([pl.DataFrame(schema=REJECTS), *self._parts])
+        files = pl.DataFrame(self._files, schema={"offset": pl.Int64, "of": pl.String}, orient="row")
+        if files.is_empty():
+            return noted
+        found = files["offset"].search_sorted(noted["row"].clip(1) - 1, side="right").cast(pl.Int64) - 1
+        where = noted["row"] > 0
+        return noted.with_columns(
+            file=files["of"].gather(found),
+            row=pl.when(where).then(noted["row"] - files["offset"].gather(found)).otherwise(0),
+        )
+
+    def _note(self, rows: Rows, column: Text, got: Text, expected: Text, fix: Text) -> None:
+        numbers = pl.Series("row", rows, dtype=pl.Int64)
+        if numbers.is_empty():
+            return
+        texts = {"column": column, "got": got, "expected": expected, "fix": fix}
+        part = pl.DataFrame({"row": numbers}).with_columns(
+            pl.lit(self.source).alias("source"),
+            pl.lit("").alias("file"),
+            *(
+                (pl.lit(text) if isinstance(text, str) else text.cast(pl.String)).alias(name)
+                for name, text in texts.items()
+            ),
+        )
+        self._parts.append(part.select(*REJECTS))
+
+
+def one_row_each(frame: pl.DataFrame, key: str, numbers: pl.Series, ledger: Ledger) -> pl.DataFrame:
+    """The first row of every id: its equal duplicates merge, its differing ones are rejected.
+
+    Args:
+        frame: rows, equal where all their columns are.
+        key: the column that holds the id; no nulls.
+        numbers: (rows,) the rows' numbers in the ledger.
+    """
+    if frame.is_empty():
+        return frame
+    rows = pl.DataFrame({"key": frame[key], "print": frame.hash_rows(seed=1), "number": numbers}).with_row_index("i")
+    rows = rows.with_columns(first=pl.col("i").min().over("key"), same=pl.col("print").first().over("key"))
+    again = rows.filter(pl.col("i") != pl.col("first"))
+    differing = again.filter(pl.col("print") != pl.col("same"))
+    ledger.merged(again.height - differing.height)
+    ledger.reject(
+        differing["number"],
+        key,
+        differing["key"],
+        "one row an id",
+        "keep one of the rows, or drop the columns that differ",
+    )
+    return frame.filter(rows["i"] == rows["first"])

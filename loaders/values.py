@@ -1,0 +1,75 @@
+"""Text cells -> numbers, dates, typed columns. What cannot be one is flagged, never guessed and never 0."""
+
+from __future__ import annotations
+
+import polars as pl
+
+_DATE = r"^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s?(Z|[+-]\d{2}(?::?\d{2})?)?)?$"
+_INTEGER = r"^[+-]?\d+$"
+_PADDED = r"^[+-]?0\d"
+
+
+def numbers(series: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """The finite numbers of a column, and which cells hold something else.
+
+    Returns: (Float64, null where there is no finite number; Boolean, True for text and infinities). A NaN is missing.
+    Example:
+        >>> [s.to_list() for s in numbers(pl.Series(["1e3", "nan", "inf", "high", None]))]
+        [[1000.0, None, None, None, None], [False, False, True, True, False]]
+    """
+    text = series.str.strip_chars() if series.dtype == pl.String else series
+    value = text.cast(pl.Float64, strict=False)
+    finite = value.is_finite().fill_null(False)
+    bad = series.is_not_null() & ~finite & ~value.is_nan().fill_null(False)
+    return value.set(~finite, None), bad
+
+
+def dates(series: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """The ISO dates and datetimes of a column (naive; those with an offset become UTC), and which cells hold another.
+
+    Returns: (Datetime us, null where there is none; Boolean, True for text and for days that no calendar has).
+    Example:
+        >>> [s.to_list() for s in dates(pl.Series(["2020-02-30", None]))]
+        [[None, None], [True, False]]
+    """
+    parts = series.cast(pl.String).str.strip_chars().str.extract_groups(_DATE).struct.unnest()
+    day, minute, second, fraction, offset = (pl.col(name) for name in parts.columns)
+    whole = pl.concat_str(
+        day, pl.lit("T"), minute.fill_null("00:00"), pl.lit(":"), second.fill_null("00")
+    ).str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="us", strict=False)
+    micro = fraction.fill_null("0").str.pad_end(9, "0").str.head(6).cast(pl.Int64)
+    digits = offset.str.replace_all(r"[Z:+-]", "").str.pad_end(4, "0")
+    ahead = digits.str.head(2).cast(pl.Int64) * 60 + digits.str.slice(2).cast(pl.Int64)
+    east = pl.when(offset.str.starts_with("-")).then(-ahead).otherwise(ahead).fill_null(0)
+    value = parts.select((whole + pl.duration(microseconds=micro) - pl.duration(minutes=east)).alias(series.name))
+    time = value.to_series().cast(pl.Datetime("us"))
+    return time, series.is_not_null() & time.is_null()
+
+
+def typed(frame: pl.DataFrame) -> pl.DataFrame:
+    """Each text column as Int64, Float64, Datetime (us, naive) or String, by all its non-missing cells.
+
+    Leading zeros stay text, and so do integers beyond 64 bits: as numbers they would no longer be themselves.
+
+    Example:
+        >>> typed(pl.DataFrame({"a": ["1", None], "b": ["1.5", "2"], "c": ["007", "1"]})).dtypes
+        [Int64, Float64, String]
+    """
+    return frame.with_columns(_typed(column) for column in frame if column.dtype == pl.String)
+
+
+def _typed(column: pl.Series) -> pl.Series:
+    text = column.drop_nulls().str.strip_chars()
+    if text.is_empty():
+        return column
+    value, bad = numbers(column)
+    if not bad.any() and value.null_count() < column.len():
+        if text.str.contains(_PADDED).any():
+            return column
+        if not text.str.contains(_INTEGER).all():
+            exact = text.filter(text.str.contains(_INTEGER)).cast(pl.Int64, strict=False)
+            return column if exact.null_count() else value
+        whole = column.str.strip_chars().str.strip_prefix("+").cast(pl.Int64, strict=False)
+        return column if whole.null_count() > column.null_count() else whole
+    time, bad = dates(column)
+    return column if bad.any() else time
