@@ -11,7 +11,7 @@ import polars as pl
 
 @dataclass(frozen=True)
 class Nodes:
-    """Nodes of one label: rows has `id` (text, unique) and properties as columns; null properties are left out."""
+    """Nodes of one label: rows has `id` (text, unique) and properties as columns; nulls and NaN are left out."""
 
     label: str
     rows: pl.DataFrame
@@ -19,7 +19,7 @@ class Nodes:
 
 @dataclass(frozen=True)
 class Edges:
-    """Relationships of one type: rows has `start`, `end` (ids) and properties as columns."""
+    """Relationships of one type: rows has `start`, `end` (ids) and properties as columns; nulls and NaN are left out."""
 
     type: str
     start_label: str
@@ -29,7 +29,7 @@ class Edges:
 
 @runtime_checkable
 class Store(Protocol):
-    """What graphs/ asks of a database. Both implementations pass tests/test_store_contract.py."""
+    """What graphs/ asks of a database. Every implementation passes tests/test_store_contract.py."""
 
     name: str  # "embedded" or "neo4j": a query's header may ask for one
 
@@ -40,21 +40,36 @@ class Store(Protocol):
         """Ids of the batches of this load that are committed."""
 
     def write_nodes(self, batch: str, load_id: str, nodes: Nodes) -> None:
-        """MERGE nodes by id and the batch's own node, in one transaction. Properties given overwrite."""
+        """MERGE nodes by id and create the batch's own node, in one transaction.
+
+        The properties given replace all that the node had: what a node holds never depends on its history.
+        Raises: EngineError if the batch is committed already; nothing is written then.
+        """
 
     def write_edges(self, batch: str, load_id: str, edges: Edges) -> None:
-        """CREATE relationships and the batch's own node, in one transaction. Ends must exist."""
+        """CREATE relationships (parallel ones too) and the batch's own node, in one transaction.
+
+        Raises: EngineError if an end does not exist or the batch is committed already; nothing is written then.
+        """
 
     def remove_edges(self, type: str, source: str) -> int:
-        """Delete the relationships of this type whose `source` is this one."""
+        """Delete the relationships of this type whose `source` is this one; how many."""
 
     def remove_nodes(self, label: str, ids: list[str]) -> int:
-        """DETACH DELETE these nodes."""
+        """DETACH DELETE these nodes; how many there were."""
 
     def run(self, text: str, params: Mapping[str, Any], timeout_s: float | None = None) -> pl.DataFrame:
-        """Read-only Cypher into columns. Writes and file access are refused."""
+        """Read-only Cypher into columns; datetimes naive UTC, in microseconds. Keeps its columns when empty.
+
+        Args:
+            text: Cypher in the portable subset (docs), which neither writes nor reads files.
+            params: dates as naive datetimes; lists and maps as they are.
+            timeout_s: None: ten minutes.
+        Raises: InputError for a query that is wrong or not read-only, EngineError if it takes too long.
+        """
 
     def save(self) -> None:
         """Make what was written visible to readers."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """End. What was written and not saved is kept for the next writer; readers do not see it."""

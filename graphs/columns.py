@@ -1,0 +1,84 @@
+"""Between polars and a store's rows: what goes in as parameters, what comes back as columns."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+import polars.selectors as cs
+
+
+def rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """The rows as maps for UNWIND; NaN means not measured and is left out, like null."""
+    return frame.with_columns(cs.float().fill_nan(None), cs.categorical().cast(pl.String)).to_dicts()
+
+
+def edge_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """start, end, and the other columns as one map `properties`."""
+    ends, properties = frame.select("start", "end"), frame.drop("start", "end")
+    maps = rows(properties) if properties.width else [{} for _ in range(frame.height)]
+    return [
+        {"start": start, "end": end, "properties": values}
+        for start, end, values in zip(ends["start"].to_list(), ends["end"].to_list(), maps, strict=True)
+    ]
+
+
+def parameters(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters in the types that every store takes: zoned datetimes become naive UTC, series and sets lists."""
+    return {name: _parameter(value) for name, value in params.items()}
+
+
+def _parameter(value: Any) -> Any:
+    if isinstance(value, dt.datetime):
+        return _naive(value)
+    if isinstance(value, Mapping):
+        return parameters(value)
+    if isinstance(value, pl.Series):
+        value = value.to_list()
+    if isinstance(value, frozenset | set):
+        value = sorted(value)
+    if isinstance(value, list | tuple):
+        return [_parameter(item) for item in value]
+    return value.item() if hasattr(value, "item") else value
+
+
+def _naive(value: dt.datetime) -> dt.datetime:
+    return value if value.tzinfo is None else value.astimezone(dt.UTC).replace(tzinfo=None)
+
+
+def table(columns: Mapping[str, list[Any]]) -> pl.DataFrame:
+    """Columns of Python values as a frame; a column of several kinds that no number type holds becomes text."""
+    return pl.DataFrame([_series(name, values) for name, values in columns.items()])
+
+
+def _series(name: str, values: list[Any]) -> pl.Series:
+    kinds = {type(value) for value in values} - {type(None)}
+    if not kinds:
+        return pl.Series(name, values, dtype=pl.Null)
+    if kinds == {int, float}:
+        return pl.Series(name, values, dtype=pl.Float64, strict=False)
+    if kinds == {dt.datetime}:
+        return pl.Series(name, [None if v is None else _naive(v) for v in values], dtype=pl.Datetime("us"))
+    if kinds == {dict}:
+        return _structs(name, values)
+    try:
+        return pl.Series(name, values, strict=True)
+    except (TypeError, pl.exceptions.PolarsError, OverflowError):
+        return pl.Series(name, [_text(value) for value in values], dtype=pl.String)
+
+
+def _structs(name: str, values: list[Any]) -> pl.Series:
+    """Maps as a struct over every key that any of them has."""
+    try:
+        return pl.DataFrame([{name: value} for value in values], infer_schema_length=None, strict=True)[name]
+    except (TypeError, pl.exceptions.PolarsError, OverflowError):
+        return pl.Series(name, [_text(value) for value in values], dtype=pl.String)
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, default=str, ensure_ascii=False)

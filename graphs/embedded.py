@@ -1,0 +1,173 @@
+"""The embedded store: a folder with one kglite graph in it. The only module that imports kglite.
+
+One process writes at a time (it holds the file's lease), readers see the last `save()` and never wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import kglite
+import polars as pl
+
+from ..loaders.errors import EngineError, InputError
+from . import schema
+from .columns import edge_rows, parameters, rows, table
+from .guard import check_read_only
+from .store import Edges, Nodes
+
+TIMEOUT_S = 600.0
+_REBUILD = "the graph can be rebuilt from its tables: move this folder away and load the study again"
+
+_OPTIONS: dict[str, Any] = {
+    "disabled_passes": ["fuse_order_by_top_k"],  # it returns nulls for CALL { … ORDER BY … LIMIT … }
+    "hide_structural_keys": True,
+}
+_CONSTRAINT = "CREATE CONSTRAINT IF NOT EXISTS FOR (n:LABEL) REQUIRE n.id IS UNIQUE"
+_INDEX = "CREATE INDEX IF NOT EXISTS FOR (n:LABEL) ON (n.KEY)"
+_INDEXED = (("Gene", "symbol"), ("Batch", "load"), ("Load", "source"))
+_BATCHES = "MATCH (b:Batch {load: $load}) RETURN b.id AS id"
+_WRITE_NODES = """
+CREATE (b:Batch {id: $batch, load: $load})
+WITH b UNWIND $rows AS r MERGE (n:LABEL {id: r.id}) SET n = r
+"""
+_WRITE_EDGES = """
+CREATE (b:Batch {id: $batch, load: $load})
+WITH b UNWIND $rows AS r
+MATCH (s:START {id: r.start}) MATCH (e:FINISH {id: r.`end`})
+CREATE (s)-[x:TYPE]->(e) SET x = r.properties
+"""
+_PRESENT = "UNWIND $ids AS i MATCH (n:LABEL {id: i}) RETURN count(n) AS count"
+_REMOVE_EDGES = "MATCH ()-[x:TYPE]->() WHERE x.source = $source DELETE x"
+_REMOVE_NODES = "MATCH (n:LABEL) WHERE n.id IN $ids DETACH DELETE n"
+
+
+class EmbeddedStore:
+    """A graph in a folder, for one machine.
+
+    Args:
+        folder: the study's `store`, e.g. lung.graph; made by the first writer.
+        write: True takes the writer's lease until `close()`.
+    Raises:
+        InputError: a reader finds no saved graph.
+        EngineError: another process writes, the file is broken, or a newer Clinome made it.
+    Example:
+        with EmbeddedStore(Path("lung.graph"), write=False) as store:
+            store.run("MATCH (p:Patient) RETURN count(p) AS patients", {})
+    """
+
+    name = "embedded"
+
+    def __init__(self, folder: Path, write: bool) -> None:
+        self.folder, self.write = folder, write
+        kglite.set_query_warning_policy("silent")
+        path = folder / "graph.kgl"
+        if write:
+            folder.mkdir(parents=True, exist_ok=True)
+        elif not path.exists():
+            raise InputError("there is no graph here yet", folder, fix="run `clinome load` on the study first")
+        try:
+            self._graph = kglite.open(str(path), durable="normal") if write else kglite.load(str(path))
+        except kglite.WriterLeaseHeldError as error:
+            raise EngineError(
+                f"{folder}: another process is writing to this graph. Wait until it ends; reading goes on meanwhile."
+            ) from error
+        except (kglite.KgError, OSError) as error:
+            raise EngineError(f"{folder}: the graph cannot be opened ({type(error).__name__}); {_REBUILD}.") from error
+        self._graph.read_only(not write)
+        version = self._graph.schema_version
+        if version > schema.VERSION:
+            self.close()
+            raise EngineError(
+                f"{folder}: the graph has schema version {version}, this Clinome knows {schema.VERSION}. Update Clinome."
+            )
+
+    def prepare(self) -> None:
+        for name in schema.LABELS:
+            self._write(_CONSTRAINT.replace("LABEL", schema.label(name)), {})
+        for name, key in _INDEXED:
+            self._write(_INDEX.replace("LABEL", schema.label(name)).replace("KEY", key), {})
+        self._graph.set_schema_version(schema.VERSION)
+
+    def batches(self, load_id: str) -> set[str]:
+        return set(self._cypher(_BATCHES, {"load": load_id}).column("id"))
+
+    def write_nodes(self, batch: str, load_id: str, nodes: Nodes) -> None:
+        text = _WRITE_NODES.replace("LABEL", schema.label(nodes.label))
+        self._write(text, {"batch": batch, "load": load_id, "rows": rows(nodes.rows)})
+
+    def write_edges(self, batch: str, load_id: str, edges: Edges) -> None:
+        start, end = schema.label(edges.start_label), schema.label(edges.end_label)
+        for name, ids in ((start, edges.rows["start"]), (end, edges.rows["end"])):
+            self._check_present(name, ids.unique().to_list())
+        text = _WRITE_EDGES.replace("START", start).replace("FINISH", end)
+        text = text.replace("TYPE", schema.relationship(edges.type).type)
+        self._write(text, {"batch": batch, "load": load_id, "rows": edge_rows(edges.rows)})
+
+    def remove_edges(self, type: str, source: str) -> int:
+        self._write(_REMOVE_EDGES.replace("TYPE", schema.relationship(type).type), {"source": source})
+        return self._changed("relationships_deleted")
+
+    def remove_nodes(self, label: str, ids: list[str]) -> int:
+        self._write(_REMOVE_NODES.replace("LABEL", schema.label(label)), {"ids": ids})
+        return self._changed("nodes_deleted")
+
+    def run(self, text: str, params: Mapping[str, Any], timeout_s: float | None = None) -> pl.DataFrame:
+        check_read_only(text)
+        timeout = TIMEOUT_S if timeout_s is None else timeout_s
+        self._graph.read_only(True)
+        try:
+            view = self._cypher(text, parameters(params), max(1, int(timeout * 1000)))
+        except kglite.CypherTimeoutError as error:
+            raise EngineError(f"{self.folder}: the query took longer than {timeout:g} s and was stopped.") from error
+        except kglite.KgError as error:
+            raise InputError("the query cannot be run", "query", fix=str(error).splitlines()[0]) from error
+        finally:
+            self._graph.read_only(not self.write)
+        return table({name: view.column(name) for name in view.columns})
+
+    def save(self) -> None:
+        self._checked_writer()
+        try:
+            self._graph.save()
+        except (kglite.KgError, OSError) as error:
+            raise EngineError(f"{self.folder}: the graph cannot be saved ({type(error).__name__}).") from error
+
+    def close(self) -> None:
+        # kglite's own close() would save; a reader must not see half a load, and the log keeps what was written
+        self.__dict__.pop("_graph", None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _check_present(self, label: str, ids: list[str]) -> None:
+        found = self._cypher(_PRESENT.replace("LABEL", label), {"ids": ids}).column("count")[0]
+        if found != len(ids):
+            raise EngineError(f"{self.folder}: {len(ids) - found} ends of relationships are no {label} of the graph.")
+
+    def _write(self, text: str, params: dict[str, Any]) -> None:
+        self._checked_writer()
+        try:
+            self._cypher(text, params)
+        except kglite.KgError as error:  # its message may quote an id
+            raise EngineError(f"{self.folder}: the graph refused a write ({type(error).__name__}).") from error
+
+    def _changed(self, what: str) -> int:
+        return int((self._graph.last_mutation_stats or {})[what])
+
+    def _checked_writer(self) -> None:
+        if not self.write:
+            raise EngineError(f"{self.folder}: this store was opened for reading.")
+
+    def _cypher(self, text: str, params: dict[str, Any], timeout_ms: int = 0) -> Any:
+        if "_graph" not in self.__dict__:
+            raise EngineError(f"{self.folder}: the store is closed.")
+        return self._graph.cypher(text, params=params, timeout_ms=timeout_ms, **_OPTIONS)
