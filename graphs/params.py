@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from ..loaders.errors import InputError
-
-TYPES = ("text", "int", "float", "bool", "date", "datetime", "duration", "list", "any")
-"""duration is given in days."""
 
 _NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?$")
@@ -34,81 +32,71 @@ def guess(text: str) -> Any:
     """
     if _NUMBER.match(text):
         return float(text) if any(sign in text for sign in ".eE") else int(text)
-    if _MOMENT.match(text):
-        try:
-            return naive(datetime.fromisoformat(text))
-        except ValueError:
-            return text
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
-    if text.startswith("[") and text.endswith("]"):
-        try:
-            return json.loads(text)
-        except ValueError:
-            return text
-    return text
+    try:
+        if _MOMENT.match(text):
+            return naive(datetime.fromisoformat(text))
+        return json.loads(text) if text.startswith("[") else text
+    except ValueError:
+        return text
 
 
-def convert(value: Any, type: str, where: str, from_text: bool = True) -> Any:
-    """A value in the type that a header names.
+def convert(value: Any, type: str, where: str) -> Any:
+    """A value in the type that a header names, from text or from what TOML and Python gave.
 
-    Args:
-        value: text, or what TOML or Python gave.
-        type: one of TYPES.
-        where: named in the error.
-        from_text: False leaves text of type `any` as it is.
-    Raises: InputError(where) if it is not of that type.
+    Raises: InputError(where) if it is not of that type (one of TYPES).
     """
     try:
-        return _convert(value, type, from_text)
+        return _CONVERT[type](value)
     except (ValueError, TypeError, OverflowError) as error:
         raise InputError("a value of the wrong type", where, value, _EXPECTED.get(type, type)) from error
 
 
-_EXPECTED = {
-    "bool": "true or false", "date": "a date, 2020-12-31", "datetime": "a date or datetime, 2020-12-31T23:59:00",
-    "duration": "a number of days", "list": "values with commas between them",
-}  # fmt: skip
-
-
-def _convert(value: Any, type: str, from_text: bool) -> Any:
-    match type:
-        case "text":
-            return _only(value, (str,))
-        case "int":
-            return int(value) if isinstance(value, str) else _only(value, (int,))
-        case "float":
-            return _finite(float(value) if isinstance(value, str) else float(_only(value, (int, float))))
-        case "bool":
-            return _TRUTH.get(value.lower(), None) if isinstance(value, str) and value.lower() in _TRUTH else _truth(value)
-        case "date" | "datetime":
-            return naive(datetime.fromisoformat(value) if isinstance(value, str) else _only(value, (date,)))
-        case "duration":
-            return value if isinstance(value, timedelta) else timedelta(days=_convert(value, "float", from_text))
-        case "list":
-            return _items(value)
-    if isinstance(value, date):
-        return naive(value)
-    return guess(value) if isinstance(value, str) and from_text else value
-
-
-def _only(value: Any, types: tuple[type[Any], ...]) -> Any:
+def _only(value: Any, *types: type) -> Any:
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
         raise TypeError
     return value
 
 
-def _truth(value: Any) -> bool:
-    return bool(_only(value, (bool,)))
+def _int(value: Any) -> int:
+    return int(_only(value, int, str))
 
 
-def _finite(value: float) -> float:
-    if not math.isfinite(value):
+def _float(value: Any) -> float:
+    number = float(_only(value, int, float, str))
+    if not math.isfinite(number):
         raise ValueError
-    return value
+    return number
 
 
-def _items(value: Any) -> list[Any]:
+def _bool(value: Any) -> bool:
+    return _TRUTH[value.lower()] if isinstance(value, str) and value.lower() in _TRUTH else bool(_only(value, bool))
+
+
+def _moment(value: Any) -> datetime:
+    return naive(datetime.fromisoformat(value) if isinstance(value, str) else _only(value, date))
+
+
+def _duration(value: Any) -> timedelta:
+    return value if isinstance(value, timedelta) else timedelta(days=_float(value))
+
+
+def _list(value: Any) -> list[Any]:
     if isinstance(value, str):
-        return list(json.loads(value)) if value.startswith("[") else [item.strip() for item in value.split(",") if item.strip()]
-    return list(_only(value, (list, tuple)))
+        parts = json.loads(value) if value.startswith("[") else value.split(",")
+        return [part.strip() if isinstance(part, str) else part for part in parts if part != ""]
+    return list(_only(value, list, tuple))
+
+
+_CONVERT: dict[str, Callable[[Any], Any]] = {
+    "text": lambda value: _only(value, str), "int": _int, "float": _float, "bool": _bool, "date": _moment,
+    "datetime": _moment, "duration": _duration, "list": _list,
+    "any": lambda value: naive(value) if isinstance(value, date) else value,
+}  # fmt: skip
+_EXPECTED = {
+    "bool": "true or false", "date": "a date, 2020-12-31", "datetime": "a date or datetime, 2020-12-31T23:59:00",
+    "duration": "a number of days", "list": "values with commas between them",
+}  # fmt: skip
+TYPES = tuple(_CONVERT)
+"""What a header may call a parameter; a duration is given in days."""
