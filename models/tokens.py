@@ -1,0 +1,180 @@
+"""Events -> token tensors. The vocabulary, and the scale of values and ages, come from the training rows only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import torch
+
+from .batch import Tokens
+
+PAD, UNKNOWN = 0, 1
+RARE = 2  # a code seen in fewer training rows is read as its nearest known ancestor
+TEXTS = 20  # a code with more distinct texts than this has free text, not categories
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What the training rows hold. Entries 0 and 1 pad and stand for the unknown.
+
+    entries:   names; `code`, or `code = text` for a code with categories, or an ancestor that no row names itself.
+    codes:     (entries,) the code of each entry: what `attribute` speaks of.
+    parents:   entry -> its ancestors' indices, nearest first.
+    mean, sd:  (entries,) of the numeric values of that entry.
+    age:       mean and sd of the age at an event, years.
+    known:     code -> index of the entry that stands for it (a rare code: its nearest known ancestor).
+    """
+
+    entries: tuple[str, ...]
+    codes: tuple[str, ...]
+    parents: tuple[tuple[int, ...], ...]
+    mean: np.ndarray
+    sd: np.ndarray
+    age: tuple[float, float]
+    known: Mapping[str, int]
+    above: Mapping[str, tuple[str, ...]]
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def index(self, entry: str, code: str) -> int:
+        """The index for an event; an entry never seen falls back to its code, then its ancestors, then UNKNOWN."""
+        for name in (entry, code, *self.above.get(code, ())):
+            if name in self.known:
+                return self.known[name]
+        return UNKNOWN
+
+    def ancestor_table(self) -> torch.Tensor:
+        """(entries, width) int64: each entry itself, then its ancestors, padded with 0."""
+        width = 1 + max((len(p) for p in self.parents), default=0)
+        table = torch.zeros(len(self), width, dtype=torch.int64)
+        for i, above in enumerate(self.parents):
+            table[i, : 1 + len(above)] = torch.tensor([i, *above])
+        return table
+
+
+def fit_vocabulary(events: pl.DataFrame, links: pl.DataFrame, train: np.ndarray) -> Vocabulary:
+    """The vocabulary of the training rows, with the IS_A ancestors of its codes as entries that codes share."""
+    seen = _entries(events.filter(pl.col("row").is_in(pl.Series(train))))
+    count = seen.group_by("entry").agg(pl.col("code").first(), pl.col("row").n_unique()).sort("entry")
+    above = ancestors(links)
+    kept = [e for e, _, n in count.iter_rows() if n >= RARE]
+    named = {e: c for e, c, _ in count.iter_rows()}
+    used = sorted({a for code in named.values() for a in above.get(code, ())} - set(kept))
+    entries = ("", "?", *kept, *used)
+    known = {name: i for i, name in enumerate(entries) if i > UNKNOWN}
+    codes = tuple(named.get(e, e) for e in entries)
+    parents = tuple(
+        tuple(known[a] for a in above.get(code, ()) if a in known and a != name) if i > UNKNOWN else ()
+        for i, (name, code) in enumerate(zip(entries, codes, strict=True))
+    )
+    value = seen.drop_nulls("numeric_value").group_by("entry").agg(
+        pl.col("numeric_value").mean().alias("mean"), pl.col("numeric_value").std().alias("sd")
+    )
+    mean, sd = np.zeros(len(entries)), np.ones(len(entries))
+    for entry, m, s in value.select("entry", "mean", "sd").iter_rows():
+        if entry in known:
+            mean[known[entry]], sd[known[entry]] = m, s if s and np.isfinite(s) and s > 1e-6 else 1.0
+    age = seen["age"].drop_nulls().drop_nans().to_numpy()
+    centre = (float(age.mean()), float(max(age.std(), 1.0))) if len(age) else (0.0, 1.0)
+    return Vocabulary(entries, codes, parents, mean.astype(np.float32), sd.astype(np.float32), centre, known, above)
+
+
+def ancestors(links: pl.DataFrame) -> dict[str, tuple[str, ...]]:
+    """Code -> everything above it by IS_A, nearest first; a cycle ends where it closes."""
+    edges = links.filter(pl.col("predicate") == "IS_A").select("subject", "object").unique().sort("subject", "object")
+    parents: dict[str, list[str]] = {}
+    for child, parent in edges.iter_rows():
+        parents.setdefault(child, []).append(parent)
+    out = {}
+    for code in parents:
+        found: dict[str, None] = {}
+        level = [code]
+        while level:
+            level = sorted({p for c in level for p in parents.get(c, ()) if p not in found and p != code})
+            found.update(dict.fromkeys(level))
+        out[code] = tuple(found)
+    return out
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Every row's tokens end to end: row r owns `start[r]:start[r + 1]`. Oldest first, undated before dated."""
+
+    start: np.ndarray
+    code: np.ndarray
+    value: np.ndarray
+    measured: np.ndarray
+    days: np.ndarray
+    dated: np.ndarray
+    age: np.ndarray
+    visit: np.ndarray
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return np.diff(self.start)
+
+    def take(self, rows: np.ndarray) -> Tokens:
+        """The tokens of these rows, padded to the longest of them (at least 1)."""
+        length = self.lengths[rows]
+        place = np.arange(max(1, int(length.max(initial=0))))[None, :]
+        real = place < length[:, None]
+        at = np.where(real, self.start[rows][:, None] + place, 0)
+
+        def pad(column: np.ndarray) -> torch.Tensor:
+            if not len(column):
+                return torch.from_numpy(np.zeros(at.shape, column.dtype))
+            return torch.from_numpy(np.where(real, column[at], np.zeros((), column.dtype)))
+
+        names = ("code", "value", "measured", "days", "dated", "age", "visit")
+        return Tokens(**{name: pad(getattr(self, name)) for name in names})
+
+
+def tokenize(events: pl.DataFrame, rows: int, vocabulary: Vocabulary, clock: str, longest: int = 256) -> Sequences:
+    """Tokens of all rows; of a longer row the undated facts (at most an eighth) and the latest events stay.
+
+    Under clock "order" there are no durations: `days` counts events back from the last one instead.
+    """
+    table = _entries(events)
+    pairs = table.select("entry", "code").unique().sort("entry", "code")
+    index = pairs.with_columns(
+        index=pl.Series([vocabulary.index(e, c) for e, c in pairs.iter_rows()], dtype=pl.Int64)
+    )
+    table = table.join(index, on=["entry", "code"], how="left", maintain_order="left")
+    table = table.with_columns(dated=pl.col("days").is_not_null()).sort(
+        "row", "dated", pl.col("days").neg(), maintain_order=True
+    )
+    static = (~pl.col("dated")).sum().over("row").cast(pl.Int64).clip(upper_bound=longest // 8)
+    dated = pl.col("dated").sum().over("row").cast(pl.Int64)
+    nth = pl.int_range(pl.len()).over("row", "dated")
+    keep = pl.when("dated").then(nth >= dated - (longest - static)).otherwise(nth < longest // 8)
+    table = table.filter(keep).with_columns(last=pl.col("visit").max().over("row"))
+    code = table["index"].to_numpy()
+    days = table["days"].fill_null(0.0).to_numpy()
+    if clock == "order":
+        days = table.select((pl.len() - 1 - pl.int_range(pl.len())).over("row"))[:, 0].to_numpy()
+    measured = table["numeric_value"].is_not_null().to_numpy() & np.isfinite(table["numeric_value"].fill_null(0.0).to_numpy())
+    value = np.where(measured, table["numeric_value"].fill_null(0.0).to_numpy(), vocabulary.mean[code])
+    age = table["age"].fill_null(float("nan")).to_numpy()
+    count = np.bincount(table["row"].to_numpy(), minlength=rows)
+    return Sequences(
+        start=np.concatenate([[0], np.cumsum(count)]),
+        code=code,
+        value=np.clip((value - vocabulary.mean[code]) / vocabulary.sd[code], -5, 5).astype(np.float32),
+        measured=measured,
+        days=days.astype(np.float32),
+        dated=table["dated"].to_numpy(),
+        age=np.nan_to_num((age - vocabulary.age[0]) / vocabulary.age[1]).astype(np.float32),
+        visit=table.select((pl.col("last") - pl.col("visit") + 1).fill_null(0).cast(pl.Int64))[:, 0].to_numpy(),
+    )
+
+
+def _entries(events: pl.DataFrame) -> pl.DataFrame:
+    """The events with their vocabulary entry: the code, with its text where the text is a category."""
+    text = pl.col("text_value")
+    category = text.is_not_null() & (text.str.len_chars() <= 40)
+    entry = pl.when(category).then(pl.concat_str("code", pl.lit(" = "), "text_value")).otherwise("code")
+    return events.with_columns(entry=entry)
