@@ -38,7 +38,7 @@ class Cells:
     frame: every column String, missing values null; names as in the header, or "0", "1", … where there is none.
     rows: data rows read, broken ones included. numbers: (frame rows,) Int64, which data row each is, from 1.
     broken: rows that could not be split or decoded, in the REJECTS layout without source.
-    counts: in plain words, what was changed on reading.
+    counts: in plain words, what was changed on reading. header: the names as the file has them, () without a header.
     """
 
     path: Path
@@ -47,6 +47,7 @@ class Cells:
     numbers: pl.Series
     broken: pl.DataFrame
     counts: Mapping[str, int] = field(default_factory=dict)
+    header: tuple[str, ...] = ()
 
 
 def read_cells(
@@ -132,7 +133,8 @@ def _from_text(path: Path, data: bytes, missing: Sequence[str], header: bool, pr
     if rows < 1:
         raise InputError("holds no row", path, "a header alone" if header else None, "data rows", "check the file")
     width = int(np.bincount(records.cells[first:]).argmax())
-    names, counts = _names(path, records, width) if header else ([str(i) for i in range(width)], {})
+    found = _header(path, records, width) if header else []
+    names, counts = _unique(found) if header else ([str(i) for i in range(width)], {})
     wrong = records.cells != len(names)
     good = ~(wrong | records.torn | records.nul | records.undecodable)
     good[:first] = False
@@ -151,7 +153,7 @@ def _from_text(path: Path, data: bytes, missing: Sequence[str], header: bool, pr
             fault = (f"{records.cells[record]} cells", f"{len(names)} cells", "check the delimiter and the quotes")
         broken.append((path.name, record - first + 1, "", *fault))
     numbers = pl.Series("row", kept - first + 1, dtype=pl.Int64)
-    return Cells(path, frame, rows, numbers, pl.DataFrame(broken, schema=BROKEN, orient="row"), counts)
+    return Cells(path, frame, rows, numbers, pl.DataFrame(broken, schema=BROKEN, orient="row"), counts, tuple(found))
 
 
 def _without_comments(path: Path, data: bytes) -> bytes:
@@ -169,19 +171,22 @@ def _without_comments(path: Path, data: bytes) -> bytes:
     return data[at:]
 
 
-def _names(path: Path, records: Records, width: int) -> tuple[list[str], dict[str, int]]:
-    """Column names from the first record, each one there once, and how many had to be made."""
+def _header(path: Path, records: Records, width: int) -> list[str]:
+    """The cells of the first record, "" where one is empty."""
     if records.undecodable[0] or records.nul[0] or records.torn[0]:
         raise InputError("its header cannot be read", path, expected="a line of names in UTF-8", fix="save it as UTF-8")
-    line = records.text(0)
     quote = '"' if records.quoted else None
     cells = pl.read_csv(
-        line, has_header=False, separator=records.delimiter.decode(), quote_char=quote, infer_schema=False
+        records.text(0), has_header=False, separator=records.delimiter.decode(), quote_char=quote, infer_schema=False
     ).row(0)
     found = [str(cell or "").strip() for cell in cells]
     if width == len(found) + 1:  # R writes no name over its row names; some tools end each row with a delimiter
-        body = records.text(1) if records.starts.size > 1 else b""
-        found = [*found, ""] if body.endswith(records.delimiter) else ["", *found]
+        found = [*found, ""] if records.text(1).endswith(records.delimiter) else ["", *found]
+    return found
+
+
+def _unique(found: list[str]) -> tuple[list[str], dict[str, int]]:
+    """Each name there once, and how many had to be made for that."""
     counts: Counter[str] = Counter()
     seen: set[str] = set()
     taken = set(found)
@@ -250,7 +255,8 @@ def _from_parquet(path: Path, data: bytes, missing: Sequence[str]) -> Cells:
         pl.when(~pl.all().is_in(["", *missing])).then(pl.all())  # a null stays null: its comparison is null
     )
     rows = text.height
-    return Cells(path, text, rows, pl.int_range(1, rows + 1, eager=True).alias("row"), pl.DataFrame(schema=BROKEN))
+    numbers = pl.int_range(1, rows + 1, eager=True).alias("row")
+    return Cells(path, text, rows, numbers, pl.DataFrame(schema=BROKEN), header=tuple(text.columns))
 
 
 def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:

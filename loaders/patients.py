@@ -1,0 +1,96 @@
+"""One row a patient -> the patients table: typed properties, and when the patient was observed."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from .clock import relative
+from .files import dates, has_header, numbers, resolve, typed
+from .rejects import Ledger, one_row_each
+from .specs import Column, Patients
+from .stack import Stack, identified, stacked
+from .tables import Known, Loaded
+
+RESERVED = frozenset({
+    "id", "title", "type", "name", "end", "subject_id", "observed_from", "observed_until", "clock", "source",
+    "all", "and", "any", "as", "asc", "ascending", "by", "call", "case", "contains", "create", "delete", "desc",
+    "descending", "detach", "distinct", "drop", "else", "ends", "exists", "false", "foreach", "from", "in", "is",
+    "limit", "load", "match", "merge", "not", "null", "on", "optional", "or", "order", "remove", "return", "set",
+    "single", "skip", "starts", "then", "true", "union", "unique", "unwind", "when", "where", "with", "xor", "yield",
+})  # fmt: skip
+"""Names that Cypher or the stores keep for themselves, and the columns that the patients table has anyway."""
+
+
+def read_patients(spec: Patients, known: Known | None = None) -> Loaded:
+    """Read `[patients]`.
+
+    Returns: Loaded with patients: subject_id, the kept columns in their types, and observed_from, observed_until
+        (Datetime us) where the study names them.
+    Raises: InputError for a file or a column that is not there.
+    """
+    ledger = Ledger(spec.source)
+    header = has_header(spec.id, spec.observed_from, spec.observed_until)
+    rows = stacked(spec, ledger, header)
+    id = resolve(spec.id, rows.frame, rows.where)
+    rows = identified(rows, id, ledger)
+    times = {
+        name: resolve(column, rows.frame, rows.where)
+        for name, column in (("observed_from", spec.observed_from), ("observed_until", spec.observed_until))
+        if column is not None
+    }
+    kept = _kept(spec, rows, id, header, tuple(times.values()))
+    columns = [rows.frame[id].alias("subject_id"), *typed(rows.frame.select(kept)).rename(_safe(kept))]
+    clocks: set[str] = set()
+    for name, column in times.items():
+        time, clock = observed(rows, column, ledger)
+        columns.append(time.alias(name))
+        clocks.add(clock)
+    patients = one_row_each(pl.DataFrame(columns), "subject_id", rows.numbers, ledger)
+    renamed = sum(old != new for old, new in _safe(kept).items())
+    counts = {**rows.counts, "properties given an underscore: their name is reserved": renamed}
+    return Loaded(
+        spec.source,
+        ledger.tally(),
+        ledger.frame(),
+        patients=patients,
+        clock="relative" if "relative" in clocks else "dated" if clocks else None,
+        counts={what: n for what, n in counts.items() if n},
+    )
+
+
+def observed(rows: Stack, column: str, ledger: Ledger) -> tuple[pl.Series, str]:
+    """A column of times: ISO dates, or days from the patient's own origin where it holds numbers.
+
+    Returns: (rows,) Datetime us, null where the cell is neither; "dated" or "relative".
+    """
+    cells = rows.frame[column]
+    time, bad = dates(cells)
+    clock = "dated"
+    offset, no_number = numbers(cells)
+    if no_number.sum() < bad.sum():
+        time, far = relative(offset, "days", rows.where)
+        bad, clock = no_number | far, "relative"
+    ledger.cell(rows.numbers.filter(bad), column, cells.filter(bad), "an ISO date, or days as a number")
+    return time, clock
+
+
+def _kept(spec: Patients, rows: Stack, id: str, header: bool, times: tuple[str, ...]) -> list[str]:
+    """The columns that become properties; by default all that have a name and no other part to play."""
+    if spec.keep is not None:
+        asked: list[Column] = [int(k) if not header and k.isdigit() else k for k in spec.keep]
+        return [name for name in dict.fromkeys(resolve(k, rows.frame, rows.where) for k in asked) if name != id]
+    unnamed = {f"column_{i}" for i in range(rows.frame.width)} if rows.counts.get("columns without a name") else set()
+    return [name for name in rows.frame.columns if name not in {id, *times, *unnamed}]
+
+
+def _safe(names: list[str]) -> dict[str, str]:
+    """Old name -> a name that no query language keeps for itself, each there once."""
+    safe: dict[str, str] = {}
+    taken = {name for name in names if name.lower() not in RESERVED}
+    for name in names:
+        new = name
+        while new.lower() in RESERVED or (new != name and new in taken):
+            new += "_"
+        taken.add(new)
+        safe[name] = new
+    return safe

@@ -1,0 +1,73 @@
+"""Several files of the same form -> one table of text with its ids checked; what every table loader begins with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from .files import Cells, read_cells
+from .rejects import Ledger
+from .specs import Source
+
+LONGEST_ID = 512
+_CONTROL = r"[\x00-\x1f\x7f-\x9f]"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Rows of all files of a source. where: the first file, for messages; numbers: the rows' numbers in the ledger."""
+
+    where: str
+    frame: pl.DataFrame
+    numbers: pl.Series
+    counts: Mapping[str, int]
+
+    def rows(self, mask: pl.Series) -> Stack:
+        """The rows of this mask alone."""
+        return Stack(self.where, self.frame.filter(mask), self.numbers.filter(mask), self.counts)
+
+
+def stacked(spec: Source, ledger: Ledger, header: bool = True) -> Stack:
+    """Read every file of a source; a column that one of them lacks is missing there."""
+    return stack(
+        [read_cells(path, missing=spec.missing, header=header, format=spec.format) for path in spec.path], ledger
+    )
+
+
+def stack(files: list[Cells], ledger: Ledger) -> Stack:
+    """The rows of files that were read, in their order."""
+    numbers = pl.concat([ledger.open(cells) for cells in files])
+    counts: dict[str, int] = {}
+    for cells in files:
+        for what, n in cells.counts.items():
+            counts[what] = counts.get(what, 0) + n
+    frame = files[0].frame if len(files) == 1 else pl.concat([cells.frame for cells in files], how="diagonal")
+    return Stack(files[0].path.name, frame, numbers, counts)
+
+
+def identified(rows: Stack, column: str, ledger: Ledger) -> Stack:
+    """The rows whose id can be one, white space around it taken off; the others are rejected."""
+    ids = rows.frame[column].str.strip_chars()
+    ids = ids.set(ids == "", None)
+    odd = (ids.str.len_chars() > LONGEST_ID) | ids.str.contains(_CONTROL)
+    empty, odd = ids.is_null(), odd.fill_null(False)
+    ledger.reject(rows.numbers.filter(empty), column, "", "an id", "fill it in")
+    ledger.reject(
+        rows.numbers.filter(odd), column, ids.filter(odd).str.slice(0, 40), "an id of one line, at most 512 long",
+        "check the delimiter and the quotes",
+    )  # fmt: skip
+    return Stack(rows.where, rows.frame.with_columns(ids.alias(column)), rows.numbers, rows.counts).rows(~(empty | odd))
+
+
+def among(rows: Stack, column: str, known: frozenset[str] | None, ledger: Ledger, where: str = "[patients]") -> Stack:
+    """The rows whose id is known; the others are rejected. None: whatever comes is known."""
+    if known is None:
+        return rows
+    stranger = ~rows.frame[column].is_in(list(known))
+    ledger.reject(
+        rows.numbers.filter(stranger), column, rows.frame[column].filter(stranger), f"an id in {where}",
+        "add the patient, or leave the row",
+    )  # fmt: skip
+    return rows.rows(~stranger)
