@@ -13,6 +13,7 @@ import polars as pl
 from scipy import sparse, stats
 
 from .data import Snapshot
+from .records import counts
 
 _CELLS = 4_000_000  # values ranked at once: 32 MB a matrix
 
@@ -21,7 +22,8 @@ def association(snapshot: Snapshot, block: str, feature: Sequence[str]) -> np.nd
     """p-value of each feature of one block against the outcome, over one row a subject (the first labelled one).
 
     Binary: Mann–Whitney; multiclass: Kruskal–Wallis; survival: Cox score test on ranks (for 0/1 features the log-rank
-    test). Records are tested as code present or not; covariates as numbers, or `column=value` as 0/1.
+    test). A code with numbers is tested by its last number, any other by how often it, or a code below it, occurs;
+    a covariate as number, or `column=value` as 0/1.
 
     Args:
         block: a layer's name, "records" or "covariates".
@@ -29,18 +31,21 @@ def association(snapshot: Snapshot, block: str, feature: Sequence[str]) -> np.nd
     Returns: (p,) p-values; NaN without variance, or with one group only.
     """
     rows = _one_row_a_subject(snapshot)
-    values, column = _block(snapshot, block)
-    out = np.full(len(feature), np.nan)
-    found = np.array([i for i, name in enumerate(feature) if name in column], dtype=np.int64)
-    if not len(found) or not len(rows):
-        return out
     outcome = snapshot.rows[rows]
-    where = np.array([column[feature[i]] for i in found])
     profiled = snapshot.layers[block].profiled[rows] if block in snapshot.layers else np.ones(len(rows), dtype=bool)
-    for part in np.array_split(np.arange(len(found)), -(-len(found) * len(rows) // _CELLS)):
-        x = _dense(values[rows][:, where[part]])
-        x[~profiled] = np.nan
-        out[found[part]] = _test(snapshot.task, x, outcome)
+    out = np.full(len(feature), np.nan)
+    todo = dict(enumerate(feature))
+    for values, names in _tables(snapshot, block):
+        column = {name: j for j, name in enumerate(names)}
+        at = [(i, column[name]) for i, name in todo.items() if name in column]
+        todo = {i: name for i, name in todo.items() if name not in column}
+        mine = values[rows] if at and len(rows) else None
+        for part in np.array_split(np.array(at).reshape(-1, 2), max(1, -(-len(at) * len(rows) // _CELLS))):
+            if mine is None or not len(part):
+                continue
+            x = _dense(mine[:, part[:, 1]])
+            x[~profiled] = np.nan
+            out[part[:, 0]] = _test(snapshot.task, x, outcome)
     return out
 
 
@@ -122,28 +127,19 @@ def _one_row_a_subject(snapshot: Snapshot) -> np.ndarray:
     return rows["row"].to_numpy().astype(np.int64)
 
 
-def _block(snapshot: Snapshot, block: str) -> tuple[np.ndarray | sparse.csr_matrix, dict[str, int]]:
-    """(rows, features) values of a block, and the column of each name."""
+def _tables(snapshot: Snapshot, block: str) -> list[tuple[np.ndarray | sparse.csr_matrix, list[str]]]:
+    """(rows, features) values of a block with the names of their columns; where a name comes twice the first counts."""
     if block in snapshot.layers:
         layer = snapshot.layers[block]
-        return layer.values, {name: i for i, name in enumerate(layer.var["feature"])}
+        return [(layer.values, layer.var["feature"].to_list())]
     if block == "records" and snapshot.events is not None:
-        return _codes(snapshot.events, snapshot.rows.height)
-    if block == "covariates" and snapshot.covariates.width:
-        return _covariates(snapshot.covariates)
-    return np.empty((snapshot.rows.height, 0)), {}
+        c = counts(snapshot)
+        last = np.where(c.measured.toarray() > 0, c.values.toarray(), np.nan)
+        return [(last, c.numeric), (c.total, c.tokens)]
+    return [_covariates(snapshot.covariates)] if block == "covariates" else []
 
 
-def _codes(events: pl.DataFrame, n: int) -> tuple[sparse.csr_matrix, dict[str, int]]:
-    seen = events.select("row", "code").unique()
-    codes = seen["code"].unique().sort().to_list()
-    column = {code: i for i, code in enumerate(codes)}
-    at = seen["code"].replace_strict(column, return_dtype=pl.Int64).to_numpy()
-    ones = np.ones(seen.height, dtype=np.float32)
-    return sparse.csr_matrix((ones, (seen["row"].to_numpy(), at)), shape=(n, len(codes))), column
-
-
-def _covariates(table: pl.DataFrame) -> tuple[np.ndarray, dict[str, int]]:
+def _covariates(table: pl.DataFrame) -> tuple[np.ndarray, list[str]]:
     columns: dict[str, np.ndarray] = {}
     for series in table:
         if series.dtype == pl.String:
@@ -152,8 +148,8 @@ def _covariates(table: pl.DataFrame) -> tuple[np.ndarray, dict[str, int]]:
         else:
             columns[series.name] = _floats(series)
     if not columns:
-        return np.empty((table.height, 0)), {}
-    return np.column_stack(list(columns.values())), {name: i for i, name in enumerate(columns)}
+        return np.empty((table.height, 0)), []
+    return np.column_stack(list(columns.values())), list(columns)
 
 
 def _floats(series: pl.Series) -> np.ndarray:
