@@ -90,7 +90,7 @@ def cohort(study: StudyFile, as_json: Json = False, quiet: Quiet = False) -> Non
     from clinome import pipeline
 
     made = pipeline.cohort(_study(study), Say(quiet))
-    _end(as_json, lambda: {"cohort": made.name, "steps": [{"step": s, "count": n} for s, n in made.steps]})
+    _end(as_json, lambda: {"cohort": made.name, "steps": [{"step": s.step, "count": s.count} for s in made.steps]})
 
 
 @app.command()

@@ -1,0 +1,113 @@
+"""`clinome load`: every source of a study in order, each row accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clinome.graph import open_store
+from clinome.loaders.errors import InputError, NotBuilt
+from clinome.loaders.specs import AnySource, Knowledge, Patients
+from clinome.loaders.tables import Known, Loaded
+from clinome.say import Say
+from clinome.study import Study
+
+if TYPE_CHECKING:
+    from clinome.graphs.load import Report
+    from clinome.graphs.store import Store
+    from clinome.graphs.tables import Tables
+
+Door = Callable[[Loaded], Loaded]
+"""What every source's tables pass on their way in: namespace and pseudonyms."""
+
+
+def load_study(study: Study, say: Say) -> list[Report]:
+    """Load every source; sources that the study no longer names are taken out. Nothing changes twice."""
+    from clinome.graphs.load import load_source
+    from clinome.graphs.tables import Tables
+    from clinome.loaders.genes import GeneTable, read_genes
+
+    tables = Tables(study.tables)
+    genes = read_genes(study.identifiers.genes) if study.identifiers.genes else GeneTable.empty()
+    reports = []
+    with open_store(study, write=True) as store:
+        store.prepare()
+        _forget(study, store, tables, say)
+        for spec in study.sources():
+            known = _known(study, spec, tables, genes)
+            reports.append(load_source(store, tables, spec, known, door=_door(study, tables)))
+            _say_one(reports[-1], say)
+    _say_all(reports, tables, say)
+    return reports
+
+
+def remove(study: Study, what: str, which: str, say: Say) -> None:
+    """`clinome remove STUDY source NAME`."""
+    from clinome.graphs.load import remove_source
+    from clinome.graphs.tables import Tables
+
+    match what:
+        case "source":
+            tables = Tables(study.tables)
+            with open_store(study, write=True) as store:
+                remove_source(store, tables, which)
+            say(f"{which}: removed from the graph and the tables")
+        case "run" | "patient":
+            raise NotBuilt(f"clinome remove {what} is not built yet; built is: source NAME.")
+        case _:
+            raise InputError("cannot be removed", "clinome remove", what, "run, source or patient")
+
+
+def _known(study: Study, spec: AnySource, tables: Tables, genes: object) -> Known:
+    """What is known before this source is read; ids as they stand in the files."""
+    from clinome.loaders.genes import GeneTable
+    from clinome.loaders.subjects import file_ids
+
+    assert isinstance(genes, GeneTable)
+    loaded = () if isinstance(spec, Patients) else tables.sources()
+    patients = tables.read("patients").patients if study.patients and "patients" in loaded else None
+    samples = tables.read("samples").samples if study.samples and "samples" in loaded else None
+    namespace = study.patients.namespace if study.patients else ""
+    return Known(
+        subjects=None if patients is None else frozenset(file_ids(patients["subject_id"], namespace, study.tables)),
+        samples=None if samples is None else samples,
+        genes=genes,
+        opaque=tables.opaque_names() if isinstance(spec, Knowledge) else {},
+    )
+
+
+def _door(study: Study, tables: Tables) -> Door:
+    from clinome.loaders.subjects import door
+
+    if study.patients is None:
+        return lambda loaded: loaded
+    return door(study.patients.namespace, study.patients.pseudonymise, Path(study.tables))
+
+
+def _forget(study: Study, store: Store, tables: Tables, say: Say) -> None:
+    from clinome.graphs.load import remove_source
+
+    named = {spec.source for spec in study.sources()}
+    for source in tables.sources():
+        if source not in named:
+            remove_source(store, tables, source)
+            say(f"{source}: no longer in the study; removed")
+
+
+def _say_one(report: Report, say: Say) -> None:
+    t = report.tally
+    state = f"{report.seconds:.1f} s" if report.changed else "unchanged"
+    say(
+        f"{report.source}: {t.read:,} rows read, {t.written:,} written, {t.merged:,} merged, {t.rejected:,} rejected ({state})"
+    )
+    if report.changed:
+        for what, count in report.counts.items():
+            say(f"    {count:,} {what}")
+
+
+def _say_all(reports: list[Report], tables: Tables, say: Say) -> None:
+    rejected = sum(r.tally.rejected for r in reports)
+    if not any(r.changed for r in reports):
+        say("nothing has changed since the last load")
+    say(f"{rejected:,} rows rejected" + (f": see {tables.folder.name}/rejects.csv" if rejected else ""))

@@ -1,0 +1,274 @@
+"""report.html: one self-contained page that one would show a colleague, made from the run folder and nothing else.
+
+What a run did not leave is left out of the page. No patient identifier is ever written into it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from clinome import headline as words
+from clinome.say import SILENT, Say
+
+if TYPE_CHECKING:
+    from clinome.models.data import Snapshot
+    from clinome.runs import Run
+
+_TOP = 20
+
+
+def report_run(run: Run, say: Say = SILENT) -> Run:
+    """Write the run's report.html and say where it is."""
+    say(f"report: {write_report(run.folder, run.name, run.path('report.html'))}")
+    return run
+
+
+def write_report(run: Path, study_name: str, out: Path) -> Path:
+    """One page from one run folder (docs/study.md, "The folders", and summary.json beside them).
+
+    Args:
+        run: the folder. cohort.parquet and results.json are needed, everything else may be missing.
+        study_name: the title.
+        out: the file to write; replaced at once, never half written.
+    Returns: out.
+    Raises: InputError if the folder holds no results.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    from clinome.loaders.errors import InputError
+
+    results = _json(run / "results.json")
+    if not results:
+        raise InputError(
+            "no results to report", run.name, "no results.json", "a trained run", "run `clinome train` first"
+        )
+    shelf = PackageLoader("clinome", "templates")
+    room = Environment(loader=shelf, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    room.filters.update(number=_number, p=_p, interval=words.interval, share=lambda v: f"{v:.0%}")
+    page = room.get_template("report.html.jinja").render(title=study_name, **_page(run, results))
+    part = out.with_suffix(".part")
+    part.write_text(page, encoding="utf-8")
+    part.replace(out)
+    return out
+
+
+def presence(snapshot: Snapshot) -> list[dict[str, Any]]:
+    """Patterns of what rows have, for summary.json: [{"has": layer names and "records", "count": rows}], most first."""
+    table = pl.DataFrame({name: layer.profiled for name, layer in snapshot.layers.items()})
+    if snapshot.events is not None:
+        known = snapshot.events["row"].unique().to_list()
+        rows = pl.Series("records", range(snapshot.rows.height))
+        table = table.with_columns(rows.is_in(known)) if table.width else rows.is_in(known).to_frame()
+    if not table.width:
+        return []
+    counted = table.group_by(table.columns).len("rows in it").sort(["rows in it", *table.columns], descending=True)
+    return [
+        {"has": [name for name in table.columns if row[name]], "count": row["rows in it"]}
+        for row in counted.iter_rows(named=True)
+    ]
+
+
+def _page(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything that the template names."""
+    summary = _json(run / "summary.json")
+    manifest = _json(run / "snapshot" / "manifest.json")
+    cohort = pl.read_parquet(run / "cohort.parquet")
+    task = str(results.get("task", ""))
+    metric = str(results.get("metric", ""))
+    layers = summary.get("layers", [])
+    events = _events(cohort, task)
+    features = {str(layer["name"]): int(layer["features"]) for layer in layers}
+    said = words.warnings(cohort["subject_id"].n_unique(), events, features, summary.get("warnings", []))
+    biomarkers, enrichment = _csv(run / "biomarkers.csv"), _csv(run / "enrichment.csv")
+    return {
+        "headline": words.headline(results, _who(cohort, task, summary)),
+        "metric": words.METRIC.get(metric, metric),
+        "warnings": said,
+        "attrition": _attrition(run),
+        "layers": layers,
+        "records": summary.get("records") or {},
+        "presence": _presence(summary),
+        **_learners(results, metric),
+        "curves": _curves(run, results, task, metric),
+        "biomarkers": biomarkers.head(_TOP).to_dicts(),
+        "ranked_features": biomarkers.height,
+        "biomarkers_svg": _biomarkers(biomarkers),
+        "pathways": enrichment.head(15).to_dicts(),
+        "tested_pathways": enrichment.height,
+        **_controls(results, metric),
+        "sources": summary.get("sources", []),
+        "study": summary.get("study", {}),
+        "commands": summary.get("commands", []),
+        "versions": summary.get("versions", {}),
+        "device": summary.get("device"),
+        "graph": summary.get("graph", {}),
+        "manifest": manifest,
+    }
+
+
+def _who(cohort: pl.DataFrame, task: str, summary: Mapping[str, Any]) -> str:
+    n, subjects = cohort.height, cohort["subject_id"].n_unique()
+    people = f"{subjects:,} patients" if n == subjects else f"{n:,} prediction times of {subjects:,} patients"
+    label = (summary.get("study") or {}).get("task")
+    label = label.get("label") if isinstance(label, Mapping) else None
+    if task == "survival":
+        events = int(cohort["event"].cast(pl.Int64).sum())
+        median = float(cohort["duration_days"].cast(pl.Float64).quantile(0.5) or 0.0)
+        return (
+            f"Time to the event for {people}; {events:,} had it, and half were followed for {median:,.0f} days or more."
+        )
+    if task == "binary":
+        have = _events(cohort, task, smallest=False) or 0
+        named = f"“{label}”" if label else "the outcome"
+        return f"Whether {named} happens, for {people}; {have:,} ({have / max(n, 1):.0%}) have it."
+    if "label" in cohort.columns:
+        counts = cohort["label"].cast(pl.String).value_counts(sort=True)
+        each = ", ".join(f"{name} {count:,}" for name, count in counts.iter_rows())
+        return f"Which of {counts.height} classes, for {people}: {each}."
+    return f"{people}."
+
+
+def _events(cohort: pl.DataFrame, task: str, *, smallest: bool = True) -> int | None:
+    """Rows with the event; for classes, and for a binary outcome that is the rule, those of the smallest class."""
+    if task == "survival":
+        return int(cohort["event"].cast(pl.Int64).sum())
+    if "label" not in cohort.columns or not cohort.height:
+        return None
+    if task == "binary" and not smallest:
+        return int(cohort["label"].cast(pl.Float64).sum())
+    return int(cohort["label"].value_counts()["count"].cast(pl.Int64).to_numpy().min())
+
+
+def _attrition(run: Path) -> str:
+    from clinome import plots
+
+    table = _csv(run / "attrition.csv")
+    if table.is_empty() or table.width < 2:
+        return ""
+    return plots.attrition([(str(step), int(count)) for step, count in table.select("step", "count").iter_rows()])
+
+
+def _presence(summary: Mapping[str, Any]) -> str:
+    from clinome import plots
+
+    patterns: Sequence[Mapping[str, Any]] = summary.get("presence", [])
+    names = [str(layer["name"]) for layer in summary.get("layers", [])]
+    names += [n for n in dict.fromkeys(n for p in patterns for n in p["has"]) if n not in names]
+    return plots.presence(patterns, names) if patterns and names else ""
+
+
+def _learners(results: Mapping[str, Any], metric: str) -> dict[str, Any]:
+    from clinome import plots
+
+    table, pairs = words.ranked(results, metric), words.differences(results, metric)
+    others = {m for r in results.get("learners", {}).values() for m in r.get("metrics", {})} - {metric}
+    metrics = [metric, *sorted(others)]
+    return {
+        "learners": results.get("learners", {}),
+        "order": [row["name"] for row in table],
+        "metrics": metrics[:6],
+        "metric_names": words.METRIC,
+        "differences": list(pairs.values()),
+        "learners_svg": plots.learners(table, pairs, words.METRIC.get(metric, metric), words.CHANCE.get(metric))
+        if table
+        else "",
+        "chosen": words.chosen_in_words(results),
+    }
+
+
+def _curves(run: Path, results: Mapping[str, Any], task: str, metric: str) -> list[dict[str, str]]:
+    """Pictures with a caption, of `chosen` and where it helps of the best simple baseline."""
+    from clinome import curves
+
+    path = run / "predictions.parquet"
+    names = [row["name"] for row in words.ranked(results, metric)]
+    if not path.exists() or not names:
+        return []
+    predictions = pl.read_parquet(path)
+    first = "chosen" if "chosen" in names else names[0]
+    simple = [name for name in names if name in words.SIMPLE and name != "majority"][:1]
+    of = {name: predictions.filter(pl.col("learner") == name) for name in [first, *simple]}
+    of = {name: frame for name, frame in of.items() if not frame.is_empty()}
+    if first not in of:
+        return []
+    once = of[first].filter(pl.col("repeat") == of[first]["repeat"].min())
+    if task == "binary":
+        return [
+            {
+                "svg": curves.discrimination(of),
+                "caption": "Held-out predictions, pooled over folds; pale lines: guessing.",
+            },
+            {
+                "svg": curves.calibration(once),
+                "caption": "Groups of equal size with 95% intervals. On the diagonal, of a hundred patients given 30% "
+                "thirty have the outcome.",
+            },
+        ]
+    if task == "survival":
+        picture, p = curves.kaplan_meier(once)
+        caption = f"Held-out rows by third of predicted risk within their fold. Log-rank test between the thirds: p = {_p(p)}."
+        return [{"svg": picture, "caption": caption}]
+    classes = [column.removeprefix("score_") for column in once.columns if column.startswith("score_")]
+    if not classes:
+        return []
+    return [{"svg": curves.one_vs_rest(once, classes), "caption": "Held-out predictions, each row once."}]
+
+
+def _biomarkers(table: pl.DataFrame) -> str:
+    from clinome import plots
+
+    if table.is_empty():
+        return ""
+    shown = table.sort("rank").head(_TOP).drop_nulls("effect")
+    return plots.biomarkers(shown) if shown.height else ""
+
+
+def _controls(results: Mapping[str, Any], metric: str) -> dict[str, Any]:
+    from clinome import plots
+
+    controls = {n: c for n, c in (results.get("controls") or {}).items() if c and c.get("mean") is not None}
+    mine = [row for row in words.ranked(results, metric) if row["name"] == "chosen"]
+    rows = [{**row, "values": row["folds"]} for row in mine]
+    rows += [
+        {"values": [], **control, "name": name} for name, control in controls.items() if control.get("metric") == metric
+    ]
+    picture = plots.controls(rows, words.METRIC.get(metric, metric), words.CHANCE.get(metric)) if len(rows) > 1 else ""
+    return {"controls": controls, "controls_svg": picture}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
+
+def _csv(path: Path) -> pl.DataFrame:
+    """Numbers as numbers, the rest as text; nothing where the file is missing or empty."""
+    if not path.exists() or not path.stat().st_size:
+        return pl.DataFrame()
+    return pl.read_csv(path, infer_schema_length=None)
+
+
+def _number(value: Any, digits: int = 3) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool | str):
+        return str(value)
+    text = f"{value:,}" if isinstance(value, int) else f"{value:.{digits}f}"
+    return text.replace("-", "−")
+
+
+def _p(value: float | None) -> str:
+    """A p-value as people write it: 0.03, 2×10⁻⁵."""
+    if value is None or math.isnan(value):
+        return "–"
+    if value >= 0.001:
+        return f"{value:.2g}" if value >= 0.01 else f"{value:.3f}"
+    if value < 1e-300:
+        return "< 10⁻³⁰⁰"
+    mantissa, exponent = f"{value:.0e}".split("e")
+    return f"{mantissa}×10" + str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

@@ -1,0 +1,147 @@
+"""`clinome train`: cohort -> snapshot behind the fence -> folds -> learners -> comparison, into the run folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from clinome.cohorts import keep
+from clinome.graph import open_graph
+from clinome.runs import Run, key_of
+from clinome.say import Say
+from clinome.study import Study
+
+if TYPE_CHECKING:
+    from clinome.graphs.cohort import Cohort
+    from clinome.graphs.snapshot import Snapshot
+    from clinome.models.harness import Results
+    from clinome.models.learner import Learner
+
+PACKAGES = ("clinome", "torch", "torch-geometric", "scikit-learn", "lifelines", "polars", "kglite")
+
+
+def train_study(study: Study, run: Run, own: Mapping[str, Learner], say: Say) -> Run:
+    """Everything between the graph and results.json. Nothing is done again while nothing that it rests on changed."""
+    start = time.perf_counter()
+    with open_graph(study) as graph:
+        cohort = graph.cohort()
+        snapshot = graph.snapshot(cohort)
+        counts = _graph_counts(graph.query)
+    say(f"cohort {cohort.name}: {snapshot.rows.height:,} rows of {cohort.frame['subject_id'].n_unique():,} patients")
+    keep(study, cohort)
+    manifest = snapshot.save(run.path("snapshot"))
+    key = key_of(manifest["sha256"], vars(study.task), vars(study.learn), study.evaluate.seed, _code(own))
+    if run.done("train", key):
+        say("train: nothing has changed; the results stand")
+        return run
+    learners = _learners(snapshot, study, own, say)
+    results = _compare(snapshot, learners, study, say)
+    _write(run, cohort, snapshot, results)
+    run.write_json("summary.json", _summary(study, cohort, snapshot, counts))
+    run.mark("train", key)
+    run.log("train", seconds=round(time.perf_counter() - start, 2), rows=snapshot.rows.height, learners=len(learners))
+    show(run, say)
+    return run
+
+
+def learner_rows(study: Study, say: Say) -> list[dict[str, str | None]]:
+    """`clinome learners`: what can run on this study, and why the rest cannot."""
+    from clinome.models.catalogue import every
+
+    with open_graph(study) as graph:
+        snapshot = graph.snapshot(graph.cohort())
+    rows = [{"learner": learner.name, "why_not": learner.supports(snapshot)} for learner in every(snapshot)]
+    say.table(["learner", "runs here"], [(r["learner"], r["why_not"] or "yes") for r in rows])
+    return rows
+
+
+def show(run: Run, say: Say) -> None:
+    """The comparison as a table."""
+    results = run.read_json("results.json")
+    metric = results["metric"]
+    found = [(name, r["metrics"].get(metric), r["seconds"]) for name, r in results["learners"].items()]
+    say.table(
+        ["learner", metric, "low", "high", "seconds"],
+        [(n, m["mean"], m["low"], m["high"], round(s, 1)) for n, m, s in found if m],
+    )
+
+
+def _learners(snapshot: Snapshot, study: Study, own: Mapping[str, Learner], say: Say) -> list[Learner]:
+    from clinome.models.catalogue import select
+
+    chosen, left_out = select(snapshot, study.learn.learners)
+    for name, reason in left_out.items():
+        say(f"{name} is left out: {reason}")
+    return [*chosen, *own.values()]
+
+
+def _compare(snapshot: Snapshot, learners: list[Learner], study: Study, say: Say) -> Results:
+    from clinome.models import harness
+
+    return harness.run(snapshot, learners, study.evaluate, study.learn, progress=say)
+
+
+def _write(run: Run, cohort: Cohort, snapshot: Snapshot, results: Results) -> None:
+    cohort.frame.write_parquet(run.path("cohort.parquet"))
+    pl.DataFrame([(s.step, s.count) for s in cohort.steps], ["step", "count"], orient="row").write_csv(
+        run.path("attrition.csv")
+    )
+    results.predictions.write_parquet(run.path("predictions.parquet"))
+    results.attributions.write_parquet(run.path("attributions.parquet"))
+    run.write_json("results.json", results.as_json())
+
+
+def _summary(study: Study, cohort: Cohort, snapshot: Snapshot, graph: Mapping[str, Any]) -> dict[str, Any]:
+    """What the report says beside the numbers."""
+    from clinome.graphs.tables import Tables
+    from clinome.report import presence
+
+    tables = Tables(study.tables)
+    sources = [tables.record(s) for s in tables.sources()]
+    events = snapshot.events
+    return {
+        "study": {"name": study.name, "file": study.file.name, "task": vars(study.task), "query": cohort.query,
+                  "params": {k: str(v) for k, v in cohort.params.items()}, "covariates": snapshot.covariates.columns},
+        "sources": [{"source": r["source"], **r["tally"], "counts": r["counts"]} for r in sources],
+        "layers": [{"name": n, "kind": x.kind, "features": x.var.height, "profiled": int(x.profiled.sum()),
+                    "missing": int((~x.profiled).sum())} for n, x in snapshot.layers.items()],
+        "presence": presence(snapshot),
+        "records": None if events is None else {"events": events.height, "codes": events["code"].n_unique(),
+                    "subjects_with": events["row"].n_unique(), "static": dict(snapshot.static)},
+        "warnings": [*cohort.notes, *_clock_warning(cohort.clock)],
+        "versions": {p: version(p) for p in PACKAGES},
+        "commands": [f"clinome run {study.file.name}"],
+        "graph": dict(graph),
+        "device": _device(),
+    }  # fmt: skip
+
+
+def _clock_warning(clock: str) -> list[str]:
+    match clock:
+        case "order":
+            return ["the records hold only an order: ranks stand for times, and durations mean nothing"]
+        case "relative":
+            return ["times are relative (days since an origin), shown as days after 2000-01-01"]
+        case _:
+            return []
+
+
+def _graph_counts(query: Any) -> dict[str, dict[str, int]]:
+    nodes = query("MATCH (n) RETURN labels(n)[0] AS what, count(n) AS n")
+    edges = query("MATCH ()-[r]->() RETURN type(r) AS what, count(r) AS n")
+    return {"labels": dict(zip(nodes["what"], nodes["n"].astype(int), strict=True)),
+            "relationships": dict(zip(edges["what"], edges["n"].astype(int), strict=True))}  # fmt: skip
+
+
+def _code(own: Mapping[str, Learner]) -> list[str]:
+    return [version("clinome"), *(f"{name}:{learner!r}" for name, learner in own.items())]
+
+
+def _device() -> str:
+    import torch
+
+    return torch.cuda.get_device_name(0) if torch.cuda.is_available() else "CPU"
