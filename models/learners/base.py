@@ -1,0 +1,45 @@
+"""What most learners share: a setting and a seed, one default, no attribution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from ..data import Snapshot
+from ..learner import Setting
+
+
+class BaseLearner:
+    """One setting of one learner; a subclass brings fit, predict and state (`models.learner.Learner`)."""
+
+    name = ""
+    grid: tuple[Setting, ...] = ({},)
+    """Settings to try, the default first."""
+
+    def __init__(self, setting: Setting | None = None, seed: int = 0) -> None:
+        self.setting: dict[str, Any] = dict(setting or {})
+        self.seed = seed
+
+    def supports(self, snapshot: Snapshot) -> str | None:
+        return None
+
+    def settings(self, trials: int) -> Sequence[Setting]:
+        return self.grid[: max(1, trials)]
+
+    def with_setting(self, setting: Setting, seed: int) -> Self:
+        return type(self)(setting, seed)
+
+    def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, np.ndarray] | None:
+        return None
+
+    def codes(self) -> list[str]:
+        return []
+
+
+def has_inputs(snapshot: Snapshot) -> str | None:
+    """The reason why nothing can be learnt from: no layer, covariate or record at all."""
+    if snapshot.layers or snapshot.covariates.width or snapshot.events is not None:
+        return None
+    return "the study has no omics, no records and names no covariates"

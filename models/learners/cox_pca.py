@@ -1,0 +1,119 @@
+"""Cox on the first principal components of all layers: the reference for survival on omics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..data import Snapshot
+from ..features import CLIP, dense_values, is_mutation, mutation_values
+from ..linear import fit_cox
+from ..metrics import targets
+from .base import BaseLearner
+
+COMPONENTS = 20
+
+
+class CoxPCA(BaseLearner):
+    """All layers side by side, clipped at ±5, scaled, 20 components, an unpenalised Cox model (lifelines).
+
+    Missing values and layers are the training mean. Where the model does not converge (few events) a little penalty
+    is added, tenfold each time; `penalizer` in the state says how much.
+    """
+
+    name = "cox_pca"
+
+    def supports(self, snapshot: Snapshot) -> str | None:
+        if snapshot.task != "survival":
+            return "cox_pca is for survival"
+        return None if snapshot.layers else "cox_pca needs an omics layer"
+
+    def fit(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> None:
+        rows = np.sort(np.concatenate([train, tuning]))
+        y = targets(snapshot.rows[rows], "survival", ())
+        x = self._values(snapshot, rows)
+        with np.errstate(invalid="ignore"):
+            known = np.maximum(np.isfinite(x).sum(axis=0), 1)
+            self.mean = np.nansum(x, axis=0) / known
+            self.sd = np.sqrt(np.nansum((x - self.mean) ** 2, axis=0) / known)
+        self.sd[self.sd < 1e-9] = np.inf
+        z = self._scaled(x)
+        self.centre = z.mean(axis=0)
+        _, _, axes = _svd(z - self.centre)
+        self.axes = axes[: min(COMPONENTS, len(axes), max(1, len(rows) - 2))]
+        self._fit_cox((z - self.centre) @ self.axes.T, y)
+
+    def _fit_cox(self, components: np.ndarray, y: np.ndarray) -> None:
+        import warnings
+
+        import pandas as pd
+        from lifelines import CoxPHFitter
+        from lifelines.exceptions import ConvergenceError
+
+        spread = components.std(axis=0)
+        self.spread = np.where(spread > 1e-9, spread, np.inf)
+        scaled = components / self.spread
+        usable = np.flatnonzero(np.isfinite(self.spread))
+        self.coef, self.penalizer = np.zeros(len(self.spread)), float("nan")
+        frame = pd.DataFrame(scaled[:, usable]).rename(columns=str).assign(duration=y[:, 0], event=y[:, 1])
+        for penalizer in (0.0, 1e-3, 1e-2, 1e-1):
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    model = CoxPHFitter(penalizer=penalizer).fit(frame, "duration", "event")
+            except (ConvergenceError, ValueError, ZeroDivisionError, np.linalg.LinAlgError):
+                continue
+            found = model.params_.to_numpy(dtype=np.float64)
+            if np.isfinite(found).all() and np.abs(found).max(initial=0.0) < 20:
+                self.coef[usable], self.penalizer = found, penalizer
+                return
+        self.coef = fit_cox(scaled, y[:, 0], y[:, 1], 1.0)
+
+    def _values(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
+        out = []
+        for layer in snapshot.layers.values():
+            x = mutation_values(layer, rows).toarray() if is_mutation(layer) else dense_values(layer, rows)
+            x[~layer.profiled[rows]] = np.nan
+            out.append(x if layer.scale == "log1p" and not is_mutation(layer) else np.clip(x, -CLIP, CLIP))
+        return np.hstack(out).astype(np.float64)
+
+    def _scaled(self, x: np.ndarray) -> np.ndarray:
+        return np.where(np.isfinite(x), (x - self.mean) / self.sd, 0.0)
+
+    def predict(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
+        z = self._scaled(self._values(snapshot, rows)) - self.centre
+        return np.asarray(z @ self._beta())
+
+    def _beta(self) -> np.ndarray:
+        """(features,) the model in scaled features."""
+        return np.asarray(self.axes.T @ (self.coef / self.spread))
+
+    def state(self) -> dict[str, Any]:
+        return {"mean": self.mean, "sd": self.sd, "centre": self.centre, "beta": self._beta(),
+                "penalizer": self.penalizer}  # fmt: skip
+
+    def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, np.ndarray] | None:
+        """Exact: coefficient times scaled value less its training mean."""
+        whole = (self._scaled(self._values(snapshot, rows)) - self.centre) * self._beta()
+        out, at = {}, 0
+        for name, layer in snapshot.layers.items():
+            out[name] = whole[:, at : at + layer.var.height]
+            at += layer.var.height
+        return out
+
+
+def _svd(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Thin SVD by the smaller side's Gram matrix, signs fixed by each axis's largest entry."""
+    if x.shape[0] > x.shape[1]:
+        values, v = np.linalg.eigh(x.T @ x)
+        order = np.argsort(-values)
+        axes = v[:, order].T
+    else:
+        values, u = np.linalg.eigh(x @ x.T)
+        order = np.argsort(-values)
+        order = order[values[order] > 1e-10 * max(values.max(), 1e-12)]
+        axes = (u[:, order] / np.sqrt(values[order])).T @ x
+    sign = np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])
+    root = np.sqrt(np.maximum(values[order], 0))
+    return np.empty((0, 0)), root, axes * sign[:, None]
