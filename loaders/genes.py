@@ -128,6 +128,23 @@ class GeneTable:
         return _where((by_symbol == by_number).fill_null(False), by_number)
 
 
+def with_entrez(frame: pl.DataFrame, entrez: pl.Series, table: GeneTable) -> pl.DataFrame:
+    """The Entrez ids beside symbols, for those that the table does not map. Without a table symbols stay symbols.
+
+    Args:
+        frame: (n,) rows of `GeneTable.curies`; entrez: (n,) text.
+    """
+    if table.names.is_empty():
+        return frame
+    found = table.curies(entrez, "entrez")["feature"]
+    found = found.set(~found.str.starts_with("NCBIGene:").fill_null(False), None)
+    unmapped = pl.col("feature").str.starts_with("NCBIGene:").not_().fill_null(True)
+    curie = pl.when(unmapped).then(pl.col("entrez"))
+    return frame.with_columns(entrez=found).with_columns(
+        feature=pl.coalesce(curie, "feature"), gene=pl.coalesce(curie, "gene"), symbol="symbol"
+    ).drop("entrez")  # fmt: skip
+
+
 def read_genes(path: Path) -> GeneTable:
     """A gene table from HGNC's complete set, NCBI gene_info, or any table with a symbol and an Entrez column.
 

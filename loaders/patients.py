@@ -32,13 +32,14 @@ def read_patients(spec: Patients, known: Known | None = None) -> Loaded:
     header = has_header(spec.id, spec.observed_from, spec.observed_until)
     rows = stacked(spec, ledger, header)
     id = resolve(spec.id, rows.frame, rows.where)
+    ledger.count(rows.counts)
     rows = identified(rows, id, ledger)
     times = {
         name: resolve(column, rows.frame, rows.where)
         for name, column in (("observed_from", spec.observed_from), ("observed_until", spec.observed_until))
         if column is not None
     }
-    kept = _kept(spec, rows, id, header, tuple(times.values()))
+    kept = _kept(spec, rows, {id, *times.values()}, header)
     columns = [rows.frame[id].alias("subject_id"), *typed(rows.frame.select(kept)).rename(_safe(kept))]
     clocks: set[str] = set()
     for name, column in times.items():
@@ -47,14 +48,14 @@ def read_patients(spec: Patients, known: Known | None = None) -> Loaded:
         clocks.add(clock)
     patients = one_row_each(pl.DataFrame(columns), "subject_id", rows.numbers, ledger)
     renamed = sum(old != new for old, new in _safe(kept).items())
-    counts = {**rows.counts, "properties given an underscore: their name is reserved": renamed}
+    ledger.count({"properties given an underscore: their name is reserved": renamed})
     return Loaded(
         spec.source,
         ledger.tally(),
         ledger.frame(),
         patients=patients,
         clock="relative" if "relative" in clocks else "dated" if clocks else None,
-        counts={what: n for what, n in counts.items() if n},
+        counts=ledger.counts,
     )
 
 
@@ -74,13 +75,13 @@ def observed(rows: Stack, column: str, ledger: Ledger) -> tuple[pl.Series, str]:
     return time, clock
 
 
-def _kept(spec: Patients, rows: Stack, id: str, header: bool, times: tuple[str, ...]) -> list[str]:
+def _kept(spec: Patients, rows: Stack, taken: set[str], header: bool) -> list[str]:
     """The columns that become properties; by default all that have a name and no other part to play."""
-    if spec.keep is not None:
-        asked: list[Column] = [int(k) if not header and k.isdigit() else k for k in spec.keep]
-        return [name for name in dict.fromkeys(resolve(k, rows.frame, rows.where) for k in asked) if name != id]
-    unnamed = {f"column_{i}" for i in range(rows.frame.width)} if rows.counts.get("columns without a name") else set()
-    return [name for name in rows.frame.columns if name not in {id, *times, *unnamed}]
+    if spec.keep is None:
+        return [name for name in rows.frame.columns if name not in taken | rows.unnamed]
+    asked: list[Column] = [int(k) if not header and k.isdigit() else k for k in spec.keep]
+    id = resolve(spec.id, rows.frame, rows.where)
+    return [name for name in dict.fromkeys(resolve(k, rows.frame, rows.where) for k in asked) if name != id]
 
 
 def _safe(names: list[str]) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -34,6 +35,7 @@ class Ledger:
         self._read = self._merged = 0
         self._rejected: set[int] = set()
         self._parts: list[pl.DataFrame] = []
+        self._counts: Counter[str] = Counter()
 
     def begin(self, file: str) -> int:
         """A further file: what is read from now on is its. Returns the rows read before it."""
@@ -67,6 +69,14 @@ class Ledger:
     def outside(self, column: Text, got: Text, expected: Text, fix: Text, count: int = 1) -> None:
         """Note what was left out and is no row: a sample that is a column. Its row number is 0."""
         self._note([0] * count, column, got, expected, fix)
+
+    def count(self, said: Mapping[str, int]) -> None:
+        """What was normalised or left out, in plain words, and how often; 0 is not worth a word."""
+        self._counts.update({what: n for what, n in said.items() if n})
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return dict(self._counts)
 
     def rejected(self) -> frozenset[int]:
         """The numbers of the rows refused so far."""

@@ -24,6 +24,7 @@ def read_samples(spec: Samples, known: Known) -> Loaded:
     rows = stacked(spec, ledger, has_header(spec.id, spec.subject, *extra.values()))
     id = resolve(spec.id, rows.frame, rows.where)
     subject = resolve(spec.subject, rows.frame, rows.where)
+    ledger.count(rows.counts)
     rows = identified(rows, id, ledger)
     if subject != id:
         rows = identified(rows, subject, ledger)
@@ -50,5 +51,5 @@ def read_samples(spec: Samples, known: Known) -> Loaded:
         ledger.frame(),
         samples=samples.select(*SAMPLES),
         clock="relative" if "relative" in clocks else "dated" if clocks else None,
-        counts=rows.counts,
+        counts=ledger.counts,
     )

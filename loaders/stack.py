@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,16 +18,20 @@ _CONTROL = r"[\x00-\x1f\x7f-\x9f]"
 
 @dataclass(frozen=True)
 class Stack:
-    """Rows of all files of a source. where: the first file, for messages; numbers: the rows' numbers in the ledger."""
+    """Rows of all files of a source. where: the first file, for messages; numbers: the rows' numbers in the ledger.
+
+    counts: what was changed on reading. unnamed: columns to which the files give no name.
+    """
 
     where: str
     frame: pl.DataFrame
     numbers: pl.Series
     counts: Mapping[str, int]
+    unnamed: frozenset[str] = frozenset()
 
     def rows(self, mask: pl.Series) -> Stack:
         """The rows of this mask alone."""
-        return Stack(self.where, self.frame.filter(mask), self.numbers.filter(mask), self.counts)
+        return Stack(self.where, self.frame.filter(mask), self.numbers.filter(mask), self.counts, self.unnamed)
 
 
 def stacked(spec: Source, ledger: Ledger, header: bool = True) -> Stack:
@@ -39,12 +44,12 @@ def stacked(spec: Source, ledger: Ledger, header: bool = True) -> Stack:
 def stack(files: list[Cells], ledger: Ledger) -> Stack:
     """The rows of files that were read, in their order."""
     numbers = pl.concat([ledger.open(cells) for cells in files])
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
     for cells in files:
-        for what, n in cells.counts.items():
-            counts[what] = counts.get(what, 0) + n
+        counts.update(cells.counts)
     frame = files[0].frame if len(files) == 1 else pl.concat([cells.frame for cells in files], how="diagonal")
-    return Stack(files[0].path.name, frame, numbers, counts)
+    unnamed = frozenset(n for c in files for n, name in zip(c.frame.columns, c.header, strict=False) if not name)
+    return Stack(files[0].path.name, frame, numbers, dict(counts), unnamed)
 
 
 def identified(rows: Stack, column: str, ledger: Ledger) -> Stack:
@@ -58,7 +63,9 @@ def identified(rows: Stack, column: str, ledger: Ledger) -> Stack:
         rows.numbers.filter(odd), column, ids.filter(odd).str.slice(0, 40), "an id of one line, at most 512 long",
         "check the delimiter and the quotes",
     )  # fmt: skip
-    return Stack(rows.where, rows.frame.with_columns(ids.alias(column)), rows.numbers, rows.counts).rows(~(empty | odd))
+    return Stack(rows.where, rows.frame.with_columns(ids.alias(column)), rows.numbers, rows.counts, rows.unnamed).rows(
+        ~(empty | odd)
+    )
 
 
 def among(rows: Stack, column: str, known: frozenset[str] | None, ledger: Ledger, where: str = "[patients]") -> Stack:

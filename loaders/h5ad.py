@@ -1,0 +1,91 @@
+"""AnnData and MuData files -> one matrix."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from .errors import InputError
+from .matrix import Matrix
+from .rejects import Ledger
+from .specs import Omics
+
+_BROKEN = (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError, IndexError, NotImplementedError)
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+def read_h5ad(path: Path, spec: Omics, ledger: Ledger) -> Matrix:
+    """X of an .h5ad file, or of the layer's modality in an .h5mu file; its zeros are measured zeros.
+
+    Sample ids are the obs names, or the obs column that the study names.
+    Raises: InputError where the file is none, or has no such modality or column.
+    """
+    from scipy import sparse
+
+    data = _open(path, spec)
+    if not all(data.shape):
+        raise InputError("holds no row", path, data.shape, "samples and features", "check the file")
+    ids = data.obs_names if spec.id is None else data.obs.get(str(spec.id))
+    if ids is None:
+        raise InputError("no such column in obs", path, spec.id, "a column of obs", "correct the name")
+    x = data.X.toarray() if sparse.issparse(data.X) else data.X
+    try:
+        values = np.asarray(x, dtype=np.float32)
+    except (TypeError, ValueError):
+        raise InputError("X holds no numbers", path, expected="a numeric X", fix="write it again") from None
+    offset = ledger.begin(path.name)
+    samples = pl.Series([str(i) for i in ids], dtype=pl.String)
+    names = pl.Series([str(i) for i in data.var_names], dtype=pl.String)
+    in_rows = spec.orientation != "samples_in_columns"
+    if not in_rows:
+        samples, names, values = names, samples, values.T
+    rows = samples.len() if in_rows else names.len()
+    ledger.read(rows)
+    numbers = pl.int_range(offset + 1, offset + rows + 1, eager=True)
+    values = np.array(values, dtype=np.float32, order="C")
+    for i, j in np.argwhere(np.isinf(values)):
+        row, column = (i, names[int(j)]) if in_rows else (j, samples[int(i)])
+        ledger.cell([int(numbers[int(row)])], column, "infinite", "a finite number")
+    values[np.isinf(values)] = np.nan
+    return _chosen(Matrix(path.name, samples, names, values, numbers, in_rows), spec, ledger)
+
+
+def _chosen(matrix: Matrix, spec: Omics, ledger: Ledger) -> Matrix:
+    """The features that `drop` and `suffix` leave, their suffix taken off."""
+    suffix = spec.suffix or ""
+    kept = matrix.names.str.ends_with(suffix) & ~matrix.names.is_in(list(spec.drop))
+    if not matrix.samples_in_rows:
+        ledger.reject(
+            matrix.numbers.filter(~kept), "feature", matrix.names.filter(~kept), "a feature of this layer", ""
+        )
+    part = matrix.take(features=kept.to_numpy())
+    return replace(part, names=part.names.str.strip_suffix(suffix))
+
+
+def _open(path: Path, spec: Omics) -> AnnData:
+    import anndata
+
+    if not path.is_file():
+        raise InputError("no such file", path, fix="correct the path; it is relative to the study file")
+    try:
+        if spec.format != "h5mu" and not path.name.endswith(".h5mu"):
+            return anndata.read_h5ad(path)
+        import mudata
+
+        modalities = mudata.read_h5mu(path).mod
+    except _BROKEN as error:  # a broken HDF5 file fails in a dozen ways, none of them ours to tell apart
+        raise InputError(
+            "cannot be read as AnnData", path, type(error).__name__, "a whole file", "write it again"
+        ) from None
+    for name in (spec.layer, spec.name):
+        if name in modalities:
+            return modalities[name]
+    if len(modalities) == 1:
+        return next(iter(modalities.values()))
+    raise InputError("no such modality", path, spec.layer or spec.name, ", ".join(modalities), "set `layer`")

@@ -1,0 +1,192 @@
+"""A table of text -> one matrix, samples by features, whichever way round the file has it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from .barcodes import known_ids
+from .errors import InputError
+from .files import Cells, has_header, numbers, parquet_frame, read_bytes, read_cells, resolve
+from .rejects import Ledger
+from .specs import Omics
+from .stack import Stack, identified, stack
+from .tables import Known
+
+SYMBOL, ENTREZ = "Hugo_Symbol", "Entrez_Gene_Id"
+_FEW = 60  # columns searched for the ids before all are
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """One file's measurements; NaN is not measured.
+
+    samples: (n,) ids as the file has them. names: (m,) features as the file has them. values: (n, m) float32.
+    numbers: the file's rows in the ledger: (n,) where samples are rows, (m,) where features are. entrez: (m,) or None.
+    """
+
+    where: str
+    samples: pl.Series
+    names: pl.Series
+    values: NDArray[np.float32]
+    numbers: pl.Series
+    samples_in_rows: bool
+    entrez: pl.Series | None = None
+
+    def take(self, samples: NDArray[np.bool_] | None = None, features: NDArray[np.bool_] | None = None) -> Matrix:
+        """The samples and features of these masks alone."""
+        part = self
+        if samples is not None and not samples.all():
+            kept = pl.Series(samples)
+            numbers = part.numbers.filter(kept) if part.samples_in_rows else part.numbers
+            part = replace(part, samples=part.samples.filter(kept), values=part.values[samples], numbers=numbers)
+        if features is not None and not features.all():
+            kept = pl.Series(features)
+            numbers = part.numbers if part.samples_in_rows else part.numbers.filter(kept)
+            entrez = None if part.entrez is None else part.entrez.filter(kept)
+            names = part.names.filter(kept)
+            part = replace(part, names=names, values=part.values[:, features], numbers=numbers, entrez=entrez)
+        return part
+
+
+def read_matrix(path: Path, spec: Omics, known: Known, ledger: Ledger) -> Matrix:
+    """Read one csv, tsv, txt or Parquet file.
+
+    Raises: InputError where the known ids are neither in a column nor in the header.
+    """
+    cells = _cells(path, spec)
+    rows = stack([cells], ledger)
+    ledger.count(rows.counts)
+    header = list(cells.header) or cells.frame.columns
+    column, in_rows = _orientation(rows, header, spec, known)
+    rows = identified(rows, column, ledger)
+    return (_samples_in_rows if in_rows else _features_in_rows)(rows, header, column, spec, ledger)
+
+
+def _cells(path: Path, spec: Omics) -> Cells:
+    """The file; of a Parquet file the numbers stay numbers, which spares writing and reading them as text."""
+    if not (path.name.endswith(".parquet") or spec.format == "parquet"):
+        return read_cells(path, missing=spec.missing, header=has_header(spec.id), format=spec.format)
+    cells = read_cells(path, missing=spec.missing, format=spec.format)
+    native = parquet_frame(path, read_bytes(path)[0])
+    numeric = [name for name, dtype in native.schema.items() if dtype.is_numeric() and name != spec.id]
+    return replace(cells, frame=cells.frame.with_columns(native.select(numeric)))
+
+
+def _orientation(rows: Stack, header: Sequence[str], spec: Omics, known: Known) -> tuple[str, bool]:
+    """The column that holds the ids of the rows, and whether they are samples."""
+    frame = rows.frame
+    asked = {None: None, "samples_in_rows": True, "samples_in_columns": False}[spec.orientation]
+    if spec.id is not None:
+        return resolve(spec.id, frame, rows.where), asked is not False
+    ids = known_ids(known)
+    by_name = [name for name in (SYMBOL, ENTREZ) if name in frame.columns]
+    if ids is None or asked is False:
+        in_rows = (not by_name) if asked is None else asked
+        return (frame.columns[0] if in_rows or not by_name else by_name[0]), in_rows
+    in_header = len(ids.intersection(header)) or sum(_begins(name, ids) for name in header)
+    best, found = _column_of(frame, ids)
+    if asked or found > in_header:
+        if best is None:
+            raise _nobody(rows.where)
+        return best, True
+    if not in_header:
+        raise _nobody(rows.where)
+    return (by_name[0] if by_name else next(n for n in frame.columns if n not in ids)), False
+
+
+def _column_of(frame: pl.DataFrame, ids: frozenset[str]) -> tuple[str | None, int]:
+    """The text column that holds most of the known ids, and how many of its cells do."""
+    text = [name for name, dtype in frame.schema.items() if dtype == pl.String]
+    table = pl.Series(sorted(ids))
+    for names in (text[:_FEW], text[_FEW:]):
+        if not names:
+            continue
+        hits = frame.select(pl.col(names).str.strip_chars().is_in(table.implode()).sum()).row(0)
+        best = int(np.argmax(hits))
+        if hits[best]:
+            return names[best], int(hits[best])
+    for name in text[:_FEW]:  # whole barcodes where the study knows their beginnings
+        hit = sum(_begins(value, ids) for value in frame[name].drop_nulls().unique())
+        if hit:
+            return name, hit
+    return None, 0
+
+
+def _begins(name: str, ids: frozenset[str]) -> bool:
+    return name[:5].upper() == "TCGA-" and (name[:12] in ids or name[:15] in ids or name[:16] in ids)
+
+
+def _nobody(where: str) -> InputError:
+    return InputError(
+        "none of the study's ids is in the file", where, expected="them in a column or in the header",
+        fix="check `id` here and in [patients] or [samples]",
+    )  # fmt: skip
+
+
+def _samples_in_rows(rows: Stack, header: Sequence[str], id: str, spec: Omics, ledger: Ledger) -> Matrix:
+    frame = rows.frame
+    columns, names = [], []
+    for column, name in zip(frame.columns, header, strict=True):
+        if column == id or name in spec.drop or not name:
+            continue
+        if spec.suffix is None or (name.endswith(spec.suffix) and name != spec.suffix):
+            columns.append(column)
+            names.append(name.removesuffix(spec.suffix or ""))
+    values, text = _numbers(rows, columns, ledger)
+    ledger.count({"columns of text, left out": int(text.sum())})
+    matrix = Matrix(rows.where, frame[id], pl.Series(names, dtype=pl.String), values, rows.numbers, True)
+    return matrix.take(features=~text)
+
+
+def _features_in_rows(rows: Stack, header: Sequence[str], feature: str, spec: Omics, ledger: Ledger) -> Matrix:
+    names = rows.frame[feature]
+    out = names.is_in(list(spec.drop))
+    ledger.reject(rows.numbers.filter(out), feature, names.filter(out), "no name in `drop`", "nothing: you left it out")
+    if spec.suffix is not None:
+        other = ~names.str.ends_with(spec.suffix) & ~out
+        ledger.reject(rows.numbers.filter(other), feature, names.filter(other), "the layer's suffix", "nothing to do")
+        out = out | other
+    rows = rows.rows(~out)
+    names = rows.frame[feature].str.strip_suffix(spec.suffix or "")
+    columns = [
+        (column, name)
+        for column, name in zip(rows.frame.columns, header, strict=True)
+        if column not in (feature, SYMBOL, ENTREZ) and name and name not in spec.drop
+    ]
+    values, text = _numbers(rows, [column for column, _ in columns], ledger)
+    ledger.count({"columns of text, left out": int(text.sum())})
+    samples = pl.Series([name for _, name in columns], dtype=pl.String)
+    entrez = rows.frame[ENTREZ] if ENTREZ in rows.frame.columns and feature != ENTREZ else None
+    matrix = Matrix(rows.where, samples, names, np.ascontiguousarray(values.T), rows.numbers, False, entrez)
+    return matrix.take(samples=~text)
+
+
+def _numbers(rows: Stack, columns: list[str], ledger: Ledger) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """(rows, columns) float32, and which columns hold text and not one number: they are no measurements.
+
+    Cells of the others that are no finite number are noted and left missing.
+    """
+    frame = rows.frame.select(columns)
+    if not columns:
+        return np.zeros((rows.frame.height, 0), np.float32), np.zeros(0, bool)
+    cast = frame.select(pl.all().cast(pl.Float32, strict=False))
+    before, after = (np.array(f.null_count().row(0)) for f in (frame, cast))
+    values = cast.to_numpy(writable=True, order="c").astype(np.float32, copy=False)
+    text = (after == frame.height) & (before < frame.height)
+    for j in np.flatnonzero(((before != after) & ~text) | np.isinf(values).any(axis=0)):
+        cells = frame[columns[j]]
+        number, bad = numbers(cells)
+        with np.errstate(over="ignore"):
+            column = number.to_numpy().astype(np.float32)
+        large = pl.Series(np.isinf(column))
+        column[large.to_numpy()] = np.nan
+        values[:, j] = column
+        bad = bad | large
+        ledger.cell(rows.numbers.filter(bad), columns[j], cells.filter(bad), "a finite number")
+    return values, text

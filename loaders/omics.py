@@ -1,0 +1,174 @@
+"""Matrices of measurements -> one AnnData: samples with their subjects, features with their CURIEs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from .barcodes import matched
+from .errors import InputError
+from .genes import with_entrez
+from .matrix import Matrix, read_matrix
+from .rejects import Ledger
+from .specs import Omics
+from .tables import Known, Loaded
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+GENE_KINDS = ("expression", "copy_number", "mutation")
+"""Kinds of which every feature is a gene, whatever its name."""
+
+HDF5 = ("h5ad", "h5mu")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A layer before it becomes an AnnData.
+
+    obs: (n,) SAMPLES. var: (m,) feature, symbol, gene, name. values: (n, m) float32, NaN is not measured.
+    numbers: (n,) the samples' rows in the ledger, 0 where a sample is a column.
+    """
+
+    obs: pl.DataFrame
+    var: pl.DataFrame
+    values: NDArray[np.float32]
+    numbers: pl.Series
+
+
+def read_omics(spec: Omics, known: Known) -> Loaded:
+    """Read one `[omics.NAME]` matrix.
+
+    Returns: Loaded with omics: X (samples, features) float32, NaN where not measured; obs indexed by sample id (by
+        subject id in a study without samples) with subject_id, batch, site, time, known_time; var indexed by the
+        feature's CURIE with feature, symbol, gene, name.
+    Raises: InputError for a file that cannot be read, or holds none of the study's ids.
+    """
+    ledger = Ledger(spec.source)
+    layer = measured(spec, known, ledger)
+    omics = as_anndata(layer.obs, layer.var, layer.values, spec)
+    return Loaded(spec.source, ledger.tally(), ledger.frame(), omics=omics, counts=ledger.counts)
+
+
+def measured(spec: Omics, known: Known, ledger: Ledger) -> Measured:
+    """The layer of all its files: a feature that one of them lacks is not measured there."""
+    layer = _union([_file(path, spec, known, ledger) for path in spec.path])
+    if not layer.obs.height or not layer.var.height:
+        raise InputError(
+            "no value for any of the study's ids", spec.path[0].name, f"{layer.obs.height} samples, {layer.var.height} features",
+            "both", "check `id`, `suffix` and `drop`",
+        )  # fmt: skip
+    return _once(layer, ledger)
+
+
+def as_anndata(obs: pl.DataFrame, var: pl.DataFrame, values: object, spec: Omics) -> AnnData:
+    """The tables of a layer around its values."""
+    from anndata import AnnData
+
+    rows = obs.to_pandas().set_index("sample_id")
+    columns = var.to_pandas().set_index(var["feature"].to_pandas().rename("id"))
+    return AnnData(X=values, obs=rows, var=columns, uns={"source": spec.source, "layer": spec.layer or spec.name})
+
+
+def _file(path: Path, spec: Omics, known: Known, ledger: Ledger) -> Measured:
+    if spec.format in HDF5 or path.suffix.lower().lstrip(".") in HDF5:
+        from .h5ad import read_h5ad
+
+        matrix = read_h5ad(path, spec, ledger)
+    else:
+        matrix = read_matrix(path, spec, known, ledger)
+    matrix, obs = _people(matrix, known, ledger)
+    matrix, var = _features(matrix, spec, known, ledger)
+    numbers = matrix.numbers if matrix.samples_in_rows else pl.zeros(obs.height, pl.Int64, eager=True)
+    return Measured(obs, var, matrix.values, numbers)
+
+
+def _people(matrix: Matrix, known: Known, ledger: Ledger) -> tuple[Matrix, pl.DataFrame]:
+    """The samples that are a known subject's and of which something was measured."""
+    who = matched(matrix.samples, known)
+    stranger = who["sample_id"].is_null()
+    empty = pl.Series(np.isnan(matrix.values).all(axis=1), dtype=pl.Boolean) & ~stranger
+    for out, expected, fix, what in (
+        (stranger, "a known subject's sample", "add it to [patients] or [samples]", "samples of nobody in the study"),
+        (empty, "a measured feature", "nothing, if it was not measured", "samples without any value"),
+    ):
+        ids = matrix.samples.filter(out)
+        if matrix.samples_in_rows:
+            ledger.reject(matrix.numbers.filter(out), "sample", ids, expected, fix)
+        else:
+            ledger.outside("sample", ids, expected, fix, ids.len())
+        ledger.count({what: ids.len()})
+    kept = ~(stranger | empty)
+    ledger.count({"TCGA barcodes cut to a known id": int((who["shortened"] & kept).sum())})
+    return matrix.take(samples=kept.to_numpy()), who.filter(kept).drop("shortened")
+
+
+def _features(matrix: Matrix, spec: Omics, known: Known, ledger: Ledger) -> tuple[Matrix, pl.DataFrame]:
+    """The features' CURIEs; of several names for one feature the first stays."""
+    var, said = known.genes.counted(matrix.names, spec.features)
+    ledger.count(said)
+    if matrix.entrez is not None and spec.features == "symbol":
+        var = with_entrez(var, matrix.entrez, known.genes)
+    if spec.kind in GENE_KINDS:
+        var = var.with_columns(gene=pl.coalesce("gene", "feature"))
+    elif spec.features == "opaque":
+        var = var.with_columns(gene=pl.lit(None, pl.String))
+    var = var.with_columns(name=matrix.names)
+    first = var["feature"].is_first_distinct() & var["feature"].is_not_null()
+    again = np.flatnonzero(~first.to_numpy())
+    ledger.count({"features left out: another of the layer is the same": again.size})
+    expected, fix = "one feature a CURIE", "drop one of the two"
+    if matrix.samples_in_rows:
+        ledger.outside("feature", matrix.names.gather(again), expected, fix, again.size)
+    else:
+        at = {feature: i for i, feature in reversed(list(enumerate(var["feature"])))}
+        same = np.array(
+            [_equal(matrix.values[:, i], matrix.values[:, at[var["feature"][int(i)]]]) for i in again], dtype=bool
+        )
+        ledger.merged(int(same.sum()))
+        different = again[~same]
+        ledger.reject(matrix.numbers.gather(different), "feature", matrix.names.gather(different), expected, fix)
+    return matrix.take(features=first.to_numpy()), var.filter(first)
+
+
+def _union(parts: list[Measured]) -> Measured:
+    if len(parts) == 1:
+        return parts[0]
+    var = pl.concat([part.var for part in parts]).unique("feature", keep="first", maintain_order=True)
+    at = {feature: j for j, feature in enumerate(var["feature"])}
+    obs = pl.concat([part.obs for part in parts])
+    values = np.full((obs.height, var.height), np.nan, np.float32)
+    row = 0
+    for part in parts:
+        values[row : row + part.obs.height, [at[feature] for feature in part.var["feature"]]] = part.values
+        row += part.obs.height
+    return Measured(obs, var, values, pl.concat([part.numbers for part in parts]))
+
+
+def _once(layer: Measured, ledger: Ledger) -> Measured:
+    """One row of values a sample: its equal duplicates merge, its differing ones are rejected."""
+    ids = layer.obs["sample_id"]
+    first = ids.is_first_distinct()
+    if first.all():
+        return layer
+    at = {id: i for i, id in reversed(list(enumerate(ids)))}
+    for i in np.flatnonzero(~first.to_numpy()):
+        same, number = _equal(layer.values[i], layer.values[at[ids[int(i)]]]), layer.numbers[int(i)]
+        expected, fix = "one row of values an id", "name samples in [samples], or drop one"
+        if not number:
+            ledger.outside("sample", ids[int(i)], expected, fix)
+        elif same:
+            ledger.merged(1)
+        else:
+            ledger.reject([number], "sample", ids[int(i)], expected, fix)
+    kept = first.to_numpy()
+    return Measured(layer.obs.filter(first), layer.var, layer.values[kept], layer.numbers.filter(first))
+
+
+def _equal(a: NDArray[np.float32], b: NDArray[np.float32]) -> bool:
+    return bool(np.array_equal(a, b, equal_nan=True))
