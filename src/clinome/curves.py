@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
-from clinome.plots import BLUE, INK, ORANGE, PALE, PALETTE, SOFT, canvas, short, svg
+from clinome.plots import BLUE, INK, ORANGE, PALE, PALETTE, SOFT, canvas, short, styled, svg
 
 _GRID = np.linspace(0, 1, 101)
 
 
+@styled
 def discrimination(predictions: Mapping[str, pl.DataFrame]) -> str:
     """ROC and precision–recall of a binary task; repeats are drawn as one mean curve.
 
@@ -31,6 +32,7 @@ def discrimination(predictions: Mapping[str, pl.DataFrame]) -> str:
     return svg(figure, "ROC and precision–recall curves of held-out predictions; pale lines: guessing")
 
 
+@styled
 def calibration(frame: pl.DataFrame) -> str:
     """Predicted against observed, in groups of equal size with Wilson intervals; below, how many got which score."""
     score = frame["score"].to_numpy().astype(float)
@@ -55,6 +57,7 @@ def calibration(frame: pl.DataFrame) -> str:
     return svg(figure, "Calibration of held-out probabilities, with 95% intervals; the diagonal is perfect")
 
 
+@styled
 def one_vs_rest(frame: pl.DataFrame, classes: Sequence[str]) -> str:
     """ROC of every class against the rest, and the confusion matrix of the most probable class."""
     figure, (roc, matrix) = canvas(9.0, 4.4, 2)
@@ -72,13 +75,17 @@ def one_vs_rest(frame: pl.DataFrame, classes: Sequence[str]) -> str:
     count = np.zeros((len(classes), len(classes)), dtype=int)
     np.add.at(count, (truth, best), 1)
     share = count / np.maximum(count.sum(1, keepdims=True), 1)
-    matrix.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="equal")
+    matrix.pcolormesh(share, cmap="Blues", vmin=0, vmax=1, edgecolor="white", linewidth=1.5)
+    matrix.set_aspect("equal")
+    matrix.invert_yaxis()
     for i, j in np.ndindex(*count.shape):
         colour = "white" if share[i, j] > 0.55 else INK
-        matrix.text(j, i, f"{count[i, j]:,}\n{share[i, j]:.0%}", ha="center", va="center", color=colour, fontsize=9)
+        matrix.text(
+            j + 0.5, i + 0.5, f"{count[i, j]:,}\n{share[i, j]:.0%}", ha="center", va="center", color=colour, fontsize=9
+        )
     ticks = [short(name, 12) for name in classes]
-    matrix.set_xticks(range(len(classes)), ticks, rotation=30 if max(map(len, ticks)) > 8 else 0)
-    matrix.set_yticks(range(len(classes)), ticks)
+    matrix.set_xticks(np.arange(len(classes)) + 0.5, ticks, rotation=30 if max(map(len, ticks)) > 8 else 0)
+    matrix.set_yticks(np.arange(len(classes)) + 0.5, ticks)
     matrix.set(xlabel="predicted", ylabel="true", title="Confusion (shares of the true class)")
     for side in ("left", "bottom"):
         matrix.spines[side].set_visible(False)
@@ -86,6 +93,7 @@ def one_vs_rest(frame: pl.DataFrame, classes: Sequence[str]) -> str:
     return svg(figure, "One-vs-rest ROC curves and confusion matrix of held-out predictions")
 
 
+@styled
 def kaplan_meier(frame: pl.DataFrame, groups: int = 3) -> tuple[str, float]:
     """Survival by third of predicted risk, with 95% bands, numbers at risk, and the log-rank test between the groups.
 
@@ -123,7 +131,7 @@ def kaplan_meier(frame: pl.DataFrame, groups: int = 3) -> tuple[str, float]:
     ax.text(0, -0.185, "at risk", ha="center", color=SOFT, fontsize=8.5)
     ax.set(xlim=(0, end), ylim=(0, 1.02), xlabel="days from prediction", ylabel="without event")
     ax.set_xticks(ticks, [f"{t:,.0f}" for t in ticks])
-    ax.legend(loc="lower left")
+    ax.legend(loc="upper right")
     test = multivariate_logrank_test(
         frame["duration_days"].to_numpy(), frame["group"].to_numpy(), frame["event"].to_numpy()
     )

@@ -21,6 +21,7 @@ SIMPLE = ("majority", "covariates", "best_feature")
 class Headline:
     """verdict: better, unclear, worse or unknown, against the best simple baseline."""
 
+    question: str
     figure: str
     verdict: str
     claim: str
@@ -39,13 +40,16 @@ def headline(results: Mapping[str, Any], cohort: str) -> Headline:
     name = METRIC.get(metric, metric)
     mine = next((row for row in table if row["name"] == "chosen"), None)
     if mine is None:
-        return Headline("", "unknown", "No learner was chosen in this run.", (cohort,))
-    said = [cohort, _how_well(mine, name, metric)]
+        return Headline(cohort, "", "unknown", "No learner was chosen in this run.", ())
+    said = [_how_well(mine, name, metric)]
     if picked := chosen_in_words(results):
         said.append(picked)
     simple = next((row for row in table if row["name"] in SIMPLE), None)
     if simple is None:
-        verdict, claim = "unknown", "No simple baseline ran beside it, so nothing says whether it is worth its effort."
+        verdict, claim = (
+            "unknown",
+            "No simple baseline ran beside it, so nothing says whether the chosen learner is worth its effort.",
+        )
     else:
         verdict, claim = _against(results, metric, mine, simple)
     rival = next((row for row in table if row["name"] not in {*SIMPLE, "chosen"}), None)
@@ -53,7 +57,7 @@ def headline(results: Mapping[str, Any], cohort: str) -> Headline:
         said.append(_rival(results, metric, rival))
     if permuted := results.get("controls", {}).get("permuted_labels"):
         said.append(_permuted(permuted))
-    return Headline(f"{mine['mean']:.2f}", verdict, claim, tuple(said))
+    return Headline(cohort, f"{mine['mean']:.2f}", verdict, claim, tuple(said))
 
 
 def ranked(results: Mapping[str, Any], metric: str) -> list[dict[str, Any]]:
@@ -116,20 +120,20 @@ def _against(
     other = f"the best simple baseline, {simple['name']} ({simple['mean']:.2f})"
     pair = differences(results, metric).get(str(simple["name"]))
     if pair is None or pair.get("low") is None or pair.get("high") is None:
-        return "unknown", f"Whether it is better than {other} was not tested in pairs."
+        return "unknown", f"Whether the chosen learner is better than {other} was not tested in pairs."
     good, bad = (
         (pair["high"] < 0, pair["low"] > 0) if metric in SMALLER_IS_BETTER else (pair["low"] > 0, pair["high"] < 0)
     )
     by = f"paired difference {interval(pair, sign=True)}"
     if good:
-        return "better", f"It is better than {other}: {by}."
+        return "better", f"The chosen learner is better than {other}: {by}."
     if bad:
-        return "worse", f"It is worse than {other}: {by}. Use the baseline."
-    return "unclear", f"It is not shown to be better than {other}: {by} includes zero."
+        return "worse", f"The chosen learner is worse than {other}: {by}. Use the baseline."
+    return "unclear", f"The chosen learner is not shown to be better than {other}: {by}, which includes zero."
 
 
 def _rival(results: Mapping[str, Any], metric: str, rival: Mapping[str, Any]) -> str:
-    text = f"The best single learner seen in hindsight is {rival['name']}, {interval(rival)}"
+    text = f"In hindsight the best single learner is {rival['name']}, {interval(rival)}"
     pair = differences(results, metric).get(str(rival["name"]))
     if pair is None or pair.get("low") is None or pair.get("high") is None:
         return text + "."
@@ -146,7 +150,7 @@ def _permuted(control: Mapping[str, Any]) -> str:
     outside = control.get("low") is not None and not control["low"] <= chance <= control["high"]
     if outside and control["mean"] > chance:
         return text + ": above guessing, so look for leakage before you believe the rest."
-    return text + ", as it should where nothing leaks."
+    return text + ", about guessing, as it should be."
 
 
 def warnings(n: int, events: int | None, features: Mapping[str, int], said: Sequence[str]) -> list[str]:

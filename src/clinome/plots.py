@@ -7,9 +7,10 @@ figures are made by `canvas` and turned into markup by `svg`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from io import StringIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import polars as pl
 
@@ -43,15 +44,29 @@ STYLE: Any = {  # matplotlib types its settings as one closed set of literals
 }
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def styled(draw: Callable[P, T]) -> Callable[P, T]:
+    """Draw in our style, and leave matplotlib's settings as they were."""
+
+    @wraps(draw)
+    def inside(*args: P.args, **kwargs: P.kwargs) -> T:
+        import matplotlib as mpl
+
+        with mpl.rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return inside
+
+
 def canvas(width: float, height: float, columns: int = 1, **layout: Any) -> tuple[Figure, list[Axes]]:
     """A figure of its own (inches) with a row of axes; no pyplot, so nothing stays behind."""
-    import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        axes = figure.subplots(1, columns, squeeze=False, **layout)[0]
-    return figure, list(axes)
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, list(figure.subplots(1, columns, squeeze=False, **layout)[0])
 
 
 def svg(figure: Figure, what: str) -> str:
@@ -59,7 +74,7 @@ def svg(figure: Figure, what: str) -> str:
     import matplotlib as mpl
 
     text = StringIO()
-    with mpl.rc_context({**STYLE, "svg.hashsalt": what}):  # ids must differ between the figures of one page
+    with mpl.rc_context({"svg.hashsalt": what}):  # ids must differ between the figures of one page
         figure.savefig(
             text, format="svg", transparent=True, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
         )
@@ -79,6 +94,7 @@ def short(text: str, most: int = 34) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
+@styled
 def attrition(steps: Sequence[tuple[str, int]]) -> str:
     """How many were left after each step, and how many each step cost."""
     figure, (ax,) = canvas(8.2, 0.42 * len(steps) + 0.3)
@@ -96,20 +112,19 @@ def attrition(steps: Sequence[tuple[str, int]]) -> str:
     return svg(figure, "Attrition: rows left after each step of the cohort query")
 
 
+@styled
 def presence(patterns: Sequence[Mapping[str, Any]], layers: Sequence[str], most: int = 16) -> str:
     """Who has which layers: a column a pattern, a row a layer, after Lex 2014 (UpSet)."""
     ranked = sorted(patterns, key=lambda p: (-int(p["count"]), list(p["has"])))
     shown, rest = ranked[:most], sum(int(p["count"]) for p in ranked[most:])
     total = {name: sum(int(p["count"]) for p in patterns if name in p["has"]) for name in layers}
     everyone = sum(int(p["count"]) for p in patterns)
-    import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(STYLE):
-        wide = max(0.42 * len(shown), 1.2)
-        figure = Figure(figsize=(min(wide + 3.6, 9.0), 0.32 * len(layers) + 2.0), layout="constrained")
-        grid = figure.add_gridspec(2, 2, width_ratios=[wide, 2.0], height_ratios=[1.5, 0.32 * len(layers) + 0.15])
-        top, dots, side = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[1, 0]), figure.add_subplot(grid[1, 1])
+    wide = max(0.42 * len(shown), 1.2)
+    figure = Figure(figsize=(min(wide + 3.6, 9.0), 0.32 * len(layers) + 2.0), layout="constrained")
+    grid = figure.add_gridspec(2, 2, width_ratios=[wide, 2.0], height_ratios=[1.5, 0.32 * len(layers) + 0.15])
+    top, dots, side = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[1, 0]), figure.add_subplot(grid[1, 1])
     top.bar(range(len(shown)), [int(p["count"]) for p in shown], width=0.6, color=BLUE)
     for i, pattern in enumerate(shown):
         top.text(
@@ -132,7 +147,13 @@ def presence(patterns: Sequence[Mapping[str, Any]], layers: Sequence[str], most:
     dots.set_xticks([])
     side.barh(range(len(layers)), [total[name] for name in layers], height=0.55, color=SKY, alpha=0.55)
     for j, name in enumerate(layers):
-        side.text(total[name], j, f" {total[name]:,} ({total[name] / max(everyone, 1):.0%})", va="center", fontsize=9)
+        side.text(
+            total[name] + everyone * 0.03,
+            j,
+            f"{total[name]:,} ({total[name] / max(everyone, 1):.0%})",
+            va="center",
+            fontsize=9,
+        )
     side.set_xlim(0, max([*total.values(), 1]) * 1.75)
     side.set_yticks([])
     for ax in (dots, side):
@@ -141,6 +162,7 @@ def presence(patterns: Sequence[Mapping[str, Any]], layers: Sequence[str], most:
     return svg(figure, "Who has which layers: rows by pattern of presence, and rows by layer")
 
 
+@styled
 def learners(
     table: Sequence[Mapping[str, Any]], differences: Mapping[str, Mapping[str, Any]], metric: str, chance: float | None
 ) -> str:
@@ -171,6 +193,7 @@ def learners(
     if two:
         right = axes[1]
         right.axvline(0, color=SOFT, lw=1)
+        right.spines["left"].set_visible(False)
         for i, row in enumerate(table):
             if pair := differences.get(str(row["name"])):
                 _interval(right, i, {**pair, "mean": pair["difference"]}, INK, filled=True)
@@ -179,6 +202,7 @@ def learners(
     return svg(figure, f"{metric} of every learner with its interval, and paired differences from the chosen one")
 
 
+@styled
 def biomarkers(table: pl.DataFrame) -> str:
     """Effect and interval of the first features, coloured by layer, in rank order."""
     figure, (ax,) = canvas(8.2, 0.3 * table.height + 1.1)
@@ -192,6 +216,7 @@ def biomarkers(table: pl.DataFrame) -> str:
         ax.plot(row["effect"], i, "o", color=colour, ms=6, label=None if layer in seen else layer)
         seen.add(layer)
     ax.axvline(0, color=SOFT, lw=1)
+    ax.spines["left"].set_visible(False)
     ax.set_yticks(range(table.height), [short(str(r["symbol"] or r["feature"])) for r in table.iter_rows(named=True)])
     ax.set_ylim(table.height - 0.5, -0.5)
     ax.set_xlabel("effect: change of the score per standard deviation of the feature")
@@ -200,6 +225,7 @@ def biomarkers(table: pl.DataFrame) -> str:
     return svg(figure, "Effect of the first biomarkers with intervals, by layer")
 
 
+@styled
 def controls(rows: Sequence[Mapping[str, Any]], metric: str, chance: float | None) -> str:
     """The chosen learner beside what the same procedure makes of permuted labels or a shuffled graph."""
     figure, (ax,) = canvas(8.2, 0.42 * len(rows) + 0.8)

@@ -126,12 +126,12 @@ def _who(cohort: pl.DataFrame, task: str, summary: Mapping[str, Any]) -> str:
     if task == "binary":
         have = _events(cohort, task, smallest=False) or 0
         named = f"“{label}”" if label else "the outcome"
-        return f"Whether {named} happens, for {people}; {have:,} ({have / max(n, 1):.0%}) have it."
+        return f"Asked: whether {named} happens, for {people}; {have:,} ({have / max(n, 1):.0%}) have it."
     if "label" in cohort.columns:
         counts = cohort["label"].cast(pl.String).value_counts(sort=True)
         each = ", ".join(f"{name} {count:,}" for name, count in counts.iter_rows())
-        return f"Which of {counts.height} classes, for {people}: {each}."
-    return f"{people}."
+        return f"Asked: which of {counts.height} classes, for {people}: {each}."
+    return f"For {people}."
 
 
 def _events(cohort: pl.DataFrame, task: str, *, smallest: bool = True) -> int | None:
