@@ -1,0 +1,74 @@
+"""The columns of a MAF -> sample, gene, variant, consequence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from .errors import InputError
+from .stack import Stack
+
+COLUMNS = {
+    "id": ("tumor_sample_barcode",),
+    "name": ("hugo_symbol",),
+    "entrez": ("entrez_gene_id",),
+    "consequence": ("variant_classification", "consequence"),
+    "build": ("ncbi_build",),
+    "chromosome": ("chromosome",),
+    "start": ("start_position",),
+    "reference": ("reference_allele",),
+    "alternative": ("tumor_seq_allele2",),
+    "other": ("tumor_seq_allele1",),
+    "protein": ("hgvsp_short", "hgvsp", "protein_change"),
+}
+SILENT = frozenset(
+    ("silent", "intron", "3'utr", "5'utr", "3'flank", "5'flank", "igr", "rna", "lincrna", "targeted_region",
+     "synonymous_variant", "splice_region", "synonymous", "intergenic_variant", "intron_variant")
+)  # fmt: skip
+"""Classes that change no protein; every other one, and a class that is missing, mutates its gene."""
+
+
+def is_maf(names: Sequence[str]) -> bool:
+    """Whether a table with these columns is a MAF."""
+    return {"hugo_symbol", "tumor_sample_barcode"} <= {name.lower() for name in names}
+
+
+def read_variants(rows: Stack) -> Stack:
+    """The rows of a MAF as id, name, entrez, variant, consequence, silent.
+
+    A variant is `GRCh37:17-7577120-C-T` where the file has its place (build, chromosome, start, reference,
+    alternative), `variant:TP53:p.R273H` where it has only the protein change, else null.
+    Raises: InputError where gene or barcode is no column.
+    """
+    lower = {name.lower(): name for name in reversed(rows.frame.columns)}
+    if not is_maf(rows.frame.columns):
+        raise InputError(
+            "no MAF", rows.where, f"{len(lower)} columns", "Hugo_Symbol and Tumor_Sample_Barcode", "check `format`"
+        )
+    frame = rows.frame.select(_column(lower, role) for role in COLUMNS)
+    build = pl.col("build").str.replace(r"^(?i:grch|hg)?(\d+).*$", "$1").replace({"19": "37"})
+    alternative = (
+        pl.when(pl.col("alternative") == pl.col("reference"))
+        .then(pl.col("other"))
+        .otherwise(pl.coalesce("alternative", "other"))
+    )
+    place = pl.concat_str(
+        pl.when(build.is_not_null()).then(pl.lit("GRCh") + build).otherwise(pl.lit("variant")),
+        pl.lit(":"), pl.col("chromosome").str.replace("^(?i:chr)", ""), pl.lit("-"), "start", pl.lit("-"),
+        "reference", pl.lit("-"), alternative,
+    )  # fmt: skip
+    valid = pl.col("start").str.contains(r"^\d+$")
+    protein = pl.concat_str(pl.lit("variant:"), "name", pl.lit(":"), "protein")
+    variants = frame.select(
+        "id", "name", "entrez", "consequence",
+        variant=pl.coalesce(pl.when(valid).then(place), protein),
+        silent=pl.col("consequence").str.to_lowercase().is_in(list(SILENT)).fill_null(False),
+    )  # fmt: skip
+    return Stack(rows.where, variants, rows.numbers, rows.counts)
+
+
+def _column(lower: dict[str, str], role: str) -> pl.Expr:
+    name = next((lower[c] for c in COLUMNS[role] if c in lower), None)
+    column = pl.lit(None, pl.String) if name is None else pl.col(name).str.strip_chars()
+    return column.alias(role)

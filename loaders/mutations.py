@@ -1,0 +1,173 @@
+"""Who carries a mutation of which gene: patient–gene pairs, a MAF, or a 0/1 matrix -> a sparse layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from .barcodes import matched
+from .errors import InputError, NotBuilt
+from .files import Cells, has_header, read_cells, resolve
+from .genes import with_entrez
+from .maf import is_maf, read_variants
+from .omics import as_anndata, measured
+from .rejects import Ledger
+from .specs import Omics
+from .stack import Stack, identified, stack
+from .tables import SAMPLES, Known, Loaded
+
+NO_GENE = ("Unknown", "unknown", ".", "-")
+CALL = {"sample_id": pl.String, "feature": pl.String}
+
+
+@dataclass(frozen=True)
+class Calls:
+    """Mutations before they become a matrix.
+
+    obs: SAMPLES, one row each: who was profiled. var: feature, symbol, gene, name, one row each.
+    calls: sample_id, feature; each pair once. variants: subject_id, variant, gene, consequence, or None.
+    """
+
+    obs: pl.DataFrame
+    var: pl.DataFrame
+    calls: pl.DataFrame
+    variants: pl.DataFrame | None = None
+
+
+def read_mutations(spec: Omics, known: Known) -> Loaded:
+    """Read an `[omics.NAME]` section of kind mutation.
+
+    Returns: Loaded with omics: X (profiled samples, genes) CSR of 0 and 1. Who is not in obs was not profiled: unknown,
+        not wild-type. Of a MAF `uns["variants"]` holds subject_id, variant (CURIE), gene, consequence; its silent
+        variants stand there and mutate no gene.
+    Raises: InputError for a file that cannot be read, or holds none of the study's ids; NotBuilt for VCF.
+    """
+    ledger = Ledger(spec.source)
+    called = _read(spec, known, ledger)
+    obs = _profiled(spec, called.obs, known, ledger).sort("sample_id")
+    var = called.var.sort("feature")
+    from scipy import sparse
+
+    at = pl.DataFrame({"sample_id": obs["sample_id"], "i": np.arange(obs.height)})
+    of = pl.DataFrame({"feature": var["feature"], "j": np.arange(var.height)})
+    ends = called.calls.join(at, on="sample_id").join(of, on="feature").sort("i", "j")
+    ones = np.ones(ends.height, np.float32)
+    x = sparse.csr_matrix((ones, (ends["i"].to_numpy(), ends["j"].to_numpy())), shape=(obs.height, var.height))
+    omics = as_anndata(obs, var, x, spec)
+    if called.variants is not None:
+        omics.uns["variants"] = called.variants
+    return Loaded(spec.source, ledger.tally(), ledger.frame(), omics=omics, counts=ledger.counts)
+
+
+def _read(spec: Omics, known: Known, ledger: Ledger) -> Calls:
+    if spec.format == "vcf" or any(".vcf" in path.name.lower() for path in spec.path):
+        raise NotBuilt("VCF is not read yet: MAF, patient–gene pairs (`subject`, `gene`) and 0/1 matrices are")
+    pairs = spec.subject is not None or spec.gene is not None
+    if spec.format in ("h5ad", "h5mu") or spec.path[0].suffix.lower() in (".h5ad", ".h5mu"):
+        return _from_matrix(spec, known, ledger)
+    header = has_header(spec.subject, spec.gene)
+    files = [read_cells(p, missing=spec.missing, header=header, format=spec.format) for p in spec.path]
+    if spec.format == "maf" or (not pairs and is_maf(files[0].frame.columns)):
+        return _from_maf(files, spec, known, ledger)
+    return _from_pairs(files, spec, known, ledger) if pairs else _from_matrix(spec, known, ledger)
+
+
+def _from_pairs(files: list[Cells], spec: Omics, known: Known, ledger: Ledger) -> Calls:
+    rows = stack(files, ledger)
+    ledger.count(rows.counts)
+    if spec.subject is None or spec.gene is None:
+        raise InputError("half a pair", spec.source, expected="both `subject` and `gene`", fix="name both columns")
+    subject, gene = (resolve(column, rows.frame, rows.where) for column in (spec.subject, spec.gene))
+    frame = pl.DataFrame({"id": rows.frame[subject], "name": rows.frame[gene]})
+    found, obs, var = _owned(Stack(rows.where, frame, rows.numbers, rows.counts), spec, known, ledger)
+    once = found.unique(list(CALL), keep="first", maintain_order=True)
+    ledger.merged(found.height - once.height)
+    return Calls(obs, var, once.select(*CALL))
+
+
+def _from_maf(files: list[Cells], spec: Omics, known: Known, ledger: Ledger) -> Calls:
+    rows = read_variants(stack(files, ledger))
+    ledger.count(rows.counts)
+    found, obs, var = _owned(rows, spec, known, ledger)
+    named = found.with_columns(
+        key=pl.coalesce("variant", pl.col("feature") + " " + pl.col("consequence").fill_null(""))
+    )
+    once = named.unique(["sample_id", "feature", "key"], keep="first", maintain_order=True)
+    ledger.merged(found.height - once.height)
+    ledger.count({"silent variants: they mutate no gene": int(once["silent"].sum())})
+    ledger.count({"variants without a place: kept as mutations of their gene": once["variant"].null_count()})
+    loud = once.filter(~pl.col("silent"))
+    variants = once.drop_nulls("variant").select("subject_id", "variant", gene="feature", consequence="consequence")
+    calls = loud.select(*CALL).unique(maintain_order=True)
+    return Calls(obs, var.join(calls, on="feature", how="semi"), calls, variants.unique(maintain_order=True))
+
+
+def _from_matrix(spec: Omics, known: Known, ledger: Ledger) -> Calls:
+    layer = measured(spec, known, ledger)
+    unknown = np.isnan(layer.values) | (layer.values < 0)
+    above = np.isfinite(layer.values) & (layer.values > 0) & (layer.values != 1)
+    ledger.count({"cells of a 0/1 matrix without a call: taken as not mutated": int(unknown.sum())})
+    ledger.count({"cells of a 0/1 matrix that are neither: taken as mutated": int(above.sum())})
+    i, j = np.nonzero(~unknown & (layer.values > 0))
+    calls = pl.DataFrame({"sample_id": layer.obs["sample_id"].gather(i), "feature": layer.var["feature"].gather(j)})
+    return Calls(layer.obs, layer.var, calls)
+
+
+def _owned(rows: Stack, spec: Omics, known: Known, ledger: Ledger) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """The rows (id, name, …) that are a known subject's and name a gene; their samples; their genes.
+
+    A sample is profiled even where its rows name no gene.
+    """
+    rows = identified(rows, "id", ledger)
+    who = matched(rows.frame["id"], known)
+    stranger = who["sample_id"].is_null()
+    ledger.reject(
+        rows.numbers.filter(stranger), "subject", rows.frame["id"].filter(stranger), "a known subject's sample",
+        "add it to [patients] or [samples]",
+    )  # fmt: skip
+    if rows.frame.height and stranger.all():
+        raise InputError(
+            "none of the study's ids is in the file", rows.where, fix="check `subject` and [patients] `id`"
+        )
+    ledger.count({"TCGA barcodes cut to a known id": int(who["shortened"].sum())})
+    obs = who.filter(~stranger).select(*SAMPLES).unique("sample_id", keep="first", maintain_order=True)
+    genes, said = known.genes.counted(rows.frame["name"].unique(maintain_order=True), spec.features)
+    ledger.count(said)
+    genes = genes.with_columns(name=rows.frame["name"].unique(maintain_order=True), gene=pl.coalesce("gene", "feature"))
+    frame = rows.frame.with_columns(who["sample_id"], who["subject_id"], number=rows.numbers)
+    frame = frame.join(genes, on="name", how="left", maintain_order="left", nulls_equal=True)
+    if "entrez" in frame.columns:
+        three = with_entrez(frame.select("feature", "symbol", "gene"), frame["entrez"], known.genes)
+        frame = frame.with_columns(three)
+    nameless = frame["feature"].is_null() | frame["name"].is_in(NO_GENE).fill_null(True)
+    nameless = nameless & ~stranger
+    ledger.reject(frame["number"].filter(nameless), "gene", frame["name"].filter(nameless), "a gene", "fill it in")
+    frame = frame.filter(~(stranger | nameless))
+    var = frame.select("feature", "symbol", "gene", "name").unique("feature", keep="first", maintain_order=True)
+    return frame, obs, var
+
+
+def _profiled(spec: Omics, obs: pl.DataFrame, known: Known, ledger: Ledger) -> pl.DataFrame:
+    """The samples of the file, and those who were profiled without a mutation."""
+    if spec.profiled == "file":
+        return obs
+    if spec.profiled == "patients":
+        if known.subjects is None:
+            raise InputError(
+                "nobody is known", spec.source, 'profiled = "patients"', "[patients]", 'use "file" or a list'
+            )
+        others = matched(pl.Series(sorted(known.subjects), dtype=pl.String), known)
+    else:
+        path = Path(spec.profiled)
+        ids = read_cells(path, header=False).frame.to_series(0).drop_nulls().str.strip_chars()
+        others = matched(ids, known)
+        lost = others["sample_id"].null_count()
+        if lost == ids.len():
+            raise InputError("none of the study's ids is in the list", path.name, fix="check `profiled`")
+        ledger.count({"profiled ids that are nobody's in the study (a header counts as one)": lost})
+    others = others.drop_nulls("sample_id").select(*SAMPLES).unique("sample_id", keep="first", maintain_order=True)
+    others = others.join(obs, on="subject_id", how="anti")  # a sample of theirs is there already
+    return pl.concat([obs, others])
