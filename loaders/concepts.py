@@ -1,0 +1,94 @@
+"""Names in knowledge files -> CURIEs, and these -> the concepts and links tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from .curie import CONTROL, LONGEST, VOCABULARIES, is_curie, meds_codes
+from .specs import Knowledge, Source
+from .tables import CONCEPTS, LINKS, Known
+
+GENES = frozenset({"NCBIGene", "opaque"})
+NOT_GENES = frozenset(VOCABULARIES) - GENES
+"""Vocabularies of codes, pathways and drugs: a CURIE of theirs names no gene."""
+
+
+def gene_ends(names: pl.Series, features: str, known: Known) -> tuple[pl.DataFrame, dict[str, int]]:
+    """The gene that each name means; a name that no vocabulary knows is looked up among opaque names.
+
+    Args: names: (n,) text; features: what they are called (specs.NAMESPACES).
+    Returns: (n,) rows of id (null where it is no gene) and symbol; counts over distinct names.
+    """
+    bare = names.cast(pl.String).str.strip_chars().alias("text")
+    seen = bare.drop_nulls().unique(maintain_order=True)
+    table, counts = known.genes.counted(seen, features)
+    found = table.with_columns(text=seen, opaque=_opaque(seen, known), curie=_curies(seen))
+    mapped = pl.col("gene").str.starts_with("NCBIGene:").fill_null(False)
+    own = pl.coalesce("opaque", "curie", "gene")
+    id = pl.when(mapped).then("gene").otherwise(own)
+    found = found.with_columns(id=id)
+    prefix = pl.col("id").str.extract(r"^([^:]+):")
+    gene = ~prefix.is_in(list(NOT_GENES)) & _proper(pl.col("id"))
+    found = found.with_columns(
+        id=pl.when(gene).then("id"), symbol=pl.when(mapped | pl.col("curie").is_null()).then("symbol")
+    )
+    counts = {**counts, "names found among opaque ones": int((found["id"] == found["opaque"]).sum())}
+    found = found.select("text", "id", symbol=pl.when(pl.col("id").is_not_null()).then("symbol"))
+    return bare.to_frame().join(found, on="text", how="left", maintain_order="left").select("id", "symbol"), counts
+
+
+def code_ends(names: pl.Series, known: Known, bare: bool) -> tuple[pl.Series, dict[str, int]]:
+    """The CURIE that each name is; a bare name as MEDS events would spell it where `bare`, else null.
+
+    ICD gets its dot here as it does in records, so that both meet.
+    """
+    text = names.cast(pl.String).str.strip_chars()
+    curies, counts = meds_codes(text)
+    if not bare:
+        curies = _where(is_curie(text), curies)
+    opaque = _opaque(text, known)
+    return curies.zip_with((opaque.is_null() | is_curie(text)).fill_null(True), opaque), counts
+
+
+def as_concepts(rows: pl.DataFrame, spec: Source) -> pl.DataFrame:
+    """The concepts table, each id once, with the first name and symbol that any row gives it."""
+    filled = _filled(rows, CONCEPTS, spec)
+    first = [pl.col(c).drop_nulls().first() for c in CONCEPTS if c != "id"]
+    return filled.drop_nulls("id").group_by("id", maintain_order=True).agg(first).select(*CONCEPTS)
+
+
+def as_links(rows: pl.DataFrame, spec: Source) -> pl.DataFrame:
+    """The links table, each subject, predicate and object once."""
+    return _filled(rows, LINKS, spec).unique(["subject", "predicate", "object"], keep="first", maintain_order=True)
+
+
+def _filled(rows: pl.DataFrame, schema: Mapping[str, type[pl.DataType]], spec: Source) -> pl.DataFrame:
+    release, licence = (spec.release, spec.licence) if isinstance(spec, Knowledge) else ("", "")
+    source = getattr(spec, "source", "")
+    rows = rows.with_columns(source=pl.lit(source), release=pl.lit(release or None), licence=pl.lit(licence or None))
+    return rows.select(
+        pl.col(c).cast(t) if c in rows.columns else pl.lit(None, dtype=t).alias(c) for c, t in schema.items()
+    )
+
+
+def _opaque(text: pl.Series, known: Known) -> pl.Series:
+    table = pl.DataFrame(
+        {"text": list(known.opaque), "opaque": list(known.opaque.values())},
+        schema={"text": pl.String, "opaque": pl.String},
+    )
+    return text.alias("text").to_frame().join(table, on="text", how="left", maintain_order="left")["opaque"]
+
+
+def _curies(text: pl.Series) -> pl.Series:
+    """The texts that already are CURIEs, spelled as elsewhere."""
+    return _where(is_curie(text), meds_codes(text)[0])
+
+
+def _proper(id: pl.Expr) -> pl.Expr:
+    return ~id.str.contains(CONTROL) & (id.str.len_chars() <= LONGEST) & ~id.str.ends_with(":")
+
+
+def _where(mask: pl.Series, values: pl.Series) -> pl.Series:
+    return values.set(~mask.fill_null(False), None)

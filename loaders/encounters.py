@@ -1,0 +1,173 @@
+"""Rows of encounters, or plain lists of events, as a study describes their columns -> visits and events."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from .clock import check_unit, order, relative
+from .curie import KNOWN_LATE, codes, vocabulary
+from .errors import InputError
+from .events import EVENT_TYPES, ROW, as_events, quoted, refuse, refuse_times, total
+from .files import dates, has_header, numbers, resolve, typed
+from .patients import RESERVED
+from .rejects import Ledger, one_row_each
+from .specs import Column, Records
+from .stack import Stack, among, identified, stacked
+from .tables import VISITS, Known, Loaded
+
+ROLES = ("subject", "visit", "time", "order", "known_time", "end")
+TIMES = {"time": "time", "end": "end_time", "known_time": "known_time"}
+RESULT = ("code", "numeric_value", "text_value", "unit")
+
+
+def read_encounters(spec: Records, known: Known) -> Loaded:
+    """Read `[records.NAME]` of format csv.
+
+    With `visit`, a row is a visit; its codes, columns and values are events of it. Without, a row is only events.
+    What is diagnosed or done in a visit is known at its end, anything else when it happens, unless known_time is named.
+
+    Returns: Loaded with events, and with visits where the study names `visit`.
+    Raises: InputError for a file or column that is not there, or a spec that names no time or nothing to read.
+    Example: read_encounters(Records((Path("a.csv"),), subject="id", time="date", codes={"dx": "ICD10CM"}), known)
+    """
+    _check(spec)
+    ledger = Ledger(spec.source)
+    named: dict[str, Column] = {role: c for role in ROLES if (c := getattr(spec, role)) is not None}
+    stack = stacked(spec, ledger, has_header(*named.values()))
+    at = {role: resolve(column, stack.frame, stack.where) for role, column in named.items()}
+    read = [resolve(c, stack.frame, stack.where) for c in (*spec.codes, *spec.columns, *spec.values, *spec.keep)]
+    stack = among(identified(stack, at["subject"], ledger), at["subject"], known.subjects, ledger)
+    if "visit" in at:
+        stack = identified(stack, at["visit"], ledger)
+    rows = _timed(spec, stack, at, ledger)
+    rows = _each_once(rows, at, list(dict.fromkeys((*at.values(), *read))), ledger)
+    if "order" in at:
+        rows = rows.with_columns(order(rows[_cell(at["order"])], rows["subject_id"]).alias("time"))
+    events, counts = _events(spec, rows, ledger)
+    return Loaded(
+        spec.source,
+        ledger.tally(),
+        ledger.frame(),
+        visits=_visits(spec, rows) if "visit" in at else None,
+        events=events,
+        clock="order" if "order" in at else "relative" if spec.unit else "dated",
+        counts=counts,
+    )
+
+
+def _check(spec: Records) -> None:
+    where = f"[{spec.source}]"
+    if spec.subject is None:
+        raise InputError("no subject", where, expected="subject: the column of patient ids", fix="name it")
+    if (spec.time is None) == (spec.order is None):
+        got = "neither" if spec.time is None else "both"
+        raise InputError("when it happened", where, got, "time, or order where there are no times", "name one of them")
+    if spec.order is not None and not (spec.known_time is None and spec.end is None and spec.unit is None):
+        raise InputError("times beside an order", where, expected="no end, known_time, unit", fix="take them out")
+    if spec.unit is not None:
+        check_unit(spec.unit, where)
+    if spec.visit is None and not (spec.codes or spec.columns or spec.values):
+        raise InputError("nothing to read", where, expected="visit, codes, columns or values", fix="name the columns")
+    if spec.visit is None and (spec.end is not None or spec.keep):
+        raise InputError("end and keep belong to a visit", where, expected="visit", fix="name the column of visit ids")
+
+
+def _cell(column: str) -> str:
+    """A file's column beside our own ones, which may have the same name."""
+    return f"cell {column}"
+
+
+def _timed(spec: Records, stack: Stack, at: dict[str, str], ledger: Ledger) -> pl.DataFrame:
+    """Every cell as text, subject_id, visit_id, and the times that the rows have; rows without a time are rejected."""
+    rows = stack.frame.rename(_cell).with_columns(
+        stack.numbers.alias(ROW), stack.frame[at["subject"]].alias("subject_id")
+    )
+    visit = stack.frame[at["visit"]] if "visit" in at else pl.lit(None, dtype=pl.String)
+    rows = rows.with_columns(visit.alias("visit_id"))
+    for role in ("time", "order"):
+        if role in at:
+            missing = pl.col(_cell(at[role])).is_null()
+            expected = "a time" if role == "time" else "a rank"
+            rows = refuse(rows, missing, ledger, at[role], got=None, expected=expected, fix="fill it in")
+    expected = f"a number of {spec.unit}, within 200 years" if spec.unit else "an ISO date or datetime"
+    for role, name in TIMES.items():
+        if role not in at:
+            rows = rows.with_columns(pl.lit(None, dtype=pl.Datetime("us")).alias(name))
+            continue
+        times, bad = _parsed(rows[_cell(at[role])], spec, at[role])
+        rows = rows.with_columns(times.alias(name), bad.alias("bad"))
+        fix = "correct the cell"
+        rows = refuse(rows, pl.col("bad"), ledger, at[role], got=_cell(at[role]), expected=expected, fix=fix)
+    return refuse_times(rows, ledger, {TIMES[role]: column for role, column in at.items() if role in TIMES})
+
+
+def _parsed(cells: pl.Series, spec: Records, column: str) -> tuple[pl.Series, pl.Series]:
+    if spec.unit is None:
+        return dates(cells)
+    offsets, no_number = numbers(cells)
+    times, far = relative(offsets, spec.unit, f"[{spec.source}] {column}")
+    return times, no_number | far | (cells.is_not_null() & times.is_null())
+
+
+def _each_once(rows: pl.DataFrame, at: dict[str, str], used: list[str], ledger: Ledger) -> pl.DataFrame:
+    """Each visit once, or without visits each row once, by the columns that the study names."""
+    cells = [_cell(column) for column in used]
+    if "visit" in at:
+        one_row_each(rows.select(pl.col(_cell(c)).alias(c) for c in used), at["visit"], rows[ROW], ledger)
+        return rows.unique("visit_id", keep="first", maintain_order=True)
+    once = rows.unique(cells, keep="first", maintain_order=True)
+    ledger.merged(rows.height - once.height)
+    return once
+
+
+def _events(spec: Records, rows: pl.DataFrame, ledger: Ledger) -> tuple[pl.DataFrame, dict[str, int]]:
+    parts: list[pl.DataFrame] = []
+    counts: list[dict[str, int]] = []
+    for column, name in spec.codes.items():
+        cells = rows[_cell(column)]
+        code, changed = codes(cells, name)
+        bad = code.is_null() & cells.is_not_null()
+        ledger.cell(rows[ROW].filter(bad), column, quoted(cells.filter(bad)), f"a code of {name}")
+        counts.append(changed)
+        parts.append(_part(rows, code=code))
+    for column, prefix in spec.columns.items():
+        text = rows[_cell(column)].str.strip_chars()
+        there = text.is_not_null() & ~text.is_in(["", *spec.absent])
+        code = pl.select(pl.when(there).then(pl.lit(f"{vocabulary(prefix)}:{column}"))).to_series()
+        parts.append(_part(rows, code=code, text_value=text))
+    for column, unit in spec.values.items():
+        cells = rows[_cell(column)]
+        value, bad = numbers(cells)
+        ledger.cell(rows[ROW].filter(bad), column, quoted(cells.filter(bad)), "a number")
+        code = pl.select(pl.when(value.is_not_null()).then(pl.lit(f"VALUE:{column}"))).to_series()
+        parts.append(_part(rows, code=code, numeric_value=value, unit=pl.lit(unit or None, pl.String)))
+    found = pl.concat(parts) if parts else pl.DataFrame(schema=EVENT_TYPES)
+    late = pl.col("code").str.extract(r"^([^:]+):").is_in(list(KNOWN_LATE))
+    known_time = pl.coalesce("known_time", pl.when(late).then("end_time")) if parts else pl.col("known_time")
+    events = as_events(found.with_columns(known_time=known_time), spec.source)
+    return events, total([*counts, {"equal events of one row or several, merged": found.height - events.height}])
+
+
+def _part(rows: pl.DataFrame, **result: pl.Series | pl.Expr) -> pl.DataFrame:
+    """The events of one column: those of its rows that have a code."""
+    base = rows.select("subject_id", "time", "end_time", "known_time", "visit_id")
+    empty = {c: pl.lit(None, EVENT_TYPES[c]) for c in RESULT if c not in result}
+    return base.with_columns(**result, **empty).select(*base.columns, *RESULT).drop_nulls("code")
+
+
+def _visits(spec: Records, rows: pl.DataFrame) -> pl.DataFrame:
+    """The visits table; without a column of ends a visit ends when it begins, an empty cell of it says it has not."""
+    kept = typed(rows.select(pl.col(_cell(column)).alias(column) for column in spec.keep))
+    return rows.select(
+        "visit_id",
+        "subject_id",
+        pl.col("time").alias("start_time"),
+        pl.col("end_time" if spec.end is not None else "time").alias("end_time"),
+        kind=pl.lit("encounter"),
+        source=pl.lit(spec.source),
+    ).with_columns(column.rename(_safe(column.name)) for column in kept)
+
+
+def _safe(name: str) -> str:
+    """A property's name that neither Cypher nor the visits table keeps for itself."""
+    return f"{name}_" if name.lower() in RESERVED | set(VISITS) else name

@@ -1,0 +1,97 @@
+"""Rows on their way to the events table: refuse what is wrong with a reason, fill what a format does not bring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import cast
+
+import polars as pl
+
+from .curie import CONTROL, LONGEST
+from .rejects import Ledger
+from .tables import EVENTS, Known
+
+ROW = "row"
+"""The column that carries each row's number in the ledger, until the row is written."""
+
+EVENT_TYPES = cast("Mapping[str, pl.DataType]", EVENTS)
+
+FIRST, LAST = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59)
+"""What a datetime of Python and of both stores can hold."""
+
+
+def refuse(
+    rows: pl.DataFrame, bad: pl.Expr, ledger: Ledger, column: str, *, got: str | None, expected: str, fix: str
+) -> pl.DataFrame:
+    """Reject the rows for which `bad` is true, and return the others.
+
+    Args:
+        rows: any columns and ROW.
+        column: the file's column to blame. got: the column of `rows` to quote; None: the cell is empty.
+    """
+    wrong = rows.select(bad.fill_null(False)).to_series()
+    if not wrong.any():
+        return rows
+    out = rows.filter(wrong)
+    ledger.reject(out[ROW], column, quoted(out[got]) if got else "", expected, fix)
+    return rows.filter(~wrong)
+
+
+def quoted(cells: pl.Series) -> pl.Series:
+    """What rejects.csv shows of cells: their beginning."""
+    return cells.cast(pl.String).fill_null("").str.slice(0, 80)
+
+
+def refuse_strangers(rows: pl.DataFrame, known: Known, ledger: Ledger, column: str) -> pl.DataFrame:
+    """Reject rows without a proper `subject_id`, and of subjects whom [patients], where it is given, does not hold."""
+    id = pl.col("subject_id")
+    rows = refuse(rows, id.is_null() | (id == ""), ledger, column, got=None, expected="an id", fix="fill it in")
+    odd = id.str.contains(CONTROL) | (id.str.len_chars() > LONGEST)
+    expected = f"an id of one line, at most {LONGEST} long"
+    rows = refuse(rows, odd, ledger, column, got="subject_id", expected=expected, fix="correct it")
+    if known.subjects is None:
+        return rows
+    stranger = ~id.is_in(list(known.subjects))
+    fix = "add the patient, or leave the row"
+    return refuse(rows, stranger, ledger, column, got="subject_id", expected="an id in [patients]", fix=fix)
+
+
+def refuse_times(rows: pl.DataFrame, ledger: Ledger, names: Mapping[str, str]) -> pl.DataFrame:
+    """Reject rows with a time that no calendar has, or with a known_time or end_time before `time`.
+
+    Args: names: column of `rows` -> the file's column; those of known_time and end_time may be absent.
+    """
+    for column, called in names.items():
+        outside = ~pl.col(column).is_between(pl.lit(FIRST, pl.Datetime("us")), pl.lit(LAST, pl.Datetime("us")))
+        expected = "a time in the years 1 to 9999"
+        rows = refuse(rows, outside, ledger, called, got=None, expected=expected, fix="correct the time")
+    for column, fix in (("end_time", "swap or correct the times"), ("known_time", "nothing is known before it is")):
+        if column in names and column != "time":
+            early = pl.col(column) < pl.col("time")
+            expected = f"not before {names['time']}"
+            rows = refuse(rows, early, ledger, names[column], got=column, expected=expected, fix=fix)
+    return rows
+
+
+def as_events(rows: pl.DataFrame, source: str) -> pl.DataFrame:
+    """The events table (tables.EVENTS), each event once, by subject and time as MEDS wants it.
+
+    What `rows` does not hold is null; known_time is `time` where nothing else is said.
+    """
+    have = rows.with_columns(source=pl.lit(source, dtype=pl.String))
+    filled = have.select(
+        pl.col(c).cast(t) if c in have.columns else pl.lit(None, dtype=t).alias(c) for c, t in EVENT_TYPES.items()
+    )
+    known_time = pl.when(pl.col("time").is_not_null()).then(pl.coalesce("known_time", "time"))
+    events = filled.with_columns(known_time=known_time).unique(keep="first", maintain_order=True)
+    return events.sort("subject_id", "time", maintain_order=True)
+
+
+def total(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Counts of several columns or files, added; zeros left out."""
+    out: dict[str, int] = {}
+    for each in counts:
+        for what, n in each.items():
+            out[what] = out.get(what, 0) + n
+    return {what: n for what, n in out.items() if n}
