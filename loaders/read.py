@@ -1,0 +1,86 @@
+"""One source of a study -> its tables: which reader reads what."""
+
+from __future__ import annotations
+
+from .errors import InputError, NotBuilt
+from .specs import AnySource, Knowledge, Omics, Patients, Records, Samples
+from .tables import Known, Loaded
+
+RECORDS_LATER = ("omop", "fhir", "mimic3", "mimic4", "eicu", "hourly")
+KNOWLEDGE_LATER = ("obo", "sssom", "hpoa", "hierarchy")
+
+
+def read_source(spec: AnySource, known: Known) -> Loaded:
+    """Read one source.
+
+    Raises: InputError where its files are wrong; NotBuilt for a format that this version does not read yet.
+    """
+    match spec:
+        case Patients():
+            from .patients import read_patients
+
+            return read_patients(spec, known)
+        case Samples():
+            from .samples import read_samples
+
+            return read_samples(spec, known)
+        case Omics(kind="mutation"):
+            from .mutations import read_mutations
+
+            return read_mutations(spec, known)
+        case Omics():
+            from .omics import read_omics
+
+            return read_omics(spec, known)
+        case Records():
+            return _read_records(spec, known)
+        case Knowledge():
+            return _read_knowledge(spec, known)
+
+
+def _read_records(spec: Records, known: Known) -> Loaded:
+    match spec.format:
+        case "meds":
+            from .meds import read_meds
+
+            return read_meds(spec, known)
+        case "timeline":
+            from .timeline import read_timeline
+
+            return read_timeline(spec, known)
+        case "csv":
+            from .encounters import read_encounters
+
+            return read_encounters(spec, known)
+        case None:
+            raise InputError(
+                "records without a format", spec.source, expected="meds, csv or timeline", fix="set `format`"
+            )
+        case later if later in RECORDS_LATER:
+            raise NotBuilt(f"{spec.source}: format {later} is not read yet; meds, csv and timeline are")
+    raise InputError("unknown format", spec.source, spec.format, "meds, csv or timeline", "set `format`")
+
+
+def _read_knowledge(spec: Knowledge, known: Known) -> Loaded:
+    match spec.format or _ending(spec):
+        case "gmt":
+            from .gmt import read_gmt
+
+            return read_gmt(spec, known)
+        case "edges" | "csv" | "tsv" | "txt" | "parquet":
+            from .edges import read_edges
+
+            return read_edges(spec, known)
+        case later if later in KNOWLEDGE_LATER:
+            raise NotBuilt(f"{spec.source}: format {later} is not read yet; gmt and edges are")
+    raise InputError(
+        "unknown format", spec.source, spec.format or spec.path[0].name, "gmt or edges (csv, tsv)", "set `format`"
+    )
+
+
+def _ending(spec: Knowledge) -> str:
+    """What the first file's name ends on, its compression apart."""
+    name = spec.path[0].name.lower()
+    for packed in (".gz", ".zip"):
+        name = name.removesuffix(packed)
+    return name.rpartition(".")[2]

@@ -1,0 +1,156 @@
+"""The door that every table passes: ids get the study's namespace, and on request become keyed hashes."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from .errors import InputError
+from .tables import Loaded
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+KEY, MAP = "pseudonyms.key", "pseudonyms.csv"
+IDS = ("subject_id", "sample_id", "visit_id")
+_OF_PATIENTS = ("patients", "samples", "visits", "events")
+Rename = Callable[[pl.Series], pl.Series]
+
+
+def namespaced(loaded: Loaded, prefix: str) -> Loaded:
+    """The same source with the prefix before every subject, sample and visit id."""
+    return renamed(loaded, lambda ids: prefix + ids) if prefix else loaded
+
+
+def pseudonymised(loaded: Loaded, key: bytes) -> Loaded:
+    """The same source with every subject, sample and visit id as its keyed hash. One id has one hash in all tables."""
+    return renamed(loaded, lambda ids: _hashed(ids, key))
+
+
+def pseudonym(id: str, key: bytes) -> str:
+    """HMAC-SHA256 of an id, 128 bits of it as hex: without the key nobody can try names out."""
+    return hmac.new(key, id.encode(), sha256).hexdigest()[:32]
+
+
+def renamed(loaded: Loaded, rename: Rename) -> Loaded:
+    """The same source with another name for every subject, sample and visit."""
+    tables = {}
+    for name in _OF_PATIENTS:
+        frame = getattr(loaded, name)
+        if frame is not None:
+            tables[name] = _renamed(frame, rename)
+    omics = None if loaded.omics is None else _renamed_omics(loaded.omics, rename)
+    return replace(loaded, omics=omics, **tables)
+
+
+def door(namespace: str, pseudonymise: bool, tables: Path) -> Callable[[Loaded], Loaded]:
+    """What a study's sources pass on their way in. Key and map of the pseudonyms lie in `tables`, mode 600."""
+
+    def enter(loaded: Loaded) -> Loaded:
+        if pseudonymise:
+            key = _key(tables)
+            _remember(loaded, key, tables)
+            loaded = pseudonymised(loaded, key)
+        return namespaced(loaded, namespace)
+
+    return enter
+
+
+def file_ids(ids: pl.Series, namespace: str, tables: Path) -> list[str | None]:
+    """The ids as the source files have them: the way back through the door."""
+    bare = ids.str.strip_prefix(namespace)
+    known = _map(tables)
+    if known.is_empty():
+        return bare.to_list()
+    return bare.replace(known["pseudonym"], known["id"]).to_list()
+
+
+def file_samples(samples: pl.DataFrame, namespace: str, tables: Path) -> pl.DataFrame:
+    """The samples table with its ids as the source files have them."""
+    return samples.with_columns(
+        pl.Series(name, file_ids(samples[name], namespace, tables), dtype=pl.String)
+        for name in IDS
+        if name in samples.columns
+    )
+
+
+def _renamed(frame: pl.DataFrame, rename: Rename) -> pl.DataFrame:
+    return frame.with_columns(rename(frame[name]).alias(name) for name in IDS if name in frame.columns)
+
+
+def _renamed_omics(omics: AnnData, rename: Rename) -> AnnData:
+    from anndata import AnnData
+
+    obs = omics.obs.copy()
+    obs.index = obs.index.__class__(
+        rename(pl.Series(obs.index.to_list(), dtype=pl.String)).to_list(), name=obs.index.name
+    )
+    obs["subject_id"] = rename(pl.Series(obs["subject_id"].to_list(), dtype=pl.String)).to_list()
+    uns = dict(omics.uns)
+    if "variants" in uns:
+        uns["variants"] = _renamed(uns["variants"], rename)
+    return AnnData(X=omics.X, obs=obs, var=omics.var, uns=uns)
+
+
+def _hashed(ids: pl.Series, key: bytes) -> pl.Series:
+    distinct = ids.drop_nulls().unique()
+    hashes = pl.Series([pseudonym(id, key) for id in distinct], dtype=pl.String)
+    return ids.replace(distinct, hashes)
+
+
+def _ids(loaded: Loaded) -> Iterable[str]:
+    """Every id that a source brings."""
+    for name in _OF_PATIENTS:
+        frame = getattr(loaded, name)
+        for column in IDS if frame is not None else ():
+            if column in frame.columns:
+                yield from frame[column].drop_nulls().unique()
+    if loaded.omics is not None:
+        yield from loaded.omics.obs_names
+        yield from loaded.omics.obs["subject_id"]
+
+
+def _key(tables: Path) -> bytes:
+    tables.mkdir(parents=True, exist_ok=True)
+    file = tables / KEY
+    if not file.exists():
+        if (tables / MAP).exists():
+            raise InputError(
+                "the key of the pseudonyms is gone", file.name, fix="restore it, or load into another tables folder"
+            )
+        _write(file, secrets.token_hex(32))
+    return bytes.fromhex(file.read_text().strip())
+
+
+def _map(tables: Path) -> pl.DataFrame:
+    file = tables / MAP
+    if not file.exists():
+        return pl.DataFrame(schema={"pseudonym": pl.String, "id": pl.String})
+    return pl.read_csv(file, infer_schema=False)
+
+
+def _remember(loaded: Loaded, key: bytes, tables: Path) -> None:
+    """Add a source's ids to the map, so that whoever may read it finds the way back."""
+    ids = sorted(set(_ids(loaded)))
+    new = pl.DataFrame(
+        {"pseudonym": [pseudonym(id, key) for id in ids], "id": ids}, schema={"pseudonym": pl.String, "id": pl.String}
+    )
+    both = pl.concat([_map(tables), new]).unique("pseudonym").sort("pseudonym")
+    _write(tables / MAP, both.write_csv())
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a file that nobody else may read, whole or not at all."""
+    part = file.with_name(file.name + ".part")
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write(text)
+    part.replace(file)
