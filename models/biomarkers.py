@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
-from .association import association, benjamini_hochberg
 from .data import Snapshot
+from .significance import benjamini_hochberg, p_values
 
 SCHEMA = {
     "layer": pl.String, "feature": pl.String, "symbol": pl.String, "effect": pl.Float64, "low": pl.Float64,
@@ -79,14 +79,15 @@ def biomarkers(
         held_out_per_train: size of the held-out part over that of the training part; 1 / (folds - 1) by default.
     Returns: layer (the block), feature, symbol (null without one), effect (mean over folds of the change in score per
         standard deviation), low, high (Nadeau–Bengio's corrected t over folds; null with one fold), stability (0..1),
-        rank (1..), q (Benjamini–Hochberg over all rows of the table, of the tests in `association`; null where the
+        rank (1..), q (Benjamini–Hochberg over all rows of the table, of the tests in `p_values`; null where the
         feature does not vary). What no fold attributed anything to is left out.
-    Raises: ValueError without attributions, or if a fold names a block twice.
+        No attributions, no rows.
+    Raises: ValueError if a fold names a block twice.
     Source: Breitling 2004 (rank product), doi:10.1016/j.febslet.2004.07.055; Nadeau and Bengio 2003,
         doi:10.1023/A:1024068626366.
     """
     if not attributions:
-        raise ValueError("no attributions: the chosen learner cannot say what its scores come from")
+        return pl.DataFrame(schema=SCHEMA)
     names, importance, slope = _align(attributions)
     kept = importance.max(0) > 0
     names, importance, slope = [n for n, k in zip(names, kept, strict=True) if k], importance[:, kept], slope[:, kept]
@@ -174,5 +175,5 @@ def _p_values(snapshot: Snapshot, names: Sequence[tuple[str, str]]) -> np.ndarra
     p = np.full(len(names), np.nan)
     for block in dict.fromkeys(block for block, _ in names):
         at = [i for i, (b, _) in enumerate(names) if b == block]
-        p[at] = association(snapshot, block, [names[i][1] for i in at])
+        p[at] = p_values(snapshot, block, [names[i][1] for i in at])
     return p

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
-from .association import benjamini_hochberg
 from .data import Snapshot
+from .significance import benjamini_hochberg
 
 SCHEMA = {
     "pathway": pl.String, "name": pl.String, "source": pl.String, "overlap": pl.String,
@@ -48,7 +48,7 @@ def enrich(
     links: pl.DataFrame,
     background: Mapping[str, str],
     *,
-    names: Mapping[str, str] | None = None,
+    names: Mapping[str, str | None] | None = None,
     smallest: int = 5,
     largest: int = 500,
 ) -> pl.DataFrame:
@@ -84,7 +84,7 @@ def enrich(
     return (
         sets.with_columns(
             pathway="object",
-            name=pl.Series([called.get(pathway, pathway) for pathway in sets["object"]], dtype=pl.String),
+            name=pl.Series([called.get(pathway) or pathway for pathway in sets["object"]], dtype=pl.String),
             overlap=pl.format("{}/{}", "hits", "size"),
             p=pl.Series(p),
             q=pl.Series(benjamini_hochberg(p)),

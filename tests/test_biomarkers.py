@@ -13,8 +13,8 @@ from scipy import stats
 from snapshots import PLANTED, PLANTED_CODE, make_snapshot
 
 from clinome.graphs.snapshot import Layer, Snapshot
-from clinome.models.association import association, benjamini_hochberg, cox_score, kruskal
 from clinome.models.biomarkers import FoldAttribution, biomarkers, corrected_interval
+from clinome.models.significance import benjamini_hochberg, cox_score, kruskal, p_values
 
 
 def attributed(snapshot: Snapshot, noise: float, seed: int = 0, folds: int = 5) -> list[FoldAttribution]:
@@ -103,8 +103,7 @@ def test_a_block_twice_in_one_fold_is_refused() -> None:
     folds = attributed(snapshot, 0.1, folds=1)
     with pytest.raises(ValueError, match="twice"):
         biomarkers(snapshot, folds + folds)
-    with pytest.raises(ValueError, match="no attributions"):
-        biomarkers(snapshot, [])
+    assert biomarkers(snapshot, []).is_empty()
 
 
 def test_corrected_interval_against_the_formula() -> None:
@@ -166,16 +165,17 @@ def test_one_row_a_subject_and_unknown_names() -> None:
     first = snapshot.rows["subject_id"].is_first_distinct().to_numpy()
     values = np.asarray(snapshot.layers["rna"].values)[first, :1]
     want = kruskal(values.astype(float), snapshot.rows["label"].to_numpy()[first].astype(str))
-    assert association(snapshot, "rna", ["NCBIGene:1", "NCBIGene:999999"])[0] == pytest.approx(want[0])
-    assert np.isnan(association(snapshot, "rna", ["NCBIGene:1", "NCBIGene:999999"])[1])
-    assert np.isnan(association(snapshot, "elsewhere", ["x"])).all()
+    assert p_values(snapshot, "rna", ["NCBIGene:1", "NCBIGene:999999"])[0] == pytest.approx(want[0])
+    assert np.isnan(p_values(snapshot, "rna", ["NCBIGene:1", "NCBIGene:999999"])[1])
+    assert np.isnan(p_values(snapshot, "elsewhere", ["x"])).all()
 
 
 def test_the_planted_code_the_mutation_and_the_age_are_associated() -> None:
     snapshot = make_snapshot(n=400, records=True)
-    assert association(snapshot, "records", [PLANTED_CODE])[0] < 1e-4
-    assert association(snapshot, "mutations", ["NCBIGene:1"])[0] < 1e-4
-    assert association(snapshot, "covariates", ["age", "sex=F", "smoker"])[0] < 1e-3
+    assert p_values(snapshot, "records", [PLANTED_CODE])[0] < 1e-4
+    assert p_values(snapshot, "mutations", ["NCBIGene:1"])[0] < 1e-4
+    age, female, sex, _ = p_values(snapshot, "covariates", ["age", "sex=F", "sex", "smoker"])
+    assert age < 1e-3 and female == sex > 0.001
 
 
 def test_unknown_is_not_wild_type() -> None:
@@ -186,7 +186,7 @@ def test_unknown_is_not_wild_type() -> None:
     want = kruskal(
         layer.values[kept][:, [0]].toarray().astype(float), snapshot.rows["label"].to_numpy()[kept].astype(str)
     )
-    assert association(snapshot, "mutations", ["NCBIGene:1"]) == pytest.approx(want)
+    assert p_values(snapshot, "mutations", ["NCBIGene:1"]) == pytest.approx(want)
 
 
 def test_three_thousand_features_in_two_seconds() -> None:
@@ -198,5 +198,5 @@ def test_three_thousand_features_in_two_seconds() -> None:
     layer = Layer("rna", "expression", "none", var, values, np.ones(500, dtype=bool))
     wide = Snapshot(**{**{f: getattr(snapshot, f) for f in snapshot.__dataclass_fields__}, "layers": {"rna": layer}})
     start = time.process_time()
-    association(wide, "rna", feature)
+    p_values(wide, "rna", feature)
     assert time.process_time() - start < 2

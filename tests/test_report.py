@@ -21,7 +21,7 @@ from clinome import curves, headline
 from clinome.loaders.errors import InputError
 from clinome.report import presence, write_report
 
-HEADLINE = {"binary": "auroc", "multiclass": "macro_auroc", "survival": "c_index"}
+HEADLINE = {"binary": "auroc", "multiclass": "accuracy", "survival": "c_index"}
 SKILL = {"majority": 0.0, "covariates": 0.4, "best_feature": 0.6, "ridge_late": 1.3, "hetero_gnn": 1.0, "chosen": 1.4}
 
 
@@ -143,7 +143,7 @@ def _summary(task: str) -> dict[str, Any]:
              "counts": {"symbols mapped to NCBIGene": 1498, "symbols that no table maps": 57}},
             {"source": "encounters", "read": 2210, "written": 2210, "merged": 0, "rejected": 0, "counts": {}},
         ],
-        "records": {"events": 3120, "codes": 41, "subjects_with": 296, "static": 88},
+        "records": {"events": 3120, "codes": 41, "subjects_with": 296, "static": {"clinical": 80, "imaging": 8}},
         "warnings": ["The clock of this study is relative: dates are offsets, and no season can be learned."],
         "versions": {"clinome": "0.1.0", "python": "3.11"},
         "commands": ["clinome run study.toml"],
@@ -275,11 +275,19 @@ def test_empty_tables_and_absent_numbers(tmp_path: Path) -> None:
     pl.read_csv(run / "enrichment.csv").head(0).write_csv(run / "enrichment.csv")
     results = json.loads((run / "results.json").read_text())
     results["learners"]["majority"]["metrics"]["auroc"].update(low=None, high=None, sd=None)
+    results["learners"]["majority"]["metrics"]["auroc"]["folds"][2] = None
+    results["controls"]["permuted_labels"]["values"][0] = None
     results["learners"]["cox"] = {"metrics": {"auroc": {"mean": None}}}
     _json(run / "results.json", results)
     page = _Page(write_report(run, "sparse", run / "report.html").read_text(encoding="utf-8"))
     assert "biomarkers" in page.ids and "pathways" not in page.ids
     assert "nan" not in page.text.lower().split() and "None" not in page.text
+
+
+def test_a_learner_that_cannot_attribute_is_said_so(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", "binary")
+    pl.read_csv(run / "biomarkers.csv").head(0).write_csv(run / "biomarkers.csv")
+    assert "cannot say which features" in write_report(run, "mute", run / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_folder_without_results_says_so(tmp_path: Path) -> None:

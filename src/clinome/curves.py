@@ -149,7 +149,7 @@ def _mean_curves(frame: pl.DataFrame, score: str, positive: object) -> tuple[np.
             continue
         given = part[score].to_numpy()
         fpr, tpr, _ = roc_curve(truth, given)
-        rates.append(np.interp(_GRID, fpr, tpr))
+        rates.append(np.concatenate([[0.0], np.interp(_GRID[1:], fpr, tpr)]))
         precision, recall, _ = precision_recall_curve(truth, given)
         precisions.append(np.interp(_GRID, recall[::-1], precision[::-1]))
     if not rates:

@@ -55,20 +55,26 @@ def headline(results: Mapping[str, Any], cohort: str) -> Headline:
     rival = next((row for row in table if row["name"] not in {*SIMPLE, "chosen"}), None)
     if rival is not None:
         said.append(_rival(results, metric, rival))
-    if permuted := results.get("controls", {}).get("permuted_labels"):
-        said.append(_permuted(permuted))
+    permuted = (results.get("controls") or {}).get("permuted_labels") or {}
+    if permuted.get("mean") is not None:
+        guess = next((row["mean"] for row in table if row["name"] == "majority"), None)
+        said.append(_permuted(permuted, CHANCE.get(str(permuted.get("metric")), guess)))
     return Headline(cohort, f"{mine['mean']:.2f}", verdict, claim, tuple(said))
 
 
 def ranked(results: Mapping[str, Any], metric: str) -> list[dict[str, Any]]:
     """name, mean, sd, low, high, folds of every learner that has the metric, best first."""
     rows = [
-        {"low": None, "high": None, "folds": [], **learner["metrics"][metric], "name": name}
+        {"low": None, "high": None, **learner["metrics"][metric], "folds": _known(learner, metric), "name": name}
         for name, learner in results.get("learners", {}).items()
         if learner.get("metrics", {}).get(metric, {}).get("mean") is not None
     ]
     sign = 1 if metric in SMALLER_IS_BETTER else -1
     return sorted(rows, key=lambda row: (sign * row["mean"], row["name"] != "chosen", row["name"]))
+
+
+def _known(learner: Mapping[str, Any], metric: str) -> list[float]:
+    return [value for value in learner["metrics"][metric].get("folds") or [] if value is not None]
 
 
 def differences(results: Mapping[str, Any], metric: str) -> dict[str, dict[str, Any]]:
@@ -141,11 +147,10 @@ def _rival(results: Mapping[str, Any], metric: str, rival: Mapping[str, Any]) ->
     return f"{text}; chosen minus it is {interval(pair, sign=True)}" + ("." if apart else ", no difference that holds.")
 
 
-def _permuted(control: Mapping[str, Any]) -> str:
+def _permuted(control: Mapping[str, Any], chance: float | None) -> str:
     metric = str(control.get("metric", ""))
     text = f"With permuted labels the same procedure gives {METRIC.get(metric, metric)} {interval(control)}"
-    chance = CHANCE.get(metric)
-    if chance is None:
+    if chance is None or metric in SMALLER_IS_BETTER:
         return text + "."
     outside = control.get("low") is not None and not control["low"] <= chance <= control["high"]
     if outside and control["mean"] > chance:

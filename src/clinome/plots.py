@@ -230,7 +230,8 @@ def controls(rows: Sequence[Mapping[str, Any]], metric: str, chance: float | Non
     """The chosen learner beside what the same procedure makes of permuted labels or a shuffled graph."""
     figure, (ax,) = canvas(8.2, 0.42 * len(rows) + 0.8)
     for i, row in enumerate(rows):
-        ax.plot(row["values"], [i] * len(row["values"]), "|", color=SOFT, ms=8, alpha=0.6)
+        values = [value for value in row["values"] if value is not None]
+        ax.plot(values, [i] * len(values), "|", color=SOFT, ms=8, alpha=0.6)
         _interval(ax, i, row, BLUE if row["name"] == "chosen" else ORANGE, filled=True)
     if chance is not None:
         ax.axvline(chance, color=SOFT, lw=1, ls=(0, (3, 3)))

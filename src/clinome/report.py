@@ -92,11 +92,12 @@ def _page(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:
         "warnings": said,
         "attrition": _attrition(run),
         "layers": layers,
-        "records": summary.get("records") or {},
+        "records": _records(summary),
         "presence": _presence(summary),
         **_learners(results, metric),
         "curves": _curves(run, results, task, metric),
         "biomarkers": biomarkers.head(_TOP).to_dicts(),
+        "unattributed": (run / "biomarkers.csv").exists() and biomarkers.is_empty(),
         "ranked_features": biomarkers.height,
         "biomarkers_svg": _biomarkers(biomarkers),
         "pathways": enrichment.head(15).to_dicts(),
@@ -120,18 +121,24 @@ def _who(cohort: pl.DataFrame, task: str, summary: Mapping[str, Any]) -> str:
     if task == "survival":
         events = int(cohort["event"].cast(pl.Int64).sum())
         median = float(cohort["duration_days"].cast(pl.Float64).quantile(0.5) or 0.0)
-        return (
-            f"Time to the event for {people}; {events:,} had it, and half were followed for {median:,.0f} days or more."
-        )
+        return f"Asked: how soon the event comes, for {people}; {events:,} had it, half were followed for {median:,.0f} days or more."
     if task == "binary":
         have = _events(cohort, task, smallest=False) or 0
-        named = f"“{label}”" if label else "the outcome"
+        named = f"“{label}”" if label and label != "label" else "the outcome"
         return f"Asked: whether {named} happens, for {people}; {have:,} ({have / max(n, 1):.0%}) have it."
     if "label" in cohort.columns:
         counts = cohort["label"].cast(pl.String).value_counts(sort=True)
         each = ", ".join(f"{name} {count:,}" for name, count in counts.iter_rows())
         return f"Asked: which of {counts.height} classes, for {people}: {each}."
     return f"For {people}."
+
+
+def _records(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What entered without a date is counted by source; the page says how much that is in all."""
+    if not (records := dict(summary.get("records") or {})):
+        return {}
+    static = records.get("static") or {}
+    return {**records, "static": sum(static.values()) if isinstance(static, Mapping) else static}
 
 
 def _events(cohort: pl.DataFrame, task: str, *, smallest: bool = True) -> int | None:

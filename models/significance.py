@@ -1,4 +1,4 @@
-"""Univariate association of features with the outcome, on ranks, many features at once.
+"""Is a feature by itself associated with the outcome? p-values on ranks, many features at once.
 
 Ranks, because one outlier must not make a biomarker, and because they answer alike before and after log or scaling.
 Missing values are left out feature by feature.
@@ -18,12 +18,12 @@ from .records import counts
 _CELLS = 4_000_000  # values ranked at once: 32 MB a matrix
 
 
-def association(snapshot: Snapshot, block: str, feature: Sequence[str]) -> np.ndarray:
+def p_values(snapshot: Snapshot, block: str, feature: Sequence[str]) -> np.ndarray:
     """p-value of each feature of one block against the outcome, over one row a subject (the first labelled one).
 
     Binary: Mann–Whitney; multiclass: Kruskal–Wallis; survival: Cox score test on ranks (for 0/1 features the log-rank
     test). A code with numbers is tested by its last number, any other by how often it, or a code below it, occurs;
-    a covariate as number, or `column=value` as 0/1.
+    a covariate as number, `column=value` as 0/1, a column of text by its values (Bonferroni).
 
     Args:
         block: a layer's name, "records" or "covariates".
@@ -46,7 +46,18 @@ def association(snapshot: Snapshot, block: str, feature: Sequence[str]) -> np.nd
             x = _dense(mine[:, part[:, 1]])
             x[~profiled] = np.nan
             out[part[:, 0]] = _test(snapshot.task, x, outcome)
+    for i in [i for i, name in todo.items() if block == "covariates" and name in snapshot.covariates.columns]:
+        out[i] = _text(snapshot, feature[i])
     return out
+
+
+def _text(snapshot: Snapshot, column: str) -> float:
+    """The smallest p of a text column's values, times their number; two values are one test."""
+    values = snapshot.covariates[column].drop_nulls().unique().sort().to_list()
+    p = p_values(snapshot, "covariates", [f"{column}={value}" for value in values])
+    if np.isnan(p).all():
+        return float("nan")
+    return min(1.0, float(np.nanmin(p)) * (1 if len(values) == 2 else len(values)))
 
 
 def _test(task: str, x: np.ndarray, outcome: pl.DataFrame) -> np.ndarray:
