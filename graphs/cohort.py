@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import polars as pl
 
 from ..loaders.errors import InputError
 from .labels import WHERE, with_label
+from .params import naive
 from .query import Query, bind, find, run_query
 from .store import Edges, Nodes, Store
 from .tables import Tables
@@ -158,11 +159,12 @@ def _typed(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _parsed(time: pl.Series) -> pl.Series:
-    """ISO text as datetimes."""
-    parsed = time.str.to_datetime(time_unit="us", strict=False)
-    if parsed.null_count() > time.null_count():
-        raise InputError("a prediction_time that is no time", WHERE, "text", "a date or datetime")
-    return parsed
+    """ISO text as naive datetimes, UTC."""
+    try:
+        moments = {text: naive(datetime.fromisoformat(text)) for text in time.drop_nulls().unique()}
+    except ValueError as error:
+        raise InputError("a prediction_time that is no time", WHERE, "text", "a date or datetime") from error
+    return time.replace_strict(moments, default=None, return_dtype=pl.Datetime("us"))
 
 
 def _one_row_each(rows: pl.DataFrame) -> pl.DataFrame:

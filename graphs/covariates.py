@@ -21,6 +21,7 @@ def covariates(
     index: pl.DataFrame,
     tables: Tables,
     names: tuple[str, ...],
+    *,
     label: str,
     fence: Fence,
     counts: dict[str, int],
@@ -35,7 +36,7 @@ def covariates(
             raise InputError(
                 "it is what shall be predicted, or names who and when", WHERE, name, "an input", "leave it out"
             )
-    found = [_as_input(values) for values in named_columns(frame, index, tables, names, fence, counts)]
+    found = [_as_input(values) for values in named_columns(frame, index, tables, names, fence=fence, counts=counts)]
     for values in found:
         _check_no_label(values, frame)
     return pl.DataFrame(found)
@@ -46,6 +47,7 @@ def named_columns(
     index: pl.DataFrame,
     tables: Tables,
     names: tuple[str, ...],
+    *,
     fence: Fence,
     counts: dict[str, int],
 ) -> pl.DataFrame:

@@ -45,8 +45,9 @@ def freeze(
     frame = cohort.frame.sort("subject_id", "prediction_time")
     index = frame.select(pl.int_range(pl.len(), dtype=pl.Int64).alias("row"), "subject_id", "prediction_time")
     counts: dict[str, int] = {}
-    inputs = covariate_columns(frame, index, tables, covariates, cohort.label, fence, counts)
-    kept = named_columns(frame, index, tables, tuple(c for c in keep if c not in (*LABELS, *index.columns)), fence, {})
+    inputs = covariate_columns(frame, index, tables, covariates, label=cohort.label, fence=fence, counts=counts)
+    others = tuple(name for name in keep if name not in (*LABELS, *index.columns))
+    kept = named_columns(frame, index, tables, others, fence=fence, counts={})
     layers, static = frozen_layers(index, tables, fence, counts)
     events, undated = frozen_events(index, tables, fence)
     rows = frame.select("subject_id", "prediction_time", *(c for c in LABELS if c in frame.columns))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -29,7 +30,8 @@ def frozen_layers(
     for source in tables.sources():
         if tables.table(source, "obs") is not None:
             sources[str(_about(tables, source, "layer"))].append(source)
-    layers, static = {}, {}
+    layers: dict[str, Layer] = {}
+    static: dict[str, int] = {}
     for name in sorted(sources):
         picked = pl.concat([_picked(index, tables, source, fence, counts) for source in sources[name]])
         undated = picked.filter(pl.col("time").is_null()).group_by("source").len().sort("source")
@@ -87,7 +89,7 @@ def _layer(name: str, rows: int, picked: pl.DataFrame, tables: Tables, sources: 
         blocks[source] = (omics.X[chosen], np.array([place[feature] for feature in omics.var_names], dtype=np.int64))
     shape = (rows, var.height)
     values, profiled = (_sparse if kind == "mutation" else _dense)(blocks, picked, shape)
-    used = np.flatnonzero(values.getnnz(axis=0) if sparse.issparse(values) else ~np.isnan(values).all(axis=0))
+    used = np.flatnonzero(_seen(values))
     return Layer(name, kind, scale, var[used], values[:, used], profiled)
 
 
@@ -119,7 +121,12 @@ def _dense(blocks: dict[str, Block], picked: pl.DataFrame, shape: tuple[int, int
         block = np.asarray(part.toarray() if sparse.issparse(part) else part, dtype=np.float32)
         cells = np.ix_(now["row"].to_numpy(), columns)
         values[cells] = np.where(np.isnan(values[cells]), block, values[cells])
-    return values, ~np.isnan(values).all(axis=1) if shape[1] else np.zeros(shape[0], dtype=bool)
+    return values, np.asarray((~np.isnan(values)).any(axis=1))
+
+
+def _seen(values: Any) -> np.ndarray:
+    """(features,) bool: features that any row has a value for."""
+    return np.asarray(values.getnnz(axis=0) > 0 if sparse.issparse(values) else ~np.isnan(values).all(axis=0))
 
 
 def _sparse(

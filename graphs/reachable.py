@@ -23,9 +23,8 @@ def reachable(tables: Tables, layers: Iterable[Layer], events: pl.DataFrame | No
     new is met; a link stays if both its ends were met. So a code that only the future holds brings no link.
     """
     found = [table for source in tables.sources() if (table := tables.table(source, "links")) is not None]
-    links = (
-        pl.concat([table.select(list(LINKS)).cast(LINKS) for table in found]) if found else pl.DataFrame(schema=LINKS)
-    )  # type: ignore[arg-type]
+    empty = pl.DataFrame(schema=dict(LINKS))
+    links = pl.concat([empty, *(table.select(list(LINKS)) for table in found)], how="vertical_relaxed")
     ends = [layer.var[column] for layer in layers for column in ("feature", "gene")]
     if events is not None:
         ends.append(events["code"])

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import numpy as np
@@ -198,16 +198,15 @@ def _parquet(table: pl.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-def _checked_manifest(folder: Path) -> dict[str, object]:
+def _checked_manifest(folder: Path) -> dict[str, Any]:
     fix = "make it again: `clinome train` freezes the cohort anew"
     try:
-        manifest: dict[str, object] = json.loads((folder / MANIFEST).read_text("utf-8"))
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise InputError("there is no snapshot here", folder, expected=MANIFEST, fix=fix) from error
     if manifest.get("format") != FORMAT:
         raise InputError("a snapshot of another version", folder, manifest.get("format"), FORMAT, fix)
-    sums: dict[str, str] = manifest["sha256"]  # type: ignore[assignment]
-    for name, want in sums.items():
+    for name, want in manifest["sha256"].items():
         path = folder / name
         if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != want:
             raise InputError(

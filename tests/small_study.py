@@ -23,6 +23,8 @@ START = datetime(2020, 1, 1)
 INDEX = START + timedelta(days=100)
 """When the prediction is made for the first row of every patient; the second row is 50 days later."""
 GENES = 12
+EVENT: dict[str, Any] = {**EVENTS}
+VISIT: dict[str, Any] = {**VISITS, "ward": pl.String}
 CODES = ("ICD10CM:A01.1", "ICD10CM:A01.2", "ICD10CM:B02", "DRUG:insulin", "LOINC:1-1", "ODD:x")
 QUERY = (
     "MATCH (p:Patient) WHERE p.subtype IS NOT NULL\n// step: has a subtype\n"
@@ -83,7 +85,7 @@ def _people(n: int, rng: np.random.Generator) -> pl.DataFrame:
             "sex": [str(rng.choice(["F", "M"])) for _ in range(n)],
             "subtype": [("x", "y")[int(rng.integers(0, 2))] if i % 5 else None for i in range(n)],
             "birth_date": [datetime(1950, 1, 1) + timedelta(days=int(rng.integers(0, 9000))) for _ in range(n)],
-            "os_days": [float(rng.integers(-5, 300)) for _ in range(n)],
+            "os_days": [float(rng.integers(-60, 300)) for _ in range(n)],
             "os_event": [int(rng.integers(0, 2)) for _ in range(n)],
             "index_time": [INDEX] * n,
         },
@@ -167,8 +169,8 @@ def _records(subjects: list[str], rng: np.random.Generator, future: int) -> tupl
         events = [events[k] for k in later.permutation(len(events))]
         visits = [visits[k] for k in later.permutation(len(visits))]
     return (
-        pl.DataFrame(events, schema=EVENTS, orient="row"),
-        pl.DataFrame(visits, schema={**VISITS, "ward": pl.String}, orient="row"),
+        pl.DataFrame(events, schema=EVENT, orient="row"),
+        pl.DataFrame(visits, schema=VISIT, orient="row"),
     )
 
 

@@ -1,6 +1,7 @@
 """The fence against a naive double loop, and what it does with facts that lack a time."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import polars as pl
 from hypothesis import given, settings
@@ -9,14 +10,19 @@ from hypothesis import strategies as st
 from clinome.graphs.fence import fence, no_fence
 
 ORIGIN = datetime(2000, 1, 1)
-FACTS = {"subject_id": pl.String, "time": pl.Datetime("us"), "known_time": pl.Datetime("us"), "fact": pl.Int64}
-INDEX = {"row": pl.Int64, "subject_id": pl.String, "prediction_time": pl.Datetime("us")}
+FACTS: dict[str, Any] = {
+    "subject_id": pl.String,
+    "time": pl.Datetime("us"),
+    "known_time": pl.Datetime("us"),
+    "fact": pl.Int64,
+}
+INDEX: dict[str, Any] = {"row": pl.Int64, "subject_id": pl.String, "prediction_time": pl.Datetime("us")}
 
 subjects = st.sampled_from(["a", "b", "c"])
 moments = st.one_of(st.none(), st.integers(0, 6).map(lambda n: ORIGIN + timedelta(days=n)))
 
 
-def naive(facts: list[tuple], index: list[tuple]) -> set[tuple[int, int]]:
+def naive(facts: list[Any], index: list[Any]) -> set[tuple[int, int]]:
     kept = set()
     for row, subject, at in index:
         for other, time, known, fact in facts:
@@ -30,7 +36,7 @@ def naive(facts: list[tuple], index: list[tuple]) -> set[tuple[int, int]]:
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(subjects, moments, moments), max_size=12), st.lists(st.tuples(subjects, moments), max_size=6))
-def test_fence_is_the_double_loop(facts: list[tuple], index: list[tuple]) -> None:
+def test_fence_is_the_double_loop(facts: list[Any], index: list[Any]) -> None:
     facts = [(*fact, number) for number, fact in enumerate(facts)]
     index = [(number, *row) for number, row in enumerate(index)]
     got = fence(pl.DataFrame(facts, FACTS, orient="row"), pl.DataFrame(index, INDEX, orient="row"))
@@ -40,7 +46,9 @@ def test_fence_is_the_double_loop(facts: list[tuple], index: list[tuple]) -> Non
 
 def test_known_later_than_it_happened_is_beyond() -> None:
     day = [ORIGIN + timedelta(days=n) for n in range(10)]
-    facts = pl.DataFrame([("a", day[1], day[1], 0), ("a", day[1], day[6], 1), ("a", None, None, 2)], FACTS, orient="row")
+    facts = pl.DataFrame(
+        [("a", day[1], day[1], 0), ("a", day[1], day[6], 1), ("a", None, None, 2)], FACTS, orient="row"
+    )
     index = pl.DataFrame([(0, "a", day[5])], INDEX, orient="row")
     assert sorted(fence(facts, index)["fact"]) == [0, 2]
     assert sorted(no_fence(facts, index)["fact"]) == [0, 1, 2]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -30,8 +31,11 @@ class World:
     def __init__(self, seed: int, store: EmbeddedStore) -> None:
         rng = np.random.default_rng(seed)
         self.store, self.written = store, 0
-        day = lambda low, high: START + timedelta(days=int(rng.integers(low, high)))
-        self.patients = [
+
+        def day(low: int, high: int) -> datetime:
+            return START + timedelta(days=int(rng.integers(low, high)))
+
+        self.patients: list[dict[str, Any]] = [
             {
                 "id": f"p{i}", "clock": str(rng.choice(["dated", "dated", "order"])),
                 "age": float(rng.integers(20, 90)) if rng.random() < 0.8 else None,
@@ -43,14 +47,15 @@ class World:
             for i in range(15)
         ]  # fmt: skip
         ids = [patient["id"] for patient in self.patients]
-        self.visits = []
+        self.visits: list[dict[str, Any]] = []
         for patient in ids:
             for _ in range(int(rng.integers(0, 5))):
                 begin = day(0, 60) if rng.random() < 0.9 else None
                 end = begin + timedelta(days=int(rng.integers(0, 5))) if begin and rng.random() < 0.9 else None
                 name = f"v{rng.permutation(1000)[0]:03d}{len(self.visits)}"
                 self.visits.append({"patient": patient, "id": name, "start_time": begin, "end_time": end})
-        self.diagnosed, self.prescribed = [], []
+        self.diagnosed: list[Any] = []
+        self.prescribed: list[Any] = []
         for out, codes, often in ((self.diagnosed, DIAGNOSES, 30), (self.prescribed, DRUGS, 30)):
             for _ in range(often):
                 time = day(0, 60) if rng.random() < 0.9 else None
@@ -61,16 +66,16 @@ class World:
         self.mutated = {(p, f"NCBIGene:{g}") for p in measured for g in range(1, 6) if rng.random() < 0.3}
         self._write()
 
-    def nodes(self, label: str, rows: list[dict]) -> None:
+    def nodes(self, label: str, rows: list[dict[str, Any]]) -> None:
         self.written += 1
         self.store.write_nodes(f"b{self.written}", "test", Nodes(label, pl.DataFrame(rows, infer_schema_length=None)))
 
-    def edges(self, type: str, start: str, end: str, rows: list[dict]) -> None:
+    def edges(self, type: str, start: str, end: str, rows: list[dict[str, Any]]) -> None:
         self.written += 1
         frame = pl.DataFrame(rows, infer_schema_length=None)
         self.store.write_edges(f"b{self.written}", "test", Edges(type, start, end, frame))
 
-    def pairs(self, type: str, start: str, end: str, rows: list[tuple]) -> None:
+    def pairs(self, type: str, start: str, end: str, rows: list[Any]) -> None:
         self.edges(type, start, end, [{"start": a, "end": b} for a, b in rows])
 
     def _write(self) -> None:
@@ -98,7 +103,7 @@ class World:
         self.pairs("ASSOCIATED_WITH", "Gene", "Diagnosis", CAUSES)
         self.pairs("INTERACTS_WITH", "Gene", "Gene", [("NCBIGene:1", "NCBIGene:2"), ("NCBIGene:3", "NCBIGene:1")])
 
-    def ask(self, name: str, **params: object) -> list[tuple]:
+    def ask(self, name: str, **params: object) -> list[Any]:
         query = find(name, Path())
         frame = run_query(self.store, query, params)
         assert frame.columns == [column for column, _ in query.columns]
@@ -118,7 +123,7 @@ def below(code: str, above: dict[str, str], all_codes: list[str]) -> set[str]:
     return found
 
 
-def same(got: list[tuple], want: list[tuple]) -> None:
+def same(got: list[Any], want: list[Any]) -> None:
     assert got == sorted(want, key=repr)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,7 +16,7 @@ from small_study import INDEX, build, cohort_frame, save
 from clinome.graphs.cohort import Cohort
 from clinome.graphs.fence import Fence, fence, no_fence
 from clinome.graphs.freeze import freeze
-from clinome.graphs.snapshot import Snapshot
+from clinome.graphs.snapshot import Layer, Snapshot
 from clinome.graphs.tables import Tables
 from clinome.loaders.errors import InputError
 from clinome.loaders.specs import Omics
@@ -161,6 +162,11 @@ def test_two_sources_of_one_layer_complete_each_other(tmp_path: Path) -> None:
     assert (layer.values[filled] == 7).all() and not (layer.values == 7).all()
 
 
+def dense(layer: Layer) -> Any:
+    values: Any = layer.values
+    return values.toarray() if sparse.issparse(values) else values
+
+
 def test_saved_and_read_again(tmp_path: Path, snapshot: Snapshot) -> None:
     folds = pl.DataFrame({"repeat": 0, "fold": 0, "row": range(snapshot.rows.height), "split": "train"})
     saved = snapshot.with_folds(folds).save(tmp_path / "snapshot")
@@ -171,7 +177,7 @@ def test_saved_and_read_again(tmp_path: Path, snapshot: Snapshot) -> None:
     for name, layer in saved.layers.items():
         other = again.layers[name]
         assert (other.kind, other.scale) == (layer.kind, layer.scale) and other.var.equals(layer.var)
-        np.testing.assert_array_equal(*(x.toarray() if sparse.issparse(x) else x for x in (layer.values, other.values)))
+        np.testing.assert_array_equal(dense(layer), dense(other))
         np.testing.assert_array_equal(layer.profiled, other.profiled)
     saved.save(tmp_path / "snapshot")
     (tmp_path / "snapshot" / "rows.parquet").write_bytes(b"x")
@@ -219,4 +225,5 @@ def test_a_study_without_records_has_no_events(tmp_path: Path) -> None:
     tables = build(tmp_path, records=False)
     got = freeze(replace(cohort(tables), frame=cohort_frame(tables)), tables, "binary")
     assert got.events is None
-    assert Snapshot.read(got.save(tmp_path / "s") and tmp_path / "s").events is None
+    got.save(tmp_path / "s")
+    assert Snapshot.read(tmp_path / "s").events is None
