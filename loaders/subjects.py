@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 KEY, MAP = "pseudonyms.key", "pseudonyms.csv"
 IDS = ("subject_id", "sample_id", "visit_id")
-_OF_PATIENTS = ("patients", "samples", "visits", "events")
 Rename = Callable[[pl.Series], pl.Series]
 
 
@@ -42,13 +41,18 @@ def pseudonym(id: str, key: bytes) -> str:
 
 def renamed(loaded: Loaded, rename: Rename) -> Loaded:
     """The same source with another name for every subject, sample and visit."""
-    tables = {}
-    for name in _OF_PATIENTS:
-        frame = getattr(loaded, name)
-        if frame is not None:
-            tables[name] = _renamed(frame, rename)
-    omics = None if loaded.omics is None else _renamed_omics(loaded.omics, rename)
-    return replace(loaded, omics=omics, **tables)
+
+    def table(frame: pl.DataFrame | None) -> pl.DataFrame | None:
+        return None if frame is None else _renamed(frame, rename)
+
+    return replace(
+        loaded,
+        patients=table(loaded.patients),
+        samples=table(loaded.samples),
+        visits=table(loaded.visits),
+        events=table(loaded.events),
+        omics=None if loaded.omics is None else _renamed_omics(loaded.omics, rename),
+    )
 
 
 def door(namespace: str, pseudonymise: bool, tables: Path) -> Callable[[Loaded], Loaded]:
@@ -108,10 +112,9 @@ def _hashed(ids: pl.Series, key: bytes) -> pl.Series:
 
 def _ids(loaded: Loaded) -> Iterable[str]:
     """Every id that a source brings."""
-    for name in _OF_PATIENTS:
-        frame = getattr(loaded, name)
-        for column in IDS if frame is not None else ():
-            if column in frame.columns:
+    for frame in (loaded.patients, loaded.samples, loaded.visits, loaded.events):
+        if frame is not None:
+            for column in set(IDS) & set(frame.columns):
                 yield from frame[column].drop_nulls().unique()
     if loaded.omics is not None:
         yield from loaded.omics.obs_names
