@@ -71,8 +71,10 @@ def fit_vocabulary(events: pl.DataFrame, links: pl.DataFrame, train: np.ndarray)
         tuple(known[a] for a in above.get(code, ()) if a in known and a != name) if i > UNKNOWN else ()
         for i, (name, code) in enumerate(zip(entries, codes, strict=True))
     )
-    value = seen.drop_nulls("numeric_value").group_by("entry").agg(
-        pl.col("numeric_value").mean().alias("mean"), pl.col("numeric_value").std().alias("sd")
+    value = (
+        seen.drop_nulls("numeric_value")
+        .group_by("entry")
+        .agg(pl.col("numeric_value").mean().alias("mean"), pl.col("numeric_value").std().alias("sd"))
     )
     mean, sd = np.zeros(len(entries)), np.ones(len(entries))
     for entry, m, s in value.select("entry", "mean", "sd").iter_rows():
@@ -117,9 +119,9 @@ class Sequences:
     def lengths(self) -> np.ndarray:
         return np.diff(self.start)
 
-    def take(self, rows: np.ndarray) -> Tokens:
-        """The tokens of these rows, padded to the longest of them (at least 1)."""
-        length = self.lengths[rows]
+    def take(self, rows: np.ndarray, hidden: bool = False) -> Tokens:
+        """The tokens of these rows, padded to the longest of them (at least 1); none at all where they are hidden."""
+        length = self.lengths[rows] * (not hidden)
         place = np.arange(max(1, int(length.max(initial=0))))[None, :]
         real = place < length[:, None]
         at = np.where(real, self.start[rows][:, None] + place, 0)
@@ -140,9 +142,7 @@ def tokenize(events: pl.DataFrame, rows: int, vocabulary: Vocabulary, clock: str
     """
     table = _entries(events)
     pairs = table.select("entry", "code").unique().sort("entry", "code")
-    index = pairs.with_columns(
-        index=pl.Series([vocabulary.index(e, c) for e, c in pairs.iter_rows()], dtype=pl.Int64)
-    )
+    index = pairs.with_columns(index=pl.Series([vocabulary.index(e, c) for e, c in pairs.iter_rows()], dtype=pl.Int64))
     table = table.join(index, on=["entry", "code"], how="left", maintain_order="left")
     table = table.with_columns(dated=pl.col("days").is_not_null()).sort(
         "row", "dated", pl.col("days").neg(), maintain_order=True
@@ -156,7 +156,9 @@ def tokenize(events: pl.DataFrame, rows: int, vocabulary: Vocabulary, clock: str
     days = table["days"].fill_null(0.0).to_numpy()
     if clock == "order":
         days = table.select((pl.len() - 1 - pl.int_range(pl.len())).over("row"))[:, 0].to_numpy()
-    measured = table["numeric_value"].is_not_null().to_numpy() & np.isfinite(table["numeric_value"].fill_null(0.0).to_numpy())
+    measured = table["numeric_value"].is_not_null().to_numpy() & np.isfinite(
+        table["numeric_value"].fill_null(0.0).to_numpy()
+    )
     value = np.where(measured, table["numeric_value"].fill_null(0.0).to_numpy(), vocabulary.mean[code])
     age = table["age"].fill_null(float("nan")).to_numpy()
     count = np.bincount(table["row"].to_numpy(), minlength=rows)

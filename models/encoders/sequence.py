@@ -66,12 +66,13 @@ class SequenceEncoder(nn.Module):
     Args:
         ancestors: (entries, width) int64, each entry and its ancestors, 0 pads (`Vocabulary.ancestor_table`): an
             entry's embedding is the mean of theirs, so that rare leaves share strength.
-        dim, heads, depth: of the transformer. timed: False where only the order is known.
-    Returns: (batch, dim) float32, and (batch,) bool: False where the row holds no token.
+        dim, heads, depth: of the transformer. timed: False where only the order is known. out: width of the answer.
+    Returns: (batch, out) float32, and (batch,) bool: False where the row holds no token.
     """
 
     def __init__(
-        self, ancestors: Tensor, dim: int = 32, heads: int = 4, depth: int = 2, dropout: float = 0.1, timed: bool = True
+        self, ancestors: Tensor, dim: int = 32, heads: int = 4, depth: int = 2, dropout: float = 0.1, timed: bool = True,
+        out: int | None = None,
     ) -> None:
         super().__init__()
         self.heads, self.timed = heads, timed
@@ -84,7 +85,7 @@ class SequenceEncoder(nn.Module):
         self.blocks = nn.ModuleList(Block(dim, heads, dropout) for _ in range(depth))
         self.norm, self.drop = nn.LayerNorm(dim), nn.Dropout(dropout)
         self.query = nn.Linear(dim, heads)
-        self.out = nn.Linear(2 * dim, dim)
+        self.out = nn.Linear(2 * dim, out or dim)
 
     def inputs(self, tokens: Tokens) -> Tensor:
         """(b, l, dim): code, value, age, time before prediction, place from the end, visit from the end."""
@@ -92,7 +93,14 @@ class SequenceEncoder(nn.Module):
         # the latest token is at place 0, so that nothing depends on the padding
         left = tokens.mask.flip(1).cumsum(1).flip(1).float() - tokens.mask.float()
         days = torch.log1p(tokens.days) if self.timed else torch.zeros_like(tokens.days)
-        parts = [tokens.value, tokens.measured.float(), tokens.age, days / 4, tokens.dated.float(), torch.log1p(left) / 4]
+        parts = [
+            tokens.value,
+            tokens.measured.float(),
+            tokens.age,
+            days / 4,
+            tokens.dated.float(),
+            torch.log1p(left) / 4,
+        ]
         numbers = self.numbers(torch.stack(parts, -1))
         return functional.embedding(tokens.code, table) + numbers + self.visit(tokens.visit.clamp(max=VISITS))
 

@@ -1,0 +1,26 @@
+"""The heterogeneous graph network over patients, features, genes, pathways and codes, one subgraph a modality."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ..data import Snapshot
+from .network import NetworkLearner
+
+
+class HeteroGNN(NetworkLearner):
+    """Messages patient <- feature <- knowledge (`encoders.hetero_gnn`, `messages`), masked fusion, head.
+
+    settings: `edges` = "none" is the same network without knowledge, "shuffled" with its features' places exchanged.
+    """
+
+    name = "hetero_gnn"
+    records = "messages"
+    grid = ({}, {"directions": 0}, {"edges": "none"}, {"dropout": 0.5})
+    plan: ClassVar = {"epochs": 120, "patience": 20, "lr": 1e-2, "weight_decay": 1e-2, "batch_size": 512,
+                      "full_batch": 2000, "warmup": 10}  # fmt: skip
+
+    def supports(self, snapshot: Snapshot) -> str | None:
+        if snapshot.layers or snapshot.events is not None:
+            return None
+        return "the study has no omics and no records, so no graph"

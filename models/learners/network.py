@@ -1,0 +1,233 @@
+"""What the network learners share: inputs of the fold, fitting, predicting, attribution. Each names its modalities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..data import Snapshot
+from ..edges import Edges
+from ..metrics import targets
+from ..univariate import regression_target
+from .base import BaseLearner
+
+if TYPE_CHECKING:
+    from ..batch import Batch, Target
+    from ..messages import Messages
+    from ..tokens import Sequences, Vocabulary
+
+FEW = 10  # a modality measured in fewer training rows is left out
+SEQUENCE = "sequence"
+HELD = 200_000_000  # messages of so many numbers are kept in memory, not made anew for each batch
+
+
+@dataclass
+class Inputs:
+    """A snapshot's rows as batches (`models.batch.Source`). Everything in it was fitted on training rows.
+
+    honest: modality -> (rows of the snapshot, linear), NaN but for the rows fitted on: their leave-one-out readout.
+    """
+
+    snapshot: Snapshot
+    edges: Mapping[str, Edges]
+    messages: Mapping[str, Messages]
+    sequences: Sequences | None = None
+    honest: Mapping[str, np.ndarray] = field(default_factory=dict)
+    y: np.ndarray | None = None
+    hidden: frozenset[str] = frozenset()
+    """Modalities to treat as not measured."""
+
+    def __post_init__(self) -> None:
+        self._kept: dict[str, np.ndarray] = {}
+
+    @property
+    def lengths(self) -> np.ndarray | None:
+        return None if self.sequences is None else self.sequences.lengths
+
+    def keep(self, rows: np.ndarray) -> None:
+        """Make the messages of these rows once, where they fit in memory."""
+        for name, one in self.messages.items():
+            if len(self.snapshot.rows) * one.width <= HELD:
+                made = np.zeros((len(self.snapshot.rows), one.width), dtype=np.float32)
+                for part in np.array_split(rows, max(1, len(rows) // 4096)):
+                    made[part] = self.receive(name, part)
+                self._kept[name] = made
+
+    def receive(self, name: str, rows: np.ndarray) -> np.ndarray:
+        """(n, width) messages of one modality."""
+        if name in self._kept:
+            return self._kept[name][rows]
+        made = self.messages[name].receive(self.edges[name].take(self.snapshot, rows))
+        if name in self.honest:
+            own = self.honest[name][rows]
+            made[:, : own.shape[1]] = np.where(np.isnan(own), made[:, : own.shape[1]], own)
+        return made
+
+    def take(self, rows: np.ndarray) -> Batch:
+        import torch
+
+        from ..batch import Batch
+
+        layers, present = {}, {}
+        for name in self.messages:
+            here = self.edges[name].present(self.snapshot, rows) & (name not in self.hidden)
+            layers[name] = torch.from_numpy(self.receive(name, rows) * here[:, None].astype(np.float32))
+            present[name] = torch.from_numpy(here)
+        tokens = None if self.sequences is None else self.sequences.take(rows, SEQUENCE in self.hidden)
+        target = None if self.y is None else as_target(self.y[rows], self.snapshot.task)
+        return Batch(len(rows), layers, present, tokens, target)
+
+
+def as_target(y: np.ndarray, task: str) -> Target:
+    """`metrics.targets` as tensors."""
+    import torch
+
+    from ..batch import Target
+
+    if task == "survival":
+        return Target(duration_days=torch.tensor(y[:, 0]), event=torch.tensor(y[:, 1] > 0))
+    return Target(y=torch.tensor(y, dtype=torch.float32 if task == "binary" else torch.int64))
+
+
+class NetworkLearner(BaseLearner):
+    """Messages and sequences of the fold -> masked fusion -> head. Subclasses say which modalities they use."""
+
+    records = "none"
+    """How records enter: none, messages, sequence or both."""
+    layers = True
+    plan: Mapping[str, Any] = {}
+    dim = 16
+
+    def modalities(self, snapshot: Snapshot) -> list[str]:
+        """The blocks that enter by messages."""
+        names = [*snapshot.layers] if self.layers else []
+        if snapshot.covariates.width:
+            names.append("covariates")
+        if snapshot.events is not None and self.records in ("messages", "both"):
+            names.append("records")
+        return names
+
+    def fit(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> None:
+        import torch
+
+        from .. import training
+        from ..heads import make_head
+
+        rows = np.sort(np.concatenate([train, tuning]))
+        self.task, self.classes = snapshot.task, len(snapshot.classes)
+        y = np.zeros((len(snapshot.rows), 2)) if self.task == "survival" else np.zeros(len(snapshot.rows), np.int64)
+        y[rows] = targets(snapshot.rows[rows], self.task, snapshot.classes)
+        self.edges: dict[str, Edges] = {}
+        self.messages: dict[str, Messages] = {}
+        honest = self._fit_messages(snapshot, rows, y)
+        self.vocabulary = self._vocabulary(snapshot, rows)
+        inputs = Inputs(snapshot, self.edges, self.messages, self._sequences(snapshot), honest, y)
+        inputs.keep(rows)
+        plan = training.Plan(**{**self.plan, **self.setting.get("plan", {}), "seed": self.seed + 1})
+        with training.reproducible(plan.seed):
+            encoder = self._encoder(snapshot)
+            head = make_head(self.task, self.dim, self.classes)
+        head.start(as_target(y[rows], self.task))
+        self.network = training.Network(encoder, head)
+        if self.task == "survival" and not (y[train, 1] > 0).any():
+            raise ValueError("survival: got no event in the training rows; expected at least one")
+        self.report = training.fit(self.network, inputs, train, tuning, plan)
+        torch.set_grad_enabled(True)
+
+    def _fit_messages(self, snapshot: Snapshot, rows: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
+        """Fit every modality's edges and messages; the training rows' leave-one-out readouts."""
+        from ..encoders.hetero_gnn import knowledge, subgraph
+        from ..messages import fit_messages
+
+        honest: dict[str, np.ndarray] = {}
+        mode = self.setting.get("edges", "true")
+        for name in self.modalities(snapshot):
+            edges = Edges(name).fit(snapshot, rows)
+            here = rows[edges.present(snapshot, rows)]
+            if len(here) < FEW or not edges.scale.any():
+                continue
+            response = regression_target(y[here], self.task, self.classes)
+            if not response.std(0).any():
+                continue
+            shuffle = np.random.default_rng(self.seed) if mode == "shuffled" else None
+            graph = None
+            if mode != "none" and name != "covariates":
+                data = subgraph(edges.columns, edges.genes, snapshot.links)
+                graph = knowledge(data, len(edges.columns), shuffle)
+            made = fit_messages(lambda r, e=edges: e.take(snapshot, r), here, response, graph,
+                                self.setting.get("directions", 32))  # fmt: skip
+            self.edges[name], self.messages[name] = edges, made
+            honest[name] = np.full((len(snapshot.rows), made.linear), np.nan, dtype=np.float32)
+            honest[name][here] = made.readout
+        return honest
+
+    def _vocabulary(self, snapshot: Snapshot, rows: np.ndarray) -> Vocabulary | None:
+        from ..tokens import fit_vocabulary
+
+        if snapshot.events is None or self.records not in ("sequence", "both"):
+            return None
+        return fit_vocabulary(snapshot.events, snapshot.links, rows)
+
+    def _sequences(self, snapshot: Snapshot) -> Sequences | None:
+        from ..tokens import tokenize
+
+        if self.vocabulary is None or snapshot.events is None:
+            return None
+        longest = self.setting.get("longest", 256 if len(snapshot.rows) <= 10_000 else 96)
+        return tokenize(snapshot.events, len(snapshot.rows), self.vocabulary, snapshot.clock, longest)
+
+    def _encoder(self, snapshot: Snapshot) -> Any:
+        from torch import nn
+
+        from ..encoders.fusion import MaskedFusion
+        from ..encoders.hetero_gnn import MessageEncoder
+        from ..encoders.sequence import SequenceEncoder
+
+        drop = self.setting.get("dropout", 0.2)
+        encoders: dict[str, nn.Module] = {
+            name: MessageEncoder(name, one.linear, one.width, self.dim, drop) for name, one in self.messages.items()
+        }
+        if self.vocabulary is not None:
+            encoders[SEQUENCE] = SequenceEncoder(
+                self.vocabulary.ancestor_table(), self.setting.get("width", 32), depth=self.setting.get("depth", 2),
+                dropout=drop / 2, timed=snapshot.clock != "order", out=self.dim,
+            )  # fmt: skip
+        return MaskedFusion(encoders, self.dim, self.setting.get("drop_modality", 0.2))
+
+    def inputs(self, snapshot: Snapshot, hidden: frozenset[str] = frozenset()) -> Inputs:
+        """Any snapshot's rows, by what was fitted."""
+        edges = {name: one for name, one in self.edges.items()}
+        return Inputs(snapshot, edges, self.messages, self._sequences(snapshot), hidden=hidden)
+
+    def predict(self, snapshot: Snapshot, rows: np.ndarray, hidden: frozenset[str] = frozenset()) -> np.ndarray:
+        """Scores; `hidden` names modalities to treat as not measured."""
+        from .. import training
+
+        return training.predict(self.network, self.inputs(snapshot, hidden), rows)
+
+    def state(self) -> dict[str, Any]:
+        out: dict[str, Any] = {"task": self.task, "classes": self.classes, "setting": dict(self.setting)}
+        out["weights"] = {name: value.detach().cpu().numpy() for name, value in self.network.state_dict().items()}
+        for name, one in self.messages.items():
+            out[f"messages.{name}"] = {
+                "embedding": one.embedding, "mean": one.mean, "linear": one.linear, "restart": one.restart,
+                "penalty": one.penalty, "error": one.error, "edges": self.edges[name].state(),
+            }  # fmt: skip
+        if self.vocabulary is not None:
+            v = self.vocabulary
+            out["vocabulary"] = {"entries": list(v.entries), "codes": list(v.codes), "mean": v.mean, "sd": v.sd,
+                                 "age": list(v.age)}  # fmt: skip
+        return out
+
+    def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, np.ndarray] | None:
+        from ..attribution import attribute
+
+        return attribute(self, snapshot, rows)
+
+    def codes(self) -> list[str]:
+        """Codes of the "records" block: of the messages where they carry records, and of the sequences."""
+        names = set(self.edges["records"].names) if "records" in self.edges else set()
+        return sorted(names | set(self.vocabulary.codes[2:] if self.vocabulary is not None else ()))

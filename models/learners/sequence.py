@@ -1,0 +1,21 @@
+"""The transformer over each row's codes, with time between them (`encoders.sequence`)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ..data import Snapshot
+from .network import NetworkLearner
+
+
+class Sequence(NetworkLearner):
+    """Codes in their order and time; covariates beside them, where the study names some."""
+
+    name = "sequence"
+    records = "sequence"
+    layers = False
+    grid = ({}, {"dropout": 0.4, "depth": 1})
+    plan: ClassVar = {"epochs": 30, "patience": 8, "lr": 2e-3, "weight_decay": 1e-2, "batch_size": 64}
+
+    def supports(self, snapshot: Snapshot) -> str | None:
+        return None if snapshot.events is not None else "the study has no records"
