@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from clinome.graph import open_store
 from clinome.loaders.errors import InputError, NotBuilt
-from clinome.loaders.specs import AnySource, Knowledge, Patients
+from clinome.loaders.specs import AnySource, Knowledge, Patients, Samples
 from clinome.loaders.tables import Known, Loaded
 from clinome.say import Say
 from clinome.study import Study
@@ -62,16 +62,17 @@ def remove(study: Study, what: str, which: str, say: Say) -> None:
 def _known(study: Study, spec: AnySource, tables: Tables, genes: object) -> Known:
     """What is known before this source is read; ids as they stand in the files."""
     from clinome.loaders.genes import GeneTable
-    from clinome.loaders.subjects import file_ids
+    from clinome.loaders.subjects import file_ids, file_samples
 
     assert isinstance(genes, GeneTable)
     loaded = () if isinstance(spec, Patients) else tables.sources()
     patients = tables.read("patients").patients if study.patients and "patients" in loaded else None
-    samples = tables.read("samples").samples if study.samples and "samples" in loaded else None
+    sampled = study.samples is not None and "samples" in loaded and not isinstance(spec, Samples)
+    samples = tables.read("samples").samples if sampled else None
     namespace = study.patients.namespace if study.patients else ""
     return Known(
         subjects=None if patients is None else frozenset(file_ids(patients["subject_id"], namespace, study.tables)),
-        samples=None if samples is None else samples,
+        samples=None if samples is None else file_samples(samples, namespace, study.tables),
         genes=genes,
         opaque=tables.opaque_names() if isinstance(spec, Knowledge) else {},
     )

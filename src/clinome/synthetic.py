@@ -73,7 +73,12 @@ def write_cohort(folder: Path, seed: int = 1, patients: int = 800) -> Truth:
 
     synthetic_omics.write(rng, folder, plan, biology, ids, index)
     synthetic_records.write(rng, folder, ids, index, diagnosed, code, label)
-    people = {"patient_id": ids, "age": age.astype(int), "sex": sex, "site": rng.choice(["north", "south", "west"], patients)}
+    people = {
+        "patient_id": ids,
+        "age": age.astype(int),
+        "sex": sex,
+        "site": rng.choice(["north", "south", "west"], patients),
+    }
     pl.DataFrame({**people, "index_date": index, "outcome": label}).write_csv(folder / "patients.csv")
     pl.DataFrame(hierarchy(), schema=["child", "parent"], orient="row").write_csv(folder / "icd10.csv")
     (folder / "study.toml").write_text(STUDY, encoding="utf-8")

@@ -42,7 +42,7 @@ class Plan:
 
     @property
     def planted(self) -> dict[str, str]:
-        return {symbol: self.entrez[symbol] for symbol in self.members[self.pathway]}
+        return {str(symbol): self.entrez[symbol] for symbol in self.members[self.pathway]}
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,9 @@ def plan(rng: np.random.Generator) -> Plan:
     pathway = str(rng.choice(PATHWAYS))
     planted = np.sort(rng.choice(layers["rna"], 10, replace=False))
     sizes = rng.integers(10, 41, len(PATHWAYS))
-    members = {name: np.sort(rng.choice(symbols, size, replace=False)) for name, size in zip(PATHWAYS, sizes, strict=True)}
+    members = {
+        name: np.sort(rng.choice(symbols, size, replace=False)) for name, size in zip(PATHWAYS, sizes, strict=True)
+    }
     members[pathway] = planted
     mutation = str(rng.choice(np.setdiff1d(layers["mutations"], planted)))
     unmapped = set(rng.choice(np.setdiff1d(symbols, [*planted, mutation]), 20, replace=False))
@@ -155,7 +157,9 @@ def _interactions(rng: np.random.Generator, folder: Path, plan: Plan) -> None:
         first, second = np.triu_indices(len(members), 1)
         chosen = rng.random(len(first)) < 0.2
         pairs |= set(zip(members[first[chosen]], members[second[chosen]], strict=True))
-    rows = [(a, b, f"{score:.3f}") for (a, b), score in zip(sorted(pairs), rng.uniform(0.4, 1, len(pairs)), strict=True)]
+    rows = [
+        (a, b, f"{score:.3f}") for (a, b), score in zip(sorted(pairs), rng.uniform(0.4, 1, len(pairs)), strict=True)
+    ]
     rows += [("SYN0001", "SYN0002", "high"), ("SYN0003", "", "0.700")]
     table = pl.DataFrame(rows, schema=["gene_a", "gene_b", "score"], orient="row")
     table.write_csv(folder / "interactions.tsv", separator="\t")

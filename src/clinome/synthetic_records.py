@@ -118,7 +118,9 @@ def _events(
 ) -> pl.DataFrame:
     columns = {"visit": pl.Series(visit, dtype=pl.Int64), "code": pl.Series(code, dtype=pl.String)}
     table = pl.DataFrame(columns)
-    number = pl.Series("value", value, dtype=pl.Float64) if value is not None else pl.lit(None, pl.Float64).alias("value")
+    number = (
+        pl.Series("value", value, dtype=pl.Float64) if value is not None else pl.lit(None, pl.Float64).alias("value")
+    )
     text = pl.Series("unit", unit, dtype=pl.String) if unit is not None else pl.lit(None, pl.String).alias("unit")
     return table.with_columns(number, text).with_columns(pl.col("value").fill_nan(None))
 
@@ -166,7 +168,9 @@ def _encounters(
     coded = coded.with_columns(place=place).filter(pl.col("place") <= 2)
     wide = seen
     for place in (1, 2):
-        column = coded.filter(pl.col("place") == place).select("visit", pl.col("code").str.slice(8).alias(f"diag_{place}"))
+        column = coded.filter(pl.col("place") == place).select(
+            "visit", pl.col("code").str.slice(8).alias(f"diag_{place}")
+        )
         wide = wide.join(column, on="visit", how="left", maintain_order="left")
     row = wide["row"].to_numpy()
     table = pl.DataFrame({
@@ -211,4 +215,6 @@ def _meds(folder: Path, events: pl.DataFrame, ids: np.ndarray, index: np.ndarray
     described = pl.DataFrame(names, schema=["code", "description"], orient="row")
     metadata = folder / "meds" / "metadata"
     metadata.mkdir(parents=True, exist_ok=True)
-    described.with_columns(pl.lit(None, pl.List(pl.String)).alias("parent_codes")).write_parquet(metadata / "codes.parquet")
+    described.with_columns(pl.lit(None, pl.List(pl.String)).alias("parent_codes")).write_parquet(
+        metadata / "codes.parquet"
+    )

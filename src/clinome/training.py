@@ -32,9 +32,10 @@ def train_study(study: Study, run: Run, own: Mapping[str, Learner], say: Say) ->
         snapshot = graph.snapshot(cohort)
         counts = _graph_counts(graph.query)
     say(f"cohort {cohort.name}: {snapshot.rows.height:,} rows of {cohort.frame['subject_id'].n_unique():,} patients")
+    cohort = cohort.with_step("with input before the fence", _patients(cohort, snapshot))
     keep(study, cohort)
-    manifest = snapshot.save(run.path("snapshot"))
-    key = key_of(manifest["sha256"], vars(study.task), vars(study.learn), study.evaluate.seed, _code(own))
+    snapshot = snapshot.save(run.path("snapshot"))
+    key = key_of(snapshot.manifest["sha256"], vars(study.task), vars(study.learn), study.evaluate.seed, _code(own))
     if run.done("train", key):
         say("train: nothing has changed; the results stand")
         return run
@@ -46,6 +47,10 @@ def train_study(study: Study, run: Run, own: Mapping[str, Learner], say: Say) ->
     run.log("train", seconds=round(time.perf_counter() - start, 2), rows=snapshot.rows.height, learners=len(learners))
     show(run, say)
     return run
+
+
+def _patients(cohort: Cohort, snapshot: Snapshot) -> int:
+    return int(snapshot.rows.filter(snapshot.with_input())["subject_id"].n_unique())
 
 
 def learner_rows(study: Study, say: Say) -> list[dict[str, str | None]]:
