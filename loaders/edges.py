@@ -48,8 +48,8 @@ HEADINGS = frozenset(
 def read_edges(spec: Knowledge, known: Known) -> Loaded:
     """Read `[knowledge.NAME]` of format edges; the first two columns where the study names none.
 
-    INTERACTS_WITH has no direction: a–b and b–a are one. Equal edges merge; a differing score, a loop, and an edge that
-    closes a cycle of IS_A or PART_OF are rejected.
+    INTERACTS_WITH has no direction: a-b and b-a are one. Equal edges merge; a differing score, a loop, and an edge
+    that closes a cycle of IS_A or PART_OF are rejected.
 
     Returns: Loaded with concepts (label null where the CURIE's prefix decides it) and links.
     Raises: InputError for a file or column that is not there, or an unknown predicate.

@@ -24,8 +24,8 @@ DAYS = "a number of days, within 200 years"
 def read_timeline(spec: Records, known: Known) -> Loaded:
     """Read `[records.NAME]` of format timeline.
 
-    A drug given is `DRUG:agent`, other treatment `TIMELINE:treatment/type` (the agent of a radiation is a device), a lab
-    test with its result `VALUE:test`, anything else `TIMELINE:event type/subtype`; all in lower case.
+    A drug given is `DRUG:agent`, other treatment `TIMELINE:treatment/type` (the agent of a radiation is no drug), a
+    lab test with its result `VALUE:test`, anything else `TIMELINE:event type/subtype`; all in lower case.
 
     Returns: Loaded with events; an event is known when it starts.
     Raises: InputError for a file that is not there, or one without PATIENT_ID, START_DATE and EVENT_TYPE.

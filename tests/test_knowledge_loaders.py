@@ -2,6 +2,7 @@
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import networkx as nx
 import polars as pl
@@ -37,7 +38,7 @@ def _gmt(folder: Path, known: Known, *lines: str, **more: object) -> Loaded:
     return read_gmt(_spec(path, **more), known)
 
 
-def _edges(folder: Path, known: Known, text: str, name: str = "edges.csv", **more: object) -> Loaded:
+def _edges(folder: Path, known: Known, text: str, name: str = "edges.csv", **more: Any) -> Loaded:
     path = folder / name
     path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
     return read_edges(_spec(path, **more), known)
@@ -79,7 +80,8 @@ def test_gene_sets(tmp_path: Path, known: Known) -> None:
     ]  # fmt: skip
     assert set(_pairs(loaded)) == {
         ("NCBIGene:7157", "REACT:R-HSA-1", None), ("NCBIGene:1956", "REACT:R-HSA-1", None),
-        ("NCBIGene:7157", "PATHWAY:B", None), ("hgnc.symbol:NOGENE", "PATHWAY:B", None), ("opaque:G0001", "PATHWAY:B", None),
+        ("NCBIGene:7157", "PATHWAY:B", None),
+        ("hgnc.symbol:NOGENE", "PATHWAY:B", None), ("opaque:G0001", "PATHWAY:B", None),
     }  # fmt: skip
     assert loaded.links is not None and loaded.links["licence"].unique().to_list() == ["CC0"]
     assert loaded.counts["genes named again in their set"] == 1
@@ -132,7 +134,7 @@ def test_edges_without_a_header(tmp_path: Path, known: Known) -> None:
         ("x,y,z\nTP53,EGFR,1\n", {"header": True, "score": 2}),
     ],
 )
-def test_headers_are_found(tmp_path: Path, known: Known, text: str, more: dict[str, object]) -> None:
+def test_headers_are_found(tmp_path: Path, known: Known, text: str, more: dict[str, Any]) -> None:
     loaded = _edges(tmp_path, known, text, **more)
     assert _pairs(loaded) == [("NCBIGene:1956", "NCBIGene:7157", 1.0)]
     assert loaded.tally.read == 1

@@ -3,13 +3,13 @@
 import datetime as dt
 from pathlib import Path
 
-import meds
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from meds import schema as meds
 
 from clinome.loaders.errors import InputError
 from clinome.loaders.genes import GeneTable
@@ -163,8 +163,8 @@ _event = st.fixed_dictionaries(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(_event, min_size=1, max_size=8))
 def test_any_rows_add_up(tmp_path: Path, rows: list[dict[str, object]]) -> None:
-    schema = {"subject_id": pl.String, "time": pl.Datetime("us"), "code": pl.String, "numeric_value": pl.Float64,
-              "known_time": pl.Datetime("us")}  # fmt: skip
+    dtypes = (pl.String(), pl.Datetime("us"), pl.String(), pl.Float64(), pl.Datetime("us"))
+    schema = dict(zip(("subject_id", "time", "code", "numeric_value", "known_time"), dtypes, strict=True))
     _write(tmp_path, pl.DataFrame(rows, schema=schema))
     loaded = _read(tmp_path)
     assert loaded.events is not None and loaded.events.height == loaded.tally.written

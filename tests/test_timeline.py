@@ -54,7 +54,8 @@ def test_what_is_wrong_is_refused(tmp_path: Path) -> None:
     tail = "TREATMENT\tMedical Therapy\tX\t\t\t"
     rows = (
         f"p1\t30\t29\t{tail}", f"p1\t\t29\t{tail}", f"p1\tsoon\t\t{tail}", f"p1\t1\tlater\t{tail}", f"\t1\t\t{tail}",
-        f"p2\t1\t\t{tail}", "p1\t1\t\t\t\t\t\t\t", f"p1\t1e7\t\t{tail}", f"p1\t1\t2\t{tail}", f"p1\t1\t2\t{tail}", "p1\t1",
+        f"p2\t1\t\t{tail}", "p1\t1\t\t\t\t\t\t\t", f"p1\t1e7\t\t{tail}", f"p1\t1\t2\t{tail}", f"p1\t1\t2\t{tail}",
+        "p1\t1",
     )  # fmt: skip
     loaded = _read(tmp_path, rows, Known(frozenset({"p1"}), None, GeneTable.empty()))
     assert loaded.tally == Tally(read=11, written=1, merged=1, rejected=9)
