@@ -29,14 +29,24 @@ def reachable(tables: Tables, layers: Iterable[Layer], events: pl.DataFrame | No
     if events is not None:
         ends.append(events["code"])
     met = pl.concat([pl.Series("id", [], dtype=pl.String), *(e.alias("id") for e in ends)]).drop_nulls().unique()
+    return upwards(links, met).select(COLUMNS).unique().sort(COLUMNS)
+
+
+def upwards(links: pl.DataFrame, start: pl.Series) -> pl.DataFrame:
+    """The links whose both ends are among the start's ids or above them, by UPWARDS.
+
+    Example:
+        >>> links = pl.DataFrame({"subject": ["a", "x"], "predicate": ["IS_A"] * 2, "object": ["b", "y"]})
+        >>> upwards(links, pl.Series(["a"]))["object"].to_list()
+        ['b']
+    """
     up = links.filter(pl.col("predicate").is_in(UPWARDS)).select("subject", pl.col("object").alias("id"))
-    new = met.to_frame()
+    met = new = start.alias("id").to_frame().unique()
     for _ in range(_STEPS):
         new = up.join(new, left_on="subject", right_on="id", how="semi").select("id").unique()
-        new = new.join(met.to_frame(), on="id", how="anti")
+        new = new.join(met, on="id", how="anti")
         if new.is_empty():
             break
-        met = pl.concat([met, new["id"]])
-    inside = links.join(met.to_frame(), left_on="subject", right_on="id", how="semi")
-    inside = inside.join(met.to_frame(), left_on="object", right_on="id", how="semi")
-    return inside.select(COLUMNS).unique().sort(COLUMNS)
+        met = pl.concat([met, new])
+    inside = links.join(met, left_on="subject", right_on="id", how="semi")
+    return inside.join(met, left_on="object", right_on="id", how="semi")
