@@ -15,7 +15,7 @@ import polars as pl
 
 from ..loaders.errors import EngineError, InputError
 from . import schema
-from .columns import edge_rows, parameters, rows, table
+from .columns import assignments, parameters, rows, table
 from .guard import check_read_only
 from .store import Edges, Nodes
 
@@ -38,7 +38,7 @@ _WRITE_EDGES = """
 CREATE (b:Batch {id: $batch, load: $load})
 WITH b UNWIND $rows AS r
 MATCH (s:START {id: r.start}) MATCH (e:FINISH {id: r.`end`})
-CREATE (s)-[x:TYPE]->(e) SET x = r.properties
+CREATE (s)-[:TYPE {PROPERTIES}]->(e)
 """
 _PRESENT = "UNWIND $ids AS i MATCH (n:LABEL {id: i}) RETURN count(n) AS count"
 _REMOVE_EDGES = "MATCH ()-[x:TYPE]->() WHERE x.source = $source DELETE x"
@@ -105,7 +105,8 @@ class EmbeddedStore:
             self._check_present(name, ids.unique().to_list())
         text = _WRITE_EDGES.replace("START", start).replace("FINISH", end)
         text = text.replace("TYPE", schema.relationship(edges.type).type)
-        self._write(text, {"batch": batch, "load": load_id, "rows": edge_rows(edges.rows)})
+        text = text.replace("PROPERTIES", assignments(edges.rows.drop("start", "end").columns))
+        self._write(text, {"batch": batch, "load": load_id, "rows": rows(edges.rows)})
 
     def remove_edges(self, type: str, source: str) -> int:
         self._write(_REMOVE_EDGES.replace("TYPE", schema.relationship(type).type), {"source": source})

@@ -59,6 +59,7 @@ class Tables:
         load_id: str,
         about: Mapping[str, Any],
         nodes: Mapping[str, pl.DataFrame] | None = None,
+        counts: Mapping[str, int] | None = None,
     ) -> dict[str, Any]:
         """Write one source's tables, then make them the current ones; returns the record.
 
@@ -67,6 +68,7 @@ class Tables:
             load_id: hash of spec and files; names the folder.
             about: what the record shall hold beside (section, spec, files, layer, kind, scale), JSON-able.
             nodes: label -> nodes with id and properties that this source brings.
+            counts: what was left out on the way to the graph, beside the loader's own counts.
         """
         home = self.folder / loaded.source
         folder = home / load_id[:16]
@@ -87,14 +89,14 @@ class Tables:
         (folder / "rejects.parquet").chmod(0o600)
         record = {
             "source": loaded.source, "load_id": load_id, **about, "uns": uns, "tally": vars(loaded.tally),
-            "counts": dict(loaded.counts), "clock": loaded.clock, "schema_version": schema.VERSION,
+            "counts": {**loaded.counts, **(counts or {})}, "clock": loaded.clock, "schema_version": schema.VERSION,
             "checksums": _checksums(folder),
         }  # fmt: skip
         _replace(home / "record.json", json.dumps(record, indent=1, sort_keys=True))
         for other in home.iterdir():
             if other.is_dir() and other != folder:
                 shutil.rmtree(other, ignore_errors=True)
-        self._write_rejects()
+        self.write_rejects()
         return record
 
     def read(self, source: str) -> Loaded:
@@ -135,7 +137,7 @@ class Tables:
         self.record(source)
         (self.folder / source / "record.json").unlink()
         shutil.rmtree(self.folder / source)
-        self._write_rejects()
+        self.write_rejects()
 
     def subjects(self) -> frozenset[str]:
         """Every subject that any source brings."""
@@ -152,17 +154,18 @@ class Tables:
                 names |= {one.removeprefix("opaque:"): one for one in ids}
         return names
 
-    def _current(self, source: str) -> Path:
-        return self.folder / source / str(self.record(source)["load_id"])[:16]
-
-    def _write_rejects(self) -> None:
-        """rejects.csv anew from every source, readable by its owner alone."""
-        found = [pl.DataFrame(schema=REJECTS)]
+    def write_rejects(self, beside: pl.DataFrame | None = None) -> None:
+        """rejects.csv anew from every source, and `beside` them of one that gave no row; its owner alone may read it."""
+        found = [pl.DataFrame(schema=REJECTS)] if beside is None else [beside.select(list(REJECTS))]
+        self.folder.mkdir(parents=True, exist_ok=True)
         for source in self.sources():
             table = self.table(source, "rejects")
             if table is not None:
                 found.append(table.select(list(REJECTS)).cast(dict(REJECTS)))  # type: ignore[arg-type]
         _replace(self.folder / "rejects.csv", pl.concat(found).write_csv(), mode=0o600)
+
+    def _current(self, source: str) -> Path:
+        return self.folder / source / str(self.record(source)["load_id"])[:16]
 
 
 def _has(folder: Path, name: str) -> bool:
