@@ -15,9 +15,9 @@ from .features import frequent_words, word_index
 from .records import Counts, counts, frequent, pick, rows_are_visits
 from .univariate import association
 
-WIDE = 1000
+WIDE = 400
 """A layer with more features than this enters with its BEST ones, ranked on the training rows alone."""
-BEST = 400
+BEST = 200
 TOKENS = 300
 WORDS = 200
 

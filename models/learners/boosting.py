@@ -26,14 +26,14 @@ class Boosting(TreeLearner):
     name = "boosting"
     grid = (
         {},
-        {"max_leaf_nodes": 4},
-        {"learning_rate": 0.03, "max_features": 0.3},
+        {"max_leaf_nodes": 3, "max_features": 0.3},
+        {"max_features": 0.3},
+        {"learning_rate": 0.04},
         {"max_leaf_nodes": 31},
-        {"max_leaf_nodes": 3, "max_features": 0.2},
     )
 
     def fit_model(self, x: np.ndarray, y: np.ndarray, tuning: np.ndarray) -> Any:
-        rounds = 200 if len(x) > SMALL else 150
+        rounds = 200 if len(x) > SMALL else 100
         outcome = y[:, 1] if self.task == "survival" else y
         learnable = tuning.any() and len(np.unique(outcome[~tuning])) > 1
         if learnable:
@@ -53,7 +53,7 @@ class Boosting(TreeLearner):
 
         large = n > SMALL
         options: dict[str, Any] = {
-            "learning_rate": 0.08 if large else 0.05, "max_leaf_nodes": 15 if large else 8,
+            "learning_rate": 0.08, "max_leaf_nodes": 15 if large else 6, "max_bins": 255 if large else 32,
             "min_samples_leaf": 50 if large else max(3, min(20, n // 30)), "l2_regularization": 1.0,
             **self.setting, "max_iter": rounds, "early_stopping": False, "random_state": self.seed,
             "categorical_features": self.table.categorical if self.table.categorical.any() else None,
@@ -77,10 +77,18 @@ class Boosting(TreeLearner):
             else:
                 yield p[:, 1]
 
+    def importance(self) -> np.ndarray:
+        gain = np.zeros(len(self.mean))
+        for tree in self._trees():
+            inner = tree["is_leaf"] == 0
+            np.add.at(gain, tree["feature_idx"][inner], np.maximum(tree["gain"][inner], 0))
+        return gain
+
+    def _trees(self) -> list[dict[str, np.ndarray]]:
+        """scikit-learn keeps its trees in a private list; there is no public way to them."""
+        stages = [] if self.model is None else self.model._predictors
+        return [{name: t.nodes[name] for name in t.nodes.dtype.names} for stage in stages for t in stage]
+
     def state(self) -> dict[str, Any]:
-        trees: list[dict[str, np.ndarray]] = []
-        if self.model is not None:  # scikit-learn keeps its trees in a private list; there is no public way to them
-            for stage in self.model._predictors:
-                for one in stage:
-                    trees.append({name: one.nodes[name] for name in one.nodes.dtype.names})
+        trees = self._trees()
         return {"table": self.table.state(), "mean": self.mean, "trees": trees, "rate": self.rate}

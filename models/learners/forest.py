@@ -31,13 +31,16 @@ class Forest(TreeLearner):
 
         large = len(x) > SMALL
         options: dict[str, Any] = {
-            "n_estimators": 150 if large else 300, "min_samples_leaf": 10 if large else 3,
+            "n_estimators": 150 if large else 200, "min_samples_leaf": 10 if large else 3,
             "max_features": 0.1 if large else "sqrt", "max_samples": 0.5 if large else None,
             **self.setting, "random_state": self.seed, "n_jobs": 1,
         }  # fmt: skip
         if self.task == "survival":
             return RandomForestRegressor(**options).fit(x, deviance_residuals(y))
         return RandomForestClassifier(**options).fit(x, y)
+
+    def importance(self) -> np.ndarray:
+        return np.asarray(self.model.feature_importances_)
 
     def state(self) -> dict[str, Any]:
         trees = [] if self.model is None else [_tree(e.tree_) for e in self.model.estimators_]
