@@ -112,14 +112,15 @@ def resolve(column: Column, names: pl.DataFrame | Iterable[str], where: str | Pa
 
     Raises: InputError that names the nearest column.
     """
-    known = list(names.columns if isinstance(names, pl.DataFrame) else names)
+    known = names.columns if isinstance(names, pl.DataFrame) else list(names)
     if isinstance(column, int):
         if 0 <= column < len(known):
             return known[column]
         raise InputError("no such column", where, column, f"a number from 0 to {len(known) - 1}", "correct the number")
     if column in known:
         return column
-    near = get_close_matches(column, known, n=1, cutoff=0.6)  # no other name: without a header they are values
+    printable = [name for name in known if name.isprintable()]
+    near = get_close_matches(column, printable, n=1, cutoff=0.6)  # no other name: without a header they are values
     expected = repr(near[0]) if near else f"one of its {len(known)} columns"
     raise InputError("no such column", where, column, expected, "correct the name; without a header, use numbers")
 

@@ -1,0 +1,158 @@
+"""Patients, samples, and the door that their ids pass."""
+
+from __future__ import annotations
+
+import stat
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from clinome.loaders.errors import InputError, NotBuilt
+from clinome.loaders.genes import GeneTable
+from clinome.loaders.patients import read_patients
+from clinome.loaders.read import read_source
+from clinome.loaders.samples import read_samples
+from clinome.loaders.specs import Knowledge, Omics, Patients, Records, Samples
+from clinome.loaders.subjects import door, file_ids, file_samples, namespaced, pseudonymised
+from clinome.loaders.tables import SAMPLES, Known, Loaded
+
+NOBODY = Known(None, None, GeneTable.empty())
+
+
+def write(file: Path, text: str) -> Path:
+    file.write_text(text)
+    return file
+
+
+def tally(loaded: Loaded) -> tuple[int, int, int, int]:
+    t = loaded.tally
+    return t.read, t.written, t.merged, t.rejected
+
+
+def test_properties_are_typed_and_rows_accounted_for(tmp_path: Path) -> None:
+    text = "patient_id,age,end,zip,end_\nA,61,x,007,1.5\nA,61,x,007,1.5\n,1,,,\nB,,,010,\nB,3,,,\n"
+    loaded = read_patients(Patients(path=(write(tmp_path / "p.csv", text),)))
+    assert tally(loaded) == (5, 2, 1, 2)
+    assert loaded.patients is not None
+    assert loaded.patients.schema == pl.Schema(
+        {"subject_id": pl.String, "age": pl.Int64, "end__": pl.String, "zip": pl.String, "end_": pl.Float64}
+    )
+    assert loaded.rejects["row"].to_list() == [3, 5]
+    assert loaded.clock is None
+
+
+def test_only_kept_columns_make_duplicates_differ(tmp_path: Path) -> None:
+    file = write(tmp_path / "slides.csv", ",case_id,slide,age\n0,A,s1,61\n1,A,s2,61\n2,B,s3,50\n")
+    kept = read_patients(Patients(path=(file,), id="case_id", keep=("age",)))
+    whole = read_patients(Patients(path=(file,), id="case_id"))
+    assert tally(kept) == (3, 2, 1, 0)
+    assert tally(whole) == (3, 2, 0, 1)
+    assert whole.patients is not None
+    assert whole.patients.columns == ["subject_id", "slide", "age"]
+
+
+def test_several_files_of_one_form(tmp_path: Path) -> None:
+    one = write(tmp_path / "one.csv", "patient_id,age\nA,1\nB,2\n")
+    two = write(tmp_path / "two.csv", "patient_id,sex\nC,F\nA,F\n")
+    loaded = read_patients(Patients(path=(one, two)))
+    assert loaded.patients is not None
+    assert loaded.patients.rows() == [("A", 1, None), ("B", 2, None), ("C", None, "F")]
+    assert loaded.rejects.select("file", "row").rows() == [("two.csv", 2)]
+
+
+def test_observation_is_a_date_or_days(tmp_path: Path) -> None:
+    text = "patient_id,seen,days\nA,2020-01-02,10\nB,2020-02-31,many\n"
+    file = write(tmp_path / "p.csv", text)
+    dated = read_patients(Patients(path=(file,), observed_until="seen"))
+    relative = read_patients(Patients(path=(file,), observed_until="days"))
+    assert dated.patients is not None
+    assert relative.patients is not None
+    assert dated.patients["observed_until"].to_list() == [datetime(2020, 1, 2), None]
+    assert relative.patients["observed_until"].to_list() == [datetime(2000, 1, 11), None]
+    assert (dated.clock, relative.clock) == ("dated", "relative")
+    assert tally(dated) == (2, 2, 0, 0)
+    assert dated.rejects["got"].to_list() == ["2020-02-31"]
+
+
+def test_ids_stay_text_and_columns_may_be_numbers(tmp_path: Path) -> None:
+    loaded = read_patients(Patients(path=(write(tmp_path / "p.csv", "007,61\n008,50\n"),), id=0, keep=("1",)))
+    assert loaded.patients is not None
+    assert loaded.patients.rows() == [("007", 61), ("008", 50)]
+    with pytest.raises(InputError, match="patient_id"):
+        read_patients(Patients(path=(write(tmp_path / "q.csv", "patient_id,a\nA,1\n"),), id="patient"))
+
+
+def test_samples_belong_to_known_patients(tmp_path: Path) -> None:
+    text = "sample_id,patient_id,plate,day\ns1,A,P1,2020-01-05\ns2,A,P2,\ns3,Z,P1,\ns1,A,P9,\n"
+    spec = Samples(path=(write(tmp_path / "s.csv", text),), batch="plate", time="day")
+    loaded = read_samples(spec, Known(frozenset("AB"), None, GeneTable.empty()))
+    assert tally(loaded) == (4, 2, 0, 2)
+    assert loaded.samples is not None
+    assert loaded.samples.columns == list(SAMPLES)
+    day = datetime(2020, 1, 5)
+    assert loaded.samples.rows() == [("s1", "A", "P1", None, day, day), ("s2", "A", "P2", None, None, None)]
+
+
+def study(folder: Path) -> list[Loaded]:
+    patients = write(folder / "p.csv", "patient_id,age\nA,1\nB,2\n")
+    samples = write(folder / "s.csv", "sample_id,patient_id\nsA,A\nsB,B\n")
+    rna = write(folder / "r.csv", "id,TP53\nsA,1\nsB,2\n")
+    maf = write(folder / "m.maf", "Hugo_Symbol\tTumor_Sample_Barcode\tHGVSp_Short\nTP53\tsA\tp.R1H\n")
+    loaded = [read_source(Patients(path=(patients,)), NOBODY), read_source(Samples(path=(samples,)), NOBODY)]
+    known = Known(frozenset("AB"), loaded[1].samples, GeneTable.empty())
+    layers = (Omics(path=(rna,), name="rna"), Omics(path=(maf,), name="mut", kind="mutation"))
+    return [*loaded, *(read_source(spec, known) for spec in layers)]
+
+
+def ids(loaded: list[Loaded]) -> set[str]:
+    patients, samples, rna, mutations = loaded
+    assert patients.patients is not None
+    assert samples.samples is not None
+    assert rna.omics is not None
+    assert mutations.omics is not None
+    return {
+        *patients.patients["subject_id"], *samples.samples["subject_id"], *samples.samples["sample_id"],
+        *rna.omics.obs_names, *rna.omics.obs["subject_id"], *mutations.omics.uns["variants"]["subject_id"],
+    }  # fmt: skip
+
+
+def test_a_namespace_precedes_every_id(tmp_path: Path) -> None:
+    assert ids([namespaced(one, "luad.") for one in study(tmp_path)]) == {"luad.A", "luad.B", "luad.sA", "luad.sB"}
+
+
+def test_pseudonyms_are_keyed_and_equal_in_all_tables(tmp_path: Path) -> None:
+    first = ids([pseudonymised(one, b"one") for one in study(tmp_path)])
+    again = ids([pseudonymised(one, b"one") for one in study(tmp_path)])
+    other = ids([pseudonymised(one, b"two") for one in study(tmp_path)])
+    assert first == again
+    assert len(first) == 4
+    assert not first & (other | {"A", "B", "sA", "sB"})
+
+
+def test_the_door_leaves_a_way_back_for_its_owner(tmp_path: Path) -> None:
+    tables = tmp_path / "x.tables"
+    enter = door("luad.", True, tables)
+    inside = [enter(one) for one in study(tmp_path)]
+    assert inside[0].patients is not None
+    assert inside[1].samples is not None
+    assert file_ids(inside[0].patients["subject_id"], "luad.", tables) == ["A", "B"]
+    assert file_samples(inside[1].samples, "luad.", tables)["sample_id"].to_list() == ["sA", "sB"]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in tables.iterdir()} == {0o600}
+    assert ids([door("luad.", True, tables)(one) for one in study(tmp_path)]) == ids(inside)
+
+
+def test_a_door_without_wishes_changes_nothing(tmp_path: Path) -> None:
+    assert ids([door("", False, tmp_path / "t")(one) for one in study(tmp_path)]) == {"A", "B", "sA", "sB"}
+    assert not (tmp_path / "t").exists()
+
+
+@pytest.mark.parametrize("format", ["omop", "fhir", "mimic4"])
+def test_what_is_not_built_says_so(format: str, tmp_path: Path) -> None:
+    with pytest.raises(NotBuilt, match="meds"):
+        read_source(Records(path=(tmp_path,), name="ehr", format=format), NOBODY)
+    with pytest.raises(NotBuilt, match="gmt"):
+        read_source(Knowledge(path=(tmp_path / "a.obo",), name="hpo"), NOBODY)
+    with pytest.raises(InputError):
+        read_source(Records(path=(tmp_path,), name="ehr", format="xlsx"), NOBODY)
