@@ -1,4 +1,4 @@
-"""The embedded store: a folder with one kglite graph in it. The only module that imports kglite.
+"""The embedded store: a folder with one kglite graph in it, run by graphs/engine.py.
 
 One process writes at a time (it holds the file's lease), readers see the last `save()` and never wait.
 """
@@ -10,22 +10,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import kglite
 import polars as pl
 
 from ..loaders.errors import EngineError, InputError
 from . import schema
 from .columns import assignments, parameters, rows, table
+from .engine import Engine, EngineFailure
 from .guard import check_read_only
 from .store import Edges, Nodes
 
 TIMEOUT_S = 600.0
 _REBUILD = "the graph can be rebuilt from its tables: move this folder away and load the study again"
 
-_OPTIONS: dict[str, Any] = {
-    "disabled_passes": ["fuse_order_by_top_k"],  # it returns nulls for CALL { … ORDER BY … LIMIT … }
-    "hide_structural_keys": True,
-}
 _CONSTRAINT = "CREATE CONSTRAINT IF NOT EXISTS FOR (n:LABEL) REQUIRE n.id IS UNIQUE"
 _INDEX = "CREATE INDEX IF NOT EXISTS FOR (n:LABEL) ON (n.KEY)"
 _INDEXED = (("Gene", "symbol"), ("Batch", "load"), ("Load", "source"))
@@ -63,22 +59,20 @@ class EmbeddedStore:
 
     def __init__(self, folder: Path, write: bool) -> None:
         self.folder, self.write = folder, write
-        kglite.set_query_warning_policy("silent")
         path = folder / "graph.kgl"
         if write:
             folder.mkdir(parents=True, exist_ok=True)
         elif not path.exists():
             raise InputError("there is no graph here yet", folder, fix="run `clinome load` on the study first")
         try:
-            self._graph = kglite.open(str(path), durable="normal") if write else kglite.load(str(path))
-        except kglite.WriterLeaseHeldError as error:
-            raise EngineError(
-                f"{folder}: another process is writing to this graph. Wait until it ends; reading goes on meanwhile."
-            ) from error
-        except (kglite.KgError, OSError) as error:
-            raise EngineError(f"{folder}: the graph cannot be opened ({type(error).__name__}); {_REBUILD}.") from error
-        self._graph.read_only(not write)
-        version = self._graph.schema_version
+            self._engine: Engine | None = Engine(path, write)
+        except EngineFailure as error:
+            if error.kind == "lease":
+                text = "another process is writing to this graph. Wait until it ends; reading goes on meanwhile."
+            else:
+                text = f"the graph cannot be opened; {_REBUILD}."
+            raise EngineError(f"{folder}: {text}") from error
+        version = self._engine.schema_version
         if version > schema.VERSION:
             self.close()
             raise EngineError(
@@ -86,14 +80,16 @@ class EmbeddedStore:
             )
 
     def prepare(self) -> None:
+        if self._open().schema_version == schema.VERSION:
+            return
         for name in schema.LABELS:
             self._write(_CONSTRAINT.replace("LABEL", schema.label(name)), {})
         for name, key in _INDEXED:
             self._write(_INDEX.replace("LABEL", schema.label(name)).replace("KEY", key), {})
-        self._graph.set_schema_version(schema.VERSION)
+        self._save(schema.VERSION)
 
     def batches(self, load_id: str) -> set[str]:
-        return set(self._cypher(_BATCHES, {"load": load_id}).column("id"))
+        return set(self._read(_BATCHES, {"load": load_id})["id"])
 
     def write_nodes(self, batch: str, load_id: str, nodes: Nodes) -> None:
         text = _WRITE_NODES.replace("LABEL", schema.label(nodes.label))
@@ -119,27 +115,25 @@ class EmbeddedStore:
     def run(self, text: str, params: Mapping[str, Any], timeout_s: float | None = None) -> pl.DataFrame:
         check_read_only(text)
         timeout = TIMEOUT_S if timeout_s is None else timeout_s
-        self._graph.read_only(True)
         try:
-            view = self._cypher(text, parameters(params), max(1, int(timeout * 1000)))
-        except kglite.CypherTimeoutError as error:
-            raise EngineError(f"{self.folder}: the query took longer than {timeout:g} s and was stopped.") from error
-        except kglite.KgError as error:
+            return table(self._open().cypher(text, parameters(params), timeout_ms=max(1, int(timeout * 1000))))
+        except EngineFailure as error:
+            if error.kind == "timeout":
+                raise EngineError(
+                    f"{self.folder}: the query took longer than {timeout:g} s and was stopped."
+                ) from error
+            if error.kind == "gone":
+                raise EngineError(f"{self.folder}: {error}. Run it again.") from error
             raise InputError("the query cannot be run", "query", fix=str(error).splitlines()[0]) from error
-        finally:
-            self._graph.read_only(not self.write)
-        return table({name: view.column(name) for name in view.columns})
 
     def save(self) -> None:
-        self._checked_writer()
-        try:
-            self._graph.save()
-        except (kglite.KgError, OSError) as error:
-            raise EngineError(f"{self.folder}: the graph cannot be saved ({type(error).__name__}).") from error
+        self._save(None)
 
     def close(self) -> None:
-        # kglite's own close() would save; a reader must not see half a load, and the log keeps what was written
-        self.__dict__.pop("_graph", None)
+        # without a save: a reader must not see half a load, and the log keeps what was written
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.close()
 
     def __enter__(self) -> Self:
         return self
@@ -150,25 +144,37 @@ class EmbeddedStore:
         self.close()
 
     def _check_present(self, label: str, ids: list[str]) -> None:
-        found = self._cypher(_PRESENT.replace("LABEL", label), {"ids": ids}).column("count")[0]
+        found = self._read(_PRESENT.replace("LABEL", label), {"ids": ids})["count"][0]
         if found != len(ids):
             raise EngineError(f"{self.folder}: {len(ids) - found} ends of relationships are no {label} of the graph.")
 
-    def _write(self, text: str, params: dict[str, Any]) -> None:
-        self._checked_writer()
+    def _read(self, text: str, params: dict[str, Any]) -> dict[str, list[Any]]:
         try:
-            self._cypher(text, params)
-        except kglite.KgError as error:  # its message may quote an id
-            raise EngineError(f"{self.folder}: the graph refused a write ({type(error).__name__}).") from error
+            return self._open().cypher(text, params)
+        except EngineFailure as error:
+            raise EngineError(f"{self.folder}: the graph could not be read ({error.kind}).") from error
+
+    def _write(self, text: str, params: dict[str, Any]) -> None:
+        try:
+            self._writer().cypher(text, params, write=True)
+        except EngineFailure as error:  # its message may quote an id
+            raise EngineError(f"{self.folder}: the graph refused a write ({error.kind}).") from error
+
+    def _save(self, schema_version: int | None) -> None:
+        try:
+            self._writer().save(schema_version)
+        except EngineFailure as error:
+            raise EngineError(f"{self.folder}: the graph cannot be saved ({error.kind}).") from error
 
     def _changed(self, what: str) -> int:
-        return int((self._graph.last_mutation_stats or {})[what])
+        return int(self._open().changed()[what])
 
-    def _checked_writer(self) -> None:
+    def _writer(self) -> Engine:
         if not self.write:
             raise EngineError(f"{self.folder}: this store was opened for reading.")
+        return self._open()
 
-    def _cypher(self, text: str, params: dict[str, Any], timeout_ms: int = 0) -> Any:
-        if "_graph" not in self.__dict__:
+    def _open(self) -> Engine:
+        if self._engine is None:
             raise EngineError(f"{self.folder}: the store is closed.")
-        return self._graph.cypher(text, params=params, timeout_ms=timeout_ms, **_OPTIONS)
+        return self._engine
