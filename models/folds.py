@@ -48,7 +48,7 @@ def make_folds(rows: pl.DataFrame, task: str, evaluate: Evaluate) -> pl.DataFram
         seed = evaluate.seed + _SEED_SHIFT + 1000 * repeat
         split = StratifiedGroupKFold(evaluate.folds, shuffle=True, random_state=seed).split(y, y, groups)
         for fold, (_, held) in enumerate(split):
-            out.append(_fold(repeat, fold, held, None, y, groups, seed + fold))
+            out.append(_fold(repeat, fold, held, None, y=y, groups=groups, seed=seed + fold))
     return pl.concat(out)
 
 
@@ -83,7 +83,7 @@ def read_folds(path: Path, rows: pl.DataFrame, task: str, seed: int) -> pl.DataF
         if not len(held) or not (split == "train").any():
             raise InputError("a fold lacks a part", path, f"fold {name}", "subjects of the cohort in train and held_out",
                              "check that the ids are those of the study")  # fmt: skip
-        out.append(_fold(0, fold, held, tuning if len(tuning) else None, y, groups, seed + fold))
+        out.append(_fold(0, fold, held, tuning if len(tuning) else None, y=y, groups=groups, seed=seed + fold))
     return pl.concat(out)
 
 
@@ -131,7 +131,7 @@ def _groups(rows: pl.DataFrame) -> np.ndarray:
 
 
 def _fold(
-    repeat: int, fold: int, held: np.ndarray, tuning: np.ndarray | None, y: np.ndarray, groups: np.ndarray, seed: int
+    repeat: int, fold: int, held: np.ndarray, tuning: np.ndarray | None, *, y: np.ndarray, groups: np.ndarray, seed: int
 ) -> pl.DataFrame:
     split = np.full(len(y), "train", dtype="<U8")
     split[held] = "held_out"

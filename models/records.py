@@ -199,6 +199,13 @@ def code_counts(snapshot: Snapshot, rows: np.ndarray, codes: list[str]) -> np.nd
     return np.asarray(pick(c.total, rows, c.tokens, codes).log1p().toarray())
 
 
+def last_values(snapshot: Snapshot, rows: np.ndarray, codes: list[str]) -> np.ndarray:
+    """(n, codes) the last number of each code; NaN where there is none."""
+    c = counts(snapshot)
+    values = pick(c.values, rows, c.numeric, codes).toarray()
+    return np.where(pick(c.measured, rows, c.numeric, codes).toarray() > 0, values, np.nan)
+
+
 def frequent(matrix: sparse.csr_matrix, rows: np.ndarray, least: float, names: list[str], most: int = 0) -> list[str]:
     """Names of the columns that at least `least` of the rows hold; of more than `most`, those that most rows hold."""
     held = np.asarray((matrix[rows] != 0).sum(axis=0)).ravel()

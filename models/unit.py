@@ -1,0 +1,119 @@
+"""One unit of work: one learner in one fold, or one fold of a control; runs in any process, with one thread."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from .data import Layer, Snapshot
+from .effects import effects
+from .learner import Learner
+from .tune import Tuned, inner_plan, seed_of, tune
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What to run. control: "" for a learner, "permuted_labels" or "shuffled_graph" for a control."""
+
+    learner: int
+    repeat: int
+    fold: int
+    train: np.ndarray
+    tuning: np.ndarray
+    held_out: np.ndarray
+    seed: int
+    trials: int
+    deadline: float | None = None
+    control: str = ""
+    attribute: bool = True
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of a unit. score is None where the time limit came first."""
+
+    unit: Unit
+    score: np.ndarray | None
+    tuned: Tuned | None
+    effects: pl.DataFrame | None
+    seconds: float
+    peak_mb: float | None
+
+
+@dataclass(frozen=True)
+class Relabelled:
+    """A snapshot with other outcomes; everything else is shared."""
+
+    task: str
+    rows: pl.DataFrame
+    covariates: pl.DataFrame
+    layers: Mapping[str, Layer]
+    events: pl.DataFrame | None
+    links: pl.DataFrame
+    clock: str
+    classes: tuple[str, ...]
+
+
+def permuted(snapshot: Snapshot, seed: int) -> Relabelled:
+    """The same cohort, its outcomes dealt anew over all rows."""
+    names = ["duration_days", "event"] if snapshot.task == "survival" else ["label"]
+    order = np.random.default_rng(seed).permutation(len(snapshot.rows))
+    rows = snapshot.rows.with_columns(*(snapshot.rows[name][order].alias(name) for name in names))
+    return Relabelled(snapshot.task, rows, snapshot.covariates, snapshot.layers, snapshot.events, snapshot.links,
+                      snapshot.clock, snapshot.classes)  # fmt: skip
+
+
+def run_unit(snapshot: Snapshot, learners: Sequence[Learner], unit: Unit) -> Done:
+    """Tune, fit, predict the held-out rows, attribute. Nothing of the held-out rows' outcomes is looked at."""
+    from threadpoolctl import threadpool_limits
+
+    start = time.monotonic()
+    if unit.deadline is not None and start > unit.deadline:
+        return Done(unit, None, None, None, 0.0, None)
+    with threadpool_limits(1):
+        if "torch" in sys.modules:
+            sys.modules["torch"].set_num_threads(1)
+        learner = learners[unit.learner]
+        work = _control if unit.control else _learn
+        score, tuned, table = work(snapshot, learner, unit)
+    return Done(unit, score, tuned, table, time.monotonic() - start, _peak_mb())
+
+
+def _learn(snapshot: Snapshot, learner: Learner, unit: Unit) -> tuple[np.ndarray, Tuned, pl.DataFrame | None]:
+    plan = inner_plan(snapshot, unit.train, unit.tuning, unit.seed)
+    seed = seed_of(unit.seed, learner.name)
+    tuned = tune(learner, snapshot, plan, trials=unit.trials, seed=seed, deadline=unit.deadline)
+    fitted = learner.with_setting(tuned.setting, seed)
+    fitted.fit(snapshot, unit.train, unit.tuning)
+    score = fitted.predict(snapshot, unit.held_out)
+    if not np.isfinite(score).all():
+        raise ValueError(f"{learner.name}: got a prediction that is not finite in fold {unit.fold}")
+    return score, tuned, effects(fitted, snapshot, unit.held_out, seed) if unit.attribute else None
+
+
+def _control(snapshot: Snapshot, learner: Learner, unit: Unit) -> tuple[np.ndarray, None, None]:
+    setting: dict[str, Any] = {}
+    seen: Snapshot = snapshot
+    if unit.control == "permuted_labels":
+        seen = permuted(snapshot, unit.seed)
+    elif unit.control == "shuffled_graph":
+        setting = {"edges": "shuffled"}
+    fitted = learner.with_setting(setting, unit.seed)
+    fitted.fit(seen, unit.train, unit.tuning)
+    return fitted.predict(seen, unit.held_out), None, None
+
+
+def _peak_mb() -> float | None:
+    """The largest resident size of this process so far; None where the system does not tell (Windows)."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
