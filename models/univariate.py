@@ -26,6 +26,13 @@ def martingale_residuals(y: np.ndarray) -> np.ndarray:
     return np.asarray(y[:, 1] - cumulative_hazard(y[:, 0], y[:, 1]))
 
 
+def deviance_residuals(y: np.ndarray) -> np.ndarray:
+    """(n,) martingale residuals made symmetric: sign(M) √(−2 [M + δ log(δ − M)])."""
+    m, died = martingale_residuals(y), y[:, 1]
+    inside = m + np.where(died > 0, np.log(np.maximum(died - m, 1e-12)), 0.0)
+    return np.asarray(np.sign(m) * np.sqrt(np.maximum(-2 * inside, 0.0)))
+
+
 def regression_target(y: np.ndarray, task: str, classes: int) -> np.ndarray:
     """(n, k) what a feature can be correlated with: 0/1, one column a class, or martingale residuals."""
     match task:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..linear import SMALL
 from ..metrics import inner_score
-from ..univariate import cumulative_hazard
+from ..univariate import deviance_residuals
 from .trees import TreeLearner
 
 _STEP = 5
@@ -17,10 +17,10 @@ _MARGIN = 0.001
 
 
 class Boosting(TreeLearner):
-    """scikit-learn's histogram boosting. Survival: a Poisson rate with the null cumulative hazard as exposure.
+    """scikit-learn's histogram boosting. Survival: regression on deviance residuals of the null Cox model.
 
     The number of rounds is that of the best inner score on the tuning rows; the model is then fitted on all rows.
-    Source: LeBlanc & Crowley 1992, doi:10.2307/2532300 (the full likelihood given a baseline hazard is Poisson's).
+    Source: Therneau, Grambsch & Fleming 1990, doi:10.1093/biomet/77.1.147 (residuals as a regression's target).
     """
 
     name = "boosting"
@@ -59,10 +59,7 @@ class Boosting(TreeLearner):
             "categorical_features": self.table.categorical if self.table.categorical.any() else None,
         }  # fmt: skip
         if self.task == "survival":
-            exposure = np.maximum(cumulative_hazard(y[:, 0], y[:, 1]), 1e-3)
-            return HistGradientBoostingRegressor(loss="poisson", **options).fit(
-                x, y[:, 1] / exposure, sample_weight=exposure
-            )
+            return HistGradientBoostingRegressor(**options).fit(x, deviance_residuals(y))
         return HistGradientBoostingClassifier(**options).fit(x, y)
 
     def _staged(self, model: Any, x: np.ndarray) -> Iterator[np.ndarray]:

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from ..linear import SMALL
-from ..univariate import martingale_residuals
+from ..univariate import deviance_residuals
 from .trees import TreeLearner
 
 
 class Forest(TreeLearner):
     """scikit-learn's random forest. Survival: a regression forest on deviance residuals of the null Cox model.
 
-    Source: LeBlanc & Crowley 1992, doi:10.2307/2532300 (residuals); Therneau et al. 1990.
+    Source: Therneau, Grambsch & Fleming 1990, doi:10.1093/biomet/77.1.147 (residuals as a regression's target).
     """
 
     name = "forest"
@@ -45,13 +45,6 @@ class Forest(TreeLearner):
     def state(self) -> dict[str, Any]:
         trees = [] if self.model is None else [_tree(e.tree_) for e in self.model.estimators_]
         return {"table": self.table.state(), "mean": self.mean, "trees": trees, "rate": self.rate}
-
-
-def deviance_residuals(y: np.ndarray) -> np.ndarray:
-    """(n,) martingale residuals made symmetric: sign(M) √(−2 [M + δ log(δ − M)])."""
-    m, died = martingale_residuals(y), y[:, 1]
-    inside = m + np.where(died > 0, np.log(np.maximum(died - m, 1e-12)), 0.0)
-    return np.asarray(np.sign(m) * np.sqrt(np.maximum(-2 * inside, 0.0)))
 
 
 def _tree(tree: Any) -> dict[str, np.ndarray]:
