@@ -97,7 +97,9 @@ class Batch:
         for name, values in self.layers.items():
             _require(len(values) == self.size, f"batch.layers[{name!r}]", tuple(values.shape), f"{self.size} rows")
             here = self.present[name]
-            _require(tuple(here.shape) == (self.size,), f"batch.present[{name!r}]", tuple(here.shape), f"({self.size},)")
+            _require(
+                tuple(here.shape) == (self.size,), f"batch.present[{name!r}]", tuple(here.shape), f"({self.size},)"
+            )
             _require(here.dtype == torch.bool, f"batch.present[{name!r}]", here.dtype, "torch.bool")
         if self.tokens is not None:
             _require(len(self.tokens.code) == self.size, "batch.tokens", len(self.tokens.code), f"{self.size} rows")

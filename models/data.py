@@ -22,15 +22,19 @@ class Layer(Protocol):
     @property
     def kind(self) -> str:
         """expression, copy_number, mutation, methylation, mirna, protein, metabolite."""
+
     @property
     def scale(self) -> str:
         """none, log1p or zscore: what the values still need; fitted in the fold."""
+
     @property
     def var(self) -> pl.DataFrame:
         """One row a feature: feature (CURIE), symbol, gene (CURIE of its gene, or null)."""
+
     @property
     def values(self) -> np.ndarray | sparse.csr_matrix:
         """(rows, features) float32. Dense: NaN is not measured. Sparse (mutations): 0 is negative where profiled."""
+
     @property
     def profiled(self) -> np.ndarray:
         """(rows,) bool: False means unknown, not negative."""
@@ -42,12 +46,15 @@ class Snapshot(Protocol):
     @property
     def task(self) -> str:
         """binary, multiclass or survival."""
+
     @property
     def rows(self) -> pl.DataFrame:
         """subject_id, prediction_time, and label (text for multiclass, 0/1 for binary) or duration_days, event."""
+
     @property
     def covariates(self) -> pl.DataFrame:
         """(rows, ...) numbers, booleans or text; null is missing. Only what the study names."""
+
     @property
     def layers(self) -> Mapping[str, Layer]: ...
     @property
@@ -56,13 +63,16 @@ class Snapshot(Protocol):
         time, >= 0), age (float32 years at the event, null unknown), code, numeric_value, text_value,
         visit (int64, rank of the visit within the row, null where there is none). None: no records in the study.
         Undated (static) events have days null and come first."""
+
     @property
     def links(self) -> pl.DataFrame:
         """Knowledge: subject, predicate, object (CURIEs), score (float64, null), source. Predicates IN_PATHWAY,
         INTERACTS_WITH, IS_A, OF_GENE, ... restricted to what the layers and codes can reach."""
+
     @property
     def clock(self) -> str:
         """dated, relative or order. order: days are ranks, durations mean nothing."""
+
     @property
     def classes(self) -> tuple[str, ...]:
         """multiclass: the labels in order; binary: ("0", "1"); survival: ()."""

@@ -137,7 +137,9 @@ def _efron(risk: Tensor, group: Tensor, at_risk: Tensor) -> Tensor:
     """log(1 - l/d * D/S) for the l-th of d events at one time; D, S: hazards of those events, of all at risk."""
     _, group, deaths = torch.unique_consecutive(group, return_inverse=True, return_counts=True)
     place = torch.arange(len(group), device=group.device) - (torch.cumsum(deaths, 0) - deaths)[group]
-    share = torch.zeros(len(deaths), dtype=risk.dtype, device=risk.device).index_add(0, group, torch.exp(risk - at_risk))
+    share = torch.zeros(len(deaths), dtype=risk.dtype, device=risk.device).index_add(
+        0, group, torch.exp(risk - at_risk)
+    )
     return torch.log1p(-(place / deaths[group]).to(risk.dtype) * share[group])
 
 

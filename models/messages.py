@@ -73,8 +73,8 @@ def fit_messages(
     kept = min(directions, int((spectrum.values > 1e-6 * spectrum.values[0]).sum())) if len(spectrum.values) else 0
     basis = spectrum.basis()
     # one scale for all directions: the leading ones matter most, as in the ridge
-    unit = float(np.sqrt(spectrum.values[:kept].sum() / max(1, kept) / len(rows))) if kept else 1.0
-    embedding = np.hstack([basis @ (coefficient / spread), basis[:, :kept] / max(unit, 1e-12)])
+    unit = np.sqrt(spectrum.values[:kept] * spectrum.values[:kept].mean()) ** 0.5 / np.sqrt(len(rows)) if kept else np.ones(0)
+    embedding = np.hstack([basis @ (coefficient / spread), basis[:, :kept] / np.maximum(unit, 1e-12)])
     return Messages(
         embedding.astype(np.float32), spectrum.mean, (loo / spread).astype(np.float32), response.shape[1],
         restart, penalty, error,
