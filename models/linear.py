@@ -16,6 +16,8 @@ from .univariate import association, regression_target
 
 STRENGTHS = (0.003, 0.03, 0.3, 3.0)
 """C, the inverse penalty, for rows scaled to a mean squared norm of one."""
+MANY_STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0)
+"""The same where rows are many and a fit without weights is cheap."""
 GAMMAS = (0.0, 1.0, 2.0)
 """Column weights are association ** (gamma / 2): 0 spreads the penalty evenly, more suits few strong features."""
 SMALL = 5000
@@ -60,7 +62,7 @@ def fit_ridge(x: Matrix, y: np.ndarray, part: np.ndarray, task: str, classes: in
     squares = x.multiply(x).sum() if sparse.issparse(x) else float(np.einsum("ij,ij->", x, x, dtype=np.float64))
     unit = float(np.sqrt(max(squares / max(len(y), 1), 1e-12)))
     gammas = GAMMAS if not sparse.issparse(x) and len(y) <= SMALL and x.shape[1] > 3 else GAMMAS[:1]
-    strengths = STRENGTHS if len(y) <= SMALL else STRENGTHS[1:]
+    strengths = STRENGTHS if len(y) <= SMALL else MANY_STRENGTHS
     target = regression_target(y, task, classes)
     oof = {(g, c): np.full((len(y), k), np.nan) for g in gammas for c in strengths}
     whole = _coordinates(x / unit)[0] if x.shape[1] else np.zeros((len(y), 0))
@@ -121,7 +123,7 @@ def _fit(z: Matrix, y: np.ndarray, c: float, task: str, k: int) -> tuple[np.ndar
         return coef, np.log(share) - (np.log(1 - share) if k == 1 else 0.0)
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=c, tol=1e-3, max_iter=200).fit(z, y)
+    model = LogisticRegression(C=c, tol=1e-5, max_iter=300).fit(z, y)
     if k == 1:
         return model.coef_.T, model.intercept_
     if len(known) == 2:  # scikit-learn then keeps one column, for the second class

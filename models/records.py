@@ -151,11 +151,13 @@ class RecordsBlock:
         self.numeric = frequent(c.measured, rows, least, c.numeric)
         index = _places(c.numeric, self.numeric)
         values, measured = c.values[rows][:, index], c.measured[rows][:, index]
-        self.scale = np.zeros((3, len(index)))  # centre, sd, share measured
+        self.scale = np.zeros((3, len(index)))  # centre, sd, whether log1p: numbers that are never negative are
         for j in range(len(index)):
             known = values[:, [j]].toarray().ravel()[measured[:, [j]].toarray().ravel() > 0]
+            positive = bool(known.min() >= 0)
+            known = np.log1p(known) if positive else known
             low, high = np.quantile(known, (0.01, 0.99))
-            self.scale[:, j] = known.mean(), np.clip(known, low, high).std() or 1.0, len(known) / len(rows)
+            self.scale[:, j] = known.mean(), np.clip(known, low, high).std() or 1.0, positive
         amount = np.log1p(c.amount[rows])
         amount[:, 2] *= split
         self.amount = np.vstack([amount.mean(axis=0), np.where(amount.std(axis=0) > 0, amount.std(axis=0), np.inf)])
@@ -175,6 +177,7 @@ class RecordsBlock:
         measured = pick(c.measured, rows, c.numeric, self.numeric).tocoo()
         values = pick(c.values, rows, c.numeric, self.numeric).tocsr()
         raw = np.asarray(values[measured.row, measured.col]).ravel()
+        raw = np.where(self.scale[2, measured.col] > 0, np.log1p(np.maximum(raw, 0)), raw)
         z = np.clip((raw - self.scale[0, measured.col]) / self.scale[1, measured.col], -CLIP, CLIP)
         parts.append(sparse.csr_matrix((z, (measured.row, measured.col)), shape=measured.shape))
         parts.append(sparse.csr_matrix((np.log1p(c.amount[rows]) - self.amount[0]) / self.amount[1]))

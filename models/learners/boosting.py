@@ -44,7 +44,8 @@ class Boosting(TreeLearner):
                 if i % _STEP == 0
             ]
             best = max(score for score, _ in found)
-            rounds = next(i for score, i in found if score >= best - _MARGIN)
+            margin = 0.0 if len(x) > SMALL else _MARGIN
+            rounds = next(i for score, i in found if score >= best - margin)
         self.rounds = rounds if learnable else 50
         return self._estimator(len(x), self.rounds, x, y)
 
