@@ -74,9 +74,13 @@ class Study:
         try:
             raw = tomllib.loads(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise InputError("there is no such study file", file, fix="name a study.toml, or a folder that holds one") from None
+            raise InputError(
+                "there is no such study file", file, fix="name a study.toml, or a folder that holds one"
+            ) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-            raise InputError(f"not a TOML file that can be read: {error}", file, fix="mend the line that it names") from None
+            raise InputError(
+                f"not a TOML file that can be read: {error}", file, fix="mend the line that it names"
+            ) from None
         return cls.parse(raw, file.resolve().parent, file.resolve())
 
     @classmethod
@@ -90,8 +94,7 @@ class Study:
             if later in raw:
                 raise NotBuilt(f"{where}: [{later}] is not built yet; leave it out to go on without it.")
         name = _text(raw, "name", where)
-        if not name.strip() or any(c in name for c in "/\\\0") or name.startswith("."):
-            raise InputError("a study's name becomes a folder's name", f"{where} name", name, "letters, digits, - and _")
+        _folder_name(name, f"{where} name")
         task = _one(Task, raw, "task", where, folder)
         if task is not None:
             _word(task.kind, TASKS, f"{where} [task] kind")
@@ -100,7 +103,7 @@ class Study:
             folder=folder,
             file=file or folder / "study.toml",
             store=_store(_text(raw, "store", where), folder),
-            tables=folder / str(raw.get("tables", f"{name}.tables")),
+            tables=folder / (_text(raw, "tables", where) if "tables" in raw else f"{name}.tables"),
             identifiers=_one(Identifiers, raw, "identifiers", where, folder) or Identifiers(),
             patients=_one(Patients, raw, "patients", where, folder),
             samples=_one(Samples, raw, "samples", where, folder),
@@ -123,15 +126,21 @@ class Study:
     def need_cohort(self) -> CohortSpec:
         """The cohort, or an error that says how to name one."""
         if self.cohort is None:
-            raise InputError("the study has no [cohort]", self.file.name, fix='add [cohort] with query = "patients_with_label"')
+            raise InputError(
+                "the study has no [cohort]", self.file.name, fix='add [cohort] with query = "patients_with_label"'
+            )
         return self.cohort
 
     def need_task(self) -> Task:
         """The task, or an error; what this version cannot learn yet is refused here."""
         if self.task is None:
-            raise InputError("the study has no [task]", self.file.name, fix='add [task] with kind = "binary" and label = "label"')
+            raise InputError(
+                "the study has no [task]", self.file.name, fix='add [task] with kind = "binary" and label = "label"'
+            )
         if self.task.kind not in BUILT:
-            raise NotBuilt(f"{self.file.name} [task]: kind {self.task.kind!r} is not built yet; built are {', '.join(BUILT)}.")
+            raise NotBuilt(
+                f"{self.file.name} [task]: kind {self.task.kind!r} is not built yet; built are {', '.join(BUILT)}."
+            )
         if self.task.target is not None:
             raise NotBuilt(
                 f"{self.file.name} [task]: target is not built yet; let the cohort query return a label column instead."
@@ -141,15 +150,27 @@ class Study:
 
 def _text(raw: Mapping[str, Any], key: str, where: str) -> str:
     if not isinstance(raw.get(key), str):
-        raise InputError("a study needs this key", f"{where} {key}", raw.get(key), "text", f'add {key} = "…" at the top')
+        raise InputError(
+            "a study needs this key", f"{where} {key}", raw.get(key), "text", f'add {key} = "…" at the top'
+        )
     return str(raw[key])
+
+
+def _folder_name(name: str, where: str) -> None:
+    if not name.strip() or any(c in name for c in "/\\\0") or name.startswith("."):
+        raise InputError("this name becomes a folder's name", where, name, "letters, digits, - and _")
 
 
 def _store(store: str, folder: Path) -> str:
     if store.startswith(SERVERS):
         return store
     if "://" in store:
-        raise InputError("unknown kind of store", "store", store.split("://")[0] + "://", "a folder, or " + ", ".join(SERVERS))
+        raise InputError(
+            "unknown kind of store",
+            "store",
+            store.split("://", maxsplit=1)[0] + "://",
+            "a folder, or " + ", ".join(SERVERS),
+        )
     return str(folder / store)
 
 
@@ -163,6 +184,8 @@ def _named(cls: type[T], raw: Mapping[str, Any], key: str, where: str, folder: P
     tables = raw.get(key, {})
     if not isinstance(tables, dict) or not all(isinstance(t, dict) for t in tables.values()):
         raise InputError("each of these sections has a name of its own", f"{where} [{key}]", expected=f"[{key}.NAME]")
+    for name in tables:
+        _folder_name(name, f"{where} [{key}.NAME]")
     return tuple(section(cls, t, f"{where} [{key}.{name}]", folder, name=name) for name, t in tables.items())
 
 
@@ -187,8 +210,26 @@ def _check(study: Study, where: str) -> None:
         if record.unit is not None:
             _word(record.unit, ("days", "hours", "minutes"), f"{where} [records.{record.name}] unit")
     if not study.sources():
-        raise InputError("a study needs at least one source", where, fix="add [patients], [omics.NAME] or [records.NAME]")
+        raise InputError(
+            "a study needs at least one source", where, fix="add [patients], [omics.NAME] or [records.NAME]"
+        )
     if isinstance(study.evaluate.folds, int) and study.evaluate.folds < 2:
         raise InputError("too few folds", f"{where} [evaluate] folds", study.evaluate.folds, "2 or more")
-    if study.evaluate.repeats < 1 or study.learn.trials < 1:
-        raise InputError("repeats and trials count from 1", where, expected="1 or more")
+    learn = study.learn
+    for key, got, least in (
+        ("[evaluate] repeats", study.evaluate.repeats, 1),
+        ("[learn] trials", learn.trials, 1),
+        ("[learn] minutes", learn.minutes, 0),
+        ("[learn] workers", learn.workers, 0),
+    ):
+        if isinstance(got, str) or got < least:
+            raise InputError("not a number that can be", f"{where} {key}", got, f"{least} or more")
+    _check_learners(learn.learners, f"{where} [learn] learners")
+
+
+def _check_learners(learners: tuple[str, ...], where: str) -> None:
+    """A typo is found before anything is loaded; what is promised but not built says so where it would run."""
+    from clinome.models.catalogue import CHOSEN, LATER, NAMES
+
+    for name in learners:
+        _word(name, ("default", *NAMES, CHOSEN, *LATER), where)
