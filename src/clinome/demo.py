@@ -14,7 +14,7 @@ from clinome.say import Say
 from clinome.study import Study
 from clinome.synthetic import Truth, write_cohort
 
-PATIENTS = 800
+PATIENTS = 1000
 FIRST = 20
 
 

@@ -17,7 +17,7 @@ import polars as pl
 from clinome import synthetic_omics, synthetic_records
 from clinome.synthetic_codes import DECOY, hierarchy
 
-WEIGHTS = {"pathway": 1.1, "mutation": 1.3, "diagnosis": 1.2, "age": 0.2}
+WEIGHTS = {"pathway": 1.3, "mutation": 1.1, "diagnosis": 0.9, "age": 0.2}
 """Log odds: per standard deviation of the activity and of age, for a carrier, for the diagnosis."""
 
 RATE = 0.35
@@ -46,7 +46,7 @@ class Truth:
     weights: dict[str, float]
 
 
-def write_cohort(folder: Path, seed: int = 1, patients: int = 800) -> Truth:
+def write_cohort(folder: Path, seed: int = 1, patients: int = 1000) -> Truth:
     """Write the data, study.toml, truth.json and truth.parquet (subject_id, risk, label) into the folder.
 
     The same seed and number of patients give the same bytes in every text file.
@@ -213,5 +213,5 @@ seed  = 1
 
 [learn]
 learners = ["default"]
-trials   = 2
+trials   = 1
 '''

@@ -11,8 +11,8 @@ import polars as pl
 
 UNIVERSE = 1000
 SIZES = {"rna": 600, "methylation": 450, "copy_number": 350, "mutations": 120}
-ABSENT = {"rna": 0.05, "methylation": 0.06, "copy_number": 0.07, "mutations": 0.06}
-LOADING = 0.75
+ABSENT = {"rna": 0.02, "methylation": 0.06, "copy_number": 0.07, "mutations": 0.03}
+LOADING = 0.9
 """Of each planted gene on the pathway's activity; a background gene follows its own pathway with 0.25."""
 
 PATHWAYS = [
