@@ -23,24 +23,31 @@ def show_library(say: Say) -> None:
         say(f"    {query.question}")
 
 
-def ask(study: Study, text: str, given: list[str], out: Path | None, say: Say, show: bool = True) -> pl.DataFrame:
+def ask(study: Study, text: str, given: list[str], out: Path | None, say: Say, *, show: bool = True) -> pl.DataFrame:
     """Run a query of the library, a .cypher file or Cypher text; print the first rows, or write them all to `out`."""
     from clinome.graphs.query import find, parse_params, run_query
 
+    if out is not None:
+        _check_out(out)
     query = find(text, study.folder)
     params = parse_params(query, given)
     with open_graph(study) as graph:
         rows = run_query(graph.store, query, params)
     if out is not None:
-        match out.suffix:
-            case ".csv":
-                rows.write_csv(out)
-            case ".parquet":
-                rows.write_parquet(out)
-            case other:
-                raise InputError("unknown ending", "--out", other, ".csv or .parquet")
+        if out.suffix == ".csv":
+            rows.write_csv(out)
+        else:
+            rows.write_parquet(out)
         say(f"{rows.height:,} rows written to {out}")
     elif show:
         say.table(rows.columns, rows.head(50).iter_rows())
         say(f"{rows.height:,} rows" + (", the first 50 shown; --out FILE writes all" if rows.height > 50 else ""))
     return rows
+
+
+def _check_out(out: Path) -> None:
+    """Before the query runs, which may take long."""
+    if out.suffix not in (".csv", ".parquet"):
+        raise InputError("unknown ending", "--out", out.suffix, ".csv or .parquet")
+    if not out.parent.is_dir():
+        raise InputError("there is no such folder", "--out", str(out.parent), "a folder that is there", "make it first")

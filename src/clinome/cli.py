@@ -21,7 +21,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file (study.toml), or the folder that holds it.")]
+StudyFile = Annotated[
+    Path, typer.Argument(metavar="STUDY", help="The study file (study.toml), or the folder that holds it.")
+]
 Json = Annotated[bool, typer.Option("--json", help="End with one line of JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")]
 Name = Annotated[str | None, typer.Option("--name", help="Name of the run (default: the study's name).")]
@@ -56,16 +58,18 @@ def demo(
 @app.command()
 def load(study: StudyFile, as_json: Json = False, quiet: Quiet = False) -> None:
     """Files -> tables -> graph. A second load changes nothing and says so."""
-    from clinome import pipeline
+    from clinome import loading, pipeline
 
     reports = pipeline.load(_study(study), Say(quiet))
-    _end(as_json, lambda: {"sources": [r.row() for r in reports], "changed": any(r.changed for r in reports)})
+    _end(as_json, lambda: loading.summary(reports))
 
 
 @app.command()
 def query(
     study: Annotated[Path | None, typer.Argument(metavar="STUDY", help="The study file.")] = None,
-    text: Annotated[str | None, typer.Argument(metavar="NAME or TEXT", help="A query of the library, or Cypher.")] = None,
+    text: Annotated[
+        str | None, typer.Argument(metavar="NAME or TEXT", help="A query of the library, or Cypher.")
+    ] = None,
     param: Annotated[list[str] | None, typer.Option("-p", metavar="name=value", help="A parameter.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the rows to a .csv or .parquet file.")] = None,
     show_list: Annotated[bool, typer.Option("--list", help="Show the library.")] = False,
@@ -132,9 +136,9 @@ def report(study: StudyFile, name: Name = None, as_json: Json = False, quiet: Qu
 @app.command()
 def learners(study: StudyFile, as_json: Json = False, quiet: Quiet = False) -> None:
     """What can run on this study, and why the rest cannot."""
-    from clinome import pipeline
+    from clinome.training import learner_rows
 
-    rows = pipeline.learners(_study(study), Say(quiet))
+    rows = learner_rows(_study(study), Say(quiet))
     _end(as_json, lambda: {"learners": rows})
 
 
@@ -146,9 +150,9 @@ def remove(
     quiet: Quiet = False,
 ) -> None:
     """Take a source out of the graph and the tables."""
-    from clinome import pipeline
+    from clinome import loading
 
-    pipeline.remove(_study(study), what, which, Say(quiet))
+    loading.remove(_study(study), what, which, Say(quiet))
 
 
 Rest = Annotated[list[str] | None, typer.Argument(hidden=True)]

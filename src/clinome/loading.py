@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clinome.graph import open_store
-from clinome.loaders.errors import InputError, NotBuilt
+from clinome.loaders.errors import NotBuilt, UsageError
 from clinome.loaders.specs import AnySource, Knowledge, Patients, Samples
 from clinome.loaders.tables import Known, Loaded
 from clinome.say import Say
@@ -42,6 +42,12 @@ def load_study(study: Study, say: Say) -> list[Report]:
     return reports
 
 
+def summary(reports: list[Report]) -> dict[str, object]:
+    """What `--json` ends with: each source's tally, and whether anything changed."""
+    sources = [{"source": r.source, **vars(r.tally), "seconds": round(r.seconds, 3)} for r in reports]
+    return {"sources": sources, "changed": any(r.changed for r in reports)}
+
+
 def remove(study: Study, what: str, which: str, say: Say) -> None:
     """`clinome remove STUDY source NAME`."""
     from clinome.graphs.load import remove_source
@@ -56,7 +62,7 @@ def remove(study: Study, what: str, which: str, say: Say) -> None:
         case "run" | "patient":
             raise NotBuilt(f"clinome remove {what} is not built yet; built is: source NAME.")
         case _:
-            raise InputError("cannot be removed", "clinome remove", what, "run, source or patient")
+            raise UsageError(f"clinome remove: got {what!r}; expected run, source or patient, and a name.")
 
 
 def _known(study: Study, spec: AnySource, tables: Tables, genes: object) -> Known:
