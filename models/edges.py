@@ -8,7 +8,8 @@ import numpy as np
 from scipy import sparse
 
 from .data import Snapshot
-from .features import CovariateBlock, DenseBlock, RecordsBlock, is_mutation, mutation_values
+from .features import CovariateBlock, DenseBlock, is_mutation, mutation_values
+from .records import RecordsBlock
 
 FLOOR = 0.01  # added to a column's variance, so that the rarest edges do not shout
 

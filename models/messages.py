@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 if TYPE_CHECKING:
     from .encoders.hetero_gnn import Knowledge
@@ -44,7 +43,7 @@ class Messages:
 
     @property
     def width(self) -> int:
-        return self.embedding.shape[1]
+        return int(self.embedding.shape[1])
 
     def receive(self, x: np.ndarray) -> np.ndarray:
         """(n, features) edge values -> (n, width) messages."""
@@ -73,7 +72,11 @@ def fit_messages(
     kept = min(directions, int((spectrum.values > 1e-6 * spectrum.values[0]).sum())) if len(spectrum.values) else 0
     basis = spectrum.basis()
     # one scale for all directions: the leading ones matter most, as in the ridge
-    unit = np.sqrt(spectrum.values[:kept] * spectrum.values[:kept].mean()) ** 0.5 / np.sqrt(len(rows)) if kept else np.ones(0)
+    unit = (
+        np.sqrt(spectrum.values[:kept] * spectrum.values[:kept].mean()) ** 0.5 / np.sqrt(len(rows))
+        if kept
+        else np.ones(0)
+    )
     embedding = np.hstack([basis @ (coefficient / spread), basis[:, :kept] / np.maximum(unit, 1e-12)])
     return Messages(
         embedding.astype(np.float32), spectrum.mean, (loo / spread).astype(np.float32), response.shape[1],
@@ -95,7 +98,7 @@ class _Spectrum:
 def _smooth(x: np.ndarray, knowledge: Knowledge | None, restart: float) -> np.ndarray:
     if knowledge is None or restart >= 1:
         return x
-    return knowledge.propagate(torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32)), restart).numpy()
+    return knowledge.propagate(x, restart)
 
 
 def _spectrum(take: Take, rows: np.ndarray, knowledge: Knowledge | None, restart: float) -> _Spectrum:

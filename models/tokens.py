@@ -58,7 +58,7 @@ class Vocabulary:
 
 def fit_vocabulary(events: pl.DataFrame, links: pl.DataFrame, train: np.ndarray) -> Vocabulary:
     """The vocabulary of the training rows, with the IS_A ancestors of its codes as entries that codes share."""
-    seen = _entries(events.filter(pl.col("row").is_in(pl.Series(train))))
+    seen = _entries(events.filter(np.isin(events["row"].to_numpy(), train)))
     count = seen.group_by("entry").agg(pl.col("code").first(), pl.col("row").n_unique()).sort("entry")
     above = ancestors(links)
     kept = [e for e, _, n in count.iter_rows() if n >= RARE]

@@ -14,41 +14,61 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-import torch
+from scipy import sparse
 from torch import Tensor, nn
-from torch_geometric.data import HeteroData
-from torch_geometric.nn import APPNP
 
 from ..batch import Batch
 
 STEPS = 10
-PREDICATES = ("INTERACTS_WITH", "IN_PATHWAY", "IS_A", "OF_GENE", "NEAR", "TARGETS", "PART_OF", "MAPS_TO", "ASSOCIATED_WITH")
+PREDICATES = (
+    "INTERACTS_WITH",
+    "IN_PATHWAY",
+    "IS_A",
+    "OF_GENE",
+    "NEAR",
+    "TARGETS",
+    "PART_OF",
+    "MAPS_TO",
+    "ASSOCIATED_WITH",
+)
+
+
+@dataclass(frozen=True)
+class Subgraph:
+    """The knowledge around a modality's columns. nodes: the columns first, in their order, then what lies behind them.
+
+    relations: predicate -> its edges, (2, edges) int64 positions among the nodes, and (edges,) float32 weights > 0.
+    """
+
+    nodes: tuple[str, ...]
+    relations: Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What lies behind a modality's features. Nodes 0 .. features - 1 are its columns; the others are known by CURIE.
+    """How messages travel. Nodes 0 .. features - 1 are a modality's columns; the others are known by CURIE.
 
-    adjacency: (nodes, nodes) sparse CSR: half of a message stays, half goes over the relations, each normalised.
+    adjacency: (nodes, nodes) float32: half of a message stays, half goes over the relations, each normalised.
     """
 
     features: int
     nodes: tuple[str, ...]
-    adjacency: Tensor
+    adjacency: sparse.csr_matrix
 
-    def propagate(self, x: Tensor, restart: float, steps: int = STEPS) -> Tensor:
+    def propagate(self, x: np.ndarray, restart: float, steps: int = STEPS) -> np.ndarray:
         """(features, d) -> (features, d): what each feature hears of its neighbourhood; restart 1 hears only itself."""
         if restart >= 1:
             return x
-        pad = torch.zeros(len(self.nodes), x.shape[1], dtype=x.dtype)
-        pad[: self.features] = x
-        with torch.no_grad():
-            heard = APPNP(steps, restart, normalize=False)(pad, self.adjacency)
-        return torch.as_tensor(heard[: self.features])
+        own = np.zeros((len(self.nodes), x.shape[1]), dtype=np.float32)
+        own[: self.features] = x
+        heard = own
+        for _ in range(steps):
+            heard = (1 - restart) * (self.adjacency @ heard) + restart * own
+        return np.ascontiguousarray(heard[: self.features])
 
 
-def subgraph(columns: Sequence[str | None], genes: Mapping[str, str], links: pl.DataFrame) -> HeteroData:
-    """The knowledge around a modality's columns as HeteroData: `node` with its CURIEs, one edge type a predicate.
+def subgraph(columns: Sequence[str | None], genes: Mapping[str, str], links: pl.DataFrame) -> Subgraph:
+    """The knowledge around a modality's columns.
 
     Args:
         columns: CURIE of each column (features first, in their order); None for one that is no entity.
@@ -62,61 +82,52 @@ def subgraph(columns: Sequence[str | None], genes: Mapping[str, str], links: pl.
     ).with_columns(score=pl.lit(None, pl.Float64))
     edges = pl.concat([own, links.select("subject", "predicate", "object", pl.col("score").cast(pl.Float64))])
     edges = edges.filter(pl.col("predicate").is_in(PREDICATES) & (pl.col("subject") != pl.col("object")))
-    known = pl.Series(sorted({n for n in names if not n.startswith("#")}), dtype=pl.String)
+    known = pl.DataFrame({"id": sorted({c for c in columns if c is not None})}, schema={"id": pl.String})
     for _ in range(2):  # an edge counts if it touches what is reached; what lies two steps away closes the walk
-        touching = edges.filter(pl.col("subject").is_in(known) | pl.col("object").is_in(known))
-        known = pl.concat([known, touching["subject"], touching["object"]]).unique()
-    edges = edges.filter(pl.col("subject").is_in(known) & pl.col("object").is_in(known))
-    edges = edges.unique(["subject", "predicate", "object"]).sort("predicate", "subject", "object")
+        out = edges.join(known, left_on="subject", right_on="id", how="semi")["object"]
+        back = edges.join(known, left_on="object", right_on="id", how="semi")["subject"]
+        known = pl.concat([known, out.rename("id").to_frame(), back.rename("id").to_frame()]).unique()
+    for end in ("subject", "object"):
+        edges = edges.join(known, left_on=end, right_on="id", how="semi")
+    edges = edges.unique(["subject", "predicate", "object"], keep="first", maintain_order=True)
+    edges = edges.sort("predicate", "subject", "object")
     first: dict[str, int] = {}
     for i, name in enumerate(names):
         first.setdefault(name, i)
-    nodes = names + sorted(set(known) - set(first))
+    nodes = names + sorted(set(known["id"]) - set(first))
     index = first | {name: i for i, name in enumerate(nodes) if name not in first}
-    twins = [(i, first[name]) for i, name in enumerate(names) if first[name] != i]  # two columns of one entity
-    data = HeteroData()
-    data["node"].num_nodes, data["node"].names = len(nodes), nodes
+    relations = {}
     for (predicate,), part in edges.group_by("predicate", maintain_order=True):
         ends = [[index[s] for s in part["subject"]], [index[o] for o in part["object"]]]
-        _put(data, str(predicate), ends, part["score"].fill_null(1.0).to_numpy())
+        weight = np.clip(part["score"].fill_null(1.0).to_numpy(), 1e-6, None).astype(np.float32)
+        relations[str(predicate)] = (np.array(ends, dtype=np.int64), weight)
+    twins = [(i, first[name]) for i, name in enumerate(names) if first[name] != i]  # two columns of one entity
     if twins:
-        _put(data, "SAME_AS", [[i for i, _ in twins], [j for _, j in twins]], np.ones(len(twins)))
-    return data
+        relations["SAME_AS"] = (np.array(twins, dtype=np.int64).T, np.ones(len(twins), dtype=np.float32))
+    return Subgraph(tuple(nodes), relations)
 
 
-def _put(data: HeteroData, predicate: str, ends: list[list[int]], score: np.ndarray) -> None:
-    store = data["node", predicate, "node"]
-    store.edge_index = torch.tensor(ends, dtype=torch.int64).reshape(2, -1)
-    store.edge_weight = torch.as_tensor(np.clip(score, 1e-6, None), dtype=torch.float32)
-
-
-def knowledge(data: HeteroData, features: int, shuffle: np.random.Generator | None = None) -> Knowledge | None:
+def knowledge(graph: Subgraph, features: int, shuffle: np.random.Generator | None = None) -> Knowledge | None:
     """Normalise each relation by D^-1/2 A D^-1/2 and average them; None where no edge touches a feature.
 
     shuffle: the control. Features change places in the graph: every degree stays, every meaning goes.
     """
-    from scipy import sparse
-
-    n = int(data["node"].num_nodes)
+    n = len(graph.nodes)
     place = np.arange(n)
     if shuffle is not None:
         place[:features] = shuffle.permutation(features)
-    total, relations = sparse.csr_matrix((n, n), dtype=np.float32), 0
-    for kind in data.edge_types:
-        i, j = place[data[kind].edge_index.numpy()]
-        w = data[kind].edge_weight.numpy()
-        one = sparse.csr_matrix((np.r_[w, w] / w.mean(), (np.r_[i, j], np.r_[j, i])), shape=(n, n), dtype=np.float32)
+    total = sparse.csr_matrix((n, n), dtype=np.float32)
+    for index, weight in graph.relations.values():
+        i, j = place[index]
+        w = weight / weight.mean()
+        one = sparse.csr_matrix((np.r_[w, w], (np.r_[i, j], np.r_[j, i])), shape=(n, n), dtype=np.float32)
         degree = np.asarray(one.sum(1)).ravel()
         root = sparse.diags(1 / np.sqrt(np.where(degree > 0, degree, 1)))
-        total, relations = total + root @ one @ root, relations + 1
-    if not relations or not total[:features].nnz:
+        total = total + root @ one @ root
+    if not graph.relations or not total[:features].nnz:
         return None
-    walk = ((total / relations + sparse.identity(n)) / 2).astype(np.float32).tocsr()
-    adjacency = torch.sparse_csr_tensor(
-        torch.as_tensor(walk.indptr.astype(np.int64)), torch.as_tensor(walk.indices.astype(np.int64)),
-        torch.as_tensor(walk.data), size=(n, n),
-    )  # fmt: skip
-    return Knowledge(features, tuple(data["node"].names), adjacency)
+    walk = (total / len(graph.relations) + sparse.identity(n)) / 2
+    return Knowledge(features, graph.nodes, walk.tocsr().astype(np.float32))
 
 
 class MessageEncoder(nn.Module):

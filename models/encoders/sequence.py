@@ -60,54 +60,74 @@ class Block(nn.Module):
         return x + torch.as_tensor(self.drop(self.mlp(self.second(x))))
 
 
-class SequenceEncoder(nn.Module):
-    """Encode each row's tokens into one vector.
+class TokenEmbedding(nn.Module):
+    """Each token as one vector: its code, value, age, time before prediction, place and visit from the end.
 
     Args:
         ancestors: (entries, width) int64, each entry and its ancestors, 0 pads (`Vocabulary.ancestor_table`): an
             entry's embedding is the mean of theirs, so that rare leaves share strength.
-        dim, heads, depth: of the transformer. timed: False where only the order is known. out: width of the answer.
+        timed: False where only the order is known.
+    Returns: (batch, length, dim).
+    """
+
+    def __init__(self, ancestors: Tensor, dim: int, timed: bool = True) -> None:
+        super().__init__()
+        self.timed = timed
+        self.register_buffer("ancestors", ancestors)
+        self.code = nn.EmbeddingBag(len(ancestors), dim, mode="mean", padding_idx=0)
+        nn.init.normal_(self.code.weight, std=0.5)
+        self.visit = nn.Embedding(VISITS + 1, dim, padding_idx=0)
+        nn.init.normal_(self.visit.weight, std=0.02)
+        self.numbers = nn.Linear(6, dim)
+
+    def forward(self, tokens: Tokens) -> Tensor:
+        table = self.code(self.ancestors)
+        return functional.embedding(tokens.code, table) + self._rest(tokens, tokens.value)
+
+    def neutral(self, tokens: Tokens) -> Tensor:
+        """The same tokens with the vocabulary's mean code and the mean value: what an attribution starts from."""
+        mean = torch.as_tensor(self.code(self.ancestors))[2:].mean(0)
+        return mean + self._rest(tokens, torch.zeros_like(tokens.value))
+
+    def _rest(self, tokens: Tokens, value: Tensor) -> Tensor:
+        # the latest token is at place 0, so that nothing depends on the padding
+        left = tokens.mask.flip(1).cumsum(1).flip(1).float() - tokens.mask.float()
+        days = torch.log1p(tokens.days) if self.timed else torch.zeros_like(tokens.days)
+        parts = [value, tokens.measured.float(), tokens.age, days / 4, tokens.dated.float(), torch.log1p(left) / 4]
+        return torch.as_tensor(self.numbers(torch.stack(parts, -1)) + self.visit(tokens.visit.clamp(max=VISITS)))
+
+
+class SequenceEncoder(nn.Module):
+    """Encode each row's tokens into one vector.
+
+    Args:
+        ancestors, timed: of the `TokenEmbedding`. dim, heads, depth: of the transformer. out: width of the answer.
     Returns: (batch, out) float32, and (batch,) bool: False where the row holds no token.
     """
 
     def __init__(
-        self, ancestors: Tensor, dim: int = 32, heads: int = 4, depth: int = 2, dropout: float = 0.1, timed: bool = True,
+        self,
+        ancestors: Tensor,
+        dim: int = 32,
+        *,
+        heads: int = 4,
+        depth: int = 2,
+        dropout: float = 0.1,
+        timed: bool = True,
         out: int | None = None,
     ) -> None:
         super().__init__()
         self.heads, self.timed = heads, timed
-        self.register_buffer("ancestors", ancestors)
-        self.embed = nn.EmbeddingBag(len(ancestors), dim, mode="mean", padding_idx=0)
-        nn.init.normal_(self.embed.weight, std=0.5)
-        self.visit = nn.Embedding(VISITS + 1, dim, padding_idx=0)
-        nn.init.normal_(self.visit.weight, std=0.02)
-        self.numbers = nn.Linear(6, dim)
+        self.embed = TokenEmbedding(ancestors, dim, timed)
         self.blocks = nn.ModuleList(Block(dim, heads, dropout) for _ in range(depth))
         self.norm, self.drop = nn.LayerNorm(dim), nn.Dropout(dropout)
         self.query = nn.Linear(dim, heads)
         self.out = nn.Linear(2 * dim, out or dim)
 
-    def inputs(self, tokens: Tokens) -> Tensor:
-        """(b, l, dim): code, value, age, time before prediction, place from the end, visit from the end."""
-        table = self.embed(self.ancestors)
-        # the latest token is at place 0, so that nothing depends on the padding
-        left = tokens.mask.flip(1).cumsum(1).flip(1).float() - tokens.mask.float()
-        days = torch.log1p(tokens.days) if self.timed else torch.zeros_like(tokens.days)
-        parts = [
-            tokens.value,
-            tokens.measured.float(),
-            tokens.age,
-            days / 4,
-            tokens.dated.float(),
-            torch.log1p(left) / 4,
-        ]
-        numbers = self.numbers(torch.stack(parts, -1))
-        return functional.embedding(tokens.code, table) + numbers + self.visit(tokens.visit.clamp(max=VISITS))
-
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         if batch.tokens is None:
             raise ValueError("sequence encoder: got a batch without tokens")
-        h = self.encode(self.inputs(batch.tokens), batch.tokens)
+        h = self.encode(self.embed(batch.tokens), batch.tokens)
         present = batch.tokens.mask.any(1)
         return h * present[:, None], present
 

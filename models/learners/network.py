@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,7 +46,7 @@ class Inputs:
 
     @property
     def lengths(self) -> np.ndarray | None:
-        return None if self.sequences is None else self.sequences.lengths
+        return None if self.sequences is None else np.asarray(self.sequences.lengths)
 
     def keep(self, rows: np.ndarray) -> None:
         """Make the messages of these rows once, where they fit in memory."""
@@ -155,10 +156,10 @@ class NetworkLearner(BaseLearner):
             shuffle = np.random.default_rng(self.seed) if mode == "shuffled" else None
             graph = None
             if mode != "none" and name != "covariates":
-                data = subgraph(edges.columns, edges.genes, snapshot.links)
-                graph = knowledge(data, len(edges.columns), shuffle)
-            made = fit_messages(lambda r, e=edges: e.take(snapshot, r), here, response, graph,
-                                self.setting.get("directions", 32))  # fmt: skip
+                around = subgraph(edges.columns, edges.genes, snapshot.links)
+                graph = knowledge(around, len(edges.columns), shuffle)
+            take = partial(edges.take, snapshot)
+            made = fit_messages(take, here, response, graph, self.setting.get("directions", 32))
             self.edges[name], self.messages[name] = edges, made
             honest[name] = np.full((len(snapshot.rows), made.linear), np.nan, dtype=np.float32)
             honest[name][here] = made.readout
