@@ -159,9 +159,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("text", "where", "got", "expected"), WRONG)
-def test_a_wrong_value_says_what_would_be_right(
-    tmp_path: Path, text: str, where: str, got: str, expected: str
-) -> None:
+def test_a_wrong_value_says_what_would_be_right(tmp_path: Path, text: str, where: str, got: str, expected: str) -> None:
     error = mistake(tmp_path, text)
     assert error.where == where
     assert repr(error.got) == got
@@ -181,7 +179,7 @@ def test_a_wrong_value_says_what_would_be_right(
 def test_what_is_needed_is_asked_for_with_a_line_to_add(tmp_path: Path, text: str, where: str) -> None:
     error = mistake(tmp_path, text)
     assert error.where == where
-    assert error.fix.startswith(f"add {where.split()[-1]} = ")
+    assert error.fix.startswith(f"add {where.rsplit(maxsplit=1)[-1]} = ")
 
 
 def test_sections_of_sources_have_names(tmp_path: Path) -> None:
