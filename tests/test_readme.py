@@ -1,0 +1,143 @@
+"""README is run as a reader would run it; the pages name what there is, and their links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from clinome import Study
+from clinome.cli import app
+from clinome.graphs import schema
+from clinome.graphs.query import library
+from clinome.models.catalogue import CHOSEN, NAMES
+from clinome.synthetic import write_cohort
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
+QUICK = "folds = 2\n\n[learn]\nlearners = ['majority']\ntrials   = 1"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the first command has left its cohort, and the reader has saved the two files of the page."""
+    folder = tmp_path_factory.mktemp("reader")
+    demo = folder / "clinome-demo"
+    write_cohort(demo, seed=1, patients=200)
+    (study,) = blocks("toml")
+    (cohort,) = blocks("cypher")
+    learn = study.partition("[learn]\n")[2]
+    assert Study.parse(tomllib.loads(study), demo).learn.learners == ("default",)
+    (demo / "my.toml").write_text(study.replace(f"[learn]\n{learn}", f"[evaluate]\n{QUICK}\n"), encoding="utf-8")
+    (demo / "cohort.cypher").write_text(cohort, encoding="utf-8")
+    return folder
+
+
+def run(block: str, folder: Path) -> str:
+    (folder / "block.py").write_text(block, encoding="utf-8")
+    ended = subprocess.run([sys.executable, "block.py"], cwd=folder, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    return ended.stdout
+
+
+def test_there_are_two_commands() -> None:
+    """CI takes them from here (.ci/run)."""
+    first, second = [line for line in README.splitlines() if line.startswith("bash .ci/setup && ")]
+    assert first.split(" && ")[1] == ".venv/bin/clinome demo"
+    assert " -m pytest " in second
+
+
+def test_the_study_and_the_cohort_of_readme(reader: Path) -> None:
+    """The attrition that its `// step:` lines promise, counted here from the files."""
+    import clinome
+
+    study = Study.read(reader / "clinome-demo" / "my.toml")
+    clinome.load(study)
+    with clinome.open(study) as graph:
+        cohort = graph.cohort()
+    demo = reader / "clinome-demo"
+    people = pl.read_csv(demo / "patients.csv", try_parse_dates=True)
+    since = people.filter(pl.col("index_date") >= pl.date(2019, 1, 1))["patient_id"]
+    sequenced = {line.removesuffix("-T1") for line in (demo / "sequenced.txt").read_text().split()}
+    both = set(since) & sequenced
+    counted = {step.step: step.count for step in cohort.steps}
+    assert counted["indexed since then"] == len(since)
+    assert counted["sequenced"] == len(both)
+    assert set(cohort.frame["subject_id"]) == both
+
+
+@pytest.mark.parametrize("number", range(len(blocks("python"))))
+def test_the_python_of_readme_runs(reader: Path, number: int) -> None:
+    out = run(blocks("python")[number], reader)
+    assert out.strip(), "the block shows something"
+
+
+def test_the_loop_of_readme_learns_on_the_fenced_fold(reader: Path) -> None:
+    """The same block, and what it left: a loss that fell below the start's, and risks for every held-out patient."""
+    block = blocks("python")[0]
+    assert "hetero(" in block
+    out = run(
+        block + "\nprint('LOSS', best < 0.69, 'RISKS', len(kept[patient.held_out_mask]), patient.held_out_mask.sum())\n"
+        "data.validate()\n",
+        reader,
+    )
+    told = out.splitlines()[-1].split()
+    assert told[:2] == ["LOSS", "True"]
+    assert int(told[3]) > 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[p.name for p in PAGES])
+def test_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def test_paths_in_contributing_exist() -> None:
+    named = re.findall(
+        r"`((?:graphs|models|loaders|neo4j|src|tests|docs)/[\w/.]+)`", (ROOT / "CONTRIBUTING.md").read_text()
+    )
+    missing = [name for name in named if "NAME" not in name and not (ROOT / name).exists()]
+    assert named
+    assert not missing
+
+
+def test_the_pages_name_every_verb_and_no_other() -> None:
+    verbs = {command.name for command in app.registered_commands} | {
+        command.callback.__name__ for command in app.registered_commands if command.callback and not command.name
+    }
+    page = (ROOT / "docs" / "study.md").read_text(encoding="utf-8")
+    verbs = {verb for verb in verbs if verb}
+    assert {verb for verb in verbs if f"`clinome {verb}" in page or f", `{verb}`" in page} == verbs
+    for file in PAGES:
+        named = set(re.findall(r"`(?:\.venv/bin/)?clinome ([a-z]\w+)", file.read_text(encoding="utf-8")))
+        assert named <= verbs, file.name
+
+
+def test_the_page_names_every_learner() -> None:
+    page = (ROOT / "docs" / "study.md").read_text(encoding="utf-8").partition("## Learners")[2].partition("\n## ")[0]
+    named = {name for row in re.findall(r"^\| (`.*?`) \|", page, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
+    assert named == {*NAMES, CHOSEN}
+
+
+def test_the_page_of_the_graph_is_the_schema() -> None:
+    page = (ROOT / "docs" / "graph.md").read_text(encoding="utf-8")
+    rows = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    assert rows == {*schema.LABELS, *schema.RELATIONSHIPS}
+    assert {prefix for prefix in schema.CODE_LABEL if f"`{prefix}`" not in page} == set()
+
+
+def test_readme_counts_no_query_that_is_not_there() -> None:
+    assert len(library()) >= 8
+    assert list((ROOT / "neo4j" / "queries").glob("*.cypher"))
