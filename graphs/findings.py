@@ -43,7 +43,7 @@ def store_run(store: Store, name: str, ranked: pl.DataFrame, risks: pl.DataFrame
 
 def _ranks(store: Store, name: str, source: str, ranked: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
     """RANKS by the label at which they end; a feature that is no node (a covariate) has none."""
-    ends = store.run(_LABEL, {"ids": ranked["feature"].unique().to_list()})
+    ends = store.run(_LABEL, {"ids": ranked["feature"].unique().to_list()}).cast(pl.String)  # no rows: no types
     ends = ends.filter(pl.col("label").is_in(schema.relationship("RANKS").end))
     rows = ranked.join(ends, left_on="feature", right_on="id").select(
         start=pl.lit(name), end="feature", layer="layer", score="effect", rank="rank", stability="stability", q="q",
