@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 PATIENCE_S = 3.0
 """How long to wait for a writer's lease: the engine of a killed process needs a moment to notice."""
@@ -98,14 +98,14 @@ class Engine:
         return answer
 
 
-def _send(pipe: BinaryIO, message: Any) -> None:
+def _send(pipe: IO[bytes], message: Any) -> None:
     data = pickle.dumps(message, protocol=5)
     pipe.write(len(data).to_bytes(8, "little"))
     pipe.write(data)
     pipe.flush()
 
 
-def _receive(pipe: BinaryIO) -> Any:
+def _receive(pipe: IO[bytes]) -> Any:
     """The next message. Pickle is safe here: both ends are ours, over a pipe that nobody else holds."""
     size = pipe.read(8)
     data = pipe.read(int.from_bytes(size, "little")) if len(size) == 8 else b""
@@ -114,7 +114,7 @@ def _receive(pipe: BinaryIO) -> Any:
     return pickle.loads(data)
 
 
-def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
+def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     """The engine's side: answer until the pipe closes. A reader thread ends the process at once when it does, even in
     the middle of a query: a killed client must not leave a writer behind."""
     waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -170,7 +170,8 @@ def _open(path: str, write: bool) -> Any:
     until = time.monotonic() + PATIENCE_S
     while True:
         try:
-            return kglite.open(path, durable="normal")
+            # no checkpoint but ours: a reader must not see half a load
+            return kglite.open(path, durable="normal", auto_checkpoint_wal_mib=0)
         except kglite.WriterLeaseHeldError:
             if time.monotonic() > until:
                 raise
