@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -76,24 +77,34 @@ def test_the_study_and_the_cohort_of_readme(reader: Path) -> None:
     assert set(cohort.frame["subject_id"]) == both
 
 
-@pytest.mark.parametrize("number", range(len(blocks("python"))))
-def test_the_python_of_readme_runs(reader: Path, number: int) -> None:
-    out = run(blocks("python")[number], reader)
-    assert out.strip(), "the block shows something"
-
-
-def test_the_loop_of_readme_learns_on_the_fenced_fold(reader: Path) -> None:
-    """The same block, and what it left: a loss that fell below the start's, and risks for every held-out patient."""
-    block = blocks("python")[0]
-    assert "hetero(" in block
+def test_the_loop_of_readme_learns(reader: Path) -> None:
+    """It runs as it stands; the graph is valid, the training loss falls, and every held-out patient gets a risk."""
+    (loop,) = [block for block in blocks("python") if "hetero(" in block]
+    more = """
+data.validate()
+assert len(kept) == len(patient.id)
+print("LOSS", first, loss(score, patient.train_mask).item())
+"""
     out = run(
-        block + "\nprint('LOSS', best < 0.69, 'RISKS', len(kept[patient.held_out_mask]), patient.held_out_mask.sum())\n"
-        "data.validate()\n",
+        loop.replace(
+            "best = float",
+            "first = loss(model(data.x_dict, data.edge_index_dict)['patient'].squeeze(-1), patient.train_mask).item()\nbest = float",
+        )
+        + more,
         reader,
     )
-    told = out.splitlines()[-1].split()
-    assert told[:2] == ["LOSS", "True"]
-    assert int(told[3]) > 0
+    shown, told = out.strip().splitlines()
+    assert "held-out risks" in shown
+    start, end = map(float, told.split()[1:])
+    assert end < 0.7 * start
+
+
+def test_a_learner_of_ones_own_runs_beside_ours(reader: Path) -> None:
+    (own,) = [block for block in blocks("python") if "learners=" in block]
+    out = run(own, reader)
+    assert "'mean'" in out
+    found = json.loads((reader / "clinome-demo" / "runs" / "with-svm" / "results.json").read_text(encoding="utf-8"))
+    assert {"majority", "svm", CHOSEN} <= set(found["learners"])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[p.name for p in PAGES])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from copy import copy
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +82,14 @@ def _learners(snapshot: Snapshot, study: Study, own: Mapping[str, Learner], say:
     chosen, left_out = select(snapshot, study.learn.learners)
     for name, reason in left_out.items():
         say(f"{name} is left out: {reason}")
-    return [*chosen, *own.values()]
+    return [*chosen, *(_named(name, learner) for name, learner in own.items())]
+
+
+def _named(name: str, learner: Learner) -> Learner:
+    """The user's learner under the user's name for it."""
+    named = copy(learner)
+    named.name = name
+    return named
 
 
 def _compare(snapshot: Snapshot, learners: list[Learner], study: Study, say: Say) -> Results:
