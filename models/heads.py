@@ -30,6 +30,11 @@ class Head(nn.Module):
     def start(self, target: Target) -> None:
         """Set the intercept to what the training rows say without any input, so that no epoch is spent on it."""
 
+    def read(self, slope: float) -> None:
+        """Start as `slope` times the first `outputs` columns, for encoders that bring a readout there."""
+        with torch.no_grad():
+            self.linear.weight[:, : self.linear.out_features] = slope * torch.eye(self.linear.out_features)
+
     def loss(self, raw: Tensor, target: Target) -> Tensor | None:
         """The mean loss; None where the rows carry no information (survival without an event): skip them."""
         raise NotImplementedError

@@ -35,7 +35,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Report:
-    """What training did: the epoch whose weights were kept, and the loss of every epoch."""
+    """What training did: the loss of every epoch on either part, `tuning` with one before the first.
+
+    best: after how many epochs the weights were kept; 0: as they started, -1: there was nothing to judge by.
+    """
 
     best: int
     train: tuple[float, ...]
@@ -68,7 +71,7 @@ class Batches:
         self._whole: Batch | None = None
 
     def __len__(self) -> int:
-        return -(-len(self.rows) // self.size)
+        return (len(self.rows) + self.size - 1) // self.size
 
     def __iter__(self) -> Iterator[Batch]:
         if len(self) == 1:
@@ -107,7 +110,7 @@ def fit(network: Network, source: Source, train: np.ndarray, tuning: np.ndarray,
     with quiet(), reproducible(plan.seed):
         trainer = pl.Trainer(
             max_epochs=plan.epochs, accelerator="auto", devices=1, logger=False, enable_checkpointing=False,
-            enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
+            enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=-1,
             gradient_clip_val=plan.clip or None, use_distributed_sampler=False,
         )  # fmt: skip
         trainer.fit(module, batches, held)

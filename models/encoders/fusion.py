@@ -11,26 +11,31 @@ from ..batch import Batch
 
 
 class MaskedFusion(nn.Module):
-    """Each modality's encoder, then a weighted mean over those that the row has.
+    """Each modality's encoder, then a weighted sum over those that the row has.
 
-    Weights are a softmax over a learned number a modality, restricted to what is present: a missing modality weighs
-    exactly nothing. A row with none gets one learned vector. In training every present modality of a row is dropped
-    with probability `drop`, but never the last one.
+    A sum, not a mean: each modality adds its evidence, as log odds add up, and a missing one adds exactly nothing.
+    A row with none gets one learned vector. In training every present modality of a row is dropped with probability
+    `drop`, but never the last one.
     Args:
         encoders: modality -> module; each answers (n, dim) and an (n,) bool mask.
+        weights: modality -> the weight that it starts with; 1 where none is given.
     Returns: (n, dim) float32, and (n,) bool: False where the row had nothing.
     Source: modality dropout after Neverova 2016, arXiv:1501.00102.
     """
 
-    def __init__(self, encoders: Mapping[str, nn.Module], dim: int, drop: float = 0.2) -> None:
+    def __init__(
+        self, encoders: Mapping[str, nn.Module], dim: int, drop: float = 0.2, weights: Mapping[str, float] | None = None
+    ) -> None:
         super().__init__()
         self.names = sorted(encoders)
         self.encoders = nn.ModuleList(encoders[name] for name in self.names)
-        self.weight = nn.Parameter(torch.zeros(len(self.names)))
+        self.weight = nn.Parameter(torch.tensor([float((weights or {}).get(name, 1.0)) for name in self.names]))
         self.nothing = nn.Parameter(torch.zeros(dim))
         self.drop = drop
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        if not self.names:
+            return self.nothing.expand(batch.size, -1), torch.zeros(batch.size, dtype=torch.bool)
         answers = [encoder(batch) for encoder in self.encoders]
         h, mask = torch.stack([a[0] for a in answers], 1), torch.stack([a[1] for a in answers], 1)
         return fuse(h, self.keep(mask), self.weight, self.nothing), mask.any(1)
@@ -45,7 +50,6 @@ class MaskedFusion(nn.Module):
 
 
 def fuse(h: Tensor, mask: Tensor, weight: Tensor, nothing: Tensor) -> Tensor:
-    """(n, m, dim), (n, m) bool, (m,), (dim,) -> (n, dim): the masked softmax mean; `nothing` where no mask is set."""
-    share = torch.softmax(weight.expand(len(h), -1).masked_fill(~mask, -1e9), 1) * mask
-    mixed = (share[..., None] * h.masked_fill(~mask[..., None], 0.0)).sum(1)
+    """(n, m, dim), (n, m) bool, (m,), (dim,) -> (n, dim): the masked weighted sum; `nothing` where no mask is set."""
+    mixed = (weight[:, None] * h.masked_fill(~mask[..., None], 0.0)).sum(1)
     return torch.where(mask.any(1)[:, None], mixed, nothing.expand_as(mixed))

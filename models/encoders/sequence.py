@@ -102,6 +102,7 @@ class SequenceEncoder(nn.Module):
 
     Args:
         ancestors, timed: of the `TokenEmbedding`. dim, heads, depth: of the transformer. out: width of the answer.
+        quiet: whether it starts by saying next to nothing, beside others that know something already.
     Returns: (batch, out) float32, and (batch,) bool: False where the row holds no token.
     """
 
@@ -115,6 +116,7 @@ class SequenceEncoder(nn.Module):
         dropout: float = 0.1,
         timed: bool = True,
         out: int | None = None,
+        quiet: bool = False,
     ) -> None:
         super().__init__()
         self.heads, self.timed = heads, timed
@@ -123,6 +125,9 @@ class SequenceEncoder(nn.Module):
         self.norm, self.drop = nn.LayerNorm(dim), nn.Dropout(dropout)
         self.query = nn.Linear(dim, heads)
         self.out = nn.Linear(2 * dim, out or dim)
+        if quiet:
+            nn.init.normal_(self.out.weight, std=0.01)
+            nn.init.zeros_(self.out.bias)
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         if batch.tokens is None:

@@ -17,7 +17,7 @@ class HeteroGNN(NetworkLearner):
     name = "hetero_gnn"
     records = "messages"
     grid = ({}, {"directions": 0}, {"edges": "none"}, {"dropout": 0.5})
-    plan: ClassVar = {"epochs": 120, "patience": 20, "lr": 1e-2, "weight_decay": 1e-2, "batch_size": 512,
+    plan: ClassVar = {"epochs": 60, "patience": 10, "lr": 3e-3, "weight_decay": 0.1, "batch_size": 512,
                       "full_batch": 2000, "warmup": 10}  # fmt: skip
 
     def supports(self, snapshot: Snapshot) -> str | None:

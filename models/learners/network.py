@@ -8,9 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import softmax
 
 from ..data import Snapshot
 from ..edges import Edges
+from ..fusion import calibrate, fit_weights, skill, standardise
 from ..metrics import targets
 from ..univariate import regression_target
 from .base import BaseLearner
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 FEW = 10  # a modality measured in fewer training rows is left out
 SEQUENCE = "sequence"
+SHRINK = 5.0  # pseudo-rows that hold the starting weights to the readouts' skill
 HELD = 200_000_000  # messages of so many numbers are kept in memory, not made anew for each batch
 
 
@@ -82,6 +85,29 @@ class Inputs:
         return Batch(len(rows), layers, present, tokens, target)
 
 
+def late_fusion(
+    honest: Mapping[str, np.ndarray], rows: np.ndarray, y: np.ndarray, task: str
+) -> tuple[dict[str, float], float]:
+    """The weight that each modality's readout starts with, and the slope that makes their sum a logit.
+
+    Weights by `models.fusion`: non-negative, drawn to each readout's skill. Without readouts the slope is 1.
+    """
+    if not honest:
+        return {}, 1.0
+    scores = np.stack([one[rows] for one in honest.values()], 1).astype(np.float64)
+    known = ~np.isnan(scores).any(2)
+    centre, spread = standardise(scores)
+    standard = np.where(known[..., None], (scores - centre) / spread[:, None], 0.0)
+    prior = np.array([skill(task, y[known[:, m]], _score(standard[known[:, m], m])) for m in range(len(honest))])
+    weight = fit_weights(standard, y, task, prior, SHRINK)
+    slope = calibrate(np.einsum("nmk,m->nk", standard, weight), y, task)[0]
+    return dict(zip(honest, weight / spread, strict=True)), float(slope)
+
+
+def _score(readout: np.ndarray) -> np.ndarray:
+    return readout[:, 0] if readout.shape[1] == 1 else softmax(readout, axis=1)
+
+
 def as_target(y: np.ndarray, task: str) -> Target:
     """`metrics.targets` as tensors."""
     import torch
@@ -128,10 +154,13 @@ class NetworkLearner(BaseLearner):
         inputs = Inputs(snapshot, self.edges, self.messages, self._sequences(snapshot), honest, y)
         inputs.keep(rows)
         plan = training.Plan(**{**self.plan, **self.setting.get("plan", {}), "seed": self.seed + 1})
+        start, slope = late_fusion(honest, rows, y[rows], self.task)
         with training.reproducible(plan.seed):
-            encoder = self._encoder(snapshot)
-            head = make_head(self.task, self.dim, self.classes)
+            encoder = self._encoder(snapshot, start)
+            head = make_head(self.task, self.width, self.classes)
         head.start(as_target(y[rows], self.task))
+        if self.messages:
+            head.read(slope)
         self.network = training.Network(encoder, head)
         if self.task == "survival" and not (y[train, 1] > 0).any():
             raise ValueError("survival: got no event in the training rows; expected at least one")
@@ -159,7 +188,7 @@ class NetworkLearner(BaseLearner):
                 around = subgraph(edges.columns, edges.genes, snapshot.links)
                 graph = knowledge(around, len(edges.columns), shuffle)
             take = partial(edges.take, snapshot)
-            made = fit_messages(take, here, response, graph, self.setting.get("directions", 32))
+            made = fit_messages(take, here, response, graph, directions=self.setting.get("directions", 32))
             self.edges[name], self.messages[name] = edges, made
             honest[name] = np.full((len(snapshot.rows), made.linear), np.nan, dtype=np.float32)
             honest[name][here] = made.readout
@@ -180,7 +209,12 @@ class NetworkLearner(BaseLearner):
         longest = self.setting.get("longest", 256 if len(snapshot.rows) <= 10_000 else 96)
         return tokenize(snapshot.events, len(snapshot.rows), self.vocabulary, snapshot.clock, longest)
 
-    def _encoder(self, snapshot: Snapshot) -> Any:
+    @property
+    def width(self) -> int:
+        """Columns of a row's vector: room for a readout a class and for what the network adds."""
+        return self.dim + (self.classes if self.task == "multiclass" else 0)
+
+    def _encoder(self, snapshot: Snapshot, start: Mapping[str, float]) -> Any:
         from torch import nn
 
         from ..encoders.fusion import MaskedFusion
@@ -189,14 +223,15 @@ class NetworkLearner(BaseLearner):
 
         drop = self.setting.get("dropout", 0.2)
         encoders: dict[str, nn.Module] = {
-            name: MessageEncoder(name, one.linear, one.width, self.dim, drop) for name, one in self.messages.items()
+            name: MessageEncoder(name, one.linear, one.width, self.width, dropout=drop)
+            for name, one in self.messages.items()
         }
         if self.vocabulary is not None:
             encoders[SEQUENCE] = SequenceEncoder(
                 self.vocabulary.ancestor_table(), self.setting.get("width", 32), depth=self.setting.get("depth", 2),
-                dropout=drop / 2, timed=snapshot.clock != "order", out=self.dim,
+                dropout=drop / 2, timed=snapshot.clock != "order", out=self.width, quiet=bool(self.messages),
             )  # fmt: skip
-        return MaskedFusion(encoders, self.dim, self.setting.get("drop_modality", 0.2))
+        return MaskedFusion(encoders, self.width, self.setting.get("drop_modality", 0.2), start)
 
     def inputs(self, snapshot: Snapshot, hidden: frozenset[str] = frozenset()) -> Inputs:
         """Any snapshot's rows, by what was fitted."""
@@ -214,7 +249,7 @@ class NetworkLearner(BaseLearner):
         out["weights"] = {name: value.detach().cpu().numpy() for name, value in self.network.state_dict().items()}
         for name, one in self.messages.items():
             out[f"messages.{name}"] = {
-                "embedding": one.embedding, "mean": one.mean, "linear": one.linear, "restart": one.restart,
+                "embedding": one.embedding, "mean": one.mean, "linear": one.linear, "restart": one.restart, "power": one.power,
                 "penalty": one.penalty, "error": one.error, "edges": self.edges[name].state(),
             }  # fmt: skip
         if self.vocabulary is not None:

@@ -12,7 +12,7 @@ class Sequence(NetworkLearner):
     """Codes in their order and time; covariates beside them, where the study names some."""
 
     name = "sequence"
-    records = "sequence"
+    records = "both"
     layers = False
     grid = ({}, {"dropout": 0.4, "depth": 1})
     plan: ClassVar = {"epochs": 30, "patience": 8, "lr": 2e-3, "weight_decay": 1e-2, "batch_size": 64}

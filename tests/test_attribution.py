@@ -1,0 +1,75 @@
+"""Attributions of the network learners: shapes as promised, the planted first, and the exact sum where it is linear."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from snapshots import PLANTED, PLANTED_CODE, make_snapshot
+
+from clinome.models.catalogue import make
+from clinome.models.folds import parts
+from clinome.models.learners.network import NetworkLearner
+
+
+def fitted(name: str, **spec: object) -> tuple[NetworkLearner, object, np.ndarray]:
+    snapshot = make_snapshot(n=240, seed=3, signal=2.0, **spec)  # type: ignore[arg-type]
+    train, tuning, held = parts(snapshot.folds, 0, 0)
+    learner = make(name).with_setting({"plan": {"epochs": 8}}, 1)
+    assert isinstance(learner, NetworkLearner)
+    learner.fit(snapshot, train, tuning)
+    return learner, snapshot, held
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "survival"])
+def test_planted_features_rank_first_in_every_layer(task: str) -> None:
+    learner, snapshot, held = fitted("hetero_gnn", task=task, records=True)
+    found = learner.attribute(snapshot, held)  # type: ignore[arg-type]
+    assert found is not None and set(found) == {"rna", "mutations", "covariates", "records"}
+    rna = np.abs(found["rna"]).mean(0)
+    assert found["rna"].shape == (len(held), 60)
+    assert set(np.argsort(-rna)[:5]) <= set(range(PLANTED))
+    assert np.abs(found["mutations"]).mean(0).argmax() == 0
+    codes = learner.codes()
+    assert found["records"].shape == (len(held), len(codes))
+    assert codes[int(np.abs(found["records"]).mean(0).argmax())] in (
+        PLANTED_CODE,
+        PLANTED_CODE.split(".", maxsplit=1)[0],
+    )
+
+
+def test_a_row_without_the_layer_has_no_contributions_from_it() -> None:
+    learner, snapshot, held = fitted("hetero_gnn", missing=0.3)
+    found = learner.attribute(snapshot, held)  # type: ignore[arg-type]
+    assert found is not None
+    without = ~snapshot.layers["rna"].profiled[held]  # type: ignore[attr-defined]
+    assert without.any() and not found["rna"][without].any() and found["rna"][~without].any(axis=1).all()
+
+
+def test_of_a_linear_network_the_contributions_add_up() -> None:
+    learner, snapshot, held = fitted("hetero_gnn", layers=("rna",), covariates=False, missing=0.0)
+    for encoder in learner.network.encoder.encoders:
+        torch.nn.init.zeros_(encoder.mlp[-1].weight)  # only the linear readout is left
+    found = learner.attribute(snapshot, held)  # type: ignore[arg-type]
+    assert found is not None
+    p = learner.predict(snapshot, held)  # type: ignore[arg-type]
+    rest = np.log(p / (1 - p)) - found["rna"].sum(1)
+    assert rest.std() < 1e-4 and found["rna"].sum(1).std() > 0.1
+
+
+def test_the_planted_code_carries_the_sequence() -> None:
+    learner, snapshot, held = fitted("sequence", records=True, layers=(), covariates=False)
+    found = learner.attribute(snapshot, held)  # type: ignore[arg-type]
+    assert found is not None and set(found) == {"records"}
+    share = dict(zip(learner.codes(), np.abs(found["records"]).mean(0), strict=True))
+    assert max(share, key=lambda code: share[code]) == PLANTED_CODE
+    assert np.isfinite(found["records"]).all()
+
+
+def test_fusion_speaks_of_every_block() -> None:
+    learner, snapshot, held = fitted("fusion", records=True)
+    found = learner.attribute(snapshot, held[:7])  # type: ignore[arg-type]
+    assert found is not None and set(found) == {"rna", "mutations", "covariates", "records"}
+    assert all(len(block) == 7 and np.isfinite(block).all() for block in found.values())
+    empty = learner.attribute(snapshot, held[:0])  # type: ignore[arg-type]
+    assert empty is not None and empty["rna"].shape == (0, 60)
