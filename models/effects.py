@@ -62,13 +62,13 @@ def weigh(parts: Mapping[str, pl.DataFrame | None], share: Mapping[str, float]) 
     for name, part in parts.items():
         if part is None or not part.height or share.get(name, 0.0) <= 0:
             continue
-        total = part["importance"].sum() or 1.0
+        total = float(part["importance"].to_numpy().sum()) or 1.0
         found.append(part.with_columns(pl.col("importance") / total * share[name], pl.col("slope") * share[name]))
     if not found:
         return pl.DataFrame(schema=SCHEMA)
     known = pl.col("slope").filter(pl.col("slope").is_not_nan())
     return (
-        pl.concat(found)
+        pl.concat(found, rechunk=True)
         .group_by("block", "feature", maintain_order=True)
         .agg(pl.col("importance").sum(), pl.when(known.len() > 0).then(known.sum()).otherwise(float("nan")).alias("slope"))
     )  # fmt: skip

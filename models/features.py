@@ -14,8 +14,8 @@ from scipy import sparse
 
 from .data import Layer, Snapshot
 from .records import RecordsBlock
+from .univariate import Matrix
 
-Matrix = np.ndarray | sparse.csr_matrix
 CLIP = 5.0
 COVARIATES, RECORDS = "covariates", "records"
 
@@ -179,7 +179,7 @@ class CovariateBlock:
 
     def transform(self, snapshot: Snapshot, rows: np.ndarray) -> Matrix:
         table = snapshot.covariates[rows]
-        out = [np.zeros((len(rows), 0), dtype=np.float32)]
+        out: list[np.ndarray] = [np.zeros((len(rows), 0), dtype=np.float32)]
         for name in self.names:
             if name in self.numbers:
                 low, high, median, mean, sd, flag = self.numbers[name]

@@ -117,10 +117,12 @@ def deal(rows: pl.DataFrame, task: str, index: np.ndarray, k: int, seed: int) ->
     shuffled = shuffled[np.argsort(outcome[shuffled], kind="stable")]
     part = np.empty(len(subjects), dtype=np.int64)
     part[shuffled] = np.arange(len(subjects)) % k
-    return part[np.searchsorted(subjects, group)]
+    return np.asarray(part[np.searchsorted(subjects, group)])
 
 
-def carve(rows: pl.DataFrame, task: str, index: np.ndarray, seed: int, share: float = TUNING) -> tuple[np.ndarray, ...]:
+def carve(
+    rows: pl.DataFrame, task: str, index: np.ndarray, seed: int, share: float = TUNING
+) -> tuple[np.ndarray, np.ndarray]:
     """Split training rows into (train, tuning): a share of the subjects, stratified. Both sorted."""
     part = deal(rows, task, index, max(2, round(1 / share)), seed)
     return np.sort(index[part != 0]), np.sort(index[part == 0])

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from .metrics import evaluate
-
-Loss = Callable[[np.ndarray], tuple[float, np.ndarray]]
+from .losses import make_loss
+from .metrics import auroc, c_index, ovr_auroc
 
 
 def skill(task: str, y: np.ndarray, score: np.ndarray) -> float:
     """How far a score is from chance: 0 no better, 1 perfect (AUROC, for survival Harrell's C)."""
-    value = evaluate(task, y, score)["c_index" if task == "survival" else "auroc"]
+    if task == "survival":
+        value = c_index(y[:, 0], y[:, 1], score)
+    else:
+        value = ovr_auroc(y, score) if task == "multiclass" else auroc(y, score)
     return 0.0 if value is None else max(0.0, 2 * value - 1)
 
 
@@ -33,10 +33,9 @@ def fit_weights(scores: np.ndarray, y: np.ndarray, task: str, prior: np.ndarray,
     from scipy.optimize import minimize
 
     base = np.einsum("nmk,m->nk", scores, prior)
-    one = minimize(
-        lambda a: _value(task, y)(a[0] * base)[0], np.ones(1), bounds=[(0.0, 20.0)], method="L-BFGS-B"
-    ).x[0]  # fmt: skip
-    goal, loss = one * prior, _value(task, y)
+    loss = make_loss(task, y)
+    one = minimize(lambda a: loss(a[0] * base)[0], np.ones(1), bounds=[(0.0, 20.0)], method="L-BFGS-B").x[0]
+    goal = one * prior
 
     def objective(w: np.ndarray) -> tuple[float, np.ndarray]:
         value, pull = loss(np.einsum("nmk,m->nk", scores, w))
@@ -55,10 +54,10 @@ def calibrate(score: np.ndarray, y: np.ndarray, task: str) -> np.ndarray:
     from scipy.optimize import minimize
 
     k = score.shape[1]
-    start = np.r_[1.0, np.zeros(k)]
+    start = np.append(1.0, np.zeros(k))
     if task == "survival":
         return start
-    loss = _value(task, y)
+    loss = make_loss(task, y)
 
     def objective(v: np.ndarray) -> tuple[float, np.ndarray]:
         value, pull = loss(v[0] * score + v[1:])
@@ -67,38 +66,3 @@ def calibrate(score: np.ndarray, y: np.ndarray, task: str) -> np.ndarray:
 
     bounds = [(1e-3, 50.0)] + [(-20.0, 20.0)] * k
     return np.asarray(minimize(objective, start, jac=True, bounds=bounds, method="L-BFGS-B").x)
-
-
-def _value(task: str, y: np.ndarray) -> Loss:
-    """Mean loss of logits (n, k) and its gradient."""
-    n = len(y)
-    if task == "survival":
-        order = np.argsort(-y[:, 0], kind="stable")
-        time, died = -y[order, 0], y[order, 1]
-        last = np.searchsorted(time, time, side="right") - 1
-
-        def cox(eta: np.ndarray) -> tuple[float, np.ndarray]:
-            e = eta[order, 0] - eta.max()
-            hazard = np.exp(e)
-            at_risk = np.cumsum(hazard)[last]
-            share = np.zeros(n)
-            np.add.at(share, last, died / at_risk)
-            pull = np.empty((n, 1))
-            pull[order, 0] = hazard * np.cumsum(share[::-1])[::-1] - died
-            return float(-np.sum(died * (e - np.log(at_risk)))) / n, pull / n
-
-        return cox
-    if task == "multiclass":
-
-        def softmax(eta: np.ndarray) -> tuple[float, np.ndarray]:
-            e = eta - eta.max(axis=1, keepdims=True)
-            logp = e - np.log(np.exp(e).sum(axis=1, keepdims=True))
-            return float(-logp[np.arange(n), y].mean()), (np.exp(logp) - np.eye(eta.shape[1])[y]) / n
-
-        return softmax
-
-    def logistic(eta: np.ndarray) -> tuple[float, np.ndarray]:
-        v = eta[:, 0]
-        return float(np.mean(np.logaddexp(0, v) - y * v)), ((1 / (1 + np.exp(-v)) - y) / n)[:, None]
-
-    return logistic

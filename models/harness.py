@@ -119,13 +119,16 @@ def _execute(snapshot: Snapshot, learners: Sequence[Learner], units: list[Unit],
 
     from joblib.externals.loky import ProcessPoolExecutor
 
-    one = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "POLARS_MAX", "NUMEXPR")}
+    one = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")}
     one["POLARS_MAX_THREADS"] = "1"
-    with ProcessPoolExecutor(
-        min(workers, len(units)), initializer=_adopt, initargs=(snapshot, learners), env=one
-    ) as pool:
+    pool = ProcessPoolExecutor(min(workers, len(units)), initializer=_adopt, initargs=(snapshot, learners), env=one)
+    try:
         for future in as_completed([pool.submit(_work, unit) for unit in units]):
             yield future.result()
+    except BaseException:
+        pool.shutdown(kill_workers=True)  # what is under way is of no use any more
+        raise
+    pool.shutdown()
 
 
 def _gather(snapshot: Snapshot, names: list[str], done: list[Done], seed: int, seconds: float) -> Results:

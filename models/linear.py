@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from .losses import make_loss
 from .metrics import inner_score
-from .univariate import association, regression_target
+from .univariate import Matrix, association, regression_target
 
 STRENGTHS = (0.003, 0.03, 0.3, 3.0)
 """C, the inverse penalty, for rows scaled to a mean squared norm of one."""
@@ -24,8 +25,6 @@ SMALL = 5000
 """Rows above which columns are not weighted: the data then say enough themselves."""
 _DENSE = 20_000_000
 _MARGIN = 0.002
-
-Matrix = np.ndarray | sparse.csr_matrix
 
 
 @dataclass(frozen=True)
@@ -72,8 +71,10 @@ def fit_ridge(x: Matrix, y: np.ndarray, part: np.ndarray, task: str, classes: in
             z = whole
             if g and x.shape[1]:
                 z = _coordinates(x * (_weights(x[a], target[a], g) / unit))[0]
+            start = None
             for c in strengths:
-                coef, intercept = _fit(z[a], y[a], c, task, k)
+                coef, intercept = _fit(z[a], y[a], c, task, k, start=start)
+                start = np.vstack([coef, intercept])
                 oof[g, c][b] = z[b] @ coef + intercept
     scored = part >= 0
     inner = {key: inner_score(task, y[scored], as_score(task, s[scored])) for key, s in oof.items()}
@@ -94,6 +95,14 @@ def as_score(task: str, logits: np.ndarray) -> np.ndarray:
     return np.asarray(e / e.sum(axis=1, keepdims=True))
 
 
+def as_probability(logits: np.ndarray, task: str) -> np.ndarray:
+    """Calibrated logits (n, k) as a learner predicts them: probabilities, or for survival the risk itself."""
+    if task == "binary":
+        p = np.exp(-np.logaddexp(0, -logits[:, 0]))
+        return np.asarray(p)
+    return as_score(task, logits)
+
+
 def _weights(x: np.ndarray, target: np.ndarray, gamma: float) -> np.ndarray:
     w = association(x, target) ** (gamma / 2)
     return np.asarray(w / max(np.sqrt(np.mean(w**2)), 1e-12))
@@ -111,51 +120,43 @@ def _coordinates(x: Matrix) -> tuple[Matrix, np.ndarray | None]:
     return u[:, kept] * root, x.T @ (u[:, kept] / root)
 
 
-def _fit(z: Matrix, y: np.ndarray, c: float, task: str, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """coef (r, k), intercept (k,). A class without rows has a score far below the others."""
-    if task == "survival":
-        return fit_cox(z, y[:, 0], y[:, 1], c)[:, None], np.zeros(1)
-    known = np.unique(y)
-    coef, intercept = np.zeros((z.shape[1], k)), np.full(k, 0.0 if task == "binary" else -20.0)
-    if len(known) < 2 or not z.shape[1]:
-        share = np.array([np.mean(y == v) for v in range(k)]) if k > 1 else np.array([np.mean(y)])
-        share = np.clip(share, 1e-4, 1 - 1e-4)
-        return coef, np.log(share) - (np.log(1 - share) if k == 1 else 0.0)
-    from sklearn.linear_model import LogisticRegression
+def _fit(
+    z: Matrix, y: np.ndarray, c: float, task: str, k: int, *, start: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """coef (r, k), intercept (k,): min −log likelihood + |coef|² / 2C, the intercept free.
 
-    model = LogisticRegression(C=c, tol=1e-5, max_iter=300).fit(z, y)
-    if k == 1:
-        return model.coef_.T, model.intercept_
-    if len(known) == 2:  # scikit-learn then keeps one column, for the second class
-        coef[:, known[1]], intercept[known] = model.coef_[0], (0.0, float(model.intercept_[0]))
-        return coef, intercept
-    coef[:, known], intercept[known] = model.coef_.T, model.intercept_
+    A class without rows has a score far below the others. start: a solution to begin from, (r, k) and (k,) stacked.
+    """
+    from scipy.optimize import minimize
+
+    n, r = z.shape
+    known = np.unique(y) if task == "multiclass" else np.arange(1)
+    coef, intercept = np.zeros((r, k)), np.full(k, -20.0)
+    if task == "survival" and not y[:, 1].any():
+        return coef, np.zeros(k)
+    inside = np.searchsorted(known, y) if task == "multiclass" else y
+    loss, free, width = make_loss(task, inside), 0.0 if task == "survival" else 1.0, len(known)
+    ridge = 1 / (c * n)
+
+    def objective(v: np.ndarray) -> tuple[float, np.ndarray]:
+        w, b = v[: r * width].reshape(r, width), v[r * width :]
+        value, pull = loss(np.asarray(z @ w) + b)
+        slope = np.asarray(z.T @ pull) + ridge * w
+        return value + 0.5 * ridge * float(np.einsum("ij,ij->", w, w)), np.append(slope, free * pull.sum(axis=0))
+
+    first = np.zeros((r + 1) * width) if start is None else start[:, known].ravel()
+    if start is None and task == "binary":
+        share = np.clip(np.mean(y), 1e-4, 1 - 1e-4)
+        first[-1] = np.log(share / (1 - share))
+    options = {"maxiter": 300, "ftol": 1e-9, "gtol": 1e-6}
+    found = minimize(objective, first, jac=True, method="L-BFGS-B", options=options).x.reshape(r + 1, width)
+    coef[:, known], intercept[known] = found[:r], found[r]
     return coef, intercept
 
 
 def fit_cox(x: Matrix, duration: np.ndarray, event: np.ndarray, c: float) -> np.ndarray:
-    """(p,) coefficients of an L2-penalised Cox model (Breslow's ties): min −log partial likelihood + |w|² / 2C.
+    """(p,) coefficients of an L2-penalised Cox model with Breslow's ties.
 
-    Source: Cox 1972; Breslow 1974.
+    Source: Cox 1972, doi:10.1111/j.2517-6161.1972.tb00899.x; Breslow 1974, doi:10.2307/2529620.
     """
-    from scipy.optimize import minimize
-
-    if not x.shape[1] or not np.any(event):
-        return np.zeros(x.shape[1])
-    order = np.argsort(-duration, kind="stable")
-    x, died = x[order], np.asarray(event, dtype=np.float64)[order]
-    last = np.searchsorted(-duration[order], -duration[order], side="right") - 1  # the risk set ends with its ties
-
-    def loss(w: np.ndarray) -> tuple[float, np.ndarray]:
-        eta = np.asarray(x @ w)
-        top = eta.max()
-        hazard = np.exp(eta - top)
-        at_risk = np.cumsum(hazard)[last]
-        value = -np.sum(died * (eta - top - np.log(at_risk))) + w @ w / (2 * c)
-        share = np.zeros(len(eta))
-        np.add.at(share, last, died / at_risk)
-        pull = np.cumsum(share[::-1])[::-1]
-        return float(value), np.asarray(-(x.T @ (died - hazard * pull)) + w / c)
-
-    found = minimize(loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 200, "ftol": 1e-8})
-    return np.asarray(found.x)
+    return _fit(x, np.column_stack([duration, event]), c, "survival", 1)[0][:, 0]

@@ -176,7 +176,7 @@ class RecordsBlock:
             parts.append(pick(now, rows, c.tokens, self.current).log1p())
         measured = pick(c.measured, rows, c.numeric, self.numeric).tocoo()
         values = pick(c.values, rows, c.numeric, self.numeric).tocsr()
-        raw = np.asarray(values[measured.row, measured.col]).ravel()
+        raw = np.asarray(values[measured.row, measured.col]).ravel() if measured.nnz else np.zeros(0)
         raw = np.where(self.scale[2, measured.col] > 0, np.log1p(np.maximum(raw, 0)), raw)
         z = np.clip((raw - self.scale[0, measured.col]) / self.scale[1, measured.col], -CLIP, CLIP)
         parts.append(sparse.csr_matrix((z, (measured.row, measured.col)), shape=measured.shape))

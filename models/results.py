@@ -78,8 +78,9 @@ def prediction_table(snapshot: Snapshot, scores: Sequence[FoldScores]) -> pl.Dat
     survival = snapshot.task == "survival"
     truth = ["duration_days", "event"] if survival else ["label"]
     known = snapshot.rows.select("subject_id", "prediction_time", *truth)
+    nobody = np.zeros((0, len(snapshot.classes)) if snapshot.task == "multiclass" else 0)
     out = []
-    for one in scores:
+    for one in scores or [FoldScores("", 0, 0, np.zeros(0, dtype=np.int64), nobody, 0)]:
         head = {"learner": one.learner, "repeat": one.repeat, "fold": one.fold, "row": one.rows}
         frame = pl.DataFrame(head).with_columns(pl.col("row").cast(pl.Int64))
         columns = pl.DataFrame(dict(as_columns(snapshot.task, snapshot.classes, one.score)))

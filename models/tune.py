@@ -39,12 +39,14 @@ def inner_plan(snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray, seed: 
     """The same for every learner of a fold, so that their inner scores can be compared and stacked."""
     rows = np.sort(np.concatenate([train, tuning]))
     if len(rows) > FEW and len(tuning):
-        return [Inner(*carve(snapshot.rows, snapshot.task, train, seed), tuning)]
+        first, stop = carve(snapshot.rows, snapshot.task, train, seed)
+        return [Inner(first, stop, tuning)]
     part = deal(snapshot.rows, snapshot.task, rows, INNER, seed)
     plan = []
     for k in range(INNER):
         rest = rows[part != k]
-        plan.append(Inner(*carve(snapshot.rows, snapshot.task, rest, seed + k + 1), rows[part == k]))
+        first, stop = carve(snapshot.rows, snapshot.task, rest, seed + k + 1)
+        plan.append(Inner(first, stop, rows[part == k]))
     return plan
 
 

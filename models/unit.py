@@ -71,7 +71,7 @@ def permuted(snapshot: Snapshot, seed: int) -> Relabelled:
 
 def run_unit(snapshot: Snapshot, learners: Sequence[Learner], unit: Unit) -> Done:
     """Tune, fit, predict the held-out rows, attribute. Nothing of the held-out rows' outcomes is looked at."""
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     start = time.monotonic()
     if unit.deadline is not None and start > unit.deadline:

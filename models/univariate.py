@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeAlias
+
 import numpy as np
 from scipy import sparse
+
+Matrix: TypeAlias = Any
+"""A dense array or a scipy csr_matrix, (n, p): scipy publishes no types."""
 
 
 def cumulative_hazard(duration: np.ndarray, event: np.ndarray) -> np.ndarray:
@@ -15,7 +20,7 @@ def cumulative_hazard(duration: np.ndarray, event: np.ndarray) -> np.ndarray:
     steps = np.cumsum(died / at_risk)
     hazard = np.empty(len(time))
     hazard[order] = steps[np.searchsorted(time, time, side="right") - 1]
-    return hazard
+    return np.asarray(hazard)
 
 
 def martingale_residuals(y: np.ndarray) -> np.ndarray:
@@ -39,12 +44,12 @@ def regression_target(y: np.ndarray, task: str, classes: int) -> np.ndarray:
         case "survival":
             return martingale_residuals(y)[:, None]
         case "multiclass":
-            return np.eye(classes)[y]
+            return np.asarray(np.eye(classes)[y])
         case _:
             return np.asarray(y, dtype=np.float64)[:, None]
 
 
-def association(x: np.ndarray | sparse.csr_matrix, target: np.ndarray) -> np.ndarray:
+def association(x: Matrix, target: np.ndarray) -> np.ndarray:
     """(p,) share of each column's variance that the target explains: R², for one column a class the ANOVA's.
 
     Args:

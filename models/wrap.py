@@ -11,7 +11,7 @@ from .features import Joined, make_blocks
 from .fusion import calibrate
 from .learner import Setting
 from .learners.base import BaseLearner, has_inputs
-from .linear import as_score
+from .linear import as_probability
 from .metrics import targets
 from .univariate import martingale_residuals
 
@@ -83,7 +83,7 @@ class Wrapped(BaseLearner):
             return np.asarray(self.model.predict(x), dtype=np.float64)
         if self.final is not None:
             logits = self.final[0] * self._decision(x) + self.final[1:]
-            return 1 / (1 + np.exp(-logits[:, 0])) if self.task == "binary" else as_score(self.task, logits)
+            return as_probability(logits, self.task)
         p = np.zeros((len(rows), max(self.classes, 2)))
         p[:, self.model.classes_] = self.model.predict_proba(x)
         return p if self.task == "multiclass" else p[:, 1]

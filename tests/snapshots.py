@@ -140,7 +140,9 @@ def _events(cause: np.ndarray, rng: np.random.Generator) -> pl.DataFrame:
 def _links(features: int, records: bool) -> pl.DataFrame:
     gene = [f"NCBIGene:{g + 1}" for g in range(features)]
     size = PLANTED
-    links = [(g, "IN_PATHWAY", f"PATHWAY:P{i // size}", None) for i, g in enumerate(gene)]
+    links: list[tuple[str, str, str, float | None]] = [
+        (g, "IN_PATHWAY", f"PATHWAY:P{i // size}", None) for i, g in enumerate(gene)
+    ]
     links += [(gene[i], "INTERACTS_WITH", gene[(i + 1) % features], 0.9) for i in range(features)]
     links += [(f"cpg:cg{i:06d}", "NEAR", g, None) for i, g in enumerate(gene)]
     if records:

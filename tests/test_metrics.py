@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lifelines.utils import concordance_index
+from sklearn.metrics import roc_auc_score
 
-from clinome.models.metrics import c_index, calibration_error, evaluate, inner_score, summary, targets
+from clinome.models.metrics import auroc, c_index, calibration_error, evaluate, inner_score, summary, targets
 
 
 @settings(max_examples=60, deadline=None)
@@ -23,6 +24,17 @@ def test_c_index_is_lifelines_with_ties_in_time_and_risk(n: int, seed: int) -> N
         expected = None
     found = c_index(time, event, risk)
     assert found is None if expected is None else found == pytest.approx(expected)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(2, 60), st.integers(0, 999))
+def test_auroc_is_scikit_learns_with_ties(n: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    y, score = rng.integers(0, 2, n), rng.integers(0, 6, n) / 5
+    if 0 < y.sum() < n:
+        assert auroc(y, score) == pytest.approx(roc_auc_score(y, score))
+    else:
+        assert auroc(y, score) is None
 
 
 def test_higher_risk_means_sooner() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from ..data import Snapshot
 from ..features import Block, make_blocks
 from ..fusion import calibrate
-from ..linear import as_score, fit_ridge
+from ..linear import as_probability, fit_ridge
 from ..metrics import targets
 from ..univariate import association, regression_target
 from .base import BaseLearner, has_inputs
@@ -42,7 +42,8 @@ class BestFeature(BaseLearner):
             j = int(share.argmax())
             if best is None or share[j] > best[0]:
                 best = float(share[j]), block, j
-        self.block, self.column = (best[1], best[2]) if best else (None, 0)
+        self.block: Block | None = best[1] if best else None
+        self.column = best[2] if best else 0
         x = self._values(snapshot, rows)
         self.mean = float(x.mean())
         model = fit_ridge(x, y, np.arange(len(rows)) % 2, self.task, self.classes)
@@ -57,7 +58,7 @@ class BestFeature(BaseLearner):
 
     def predict(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
         logits = self.final[0] * (self._values(snapshot, rows) @ self.coef + self.intercept) + self.final[1:]
-        return 1 / (1 + np.exp(-logits[:, 0])) if self.task == "binary" else as_score(self.task, logits)
+        return as_probability(logits, self.task)
 
     def state(self) -> dict[str, Any]:
         block = {} if self.block is None else {"name": self.block.name, **self.block.state()}

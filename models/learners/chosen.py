@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..fusion import calibrate, fit_weights
-from ..linear import as_score
+from ..linear import as_probability, as_score
 from ..metrics import inner_score
 
 STACK = "stack"
@@ -109,10 +109,6 @@ def as_logits(score: np.ndarray, task: str) -> np.ndarray:
         return score.reshape(-1, 1)
     p = np.clip(score, 1e-4, 1 - 1e-4)
     return np.asarray(np.log(p)) if task == "multiclass" else np.log(p / (1 - p)).reshape(-1, 1)
-
-
-def as_probability(logits: np.ndarray, task: str) -> np.ndarray:
-    return np.asarray(1 / (1 + np.exp(-logits[:, 0]))) if task == "binary" else as_score(task, logits)
 
 
 def _varies(score: np.ndarray) -> bool:

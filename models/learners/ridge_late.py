@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from ..data import Snapshot
-from ..features import Block, Joined, Matrix, make_blocks, pieces
+from ..features import Block, Joined, make_blocks, pieces
 from ..folds import carve, deal
 from ..fusion import calibrate, fit_weights, skill, standardise
-from ..linear import SMALL, Ridge, as_score, fit_ridge
+from ..learner import Setting
+from ..linear import SMALL, Ridge, as_probability, as_score, fit_ridge
 from ..metrics import targets
+from ..univariate import Matrix
 from .base import BaseLearner, has_inputs
 
 _FEW = 10
@@ -26,7 +28,7 @@ class RidgeLate(BaseLearner):
     """
 
     name = "ridge_late"
-    grid = ({}, {"fusion": "early"}, {"fusion": "stacked"})
+    grid: tuple[Setting, ...] = ({}, {"fusion": "early"}, {"fusion": "stacked"})
 
     def supports(self, snapshot: Snapshot) -> str | None:
         return has_inputs(snapshot)
@@ -85,11 +87,11 @@ class RidgeLate(BaseLearner):
             here = block.present(snapshot, rows)
             score = model.score(block.transform(snapshot, rows[here]))
             total[here] += self.weights[m] * (score - self.centre[m]) / self.spread[m]
-        return self.final[0] * total + self.final[1:]
+        return np.asarray(self.final[0] * total + self.final[1:])
 
     def predict(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
         logits = self._logits(snapshot, rows)
-        return 1 / (1 + np.exp(-logits[:, 0])) if self.task == "binary" else as_score(self.task, logits)
+        return as_probability(logits, self.task)
 
     def state(self) -> dict[str, Any]:
         return {

@@ -1,0 +1,221 @@
+"""What every learner of the catalogue must keep, whatever is inside."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy import sparse
+from snapshots import PLANTED, make_snapshot
+from test_features import garbage
+
+from clinome.graphs.snapshot import Snapshot
+from clinome.loaders.errors import InputError, NotBuilt
+from clinome.models.catalogue import NAMES, SIMPLE, default, every, make, select
+from clinome.models.learner import Learner
+from clinome.models.metrics import inner_score, targets
+from clinome.models.unit import permuted
+from clinome.models.wrap import sklearn
+
+TASKS = ("binary", "multiclass", "survival")
+BLIND = {"majority", "covariates"}
+"""Learners that cannot find what is planted in omics."""
+NETWORKS = {"hetero_gnn", "sequence", "fusion"}
+TRAIN, TUNING, HELD = np.arange(0, 60), np.arange(60, 80), np.arange(80, 110)
+
+
+@cache
+def _snapshot(task: str, signal: float = 1.0) -> Snapshot:
+    return make_snapshot(task, n=110, layers=("rna", "mutations"), records=True, signal=signal, features=24)
+
+
+def _wrapped(task: str) -> Learner:
+    from sklearn.linear_model import Ridge
+    from sklearn.svm import LinearSVC
+
+    return sklearn(Ridge() if task == "survival" else LinearSVC(), "wrapped")
+
+
+def _make(name: str, task: str) -> Learner:
+    return _wrapped(task) if name == "wrapped" else make(name)
+
+
+def _cases() -> list[Any]:
+    names = (*NAMES, "wrapped")
+    return [(name, task) for name in names for task in TASKS if (name, task == "survival") != ("cox_pca", False)]
+
+
+CASES = pytest.mark.parametrize(("name", "task"), _cases())
+
+
+def _quick(learner: Learner, seed: int = 0) -> Learner:
+    """Networks learn for a few epochs: the contract is about shapes and rows, not about skill."""
+    return learner.with_setting({"plan": {"epochs": 3}} if learner.name in NETWORKS else {}, seed)
+
+
+def _fitted(name: str, task: str, snapshot: Snapshot, seed: int = 0) -> Learner:
+    learner = _quick(_make(name, task), seed)
+    assert learner.supports(snapshot) is None
+    learner.fit(snapshot, TRAIN, TUNING)
+    return learner
+
+
+def _flat(state: Any) -> list[Any]:
+    if isinstance(state, dict):
+        return [x for key in state for x in ([key] if isinstance(key, str) else []) + _flat(state[key])]
+    if isinstance(state, list | tuple):
+        return [x for one in state for x in _flat(one)]
+    return [state]
+
+
+def assert_same_state(one: Learner, two: Learner) -> None:
+    left, right = _flat(one.state()), _flat(two.state())
+    assert len(left) == len(right)
+    for a, b in zip(left, right, strict=True):
+        if isinstance(a, np.ndarray):
+            np.testing.assert_array_equal(a, b)
+        else:
+            assert repr(a) == repr(b)
+
+
+@CASES
+def test_scores_state_and_attribution_have_their_shapes(name: str, task: str) -> None:
+    snapshot = _snapshot(task)
+    learner = _fitted(name, task, snapshot)
+    score = learner.predict(snapshot, HELD)
+    assert score.shape == ((30, 3) if task == "multiclass" else (30,))
+    assert np.isfinite(score).all()
+    if task == "multiclass":
+        np.testing.assert_allclose(score.sum(axis=1), 1.0, atol=1e-5)
+    if task == "binary":
+        assert ((score >= 0) & (score <= 1)).all()
+    assert all(isinstance(x, np.ndarray | int | float | str | bool | type(None)) for x in _flat(learner.state()))
+    attributed = learner.attribute(snapshot, HELD)
+    for block, a in (attributed or {}).items():
+        width = {"records": len(learner.codes()), "covariates": snapshot.covariates.width}
+        expected = width[block] if block in width else snapshot.layers[block].var.height
+        assert a.shape == (30, expected)
+        assert np.isfinite(a).all()
+    assert len(set(learner.codes())) == len(learner.codes())
+
+
+@CASES
+def test_the_same_seed_gives_the_same_and_order_of_rows_does_not_matter(name: str, task: str) -> None:
+    snapshot = _snapshot(task)
+    one, two = _fitted(name, task, snapshot), _fitted(name, task, snapshot)
+    assert_same_state(one, two)
+    score = one.predict(snapshot, HELD)
+    np.testing.assert_array_equal(score, two.predict(snapshot, HELD))
+    np.testing.assert_allclose(score[::-1], one.predict(snapshot, HELD[::-1]), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(score[:3], one.predict(snapshot, HELD[:3]), rtol=1e-4, atol=1e-5)
+
+
+@CASES
+def test_fitted_state_is_the_same_when_held_out_rows_are_garbage(name: str, task: str) -> None:
+    snapshot = _snapshot(task)
+    names = ["duration_days", "event"] if task == "survival" else ["label"]
+    other = garbage(snapshot, HELD)
+    turned = [snapshot.rows[n].scatter(HELD, snapshot.rows[n].gather(HELD[::-1])) for n in names]
+    other = replace(other, rows=snapshot.rows.clone().with_columns(turned))
+    assert_same_state(_fitted(name, task, snapshot), _fitted(name, task, other))
+
+
+@CASES
+def test_missing_layers_constant_features_and_unseen_codes_are_served(name: str, task: str) -> None:
+    snapshot = _snapshot(task)
+    rna, mutations = snapshot.layers["rna"], snapshot.layers["mutations"]
+    values = np.asarray(rna.values).copy()
+    values[:, 3], values[:, 4] = 7.0, np.nan
+    profiled = rna.profiled.copy()
+    profiled[HELD[:5]] = False
+    nothing = sparse.csr_matrix(mutations.values.shape, dtype=np.float32)
+    layers = {"rna": replace(rna, values=values, profiled=profiled), "mutations": replace(mutations, values=nothing)}
+    assert snapshot.events is not None
+    events = snapshot.events.filter(pl.col("row") != HELD[0]).with_columns(
+        code=pl.when(pl.col("row") == HELD[1]).then(pl.lit("ICD10CM:Q99.9")).otherwise("code")
+    )
+    odd = replace(snapshot, layers=layers, events=events)
+    score = _fitted(name, task, odd).predict(odd, HELD)
+    assert np.isfinite(score).all()
+
+
+@CASES
+def test_a_training_part_with_one_patient_of_a_class_is_survived(name: str, task: str) -> None:
+    snapshot = _snapshot(task)
+    if task == "survival":
+        column = pl.Series("event", np.isin(np.arange(110), [5, 100]))
+    else:
+        few = {"binary": (0, 1), "multiclass": ("basal", "her2")}[task]
+        column = pl.Series("label", [few[int(i in (5, 100))] for i in range(110)])
+    lonely = replace(snapshot, rows=snapshot.rows.with_columns(column))
+    assert np.isfinite(_fitted(name, task, lonely).predict(lonely, HELD)).all()
+
+
+@pytest.mark.parametrize(("name", "task"), [c for c in _cases() if c[0] not in BLIND | NETWORKS])
+def test_a_planted_signal_is_found(name: str, task: str) -> None:
+    snapshot = make_snapshot(task, n=240, layers=("rna", "mutations"), records=True, signal=1.5, features=30)
+    learner = _make(name, task).with_setting({}, 0)
+    learner.fit(snapshot, np.arange(120), np.arange(120, 150))
+    rows = np.arange(150, 240)
+    y = targets(snapshot.rows[rows], task, snapshot.classes)
+    assert inner_score(task, y, learner.predict(snapshot, rows)) > (0.48 if task == "multiclass" else 0.6)
+    attributed = learner.attribute(snapshot, rows)
+    if attributed is not None and "rna" in attributed:
+        size = np.abs(attributed["rna"]).mean(axis=0)
+        assert size[:PLANTED].mean() > 2 * size[PLANTED:].mean()
+
+
+@pytest.mark.parametrize("name", [n for n in (*SIMPLE, "wrapped") if n != "majority"])
+def test_permuted_labels_teach_nothing(name: str) -> None:
+    snapshot = make_snapshot("binary", n=200, layers=("rna", "mutations"), records=True, features=24)
+    found = []
+    for seed in range(4):
+        lie = permuted(snapshot, seed)
+        learner = _make(name, "binary").with_setting({}, seed)
+        learner.fit(lie, np.arange(80), np.arange(80, 100))
+        y = targets(lie.rows[np.arange(100, 200)], "binary", lie.classes)
+        found.append(inner_score("binary", y, learner.predict(lie, np.arange(100, 200))))
+    assert abs(np.mean(found) - 0.5) < 0.1  # 0.03 is one standard error of the mean of four
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_settings_keep_the_budget_and_start_with_the_default(name: str) -> None:
+    learner = make(name)
+    assert learner.settings(8)[0] == {}
+    assert list(learner.settings(2)) == list(learner.settings(8))[:2]
+    assert len(learner.settings(1)) == 1
+
+
+def test_ridge_attributions_add_up_to_the_score() -> None:
+    snapshot = _snapshot("binary")
+    learner = _fitted("ridge_late", "binary", snapshot)
+    score = learner.predict(snapshot, HELD)
+    logit = np.log(score / (1 - score))
+    attributed = learner.attribute(snapshot, HELD)
+    assert attributed is not None
+    total = sum(a.sum(axis=1) for a in attributed.values())
+    assert np.corrcoef(total, logit)[0, 1] > 0.95  # what is left: the mutations' burden and the amount of records
+
+
+def test_the_catalogue_says_what_cannot_run_and_why() -> None:
+    snapshot = make_snapshot("binary", n=30, covariates=False)
+    learners, left_out = select(snapshot, ("default", "chosen"))
+    assert [x.name for x in learners] == ["majority", "best_feature", "ridge_late", "forest", "boosting", "hetero_gnn"]
+    assert list(left_out) == ["covariates"]
+    assert default(make_snapshot("survival", n=30, records=True))[-4:] == [
+        "cox_pca",
+        "hetero_gnn",
+        "sequence",
+        "fusion",
+    ]
+    assert [x.name for x in every(snapshot)] == list(NAMES)
+    with pytest.raises(InputError, match="unknown learner"):
+        select(snapshot, ("ridge",))
+    with pytest.raises(NotBuilt):
+        select(snapshot, ("gene_gnn",))
+    with pytest.raises(InputError, match="no learner can run"):
+        select(snapshot, ("sequence",))
