@@ -81,7 +81,10 @@ def main() -> None:
         again.wait()
         same = again.returncode == 0 and fingerprint(study) == want
         good, after = good + same, after + (was and alive)
-        print(json.dumps({"kill": number, "at": round(moment, 2), "running": alive, "batch": was, "equal": same}), flush=True)
+        print(
+            json.dumps({"kill": number, "at": round(moment, 2), "running": alive, "batch": was, "equal": same}),
+            flush=True,
+        )
     print(f"{good} of {args.times} equal; {after} kills after the first committed batch")
     raise SystemExit(0 if good == args.times else 1)
 

@@ -116,10 +116,19 @@ def published(data: Path, out: Path, cohort: str, trials: int) -> str:
     table = tcga(data, cohort)
     text = TCGA.format(name=cohort, data=data, tables=table)
     header = pl.read_csv(_unzipped(Path(json.loads(table)[0])), n_rows=1).columns
-    for layer, kind, suffix in (("rna", "expression", "rnaseq"), ("cnv", "copy_number", "cnv"), ("mut", "mutation", "mut")):
+    for layer, kind, suffix in (
+        ("rna", "expression", "rnaseq"),
+        ("cnv", "copy_number", "cnv"),
+        ("mut", "mutation", "mut"),
+    ):
         if any(c.endswith(f"_{suffix}") for c in header):
             text += LAYER.format(layer=layer, tables=table, kind=kind, suffix=suffix)
-    return text + KNOWLEDGE.format(data=data) + FROM_DIAGNOSIS + TASK.format(covariates="[]", folds='"folds.csv"', trials=trials)
+    return (
+        text
+        + KNOWLEDGE.format(data=data)
+        + FROM_DIAGNOSIS
+        + TASK.format(covariates="[]", folds='"folds.csv"', trials=trials)
+    )
 
 
 def _unzipped(path: Path) -> bytes:

@@ -43,7 +43,9 @@ def main() -> None:
     for name in args.names.split(","):
         rows = []
         for seed in args.seeds.split(","):
-            rows.append(aurocs(args.generator.resolve(), args.out.resolve(), name, int(seed), args.learners, args.trials))
+            rows.append(
+                aurocs(args.generator.resolve(), args.out.resolve(), name, int(seed), args.learners, args.trials)
+            )
             print(name, seed, {k: round(v, 3) for k, v in rows[-1].items()}, flush=True)
         for learner in rows[0]:
             values = [r[learner] for r in rows]
