@@ -13,11 +13,16 @@ from nbclient import NotebookClient
 NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "explore.ipynb"
 
 
+def read() -> nbformat.NotebookNode:
+    notebook: nbformat.NotebookNode = nbformat.read(NOTEBOOK, as_version=4)
+    return notebook
+
+
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory: pytest.TempPathFactory) -> nbformat.NotebookNode:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("notebook")))  # its folder is taken away with ours
-        notebook = nbformat.read(NOTEBOOK, as_version=4)
+        notebook = read()
         where = {"metadata": {"path": str(NOTEBOOK.parent)}}
         NotebookClient(notebook, timeout=300, resources=where).execute()
     return notebook
@@ -30,7 +35,7 @@ def shown(notebook: nbformat.NotebookNode, kind: str) -> list[str]:
 
 def test_it_is_committed_clean() -> None:
     """Without outputs, and valid."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook = read()
     nbformat.validate(notebook)
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook.cells)
 

@@ -59,10 +59,12 @@ def _value(hint: Any, got: Any, where: str, folder: Path) -> Any:
         made = _fits(option, got, folder)
         if made is not None:
             return made[0]
-    raise InputError("not of the right type", where, got, " or ".join(_plain(o) for o in options if o is not type(None)))
+    raise InputError(
+        "not of the right type", where, got, " or ".join(_plain(o) for o in options if o is not type(None))
+    )
 
 
-def _fits(hint: Any, got: Any, folder: Path) -> tuple[Any] | None:  # noqa: PLR0911  one return a type is the plain form
+def _fits(hint: Any, got: Any, folder: Path) -> tuple[Any] | None:
     """(value,) where it fits, None where not."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is tuple:
@@ -91,7 +93,14 @@ def _fits(hint: Any, got: Any, folder: Path) -> tuple[Any] | None:  # noqa: PLR0
 
 
 def _plain(hint: Any) -> str:
-    names = {str: "text", int: "a whole number", float: "a number", bool: "true or false", Path: "a path", datetime: "a date"}
+    names = {
+        str: "text",
+        int: "a whole number",
+        float: "a number",
+        bool: "true or false",
+        Path: "a path",
+        datetime: "a date",
+    }
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is tuple:
         return f"{_plain(args[0])}, or a list of them"

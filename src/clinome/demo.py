@@ -104,5 +104,7 @@ def _tell(truth: Truth, found: dict[str, object], say: Say) -> None:
     say(f"  the mutation is biomarker {found['mutation_rank'] or '—'}, the diagnosis {found['diagnosis_rank'] or '—'}.")
     say("What the fence stopped:")
     say(f"  {truth.decoy} is recorded after the outcome. Let in, it would have made a linear model's AUROC")
-    say(f"  {found['decoy_auroc']:.3f} instead of {found['ridge_late_auroc']:.3f}: a gain of {found['decoy_gain']:.3f} that no patient would ever see.")
+    say(
+        f"  {found['decoy_auroc']:.3f} instead of {found['ridge_late_auroc']:.3f}: a gain of {found['decoy_gain']:.3f} that no patient would ever see."
+    )
     say(f"The report: {found['report']}  ({found['seconds']} s in all)")

@@ -14,6 +14,8 @@ from clinome.say import Say
 from clinome.study import Study
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from clinome.graphs.load import Report
     from clinome.graphs.store import Store
     from clinome.graphs.tables import Tables
@@ -68,7 +70,7 @@ def remove(study: Study, what: str, which: str, say: Say) -> None:
 def _known(study: Study, spec: AnySource, tables: Tables, genes: object) -> Known:
     """What is known before this source is read; ids as they stand in the files."""
     from clinome.loaders.genes import GeneTable
-    from clinome.loaders.subjects import file_ids, file_samples
+    from clinome.loaders.subjects import file_samples
 
     assert isinstance(genes, GeneTable)
     loaded = () if isinstance(spec, Patients) else tables.sources()
@@ -77,11 +79,18 @@ def _known(study: Study, spec: AnySource, tables: Tables, genes: object) -> Know
     samples = tables.read("samples").samples if sampled else None
     namespace = study.patients.namespace if study.patients else ""
     return Known(
-        subjects=None if patients is None else frozenset(file_ids(patients["subject_id"], namespace, study.tables)),
+        subjects=None if patients is None else _ids(patients["subject_id"], namespace, study),
         samples=None if samples is None else file_samples(samples, namespace, study.tables),
         genes=genes,
         opaque=tables.opaque_names() if isinstance(spec, Knowledge) else {},
     )
+
+
+def _ids(subjects: pl.Series, namespace: str, study: Study) -> frozenset[str]:
+    """Ids as they stand in the files."""
+    from clinome.loaders.subjects import file_ids
+
+    return frozenset(i for i in file_ids(subjects, namespace, study.tables) if i is not None)
 
 
 def _door(study: Study, tables: Tables) -> Door:

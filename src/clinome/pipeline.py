@@ -55,9 +55,7 @@ def report(study: Study, name: str | None = None, say: Say = SILENT) -> Run:
     return report_run(Run.of(study, name), say)
 
 
-def run(
-    study: Study, learners: Mapping[str, Learner] | None = None, name: str | None = None, say: Say = SILENT
-) -> Run:
+def run(study: Study, learners: Mapping[str, Learner] | None = None, name: str | None = None, say: Say = SILENT) -> Run:
     """All of it. `learners` joins the user's own by name."""
     load(study, say)
     train(study, name, learners, say)

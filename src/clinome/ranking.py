@@ -32,7 +32,9 @@ def rank_features(study: Study, run: Run, say: Say) -> Run:
     ranked = biomarkers(snapshot, fold_attributions(pl.read_parquet(run.path("attributions.parquet"))))
     with open_graph(study) as graph:
         names = graph.query("MATCH (w:Pathway) RETURN w.id AS id, w.name AS name")
-    pathways = enrich(ranked, snapshot.links, measured_genes(snapshot), names=dict(zip(names["id"], names["name"], strict=True)))
+    pathways = enrich(
+        ranked, snapshot.links, measured_genes(snapshot), names=dict(zip(names["id"], names["name"], strict=True))
+    )
     ranked.write_csv(run.path("biomarkers.csv"))
     pathways.write_csv(run.path("enrichment.csv"))
     _write_back(study, run, ranked)
@@ -47,7 +49,9 @@ def fold_attributions(table: pl.DataFrame) -> list[FoldAttribution]:
     from clinome.models.biomarkers import FoldAttribution
 
     return [
-        FoldAttribution(repeat, fold, block, part["feature"].to_list(), part["importance"].to_numpy(), part["slope"].to_numpy())
+        FoldAttribution(
+            repeat, fold, block, part["feature"].to_list(), part["importance"].to_numpy(), part["slope"].to_numpy()
+        )
         for (repeat, fold, block), part in table.group_by("repeat", "fold", "block", maintain_order=True)
     ]
 

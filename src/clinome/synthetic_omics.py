@@ -98,8 +98,8 @@ def write(
     samples = np.char.add(ids, "-T1")
     plate = rng.integers(0, 6, len(ids))
     collected = index - rng.integers(1, 90, len(ids)).astype("timedelta64[D]")
-    table = {"sample_id": samples, "patient_id": ids, "plate": [f"plate{p + 1}" for p in plate], "collected": collected}
-    pl.DataFrame(table).write_csv(folder / "samples.tsv", separator="\t")
+    who = {"sample_id": samples, "patient_id": ids, "plate": [f"plate{p + 1}" for p in plate], "collected": collected}
+    pl.DataFrame(who).write_csv(folder / "samples.tsv", separator="\t")
     here = {name: rng.random(len(ids)) >= share for name, share in ABSENT.items()}
     _genes(folder, plan)
     _pathways(folder, plan)

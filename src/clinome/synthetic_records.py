@@ -133,8 +133,8 @@ def _at_visits(rng: np.random.Generator, events: pl.DataFrame, visits: Visits) -
     visit = events["visit"].to_numpy()
     length = visits.end[visit] - visits.start[visit]
     day = visits.start[visit] + np.floor(rng.random(len(visit)) * (length + 1)).astype(int)
-    known = pl.when(pl.col("code").str.starts_with("ICD10CM:")).then(pl.Series(visits.end[visit]))
-    known = known.when(pl.col("code").str.starts_with("LOINC:")).then(pl.Series(day + 1)).otherwise(pl.Series(day))
+    at_end = pl.when(pl.col("code").str.starts_with("ICD10CM:")).then(pl.Series(visits.end[visit]))
+    known = at_end.when(pl.col("code").str.starts_with("LOINC:")).then(pl.Series(day + 1)).otherwise(pl.Series(day))
     return events.with_columns(row=pl.Series(visits.row[visit]), day=pl.Series(day), known=known)
 
 
@@ -167,10 +167,8 @@ def _encounters(
     place = pl.int_range(pl.len()).over("visit") + 1
     coded = coded.with_columns(place=place).filter(pl.col("place") <= 2)
     wide = seen
-    for place in (1, 2):
-        column = coded.filter(pl.col("place") == place).select(
-            "visit", pl.col("code").str.slice(8).alias(f"diag_{place}")
-        )
+    for k in (1, 2):
+        column = coded.filter(pl.col("place") == k).select("visit", pl.col("code").str.slice(8).alias(f"diag_{k}"))
         wide = wide.join(column, on="visit", how="left", maintain_order="left")
     row = wide["row"].to_numpy()
     table = pl.DataFrame({
@@ -193,7 +191,7 @@ def _meds(folder: Path, events: pl.DataFrame, ids: np.ndarray, index: np.ndarray
     row = events["row"].to_numpy()
 
     def dates(day: str) -> np.ndarray:
-        return (index[row] + events[day].to_numpy().astype("timedelta64[D]")).astype("datetime64[us]")
+        return np.asarray(index[row] + events[day].to_numpy().astype("timedelta64[D]"), dtype="datetime64[us]")
 
     table = pl.DataFrame({
         "subject_id": ids[row],

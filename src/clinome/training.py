@@ -19,8 +19,8 @@ from clinome.study import Study
 if TYPE_CHECKING:
     from clinome.graphs.cohort import Cohort
     from clinome.graphs.snapshot import Snapshot
-    from clinome.models.harness import Results
     from clinome.models.learner import Learner
+    from clinome.models.results import Results
 
 PACKAGES = ("clinome", "torch", "torch-geometric", "scikit-learn", "lifelines", "polars", "kglite")
 
