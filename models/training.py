@@ -183,7 +183,7 @@ class _Fit(pl.LightningModule):
         decayed = [p for p in self.network.parameters() if p.dim() > 1]
         plain = [p for p in self.network.parameters() if p.dim() <= 1]
         groups = [{"params": decayed, "weight_decay": self.plan.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(groups, lr=self.plan.lr)
+        optimizer = torch.optim.AdamW(groups, lr=self.plan.lr, fused=True)
         warm, steps = min(self.plan.warmup, self.steps // 4), self.steps
 
         def scale(step: int) -> float:
@@ -225,10 +225,13 @@ def reproducible(seed: int) -> Iterator[None]:
     """
     before = torch.are_deterministic_algorithms_enabled()
     only_warn = torch.is_deterministic_algorithms_warn_only_enabled()
+    fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # slow, for debugging
         try:
             yield
         finally:
             torch.use_deterministic_algorithms(before, warn_only=only_warn)
+            torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]

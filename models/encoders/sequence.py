@@ -1,8 +1,9 @@
 """Code sequences: a small transformer whose attention sees how far apart two events are, and which came first.
 
 Positions counted from the start say little about records; the gap between two events says much. So attention scores
-carry a learned bias for each log-bucketed gap in days and in events, signed, a head each (as T5's relative bias,
-Raffel 2020, arXiv:1910.10683, but over time). Half of the heads look back only, which makes "A before B" easy to see.
+carry a learned bias, a head and a block each: piecewise linear in the signed log of the gap in days, and a number for
+each bucket of the gap in events (as T5's relative bias, Raffel 2020, arXiv:1910.10683, but over time). Half of the
+heads look back only, which makes "A before B" easy to see.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from torch.nn import functional
 
 from ..batch import Batch, Tokens
 
-GAPS = 16  # buckets of one sign: 0, then half-octaves of 1 + days, up to some 180 days and beyond
+GAPS = 16  # buckets of one sign of the gap in events: 0, then half-octaves of 1 + events
+KNOTS = (-8.0, -5.0, -2.0, 0.0, 2.0, 5.0, 8.0)  # of the gap in days, as signed log2(1 + days): 3, 31, 255 days
 VISITS = 32
+FAR = -1e9
 
 
 def gap_bucket(gap: Tensor) -> Tensor:
@@ -25,23 +28,33 @@ def gap_bucket(gap: Tensor) -> Tensor:
     return GAPS + torch.sign(gap).long() * size
 
 
+def gap_hats(gap: Tensor) -> Tensor:
+    """(b, l, l) gaps in days -> (b, knots, l, l): hat functions at the knots, which sum to one for any gap."""
+    place = torch.sign(gap) * torch.log2(1 + gap.abs())
+    hats = []
+    for i, knot in enumerate(KNOTS):
+        up = (place - KNOTS[i - 1]) / (knot - KNOTS[i - 1]) if i else torch.ones_like(place)
+        down = (KNOTS[i + 1] - place) / (KNOTS[i + 1] - knot) if i + 1 < len(KNOTS) else torch.ones_like(place)
+        hats.append(torch.minimum(up, down).clamp(0, 1))
+    return torch.stack(hats, 1)
+
+
 class Attention(nn.Module):
-    """Self-attention with a bias by gap in days and in events; the first half of the heads looks back only."""
+    """Self-attention whose scores start from a bias."""
 
-    def __init__(self, dim: int, heads: int, dropout: float) -> None:
+    def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
-        self.heads, self.dropout = heads, dropout
+        self.heads = heads
         self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
-        self.bias = nn.Parameter(torch.zeros(3, 2 * GAPS + 1, heads))
 
-    def forward(self, x: Tensor, gaps: Tensor, blocked: Tensor) -> Tensor:
-        """x: (b, l, dim); gaps: (2, b, l, l) int64; blocked: (b, heads, l, l) bool. Returns (b, l, dim)."""
+    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+        """x: (b, l, dim); bias: (b, heads, l, l), FAR where a token must not be seen. Returns (b, l, dim)."""
         b, length, dim = x.shape
-        q, k, v = self.qkv(x).view(b, length, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
-        bias = functional.embedding(gaps[0], self.bias[0]) + functional.embedding(gaps[1], self.bias[1])
-        score = q @ k.transpose(-1, -2) / math.sqrt(dim // self.heads) + bias.permute(0, 3, 1, 2)
-        weight = torch.softmax(score.masked_fill(blocked, -1e9), -1)
-        mixed = functional.dropout(weight, self.dropout, self.training) @ v
+        parts = self.qkv(x).view(b, length, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
+        q, k, v = parts.reshape(3, b * self.heads, length, dim // self.heads)
+        scale = 1 / math.sqrt(dim // self.heads)
+        score = torch.baddbmm(bias.reshape(b * self.heads, length, length), q, k.transpose(1, 2), alpha=scale)
+        mixed = torch.bmm(torch.softmax(score, -1), v).view(b, self.heads, length, -1)
         return torch.as_tensor(self.out(mixed.transpose(1, 2).reshape(b, length, dim)))
 
 
@@ -50,13 +63,13 @@ class Block(nn.Module):
 
     def __init__(self, dim: int, heads: int, dropout: float) -> None:
         super().__init__()
-        self.attention = Attention(dim, heads, dropout)
+        self.attention = Attention(dim, heads)
         self.first, self.second = nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.mlp = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * dim, dim))
+        self.mlp = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
         self.drop = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, gaps: Tensor, blocked: Tensor) -> Tensor:
-        x = x + self.drop(self.attention(self.first(x), gaps, blocked))
+    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+        x = x + self.drop(self.attention(self.first(x), bias))
         return x + torch.as_tensor(self.drop(self.mlp(self.second(x))))
 
 
@@ -122,6 +135,8 @@ class SequenceEncoder(nn.Module):
         self.heads, self.timed = heads, timed
         self.embed = TokenEmbedding(ancestors, dim, timed)
         self.blocks = nn.ModuleList(Block(dim, heads, dropout) for _ in range(depth))
+        self.steps = nn.Parameter(torch.zeros(2 * GAPS + 1, depth * heads))
+        self.days = nn.Parameter(torch.zeros(depth * heads, len(KNOTS)))
         self.norm, self.drop = nn.LayerNorm(dim), nn.Dropout(dropout)
         self.query = nn.Linear(dim, heads)
         self.out = nn.Linear(2 * dim, out or dim)
@@ -139,10 +154,9 @@ class SequenceEncoder(nn.Module):
     def encode(self, x: Tensor, tokens: Tokens) -> Tensor:
         """(b, l, dim) token vectors -> (b, dim)."""
         mask = tokens.mask
-        gaps, blocked = self._relations(tokens)
         x = self.drop(x)
-        for block in self.blocks:
-            x = block(x, gaps, blocked)
+        for block, bias in zip(self.blocks, self._biases(tokens), strict=True):
+            x = block(x, bias)
         x = self.norm(x)
         score = self.query(x).masked_fill(~mask[..., None], -1e9)
         b, length, dim = x.shape
@@ -152,14 +166,20 @@ class SequenceEncoder(nn.Module):
         highest = torch.where(mask.any(1)[:, None], highest, torch.zeros_like(highest))
         return torch.as_tensor(self.out(torch.cat([attended, highest], 1)))
 
-    def _relations(self, tokens: Tokens) -> tuple[Tensor, Tensor]:
-        """Bucketed gaps in days and in events (2, b, l, l), and which pairs each head must not see (b, h, l, l)."""
-        place = torch.arange(tokens.code.shape[1], device=tokens.code.device, dtype=torch.float32)
-        step = (place[:, None] - place[None, :]).expand(len(tokens.code), -1, -1)
-        both = tokens.dated[:, :, None] & tokens.dated[:, None, :]
-        days = (tokens.days[:, None, :] - tokens.days[:, :, None]) * both if self.timed else torch.zeros_like(step)
-        gaps = torch.stack([gap_bucket(step), gap_bucket(days)])
-        absent = ~tokens.mask[:, None, None, :]
-        later = torch.zeros(1, self.heads, 1, 1, dtype=torch.bool, device=absent.device)
-        later[:, : self.heads // 2] = True
-        return gaps, absent | (later & (step < 0)[:, None])
+    def _biases(self, tokens: Tokens) -> tuple[Tensor, ...]:
+        """What each block's attention scores start from: (b, heads, l, l) a block."""
+        b, length = tokens.code.shape
+        place = torch.arange(length, device=tokens.code.device, dtype=torch.float32)
+        step = place[:, None] - place[None, :]
+        bias = functional.embedding(gap_bucket(step), self.steps).permute(2, 0, 1)[None]
+        # the first half of each block's heads looks back only
+        head = torch.arange(bias.shape[1], device=step.device) % self.heads
+        later = (head < self.heads // 2)[:, None, None] & (step < 0)
+        bias = bias.masked_fill(later, FAR) + FAR * (~tokens.mask)[:, None, None, :]
+        if self.timed:
+            both = tokens.dated[:, :, None] & tokens.dated[:, None, :]
+            hats = gap_hats(tokens.days[:, None, :] - tokens.days[:, :, None]) * both[:, None]
+            bias = torch.baddbmm(
+                bias.reshape(b, -1, length * length), self.days.expand(b, -1, -1), hats.view(b, len(KNOTS), -1)
+            )
+        return bias.view(b, -1, length, length).split(self.heads, 1)
