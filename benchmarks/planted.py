@@ -13,8 +13,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import clinome
 import numpy as np
+
+import clinome
 
 
 def aurocs(generator: Path, out: Path, name: str, seed: int, learners: str, trials: int) -> dict[str, float]:
@@ -23,7 +24,7 @@ def aurocs(generator: Path, out: Path, name: str, seed: int, learners: str, tria
         [sys.executable, generator, name, folder, "--seed", str(seed)], check=True, stdout=subprocess.DEVNULL
     )
     study = folder / "study.toml"
-    text = re.sub(r"\n\[learn\].*", "", study.read_text(), flags=re.S)
+    text = re.sub(r"\n\[learn\].*", "", study.read_text(), flags=re.DOTALL)
     study.write_text(text + f"\n[learn]\ntrials = {trials}\nlearners = {json.dumps(learners.split(','))}\n")
     run = clinome.run(clinome.Study.read(folder))
     results = json.loads((run.folder / "results.json").read_text())

@@ -199,19 +199,19 @@ def _add_knowledge(graph: _Graph, links: pl.DataFrame) -> None:
     fitting, _ = link_ends(inside, known)
     keys = ("start_label", "predicate", "end_label")
     for (start, predicate, end), part in sorted(fitting.partition_by(*keys, as_dict=True).items()):
-        part = part.sort("subject", "object", "source")
+        found = part.sort("subject", "object", "source")
         triple = (node_type(str(start)), str(predicate).lower(), node_type(str(end)))
-        for ends, kind in ((part["subject"], triple[0]), (part["object"], triple[2])):
+        for ends, kind in ((found["subject"], triple[0]), (found["object"], triple[2])):
             graph.label |= {one: graph.label.get(one, kind) for one in ends}
         keep = [
             graph.label[a] == triple[0] and graph.label[b] == triple[2]
-            for a, b in part.select("subject", "object").rows()
+            for a, b in found.select("subject", "object").rows()
         ]
-        part = part.filter(pl.Series(keep, dtype=pl.Boolean))
-        score = part["score"].fill_null(1.0).to_numpy()[:, None]
+        kept = found.filter(pl.Series(keep, dtype=pl.Boolean))
+        score = kept["score"].fill_null(1.0).to_numpy()[:, None]
         old = graph.knowledge.get(triple, ([], [], np.zeros((0, 1))))
         attr = np.concatenate([old[2], score])
-        graph.knowledge[triple] = (old[0] + part["subject"].to_list(), old[1] + part["object"].to_list(), attr)
+        graph.knowledge[triple] = (old[0] + kept["subject"].to_list(), old[1] + kept["object"].to_list(), attr)
 
 
 def _label(kind: str) -> str:

@@ -122,6 +122,7 @@ def test_dense_edges_are_the_calls_beyond_the_threshold(snapshot: Snapshot) -> N
         data = snapshot.hetero(threshold=threshold)
         relation = data["gene", "rev_expresses", "patient"]
         assert (relation.edge_attr.abs() >= threshold).all()
+        assert part.z is not None
         assert len(relation.edge_attr) == (np.abs(part.z) >= threshold).sum()
 
 
