@@ -97,13 +97,8 @@ class EmbeddedStore:
 
     def write_nodes(self, batch: str, load_id: str, nodes: Nodes) -> None:
         label, about = schema.label(nodes.label), {"batch": batch, "load": load_id}
-        ids = nodes.rows["id"].to_list()
-        if self._present(label, ids) or len(set(ids)) < len(ids):
+        if not self._created(label, about, nodes.rows):
             self._write(_WRITE_NODES.replace("LABEL", label), {**about, "rows": rows(nodes.rows)})
-            return
-        left, text, same = properties(nodes.rows, "id")  # SET costs four times as much as CREATE
-        cypher = _NEW_NODES.replace("LABEL", label).replace(", PROPERTIES", f", {text}" if text else "")
-        self._write(cypher, {**about, "rows": rows(left), "same": same})
 
     def write_edges(self, batch: str, load_id: str, edges: Edges) -> None:
         start, end = schema.label(edges.start_label), schema.label(edges.end_label)
@@ -158,6 +153,21 @@ class EmbeddedStore:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _created(self, label: str, about: dict[str, Any], nodes: pl.DataFrame) -> bool:
+        """New nodes in a quarter of the time that MERGE and SET take; False, and nothing written, where that fails."""
+        ids = nodes["id"].to_list()
+        if self._present(label, ids) or len(set(ids)) < len(ids):
+            return False
+        left, text, same = properties(nodes, "id")
+        cypher = _NEW_NODES.replace("LABEL", label).replace(", PROPERTIES", f", {text}" if text else "")
+        try:
+            self._writer().cypher(cypher, {**about, "rows": rows(left), "same": same}, write=True)
+        except EngineFailure as error:  # CREATE refuses a property that no node of the label has had, SET does not
+            if error.kind == "refused":
+                return False
+            raise EngineError(f"{self.folder}: the graph refused a write ({error.kind}).") from error
+        return True
 
     def _present(self, label: str, ids: list[str]) -> int:
         return int(self._read(_PRESENT.replace("LABEL", label), {"ids": ids})["count"][0])

@@ -82,9 +82,8 @@ def _canonical(values: pl.Series) -> pl.Series:
     if kind == pl.Date:
         return "d" + values.cast(pl.Int32).cast(pl.String) + ";"
     if kind == pl.String:
-        return values.to_frame("v").select(v=pl.concat_str(pl.lit("s"), pl.col("v").str.len_bytes(), pl.lit(":"), "v"))[
-            "v"
-        ]
+        parts = (pl.lit("s"), pl.col("v").str.len_bytes(), pl.lit(":"), "v")
+        return values.to_frame("v").select(v=pl.concat_str(parts))["v"]
     if isinstance(kind, pl.List):
         return _lists(values)
     return _canonical(pl.Series(values.name, [_json(value) for value in values.to_list()], dtype=pl.String))
@@ -99,14 +98,13 @@ def _bits(values: pl.Series) -> pl.Series:
 
 def _lists(values: pl.Series) -> pl.Series:
     """A list as its length and its members in order."""
-    table = values.to_frame("v").with_row_index("row").filter(pl.col("v").is_not_null())
-    members = table.with_columns(n=pl.col("v").list.len()).explode("v")
-    text = members.with_columns(v=_canonical(members["v"]).fill_null("n;"))
-    text = text.with_columns(v=pl.when(pl.col("n") > 0).then("v").otherwise(pl.lit("")))
-    joined = text.group_by("row", maintain_order=True).agg(pl.col("v").str.join(""), pl.col("n").first())
-    joined = joined.select("row", v=pl.concat_str(pl.lit("l"), "n", pl.lit("["), "v", pl.lit("]")))
-    everywhere = pl.DataFrame({"row": pl.int_range(len(values), dtype=pl.UInt32, eager=True)})
-    return everywhere.join(joined, on="row", how="left", maintain_order="left")["v"]
+    table = values.to_frame("v").with_row_index("row").with_columns(n=pl.col("v").list.len())
+    members = table.filter(pl.col("n") > 0).explode("v")
+    text = members.select("row", text=_canonical(members["v"]).fill_null("n;"))
+    joined = text.group_by("row", maintain_order=True).agg(pl.col("text").str.join(""))
+    table = table.join(joined, on="row", how="left", maintain_order="left")
+    parts = (pl.lit("l"), "n", pl.lit("["), pl.col("text").fill_null(""), pl.lit("]"))
+    return table.select(v=pl.concat_str(parts))["v"]
 
 
 def _json(value: Any) -> str | None:

@@ -95,6 +95,17 @@ def test_nodes_merge_by_id_and_what_is_given_replaces_all_they_had(store: Store)
     ]  # fmt: skip
 
 
+def test_new_nodes_may_bring_properties_that_no_other_has(store: Store) -> None:
+    store.write_nodes("1", "load", people("a", age=[30]))
+    store.write_nodes("2", "load", people("b", "c", weight=[70.5, None], note=["x", "x"]))
+    store.write_nodes("3", "load", people("d", weight=["heavy"], age=[None]))
+    got = store.run("MATCH (p:Patient) RETURN p.id AS id, keys(p) AS keys ORDER BY id", {})
+    assert [(i, set(k)) for i, k in got.rows()] == [
+        ("a", {"id", "age"}), ("b", {"id", "weight", "note"}), ("c", {"id", "note"}), ("d", {"id", "weight"}),
+    ]  # fmt: skip
+    assert store.batches("load") == {"1", "2", "3"}
+
+
 def test_nodes_of_two_labels_may_share_an_id(store: Store) -> None:
     store.write_nodes("1", "load", people("a"))
     store.write_nodes("2", "load", Nodes("Gene", pl.DataFrame({"id": ["a"]})))
