@@ -55,8 +55,8 @@ def fit_ridge(x: Matrix, y: np.ndarray, part: np.ndarray, task: str, classes: in
         x: (n, p), missing blocks left out; y: from `metrics.targets`.
         part: (n,) the fold in which each row is left out; -1 never.
     """
-    if sparse.issparse(x) and x.shape[0] * x.shape[1] <= _DENSE:
-        x = x.toarray()
+    if sparse.issparse(x):
+        x = x.toarray() if x.shape[0] * x.shape[1] <= _DENSE else x.astype(np.float64)
     k = classes if task == "multiclass" else 1
     squares = x.multiply(x).sum() if sparse.issparse(x) else float(np.einsum("ij,ij->", x, x, dtype=np.float64))
     unit = float(np.sqrt(max(squares / max(len(y), 1), 1e-12)))
@@ -136,19 +136,19 @@ def _fit(
         return coef, np.zeros(k)
     inside = np.searchsorted(known, y) if task == "multiclass" else y
     loss, free, width = make_loss(task, inside), 0.0 if task == "survival" else 1.0, len(known)
-    ridge = 1 / (c * n)
+    ridge, turned = 1 / (c * n), z.T.tocsr() if sparse.issparse(z) else z.T
 
     def objective(v: np.ndarray) -> tuple[float, np.ndarray]:
         w, b = v[: r * width].reshape(r, width), v[r * width :]
         value, pull = loss(np.asarray(z @ w) + b)
-        slope = np.asarray(z.T @ pull) + ridge * w
+        slope = np.asarray(turned @ pull) + ridge * w
         return value + 0.5 * ridge * float(np.einsum("ij,ij->", w, w)), np.append(slope, free * pull.sum(axis=0))
 
     first = np.zeros((r + 1) * width) if start is None else start[:, known].ravel()
     if start is None and task == "binary":
         share = np.clip(np.mean(y), 1e-4, 1 - 1e-4)
         first[-1] = np.log(share / (1 - share))
-    options = {"maxiter": 300, "ftol": 1e-9, "gtol": 1e-6}
+    options = {"maxiter": 300, "ftol": 1e-9 if n <= SMALL else 1e-7, "gtol": 1e-6}
     found = minimize(objective, first, jac=True, method="L-BFGS-B", options=options).x.reshape(r + 1, width)
     coef[:, known], intercept[known] = found[:r], found[r]
     return coef, intercept

@@ -109,7 +109,7 @@ def summary(values: list[float | None]) -> dict[str, object]:
     if len(known) < 2:
         return {"mean": mean, "sd": None, "low": None, "high": None, "folds": values}
     sd = float(known.std(ddof=1))
-    half = float(stats.t.ppf(0.975, len(known) - 1)) * sd / np.sqrt(len(known))
+    half = float(stats.t.ppf(0.975, len(known) - 1) * sd / np.sqrt(len(known)))
     return {"mean": mean, "sd": sd, "low": mean - half, "high": mean + half, "folds": values}
 
 
