@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -14,10 +13,11 @@ from typing import Any
 import polars as pl
 
 from ..loaders.errors import InputError
+from .kept import keep
 from .labels import WHERE, with_label
 from .params import naive
 from .query import Query, bind, find, run_query
-from .store import Edges, Nodes, Store
+from .store import Edges, Store
 from .tables import Tables
 
 CLOCKS = ("order", "relative", "dated")
@@ -25,11 +25,6 @@ CLOCKS = ("order", "relative", "dated")
 
 _IN_STORE = "MATCH (p:Patient) RETURN count(p) AS n"
 _STEP = re.compile(r"^[ \t]*//[ \t]*step:[ \t]*(.*?)[ \t]*$", re.MULTILINE)
-_CONTENT = """
-MATCH (c:Cohort {id: $id}) OPTIONAL MATCH (c)-[i:INCLUDES]->(:Patient)
-RETURN c.content AS content, count(i) AS rows
-"""
-_BATCH = 20_000
 
 
 @dataclass(frozen=True)
@@ -210,30 +205,12 @@ def plain(params: Mapping[str, Any]) -> dict[str, Any]:
 def store_cohort(store: Store, cohort: Cohort) -> bool:
     """Keep the cohort in the graph, (:Cohort)-[:INCLUDES {prediction_time, label}]->(:Patient), one of each name.
 
-    Killed in between, it goes on with the next call: the content's hash is written last.
     Args:
         store: open for writing; the caller saves it.
     Returns: False if this very cohort is there already.
     """
     kept = [c for c in ("label", "duration_days", "event", "visit_id") if c in cohort.frame.columns]
-    edges = cohort.frame.select(
-        pl.lit(cohort.name).alias("start"), pl.col("subject_id").alias("end"), "prediction_time", *kept,
-        pl.lit(f"cohort.{cohort.name}").alias("source"),
-    )  # fmt: skip
+    rows = cohort.frame.select("prediction_time", *kept, start=pl.lit(cohort.name), end="subject_id")
     params = json.dumps(plain(cohort.params), default=str, sort_keys=True)
-    content = hashlib.sha256(f"{cohort.query}\0{params}\0{edges.write_csv()}".encode()).hexdigest()
-    found = store.run(_CONTENT, {"id": cohort.name})
-    if found.rows() == [(content, edges.height)]:
-        return False
-    load = f"cohort.{cohort.name}"
-    node = pl.DataFrame(
-        {"id": cohort.name, "name": cohort.name, "query": cohort.query, "params": params, "rows": edges.height}
-    )
-    store.remove_edges("INCLUDES", load)
-    store.remove_nodes("Batch", sorted(store.batches(load)))
-    store.write_nodes(f"{load}.begin", load, Nodes("Cohort", node))
-    for start in range(0, edges.height, _BATCH):
-        part = Edges("INCLUDES", "Cohort", "Patient", edges.slice(start, _BATCH))
-        store.write_edges(f"{load}.{start}", load, part)
-    store.write_nodes(f"{load}.end", load, Nodes("Cohort", node.with_columns(content=pl.lit(content))))
-    return True
+    about = {"id": cohort.name, "name": cohort.name, "query": cohort.query, "params": params, "rows": rows.height}
+    return keep(store, "Cohort", pl.DataFrame(about), [Edges("INCLUDES", "Cohort", "Patient", rows)])

@@ -33,13 +33,13 @@ def fingerprint(store: Store) -> str:
     """
     total = hashlib.sha256()
     for label in sorted(set(schema.LABELS) - {"Batch"}):
-        left_out = (*(OWN_TIME if label in schema.ACTS else ()), *(("id",) if label == "Run" else ()))
+        left_out = (*(OWN_TIME if label in schema.ACTS else ()), *(("id", "name") if label == "Run" else ()))
         rows = _rows(store, _NODE_KEYS, _NODES, ("LABEL", schema.label(label)), left_out)
         total.update(f"node {label} {_digest(rows.drop('end'))}\n".encode())
     for type in sorted(schema.RELATIONSHIPS):
         rows = _rows(store, _EDGE_KEYS, _EDGES, ("TYPE", schema.relationship(type).type), ())
-        run = pl.col("start_label") == "Run"
-        rows = rows.with_columns(pl.when(run).then(None).otherwise("start").alias("start"))
+        if schema.relationship(type).start == ("Run",):
+            rows = rows.drop("start", ".source", strict=False)
         total.update(f"relationship {type} {_digest(rows)}\n".encode())
     return total.hexdigest()
 

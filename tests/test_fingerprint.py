@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clinome.graphs.embedded import EmbeddedStore
+from clinome.graphs.findings import store_run
 from clinome.graphs.fingerprint import _canonical, _digest, fingerprint
 from clinome.graphs.store import Edges, Nodes
 
@@ -112,18 +113,22 @@ def test_whole_floats_are_integers_and_not_measured_is_nothing(store: EmbeddedSt
 
 def test_who_ran_it_and_when_does_not_count(store: EmbeddedStore) -> None:
     fill(store)
+    store.write_nodes("c", "c", Nodes("Cohort", pl.DataFrame({"id": ["c"], "created": [datetime(2020, 1, 1)]})))
+    base = fingerprint(store)
+    store.write_nodes("d", "c", Nodes("Cohort", pl.DataFrame({"id": ["c"], "created": [datetime(2021, 1, 1)]})))
+    assert fingerprint(store) == base
 
-    def run(name: str, seconds: float, score: float) -> str:
-        about = {"content": "same", "seconds": seconds, "created": datetime(2020, 1, 1, int(seconds)), "checksum": name}
-        store.write_nodes(name, name, Nodes("Run", pl.DataFrame({"id": [name], **{k: [v] for k, v in about.items()}})))
-        ranks = pl.DataFrame({"start": [name], "end": ["g"], "score": [score], "source": ["run"]})
-        store.write_edges(f"{name} e", name, Edges("RANKS", "Run", "Gene", ranks))
+    def run(name: str, score: float, risk: float = 0.5) -> str:
+        table = pl.DataFrame({"layer": ["rna"], "feature": ["g"], "effect": [score], "rank": [1], "stability": [1.0], "q": [0.1]})  # fmt: skip
+        assert store_run(store, name, table, pl.DataFrame({"subject_id": ["a"], "risk": [risk]}))
         found = fingerprint(store)
         store.remove_nodes("Run", [name])
+        assert fingerprint(store) == base
         return found
 
-    assert run("one", 1.0, 0.5) == run("two", 2.0, 0.5)
-    assert run("three", 1.0, 0.5) != run("four", 1.0, 0.6)
+    assert run("one", 0.5) == run("two", 0.5) != base
+    assert run("three", 0.5) != run("four", 0.6)
+    assert run("five", 0.5) != run("six", 0.5, risk=0.6)
 
 
 CELLS = st.one_of(

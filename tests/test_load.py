@@ -16,6 +16,7 @@ from clinome.graphs.load import Report, load_identity, load_source, rebuild, rem
 from clinome.graphs.tables import Tables
 from clinome.loaders.errors import InputError
 from clinome.loaders.genes import read_genes
+from clinome.loaders.specs import Omics
 from clinome.loaders.tables import Known
 from clinome.loading import load_study
 from clinome.say import SILENT, Say
@@ -266,4 +267,6 @@ def test_a_load_is_known_by_what_its_tables_depend_on(here: Path) -> None:
     assert identity("omics.rna") == identity("omics.rna", opaque)
     for source in specs:
         assert identity(source) != identity(source, other_genes)
-    assert load_identity(tables, replace(specs["omics.rna"], graph=3.0), known) != identity("omics.rna")
+    rna = specs["omics.rna"]
+    assert isinstance(rna, Omics)
+    assert load_identity(tables, replace(rna, graph=3.0), known) != identity("omics.rna")

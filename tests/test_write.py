@@ -10,9 +10,10 @@ from typing import Any
 
 import polars as pl
 import pytest
-from small_study import EVENT, VISIT, build, fill, save
+from small_study import EVENT, build, fill, save
 
 from clinome.graphs import write
+from clinome.graphs.edges import edges
 from clinome.graphs.embedded import EmbeddedStore
 from clinome.graphs.fingerprint import fingerprint
 from clinome.graphs.nodes import nodes
@@ -79,7 +80,7 @@ def change_records(tables: Tables, keep: int) -> None:
     assert old.visits is not None
     visits = old.visits.head(keep).with_columns(ward=pl.lit("changed"))
     events = pl.concat([old.events.head(keep), old.events.head(1).with_columns(subject_id=pl.lit("newcomer"))])
-    loaded = Loaded("records.ehr", Tally(1, 1, 0, 0), pl.DataFrame(schema=REJECTS), events=events.cast(EVENT), visits=visits.cast(VISIT), clock="dated")  # fmt: skip
+    loaded = Loaded("records.ehr", Tally(1, 1, 0, 0), pl.DataFrame(schema=REJECTS), events=events, visits=visits, clock="dated")  # fmt: skip
     record = {**about(RECORDS), "files": {}, "sampled": False}
     tables.save(loaded, f"changed-{keep}", record, nodes(loaded, RECORDS))
 
@@ -115,8 +116,8 @@ def test_all_rows_of_the_tables_are_in_the_graph(tables: Tables, tmp_path: Path)
             "RETURN p.id AS subject_id, c.id AS code, x.time AS time, x.known_time AS known_time, "
             "x.value AS numeric_value, x.visit AS visit_id"
         )
-        got = store.run(text, {})
-        assert sorted(got.rows(), key=str) == sorted(events.select(got.columns).rows(), key=str)
+        table = store.run(text, {})
+        assert sorted(table.rows(), key=str) == sorted(events.select(table.columns).rows(), key=str)
 
 
 def test_a_changed_source_replaces_its_own_rows_only(tables: Tables, tmp_path: Path) -> None:
@@ -268,7 +269,7 @@ def test_progress_counts_every_row(tables: Tables, tmp_path: Path, monkeypatch: 
 
 def test_batches_are_cut_the_same_way_every_time(tables: Tables) -> None:
     spec = Omics((Path("rna.csv"),), name="rna", kind="expression")
-    plans = [list(write.edges(tables.read("omics.rna"), spec, "l", False)) for _ in range(2)]
+    plans = [list(edges(tables.read("omics.rna"), spec, "l", False)) for _ in range(2)]
     for one, other in zip(*plans, strict=True):
         assert one.rows.equals(other.rows)
         assert all(a <= b for a, b in pairwise(one.rows["start"]))

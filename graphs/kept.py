@@ -1,0 +1,52 @@
+"""A node and what starts at it, kept once a name: a cohort with its patients, a run with what it found."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+import polars as pl
+
+from . import schema
+from .store import Edges, Nodes, Store
+
+_THERE = "MATCH (n:LABEL {id: $id}) OPTIONAL MATCH (n)-[x]->() RETURN n.content AS content, count(x) AS edges"
+_BATCH = 20_000
+
+
+def keep(store: Store, label: str, node: pl.DataFrame, edges: Iterable[Edges]) -> bool:
+    """Keep this node and these relationships in place of whatever the node of the same id had.
+
+    Killed in between, the next call goes on: the content's hash is written last.
+    Args:
+        store: open for writing; the caller saves it.
+        label: Cohort or Run.
+        node: one row: id, name, and properties.
+        edges: what starts at it, without `source`.
+    Returns: False if all this is there already.
+    """
+    edges, name = list(edges), str(node["id"][0])
+    content = _content(node, edges)
+    found = store.run(_THERE.replace("LABEL", schema.label(label)), {"id": name})
+    if found.rows() == [(content, sum(part.rows.height for part in edges))]:
+        return False
+    source = f"{label.lower()}.{name}"
+    for type in sorted(r.type for r in schema.RELATIONSHIPS.values() if r.start == (label,)):
+        store.remove_edges(type, source)
+    store.remove_nodes("Batch", sorted(store.batches(source)))
+    store.write_nodes(f"{source}.begin", source, Nodes(label, node))
+    for part in edges:
+        rows = part.rows.with_columns(source=pl.lit(source))
+        for first in range(0, rows.height, _BATCH):
+            batch = Edges(part.type, label, part.end_label, rows.slice(first, _BATCH))
+            store.write_edges(f"{source}.{part.type}.{part.end_label}.{first}", source, batch)
+    store.write_nodes(f"{source}.end", source, Nodes(label, node.with_columns(content=pl.lit(content))))
+    return True
+
+
+def _content(node: pl.DataFrame, edges: list[Edges]) -> str:
+    """A hash of what is kept, whatever its name."""
+    parts = [json.dumps(node.drop("id", "name").to_dicts(), default=str, sort_keys=True)]
+    parts += [f"{part.type}\0{part.end_label}\0{part.rows.drop('start').write_csv()}" for part in edges]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
