@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import shutil
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -80,9 +81,20 @@ class Snapshot:
 
     def hetero(self, repeat: int = 0, fold: int = 0, threshold: float = 2.0) -> HeteroData:
         """One fold as PyTorch Geometric's HeteroData; see graphs/hetero.py."""
+        with warnings.catch_warnings():  # torch_geometric announces to everybody that torch.jit will go
+            warnings.simplefilter("ignore", FutureWarning)
+            from torch_geometric.data import HeteroData  # noqa: F401
         from .hetero import hetero
 
         return hetero(self, repeat, fold, threshold)
+
+    def hetero_for(self, train: np.ndarray, tuning: np.ndarray, threshold: float = 2.0) -> HeteroData:
+        """The same for rows of one's own choice: fitted on `train`, every row in neither is held out."""
+        split = np.full(self.rows.height, "held_out", dtype=object)
+        split[train], split[tuning] = "train", "tuning"
+        rows = np.arange(self.rows.height)
+        folds = pl.DataFrame({"row": rows, "split": split.astype(str)}).with_columns(repeat=pl.lit(0), fold=pl.lit(0))
+        return self.with_folds(folds).hetero(threshold=threshold)
 
     def checksums(self) -> dict[str, str]:
         """sha256 of every file that `save` would write: equal for equal contents, whatever the store."""

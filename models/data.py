@@ -7,7 +7,7 @@ every scaler, vocabulary and threshold is made by a learner from its training ro
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
@@ -76,3 +76,11 @@ class Snapshot(Protocol):
     @property
     def classes(self) -> tuple[str, ...]:
         """multiclass: the labels in order; binary: ("0", "1"); survival: ()."""
+
+
+@runtime_checkable
+class WithHetero(Protocol):
+    """A snapshot that can also be had as PyTorch Geometric's HeteroData: what `models.wrap_pyg` asks for."""
+
+    def hetero_for(self, train: np.ndarray, tuning: np.ndarray) -> Any:
+        """HeteroData fitted on `train`; node type `patient` has one node a row of the snapshot, in its order."""
