@@ -10,8 +10,17 @@ import polars as pl
 from scipy import sparse
 
 from .data import Snapshot
-from .features import COVARIATES, RECORDS, DenseBlock, MutationBlock, dense_values, is_mutation, mutation_values
-from .features import frequent_words, word_index
+from .features import (
+    COVARIATES,
+    RECORDS,
+    DenseBlock,
+    MutationBlock,
+    dense_values,
+    frequent_words,
+    is_mutation,
+    mutation_values,
+    word_index,
+)
 from .records import Counts, counts, frequent, pick, rows_are_visits
 from .univariate import association
 
