@@ -145,7 +145,7 @@ def _efron(risk: Tensor, group: Tensor, at_risk: Tensor) -> Tensor:
     share = torch.zeros(len(deaths), dtype=risk.dtype, device=risk.device).index_add(
         0, group, torch.exp(risk - at_risk)
     )
-    return torch.log1p(-(place / deaths[group]).to(risk.dtype) * share[group])
+    return torch.log1p(-place.to(risk.dtype) / deaths[group] * share[group])
 
 
 def finite(loss: Tensor) -> Tensor:

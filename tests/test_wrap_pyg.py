@@ -82,7 +82,7 @@ def test_held_out_rows_reach_neither_the_weights_nor_each_other() -> None:
 
 
 def test_what_cannot_run_says_why() -> None:
-    snapshot = make_snapshot(n=60)
+    snapshot = make_snapshot(n=60, features=40)
     with pytest.raises(ValueError, match="expected one of binary"):
         clinome.pyg(Sage(2), "ranking")
     assert "survival" in str(clinome.pyg(Sage(2), "survival").supports(snapshot))
