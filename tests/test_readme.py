@@ -103,8 +103,8 @@ def test_a_learner_of_ones_own_runs_beside_ours(reader: Path) -> None:
     (own,) = [block for block in blocks("python") if "learners=" in block]
     out = run(own, reader)
     assert "'mean'" in out
-    found = json.loads((reader / "clinome-demo" / "runs" / "with-svm" / "results.json").read_text(encoding="utf-8"))
-    assert {"majority", "svm", CHOSEN} <= set(found["learners"])
+    found = json.loads((reader / "clinome-demo" / "runs" / "with-mine" / "results.json").read_text(encoding="utf-8"))
+    assert {"majority", "svm", "expressed", CHOSEN} <= set(found["learners"])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[p.name for p in PAGES])

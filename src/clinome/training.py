@@ -12,6 +12,7 @@ import polars as pl
 
 from clinome.cohorts import keep
 from clinome.graph import open_graph
+from clinome.loaders.errors import InputError
 from clinome.runs import Run, key_of
 from clinome.say import Say
 from clinome.study import Study
@@ -82,11 +83,14 @@ def _learners(snapshot: Snapshot, study: Study, own: Mapping[str, Learner], say:
     chosen, left_out = select(snapshot, study.learn.learners)
     for name, reason in left_out.items():
         say(f"{name} is left out: {reason}")
-    return [*chosen, *(_named(name, learner) for name, learner in own.items())]
+    return [*chosen, *(_named(name, learner, snapshot) for name, learner in own.items())]
 
 
-def _named(name: str, learner: Learner) -> Learner:
-    """The user's learner under the user's name for it."""
+def _named(name: str, learner: Learner, snapshot: Snapshot) -> Learner:
+    """The user's learner under the user's name for it. Raises: InputError if it cannot run on this study."""
+    reason = learner.supports(snapshot)
+    if reason is not None:
+        raise InputError(f"this learner cannot run here: {reason}", f"learners[{name!r}]")
     named = copy(learner)
     named.name = name
     return named
