@@ -206,7 +206,7 @@ def store_cohort(store: Store, cohort: Cohort) -> bool:
     """Keep the cohort in the graph, (:Cohort)-[:INCLUDES {prediction_time, label}]->(:Patient), one of each name.
 
     Args:
-        store: open for writing; the caller saves it.
+        store: open for writing.
     Returns: False if this very cohort is there already.
     """
     kept = [c for c in ("label", "duration_days", "event", "visit_id") if c in cohort.frame.columns]

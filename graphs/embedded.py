@@ -1,10 +1,17 @@
 """The embedded store: a folder with one kglite graph in it, run by graphs/engine.py.
 
-One process writes at a time (it holds the file's lease), readers see the last `save()` and never wait.
+```
+lung.graph/graph.kgl      the writer's checkpoint, replaced whenever its log is long: it may hold half a load
+lung.graph/graph.kgl-wal  the log since then
+lung.graph/saved.kgl      the checkpoint of the last `save()`, which readers open: the same file by another name
+```
+One process writes at a time (it holds graph.kgl's lease); readers never wait, and keep what they have opened.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +27,7 @@ from .guard import check_read_only
 from .store import Edges, Nodes
 
 TIMEOUT_S = 600.0
+_EMPTY_LOG = 16  # bytes: a log without a commit is its header
 _REBUILD = "the graph can be rebuilt from its tables: move this folder away and load the study again"
 
 _CONSTRAINT = "CREATE CONSTRAINT IF NOT EXISTS FOR (n:LABEL) REQUIRE n.id IS UNIQUE"
@@ -63,19 +71,20 @@ class EmbeddedStore:
 
     def __init__(self, folder: Path, write: bool) -> None:
         self.folder, self.write = folder, write
-        path = folder / "graph.kgl"
+        self._file, self._saved = folder / "graph.kgl", folder / "saved.kgl"
         if write:
             folder.mkdir(parents=True, exist_ok=True)
-        elif not path.exists():
+        elif not self._saved.exists():
             raise InputError("there is no graph here yet", folder, fix="run `clinome load` on the study first")
         try:
-            self._engine: Engine | None = Engine(path, write)
+            self._engine: Engine | None = Engine(self._file if write else self._saved, write)
         except EngineFailure as error:
             if error.kind == "lease":
                 text = "another process is writing to this graph. Wait until it ends; reading goes on meanwhile."
             else:
                 text = f"the graph cannot be opened; {_REBUILD}."
             raise EngineError(f"{folder}: {text}") from error
+        self._unsaved = write and not self._is_saved()
         version = self._engine.schema_version
         if version > schema.VERSION:
             self.close()
@@ -90,7 +99,7 @@ class EmbeddedStore:
             self._write(_CONSTRAINT.replace("LABEL", schema.label(name)), {})
         for name, key in _INDEXED:
             self._write(_INDEX.replace("LABEL", schema.label(name)).replace("KEY", key), {})
-        self._save(schema.VERSION)
+        self._checkpoint(schema.VERSION)
 
     def batches(self, load_id: str) -> set[str]:
         return set(self._read(_BATCHES, {"load": load_id})["id"])
@@ -138,7 +147,18 @@ class EmbeddedStore:
             raise InputError("the query cannot be run", "query", fix=str(error).splitlines()[0]) from error
 
     def save(self) -> None:
-        self._save(None)
+        self._writer()
+        if not self._unsaved:
+            return
+        self._checkpoint()
+        fresh = self.folder / ".saved.kgl"
+        fresh.unlink(missing_ok=True)
+        try:
+            os.link(self._file, fresh)
+        except OSError:  # a file system without links
+            shutil.copyfile(self._file, fresh)
+        fresh.replace(self._saved)
+        self._unsaved = False
 
     def close(self) -> None:
         # without a save: a reader must not see half a load, and the log keeps what was written
@@ -161,6 +181,7 @@ class EmbeddedStore:
             return False
         left, text, same = properties(nodes, "id")
         cypher = _NEW_NODES.replace("LABEL", label).replace(", PROPERTIES", f", {text}" if text else "")
+        self._unsaved = True
         try:
             self._writer().cypher(cypher, {**about, "rows": rows(left), "same": same}, write=True)
         except EngineFailure as error:  # CREATE refuses a property that no node of the label has had, SET does not
@@ -179,12 +200,19 @@ class EmbeddedStore:
             raise EngineError(f"{self.folder}: the graph could not be read ({error.kind}).") from error
 
     def _write(self, text: str, params: dict[str, Any]) -> None:
+        self._unsaved = True
         try:
             self._writer().cypher(text, params, write=True)
         except EngineFailure as error:  # its message may quote an id
             raise EngineError(f"{self.folder}: the graph refused a write ({error.kind}).") from error
 
-    def _save(self, schema_version: int | None) -> None:
+    def _is_saved(self) -> bool:
+        """Whether readers see all that is there: a killed writer may have committed more."""
+        log = self._file.with_name("graph.kgl-wal")
+        empty = not log.exists() or log.stat().st_size <= _EMPTY_LOG
+        return empty and self._file.exists() and self._saved.exists() and self._file.samefile(self._saved)
+
+    def _checkpoint(self, schema_version: int | None = None) -> None:
         try:
             self._writer().save(schema_version)
         except EngineFailure as error:

@@ -39,8 +39,9 @@ class Engine:
     """One open graph file in an engine process of its own.
 
     Args:
-        path: the checkpoint file; its log lies beside it.
-        write: True takes the writer's lease until `close()`; False reads the last `save()`.
+        path: the checkpoint file; its log lies beside it. The engine replaces it by a new one now and then (every
+            16 MB of log), and never writes into it.
+        write: True takes the writer's lease until `close()`; False reads the file as it is, without the log.
     Raises: EngineFailure.
     """
 
@@ -72,7 +73,7 @@ class Engine:
         return stats
 
     def save(self, schema_version: int | None = None) -> None:
-        """Write the checkpoint that readers see."""
+        """Write a checkpoint: all that was committed is in the file afterwards."""
         self._ask("save", schema_version)
 
     def close(self) -> None:
@@ -163,15 +164,14 @@ def _open(path: str, write: bool) -> Any:
 
     import kglite
 
-    warnings.simplefilter("ignore")  # a reader sees the last save: that there are newer commits is no news
+    warnings.simplefilter("ignore")  # a reader takes the file as it is
     kglite.set_query_warning_policy("silent")
     if not write:
         return kglite.load(path)
     until = time.monotonic() + PATIENCE_S
     while True:
         try:
-            # no checkpoint but ours: a reader must not see half a load
-            return kglite.open(path, durable="normal", auto_checkpoint_wal_mib=0)
+            return kglite.open(path, durable="normal")
         except kglite.WriterLeaseHeldError:
             if time.monotonic() > until:
                 raise

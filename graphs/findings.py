@@ -17,7 +17,7 @@ def store_run(store: Store, name: str, ranked: pl.DataFrame, risks: pl.DataFrame
     """Keep a run's findings, one of each name.
 
     Args:
-        store: open for writing; the caller saves it.
+        store: open for writing.
         ranked: biomarkers.csv: layer, feature, effect, rank, stability, q.
         risks: subject_id, risk.
     Returns: False if these very findings are there already.

@@ -10,6 +10,7 @@ import polars as pl
 
 from . import schema
 from .store import Edges, Nodes, Store
+from .write import publish
 
 _THERE = "MATCH (n:LABEL {id: $id}) OPTIONAL MATCH (n)-[x]->() RETURN n.content AS content, count(x) AS edges"
 _BATCH = 20_000
@@ -20,7 +21,7 @@ def keep(store: Store, label: str, node: pl.DataFrame, edges: Iterable[Edges]) -
 
     Killed in between, the next call goes on: the content's hash is written last.
     Args:
-        store: open for writing; the caller saves it.
+        store: open for writing.
         label: Cohort or Run.
         node: one row: id, name, and properties.
         edges: what starts at it, without `source`.
@@ -30,6 +31,7 @@ def keep(store: Store, label: str, node: pl.DataFrame, edges: Iterable[Edges]) -
     content = _content(node, edges)
     found = store.run(_THERE.replace("LABEL", schema.label(label)), {"id": name})
     if found.rows() == [(content, sum(part.rows.height for part in edges))]:
+        publish(store)  # it may have been killed just before that
         return False
     source = f"{label.lower()}.{name}"
     for type in sorted(r.type for r in schema.RELATIONSHIPS.values() if r.start == (label,)):
@@ -42,6 +44,7 @@ def keep(store: Store, label: str, node: pl.DataFrame, edges: Iterable[Edges]) -
             batch = Edges(part.type, label, part.end_label, rows.slice(first, _BATCH))
             store.write_edges(f"{source}.{part.type}.{part.end_label}.{first}", source, batch)
     store.write_nodes(f"{source}.end", source, Nodes(label, node.with_columns(content=pl.lit(content))))
+    publish(store)
     return True
 
 

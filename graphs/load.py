@@ -21,7 +21,7 @@ from .nodes import nodes
 from .restore import about
 from .store import Store
 from .tables import Tables, sha256
-from .write import Progress, clear, is_complete, write_source
+from .write import Progress, clear, is_complete, publish, write_source
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,7 @@ def load_source(
     changed = not (there and is_complete(store, spec.source, load_id))
     if not there:
         _read(tables, spec, known, door, load_id)
-    if changed:
-        write_source(store, tables, spec.source, progress)
+    write_source(store, tables, spec.source, progress)
     record = tables.record(spec.source)
     rejects = tables.table(spec.source, "rejects")
     assert rejects is not None
@@ -76,7 +75,7 @@ def remove_source(store: Store, tables: Tables, source: str) -> None:
     """
     tables.record(source)
     clear(store, tables, source)
-    store.save()
+    publish(store)
     tables.remove(source)
 
 

@@ -29,6 +29,7 @@ _LOADS = """
 MATCH (l:Load) WHERE l.source = $source
 RETURN l.id AS id, l.state AS state
 """
+_UNFINISHED = "MATCH (l:Load) WHERE l.state <> 'complete' RETURN count(l) AS n"
 _BROUGHT = "MATCH (n:LABEL) WHERE $source IN n.sources RETURN n.id AS id"
 _DATA = tuple(label for label in schema.LABELS if label not in schema.ACTS)
 _FROM_DATA = tuple(r.type for r in schema.RELATIONSHIPS.values() if r.start[0] not in schema.ACTS)
@@ -38,6 +39,12 @@ def is_complete(store: Store, source: str, load_id: str) -> bool:
     """Whether the graph holds exactly this load of the source."""
     loads = store.run(_LOADS, {"source": source})
     return loads.select("id", "state").rows() == [(load_id, "complete")]
+
+
+def publish(store: Store) -> None:
+    """Let readers see what is there, unless some load is in the middle: they never see half of one."""
+    if store.run(_UNFINISHED, {})["n"][0] == 0:
+        store.save()
 
 
 def write_source(store: Store, tables: Tables, source: str, progress: Progress = lambda rows: None) -> None:
@@ -51,6 +58,7 @@ def write_source(store: Store, tables: Tables, source: str, progress: Progress =
     load_id = str(record["load_id"])
     loads = dict(store.run(_LOADS, {"source": source}).select("id", "state").iter_rows())
     if loads.get(load_id) == "complete" and len(loads) == 1:
+        publish(store)  # it may have been killed just before that
         return
     if loads.get(load_id) != "writing" or len(loads) > 1:
         clear(store, tables, source, stays=True)
@@ -70,7 +78,7 @@ def write_source(store: Store, tables: Tables, source: str, progress: Progress =
             store.write_edges(name, load_id, batch)
         progress(batch.rows.height)
     _write_load(store, record, "complete")
-    store.save()
+    publish(store)
 
 
 def clear(store: Store, tables: Tables, source: str, stays: bool = False) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -86,7 +87,7 @@ def test_readers_neither_block_the_writer_nor_see_what_is_not_saved(folder: Path
 
 
 def test_however_much_is_written_readers_see_the_last_save(folder: Path, writer: EmbeddedStore) -> None:
-    """The engine would write a checkpoint of its own once its log is 16 MB long."""
+    """The engine writes a checkpoint of its own whenever its log is 16 MB long."""
     long = "x" * 1_000_000
     for k in range(20):
         rows = pl.DataFrame({"id": [f"{k}-{i}" for i in range(2)], "note": [f"{long}{k}{i}" for i in range(2)]})
@@ -96,6 +97,35 @@ def test_however_much_is_written_readers_see_the_last_save(folder: Path, writer:
     assert sum(file.stat().st_size for file in folder.iterdir()) > 32 << 20
     with EmbeddedStore(folder, write=False) as reader:
         assert patients(reader) == 3
+
+
+def test_a_save_that_was_killed_is_made_up_for(folder: Path) -> None:
+    with EmbeddedStore(folder, write=True) as store:
+        write(store, "second", 2)
+    with EmbeddedStore(folder, write=False) as reader:
+        assert patients(reader) == 3
+    with EmbeddedStore(folder, write=True) as store:
+        assert patients(store) == 5
+        store.save()
+    saved = (folder / "saved.kgl").stat().st_ino
+    with EmbeddedStore(folder, write=False) as reader:
+        assert patients(reader) == 5
+    with EmbeddedStore(folder, write=True) as store:
+        store.save()  # nothing to save: nothing is written
+    assert (folder / "saved.kgl").stat().st_ino == saved
+
+
+def test_files_are_copied_where_there_are_no_links(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr("os.link", no_links)
+    with EmbeddedStore(folder, write=True) as store:
+        write(store, "second", 2)
+        store.save()
+        write(store, "third", 1)
+    with EmbeddedStore(folder, write=False) as reader:
+        assert patients(reader) == 5
 
 
 def test_a_reader_of_nothing_is_told_to_load(tmp_path: Path) -> None:
@@ -112,7 +142,7 @@ def test_a_reader_of_nothing_is_told_to_load(tmp_path: Path) -> None:
 def test_a_broken_file_is_an_engine_error_that_says_how_to_go_on(
     folder: Path, write: bool, broken: bytes | None
 ) -> None:
-    file = folder / "graph.kgl"
+    file = folder / "graph.kgl"  # saved.kgl is the same file
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2] if broken is None else broken)
     with pytest.raises(EngineError, match="rebuilt from its tables") as refused:
         EmbeddedStore(folder, write=write)
@@ -124,6 +154,7 @@ def test_a_store_of_this_version_is_opened_and_a_newer_one_refused(folder: Path)
         engine = Engine(folder / "graph.kgl", write=True)
         engine.save(version)
         engine.close()
+        shutil.copy(folder / "graph.kgl", folder / "saved.kgl")
         for write in (True, False):
             if opens:
                 EmbeddedStore(folder, write=write).close()

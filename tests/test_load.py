@@ -13,6 +13,7 @@ import clinome
 from clinome.graphs.embedded import EmbeddedStore
 from clinome.graphs.fingerprint import fingerprint
 from clinome.graphs.load import Report, load_identity, load_source, rebuild, remove_source
+from clinome.graphs.store import Edges
 from clinome.graphs.tables import Tables
 from clinome.loaders.errors import InputError
 from clinome.loaders.genes import read_genes
@@ -117,7 +118,7 @@ def test_rejects_are_all_in_one_file_that_others_cannot_read(here: Path) -> None
 def test_the_second_load_changes_nothing_and_says_so(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = print_of(study(here))
     files = {file: file.read_bytes() for file in (here / "small.tables").rglob("*.parquet")}
-    graph = (here / "small.graph" / "graph.kgl").read_bytes()
+    graph = (here / "small.graph" / "saved.kgl").read_bytes()
     reports = load_study(study(here), Say())
     assert not any(report.changed for report in reports)
     said = capsys.readouterr().out.splitlines()
@@ -125,7 +126,7 @@ def test_the_second_load_changes_nothing_and_says_so(here: Path, capsys: pytest.
     assert sum("(unchanged)" in line for line in said) == len(SECTIONS)
     assert print_of(study(here)) == before
     assert {file: file.read_bytes() for file in (here / "small.tables").rglob("*.parquet")} == files
-    assert (here / "small.graph" / "graph.kgl").read_bytes() == graph
+    assert (here / "small.graph" / "saved.kgl").read_bytes() == graph
 
 
 def test_the_same_files_elsewhere_are_the_same_source(here: Path, tmp_path: Path) -> None:
@@ -193,6 +194,31 @@ def test_the_graph_is_rebuilt_from_its_tables(here: Path) -> None:
     with EmbeddedStore(here / "small.graph", write=True) as store:
         rebuild(store, Tables(here / "small.tables"))
         assert fingerprint(store) == before
+
+
+def test_readers_never_see_half_a_load_and_see_a_killed_one_in_the_end(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, changed = print_of(study(here)), CHANGED["records.ehr"] | CHANGED["omics.rna"]
+    whole = EmbeddedStore.write_edges
+
+    def stop(store: EmbeddedStore, batch: str, load_id: str, edges: Edges) -> None:
+        whole(store, batch, load_id, edges)
+        if edges.type == "DIAGNOSED":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EmbeddedStore, "write_edges", stop)
+        with pytest.raises(KeyboardInterrupt):
+            load(study(here, **changed))
+    seen = print_of(study(here, **changed))  # with the new rna, without the half of records
+    with monkeypatch.context() as patch:
+        patch.setattr(EmbeddedStore, "save", lambda store: None)  # killed just before it
+        load(study(here, **changed))
+    assert print_of(study(here, **changed)) == seen != before
+    reports = load(study(here, **changed))
+    assert not any(report.changed for report in reports.values())
+    assert print_of(study(here, **changed)) not in (seen, before)
 
 
 def test_a_lost_graph_comes_back_with_the_next_load(here: Path) -> None:
