@@ -1,0 +1,121 @@
+"""The sequence learner: order learned where counts carry nothing; an order clock knows no durations."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+from snapshots import make_snapshot
+
+from clinome.graphs.snapshot import Snapshot
+from clinome.models.catalogue import make
+from clinome.models.folds import parts
+from clinome.models.metrics import inner_score
+from clinome.models.tokens import PAD, UNKNOWN, fit_vocabulary, tokenize
+
+
+def order_study(n: int = 500, seed: int = 1) -> Snapshot:
+    """Everyone has one A and one B among noise; A first means the event."""
+    rng = np.random.default_rng(seed)
+    first = rng.uniform(size=n) < 0.5
+    events = []
+    for row in range(n):
+        when = rng.uniform(40, 600)
+        days = {"T:A": when, "T:B": when - rng.uniform(1, 30) if first[row] else when + rng.uniform(1, 30)}
+        noise = [(f"T:N{rng.integers(0, 8)}", rng.uniform(0, 700)) for _ in range(rng.integers(3, 10))]
+        found = sorted([*days.items(), *noise], key=lambda e: -e[1])
+        events += [(row, day, None, code, None, None, None) for code, day in found]
+    schema = {
+        "row": pl.Int64, "days": pl.Float64, "age": pl.Float32, "code": pl.String,
+        "numeric_value": pl.Float64, "text_value": pl.String, "visit": pl.Int64,
+    }  # fmt: skip
+    base = make_snapshot(n=n, layers=(), covariates=False)
+    rows = base.rows.with_columns(label=pl.Series(first.astype(np.int64)))
+    return replace(base, rows=rows, events=pl.DataFrame(events, schema=schema, orient="row"))
+
+
+def test_order_is_learned_far_above_chance_where_counts_know_nothing() -> None:
+    snapshot = order_study()
+    train, tuning, held = parts(snapshot.folds, 0, 0)
+    y = snapshot.rows["label"].to_numpy()[held]
+    learner = make("sequence").with_setting({}, 1)
+    learner.fit(snapshot, train, tuning)
+    assert inner_score("binary", y, learner.predict(snapshot, held)) > 0.9
+    counts = make("ridge_late").with_setting({}, 1)
+    counts.fit(snapshot, train, tuning)
+    assert inner_score("binary", y, counts.predict(snapshot, held)) < 0.65
+
+
+def test_under_an_order_clock_gaps_change_nothing() -> None:
+    snapshot = replace(order_study(120), clock="order")
+    assert snapshot.events is not None
+    other = replace(snapshot, events=snapshot.events.with_columns(days=pl.col("days") ** 2 + 3))
+    train, tuning, held = parts(snapshot.folds, 0, 0)
+    learner = make("sequence").with_setting({"plan": {"epochs": 2}}, 1)
+    learner.fit(snapshot, train, tuning)
+    assert np.array_equal(learner.predict(snapshot, held), learner.predict(other, held))
+    dated = make("sequence").with_setting({"plan": {"epochs": 2}}, 1)
+    dated.fit(replace(snapshot, clock="dated"), train, tuning)
+    seen = [dated.predict(replace(s, clock="dated"), held) for s in (snapshot, other)]
+    assert not np.array_equal(*seen)
+
+
+def test_the_vocabulary_is_of_the_training_rows() -> None:
+    snapshot = make_snapshot(n=90, layers=(), records=True)
+    assert snapshot.events is not None
+    train, tuning, held = parts(snapshot.folds, 0, 0)
+    rows = np.concatenate([train, tuning])
+    mine = pl.Series(np.isin(snapshot.events["row"].to_numpy(), held))
+    stranger = pl.when(mine).then(pl.lit("X:new")).otherwise(pl.col("code")).alias("code")
+    changed = snapshot.events.with_columns(stranger, numeric_value=pl.when(mine).then(1e9).otherwise("numeric_value"))
+    one, two = (fit_vocabulary(events, snapshot.links, rows) for events in (snapshot.events, changed))
+    assert one.entries == two.entries and np.array_equal(one.mean, two.mean) and one.age == two.age
+    made = tokenize(changed, len(snapshot.rows), two, "dated")
+    tokens = made.take(held)
+    assert bool((tokens.code[tokens.mask] == UNKNOWN).all()) and float(tokens.value.abs().max()) <= 5
+
+
+def test_a_rare_code_is_read_as_what_lies_above_it() -> None:
+    snapshot = make_snapshot(n=30, layers=(), records=True)
+    assert snapshot.events is not None
+    events = snapshot.events.filter(pl.col("code") != "ICD10CM:I50.9")
+    row = events.filter(pl.col("code") == "ICD10CM:I10").head(1).with_columns(code=pl.lit("ICD10CM:I50.9"))
+    links = pl.concat([snapshot.links, snapshot.links.head(1).with_columns(
+        subject=pl.lit("ICD10CM:I50.9"), predicate=pl.lit("IS_A"), object=pl.lit("ICD10CM:I50"))])  # fmt: skip
+    vocabulary = fit_vocabulary(pl.concat([events, row]), links, np.arange(30))
+    assert "ICD10CM:I50.9" not in vocabulary.known
+    assert vocabulary.entries[vocabulary.index("ICD10CM:I50.9", "ICD10CM:I50.9")] == "ICD10CM:I50"
+    assert vocabulary.index("NEVER:1", "NEVER:1") == UNKNOWN
+    table = vocabulary.ancestor_table()
+    leaf, parent = vocabulary.known["ICD10CM:J44.9"], vocabulary.known["ICD10CM:J44"]
+    assert table[leaf, 0] == leaf and parent in table[leaf].tolist()
+
+
+def test_long_rows_keep_their_latest_events_and_short_ones_are_padded() -> None:
+    snapshot = make_snapshot(n=40, layers=(), records=True)
+    assert snapshot.events is not None
+    vocabulary = fit_vocabulary(snapshot.events, snapshot.links, np.arange(40))
+    whole, cut = (tokenize(snapshot.events, 40, vocabulary, "dated", longest) for longest in (256, 8))
+    assert whole.lengths.sum() == len(snapshot.events) and cut.lengths.max() == 8
+    for row in range(40):
+        a, b = whole.take(np.array([row])), cut.take(np.array([row]))
+        kept = int(b.dated.sum())
+        assert a.days[a.dated][-kept:].tolist() == b.days[b.dated].tolist()
+    tokens = whole.take(np.arange(40))
+    assert tokens.mask.sum(1).tolist() == whole.lengths.tolist() and bool((tokens.code[~tokens.mask] == PAD).all())
+    assert not whole.take(np.arange(3), hidden=True).mask.any()
+
+
+@pytest.mark.parametrize("task", ["multiclass", "survival"])
+def test_other_tasks_and_rows_without_any_event(task: str) -> None:
+    snapshot = make_snapshot(task, n=150, layers=(), records=True, signal=2.0)
+    assert snapshot.events is not None
+    train, tuning, held = parts(snapshot.folds, 0, 0)
+    snapshot = replace(snapshot, events=snapshot.events.filter(~pl.col("row").is_in(held[:5].tolist())))
+    learner = make("sequence").with_setting({"plan": {"epochs": 4}}, 1)
+    learner.fit(snapshot, train, tuning)
+    score = learner.predict(snapshot, held)
+    assert np.isfinite(score).all() and score.shape[0] == len(held)
+    assert learner.supports(replace(snapshot, events=None)) == "the study has no records"
