@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,15 +26,21 @@ def script(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_help_comes_in_a_second() -> None:
-    """The best of three, so that a busy machine does not count."""
+    """Processor time, the best of three: on a busy machine the clock says nothing about us."""
     seconds = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = processor_seconds()
         ended = script("--help")
-        seconds.append(time.perf_counter() - start)
+        seconds.append(processor_seconds() - start)
         assert ended.returncode == 0
         assert "biomarkers" in ended.stdout
     assert min(seconds) < 1
+
+
+def processor_seconds() -> float:
+    """Of all processes that this one has started and that have ended."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 @pytest.mark.parametrize("words", [["--help"], ["load", "--help"], ["query", "--help"], ["run", "nothere.toml"]])
