@@ -30,8 +30,8 @@ def pyg(module: nn.Module, head: str, name: str | None = None, plan: Mapping[str
 
     Args:
         module: called with (x_dict, edge_index_dict) of the fold's HeteroData (`snapshot.hetero` says what is in it);
-            answers (patients, width), or a dict with it under "patient". Where width is what the head needs (1, or one
-            a class) it is taken as the logits, else a linear head reads it. Lazy sizes are fine. Each fit works on a
+            answers (patients, width), or a dict with it under "patient". A linear head reads it; where width is what the
+            head answers (1, or one a class) the head starts as the identity. Lazy sizes are fine. Each fit works on a
             copy, whose weights are reset.
         head: binary, multiclass or survival, as the study's task.
         plan: fields of `models.training.Plan` to set: epochs, patience, lr, weight_decay.
@@ -123,10 +123,9 @@ class PygLearner(BaseLearner):
                 width = encoder.answer().shape[1]  # lazy sizes are known from here on
             outputs = self.classes if self.task == "multiclass" else 1
             head = make_head(self.task, width, self.classes)
+        head.start(as_target(y[rows], self.task))
         if width == outputs:
-            head.linear = torch.nn.Identity()  # the answer is the logits
-        else:
-            head.start(as_target(y[rows], self.task))
+            head.read(1.0)
         self.network = training.Network(encoder, head)
         self.report = training.fit(self.network, _Rows(self.task, y), train, tuning, plan)
 

@@ -182,4 +182,4 @@ class SequenceEncoder(nn.Module):
             bias = torch.baddbmm(
                 bias.reshape(b, -1, length * length), self.days.expand(b, -1, -1), hats.view(b, len(KNOTS), -1)
             )
-        return bias.view(b, -1, length, length).split(self.heads, 1)
+        return torch.split(bias.view(b, -1, length, length), self.heads, 1)

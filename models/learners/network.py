@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from scipy.special import softmax
@@ -63,8 +63,8 @@ class Inputs:
     def receive(self, name: str, rows: np.ndarray) -> np.ndarray:
         """(n, width) messages of one modality."""
         if name in self._kept:
-            return self._kept[name][rows]
-        made = self.messages[name].receive(self.edges[name].take(self.snapshot, rows))
+            return np.asarray(self._kept[name][rows])
+        made: np.ndarray = self.messages[name].receive(self.edges[name].take(self.snapshot, rows))
         if name in self.honest:
             own = self.honest[name][rows]
             made[:, : own.shape[1]] = np.where(np.isnan(own), made[:, : own.shape[1]], own)
@@ -95,7 +95,7 @@ def late_fusion(
     if not honest:
         return {}, 1.0
     scores = np.stack([one[rows] for one in honest.values()], 1).astype(np.float64)
-    known = ~np.isnan(scores).any(2)
+    known = np.asarray(~np.isnan(scores).any(2), dtype=bool)
     centre, spread = standardise(scores)
     standard = np.where(known[..., None], (scores - centre) / spread[:, None], 0.0)
     prior = np.array([skill(task, y[known[:, m]], _score(standard[known[:, m], m])) for m in range(len(honest))])
@@ -105,7 +105,7 @@ def late_fusion(
 
 
 def _score(readout: np.ndarray) -> np.ndarray:
-    return readout[:, 0] if readout.shape[1] == 1 else softmax(readout, axis=1)
+    return readout[:, 0] if readout.shape[1] == 1 else np.asarray(softmax(readout, axis=1))
 
 
 def as_target(y: np.ndarray, task: str) -> Target:
@@ -125,7 +125,7 @@ class NetworkLearner(BaseLearner):
     records = "none"
     """How records enter: none, messages, sequence or both."""
     layers = True
-    plan: Mapping[str, Any] = {}
+    plan: ClassVar[Mapping[str, Any]] = {}
     dim = 16
 
     def modalities(self, snapshot: Snapshot) -> list[str]:
