@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from ..batch import Batch, Target
     from ..messages import Messages
     from ..tokens import Sequences, Vocabulary
+    from ..training import Plan
 
 FEW = 10  # a modality measured in fewer training rows is left out
 SEQUENCE = "sequence"
 SHRINK = 5.0  # pseudo-rows that hold the starting weights to the readouts' skill
+SEEN = 400_000  # rows that training looks at, over all passes (but at least 8 passes)
 HELD = 200_000_000  # messages of so many numbers are kept in memory, not made anew for each batch
 
 
@@ -153,7 +155,7 @@ class NetworkLearner(BaseLearner):
         self.vocabulary = self._vocabulary(snapshot, rows)
         inputs = Inputs(snapshot, self.edges, self.messages, self._sequences(snapshot), honest, y)
         inputs.keep(rows)
-        plan = training.Plan(**{**self.plan, **self.setting.get("plan", {}), "seed": self.seed + 1})
+        plan = self._plan(len(train))
         start, slope = late_fusion(honest, rows, y[rows], self.task)
         with training.reproducible(plan.seed):
             encoder = self._encoder(snapshot, start)
@@ -166,6 +168,15 @@ class NetworkLearner(BaseLearner):
             raise ValueError("survival: got no event in the training rows; expected at least one")
         self.report = training.fit(self.network, inputs, train, tuning, plan)
         torch.set_grad_enabled(True)
+
+    def _plan(self, rows: int) -> Plan:
+        """The learner's plan; with many rows larger batches and fewer passes. What the setting names stays."""
+        from ..training import Plan
+
+        plan = {"batch_size": 64, "epochs": 30, **self.plan}
+        plan["batch_size"] = max(plan["batch_size"], min(512, rows // 128))
+        plan["epochs"] = min(plan["epochs"], max(8, SEEN // max(1, rows)))
+        return Plan(**{**plan, **self.setting.get("plan", {}), "seed": self.seed + 1})
 
     def _fit_messages(self, snapshot: Snapshot, rows: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
         """Fit every modality's edges and messages; the training rows' leave-one-out readouts."""
