@@ -21,6 +21,7 @@ def fence(facts: pl.DataFrame, index: pl.DataFrame) -> pl.DataFrame:
         index: row, subject_id, prediction_time; a subject may have several rows.
     Returns: row, subject_id, prediction_time, and the facts' other columns, one line a row and fact, in no order.
     Example:
+        >>> from datetime import datetime
         >>> day = lambda n: datetime(2020, 1, n)
         >>> facts = pl.DataFrame({"subject_id": ["a", "a"], "time": [day(1), day(1)], "known_time": [day(2), day(9)]})
         >>> index = pl.DataFrame({"row": [0], "subject_id": ["a"], "prediction_time": [day(5)]})

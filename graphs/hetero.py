@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from .snapshot import Snapshot
 
 PATIENT = "patient"
-Ends = tuple[list[str], list[str]]
 
 
 def node_type(label: str) -> str:
@@ -75,7 +74,7 @@ class _Graph:
 
     def __init__(self) -> None:
         self.label: dict[str, str] = {}
-        self.of_patients: dict[tuple[str, str], tuple[np.ndarray, list[str], np.ndarray]] = {}
+        self.of_patients: dict[tuple[str, str], tuple[np.ndarray, pl.Series, np.ndarray]] = {}
         self.knowledge: dict[tuple[str, str, str], tuple[list[str], list[str], np.ndarray]] = {}
 
     def data(self, snapshot: Snapshot, fold: Fold, patients: dict[str, object], dropped: dict[str, int]) -> HeteroData:
@@ -94,7 +93,7 @@ class _Graph:
             data[kind].id, data[kind].num_nodes = ids[kind], len(ids[kind])
             data[kind].x = torch.ones(len(ids[kind]), 1)
         for (relation, kind), (rows, ends, attr) in self.of_patients.items():
-            to = np.array([place[one] for one in ends], dtype=np.int64)
+            to = ends.replace_strict(place, return_dtype=pl.Int64).to_numpy()
             sends = fold.train[rows]
             _relate(data, (PATIENT, relation, kind), np.stack([rows[sends], to[sends]]), attr[sends])
             _relate(data, (kind, f"rev_{relation}", PATIENT), np.stack([to, rows]), attr)
@@ -154,7 +153,7 @@ def _add_layer(graph: _Graph, part: FoldLayer, layers: list[FoldLayer], threshol
         features = var["id"].to_numpy()
         graph.label |= {one: node_type(label) for one in features[mine]}
         chosen = mine[columns]
-        ends = features[columns[chosen]].tolist()
+        ends = var["id"].gather(columns[chosen])
         graph.of_patients[relation, node_type(label)] = (rows[chosen], ends, values[chosen, None])
         if label in RELATED:
             pairs = var.filter(pl.Series(mine)).drop_nulls("gene")
@@ -186,10 +185,10 @@ def _known_events(events: pl.DataFrame | None, fold: Fold) -> tuple[pl.DataFrame
 def _add_events(graph: _Graph, events: pl.DataFrame) -> None:
     labelled = events.join(code_labels(events["code"]), on="code", how="left", maintain_order="left")
     for (label, type), part in sorted(labelled.partition_by("label", "type", as_dict=True).items()):
-        codes, kind = part["code"].to_list(), node_type(str(label))
-        graph.label |= dict.fromkeys(codes, kind)
+        kind = node_type(str(label))
+        graph.label |= dict.fromkeys(part["code"].unique(), kind)
         attr = part.select(pl.col("days").fill_null(0.0), "z").to_numpy()
-        graph.of_patients[str(type).lower(), kind] = (part["row"].to_numpy(), codes, attr)
+        graph.of_patients[str(type).lower(), kind] = (part["row"].to_numpy(), part["code"], attr)
 
 
 def _add_knowledge(graph: _Graph, links: pl.DataFrame) -> None:
