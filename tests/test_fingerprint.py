@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clinome.graphs import schema
 from clinome.graphs.embedded import EmbeddedStore
 from clinome.graphs.findings import store_run
 from clinome.graphs.fingerprint import _canonical, _digest, fingerprint
@@ -37,7 +38,12 @@ def fill(store: EmbeddedStore, people: pl.DataFrame = PEOPLE, edges: pl.DataFram
 
 def wipe(store: EmbeddedStore) -> None:
     for label in ("Patient", "Gene", "Batch"):
-        store.remove_nodes(label, store.run(f"MATCH (n:{label}) RETURN n.id AS id", {})["id"].cast(pl.String).to_list())
+        store.remove_nodes(
+            label,
+            store.run("MATCH (n:LABEL) RETURN n.id AS id".replace("LABEL", schema.label(label)), {})["id"]
+            .cast(pl.String)
+            .to_list(),
+        )
 
 
 def test_an_empty_graph_has_one(store: EmbeddedStore, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from clinome.graphs import schema
 from clinome.graphs.embedded import EmbeddedStore
 from clinome.graphs.store import Edges, Nodes, Store
 from clinome.loaders.errors import EngineError, InputError
@@ -76,7 +77,7 @@ def edges_of(store: Store) -> list[tuple[Any, ...]]:
 
 
 def count(store: Store, label: str = "Patient") -> int:
-    return int(store.run(f"MATCH (n:{label}) RETURN count(n) AS n", {})["n"][0])
+    return int(store.run("MATCH (n:LABEL) RETURN count(n) AS n".replace("LABEL", schema.label(label)), {})["n"][0])
 
 
 def test_it_is_a_store(store: Store) -> None:

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from small_study import EVENT, build, fill, save
 
-from clinome.graphs import write
+from clinome.graphs import schema, write
 from clinome.graphs.edges import edges
 from clinome.graphs.embedded import EmbeddedStore
 from clinome.graphs.fingerprint import fingerprint
@@ -107,7 +107,7 @@ def test_all_rows_of_the_tables_are_in_the_graph(tables: Tables, tmp_path: Path)
         fill(store, tables)
         for label in ("Patient", "Visit", "Gene", "Pathway", "Diagnosis", "LabTest", "Code", "MethylationSite"):
             brought = [found["id"] for s in tables.sources() if (found := tables.nodes(s, label)) is not None]
-            got = store.run(f"MATCH (n:{label}) RETURN n.id AS id", {})["id"]
+            got = store.run("MATCH (n:LABEL) RETURN n.id AS id".replace("LABEL", schema.label(label)), {})["id"]
             assert sorted(got) == sorted(pl.concat(brought).unique()), label
         events = tables.read("records.ehr").events
         assert events is not None
