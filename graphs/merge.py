@@ -26,6 +26,7 @@ def merged(tables: Tables, label: str, ids: pl.Series, without: str | None = Non
     for source in tables.sources():
         rows = None if source == without else tables.nodes(source, label)
         if rows is not None:
+            rows = rows.drop(name for name, kind in rows.schema.items() if kind == pl.Null())
             found.append(rows.join(wanted, on="id", how="semi").with_columns(pl.lit(source).alias("sources")))
     found = [rows for rows in found if rows.height]
     if not found:
@@ -34,7 +35,7 @@ def merged(tables: Tables, label: str, ids: pl.Series, without: str | None = Non
     for rows in found:
         for name, kind in rows.schema.items():
             kinds.setdefault(name, set()).add(kind)
-    split = {name for name, types in kinds.items() if len(types - {pl.Null()}) > 1}
+    split = {name for name, types in kinds.items() if len(types) > 1}
     return [Nodes(label, part) for part in _by_type([_marked(rows, split) for rows in found], split)]
 
 
@@ -44,7 +45,7 @@ def _marked(rows: pl.DataFrame, split: set[str]) -> pl.DataFrame:
 
 
 def _by_type(found: list[pl.DataFrame], split: set[str]) -> list[pl.DataFrame]:
-    everything = pl.concat([rows.with_columns(rank=pl.lit(i)) for i, rows in enumerate(found)], how="diagonal_relaxed")
+    everything = pl.concat([rows.with_columns(rank=pl.lit(i)) for i, rows in enumerate(found)], how="diagonal")
     names = [name for name in everything.columns if name not in ("id", "sources", "rank", "clock")]
     marked = [name for name in names if name.split("\0")[0] in split]
     first = [pl.col(name).drop_nulls().first() for name in names]
