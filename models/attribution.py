@@ -35,7 +35,7 @@ def attribute(learner: NetworkLearner, snapshot: Snapshot, rows: np.ndarray) -> 
     place = {code: i for i, code in enumerate(codes)}
     inputs = learner.inputs(snapshot)
     out = {name: np.zeros((len(rows), len(edges.names))) for name, edges in learner.edges.items() if name != RECORDS}
-    if codes:
+    if codes or RECORDS in learner.edges:
         out[RECORDS] = np.zeros((len(rows), len(codes)))
     for at in np.array_split(np.arange(len(rows)), -(-len(rows) // ROWS) or 1) if len(rows) else []:
         batch = inputs.take(rows[at])
@@ -45,10 +45,11 @@ def attribute(learner: NetworkLearner, snapshot: Snapshot, rows: np.ndarray) -> 
             x = edges.take(snapshot, rows[at]) - messages.mean
             found = edges.gather(x * (pull @ messages.embedding.T) * edges.present(snapshot, rows[at])[:, None])
             if name == RECORDS:
-                out[RECORDS][at[:, None], np.array([place[code] for code in edges.names])] += found
+                columns = np.array([place[code] for code in edges.names], dtype=np.int64)
+                out[RECORDS][at[:, None], columns] += found
             else:
                 out[name][at] = found
-        if tokens is not None and batch.tokens is not None and learner.vocabulary is not None:
+        if codes and tokens is not None and batch.tokens is not None and learner.vocabulary is not None:
             columns = np.array([place.get(code, -1) for code in learner.vocabulary.codes])[batch.tokens.code.numpy()]
             row, token = np.nonzero(batch.tokens.mask.numpy() & (columns >= 0))
             np.add.at(out[RECORDS], (at[row], columns[row, token]), tokens[row, token])
@@ -66,7 +67,7 @@ def _gradients(network: Any, batch: Batch) -> tuple[dict[str, np.ndarray], np.nd
             whole, start = encoder.embed(batch.tokens), encoder.embed.neutral(batch.tokens)
     pulls = {name: np.zeros(tuple(x.shape)) for name, x in batch.layers.items()}
     tokens = None if whole is None else np.zeros(tuple(whole.shape[:2]))
-    for step in range(STEPS):
+    for step in range(STEPS if batch.layers or whole is not None else 0):  # without inputs nothing contributed
         share = (step + 0.5) / STEPS
         layers = {name: (share * x).requires_grad_() for name, x in batch.layers.items()}
         leaves = list(layers.values())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from snapshots import PLANTED, PLANTED_CODE, make_snapshot
@@ -75,3 +78,23 @@ def test_fusion_speaks_of_every_block() -> None:
     assert all(len(block) == 7 and np.isfinite(block).all() for block in found.values())
     empty = learner.attribute(snapshot, held[:0])  # type: ignore[arg-type]
     assert empty is not None and empty["rna"].shape == (0, 60)
+
+
+@pytest.mark.parametrize("name", ["hetero_gnn", "sequence", "fusion"])
+@pytest.mark.parametrize("what", ["one class", "nothing measured"])
+def test_where_nothing_can_be_learnt_nothing_contributes(name: str, what: str) -> None:
+    snapshot = make_snapshot(n=90, records=True, covariates=False)
+    if what == "one class":
+        snapshot = replace(snapshot, rows=snapshot.rows.with_columns(label=pl.lit(1, pl.Int64)))
+    else:
+        assert snapshot.events is not None
+        unknown = {k: replace(v, profiled=np.zeros(90, dtype=bool)) for k, v in snapshot.layers.items()}
+        snapshot = replace(snapshot, events=snapshot.events.head(0), layers=unknown)
+    learner = make(name).with_setting({"plan": {"epochs": 2}}, 1)
+    learner.fit(snapshot, np.arange(40), np.arange(40, 60))
+    held = np.arange(60, 90)
+    score, found = learner.predict(snapshot, held), learner.attribute(snapshot, held)
+    assert np.isfinite(score).all() and np.ptp(score) < 0.05
+    assert found is not None and all(np.isfinite(block).all() for block in found.values())
+    if what == "nothing measured":
+        assert not any(block.any() for block in found.values())
