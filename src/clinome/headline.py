@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from clinome.models.catalogue import SIMPLE as MANDATORY
+
 METRIC = {
     "auroc": "AUROC", "auprc": "AUPRC", "c_index": "C-index", "brier": "Brier score", "ibs": "integrated Brier score",
     "ece": "calibration error", "accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1",
@@ -13,8 +15,8 @@ METRIC = {
 }  # fmt: skip
 CHANCE = {"auroc": 0.5, "macro_auroc": 0.5, "c_index": 0.5, "r2": 0.0, "spearman": 0.0, "nmi": 0.0}
 SMALLER_IS_BETTER = frozenset({"brier", "ibs", "ece", "mae", "log_loss", "rmse"})
-SIMPLE = ("majority", "covariates", "best_feature")
-"""The baselines that a network has to beat before anyone should listen."""
+SIMPLE = (*MANDATORY, "cox_pca")
+"""The baselines that anything has to beat before anyone should listen: the plain linear model is one of them."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,10 @@ def headline(results: Mapping[str, Any], cohort: str) -> Headline:
     if permuted.get("mean") is not None:
         guess = next((row["mean"] for row in table if row["name"] == "majority"), None)
         said.append(_permuted(permuted, CHANCE.get(str(permuted.get("metric")), guess)))
+    shuffled = (results.get("controls") or {}).get("shuffled_graph") or {}
+    graph = next((row for row in table if row["name"] == shuffled.get("learner")), None)
+    if graph is not None and shuffled.get("mean") is not None:
+        said.append(_shuffled(shuffled, graph, metric))
     return Headline(cohort, f"{mine['mean']:.2f}", verdict, claim, tuple(said))
 
 
@@ -156,6 +162,16 @@ def _permuted(control: Mapping[str, Any], chance: float | None) -> str:
     if outside and control["mean"] > chance:
         return text + ": above guessing, so look for leakage before you believe the rest."
     return text + ", about guessing, as it should be."
+
+
+def _shuffled(control: Mapping[str, Any], graph: Mapping[str, Any], metric: str) -> str:
+    """What the links of the graph are worth to the network that learns on them."""
+    text = f"With the links of the graph shuffled, {graph['name']} reaches {interval(control)} instead of {graph['mean']:.2f}"
+    low, high = graph.get("low"), graph.get("high")
+    if low is None or high is None:
+        return text + "."
+    falls = control["mean"] > high if metric in SMALLER_IS_BETTER else control["mean"] < low
+    return text + (": it uses who is linked to whom." if falls else ": nothing shows that it needs the links.")
 
 
 def warnings(n: int, events: int | None, features: Mapping[str, int], said: Sequence[str]) -> list[str]:

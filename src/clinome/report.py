@@ -243,7 +243,9 @@ def _controls(results: Mapping[str, Any], metric: str) -> dict[str, Any]:
     mine = [row for row in words.ranked(results, metric) if row["name"] == "chosen"]
     rows = [{**row, "values": row["folds"]} for row in mine]
     rows += [
-        {"values": [], **control, "name": name} for name, control in controls.items() if control.get("metric") == metric
+        {**control, "values": control.get("folds") or [], "name": name}
+        for name, control in controls.items()
+        if control.get("metric") == metric
     ]
     picture = plots.controls(rows, words.METRIC.get(metric, metric), words.CHANCE.get(metric)) if len(rows) > 1 else ""
     return {"controls": controls, "controls_svg": picture}
