@@ -38,7 +38,8 @@ def load_study(study: Study, say: Say) -> list[Report]:
         _forget(study, store, tables, say)
         for spec in study.sources():
             known = _known(study, spec, tables, genes)
-            reports.append(load_source(store, tables, spec, known, door=_door(study, tables)))
+            with say.working(spec.source) as progress:
+                reports.append(load_source(store, tables, spec, known, door=_door(study, tables), progress=progress))
             _say_one(reports[-1], say)
     _say_all(reports, tables, say)
     return reports

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import typer
@@ -22,6 +24,24 @@ class Say:
     def __call__(self, line: str = "") -> None:
         if not self.quiet:
             typer.echo(line)
+
+    @contextmanager
+    def working(self, what: str) -> Iterator[Callable[[int], None]]:
+        """On a terminal, a line that moves while something long runs; call what it gives with each number of rows done.
+
+        Nothing elsewhere: a pipe or a log gets the plain lines only.
+        """
+        if self.quiet or not sys.stdout.isatty():
+            yield lambda rows: None
+            return
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        rows_done = TextColumn("{task.completed:,.0f} rows")
+        with Progress(
+            SpinnerColumn(), TextColumn("{task.description}"), rows_done, TimeElapsedColumn(), transient=True
+        ) as bar:
+            task = bar.add_task(what, total=None)
+            yield lambda rows: bar.advance(task, rows)
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Left-aligned text, right-aligned numbers, one line a row; no frames, so that it can be piped."""
