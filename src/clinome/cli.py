@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from clinome import serving
 from clinome.loaders.errors import ClinomeError, NotBuilt
 from clinome.say import Say
 
@@ -155,6 +156,8 @@ def remove(
     loading.remove(_study(study), what, which, Say(quiet))
 
 
+app.add_typer(serving.app)
+
 Rest = Annotated[list[str] | None, typer.Argument(hidden=True)]
 
 
@@ -166,7 +169,7 @@ def _later(verb: str) -> None:
         raise NotBuilt(f"clinome {verb} is not built yet.")
 
 
-for _verb in ("predict", "audit", "neo4j", "benchmark", "share"):
+for _verb in ("predict", "audit", "benchmark", "share"):
     _later(_verb)
 
 
