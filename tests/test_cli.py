@@ -93,7 +93,6 @@ def test_wrong_usage_is_2(clinome: Clinome, words: Sequence[str], tmp_path: Path
     [
         ("predict", "runs/x", "--study", "other.toml"),
         ("audit", "study.toml"),
-        ("neo4j", "start", "--version", "5.26"),
         ("benchmark", "folder"),
         ("share", "runs/x"),
     ],
