@@ -105,9 +105,11 @@ class EmbeddedStore:
         return set(self._read(_BATCHES, {"load": load_id})["id"])
 
     def write_nodes(self, batch: str, load_id: str, nodes: Nodes) -> None:
-        label, about = schema.label(nodes.label), {"batch": batch, "load": load_id}
-        if not self._created(label, about, nodes.rows):
-            self._write(_WRITE_NODES.replace("LABEL", label), {**about, "rows": rows(nodes.rows)})
+        label, about, given = schema.label(nodes.label), {"batch": batch, "load": load_id}, nodes.rows
+        if "name" not in given.columns:  # else the engine makes one up, from label and id
+            given = given.with_columns(name=pl.lit(None, pl.String))
+        if not self._created(label, about, given):
+            self._write(_WRITE_NODES.replace("LABEL", label), {**about, "rows": rows(given)})
 
     def write_edges(self, batch: str, load_id: str, edges: Edges) -> None:
         start, end = schema.label(edges.start_label), schema.label(edges.end_label)

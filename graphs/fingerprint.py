@@ -14,6 +14,9 @@ from .store import Store
 OWN_TIME = ("seconds", "created", "started", "finished", "time", "checksum")
 """Properties of Cohort, Run and Load that say when and how, and not what (a checksum is of an encoding)."""
 
+_NOT_OURS = ("title", "type")
+"""Properties that the embedded engine may add by itself; Clinome writes none of these names."""
+
 _EXACT = 2**53  # integers up to here are floats without loss, and count as equal to them
 
 _NODE_KEYS = "MATCH (n:LABEL) UNWIND keys(n) AS key RETURN DISTINCT key AS key"
@@ -47,7 +50,7 @@ def fingerprint(store: Store) -> str:
 def _rows(store: Store, keys: str, text: str, place: tuple[str, str], left_out: tuple[str, ...]) -> pl.DataFrame:
     """All rows of one label or type, a column a property; each property is named by a parameter."""
     found = store.run(keys.replace(*place), {})["key"].cast(pl.String)
-    names = sorted(set(found) - set(left_out))
+    names = sorted(set(found) - {*left_out, *_NOT_OURS})
     columns = "".join(f", n[$k{i}] AS p{i}" for i in range(len(names)))
     params = {f"k{i}": name for i, name in enumerate(names)}
     rows = store.run(text.replace(*place).rstrip() + columns, params)

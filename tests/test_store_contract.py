@@ -107,6 +107,17 @@ def test_new_nodes_may_bring_properties_that_no_other_has(store: Store) -> None:
     assert store.batches("load") == {"1", "2", "3"}
 
 
+def test_a_node_without_a_name_has_none(store: Store) -> None:
+    store.write_nodes("1", "load", people("a", "b"))
+    store.write_nodes("2", "load", people("c", "d", name=["C", None]))
+    store.write_nodes("3", "load", people("b", "c", age=[1, 2]))
+    store.write_nodes("4", "load", people("a", name=["A"]))
+    got = store.run(
+        "MATCH (p:Patient) RETURN p.id AS id, p.name AS name, p[$key] AS again ORDER BY id", {"key": "name"}
+    )
+    assert got.rows() == [("a", "A", "A"), ("b", None, None), ("c", None, None), ("d", None, None)]
+
+
 def test_nodes_of_two_labels_may_share_an_id(store: Store) -> None:
     store.write_nodes("1", "load", people("a"))
     store.write_nodes("2", "load", Nodes("Gene", pl.DataFrame({"id": ["a"]})))
