@@ -50,6 +50,7 @@ def named_columns(
     *,
     fence: Fence,
     counts: dict[str, int],
+    where: str = WHERE,
 ) -> pl.DataFrame:
     """Columns by name, in the cohort's order: of the cohort, else of Patient, else of the cohort's Visit.
 
@@ -57,6 +58,7 @@ def named_columns(
     Args:
         frame: the cohort, sorted; index: its row, subject_id, prediction_time.
         counts: gets one line a decision, in plain words.
+        where: the place in the study file that names them, for the error.
     Raises: InputError for a name that nothing holds.
     """
     places = [frame, _of_patients(index, tables)] if names else []
@@ -68,7 +70,7 @@ def named_columns(
         held = next((place[name] for place in places if name in place.columns), None)
         if held is None:
             known = [column for place in places for column in place.columns if column not in NEVER]
-            raise _unknown(name, known, "visit_id" in frame.columns)
+            raise _unknown(name, known, "visit_id" in frame.columns, where)
         columns.append(held)
     return pl.DataFrame(columns)
 
@@ -106,13 +108,13 @@ def _of_visits(
     return index.select("row").join(properties, on="row", how="left", maintain_order="left").drop("row")
 
 
-def _unknown(name: str, known: list[str], has_visit: bool) -> InputError:
+def _unknown(name: str, known: list[str], has_visit: bool, where: str) -> InputError:
     near = get_close_matches(name, known, n=1, cutoff=0.0)
     fix = "name a column of the cohort, or a property of Patient" + (" or Visit" if has_visit else "")
     if not has_visit:
         fix += "; for properties of a visit the query returns v.id AS visit_id"
     return InputError(
-        "nothing holds a column of this name", WHERE, name, f"for example {near[0]!r}" if near else None, fix
+        "nothing holds a column of this name", where, name, f"for example {near[0]!r}" if near else None, fix
     )
 
 

@@ -47,7 +47,9 @@ def freeze(
     counts: dict[str, int] = {}
     inputs = covariate_columns(frame, index, tables, covariates, label=cohort.label, fence=fence, counts=counts)
     others = tuple(name for name in keep if name not in (*LABELS, *index.columns))
-    kept = named_columns(frame, index, tables, others, fence=fence, counts={})
+    kept = named_columns(
+        frame, index, tables, others, fence=fence, counts={}, where="study [evaluate] site or stratify"
+    )
     layers, static = frozen_layers(index, tables, fence, counts)
     events, undated = frozen_events(index, tables, fence)
     rows = frame.select("subject_id", "prediction_time", *(c for c in LABELS if c in frame.columns))

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from ..loaders.errors import InputError, NotBuilt
+from ..loaders.errors import InputError
 from .specs import Evaluate
+from .splits import by_site, by_time
 
 SPLITS = ("train", "tuning", "held_out")
 TUNING = 0.2
+_FOLDS = {"repeat": pl.Int64, "fold": pl.Int64, "row": pl.Int64, "split": pl.String}
 _SEED_SHIFT = 99
 """Seed 1 is scikit-learn's random_state 100: on the same rows the folds are those of the published floors."""
 
@@ -27,22 +29,28 @@ def make_folds(rows: pl.DataFrame, task: str, evaluate: Evaluate) -> pl.DataFram
     """Every row's part in every fold.
 
     Args:
-        rows: a snapshot's rows (subject_id, and label or event).
+        rows: a snapshot's rows (subject_id, and label or event; for `site` and `stratify` the column of that name).
         task: binary, multiclass or survival.
-        evaluate: folds is a number (StratifiedGroupKFold, shuffled, for each repeat) or a csv (`read_folds`).
-    Returns: repeat, fold, row, split (train, tuning, held_out); sorted, each row once a fold.
-    Raises: InputError if a class has fewer subjects than folds; NotBuilt for `site` and `after`.
+        evaluate: folds is a number (StratifiedGroupKFold, shuffled, for each repeat) or a csv (`read_folds`); `site` and
+            `after` make the folds of models/splits.py instead.
+    Returns: repeat, fold, row, split (train, tuning, held_out); sorted, each row at most once a fold.
+    Raises: InputError if a class has fewer subjects than folds, or as models/splits.py says.
     """
-    if evaluate.site is not None or evaluate.after is not None:
-        raise NotBuilt('[evaluate] site and after are not built yet: use folds = 5 or folds = "folds.csv"')
     if evaluate.group != "subject_id":
         raise InputError("unknown group", "study.toml [evaluate] group", evaluate.group, "subject_id", "leave it out")
     if isinstance(evaluate.folds, Path):
         return read_folds(evaluate.folds, rows, task, evaluate.seed)
+    y, groups = strata(rows, task), _groups(rows)
+    if evaluate.site is not None or evaluate.after is not None:
+        given = by_site(rows, y, evaluate.site)[0] if evaluate.site else [by_time(rows, evaluate.after)]  # type: ignore[arg-type]
+        return pl.concat(
+            [_given(fold, split, y=y, groups=groups, seed=evaluate.seed + fold) for fold, split in enumerate(given)]
+        )
     from sklearn.model_selection import StratifiedGroupKFold
 
-    y, groups = strata(rows, task), _groups(rows)
     _enough(y, groups, evaluate.folds)
+    if evaluate.stratify is not None:
+        y = _finer(y, rows[evaluate.stratify])
     out = []
     for repeat in range(evaluate.repeats):
         seed = evaluate.seed + _SEED_SHIFT + 1000 * repeat
@@ -142,10 +150,23 @@ def _fold(
         proxy = pl.DataFrame({"subject_id": groups, "label": y})
         tuning = carve(proxy, "binary", rest, seed)[1]
     split[tuning] = "tuning"
-    return pl.DataFrame(
-        {"repeat": repeat, "fold": fold, "row": np.arange(len(y)), "split": split},
-        schema={"repeat": pl.Int64, "fold": pl.Int64, "row": pl.Int64, "split": pl.String},
-    )
+    return pl.DataFrame({"repeat": repeat, "fold": fold, "row": np.arange(len(y)), "split": split}, schema=_FOLDS)
+
+
+def _given(fold: int, split: np.ndarray, *, y: np.ndarray, groups: np.ndarray, seed: int) -> pl.DataFrame:
+    """A fold whose held-out part is given: tuning rows are carved from the rest; rows without a part are left out."""
+    train = np.flatnonzero(split == "train")
+    proxy = pl.DataFrame({"subject_id": groups, "label": y})
+    parts = split.astype("<U8")
+    parts[carve(proxy, "binary", train, seed)[1]] = "tuning"
+    table = pl.DataFrame({"repeat": 0, "fold": fold, "row": np.arange(len(y)), "split": parts}, schema=_FOLDS)
+    return table.filter(pl.col("split") != "")
+
+
+def _finer(y: np.ndarray, by: pl.Series) -> np.ndarray:
+    """Outcomes split further by a column; null is a value of its own."""
+    pairs = pl.DataFrame({"y": y, "by": by.cast(pl.String).fill_null("")})
+    return pairs.select(pl.struct("y", "by").rank("dense").cast(pl.Int64) - 1).to_series().to_numpy()
 
 
 def _enough(y: np.ndarray, groups: np.ndarray, folds: int) -> None:

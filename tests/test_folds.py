@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.model_selection import StratifiedGroupKFold
 from snapshots import make_snapshot
 
-from clinome.loaders.errors import InputError, NotBuilt
+from clinome.loaders.errors import InputError
 from clinome.models.folds import carve, deal, make_folds, parts, read_folds, unknown_subjects
 from clinome.models.specs import Evaluate
 
@@ -114,11 +114,9 @@ def test_a_missing_file_and_a_missing_column_are_refused(tmp_path: Path) -> None
         read_folds(tmp_path / "folds.csv", rows, "binary", seed=1)
 
 
-def test_too_small_a_class_is_refused_and_so_is_what_is_not_built() -> None:
+def test_too_small_a_class_is_refused() -> None:
     rows = pl.DataFrame({"subject_id": [str(i) for i in range(30)], "label": [1, 1, 1] + [0] * 27})
     with pytest.raises(InputError, match="too few subjects"):
         make_folds(rows, "binary", Evaluate(folds=5))
     with pytest.raises(InputError, match="too few subjects"):
         make_folds(rows.with_columns(label=0), "binary", Evaluate(folds=2))
-    with pytest.raises(NotBuilt):
-        make_folds(rows, "binary", Evaluate(site="site"))

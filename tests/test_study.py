@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from datetime import datetime
 from pathlib import Path
 
@@ -223,3 +224,19 @@ def test_tasks_to_come_say_so(tmp_path: Path, task: str) -> None:
     study = read(tmp_path, HEAD + PATIENTS + f"[task]\n{task}\n")
     with pytest.raises(NotBuilt, match="not built yet"):
         study.need_task()
+
+
+@pytest.mark.parametrize(
+    ("evaluate", "says"),
+    (
+        ('site = "ward"\nafter = 2015-01-01', "two ways to split"),
+        ('folds = "folds.csv"\nsite = "ward"', "two ways to split"),
+        ('folds = "folds.csv"\nstratify = "sex"', "two ways to split"),
+        ("after = 2015-01-01\nrepeats = 3", "cannot be repeated"),
+        ("repeats = 0", "1 or more"),
+    ),
+)
+def test_one_way_to_split_at_a_time(evaluate: str, says: str, tmp_path: Path) -> None:
+    text = f'name = "s"\nstore = "s.graph"\n[patients]\npath = "p.csv"\n[evaluate]\n{evaluate}\n'
+    with pytest.raises(InputError, match=says):
+        Study.parse(tomllib.loads(text), tmp_path)

@@ -73,9 +73,10 @@ class Graph:
         from clinome.graphs.freeze import freeze
         from clinome.models.folds import make_folds
 
-        task = self.study.need_task()
-        snapshot = freeze(cohort, self.tables, task.kind, task.covariates)
-        return snapshot.with_folds(make_folds(snapshot.rows, task.kind, self.study.evaluate))
+        task, evaluate = self.study.need_task(), self.study.evaluate
+        keep = tuple(name for name in (evaluate.site, evaluate.stratify) if name is not None)
+        snapshot = freeze(cohort, self.tables, task.kind, task.covariates, keep=keep)
+        return snapshot.with_folds(make_folds(snapshot.rows, task.kind, evaluate))
 
     def fingerprint(self) -> str:
         """A hash of what the graph holds, apart from clocks and run ids: equal contents, equal print."""

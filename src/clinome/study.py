@@ -213,11 +213,9 @@ def _check(study: Study, where: str) -> None:
         raise InputError(
             "a study needs at least one source", where, fix="add [patients], [omics.NAME] or [records.NAME]"
         )
-    if isinstance(study.evaluate.folds, int) and study.evaluate.folds < 2:
-        raise InputError("too few folds", f"{where} [evaluate] folds", study.evaluate.folds, "2 or more")
+    _check_evaluate(study.evaluate, f"{where} [evaluate]")
     learn = study.learn
     for key, got, least in (
-        ("[evaluate] repeats", study.evaluate.repeats, 1),
         ("[learn] trials", learn.trials, 1),
         ("[learn] minutes", learn.minutes, 0),
         ("[learn] workers", learn.workers, 0),
@@ -225,6 +223,21 @@ def _check(study: Study, where: str) -> None:
         if isinstance(got, str) or got < least:
             raise InputError("not a number that can be", f"{where} {key}", got, f"{least} or more")
     _check_learners(learn.learners, f"{where} [learn] learners")
+
+
+def _check_evaluate(evaluate: Evaluate, where: str) -> None:
+    """One way to split at a time."""
+    if isinstance(evaluate.folds, int) and evaluate.folds < 2:
+        raise InputError("too few folds", f"{where} folds", evaluate.folds, "2 or more")
+    if evaluate.repeats < 1:
+        raise InputError("not a number that can be", f"{where} repeats", evaluate.repeats, "1 or more")
+    given = [name for name in ("site", "after") if getattr(evaluate, name) is not None]
+    if isinstance(evaluate.folds, Path):
+        given = ["folds (a file)", *given, *(["stratify"] if evaluate.stratify else [])]
+    if len(given) > 1:
+        raise InputError("two ways to split at once", where, " and ".join(given), "one", "leave out the others")
+    if given and evaluate.repeats > 1:
+        raise InputError("a split that is given cannot be repeated", f"{where} repeats", evaluate.repeats, "1")
 
 
 def _check_learners(learners: tuple[str, ...], where: str) -> None:

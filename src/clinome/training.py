@@ -129,7 +129,7 @@ def _summary(study: Study, cohort: Cohort, snapshot: Snapshot, graph: Mapping[st
         "presence": presence(snapshot),
         "records": None if events is None else {"events": events.height, "codes": events["code"].n_unique(),
                     "subjects_with": events["row"].n_unique(), "static": dict(snapshot.static)},
-        "warnings": [*cohort.notes, *_clock_warning(cohort.clock)],
+        "warnings": [*cohort.notes, *_clock_warning(cohort.clock), *_split_notes(study, snapshot)],
         "versions": {p: version(p) for p in PACKAGES},
         "commands": [f"clinome run {study.file.name}"],
         "graph": dict(graph),
@@ -145,6 +145,32 @@ def _clock_warning(clock: str) -> list[str]:
             return ["times are relative (days since an origin), shown as days after 2000-01-01"]
         case _:
             return []
+
+
+def _split_notes(study: Study, snapshot: Snapshot) -> list[str]:
+    """How the held-out rows were set apart, where it was not at random; and patients who look like one another."""
+    from clinome.models.duplicates import near_duplicates
+    from clinome.models.folds import strata
+    from clinome.models.splits import by_site
+
+    evaluate, notes = study.evaluate, []
+    if evaluate.site is not None:
+        names = by_site(snapshot.rows, strata(snapshot.rows, snapshot.task), evaluate.site)[1]
+        notes.append(f"each fold holds out one {evaluate.site}, in this order: {', '.join(names)}")
+    if evaluate.after is not None:
+        notes.append(
+            f"trained on what was predicted before {evaluate.after:%Y-%m-%d}, held out what came on that day or later; "
+            "outcomes of the last training rows may have been seen after it"
+        )
+    left_out = snapshot.rows.height - snapshot.folds["row"].n_unique()
+    if left_out:
+        notes.append(f"{left_out:,} rows are in no fold, since their subjects are held out elsewhere")
+    for block, pairs in near_duplicates(snapshot).items():
+        notes.append(
+            f"{pairs:,} pairs of patients look like the same person by {block}, and lie on both sides of a split: "
+            "if they are, give them one subject_id, else the figures are too good"
+        )
+    return notes
 
 
 def _graph_counts(query: Any) -> dict[str, dict[str, int]]:
