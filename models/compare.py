@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from .metrics import evaluate
-
-NADEAU_BENGIO = "Nadeau–Bengio corrected t over folds"
-BOOTSTRAP = "patient bootstrap of the held-out part"
-RESAMPLES = 1000
+from .catalogue import CHOSEN, SIMPLE
+from .intervals import FOLDS, SPLIT, holm, mean_over_folds, spread
+from .judge import Judged
 
 
 @dataclass(frozen=True)
@@ -31,53 +30,33 @@ class Comparison:
         return asdict(self)
 
 
-def corrected_t(difference: np.ndarray, n_train: float, n_held_out: float) -> tuple[float, float, float, float]:
-    """Mean, low, high (95 %) and p of fold differences; training parts overlap, so the variance is widened.
+def comparisons(judged: Mapping[str, Judged], metric: str) -> list[Comparison]:
+    """`chosen` less each learner, and each other learner less the best simple one.
 
-    t = mean(d) / √((1/J + n_held_out/n_train) · var(d)), J − 1 degrees of freedom.
-    Source: Nadeau & Bengio 2003, doi:10.1023/A:1024068626366.
+    The best simple learner is picked by these same held-out folds, so a difference from it is on the strict side.
     """
-    from scipy import stats
-
-    j, mean = len(difference), float(difference.mean())
-    error = float(np.sqrt((1 / j + n_held_out / n_train) * difference.var(ddof=1)))
-    if error == 0:
-        return mean, mean, mean, 1.0 if mean == 0 else 0.0
-    half = float(stats.t.ppf(0.975, j - 1)) * error
-    return mean, mean - half, mean + half, float(2 * stats.t.sf(abs(mean) / error, j - 1))
-
-
-def bootstrap(
-    task: str, metric: str, y: np.ndarray, *, a: np.ndarray, b: np.ndarray, subject: np.ndarray, seed: int = 0
-) -> tuple[float, float, float, float]:
-    """Mean, low, high (95 %, percentiles) and p of the difference, resampling subjects with all their rows.
-
-    Source: Efron & Tibshirani 1993, ch. 16; p is twice the smaller share of resamples on one side of 0.
-    """
-    order = np.argsort(subject, kind="stable")
-    rows = np.split(order, np.flatnonzero(np.diff(subject[order])) + 1)
-    rng = np.random.default_rng(seed)
-    found = []
-    for _ in range(RESAMPLES if len(y) <= 5000 else RESAMPLES // 4):
-        sample = np.concatenate([rows[i] for i in rng.integers(0, len(rows), len(rows))])
-        left, right = evaluate(task, y[sample], a[sample])[metric], evaluate(task, y[sample], b[sample])[metric]
-        if left is not None and right is not None:
-            found.append(left - right)
-    mean = (evaluate(task, y, a)[metric] or 0.0) - (evaluate(task, y, b)[metric] or 0.0)
-    if not found:
-        return mean, mean, mean, 1.0
-    drawn = np.array(found)
-    low, high = (float(v) for v in np.quantile(drawn, (0.025, 0.975)))
-    side = min((np.sum(drawn <= 0) + 1) / (len(drawn) + 1), (np.sum(drawn >= 0) + 1) / (len(drawn) + 1))
-    return mean, low, high, float(min(1.0, 2 * side))
-
-
-def holm(p: list[float | None]) -> list[float | None]:
-    """Holm's step-down correction; None stays None. Source: Holm 1979."""
-    known = sorted((value, i) for i, value in enumerate(p) if value is not None)
-    out: list[float | None] = [None] * len(p)
-    so_far = 0.0
-    for rank, (value, i) in enumerate(known):
-        so_far = max(so_far, min(1.0, value * (len(known) - rank)))
-        out[i] = so_far
+    means = {name: float(np.mean(known)) for name, one in judged.items()
+             if (known := [v for v in one.values.get(metric, []) if v is not None])}  # fmt: skip
+    simple = [name for name in (*SIMPLE, "cox_pca") if name in means]
+    best = max(simple, key=lambda name: means[name], default=None)
+    pairs = [(CHOSEN, name) for name in means if name != CHOSEN and CHOSEN in means]
+    rivals = [(name, best) for name in means if best is not None and name not in (best, CHOSEN)]
+    out: list[Comparison] = []
+    for family in (pairs, rivals):
+        found = [compare(a, judged[a], b or "", judged[b or ""], metric) for a, b in family]
+        corrected = holm([c.p for c in found])
+        out += [replace(c, p_holm=p) for c, p in zip(found, corrected, strict=True)]
     return out
+
+
+def compare(a: str, left: Judged, b: str, right: Judged, metric: str) -> Comparison:
+    """a − b over the folds in which both were scored; without an interval where the metric is nowhere defined."""
+    both = [(i, right.places.index(place)) for i, place in enumerate(left.places) if place in right.places]
+    pairs = [(i, j) for i, j in both if left.values[metric][i] is not None and right.values[metric][j] is not None]
+    method = SPLIT if len(both) == 1 else FOLDS
+    if not pairs:
+        return Comparison(a, b, metric, None, None, None, None, method)
+    mine, others = (list(side) for side in zip(*pairs, strict=True))
+    difference = float(np.mean([(left.values[metric][i] or 0.0) - (right.values[metric][j] or 0.0) for i, j in pairs]))
+    drawn = mean_over_folds(left.drawn[metric][mine] - right.drawn[metric][others])
+    return Comparison(a, b, metric, difference, *spread(difference, drawn, len(both) > 1), method)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from .concordance import c_index
 from .losses import make_loss
-from .metrics import auroc, c_index, ovr_auroc
+from .metrics import auroc, ovr_auroc
 
 
 def skill(task: str, y: np.ndarray, score: np.ndarray) -> float:

@@ -12,13 +12,17 @@ import numpy as np
 import polars as pl
 
 from .catalogue import CHOSEN, make
+from .compare import comparisons
 from .data import Snapshot
 from .effects import SCHEMA, weigh
 from .folds import deal, make_folds, parts
+from .follow import follow, grid
+from .judge import FoldScores, draw, judge
 from .learner import Learner
 from .learners.chosen import Choice, choose
-from .metrics import PRIMARY, evaluate, summary, targets
-from .results import FoldScores, Results, comparisons, fold_metrics, prediction_table
+from .metrics import PRIMARY, targets
+from .resample import Resamples
+from .results import Results, prediction_table
 from .specs import Evaluate, Learn
 from .tune import seed_of
 from .unit import Done, Unit, permuted, run_unit
@@ -142,17 +146,24 @@ def _execute(snapshot: Snapshot, learners: Sequence[Learner], units: list[Unit],
 
 def _gather(snapshot: Snapshot, names: list[str], done: list[Done], seed: int, seconds: float) -> Results:
     learned = [d for d in done if not d.unit.control]
-    scores = [_fold_scores(names[d.unit.learner], d) for d in learned if d.score is not None]
+    y = targets(snapshot.rows, snapshot.task, snapshot.classes)
+    times = grid(y) if snapshot.task == "survival" else np.zeros(0)
+    scores: list[FoldScores] = []
+    picked: list[FoldScores] = []
     chosen, effects = [], [pl.DataFrame(schema={"repeat": pl.Int64, "fold": pl.Int64, **SCHEMA})]
     for repeat, fold in sorted({(d.unit.repeat, d.unit.fold) for d in learned}):
         here = {names[d.unit.learner]: d for d in learned
                 if (d.unit.repeat, d.unit.fold) == (repeat, fold) and d.score is not None}  # fmt: skip
         if not here:
             continue
+        for name, d in here.items():
+            if d.score is not None and d.tuned is not None:
+                scores.append(_fold_scores(name, y, d, d.score, d.tuned.oof, times))
         choice = _choose(snapshot, here, seed)
-        made = {name: d.score for name, d in here.items() if d.score is not None}
-        score = choice.combine(made, snapshot.task)
-        scores.append(replace(_fold_scores(CHOSEN, next(iter(here.values()))), score=score))
+        score = choice.combine({name: d.score for name, d in here.items() if d.score is not None}, snapshot.task)
+        inner = choice.combine({name: d.tuned.oof for name, d in here.items() if d.tuned is not None}, snapshot.task)
+        first = next(iter(here.values()))
+        picked.append(_fold_scores(CHOSEN, y, first, score, inner, times))
         chosen.append({"repeat": repeat, "fold": fold, "name": choice.name, "weights": choice.share(),
                        "inner": dict(choice.inner)})  # fmt: skip
         part = weigh({name: d.effects for name, d in here.items()}, choice.share())
@@ -166,22 +177,33 @@ def _gather(snapshot: Snapshot, names: list[str], done: list[Done], seed: int, s
         if d.tuned is not None:
             entry = {"repeat": d.unit.repeat, "fold": d.unit.fold, "setting": d.tuned.setting, "inner": d.tuned.inner}
             settings.setdefault(names[d.unit.learner], []).append(entry)
-    times = {name: sum(d.seconds for d in learned if names[d.unit.learner] == name) for name in names}
+    seconds_of = {name: sum(d.seconds for d in learned if names[d.unit.learner] == name) for name in names}
     peaks = {name: max((d.peak_mb for d in learned if names[d.unit.learner] == name and d.peak_mb), default=None)
              for name in names}  # fmt: skip
+    scores += picked
+    resamples = draw(snapshot, [one.rows for one in scores], seed)
+    each = {name: [one for one in scores if one.learner == name] for name in (*names, CHOSEN)}
+    judged = {name: judge(snapshot, its, resamples) for name, its in each.items() if its}
+    metric = PRIMARY[snapshot.task]
     return Results(
-        task=snapshot.task, metric=PRIMARY[snapshot.task], predictions=prediction_table(snapshot, scores),
-        metrics=fold_metrics(snapshot, scores), chosen=chosen, comparisons=comparisons(snapshot, scores, seed),
-        controls=_controls(snapshot, done), attributions=pl.concat(effects),
-        seconds={**times, CHOSEN: sum(times.values())},
+        task=snapshot.task, metric=metric, predictions=prediction_table(snapshot, scores),
+        metrics={name: one.table() for name, one in judged.items()}, chosen=chosen,
+        comparisons=comparisons(judged, metric), controls=_controls(snapshot, done, resamples),
+        attributions=pl.concat(effects), seconds={**seconds_of, CHOSEN: sum(seconds_of.values())},
         peak_mb={**peaks, CHOSEN: max((p for p in peaks.values() if p), default=None)},
         settings=settings, cut=_cut(names, learned), total_seconds=seconds,
     )  # fmt: skip
 
 
-def _fold_scores(name: str, d: Done) -> FoldScores:
-    score = d.score if d.score is not None else np.zeros(0)
-    return FoldScores(name, d.unit.repeat, d.unit.fold, d.unit.held_out, score, len(d.unit.train) + len(d.unit.tuning))
+def _fold_scores(
+    name: str, y: np.ndarray, d: Done, score: np.ndarray, inner: np.ndarray, times: np.ndarray
+) -> FoldScores:
+    """inner: scores of training rows by models that had not seen them, in the order of the unit's tuned rows."""
+    followed, held_out = None, d.unit.held_out
+    if len(times) and d.tuned is not None:
+        train = y[np.concatenate([d.unit.train, d.unit.tuning])]
+        followed = follow(train, y[d.tuned.rows], inner, score, times)
+    return FoldScores(name, d.unit.repeat, d.unit.fold, held_out, y[held_out], score, followed)
 
 
 def _choose(snapshot: Snapshot, here: dict[str, Done], seed: int) -> Choice:
@@ -193,19 +215,19 @@ def _choose(snapshot: Snapshot, here: dict[str, Done], seed: int) -> Choice:
     return choose({name: t.oof for name, t in tuned.items()}, y, part, snapshot.task)
 
 
-def _controls(snapshot: Snapshot, done: list[Done]) -> dict[str, dict[str, object]]:
-    """Each control's primary metric over its folds and permutations."""
+def _controls(snapshot: Snapshot, done: list[Done], resamples: Resamples) -> dict[str, dict[str, object]]:
+    """Each control's primary metric over its folds and permutations; the interval is that of every learner."""
     metric, out = PRIMARY[snapshot.task], {}
     for name in (PERMUTED, SHUFFLED):
-        values = []
+        found = []
         for d in done:
             if d.unit.control == name and d.score is not None:
                 rows = permuted(snapshot, d.unit.seed).rows if name == PERMUTED else snapshot.rows
                 y = targets(rows, snapshot.task, snapshot.classes)[d.unit.held_out]
-                values.append(evaluate(snapshot.task, y, d.score, snapshot.classes)[metric])
-        if values:
+                found.append(FoldScores(name, d.unit.repeat, d.unit.fold, d.unit.held_out, y, d.score))
+        if found:
             learner = "ridge_late" if name == PERMUTED else "hetero_gnn"
-            out[name] = {"metric": metric, "learner": learner, **summary(values)}
+            out[name] = {"metric": metric, "learner": learner, **judge(snapshot, found, resamples).table()[metric]}
     return out
 
 

@@ -7,8 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
+from .concordance import c_index
+from .ipcw import Followed, brier_rows, td_auc
+
 PRIMARY = {"binary": "auroc", "multiclass": "accuracy", "survival": "c_index"}
 """What learners are compared by."""
+BINS = 10
+"""Equally filled bins of the calibration error."""
 
 
 def targets(rows: pl.DataFrame, task: str, classes: tuple[str, ...]) -> np.ndarray:
@@ -21,13 +26,17 @@ def targets(rows: pl.DataFrame, task: str, classes: tuple[str, ...]) -> np.ndarr
     return np.array([index[str(v)] for v in rows["label"]], dtype=np.int64)
 
 
-def evaluate(task: str, y: np.ndarray, score: np.ndarray, classes: tuple[str, ...] = ()) -> dict[str, float | None]:
+def evaluate(
+    task: str, y: np.ndarray, score: np.ndarray, classes: tuple[str, ...] = (), followed: Followed | None = None
+) -> dict[str, float | None]:
     """Every metric of a task.
 
     Args:
-        y: from `targets`.
-        score: (n,) probability or risk (higher = sooner); multiclass (n, classes).
-    Returns: metric -> value, or None where it is not defined (one class, nobody with an event).
+        y: from `targets`; regression (n,) numbers; clustering (n,) true groups.
+        score: (n,) probability or risk (higher = sooner); multiclass (n, classes); regression (n,) predictions;
+            clustering (n,) groups.
+        followed: survival: what scores over time need; without it `ibs` and `td_auc` are None.
+    Returns: metric -> value, or None where it is not defined (`why_none` says why).
     """
     match task:
         case "binary":
@@ -35,7 +44,11 @@ def evaluate(task: str, y: np.ndarray, score: np.ndarray, classes: tuple[str, ..
         case "multiclass":
             return _multiclass(y, score, len(classes) or score.shape[1])
         case "survival":
-            return {"c_index": c_index(y[:, 0], y[:, 1], score)}
+            return _survival(y, score, followed)
+        case "regression":
+            return _regression(y, score)
+        case "clustering":
+            return _clustering(y, score)
     raise ValueError(f"no metrics for task {task!r}")
 
 
@@ -56,28 +69,17 @@ def inner_score(task: str, y: np.ndarray, score: np.ndarray) -> float:
     return 0.5 if value is None else value
 
 
-def why_none(task: str) -> str:
+def why_none(metric: str) -> str:
     """The reason that stands beside a metric that is None."""
-    return "nobody with an event can be compared" if task == "survival" else "the held-out part holds one class"
-
-
-def c_index(duration: np.ndarray, event: np.ndarray, risk: np.ndarray) -> float | None:
-    """Harrell's C: the share of comparable pairs in which the higher risk has the sooner event; ties count half.
-
-    A pair is comparable if the first has its event before the other's time, or at the time at which the other is
-    censored. All pairs at once, a block of rows after the other; the same number as lifelines' (tested).
-    Returns: None where no pair is comparable.
-    """
-    died = np.flatnonzero(np.asarray(event) > 0)
-    risk = np.asarray(risk, dtype=np.float64)
-    pairs, good = 0, 0.0
-    for rows in np.array_split(died, max(1, len(died) * len(risk) // 4_000_000 + 1)):
-        time = duration[rows, None]
-        comparable = (time < duration) | ((time == duration) & (np.asarray(event) == 0))
-        ahead = risk[rows, None] - risk
-        pairs += int(comparable.sum())
-        good += float(((ahead > 0) & comparable).sum() + 0.5 * ((ahead == 0) & comparable).sum())
-    return good / pairs if pairs else None
+    match metric:
+        case "c_index":
+            return "nobody with an event can be compared"
+        case "ibs" | "td_auc":
+            return "no time lies within follow-up with events before it and patients after it"
+        case "r2" | "spearman":
+            return "the held-out part holds one value"
+        case _:
+            return "the held-out part holds one class"
 
 
 def auroc(y: np.ndarray, score: np.ndarray) -> float | None:
@@ -92,25 +94,27 @@ def auroc(y: np.ndarray, score: np.ndarray) -> float | None:
     return float((rankdata(score)[positive].sum() - n * (n + 1) / 2) / (n * rest))
 
 
-def calibration_error(y: np.ndarray, p: np.ndarray, bins: int = 10) -> float:
-    """Expected calibration error over equally filled bins. Source: Nixon et al. 2019 (adaptive bins)."""
-    order = np.array_split(np.argsort(p, kind="stable"), min(bins, len(p)))
-    return float(sum(len(b) * abs(y[b].mean() - p[b].mean()) for b in order) / len(p))
+def ovr_auroc(y: np.ndarray, p: np.ndarray) -> float | None:
+    """Mean over classes of each against the rest; classes that the rows lack are left out."""
+    found = [auroc(y == k, p[:, k]) for k in range(p.shape[1])]
+    known = [value for value in found if value is not None]
+    return float(np.mean(known)) if known else None
 
 
-def summary(values: list[float | None]) -> dict[str, object]:
-    """mean, sd, low, high (a 95 % t interval over folds; both null with one fold), folds."""
-    from scipy import stats
+def calibration_error(y: np.ndarray, p: np.ndarray, bins: int = BINS) -> float:
+    """Expected calibration error over equally filled bins. Source: Nixon et al. 2019, arXiv:1904.01685."""
+    return float(sum(len(b) * abs(y[b].mean() - p[b].mean()) for b in bins_of(p, bins)) / len(p))
 
-    known = np.array([v for v in values if v is not None], dtype=np.float64)
-    if not len(known):
-        return {"mean": None, "sd": None, "low": None, "high": None, "folds": values}
-    mean = float(known.mean())
-    if len(known) < 2:
-        return {"mean": mean, "sd": None, "low": None, "high": None, "folds": values}
-    sd = float(known.std(ddof=1))
-    half = float(stats.t.ppf(0.975, len(known) - 1) * sd / np.sqrt(len(known)))
-    return {"mean": mean, "sd": sd, "low": mean - half, "high": mean + half, "folds": values}
+
+def bins_of(p: np.ndarray, bins: int = BINS) -> list[np.ndarray]:
+    """Row indices of equally filled bins of a score, lowest first."""
+    return np.array_split(np.argsort(p, kind="stable"), min(bins, len(p)))
+
+
+def confidence(y: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Multiclass as a yes-or-no question: was the most probable class right, and how probable was it said to be?"""
+    guess = p.argmax(axis=1)
+    return (guess == y).astype(np.int64), p[np.arange(len(p)), guess]
 
 
 def score_columns(task: str, classes: tuple[str, ...]) -> list[str]:
@@ -127,29 +131,57 @@ def _binary(y: np.ndarray, p: np.ndarray) -> dict[str, float | None]:
     from sklearn.metrics import average_precision_score
 
     both = 0 < y.sum() < len(y)
+    guess = (p >= 0.5).astype(np.int64)
     return {
         "auroc": auroc(y, p),
         "auprc": float(average_precision_score(y, p)) if both else None,
         "brier": float(np.mean((p - y) ** 2)),
         "ece": calibration_error(y, p),
-        "accuracy": float(np.mean((p >= 0.5) == y)),
+        "accuracy": float(np.mean(guess == y)),
+        "macro_f1": _macro_f1(y, guess),
     }
-
-
-def ovr_auroc(y: np.ndarray, p: np.ndarray) -> float | None:
-    """Mean over classes of each against the rest; classes that the rows lack are left out."""
-    found = [auroc(y == k, p[:, k]) for k in range(p.shape[1])]
-    known = [value for value in found if value is not None]
-    return float(np.mean(known)) if known else None
 
 
 def _multiclass(y: np.ndarray, p: np.ndarray, classes: int) -> dict[str, float | None]:
-    from sklearn.metrics import f1_score
-
     guess = p.argmax(axis=1)
     return {
         "accuracy": float(np.mean(guess == y)),
-        "macro_f1": float(f1_score(y, guess, average="macro", labels=np.unique(y), zero_division=0)),
+        "macro_f1": _macro_f1(y, guess),
         "auroc": ovr_auroc(y, p),
         "brier": float(np.mean(((p - np.eye(classes)[y]) ** 2).sum(axis=1))),
+        "ece": calibration_error(*confidence(y, p)),
     }
+
+
+def _macro_f1(y: np.ndarray, guess: np.ndarray) -> float:
+    """Over the classes that the rows hold."""
+    from sklearn.metrics import f1_score
+
+    return float(f1_score(y, guess, average="macro", labels=np.unique(y), zero_division=0))
+
+
+def _survival(y: np.ndarray, risk: np.ndarray, followed: Followed | None) -> dict[str, float | None]:
+    rows = np.zeros(0) if followed is None else brier_rows(y, followed)
+    return {
+        "c_index": c_index(y[:, 0], y[:, 1], risk),
+        "td_auc": None if followed is None else td_auc(y, risk, followed),
+        "ibs": float(rows.mean()) if len(rows) else None,
+    }
+
+
+def _regression(y: np.ndarray, score: np.ndarray) -> dict[str, float | None]:
+    from scipy.stats import spearmanr
+    from sklearn.metrics import mean_absolute_error, r2_score
+
+    varies = len(y) > 1 and np.ptp(y) > 0
+    return {
+        "r2": float(r2_score(y, score)) if varies else None,
+        "mae": float(mean_absolute_error(y, score)),
+        "spearman": float(spearmanr(y, score).statistic) if varies and np.ptp(score) > 0 else None,
+    }
+
+
+def _clustering(y: np.ndarray, group: np.ndarray) -> dict[str, float | None]:
+    from sklearn.metrics import normalized_mutual_info_score
+
+    return {"nmi": float(normalized_mutual_info_score(y, group)) if len(np.unique(y)) > 1 else None}

@@ -16,10 +16,10 @@ from test_features import garbage
 from clinome.graphs.snapshot import Snapshot
 from clinome.models import harness
 from clinome.models.catalogue import make, select
-from clinome.models.compare import BOOTSTRAP, NADEAU_BENGIO
 from clinome.models.effects import slopes, weigh
 from clinome.models.folds import parts
 from clinome.models.fusion import calibrate, fit_weights
+from clinome.models.intervals import FOLDS, SPLIT
 from clinome.models.learner import Learner
 from clinome.models.learners.chosen import STACK, choose
 from clinome.models.linear import fit_cox, fit_ridge
@@ -86,7 +86,7 @@ def test_results_json_holds_what_the_study_promises() -> None:
     assert [c["fold"] for c in found["chosen"]] == [0, 1, 2]
     pairs = {(c["a"], c["b"]) for c in found["comparisons"]}
     assert {("chosen", name) for name in QUICK} <= pairs
-    assert {c["method"] for c in found["comparisons"]} == {NADEAU_BENGIO}
+    assert {c["method"] for c in found["comparisons"]} == {FOLDS}
     assert found["cut"] == []
 
 
@@ -123,7 +123,7 @@ def test_one_fold_is_compared_by_patient_bootstrap() -> None:
     snapshot, _ = _run()
     single = replace(snapshot, folds=snapshot.folds.filter(fold=0))
     found = harness.run(single, _learners(single, ("majority", "ridge_late")), Evaluate(), ONE, controls=False)
-    assert {c.method for c in found.comparisons} == {BOOTSTRAP}
+    assert {c.method for c in found.comparisons} == {SPLIT}
     assert all(c.low is not None and c.low <= c.difference <= c.high for c in found.comparisons)  # type: ignore[operator]
 
 

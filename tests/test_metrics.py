@@ -1,40 +1,153 @@
-"""Metrics against scikit-learn, lifelines and numbers that can be worked out by hand."""
+"""Metrics against scikit-learn, scikit-survival, lifelines and numbers that can be worked out by hand.
+
+Every case is random with ties; weights are whole numbers, so that a weighted metric is the metric of repeated rows.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from lifelines import CoxPHFitter, KaplanMeierFitter
 from lifelines.utils import concordance_index
-from sklearn.metrics import roc_auc_score
+from scipy.stats import spearmanr
+from sklearn import metrics as sk
+from sksurv import metrics as sks
+from sksurv.util import Surv
 
-from clinome.models.metrics import auroc, c_index, calibration_error, evaluate, inner_score, summary, targets
+from clinome.models import influence
+from clinome.models.concordance import c_index, matrices, pairs
+from clinome.models.follow import breslow, follow, grid
+from clinome.models.ipcw import Followed, kaplan_meier
+from clinome.models.metrics import PRIMARY, auroc, calibration_error, evaluate, inner_score, targets, why_none
+from clinome.models.resample import MANY, Resamples, measures
+
+CASES = range(200)
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.integers(2, 60), st.integers(0, 999))
-def test_c_index_is_lifelines_with_ties_in_time_and_risk(n: int, seed: int) -> None:
+def _same(value: float) -> Any:
+    return pytest.approx(value, rel=0, abs=1e-9)
+
+
+def _binary(seed: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
-    time, event, risk = (rng.integers(0, k, n).astype(float) for k in (8, 2, 5))
-    try:
-        expected = concordance_index(time, -risk, event)
-    except ZeroDivisionError:
-        expected = None
-    found = c_index(time, event, risk)
-    assert found is None if expected is None else found == pytest.approx(expected)
+    n = int(rng.integers(4, 90))
+    y = rng.integers(0, 2, n)
+    y[:2] = 0, 1
+    return y, rng.integers(0, int(rng.integers(2, 40)), n) / 40
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.integers(2, 60), st.integers(0, 999))
-def test_auroc_is_scikit_learns_with_ties(n: int, seed: int) -> None:
+def _followed(seed: int, n: int | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray, Followed]:
+    """Outcomes with tied times, risks with ties, more outcomes to train on, and curves at times of follow-up."""
     rng = np.random.default_rng(seed)
-    y, score = rng.integers(0, 2, n), rng.integers(0, 6, n) / 5
-    if 0 < y.sum() < n:
-        assert auroc(y, score) == pytest.approx(roc_auc_score(y, score))
-    else:
-        assert auroc(y, score) is None
+    n = n or int(rng.integers(12, 80))
+    cause = rng.normal(size=2 * n)
+    died, lost = rng.exponential(np.exp(-cause)), rng.exponential(1.5, 2 * n)
+    y = np.column_stack([np.minimum(died, lost).round(1) + 0.1, died <= lost]).astype(float)
+    y[[0, n], 0], y[[0, n], 1] = (0.05, 99.0), (1.0, 0.0)
+    risk = (cause + rng.normal(size=2 * n)).round(1)
+    times = np.unique(rng.choice(y[1:n, 0], 6))
+    times = times[times < y[:n, 0].max()]
+    curves = np.sort(rng.random((n, len(times))), axis=1)[:, ::-1]
+    return y[:n], risk[:n], y[n:], Followed(y[n:], times, curves)
+
+
+def _surv(y: np.ndarray) -> np.ndarray:
+    return np.asarray(Surv.from_arrays(y[:, 1] > 0, y[:, 0]))
+
+
+def test_binary_metrics_are_scikit_learns() -> None:
+    for seed in CASES:
+        y, p = _binary(seed)
+        guess = (p >= 0.5).astype(int)
+        found = evaluate("binary", y, p)
+        assert found["auroc"] == _same(sk.roc_auc_score(y, p))
+        assert found["auprc"] == _same(sk.average_precision_score(y, p))
+        assert found["brier"] == _same(sk.brier_score_loss(y, p))
+        assert found["accuracy"] == _same(sk.accuracy_score(y, guess))
+        assert found["macro_f1"] == _same(sk.f1_score(y, guess, average="macro"))
+
+
+def test_multiclass_metrics_are_scikit_learns() -> None:
+    for seed in CASES:
+        rng = np.random.default_rng(seed)
+        y = np.append([0, 1, 2], rng.integers(0, 3, int(rng.integers(1, 60))))
+        p = rng.integers(1, 9, (len(y), 3)) + 0.0
+        p /= p.sum(axis=1, keepdims=True)
+        guess = p.argmax(axis=1)
+        found = evaluate("multiclass", y, p)
+        assert found["auroc"] == _same(sk.roc_auc_score(y, p, multi_class="ovr"))
+        assert found["brier"] == _same(sk.brier_score_loss(y, p))
+        assert found["accuracy"] == _same(sk.accuracy_score(y, guess))
+        assert found["macro_f1"] == _same(sk.f1_score(y, guess, average="macro"))
+
+
+def test_regression_and_clustering_are_scikit_learns_and_scipys() -> None:
+    for seed in CASES:
+        rng = np.random.default_rng(seed)
+        y, score = rng.integers(0, 9, 30) + 0.0, rng.integers(0, 9, 30) + 0.0
+        found = evaluate("regression", y, score)
+        assert found["r2"] == _same(sk.r2_score(y, score))
+        assert found["mae"] == _same(sk.mean_absolute_error(y, score))
+        assert found["spearman"] == _same(spearmanr(y, score).statistic)
+        nmi = sk.normalized_mutual_info_score(y > 4, score)
+        assert evaluate("clustering", y > 4, score)["nmi"] == _same(nmi)
+
+
+def test_c_index_is_lifelines_and_scikit_survivals() -> None:
+    for seed in CASES:
+        y, risk, _, _ = _followed(seed)
+        found = c_index(y[:, 0], y[:, 1], risk)
+        assert found == _same(concordance_index(y[:, 0], -risk, y[:, 1]))
+        assert found == _same(sks.concordance_index_censored(y[:, 1] > 0, y[:, 0], risk)[0])
+
+
+def test_scores_over_time_are_scikit_survivals() -> None:
+    scored = 0
+    for seed in CASES:
+        y, risk, train, followed = _followed(seed)
+        found = evaluate("survival", y, risk, (), followed)
+        if len(followed.times) < 2:
+            continue
+        scored += 1
+        ibs = sks.integrated_brier_score(_surv(train), _surv(y), followed.curves, followed.times)
+        assert found["ibs"] == _same(ibs), seed
+        each, mean = sks.cumulative_dynamic_auc(_surv(train), _surv(y), risk, followed.times)
+        if np.isfinite(each).all():
+            assert found["td_auc"] == _same(mean), seed
+    assert scored > 150
+
+
+def test_survival_curves_are_kaplan_meiers_and_breslows() -> None:
+    for seed in range(20):
+        y, risk, _, _ = _followed(seed)
+        at = np.linspace(0, 3, 40)
+        fitted = KaplanMeierFitter().fit(y[:, 0], y[:, 1]).survival_function_at_times(at).to_numpy()
+        np.testing.assert_allclose(kaplan_meier(y[:, 0], y[:, 1], at), fitted, atol=1e-9)
+        frame = pl.DataFrame({"t": y[:, 0], "e": y[:, 1], "x": risk - risk.mean()}).to_pandas()
+        cox = CoxPHFitter(baseline_estimation_method="breslow").fit(frame, "t", "e")
+        own = breslow(y[:, 0], y[:, 1], cox.params_["x"] * frame["x"].to_numpy(), at)
+        hazard = cox.baseline_cumulative_hazard_["baseline cumulative hazard"]
+        expected = np.append(0.0, hazard.to_numpy())[np.searchsorted(hazard.index.to_numpy(), at, side="right")]
+        np.testing.assert_allclose(own, expected, atol=1e-9)
+
+
+def test_curves_of_a_good_risk_score_better_and_of_noise_like_those_of_nobody() -> None:
+    rng = np.random.default_rng(0)
+    cause = rng.normal(size=800)
+    died, lost = rng.exponential(np.exp(-1.5 * cause)), rng.exponential(3, 800)
+    y = np.column_stack([np.minimum(died, lost), died <= lost]).astype(float)
+    train, held = y[:500], y[500:]
+    ibs = {}
+    for name, risk in {"good": cause, "lying": -cause, "flat": np.zeros(800), "huge": 1e6 * cause}.items():
+        followed = follow(train, train, risk[:500], risk[500:], grid(y))
+        assert ((followed.curves >= 0) & (followed.curves <= 1)).all() and (np.diff(followed.curves) <= 0).all()
+        ibs[name] = evaluate("survival", held, risk[500:], (), followed)["ibs"] or 0.0
+    assert ibs["good"] < ibs["flat"] - 0.02
+    assert ibs["lying"] == pytest.approx(ibs["flat"], abs=1e-6)
+    assert ibs["huge"] == pytest.approx(ibs["good"], abs=1e-6)
 
 
 def test_higher_risk_means_sooner() -> None:
@@ -43,20 +156,88 @@ def test_higher_risk_means_sooner() -> None:
     assert c_index(time, event, np.zeros(3)) == 0.5
 
 
-def test_one_class_or_nobody_with_an_event_gives_none_and_never_a_number() -> None:
+def test_many_rows_are_counted_by_merging_as_few_are_one_by_one() -> None:
+    for seed in range(60):
+        y, risk, _, _ = _followed(seed)
+        comparable, concordant = matrices(y[:, 0], y[:, 1], risk)
+        found, died = pairs(y[:, 0], y[:, 1], risk), y[:, 1] > 0
+        np.testing.assert_array_equal(found.early[died], np.column_stack([comparable.sum(1), concordant.sum(1)]))
+        assert not found.early[~died].any()
+        np.testing.assert_array_equal(found.late, np.column_stack([comparable.sum(0), concordant.sum(0)]))
+    rng = np.random.default_rng(0)
+    time, event, risk = rng.integers(0, 900, 5000), rng.integers(0, 2, 5000), rng.integers(0, 700, 5000)
+    assert c_index(time, event, risk) == _same(concordance_index(time, -risk, event))
+
+
+def test_one_class_or_nobody_with_an_event_gives_none_and_a_reason() -> None:
     found = evaluate("binary", np.zeros(4, dtype=int), np.linspace(0, 1, 4))
-    assert found["auroc"] is None
-    assert found["auprc"] is None
-    assert found["brier"] is not None
-    assert evaluate("survival", np.array([[1.0, 0.0], [2.0, 0.0]]), np.zeros(2))["c_index"] is None
+    assert {m for m, v in found.items() if v is None} == {"auroc", "auprc"}
+    assert evaluate("multiclass", np.zeros(4, dtype=int), np.full((4, 3), 1 / 3))["auroc"] is None
+    censored = np.array([[1.0, 0.0], [2.0, 0.0], [3.0, 0.0], [4.0, 0.0]])
+    followed = follow(censored, censored, np.arange(4.0), np.arange(4.0), np.array([1.5, 2.5]))
+    nobody = evaluate("survival", censored, np.arange(4.0), (), followed)
+    assert (nobody["c_index"], nobody["td_auc"]) == (None, None)
+    assert evaluate("survival", censored, np.arange(4.0)) == {"c_index": None, "td_auc": None, "ibs": None}
+    assert evaluate("regression", np.ones(4), np.arange(4.0))["r2"] is None
     assert inner_score("binary", np.zeros(4, dtype=int), np.linspace(0, 1, 4)) == 0.5
+    assert "one class" in why_none("auroc") and "event" in why_none("c_index") and "follow-up" in why_none("ibs")
+    assert set(PRIMARY) == {"binary", "multiclass", "survival"}
 
 
-def test_binary_by_hand() -> None:
-    found = evaluate("binary", np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.4, 0.9]))
-    assert found["auroc"] == pytest.approx(0.75)
-    assert found["accuracy"] == pytest.approx(0.5)
-    assert found["brier"] == pytest.approx((0.01 + 0.36 + 0.36 + 0.01) / 4)
+@pytest.mark.parametrize("task", ("binary", "multiclass", "survival"))
+def test_a_resampled_metric_is_the_metric_of_rows_drawn_so_often(task: str) -> None:
+    for seed in range(25):
+        rng = np.random.default_rng(seed)
+        followed = None
+        if task == "survival":
+            y, score, _, followed = _followed(seed)
+        elif task == "binary":
+            y, score = _binary(seed)
+        else:
+            y = np.append([0, 1, 2], rng.integers(0, 3, 30))
+            score = rng.dirichlet(np.ones(3), 33).round(1)
+        weights = rng.integers(0, 3, (4, len(y))).astype(float)
+        weights[0] = 1
+        whole = evaluate(task, y, score, (), followed)
+        found = measures(task, y, score, 3 if task == "multiclass" else 0, followed)
+        assert set(found) >= {m for m, v in whole.items() if v is not None}
+        for metric, measure in found.items():
+            up, down = measure(weights)
+            value = whole[metric]
+            assert (down[0] == 0) if value is None else (up[0] / down[0] == pytest.approx(value, abs=1e-6)), metric
+            if metric in ("ece", "ibs", "td_auc"):  # their bins and censoring weights stay those of the whole
+                continue
+            for b in range(1, 4):
+                again = np.repeat(np.arange(len(y)), weights[b].astype(int))
+                value = evaluate(task, y[again], score[again])[metric]
+                drawn = up[b] / down[b] if down[b] > 0 else None
+                assert drawn == (None if value is None else pytest.approx(value, abs=1e-6)), (seed, metric)
+
+
+def test_many_rows_to_the_first_order_vary_as_all_of_them_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    n = MANY + 1000
+    rng = np.random.default_rng(0)
+    y, rows = (rng.random(n) < 0.2).astype(int), np.arange(n)
+    p = 1 / (1 + np.exp(-(y + rng.normal(size=n)).round(2)))
+    outcome, risk, _, followed = _followed(0, n)
+    resamples = Resamples.of(rows, rows, seed=0, times=60)
+    drawn = []
+    for many in (MANY, 10 * n):
+        monkeypatch.setattr("clinome.models.resample.MANY", many)
+        found = measures("binary", y, p) | measures("survival", outcome, risk, 0, followed)
+        drawn.append({m: up / down for m, (up, down) in resamples.score(rows, found).items()})
+    for metric in ("auroc", "auprc", "c_index", "td_auc"):
+        assert np.abs(drawn[0][metric] - drawn[1][metric]).max() < 0.3 * drawn[1][metric].std()
+        assert drawn[0][metric].std() == pytest.approx(drawn[1][metric].std(), rel=0.05)
+
+
+def test_influence_sums_to_what_it_is_an_influence_on() -> None:
+    for seed in range(30):
+        y, p = _binary(seed)
+        assert influence.auprc_rows(y > 0, p).sum() == pytest.approx(y.sum() * sk.average_precision_score(y, p))
+        own, (right, every) = influence.auroc_rows(y > 0, y == 0, p)
+        np.testing.assert_allclose(own.sum(axis=0), [2 * right, 2 * every])
+        assert right / every == pytest.approx(auroc(y, p))
 
 
 def test_calibration_error_of_a_calibrated_and_of_a_lying_score() -> None:
@@ -72,14 +253,6 @@ def test_multiclass_knows_a_class_that_the_held_out_part_lacks() -> None:
     assert found["accuracy"] == pytest.approx(0.75)
     assert found["auroc"] == pytest.approx(1.0)
     assert found["macro_f1"] == pytest.approx((2 / 3 + 0.8) / 2)
-
-
-def test_summary_skips_what_has_no_value_and_says_so() -> None:
-    found = summary([0.6, None, 0.8])
-    assert (found["mean"], found["folds"]) == (pytest.approx(0.7), [0.6, None, 0.8])
-    assert found["low"] < 0.6 and found["high"] > 0.8  # type: ignore[operator]
-    assert summary([None])["mean"] is None
-    assert summary([0.7])["low"] is None
 
 
 def test_targets_are_class_numbers_or_durations_with_events() -> None:
