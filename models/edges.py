@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from .data import Snapshot
-from .features import CovariateBlock, DenseBlock, is_mutation, mutation_values
+from .features import COVARIATES, RECORDS, CovariateBlock, DenseBlock
+from .fitted import Fitted
+from .layers import by_name, is_mutation, mutation_values
 from .records import RecordsBlock
 
 FLOOR = 0.01  # added to a column's variance, so that the rarest edges do not shout
@@ -28,7 +31,7 @@ class Edges:
 
     def fit(self, snapshot: Snapshot, rows: np.ndarray) -> Edges:
         """Columns and scales of these rows; a column without variance sends no messages and is dropped."""
-        block = _block(snapshot, self.name)
+        block = _block(self.name, _kind(snapshot, self.name))
         self.block = block.fit(snapshot, rows)
         self.names = block.names
         self.columns = block.entities()
@@ -60,7 +63,12 @@ class Edges:
         return self.block.gather(contributions)
 
     def state(self) -> dict[str, Any]:
-        return {"block": self.block.state(), "scale": self.scale}
+        return {"kind": self.block.kind, "block": self.block.state(), "scale": self.scale}
+
+    def restore(self, state: Mapping[str, Any]) -> Edges:
+        self.block = _block(self.name, state["kind"]).restore(state["block"])
+        self.names, self.columns, self.scale = self.block.names, self.block.entities(), state["scale"]
+        return self
 
 
 class _Dense(DenseBlock):
@@ -78,8 +86,11 @@ class _Records(RecordsBlock):
         return [*(self.names[i] for i in self.owner), None, None, None]
 
 
-class _Mutations:
+class _Mutations(Fitted):
     """Every gene hit in a training row, however rare: the graph lets rare ones share strength. And the log burden."""
+
+    kind = "mutation"
+    fitted = ("names", "kept", "mean")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -98,29 +109,37 @@ class _Mutations:
         return [*(self.names[i] for i in self.kept), None]
 
     def transform(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
-        layer = snapshot.layers[self.name]
+        layer = by_name(snapshot, self.name, self.names)
         hit = (mutation_values(layer, rows) != 0).astype(np.float32)
         burden = np.log1p(np.asarray(hit.sum(axis=1)).ravel()) - self.mean
         return np.hstack([hit[:, self.kept].toarray(), burden[:, None].astype(np.float32)])
 
     def present(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
-        return np.asarray(snapshot.layers[self.name].profiled[rows])
+        return np.asarray(by_name(snapshot, self.name, self.names).profiled[rows])
 
     def gather(self, contributions: np.ndarray) -> np.ndarray:
         out = np.zeros((len(contributions), len(self.names)))
         out[:, self.kept] = contributions[:, :-1]  # the burden is no gene's
         return out
 
-    def state(self) -> dict[str, Any]:
-        return {"kept": self.kept, "mean": self.mean, "names": self.names}
+
+def _kind(snapshot: Snapshot, name: str) -> str:
+    if name in (COVARIATES, RECORDS):
+        return name
+    return "mutation" if is_mutation(snapshot.layers[name]) else "dense"
 
 
-def _block(snapshot: Snapshot, name: str) -> _Dense | _Covariates | _Records | _Mutations:
-    if name == "covariates":
-        return _Covariates()
-    if name == "records":
-        return _Records()
-    return _Mutations(name) if is_mutation(snapshot.layers[name]) else _Dense(name)
+def _block(name: str, kind: str) -> _Dense | _Covariates | _Records | _Mutations:
+    match kind:
+        case "covariates":
+            return _Covariates()
+        case "records":
+            return _Records()
+        case "mutation":
+            return _Mutations(name)
+        case "dense":
+            return _Dense(name)
+    raise ValueError(f"saved edges: got kind {kind!r}; expected dense, mutation, covariates or records")
 
 
 def _dense(x: np.ndarray | sparse.csr_matrix) -> np.ndarray:

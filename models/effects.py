@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 
 from .data import Snapshot
-from .features import COVARIATES, RECORDS, dense_values, is_mutation, mutation_values
+from .features import COVARIATES, RECORDS
+from .layers import dense_values, is_mutation, mutation_values
 from .learner import Learner
 from .records import code_counts, last_values
 

@@ -6,15 +6,19 @@ matrix whose columns it can map back to what the study calls a feature.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol, Self
 
 import numpy as np
 import polars as pl
 from scipy import sparse
 
-from .data import Layer, Snapshot
+from .data import Snapshot
+from .fitted import Fitted
+from .layers import by_name, dense_values, is_mutation, mutation_values
 from .records import RecordsBlock
 from .univariate import Matrix
+from .words import column, frequent_words, word_index
 
 CLIP = 5.0
 COVARIATES, RECORDS = "covariates", "records"
@@ -23,6 +27,7 @@ COVARIATES, RECORDS = "covariates", "records"
 class Block(Protocol):
     """One block, fitted once."""
 
+    kind: str
     name: str
     names: list[str]
     """What `gather` returns contributions of: the layer's features, covariate columns, or codes."""
@@ -38,6 +43,7 @@ class Block(Protocol):
         """(n, columns) -> (n, names): what each feature contributed, over all columns made of it."""
 
     def state(self) -> dict[str, Any]: ...
+    def restore(self, state: Mapping[str, Any]) -> Self: ...
 
 
 def make_blocks(snapshot: Snapshot) -> list[Block]:
@@ -52,28 +58,14 @@ def make_blocks(snapshot: Snapshot) -> list[Block]:
     return blocks
 
 
-def is_mutation(layer: Layer) -> bool:
-    """Whether 0 means negative: a sparse layer, or a 0/1 matrix of mutations."""
-    return sparse.issparse(layer.values) or layer.kind == "mutation"
-
-
-def dense_values(layer: Layer, rows: np.ndarray) -> np.ndarray:
-    """(n, features) float32 on the scale of a model: log1p where the layer asks for it. NaN stays NaN."""
-    values = np.asarray(layer.values[rows], dtype=np.float32)
-    return np.log1p(np.clip(values, 0, None)) if layer.scale == "log1p" else values
-
-
-def mutation_values(layer: Layer, rows: np.ndarray) -> sparse.csr_matrix:
-    """(n, genes) csr of the layer's values; NaN and 0 are both absent."""
-    values = layer.values[rows]
-    return sparse.csr_matrix(values if sparse.issparse(values) else np.nan_to_num(values), dtype=np.float32)
-
-
-class DenseBlock:
+class DenseBlock(Fitted):
     """A dense layer: winsorised at 1 and 99 %, z-scaled, median-imputed, clipped at 5 standard deviations.
 
     Features without variance in the training rows are dropped. A row without the layer is zero throughout.
     """
+
+    kind = "dense"
+    fitted = ("names", "kept", "low", "high", "mean", "sd", "median")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -97,27 +89,26 @@ class DenseBlock:
         return self
 
     def transform(self, snapshot: Snapshot, rows: np.ndarray) -> Matrix:
-        layer = snapshot.layers[self.name]
+        layer = by_name(snapshot, self.name, self.names)
         x = (np.clip(dense_values(layer, rows)[:, self.kept], self.low, self.high) - self.mean) / self.sd
         x = np.clip(np.where(np.isfinite(x), x, self.median), -CLIP, CLIP)
         x[~layer.profiled[rows]] = 0.0
         return x.astype(np.float32)
 
     def present(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
-        return np.asarray(snapshot.layers[self.name].profiled[rows])
+        return np.asarray(by_name(snapshot, self.name, self.names).profiled[rows])
 
     def gather(self, contributions: np.ndarray) -> np.ndarray:
         out = np.zeros((len(contributions), len(self.names)))
         out[:, self.kept] = contributions
         return out
 
-    def state(self) -> dict[str, Any]:
-        return {"kept": self.kept, "low": self.low, "high": self.high, "mean": self.mean, "sd": self.sd,
-                "median": self.median, "names": self.names}  # fmt: skip
 
-
-class MutationBlock:
+class MutationBlock(Fitted):
     """A mutation layer: genes hit in at least max(2, 1 %) of the profiled training rows, and the log burden of all."""
+
+    kind = "mutation"
+    fitted = ("names", "kept", "mean", "sd")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -134,7 +125,7 @@ class MutationBlock:
         return self
 
     def transform(self, snapshot: Snapshot, rows: np.ndarray) -> Matrix:
-        layer = snapshot.layers[self.name]
+        layer = by_name(snapshot, self.name, self.names)
         x = mutation_values(layer, rows)
         burden = np.log1p(np.asarray((x != 0).sum(axis=1)).ravel())
         z = np.clip((burden - self.mean) / self.sd, -CLIP, CLIP) if self.sd > 0 else np.zeros(len(rows))
@@ -142,21 +133,19 @@ class MutationBlock:
         return np.hstack([x[:, self.kept].toarray(), z[:, None]])
 
     def present(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
-        return np.asarray(snapshot.layers[self.name].profiled[rows])
+        return np.asarray(by_name(snapshot, self.name, self.names).profiled[rows])
 
     def gather(self, contributions: np.ndarray) -> np.ndarray:
         out = np.zeros((len(contributions), len(self.names)))
         out[:, self.kept] = contributions[:, :-1]  # the burden is no gene's
         return out
 
-    def state(self) -> dict[str, Any]:
-        return {"kept": self.kept, "burden": np.array([self.mean, self.sd]), "names": self.names}
 
-
-class CovariateBlock:
+class CovariateBlock(Fitted):
     """Covariates: numbers z-scaled with median and a flag for missing, text one-hot; rare and new words are one."""
 
-    name = COVARIATES
+    kind = name = COVARIATES
+    fitted = ("names", "numbers", "words", "columns")
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -183,14 +172,14 @@ class CovariateBlock:
         for name in self.names:
             if name in self.numbers:
                 low, high, median, mean, sd, flag = self.numbers[name]
-                x = table[name].cast(pl.Float64).to_numpy()
+                x = column(table, name).cast(pl.Float64).to_numpy()
                 missing = ~np.isfinite(x)
                 z = (np.clip(np.where(missing, median, x), low, high) - mean) / sd
                 out.append(np.clip(z, -CLIP, CLIP)[:, None])
                 if flag:
                     out.append(missing[:, None])
             else:
-                index = word_index(table[name], self.words[name])
+                index = word_index(column(table, name), self.words[name])
                 out.append(np.eye(len(self.words[name]) + 1)[index])
         return np.hstack(out).astype(np.float32)
 
@@ -201,23 +190,6 @@ class CovariateBlock:
         out = np.zeros((len(contributions), len(self.names)))
         np.add.at(out.T, np.array(self.columns, dtype=np.int64), contributions.T)
         return out
-
-    def state(self) -> dict[str, Any]:
-        words = {name: ["" if w is None else w for w in known] for name, known in self.words.items()}
-        return {"numbers": self.numbers, "words": words, "names": self.names}
-
-
-def frequent_words(column: pl.Series) -> list[str | None]:
-    """The words (null too) seen in at least max(2, 10 or 1 % of the rows, whichever is fewer), sorted."""
-    least = max(2.0, min(10.0, 0.01 * len(column)))
-    counts = column.cast(pl.String).value_counts(name="n").filter(pl.col("n") >= least)
-    return sorted(counts[column.name].to_list(), key=lambda w: (w is None, w or ""))
-
-
-def word_index(column: pl.Series, words: list[str | None]) -> np.ndarray:
-    """(n,) int64 index into words; len(words) for a word that is not among them."""
-    index = {word: i for i, word in enumerate(words)}
-    return np.array([index.get(word, len(words)) for word in column.cast(pl.String)], dtype=np.int64)
 
 
 def _number_scale(x: np.ndarray) -> list[float]:
@@ -244,7 +216,7 @@ def _quantiles(x: np.ndarray, at: tuple[float, ...]) -> list[np.ndarray]:
 class Joined:
     """All blocks side by side, each scaled to a mean squared row norm of one, with a flag for each that can be missing."""
 
-    name = "joined"
+    kind = name = "joined"
 
     def __init__(self, blocks: list[Block]) -> None:
         self.blocks = blocks
@@ -280,7 +252,37 @@ class Joined:
         return contributions
 
     def state(self) -> dict[str, Any]:
-        return {"unit": np.array(self.unit), "blocks": {b.name: b.state() for b in self.blocks}}
+        blocks = [saved_block(block) for block in self.blocks]
+        return {"unit": self.unit, "width": self.width, "flagged": self.flagged, "blocks": blocks}
+
+    def restore(self, state: Mapping[str, Any]) -> Self:
+        self.unit, self.width, self.flagged = state["unit"], state["width"], state["flagged"]
+        self.blocks = [restored_block(saved) for saved in state["blocks"]]
+        return self
+
+
+def saved_block(block: Block | Joined) -> dict[str, Any]:
+    """A fitted block as plain values: its kind, its name, and its state."""
+    return {"kind": block.kind, "name": block.name, "state": block.state()}
+
+
+def restored_block(saved: Mapping[str, Any]) -> Any:
+    """The block that `saved_block` was given. Raises: ValueError for a kind that there is not."""
+    name, state = saved["name"], saved["state"]
+    match saved["kind"]:
+        case "dense":
+            return DenseBlock(name).restore(state)
+        case "mutation":
+            return MutationBlock(name).restore(state)
+        case "covariates":
+            return CovariateBlock().restore(state)
+        case "records":
+            return RecordsBlock().restore(state)
+        case "joined":
+            return Joined([]).restore(state)
+    raise ValueError(
+        f"saved block: got kind {saved['kind']!r}; expected dense, mutation, covariates, records or joined"
+    )
 
 
 def pieces(block: Block | Joined, contributions: np.ndarray) -> dict[str, np.ndarray]:

@@ -39,7 +39,14 @@ class Learner(Protocol):
         survival: (n,) risk, higher = sooner."""
 
     def state(self) -> dict[str, Any]:
-        """Everything fitted, as arrays, numbers, text and lists: what is saved, and what the garbage test compares."""
+        """Everything fitted, as arrays, numbers, text, None, lists and dicts: what is saved, and what the garbage test
+        compares."""
+
+    def unsaved(self) -> str | None:
+        """None if `state` holds all that `predict` needs; else, in plain words, why this fitted learner is not saved."""
+
+    def restore(self, state: Mapping[str, Any]) -> Learner:
+        """As if fitted: of `state` makes, in a learner of the same name, one that predicts the same. Returns itself."""
 
     def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, np.ndarray] | None:
         """Contribution of each feature to each row's score, {layer name or "records" or "covariates": (n, features)};

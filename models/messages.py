@@ -9,10 +9,10 @@ top of it sees what a new patient would bring.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -54,6 +54,14 @@ class Messages:
     @property
     def width(self) -> int:
         return int(self.embedding.shape[1])
+
+    def state(self) -> dict[str, Any]:
+        """All but the readout of the rows fitted on, which only the network's own fitting asks for."""
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.name != "readout"}
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> Messages:
+        return cls(**state, readout=np.zeros((0, state["linear"]), dtype=np.float32))
 
     def receive(self, x: np.ndarray) -> np.ndarray:
         """(n, features) edge values -> (n, width) messages."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import polars as pl
 from scipy import sparse
 
 from .data import Snapshot
+from .fitted import Fitted
 
 CLIP = 5.0
 
@@ -131,13 +132,14 @@ def rows_are_visits(snapshot: Snapshot, rows: np.ndarray) -> bool:
     return bool(snapshot.rows["subject_id"][rows].is_duplicated().any())
 
 
-class RecordsBlock:
+class RecordsBlock(Fitted):
     """Records for linear models: log1p counts of frequent tokens, in all and in the current visit; last values; amounts.
 
     A token is frequent if max(2, 20 or 0.2 % of the training rows, whichever is fewer) rows hold it.
     """
 
-    name = "records"
+    kind = name = "records"
+    fitted = ("names", "tokens", "current", "numeric", "scale", "amount", "owner")
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -190,10 +192,6 @@ class RecordsBlock:
         out = np.zeros((len(contributions), len(self.names)))
         np.add.at(out.T, self.owner, contributions[:, : len(self.owner)].T)  # what follows is how much there is
         return out
-
-    def state(self) -> dict[str, Any]:
-        return {"tokens": self.tokens, "current": self.current, "numeric": self.numeric, "scale": self.scale,
-                "amount": self.amount, "names": self.names}  # fmt: skip
 
 
 def code_counts(snapshot: Snapshot, rows: np.ndarray, codes: list[str]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -10,34 +11,31 @@ import polars as pl
 from scipy import sparse
 
 from .data import Snapshot
-from .features import (
-    COVARIATES,
-    RECORDS,
-    DenseBlock,
-    MutationBlock,
-    dense_values,
-    frequent_words,
-    is_mutation,
-    mutation_values,
-    word_index,
-)
+from .features import COVARIATES, RECORDS, DenseBlock, MutationBlock
+from .layers import by_name, dense_values, is_mutation, mutation_values
 from .records import Counts, counts, frequent, pick, rows_are_visits
 from .univariate import association
+from .words import column, frequent_words, word_index
 
 WIDE = 400
 """A layer with more features than this enters with its BEST ones, ranked on the training rows alone."""
 BEST = 200
 TOKENS = 300
 WORDS = 200
+_RECORDS = ("split", "now", "before", "numeric")
 
 
 @dataclass
 class Part:
-    """The columns of one block. index: the block's feature of each column; -1 for one that is no feature."""
+    """The columns of one block. index: the block's feature of each column; -1 for one that is no feature.
+
+    mutations: whether it is a layer of them, whose last column is the burden.
+    """
 
     name: str
     names: list[str]
     index: np.ndarray
+    mutations: bool = False
 
 
 class Table:
@@ -53,7 +51,7 @@ class Table:
                 x = block.transform(snapshot, rows[here])[:, : len(kept)]
                 kept = np.sort(kept[np.argsort(-association(x, target[here]), kind="stable")[:BEST]])
             extra = [-1] if is_mutation(layer) else []
-            self.parts.append(Part(name, block.names, np.r_[kept, extra].astype(np.int64)))
+            self.parts.append(Part(name, block.names, np.r_[kept, extra].astype(np.int64), is_mutation(layer)))
         self.words: dict[str, list[str | None]] = {}
         if snapshot.covariates.width:
             for name in snapshot.covariates.columns:
@@ -82,20 +80,20 @@ class Table:
         return Part(RECORDS, names, np.array([place[o] for o in owners] + [-1] * c.amount.shape[1], dtype=np.int64))
 
     def _tokens(self, c: Counts) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-        """What counts now, and what was before: all in one where rows are no visits."""
-        return (c.current, c.total - c.current) if self.split and c.current is not None else (c.total, c.total)
+        """What counts now, and what was before: all is now where rows are no visits, or no event has one."""
+        return (c.current, c.total - c.current) if self.split and c.current is not None else (c.total, 0 * c.total)
 
     def transform(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
         """(n, columns) float32 with NaN."""
         out = []
         for part in self.parts:
             if part.name == COVARIATES:
-                out.append(self._covariates(snapshot.covariates[rows]))
+                out.append(self._covariates(snapshot.covariates[rows], part.names))
             elif part.name == RECORDS:
                 out.append(self._records(snapshot, rows))
             else:
-                layer = snapshot.layers[part.name]
-                if is_mutation(layer):
+                layer = by_name(snapshot, part.name, part.names)
+                if part.mutations:
                     x = mutation_values(layer, rows)
                     burden = np.asarray((x != 0).sum(axis=1))
                     values = np.hstack([x[:, part.index[:-1]].toarray(), burden]).astype(np.float32)
@@ -105,14 +103,14 @@ class Table:
                 out.append(values)
         return np.hstack(out).astype(np.float32)
 
-    def _covariates(self, table: pl.DataFrame) -> np.ndarray:
-        out = np.full(table.shape, np.nan, dtype=np.float32)
-        for j, name in enumerate(table.columns):
+    def _covariates(self, table: pl.DataFrame, names: list[str]) -> np.ndarray:
+        out = np.full((table.height, len(names)), np.nan, dtype=np.float32)
+        for j, name in enumerate(names):
             if name in self.words:
-                index = word_index(table[name], self.words[name]).astype(np.float32)
+                index = word_index(column(table, name), self.words[name]).astype(np.float32)
                 out[:, j] = np.where(index < len(self.words[name]), index, np.nan)
             else:
-                out[:, j] = table[name].cast(pl.Float64).to_numpy()
+                out[:, j] = column(table, name).cast(pl.Float64).to_numpy()
         return out
 
     def _records(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
@@ -141,10 +139,17 @@ class Table:
         return next((p.names for p in self.parts if p.name == RECORDS), [])
 
     def state(self) -> dict[str, Any]:
-        words = {name: ["" if w is None else w for w in known] for name, known in self.words.items()}
-        kept = {p.name: {"names": p.names, "index": p.index} for p in self.parts}
-        records = {k: getattr(self, k) for k in ("split", "now", "before", "numeric") if hasattr(self, k)}
-        return {"parts": kept, "words": words, "records": records}
+        parts = [{"name": p.name, "names": p.names, "index": p.index, "mutations": p.mutations} for p in self.parts]
+        records = {k: getattr(self, k) for k in _RECORDS if hasattr(self, k)}
+        return {"parts": parts, "words": self.words, "categorical": self.categorical, "records": records}
+
+    def restore(self, state: Mapping[str, Any]) -> Self:
+        self.parts = [Part(**part) for part in state["parts"]]
+        self.words, self.categorical = state["words"], state["categorical"]
+        for name in _RECORDS:
+            if name in state["records"]:
+                setattr(self, name, state["records"][name])
+        return self
 
 
 def _is_number(column: pl.Series) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -46,6 +47,20 @@ class Vocabulary:
             if name in self.known:
                 return self.known[name]
         return UNKNOWN
+
+    def state(self) -> dict[str, Any]:
+        above = {code: list(found) for code, found in self.above.items()}
+        return {"entries": list(self.entries), "codes": list(self.codes), "parents": [list(p) for p in self.parents],
+                "mean": self.mean, "sd": self.sd, "age": list(self.age), "above": above}  # fmt: skip
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> Vocabulary:
+        entries, (mean, sd) = tuple(state["entries"]), state["age"]
+        return cls(
+            entries, tuple(state["codes"]), tuple(tuple(p) for p in state["parents"]), state["mean"], state["sd"],
+            (mean, sd), {name: i for i, name in enumerate(entries) if i > UNKNOWN},
+            {code: tuple(found) for code, found in state["above"].items()},
+        )  # fmt: skip
 
     def ancestor_table(self) -> torch.Tensor:
         """(entries, width) int64: each entry itself, then its ancestors, padded with 0."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -134,6 +134,18 @@ def predict(network: nn.Module, source: Source, rows: np.ndarray, batch_size: in
     out = np.empty_like(found)
     out[order] = found
     return out
+
+
+def set_weights(network: nn.Module, weights: Mapping[str, np.ndarray]) -> None:
+    """Give a network of the same build the weights (and buffers) that its `state_dict` had, and make it ready to predict.
+
+    Raises: ValueError where they are not those of this build.
+    """
+    try:
+        network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
+    except RuntimeError as error:
+        raise ValueError(f"weights: {error}") from error
+    network.eval()
 
 
 class _Fit(pl.LightningModule):

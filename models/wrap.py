@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from ..loaders.errors import InputError
 from .data import Snapshot
 from .features import Joined, make_blocks
 from .fusion import calibrate
@@ -34,6 +36,8 @@ def sklearn(estimator: Any, name: str | None = None) -> Wrapped:
 class Wrapped(BaseLearner):
     """An estimator that is cloned for each fit. Settings are `estimator.set_params`'s; there is one, its own."""
 
+    own_code = True
+
     def __init__(self, estimator: Any, name: str, setting: Setting | None = None, seed: int = 0) -> None:
         super().__init__(setting, seed)
         self.estimator, self.name = estimator, name
@@ -58,13 +62,16 @@ class Wrapped(BaseLearner):
         y = targets(snapshot.rows[rows], self.task, snapshot.classes)
         self.block = Joined(make_blocks(snapshot)).fit(snapshot, rows)
         x = self.block.transform(snapshot, rows)
-        self.model = clone(self.estimator).set_params(**self.setting)
-        if "random_state" in self.model.get_params() and self.model.get_params()["random_state"] is None:
-            self.model.set_params(random_state=self.seed)
+        self.model = self._seeded(clone(self.estimator).set_params(**self.setting))
         self.model.fit(x, martingale_residuals(y) if self.task == "survival" else y)
         self.final = None
         if self.task != "survival" and not hasattr(self.model, "predict_proba"):
             self.final = calibrate(self._decision(x), y, self.task)
+
+    def _seeded(self, model: Any) -> Any:
+        if "random_state" in model.get_params() and model.get_params()["random_state"] is None:
+            model.set_params(random_state=self.seed)
+        return model
 
     def _decision(self, x: Any) -> np.ndarray:
         """(n, k) decision function, a class that training lacked far below the others."""
@@ -88,12 +95,65 @@ class Wrapped(BaseLearner):
         p[:, self.model.classes_] = self.model.predict_proba(x)
         return p if self.task == "multiclass" else p[:, 1]
 
+    def _attributes(self) -> dict[str, Any]:
+        """What fitting set on the estimator."""
+        given = self.model.get_params(deep=False)
+        return {name: value for name, value in vars(self.model).items() if name not in given}
+
+    def unsaved(self) -> str | None:
+        """An estimator is saved by its fitted attributes, where these are plain; never by pickle, which may run code."""
+        inside = [value for value in self.model.get_params().values() if _is_estimator(value)]
+        odd = [name for name, value in self._attributes().items() if not _is_plain(value)]
+        if inside or odd:
+            what = f"its fitted {odd[0]} is an object" if odd else "it is made of other estimators"
+            return f"{self.name} is an estimator of your own that plain values cannot hold: {what}"
+        return None
+
     def state(self) -> dict[str, Any]:
-        """The features' state, and what of the estimator's fitted attributes is arrays or numbers."""
-        fitted = {k: v for k, v in vars(self.model).items()
-                  if k.endswith("_") and isinstance(v, np.ndarray | int | float | str)}  # fmt: skip
+        """The features' state, the estimator's settings as text, and what of its fitted attributes is plain."""
         return {
-            "block": self.block.state(),
-            "params": {k: str(v) for k, v in self.model.get_params().items()},
-            **fitted,
-        }
+            "task": self.task, "classes": self.classes, "block": self.block.state(), "final": self.final,
+            "params": {name: str(value) for name, value in self.model.get_params().items()},
+            "attributes": {name: value for name, value in self._attributes().items() if _is_plain(value)},
+        }  # fmt: skip
+
+    def restore(self, state: Mapping[str, Any]) -> Wrapped:
+        """The user's own estimator, with what fitting had set on it.
+
+        Raises: InputError where the estimator given is not set as the one that was fitted.
+        """
+        from sklearn.base import clone
+
+        self.task, self.classes, self.final = state["task"], state["classes"], state["final"]
+        self.block = Joined([]).restore(state["block"])
+        self.model = self._seeded(clone(self.estimator).set_params(**self.setting))
+        params = {name: str(value) for name, value in self.model.get_params().items()}
+        for name in sorted(params.keys() | state["params"].keys()):
+            got, expected = params.get(name), state["params"].get(name)
+            if got != expected:
+                where = f"learners[{self.name!r}] {type(self.model).__name__} {name}"
+                raise InputError(
+                    "not the estimator that was fitted", where, got, expected, "give it with the same settings"
+                )
+        vars(self.model).update(state["attributes"])
+        return self
+
+
+def _is_estimator(value: object) -> bool:
+    if isinstance(value, list | tuple):
+        return any(_is_estimator(one) for one in value)
+    return hasattr(value, "get_params") and not isinstance(value, type)
+
+
+def _is_plain(value: object) -> bool:
+    """What a file can hold without code: numbers, text, None, arrays of numbers, and lists and dicts of those."""
+    match value:
+        case None | bool() | int() | float() | str() | np.generic():
+            return True
+        case np.ndarray():
+            return value.dtype.kind in "biuf"
+        case list() | tuple():
+            return all(_is_plain(one) for one in value)
+        case dict():
+            return all(isinstance(name, str) and _is_plain(one) for name, one in value.items())
+    return False

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from ..loaders.errors import InputError
 from .data import Snapshot, WithHetero
 from .learner import Setting
 from .learners.base import BaseLearner
@@ -75,6 +76,8 @@ class _Rows:
 class PygLearner(BaseLearner):
     """A copy of the module a fit; one setting, its own."""
 
+    own_code, with_training = True, True
+    fitted = ("task", "classes", "train", "tuning")
     plan: ClassVar[dict[str, Any]] = {"epochs": 200, "patience": 30, "lr": 5e-3, "weight_decay": 1e-2}
 
     def __init__(
@@ -109,6 +112,7 @@ class PygLearner(BaseLearner):
 
         self.task, self.classes = snapshot.task, len(snapshot.classes)
         self.train, self.tuning = train, tuning
+        self._weights: Mapping[str, np.ndarray] | None = None
         self._held: tuple[weakref.ref[Any], Any] | None = None
         rows = np.concatenate([train, tuning])
         y = np.zeros((len(snapshot.rows), 2)) if self.task == "survival" else np.zeros(len(snapshot.rows), np.int64)
@@ -145,12 +149,42 @@ class PygLearner(BaseLearner):
     def predict(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
         from . import training
 
+        if self._weights is not None:
+            self._rebuild(self.graph(snapshot), self._weights)
         self.network.encoder.data = self.graph(snapshot)
         return training.predict(self.network, _Rows(self.task), rows, max(1, len(rows)))
 
     def state(self) -> dict[str, Any]:
-        weights = {name: value.detach().cpu().numpy() for name, value in self.network.state_dict().items()}
-        return {"task": self.task, "classes": self.classes, "train": self.train, "tuning": self.tuning, **weights}
+        weights = self._weights
+        if weights is None:
+            weights = {name: value.detach().cpu().numpy() for name, value in self.network.state_dict().items()}
+        return {**super().state(), "weights": weights}
+
+    def restore(self, state: Mapping[str, Any]) -> PygLearner:
+        """The user's own module with its fitted weights. What it predicts on must hold the training rows in front:
+        they are part of its graph."""
+        super().restore(state)
+        self._held, self._weights = None, state["weights"]
+        return self
+
+    def _rebuild(self, graph: Any, weights: Mapping[str, np.ndarray]) -> None:
+        """The network, once there is a graph that lazy sizes can be taken from."""
+        import torch
+
+        from . import training
+        from .heads import make_head
+
+        encoder = make_encoder(copy.deepcopy(self.module), graph)
+        try:
+            with training.reproducible(0), torch.no_grad():
+                head = make_head(self.task, encoder.answer().shape[1], self.classes)
+            self.network = training.Network(encoder, head)
+            training.set_weights(self.network, weights)
+        except ValueError as error:
+            where = f"learners[{self.name!r}] {type(self.module).__name__}"
+            fix = "give the module as it was when the model was trained"
+            raise InputError("not the module that was fitted", where, str(error).split("\n\t")[-1], fix=fix) from error
+        self._weights = None
 
 
 def make_encoder(module: nn.Module, data: Any) -> Any:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,7 @@ from clinome.loaders.errors import InputError, NotBuilt
 from clinome.models.catalogue import NAMES, SIMPLE, default, every, make, select
 from clinome.models.learner import Learner
 from clinome.models.metrics import inner_score, targets
+from clinome.models.saved import read_state, write_state
 from clinome.models.unit import permuted
 from clinome.models.wrap import sklearn
 
@@ -122,6 +126,94 @@ def test_fitted_state_is_the_same_when_held_out_rows_are_garbage(name: str, task
     turned = [snapshot.rows[n].scatter(HELD, snapshot.rows[n].gather(HELD[::-1])) for n in names]
     other = replace(other, rows=snapshot.rows.clone().with_columns(turned))
     assert_same_state(_fitted(name, task, snapshot), _fitted(name, task, other))
+
+
+@CASES
+def test_saved_and_loaded_it_predicts_the_same_to_the_last_bit(name: str, task: str, tmp_path: Path) -> None:
+    snapshot = _snapshot(task)
+    learner = _fitted(name, task, snapshot)
+    assert learner.unsaved() is None
+    write_state(tmp_path / "model", learner.state())
+    again = _make(name, task).restore(read_state(tmp_path / "model"))
+    every = np.arange(110)
+    np.testing.assert_array_equal(again.predict(snapshot, every), learner.predict(snapshot, every))
+    assert_same_state(again, learner)
+    mine, its = learner.attribute(snapshot, HELD), again.attribute(snapshot, HELD)
+    assert (mine is None) == (its is None)
+    for block, attributed in (mine or {}).items():
+        np.testing.assert_array_equal((its or {})[block], attributed)
+    assert again.codes() == learner.codes()
+
+
+_ANOTHER_PROCESS = """
+import sys
+from pathlib import Path
+import numpy as np
+from clinome.graphs.snapshot import Snapshot
+from clinome.models.catalogue import make
+from clinome.models.saved import read_state
+folder = Path(sys.argv[1])
+for task in ("binary", "multiclass", "survival"):
+    snapshot = Snapshot.read(folder / task / "snapshot")
+    for name in sys.argv[2:]:
+        if (folder / task / name).exists():
+            score = make(name).restore(read_state(folder / task / name)).predict(snapshot, np.arange(110))
+            np.testing.assert_array_equal(score, np.load(folder / task / f"{name}.npy"), err_msg=f"{name}, {task}")
+            print(task, name)
+"""
+
+
+@pytest.mark.slow
+def test_another_process_loads_every_learner_and_predicts_the_same(tmp_path: Path) -> None:
+    saved = []
+    for name, task in _cases():
+        if name == "wrapped":
+            continue
+        learner = _fitted(name, task, _snapshot(task))
+        write_state(tmp_path / task / name, learner.state())
+        np.save(tmp_path / task / f"{name}.npy", learner.predict(_snapshot(task), np.arange(110)))
+        _snapshot(task).save(tmp_path / task / "snapshot")
+        saved.append(f"{task} {name}")
+    command = [sys.executable, "-c", _ANOTHER_PROCESS, str(tmp_path), *NAMES]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr
+    assert sorted(told.stdout.split("\n")[:-1]) == sorted(saved)
+
+
+@CASES
+def test_features_are_found_by_name_in_another_order_and_number(name: str, task: str) -> None:
+    """Of another study: columns shuffled, some of its own more, and what it lacks is as if it had not been measured."""
+    snapshot = _snapshot(task)
+    learner = _fitted(name, task, snapshot)
+    score = learner.predict(snapshot, HELD)
+    rng = np.random.default_rng(3)
+    layers = {}
+    for layer in snapshot.layers.values():
+        order = rng.permutation(layer.var.height + 2)
+        more = [f"NCBIGene:{9000 + j}" for j in range(2)]
+        var = pl.concat([layer.var, pl.DataFrame({c: more for c in layer.var.columns})])[order]
+        values = (
+            sparse.csr_matrix(layer.values).toarray() if sparse.issparse(layer.values) else np.asarray(layer.values)
+        )
+        extra = np.zeros((110, 2)) if layer.kind == "mutation" else rng.normal(size=(110, 2))
+        whole = np.hstack([values, extra]).astype(np.float32)[:, order]
+        whole = sparse.csr_matrix(whole) if layer.kind == "mutation" else whole
+        layers[layer.name] = replace(layer, var=var, values=whole)
+    turned = replace(snapshot, layers=layers, covariates=snapshot.covariates.select(snapshot.covariates.columns[::-1]))
+    np.testing.assert_array_equal(learner.predict(turned, HELD), score)
+    without, gone = {}, {}
+    for layer in layers.values():
+        kept = np.flatnonzero((layer.var["feature"] != "NCBIGene:3").to_numpy())
+        without[layer.name] = replace(layer, var=layer.var[kept], values=layer.values[:, kept])
+        values = sparse.lil_matrix(layer.values) if layer.kind == "mutation" else np.array(layer.values)
+        values[:, layer.var["feature"].to_list().index("NCBIGene:3")] = 0.0 if layer.kind == "mutation" else np.nan
+        gone[layer.name] = replace(layer, values=sparse.csr_matrix(values) if layer.kind == "mutation" else values)
+    one, other = (learner.predict(replace(turned, layers=parts), HELD) for parts in (without, gone))
+    np.testing.assert_array_equal(one, other)
+    nobody = np.zeros(110, dtype=bool)
+    unprofiled = {n: replace(x, values=0 * x.values, profiled=nobody) for n, x in layers.items()}
+    one, other = (learner.predict(replace(turned, layers=parts), HELD) for parts in ({}, unprofiled))
+    np.testing.assert_array_equal(one, other)
 
 
 @CASES

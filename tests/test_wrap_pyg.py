@@ -75,8 +75,8 @@ def test_held_out_rows_reach_neither_the_weights_nor_each_other() -> None:
     second.module.load_state_dict(first.module.state_dict(), strict=False)
     first.fit(snapshot, train, tuning)
     second.fit(other, train, tuning)
-    for name, value in first.state().items():
-        assert np.array_equal(value, second.state()[name]), name
+    for name, value in first.state()["weights"].items():
+        assert np.array_equal(value, second.state()["weights"][name]), name
     assert first.predict(snapshot, held)[0] == second.predict(other, held)[0]
     assert np.abs(first.predict(snapshot, held)[1:] - second.predict(other, held)[1:]).max() > 1e-6
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from ..data import Snapshot
+from ..fitted import Fitted
 from ..learner import Setting
 
 
-class BaseLearner:
-    """One setting of one learner; a subclass brings fit, predict and state (`models.learner.Learner`)."""
+class BaseLearner(Fitted):
+    """One setting of one learner; a subclass brings fit, predict, and the names of what is fitted, or state and restore
+    of its own (`models.learner.Learner`)."""
 
     name = ""
+    own_code: ClassVar[bool] = False
+    """Whether part of it is the user's own code, which no file can hold: it must be given again to predict."""
+    with_training: ClassVar[bool] = False
+    """Whether `predict` wants the rows that it was fitted on in front of those that it shall predict."""
     grid: tuple[Setting, ...] = ({},)
     """Settings to try, the default first."""
 
@@ -30,6 +36,11 @@ class BaseLearner:
 
     def with_setting(self, setting: Setting, seed: int) -> Self:
         return type(self)(setting, seed)
+
+    def unsaved(self) -> str | None:
+        if not self.fitted and type(self).restore is Fitted.restore:
+            return f"{self.name} does not say what of it is fitted (`fitted`, or `state` and `restore`)"
+        return None
 
     def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, np.ndarray] | None:
         return None

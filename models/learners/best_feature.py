@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
 
 from ..data import Snapshot
-from ..features import Block, make_blocks
+from ..features import Block, make_blocks, restored_block, saved_block
 from ..fusion import calibrate
 from ..linear import as_probability, fit_ridge
 from ..metrics import targets
@@ -22,6 +23,7 @@ class BestFeature(BaseLearner):
     """
 
     name = "best_feature"
+    fitted = ("task", "classes", "column", "mean", "coef", "intercept", "final")
 
     def supports(self, snapshot: Snapshot) -> str | None:
         return has_inputs(snapshot)
@@ -61,9 +63,13 @@ class BestFeature(BaseLearner):
         return as_probability(logits, self.task)
 
     def state(self) -> dict[str, Any]:
-        block = {} if self.block is None else {"name": self.block.name, **self.block.state()}
-        return {"block": block, "column": self.column, "coef": self.coef, "intercept": self.intercept,
-                "final": self.final}  # fmt: skip
+        block = None if self.block is None else saved_block(self.block)
+        return {**super().state(), "block": block}
+
+    def restore(self, state: Mapping[str, Any]) -> Self:
+        super().restore(state)
+        self.block = None if state["block"] is None else restored_block(state["block"])
+        return self
 
     def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, np.ndarray] | None:
         if self.block is None:

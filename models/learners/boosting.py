@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..grown import Grown, of_boosting
 from ..linear import SMALL
 from ..metrics import inner_score
 from ..univariate import deviance_residuals
@@ -75,18 +76,5 @@ class Boosting(TreeLearner):
             else:
                 yield p[:, 1]
 
-    def importance(self) -> np.ndarray:
-        gain = np.zeros(len(self.mean))
-        for tree in self._trees():
-            inner = tree["is_leaf"] == 0
-            np.add.at(gain, tree["feature_idx"][inner], np.maximum(tree["gain"][inner], 0))
-        return gain
-
-    def _trees(self) -> list[dict[str, np.ndarray]]:
-        """scikit-learn keeps its trees in a private list; there is no public way to them."""
-        stages = [] if self.model is None else self.model._predictors
-        return [{name: t.nodes[name] for name in t.nodes.dtype.names} for stage in stages for t in stage]
-
-    def state(self) -> dict[str, Any]:
-        trees = self._trees()
-        return {"table": self.table.state(), "mean": self.mean, "trees": trees, "rate": self.rate}
+    def grown(self) -> Grown:
+        return of_boosting(self.model, len(self.mean))

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..data import Snapshot
-from ..features import CLIP, dense_values, is_mutation, mutation_values
+from ..features import CLIP
+from ..layers import by_name, dense_values, is_mutation, mutation_values
 from ..linear import fit_cox
 from ..metrics import targets
 from .base import BaseLearner
@@ -23,6 +24,7 @@ class CoxPCA(BaseLearner):
     """
 
     name = "cox_pca"
+    fitted = ("layers", "mean", "sd", "centre", "beta", "penalizer")
 
     def supports(self, snapshot: Snapshot) -> str | None:
         if snapshot.task != "survival":
@@ -32,6 +34,11 @@ class CoxPCA(BaseLearner):
     def fit(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> None:
         rows = np.sort(np.concatenate([train, tuning]))
         y = targets(snapshot.rows[rows], "survival", ())
+        self.layers: list[dict[str, Any]] = [
+            {"name": name, "features": layer.var["feature"].to_list(), "mutations": is_mutation(layer),
+             "clipped": is_mutation(layer) or layer.scale != "log1p"}
+            for name, layer in snapshot.layers.items()
+        ]  # fmt: skip
         x = self._values(snapshot, rows)
         with np.errstate(invalid="ignore"):
             known = np.maximum(np.isfinite(x).sum(axis=0), 1)
@@ -43,6 +50,7 @@ class CoxPCA(BaseLearner):
         _, _, axes = _svd(z - self.centre)
         self.axes = axes[: min(COMPONENTS, len(axes), max(1, len(rows) - 2))]
         self._fit_cox((z - self.centre) @ self.axes.T, y)
+        self.beta = np.asarray(self.axes.T @ (self.coef / self.spread))  # (features,) the model in scaled features
 
     def _fit_cox(self, components: np.ndarray, y: np.ndarray) -> None:
         import warnings
@@ -72,10 +80,12 @@ class CoxPCA(BaseLearner):
 
     def _values(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
         out = []
-        for layer in snapshot.layers.values():
-            x = mutation_values(layer, rows).toarray() if is_mutation(layer) else dense_values(layer, rows)
+        for known in self.layers:
+            layer, width = by_name(snapshot, known["name"], known["features"]), len(known["features"])
+            mutations = known["mutations"]
+            x = mutation_values(layer, rows)[:, :width].toarray() if mutations else dense_values(layer, rows)
             x[~layer.profiled[rows]] = np.nan
-            out.append(x if layer.scale == "log1p" and not is_mutation(layer) else np.clip(x, -CLIP, CLIP))
+            out.append(np.clip(x, -CLIP, CLIP) if known["clipped"] else x)
         return np.hstack(out).astype(np.float64)
 
     def _scaled(self, x: np.ndarray) -> np.ndarray:
@@ -83,23 +93,15 @@ class CoxPCA(BaseLearner):
 
     def predict(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
         z = self._scaled(self._values(snapshot, rows)) - self.centre
-        return np.asarray(z @ self._beta())
-
-    def _beta(self) -> np.ndarray:
-        """(features,) the model in scaled features."""
-        return np.asarray(self.axes.T @ (self.coef / self.spread))
-
-    def state(self) -> dict[str, Any]:
-        return {"mean": self.mean, "sd": self.sd, "centre": self.centre, "beta": self._beta(),
-                "penalizer": self.penalizer}  # fmt: skip
+        return np.asarray(z @ self.beta)
 
     def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, np.ndarray] | None:
         """Exact: coefficient times scaled value less its training mean."""
-        whole = (self._scaled(self._values(snapshot, rows)) - self.centre) * self._beta()
+        whole = (self._scaled(self._values(snapshot, rows)) - self.centre) * self.beta
         out, at = {}, 0
-        for name, layer in snapshot.layers.items():
-            out[name] = whole[:, at : at + layer.var.height]
-            at += layer.var.height
+        for known in self.layers:
+            width = len(known["features"])
+            out[known["name"]], at = whole[:, at : at + width], at + width
         return out
 
 

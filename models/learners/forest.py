@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..grown import Grown, of_forest
 from ..linear import SMALL
 from ..univariate import deviance_residuals
 from .trees import TreeLearner
@@ -39,14 +40,5 @@ class Forest(TreeLearner):
             return RandomForestRegressor(**options).fit(x, deviance_residuals(y))
         return RandomForestClassifier(**options).fit(x, y)
 
-    def importance(self) -> np.ndarray:
-        return np.asarray(self.model.feature_importances_)
-
-    def state(self) -> dict[str, Any]:
-        trees = [] if self.model is None else [_tree(e.tree_) for e in self.model.estimators_]
-        return {"table": self.table.state(), "mean": self.mean, "trees": trees, "rate": self.rate}
-
-
-def _tree(tree: Any) -> dict[str, np.ndarray]:
-    return {"left": tree.children_left, "right": tree.children_right, "feature": tree.feature,
-            "threshold": tree.threshold, "missing_left": tree.missing_go_to_left, "value": tree.value[:, 0]}  # fmt: skip
+    def grown(self) -> Grown:
+        return of_forest(self.model)

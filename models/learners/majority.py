@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ..data import Snapshot
@@ -15,6 +13,7 @@ class Majority(BaseLearner):
     """The training rate of each class; for survival the same risk for all."""
 
     name = "majority"
+    fitted = ("rate",)
 
     def fit(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> None:
         y = targets(snapshot.rows[np.concatenate([train, tuning])], snapshot.task, snapshot.classes)
@@ -29,6 +28,3 @@ class Majority(BaseLearner):
     def predict(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
         out = np.tile(self.rate, (len(rows), 1))
         return out if snapshot.task == "multiclass" else out[:, 0]
-
-    def state(self) -> dict[str, Any]:
-        return {"rate": self.rate}

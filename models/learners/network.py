@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from scipy.special import softmax
@@ -126,6 +126,7 @@ class NetworkLearner(BaseLearner):
 
     records = "none"
     """How records enter: none, messages, sequence or both."""
+    fitted = ("task", "classes", "clock", "longest", "setting")
     layers = True
     plan: ClassVar[Mapping[str, Any]] = {}
     dim = 16
@@ -146,7 +147,8 @@ class NetworkLearner(BaseLearner):
         from ..heads import make_head
 
         rows = np.sort(np.concatenate([train, tuning]))
-        self.task, self.classes = snapshot.task, len(snapshot.classes)
+        self.task, self.classes, self.clock = snapshot.task, len(snapshot.classes), snapshot.clock
+        self.longest = self.setting.get("longest", 256 if len(snapshot.rows) <= 10_000 else 96)
         y = np.zeros((len(snapshot.rows), 2)) if self.task == "survival" else np.zeros(len(snapshot.rows), np.int64)
         y[rows] = targets(snapshot.rows[rows], self.task, snapshot.classes)
         self.edges: dict[str, Edges] = {}
@@ -158,7 +160,7 @@ class NetworkLearner(BaseLearner):
         plan = self._plan(len(train))
         start, slope = late_fusion(honest, rows, y[rows], self.task)
         with training.reproducible(plan.seed):
-            encoder = self._encoder(snapshot, start)
+            encoder = self._encoder(start)
             head = make_head(self.task, self.width, self.classes)
         head.start(as_target(y[rows], self.task))
         if self.messages:
@@ -217,15 +219,14 @@ class NetworkLearner(BaseLearner):
 
         if self.vocabulary is None or snapshot.events is None:
             return None
-        longest = self.setting.get("longest", 256 if len(snapshot.rows) <= 10_000 else 96)
-        return tokenize(snapshot.events, len(snapshot.rows), self.vocabulary, snapshot.clock, longest)
+        return tokenize(snapshot.events, len(snapshot.rows), self.vocabulary, self.clock, self.longest)
 
     @property
     def width(self) -> int:
         """Columns of a row's vector: room for a readout a class and for what the network adds."""
         return self.dim + (self.classes if self.task == "multiclass" else 0)
 
-    def _encoder(self, snapshot: Snapshot, start: Mapping[str, float]) -> Any:
+    def _encoder(self, start: Mapping[str, float]) -> Any:
         from torch import nn
 
         from ..encoders.fusion import MaskedFusion
@@ -240,7 +241,7 @@ class NetworkLearner(BaseLearner):
         if self.vocabulary is not None:
             encoders[SEQUENCE] = SequenceEncoder(
                 self.vocabulary.ancestor_table(), self.setting.get("width", 32), depth=self.setting.get("depth", 2),
-                dropout=drop / 2, timed=snapshot.clock != "order", out=self.width, quiet=bool(self.messages),
+                dropout=drop / 2, timed=self.clock != "order", out=self.width, quiet=bool(self.messages),
             )  # fmt: skip
         return MaskedFusion(encoders, self.width, self.setting.get("drop_modality", 0.2), start)
 
@@ -256,18 +257,27 @@ class NetworkLearner(BaseLearner):
         return training.predict(self.network, self.inputs(snapshot, hidden), rows)
 
     def state(self) -> dict[str, Any]:
-        out: dict[str, Any] = {"task": self.task, "classes": self.classes, "setting": dict(self.setting)}
-        out["weights"] = {name: value.detach().cpu().numpy() for name, value in self.network.state_dict().items()}
-        for name, one in self.messages.items():
-            out[f"messages.{name}"] = {
-                "embedding": one.embedding, "mean": one.mean, "linear": one.linear, "restart": one.restart, "power": one.power,
-                "penalty": one.penalty, "error": one.error, "edges": self.edges[name].state(),
-            }  # fmt: skip
-        if self.vocabulary is not None:
-            v = self.vocabulary
-            out["vocabulary"] = {"entries": list(v.entries), "codes": list(v.codes), "mean": v.mean, "sd": v.sd,
-                                 "age": list(v.age)}  # fmt: skip
-        return out
+        weights = {name: value.detach().cpu().numpy() for name, value in self.network.state_dict().items()}
+        return {
+            **super().state(), "weights": weights,
+            "messages": {name: one.state() for name, one in self.messages.items()},
+            "edges": {name: one.state() for name, one in self.edges.items()},
+            "vocabulary": None if self.vocabulary is None else self.vocabulary.state(),
+        }  # fmt: skip
+
+    def restore(self, state: Mapping[str, Any]) -> Self:
+        from .. import training
+        from ..heads import make_head
+        from ..messages import Messages
+        from ..tokens import Vocabulary
+
+        super().restore(state)
+        self.edges = {name: Edges(name).restore(one) for name, one in state["edges"].items()}
+        self.messages = {name: Messages.restored(one) for name, one in state["messages"].items()}
+        self.vocabulary = None if state["vocabulary"] is None else Vocabulary.restored(state["vocabulary"])
+        self.network = training.Network(self._encoder({}), make_head(self.task, self.width, self.classes))
+        training.set_weights(self.network, state["weights"])
+        return self
 
     def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, np.ndarray] | None:
         from ..attribution import attribute

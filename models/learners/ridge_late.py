@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
 
 from ..data import Snapshot
-from ..features import Block, Joined, make_blocks, pieces
+from ..features import Block, Joined, make_blocks, pieces, restored_block, saved_block
 from ..folds import carve, deal
 from ..fusion import calibrate, fit_weights, skill, standardise
 from ..learner import Setting
@@ -28,6 +29,7 @@ class RidgeLate(BaseLearner):
     """
 
     name = "ridge_late"
+    fitted = ("task", "classes", "centre", "spread", "weights", "final")
     grid: tuple[Setting, ...] = ({}, {"fusion": "early"}, {"fusion": "stacked"})
 
     def supports(self, snapshot: Snapshot) -> str | None:
@@ -94,16 +96,21 @@ class RidgeLate(BaseLearner):
         return as_probability(logits, self.task)
 
     def state(self) -> dict[str, Any]:
-        return {
-            "task": self.task,
-            "classes": self.classes,
-            "members": {
-                block.name: {"block": block.state(), "coef": model.coef, "intercept": model.intercept, "mean": mean,
-                             "c": model.c, "gamma": model.gamma, "inner": model.inner}
-                for block, model, mean in self.members
-            },
-            "centre": self.centre, "spread": self.spread, "weights": self.weights, "final": self.final,
-        }  # fmt: skip
+        members = [
+            {"block": saved_block(block), "coef": model.coef, "intercept": model.intercept, "mean": mean,
+             "c": model.c, "gamma": model.gamma, "inner": model.inner}
+            for block, model, mean in self.members
+        ]  # fmt: skip
+        return {**super().state(), "members": members}
+
+    def restore(self, state: Mapping[str, Any]) -> Self:
+        super().restore(state)
+        self.members = [
+            (restored_block(m["block"]),
+             Ridge(m["coef"], m["intercept"], np.zeros((0, 0)), m["inner"], m["c"], m["gamma"]), m["mean"])
+            for m in state["members"]
+        ]  # fmt: skip
+        return self
 
     def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, np.ndarray] | None:
         """Exact: coefficient times value less its training mean, in logits; multiclass: of the predicted class."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
 
 from ..data import Snapshot
+from ..grown import Grown
 from ..metrics import targets
 from ..table import Table
 from ..univariate import regression_target
@@ -63,7 +65,7 @@ class TreeLearner(BaseLearner):
         out = np.zeros(x.shape)
         if self.model is None or not len(rows):
             return self.table.gather(out)
-        importance = self.importance()
+        importance = self._grown().importance
         matter = np.argsort(-importance, kind="stable")[:_ABLATED]
         whole = self._scores(x)
         for group in np.array_split(matter[importance[matter] > 0], 8):
@@ -71,9 +73,24 @@ class TreeLearner(BaseLearner):
                 out[:, group] = self._loss(x, whole, group)
         return self.table.gather(out)
 
-    def importance(self) -> np.ndarray:
-        """(columns,) how much the fitted trees use each column; only the order is used, for which to ablate."""
+    def grown(self) -> Grown:
+        """The fitted estimator's trees as arrays."""
         raise NotImplementedError
+
+    def _grown(self) -> Grown:
+        return self.model if isinstance(self.model, Grown) else self.grown()
+
+    def state(self) -> dict[str, Any]:
+        grown = None if self.model is None else self._grown().state()
+        return {"task": self.task, "classes": self.classes, "table": self.table.state(), "mean": self.mean,
+                "rate": self.rate, "grown": grown}  # fmt: skip
+
+    def restore(self, state: Mapping[str, Any]) -> Self:
+        """The trees are then walked here, and no scikit-learn is asked."""
+        self.task, self.classes, self.mean, self.rate = (state[name] for name in ("task", "classes", "mean", "rate"))
+        self.table = Table().restore(state["table"])
+        self.model = None if state["grown"] is None else Grown.restored(state["grown"])
+        return self
 
     def _loss(self, x: np.ndarray, whole: np.ndarray, group: np.ndarray) -> np.ndarray:
         """(n, columns) score less the score without each column. Missing values stay missing."""
