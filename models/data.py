@@ -7,6 +7,7 @@ every scaler, vocabulary and threshold is made by a learner from its training ro
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -76,6 +77,20 @@ class Snapshot(Protocol):
     @property
     def classes(self) -> tuple[str, ...]:
         """multiclass: the labels in order; binary: ("0", "1"); survival: ()."""
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A snapshot made of parts of another one."""
+
+    task: str
+    rows: pl.DataFrame
+    covariates: pl.DataFrame
+    layers: Mapping[str, Layer]
+    events: pl.DataFrame | None
+    links: pl.DataFrame
+    clock: str
+    classes: tuple[str, ...]
 
 
 @runtime_checkable

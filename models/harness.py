@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,24 +13,24 @@ from .catalogue import CHOSEN, make
 from .compare import comparisons
 from .data import Snapshot
 from .effects import SCHEMA, weigh
-from .folds import deal, make_folds, parts
+from .folds import make_folds, parts
 from .follow import follow, grid
 from .judge import FoldScores, draw, judge
 from .learner import Learner
-from .learners.chosen import Choice, choose
 from .metrics import PRIMARY, targets
 from .resample import Resamples
 from .results import Results, prediction_table
 from .specs import Evaluate, Learn
 from .tune import seed_of
 from .unit import Done, Unit, permuted, run_unit
+from .whole import Whole, choose_among, fit_whole
+from .workers import Workers, count_of
 
 Progress = Callable[[str], object]
 PERMUTED, SHUFFLED = "permuted_labels", "shuffled_graph"
 PERMUTATIONS = 3
 """How often labels are permuted over the cohort; once where it has more than MANY rows."""
 MANY = 10_000
-_STACKED = 5
 
 
 def run(
@@ -43,6 +41,7 @@ def run(
     progress: Progress | None = None,
     *,
     controls: bool = True,
+    keep: bool = False,
 ) -> Results:
     """Every learner in every fold; results are the same whatever the number of workers.
 
@@ -52,6 +51,7 @@ def run(
         learn: trials (settings a learner may try), minutes (0: no limit), workers (0: the machine's cores).
         progress: called with one line a unit.
         controls: permuted labels with `ridge_late`, and a shuffled graph where `hetero_gnn` runs.
+        keep: after all that, choose and fit on all rows what shall predict new patients (`models.whole`).
     """
     start = time.monotonic()
     names = [learner.name for learner in learners]
@@ -65,12 +65,14 @@ def run(
     if controls:
         units += _control_units(snapshot, [u for u in units if u.learner == 0], names, evaluate.seed)
     done: list[Done] = []
-    for one in _execute(snapshot, everyone, units, _workers(learn)):
-        done.append(one)
-        if progress is not None:
-            progress(_line(one, everyone, len(done), len(units)))
+    with Workers(snapshot, everyone, count_of(learn)) as workers:
+        for one in workers(run_unit, units):
+            done.append(one)
+            if progress is not None:
+                progress(_line(one, everyone, len(done), len(units)))
+        whole = fit_whole(workers, names, evaluate, learn, start, progress) if keep else None
     done.sort(key=lambda d: (d.unit.control, d.unit.repeat, d.unit.fold, d.unit.learner))
-    return _gather(snapshot, names, done, evaluate.seed, time.monotonic() - start)
+    return _gather(snapshot, names, done, evaluate.seed, time.monotonic() - start, whole)
 
 
 def _units(folds: pl.DataFrame, names: list[str], evaluate: Evaluate, learn: Learn, start: float) -> list[Unit]:
@@ -98,53 +100,9 @@ def _control_units(snapshot: Snapshot, base: list[Unit], names: list[str], seed:
     return out
 
 
-def _workers(learn: Learn) -> int:
-    count = int(learn.workers) if str(learn.workers).isdigit() else 0
-    return count or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else count or os.cpu_count() or 1
-
-
-_HERE: dict[str, tuple[Snapshot, Sequence[Learner]]] = {}
-"""What a worker process works on: sent once, when it starts."""
-
-
-def _adopt(snapshot: Snapshot, learners: Sequence[Learner]) -> None:
-    _HERE["work"] = (snapshot, learners)
-    parent = os.getppid()
-
-    def follow() -> None:  # a killed run must not leave its workers behind, busy
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
-
-
-def _work(unit: Unit) -> Done:
-    return run_unit(*_HERE["work"], unit)
-
-
-def _execute(snapshot: Snapshot, learners: Sequence[Learner], units: list[Unit], workers: int) -> Iterator[Done]:
-    """One worker: here. More: loky processes, whose numerical libraries are told of one thread before they load."""
-    if workers == 1 or len(units) == 1:
-        yield from (run_unit(snapshot, learners, unit) for unit in units)
-        return
-    from concurrent.futures import as_completed
-
-    from joblib.externals.loky import ProcessPoolExecutor
-
-    one = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")}
-    one["POLARS_MAX_THREADS"] = "1"
-    pool = ProcessPoolExecutor(min(workers, len(units)), initializer=_adopt, initargs=(snapshot, learners), env=one)
-    try:
-        for future in as_completed([pool.submit(_work, unit) for unit in units]):
-            yield future.result()
-    except BaseException:
-        pool.shutdown(kill_workers=True)  # what is under way is of no use any more
-        raise
-    pool.shutdown()
-
-
-def _gather(snapshot: Snapshot, names: list[str], done: list[Done], seed: int, seconds: float) -> Results:
+def _gather(
+    snapshot: Snapshot, names: list[str], done: list[Done], seed: int, seconds: float, whole: Whole | None
+) -> Results:
     learned = [d for d in done if not d.unit.control]
     y = targets(snapshot.rows, snapshot.task, snapshot.classes)
     times = grid(y) if snapshot.task == "survival" else np.zeros(0)
@@ -159,9 +117,10 @@ def _gather(snapshot: Snapshot, names: list[str], done: list[Done], seed: int, s
         for name, d in here.items():
             if d.score is not None and d.tuned is not None:
                 scores.append(_fold_scores(name, y, d, d.score, d.tuned.oof, times))
-        choice = _choose(snapshot, here, seed)
+        tuned = {name: d.tuned for name, d in here.items() if d.tuned is not None}
+        choice = choose_among(snapshot, tuned, seed)
         score = choice.combine({name: d.score for name, d in here.items() if d.score is not None}, snapshot.task)
-        inner = choice.combine({name: d.tuned.oof for name, d in here.items() if d.tuned is not None}, snapshot.task)
+        inner = choice.combine({name: one.oof for name, one in tuned.items()}, snapshot.task)
         first = next(iter(here.values()))
         picked.append(_fold_scores(CHOSEN, y, first, score, inner, times))
         chosen.append({"repeat": repeat, "fold": fold, "name": choice.name, "weights": choice.share(),
@@ -191,7 +150,7 @@ def _gather(snapshot: Snapshot, names: list[str], done: list[Done], seed: int, s
         comparisons=comparisons(judged, metric), controls=_controls(snapshot, done, resamples),
         attributions=pl.concat(effects), seconds={**seconds_of, CHOSEN: sum(seconds_of.values())},
         peak_mb={**peaks, CHOSEN: max((p for p in peaks.values() if p), default=None)},
-        settings=settings, cut=_cut(names, learned), total_seconds=seconds,
+        settings=settings, cut=_cut(names, learned), total_seconds=seconds, whole=whole,
     )  # fmt: skip
 
 
@@ -204,15 +163,6 @@ def _fold_scores(
         train = y[np.concatenate([d.unit.train, d.unit.tuning])]
         followed = follow(train, y[d.tuned.rows], inner, score, times)
     return FoldScores(name, d.unit.repeat, d.unit.fold, held_out, y[held_out], score, followed)
-
-
-def _choose(snapshot: Snapshot, here: dict[str, Done], seed: int) -> Choice:
-    """All learners of a fold were scored on the same inner rows, in the same order."""
-    tuned = {name: d.tuned for name, d in here.items() if d.tuned is not None}
-    rows = next(iter(tuned.values())).rows
-    y = targets(snapshot.rows[rows], snapshot.task, snapshot.classes)
-    part = deal(snapshot.rows, snapshot.task, rows, _STACKED, seed)
-    return choose({name: t.oof for name, t in tuned.items()}, y, part, snapshot.task)
 
 
 def _controls(snapshot: Snapshot, done: list[Done], resamples: Resamples) -> dict[str, dict[str, object]]:

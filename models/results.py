@@ -13,6 +13,7 @@ from .compare import Comparison
 from .data import Snapshot
 from .judge import FoldScores
 from .metrics import as_columns
+from .whole import Whole
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Results:
     attributions: repeat, fold, block, feature, importance, slope, of `chosen` on held-out rows.
     controls: permuted labels (and a shuffled graph): metric, mean, sd, low, high, folds.
     seconds, peak_mb, settings: by learner. cut: what the time limit left out.
+    whole: what all rows picked, fitted on all of them, for new patients; None where that was not asked for.
     """
 
     task: str
@@ -40,6 +42,7 @@ class Results:
     settings: dict[str, list[dict[str, Any]]]
     cut: list[dict[str, Any]] = field(default_factory=list)
     total_seconds: float = 0.0
+    whole: Whole | None = None
 
     def as_json(self) -> dict[str, Any]:
         """results.json, as STUDY.md says; `metric` is what learners are compared by."""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from .data import Layer, Snapshot
+from .data import Derived, Snapshot
 from .effects import effects
 from .learner import Learner
+from .threads import one_thread
 from .tune import Tuned, inner_plan, seed_of, tune
 
 
@@ -46,40 +47,22 @@ class Done:
     peak_mb: float | None
 
 
-@dataclass(frozen=True)
-class Relabelled:
-    """A snapshot with other outcomes; everything else is shared."""
-
-    task: str
-    rows: pl.DataFrame
-    covariates: pl.DataFrame
-    layers: Mapping[str, Layer]
-    events: pl.DataFrame | None
-    links: pl.DataFrame
-    clock: str
-    classes: tuple[str, ...]
-
-
-def permuted(snapshot: Snapshot, seed: int) -> Relabelled:
+def permuted(snapshot: Snapshot, seed: int) -> Derived:
     """The same cohort, its outcomes dealt anew over all rows."""
     names = ["duration_days", "event"] if snapshot.task == "survival" else ["label"]
     order = np.random.default_rng(seed).permutation(len(snapshot.rows))
     rows = snapshot.rows.with_columns(*(snapshot.rows[name][order].alias(name) for name in names))
-    return Relabelled(snapshot.task, rows, snapshot.covariates, snapshot.layers, snapshot.events, snapshot.links,
-                      snapshot.clock, snapshot.classes)  # fmt: skip
+    return Derived(snapshot.task, rows, snapshot.covariates, snapshot.layers, snapshot.events, snapshot.links,
+                   snapshot.clock, snapshot.classes)  # fmt: skip
 
 
 def run_unit(snapshot: Snapshot, learners: Sequence[Learner], unit: Unit) -> Done:
     """Tune, fit, predict the held-out rows, attribute. Nothing of the held-out rows' outcomes is looked at."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
     start = time.monotonic()
     if unit.deadline is not None and start > unit.deadline:
         return Done(unit, None, None, None, 0.0, None)
-    with threadpool_limits(1):
-        if "torch" in sys.modules:
-            sys.modules["torch"].set_num_threads(1)
-        learner = learners[unit.learner]
+    learner = learners[unit.learner]
+    with one_thread(learner):
         work = _control if unit.control else _learn
         score, tuned, table = work(snapshot, learner, unit)
     return Done(unit, score, tuned, table, time.monotonic() - start, _peak_mb())

@@ -76,7 +76,7 @@ class _Rows:
 class PygLearner(BaseLearner):
     """A copy of the module a fit; one setting, its own."""
 
-    own_code, with_training = True, True
+    on_torch, own_code, with_training = True, True, True
     fitted = ("task", "classes", "train", "tuning")
     plan: ClassVar[dict[str, Any]] = {"epochs": 200, "patience": 30, "lr": 5e-3, "weight_decay": 1e-2}
 

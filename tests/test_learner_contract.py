@@ -97,7 +97,8 @@ def test_scores_state_and_attribution_have_their_shapes(name: str, task: str) ->
         np.testing.assert_allclose(score.sum(axis=1), 1.0, atol=1e-5)
     if task == "binary":
         assert ((score >= 0) & (score <= 1)).all()
-    assert all(isinstance(x, np.ndarray | int | float | str | bool | type(None)) for x in _flat(learner.state()))
+    plain = np.ndarray | np.generic | int | float | str | bool | None
+    assert all(isinstance(x, plain) for x in _flat(learner.state()))
     attributed = learner.attribute(snapshot, HELD)
     for block, a in (attributed or {}).items():
         width = {"records": len(learner.codes()), "covariates": snapshot.covariates.width}

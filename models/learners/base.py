@@ -17,6 +17,8 @@ class BaseLearner(Fitted):
     of its own (`models.learner.Learner`)."""
 
     name = ""
+    on_torch: ClassVar[bool] = False
+    """Whether it is a network."""
     own_code: ClassVar[bool] = False
     """Whether part of it is the user's own code, which no file can hold: it must be given again to predict."""
     with_training: ClassVar[bool] = False

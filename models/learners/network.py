@@ -124,6 +124,7 @@ def as_target(y: np.ndarray, task: str) -> Target:
 class NetworkLearner(BaseLearner):
     """Messages and sequences of the fold -> masked fusion -> head. Subclasses say which modalities they use."""
 
+    on_torch = True
     records = "none"
     """How records enter: none, messages, sequence or both."""
     fitted = ("task", "classes", "clock", "longest", "setting")
