@@ -1,0 +1,116 @@
+"""What all rows pick for new patients: chosen by the rule of the folds, fitted once, the same whatever the workers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+from snapshots import make_snapshot
+
+from clinome.graphs.snapshot import Snapshot
+from clinome.models import harness
+from clinome.models.catalogue import make, select
+from clinome.models.model import Model
+from clinome.models.results import Results
+from clinome.models.saved import TEXT
+from clinome.models.specs import Evaluate, Learn
+from clinome.models.whole import Whole
+from clinome.models.wrap import sklearn
+
+QUICK = ("majority", "covariates", "best_feature", "ridge_late")
+EVERY = np.arange(120)
+
+
+@cache
+def _run(task: str = "binary", workers: int = 1, keep: bool = True) -> tuple[Snapshot, Results]:
+    snapshot = make_snapshot(task, n=120, features=24, rows_per_subject=2, signal=2.0)
+    learners, _ = select(snapshot, QUICK)
+    learn = Learn(trials=2, workers=workers)
+    return snapshot, harness.run(snapshot, learners, Evaluate(), learn, controls=False, keep=keep)
+
+
+def _whole(results: Results) -> Whole:
+    assert results.whole is not None
+    return results.whole
+
+
+def _model(results: Results) -> Model:
+    model = _whole(results).model
+    assert model is not None
+    return model
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "survival"])
+def test_a_model_is_chosen_saved_and_read_and_predicts_every_row(task: str, tmp_path: Path) -> None:
+    snapshot, results = _run(task)
+    model = _model(results)
+    score = model.predict(snapshot)
+    assert score.shape == ((120, 3) if task == "multiclass" else (120,))
+    assert np.isfinite(score).all()
+    assert "majority" not in model.choice.weights and set(model.choice.weights) == {m.name for m in model.members}
+    replace(model, about={"study": "x", "rows": 120}).save(tmp_path / "model")
+    again = Model.read(tmp_path / "model")
+    np.testing.assert_array_equal(again.predict(snapshot), score)
+    assert again.about == {"study": "x", "rows": 120} and again.name == model.name
+    assert again.choice.inner == model.choice.inner
+
+
+def test_held_out_results_are_those_of_a_run_that_keeps_no_model() -> None:
+    (_, one), (_, other) = _run(), _run(keep=False)
+    assert other.whole is None
+    assert_frame_equal(one.predictions, other.predictions)
+    assert one.chosen == other.chosen
+
+
+def test_two_workers_make_the_model_that_one_makes() -> None:
+    (snapshot, one), (_, two) = _run(), _run(workers=2)
+    np.testing.assert_allclose(_model(one).predict(snapshot), _model(two).predict(snapshot), rtol=0, atol=1e-9)
+    assert _model(one).choice.weights == pytest.approx(_model(two).choice.weights)
+
+
+def test_no_patient_is_in_the_model(tmp_path: Path) -> None:
+    snapshot, results = _run()
+    _model(results).save(tmp_path / "model")
+    text = (tmp_path / "model" / TEXT).read_text(encoding="utf-8")
+    assert not [subject for subject in snapshot.rows["subject_id"].unique() if subject in text]
+
+
+def test_what_no_file_can_hold_is_left_out_of_the_choice_and_the_reason_said() -> None:
+    from sklearn.ensemble import RandomForestClassifier
+
+    snapshot = make_snapshot("binary", n=90, features=24)
+    mine = sklearn(RandomForestClassifier(20), "mine")
+    learners = [make("majority"), make("covariates"), mine]
+    whole = _whole(harness.run(snapshot, learners, Evaluate(), Learn(trials=1, workers=1), controls=False, keep=True))
+    assert whole.model is not None and "mine" not in whole.model.choice.weights
+    assert "plain values cannot hold" in whole.left_out["mine"]
+
+
+def test_only_majority_is_kept_where_nothing_else_ran_and_nothing_where_all_is_lost() -> None:
+    from sklearn.ensemble import RandomForestClassifier
+
+    snapshot = make_snapshot("binary", n=60, features=24)
+    learn = Learn(trials=1, workers=1)
+    only = harness.run(snapshot, [make("majority")], Evaluate(), learn, controls=False, keep=True)
+    assert _model(only).name == "majority"
+    mine = sklearn(RandomForestClassifier(5), "mine")
+    lost = _whole(harness.run(snapshot, [mine], Evaluate(), learn, controls=False, keep=True))
+    assert lost.model is None and list(lost.left_out) == ["mine"]
+
+
+def test_the_time_limit_leaves_out_what_it_cuts() -> None:
+    snapshot = make_snapshot("binary", n=60, features=24)
+    learn = Learn(trials=1, workers=1, minutes=1e-9)
+    whole = _whole(harness.run(snapshot, [make("covariates")], Evaluate(), learn, controls=False, keep=True))
+    assert whole.model is None and whole.left_out == {"covariates": "the time limit came first"}
+
+
+def test_labels_are_not_looked_at_when_a_model_predicts() -> None:
+    snapshot, results = _run()
+    blind = replace(snapshot, rows=snapshot.rows.with_columns(label=pl.lit(None, pl.Int64)))
+    np.testing.assert_array_equal(_model(results).predict(blind), _model(results).predict(snapshot))
