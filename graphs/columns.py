@@ -26,11 +26,30 @@ def properties(frame: pl.DataFrame, *keys: str) -> tuple[pl.DataFrame, str, dict
     """
     frame = frame.with_columns(cs.float().fill_nan(None))
     names = [name for name in frame.columns if name not in keys]
-    plain = frame.select(names).select(~cs.nested())
-    same = {name: plain[name][0] for name in plain.columns if frame.height and plain[name].n_unique() == 1}
+    same = _same(frame.select(names))
     quoted = {name: "`" + name.replace("`", "``") + "`" for name in names}
     parts = [f"{quoted[name]}: {'$same' if name in same else 'r'}.{quoted[name]}" for name in names]
     return frame.drop(list(same)), ", ".join(parts), same
+
+
+def grouped(frame: pl.DataFrame) -> tuple[list[tuple[Any, ...]], list[str], dict[str, Any]]:
+    """Relationships by where they start: the groups, the names of their properties, and the map `same`.
+
+    Args:
+        frame: start, end and properties.
+    Returns: a group is (start, ends, values of the first property, values of the second, …); `same` as in properties().
+    """
+    frame = frame.with_columns(cs.float().fill_nan(None), cs.categorical().cast(pl.String))
+    same = _same(frame.drop("start", "end"))
+    names = [name for name in frame.columns if name not in ("start", "end", *same)]
+    groups = frame.select("start", "end", *names).group_by("start", maintain_order=True).agg(pl.all())
+    return groups.rows(), names, same
+
+
+def _same(frame: pl.DataFrame) -> dict[str, Any]:
+    """Columns that hold one value everywhere, and it."""
+    plain = frame.select(~cs.nested())
+    return {name: plain[name][0] for name in plain.columns if frame.height and plain[name].n_unique() == 1}
 
 
 def parameters(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ again in a trace: so its errors are told anew (graphs/neo4j_errors.py), and neve
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import threading
@@ -17,9 +18,9 @@ from typing import Any, LiteralString, Self, TypeVar
 import neo4j
 import neo4j.graph
 import neo4j.time
-from neo4j.exceptions import DriverError, Neo4jError
+from neo4j.exceptions import ConnectionPoolError, DriverError, Neo4jError, ServiceUnavailable, SessionExpired
 
-from ..loaders.errors import ClinomeError
+from ..loaders.errors import ClinomeError, EngineError, InputError
 from .neo4j_errors import Address, told
 
 ATTEMPTS = 6  # of one transaction: after 0.1, 0.2 … 1.6 s, a little more or less
@@ -27,8 +28,11 @@ TIMEOUT_S = 600.0
 PATIENCE_S = 10.0
 """How long to wait for a server to take a connection."""
 
-_AWAY = (neo4j.exceptions.ServiceUnavailable, neo4j.exceptions.SessionExpired, neo4j.exceptions.ConnectionPoolError)
-_DEBUG = "neo4j"  # the driver's log: at DEBUG it holds every parameter of every query
+_AWAY = (ServiceUnavailable, SessionExpired, ConnectionPoolError)
+_UNSENDABLE = (OverflowError, TypeError, ValueError)  # a parameter that has no form on the wire, a URI that is none
+_WRITES = {"clinome": "writes"}  # how a new writer knows what a killed one began
+_LOG = "neo4j"  # the driver's: at DEBUG it holds every parameter of every query
+_NATIVE = {str, int, float, bool, type(None)}
 
 T = TypeVar("T")
 
@@ -40,13 +44,25 @@ class Work:
         self._transaction = transaction
 
     def run(self, text: LiteralString, params: Mapping[str, Any]) -> tuple[dict[str, list[Any]], dict[str, int]]:
-        """Columns by name, and what the statement changed (nodes_deleted, relationships_created, …; 0 is left out)."""
+        """Columns by name, and what the statement changed: nodes_deleted, relationships_created, …"""
         result = self._transaction.run(text, dict(params))
         names, rows = result.keys(), [record.values() for record in result]
-        counters = vars(result.consume().counters)
-        columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
-        found = {name: [_native(v) for v in column] for name, column in zip(names, columns, strict=True)}
-        return found, {name: n for name, n in counters.items() if n and isinstance(n, int)}
+        found = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in names]
+        columns = {name: natives(column) for name, column in zip(names, found, strict=True)}
+        return columns, _changed(result)
+
+
+class Held:
+    """A transaction that is kept open for what it locks. The server ends it when this process does."""
+
+    def __init__(self, session: neo4j.Session, transaction: neo4j.Transaction) -> None:
+        self._session, self._transaction = session, transaction
+
+    def close(self) -> None:
+        """Take it back; if the server is gone, it has done so."""
+        with contextlib.suppress(DriverError, Neo4jError):
+            self._transaction.close()
+            self._session.close()
 
 
 class Connection:
@@ -62,7 +78,7 @@ class Connection:
     """
 
     def __init__(self, address: Address, user: str, password: str) -> None:
-        log = logging.getLogger(_DEBUG)
+        log = logging.getLogger(_LOG)
         if log.level == logging.NOTSET:  # a program that logs everything shall not log patients
             log.setLevel(logging.CRITICAL)  # its errors are told anew
         self.address = address
@@ -79,7 +95,8 @@ class Connection:
                 warn_notification_severity="OFF",
                 telemetry_disabled=True,
                 user_agent="clinome",
-            )
+            ),
+            0,
         )
 
     def version(self) -> str:
@@ -90,7 +107,7 @@ class Connection:
                 session.run("RETURN 1 AS one").consume()
             return self._driver.get_server_info().agent
 
-        return self._told(ask).partition("/")[2]
+        return self._told(ask, 0).partition("/")[2]
 
     def read(
         self, text: LiteralString, params: Mapping[str, Any], timeout_s: float = TIMEOUT_S
@@ -99,11 +116,66 @@ class Connection:
 
         Raises: InputError for a query that is wrong, EngineError for all else.
         """
-        return self._again(neo4j.READ_ACCESS, lambda work: work.run(text, params)[0], timeout_s)
+
+        def once() -> dict[str, list[Any]]:
+            unit = neo4j.unit_of_work(timeout=timeout_s)(lambda transaction: Work(transaction).run(text, params)[0])
+            with self._session(neo4j.READ_ACCESS) as session:
+                return session.execute_read(unit)
+
+        return self._again(once, timeout_s)
 
     def write(self, job: Callable[[Work], T], timeout_s: float = TIMEOUT_S) -> T:
-        """Run a job in one transaction and commit it; all of it, or nothing. It may be run several times."""
-        return self._again(neo4j.WRITE_ACCESS, job, timeout_s)
+        """Run a job in one transaction and commit it; all of it, or nothing. It may be run several times.
+
+        Raises: EngineError.
+        """
+
+        def once() -> T:
+            unit = neo4j.unit_of_work(_WRITES, timeout_s)(lambda transaction: job(Work(transaction)))
+            with self._session(neo4j.WRITE_ACCESS) as session:
+                return session.execute_write(unit)
+
+        return self._writing(once, timeout_s)
+
+    def alone(self, text: LiteralString, params: Mapping[str, Any]) -> dict[str, int]:
+        """Run one statement outside of a transaction: CALL … IN TRANSACTIONS, and what changes the schema.
+
+        It may be run several times. Returns: what it changed, as Work.run does.
+        Raises: EngineError.
+        """
+
+        def once() -> dict[str, int]:
+            with self._session(neo4j.WRITE_ACCESS) as session:
+                return _changed(session.run(neo4j.Query(text, _WRITES), dict(params)))
+
+        return self._writing(once, TIMEOUT_S)
+
+    def probe(self, text: LiteralString, timeout_s: float) -> None:
+        """Whether a statement could be run now; it is taken back at once.
+
+        Raises: TooLong if what it locks stays locked.
+        """
+
+        def once() -> None:
+            with (
+                self._session(neo4j.WRITE_ACCESS) as session,
+                session.begin_transaction(timeout=timeout_s) as transaction,
+            ):
+                transaction.run(text).consume()
+                transaction.rollback()
+
+        self._writing(once, timeout_s)
+
+    def hold(self, text: LiteralString) -> Held:
+        """Run a statement and keep its transaction, with all that it locks, until the end; then take it back."""
+        session = self._session(neo4j.WRITE_ACCESS)
+
+        def once() -> Held:
+            transaction = session.begin_transaction()
+            transaction.run(text).consume()
+            return Held(session, transaction)
+
+        return self._told(once, 0)
 
     def close(self) -> None:
         self._driver.close()
@@ -119,15 +191,16 @@ class Connection:
     def _session(self, access: str) -> neo4j.Session:
         return self._driver.session(database=self.address.database, default_access_mode=access)
 
-    def _again(self, access: str, job: Callable[[Work], T], timeout_s: float) -> T:
-        """A job in a managed transaction, again after what passes by itself: deadlocks, a server that starts anew."""
-        unit = neo4j.unit_of_work(timeout=timeout_s)(lambda transaction: job(Work(transaction)))
+    def _writing(self, once: Callable[[], T], timeout_s: float) -> T:
+        """A write that is refused is no mistake in a query of the user's."""
+        try:
+            return self._again(once, timeout_s)
+        except InputError as error:
+            why = error.fix
+        raise EngineError(f"{self.address}: the graph refused a write ({why}); nothing of it is there.")
 
-        def once() -> T:
-            with self._session(access) as session:
-                run = session.execute_read if access == neo4j.READ_ACCESS else session.execute_write
-                return run(unit)
-
+    def _again(self, once: Callable[[], T], timeout_s: float) -> T:
+        """Again, after what passes by itself: deadlocks, a server that starts anew."""
         for attempt in range(ATTEMPTS - 1):
             try:
                 return once()
@@ -135,6 +208,9 @@ class Connection:
                 if not error.is_retryable():
                     failed = self._plain(error, timeout_s)
                     break
+            except _UNSENDABLE as error:
+                failed = self._plain(error, timeout_s)
+                break
             with self._count:
                 self.retried += 1
             time.sleep(0.1 * 2**attempt * random.uniform(0.8, 1.2))
@@ -142,18 +218,19 @@ class Connection:
             return self._told(once, timeout_s)
         raise failed
 
-    def _told(self, act: Callable[[], T], timeout_s: float = TIMEOUT_S) -> T:
+    def _told(self, act: Callable[[], T], timeout_s: float) -> T:
         """What `act` returns; its failure in plain words, unchained."""
         try:
             return act()
-        except (DriverError, Neo4jError, OSError, ValueError) as error:
+        except (DriverError, Neo4jError, *_UNSENDABLE) as error:
             failed = self._plain(error, timeout_s)
         raise failed
 
     def _plain(self, error: Exception, timeout_s: float) -> ClinomeError:
-        code = error.code if isinstance(error, Neo4jError) else None
-        message = error.message if isinstance(error, Neo4jError) else None
-        return told(self.address, code or "", message or "", isinstance(error, _AWAY), timeout_s)
+        if isinstance(error, Neo4jError):
+            return told(self.address, error.code or "", error.message or "", False, timeout_s)
+        code = "Neo.ClientError.Statement.UnsuitableValue" if isinstance(error, _UNSENDABLE) else ""
+        return told(self.address, code, "", isinstance(error, _AWAY), timeout_s)
 
 
 def ping(uri: str, user: str, password: str) -> str:
@@ -166,18 +243,28 @@ def ping(uri: str, user: str, password: str) -> str:
         return connection.version()
 
 
+def _changed(result: neo4j.Result) -> dict[str, int]:
+    counters = vars(result.consume().counters)
+    return {name: n for name, n in counters.items() if isinstance(n, int) and not isinstance(n, bool)}
+
+
+def natives(values: list[Any]) -> list[Any]:
+    """What the driver gives, in Python's own types: datetimes, dates, text for durations, maps for nodes."""
+    return values if set(map(type, values)) <= _NATIVE else [_native(value) for value in values]
+
+
 def _native(value: Any) -> Any:
-    """What the driver gives, in Python's own types: naive or zoned datetimes, dates, timedeltas, maps."""
     match value:
-        case None | str() | int() | float():
-            return value
         case list():
-            return [_native(item) for item in value]
-        case dict():
+            return natives(value)
+        case dict() | neo4j.graph.Entity():
             return {name: _native(item) for name, item in value.items()}
         case neo4j.time.DateTime() | neo4j.time.Date() | neo4j.time.Time():
-            return value.to_native()
-        case neo4j.graph.Entity():
-            return {name: _native(item) for name, item in value.items()}
+            try:
+                return value.to_native()
+            except ValueError:  # beyond the years that Python has
+                return value.iso_format()
+        case neo4j.time.Duration():
+            return value.iso_format()
         case _:
             return value

@@ -15,6 +15,14 @@ class ServerAway(EngineError):
     """No server answers, or it went away in the middle."""
 
 
+class TooLong(EngineError):
+    """A transaction was ended because its time was over."""
+
+
+class OutOfMemory(EngineError):
+    """A transaction needs more memory than the server has for one."""
+
+
 @dataclass(frozen=True)
 class Address:
     """A server's URI without user and password, and the database (None: the server's own choice).
@@ -80,8 +88,8 @@ def told(address: Address, code: str, message: str, away: bool, timeout_s: float
             f"{address}: the Neo4j server does not answer, or went away. Start it (clinome neo4j start) or check the "
             "address; then the same command goes on from here."
         )
-    if "TimedOut" in kind:
-        return EngineError(f"{address}: the query took longer than {timeout_s:g} s and was stopped.")
+    if "TimedOut" in kind or kind == "LockClientStopped":
+        return TooLong(f"{address}: the query took longer than {timeout_s:g} s and was stopped.")
     if kind == "AccessMode":
         return InputError("it may only read", "query", fix="load and remove with clinome's own commands")
     if code.startswith(_SECURITY):
@@ -95,9 +103,11 @@ def told(address: Address, code: str, message: str, away: bool, timeout_s: float
         return InputError("a parameter is missing", "query", expected=names.group(1) if names else None)
     if any(sign in kind for sign in _OUT_OF_MEMORY):
         fix = "Ask for less at once, or give the server more memory (server.memory.heap.max_size)."
-        return EngineError(f"{address}: the server ran out of memory in this transaction. {fix}")
+        return OutOfMemory(f"{address}: the server ran out of memory in this transaction. {fix}")
     if code.startswith(_WRONG_QUERY):
         return InputError("the query cannot be run", "query", fix=_safe(message) if kind == "SyntaxError" else kind)
+    if "too large to index" in message:
+        return EngineError(f"{address}: an id or an indexed value is longer than 8 KB; nothing was written.")
     if not code:
         return EngineError(f"{address}: the address cannot be used, or no Neo4j server answers there.")
     return EngineError(f"{address}: the server refused ({code}).")

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +52,7 @@ class Server:
 def start_server(folder: Path, version: str) -> Server:
     """Start a small server in this folder, or find that it runs. It ends with this process, whatever happens."""
     home = Home.of(folder)
-    running = neo4j_server.start(home, version, heap="512m", pagecache="64m")
+    running = neo4j_server.start(home, version, _free_port(), heap="512m", pagecache="64m")
     if running.began:
         subprocess.Popen(
             [sys.executable, "-c", _WATCH, str(os.getpid()), str(running.pid)],
@@ -62,6 +64,13 @@ def start_server(folder: Path, version: str) -> Server:
     return Server(folder, version, running.uri, USER, home.password())
 
 
+def _free_port() -> int:
+    """Not 7687, which another worker's server may be about to take."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def kill_server(folder: Path) -> None:
     """End it at once, as a power cut would."""
     if process := neo4j_server.running(Home.of(folder)):
@@ -69,25 +78,56 @@ def kill_server(folder: Path) -> None:
         process.wait(10)
 
 
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Server]]:
+    """A server of the version asked for, started once a worker; holds what earlier modules left there."""
+    begun: dict[str, Server] = {}
+
+    def of(version: str) -> Server:
+        if version not in begun:
+            folder = tmp_path_factory.mktemp(f"neo4j-{version}", numbered=False)
+            begun[version] = start_server(folder, version)
+        return begun[version]
+
+    yield of
+    for server in begun.values():
+        kill_server(server.folder)  # a graceful end takes ten seconds, and nobody needs what it would save
+        shutil.rmtree(server.folder)
+
+
 @pytest.fixture(scope="session", params=VERSIONS)
-def running_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server of each version, started once a worker; holds what earlier modules left there: take `server`."""
-    folder = tmp_path_factory.mktemp(f"neo4j-{request.param}", numbered=False)
-    yield start_server(folder, request.param)
-    kill_server(folder)  # a graceful end takes ten seconds, and nobody needs what it would save
-    shutil.rmtree(folder)
+def running_server(request: pytest.FixtureRequest, servers: Callable[[str], Server]) -> Server:
+    """A server of each version; holds what earlier modules left there: take `server`."""
+    return servers(request.param)
+
+
+_CLEAR = "MATCH (n) WHERE NOT n:Clinome CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS"
+_WIPE = "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS"
+
+
+@contextmanager
+def session(server: Server) -> Iterator[neo4j.Session]:
+    """A session of the driver's own, to look at a server past Clinome."""
+    with (
+        neo4j.GraphDatabase.driver(server.uri, auth=(server.user, server.password)) as driver,
+        driver.session() as opened,
+    ):
+        yield opened
+
+
+def clear(server: Server) -> None:
+    """Take all data out of a server; what Clinome prepared stays."""
+    with session(server) as opened:
+        opened.run(_CLEAR).consume()
 
 
 def wipe(server: Server) -> None:
     """Take all nodes, constraints and indexes out of a server."""
-    with (
-        neo4j.GraphDatabase.driver(server.uri, auth=(server.user, server.password)) as driver,
-        driver.session() as session,
-    ):
-        session.run("MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS").consume()
+    with session(server) as opened:
+        opened.run(_WIPE).consume()
         for kind, kinds in (("CONSTRAINT", "CONSTRAINTS"), ("INDEX", "INDEXES")):
-            for row in session.run(f"SHOW {kinds} YIELD name, type WHERE type <> 'LOOKUP' RETURN name").data():
-                session.run(f"DROP {kind} `{row['name']}`").consume()
+            for row in opened.run(f"SHOW {kinds} YIELD name, type WHERE type <> 'LOOKUP' RETURN name").data():
+                opened.run(f"DROP {kind} `{row['name']}`").consume()
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clinome.graphs.neo4j_driver import ping
-from clinome.graphs.neo4j_errors import Address, ServerAway, told
+from clinome.graphs.neo4j_errors import Address, OutOfMemory, ServerAway, TooLong, told
 from clinome.loaders.errors import EngineError, InputError
 
 HERE = Address.parse("bolt://127.0.0.1:7687")
@@ -39,13 +39,14 @@ def test_no_address_and_no_password_in_one(store: str) -> None:
         ("Neo.ClientError.Statement.TypeError", "Cannot add PLANTED", InputError, "TypeError"),
         ("Neo.ClientError.Statement.AccessMode", "PLANTED", InputError, "only read"),
         ("Neo.ClientError.Statement.ParameterMissing", "Expected parameter(s): code", InputError, "expected code"),
-        ("Neo.ClientError.Transaction.TransactionTimedOut", "PLANTED", EngineError, "longer than 3 s"),
+        ("Neo.ClientError.Transaction.TransactionTimedOut", "PLANTED", TooLong, "longer than 3 s"),
         ("Neo.ClientError.Schema.ConstraintValidationFailed", "Node(1) has id = 'PLANTED'", EngineError, "already"),
         ("Neo.ClientError.Security.Unauthorized", "PLANTED", EngineError, "CLINOME_NEO4J_PASSWORD"),
         ("Neo.ClientError.Security.AuthenticationRateLimit", "PLANTED", EngineError, "Wait"),
         ("Neo.ClientError.Database.DatabaseNotFound", "PLANTED", EngineError, "no such database"),
-        ("Neo.TransientError.General.MemoryPoolOutOfMemoryError", "PLANTED", EngineError, "memory"),
+        ("Neo.TransientError.General.MemoryPoolOutOfMemoryError", "PLANTED", OutOfMemory, "memory"),
         ("Neo.TransientError.Database.DatabaseUnavailable", "PLANTED", ServerAway, "does not answer"),
+        ("Neo.DatabaseError.Statement.ExecutionFailed", "PLANTED is too large to index", EngineError, "8 KB"),
         ("Neo.DatabaseError.General.UnknownError", "PLANTED", EngineError, "UnknownError"),
         ("", "PLANTED", EngineError, "address"),
     ],
@@ -54,7 +55,7 @@ def test_what_a_server_said_is_told_without_its_values(
     code: str, message: str, kind: type[Exception], words: str
 ) -> None:
     error = told(HERE, code, message, away=False, timeout_s=3)
-    assert type(error) is kind
+    assert isinstance(error, kind)
     assert words in str(error)
     assert "PLANTED" not in str(error)
 

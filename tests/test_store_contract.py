@@ -1,34 +1,23 @@
-"""What every store promises (graphs/store.py). A store joins by one line in STORES."""
+"""What every store promises (graphs/store.py), on each of them (tests/stores.py)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
+from stores import Stores
 
 from clinome.graphs import schema
-from clinome.graphs.embedded import EmbeddedStore
 from clinome.graphs.store import Edges, Nodes, Store
 from clinome.loaders.errors import EngineError, InputError
 
-Open = Callable[..., AbstractContextManager[Store]]
-
-
-def embedded(folder: Path, write: bool = True) -> AbstractContextManager[Store]:
-    return EmbeddedStore(folder / "contract.graph", write=write)
-
-
-STORES: dict[str, Open] = {"embedded": embedded}
-
 TEXTS = (
     "", " ", "it's", 'a "quoted" word', "`tick`", "back\\slash", "\\u0027", "ümläut 漢字 🧬 \u200f", "two\nlines\tand a tab",
-    "\r\n", "$parameter", "{id: 1}", "null", "NaN", "1", "'} ) DETACH DELETE n //", "x" * 1_000_000,
+    "\r\n", "$parameter", "{id: 1}", "null", "NaN", "1", "'} ) DETACH DELETE n //",
 )  # fmt: skip
 VALUES: dict[str, list[Any]] = {
     "integer": [0, -(2**63), 2**63 - 1, None],
@@ -41,14 +30,9 @@ VALUES: dict[str, list[Any]] = {
 }
 
 
-@pytest.fixture(params=STORES, scope="module")
-def opener(request: pytest.FixtureRequest) -> Open:
-    return STORES[request.param]
-
-
 @pytest.fixture
-def store(opener: Open, tmp_path: Path) -> Iterator[Store]:
-    with opener(tmp_path) as opened:
+def store(stores: Stores) -> Iterator[Store]:
+    with stores.open() as opened:
         opened.prepare()
         yield opened
 
@@ -80,9 +64,9 @@ def count(store: Store, label: str = "Patient") -> int:
     return int(store.run("MATCH (n:LABEL) RETURN count(n) AS n".replace("LABEL", schema.label(label)), {})["n"][0])
 
 
-def test_it_is_a_store(store: Store) -> None:
+def test_it_is_a_store(store: Store, stores: Stores) -> None:
     assert isinstance(store, Store)
-    assert store.name in STORES
+    assert store.name == stores.name
     store.prepare()
     assert count(store) == 0
 
@@ -192,13 +176,13 @@ def test_a_removed_batch_can_be_written_again(store: Store) -> None:
     assert ("c", "g2", None, "omics.two") in edges_of(store)
 
 
-def test_what_was_committed_is_there_for_the_next_writer(opener: Open, tmp_path: Path) -> None:
-    with opener(tmp_path) as store:
+def test_what_was_committed_is_there_for_the_next_writer(stores: Stores) -> None:
+    with stores.open() as store:
         store.prepare()
         store.save()
         fill(store)
         before = edges_of(store)
-    with opener(tmp_path) as store:
+    with stores.open() as store:
         store.prepare()
         assert store.batches("load") == {"n1", "n2", "e1", "e2"}
         assert edges_of(store) == before
@@ -206,12 +190,12 @@ def test_what_was_committed_is_there_for_the_next_writer(opener: Open, tmp_path:
             store.write_nodes("n1", "load", people("d"))
 
 
-def test_a_reader_cannot_write(opener: Open, tmp_path: Path) -> None:
-    with opener(tmp_path) as store:
+def test_a_reader_cannot_write(stores: Stores) -> None:
+    with stores.open() as store:
         store.prepare()
         fill(store)
         store.save()
-    with opener(tmp_path, write=False) as reader:
+    with stores.open(write=False) as reader:
         for write in (
             lambda: reader.write_nodes("n9", "load", people("z")),
             lambda: reader.write_edges("e9", "load", expresses([("a", "g1", 1.0)], "omics.one")),
@@ -247,6 +231,19 @@ def test_text_comes_back_as_it_was_given_also_as_an_id(store: Store) -> None:
     for text in TEXTS:
         found = store.run("MATCH (p:Patient {id: $id}) WHERE p.copy = $id RETURN count(p) AS n", {"id": text})
         assert found["n"].to_list() == [1]
+
+
+def test_a_long_text_is_stored_and_as_an_id_too_or_rejected(store: Store) -> None:
+    long = "x" * 1_000_000
+    store.write_nodes("n", "load", people("a", copy=[long]))
+    assert store.run("MATCH (p:Patient) RETURN p.copy AS copy", {})["copy"].to_list() == [long]
+    try:
+        store.write_nodes("m", "load", people(long))
+    except EngineError as error:
+        assert "xxx" not in str(error)
+        assert count(store) == 1
+    else:
+        assert store.run("MATCH (p:Patient {id: $id}) RETURN count(p) AS n", {"id": long})["n"].to_list() == [1]
 
 
 def test_a_nul_is_stored_as_it_is_or_rejected(store: Store) -> None:
@@ -351,8 +348,8 @@ def test_a_query_that_takes_too_long_is_stopped_and_the_store_goes_on(store: Sto
     assert count(store) == 3000
 
 
-def test_a_closed_store_says_so(opener: Open, tmp_path: Path) -> None:
-    store = opener(tmp_path).__enter__()
+def test_a_closed_store_says_so(stores: Stores) -> None:
+    store = stores.open().__enter__()
     store.prepare()
     store.close()
     store.close()

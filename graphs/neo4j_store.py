@@ -1,0 +1,221 @@
+"""The Neo4j store: a database on a server, which teams share, serve and grow on. Spoken to by graphs/neo4j_driver.py.
+
+Each batch is one transaction that also creates its own (:Batch {id}), under a unique constraint: written once, whoever
+writes, and whatever is killed. What is committed is seen by readers at once; `save()` has nothing to do here.
+
+One process writes at a time. It holds an open transaction that has locked a node of its own, so that the server
+itself lets go of the lock when the process dies; a second writer is refused while it lasts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from importlib.resources import files
+from types import TracebackType
+from typing import Any, LiteralString, Self
+
+import polars as pl
+
+from ..loaders.errors import EngineError, InputError
+from . import schema
+from .columns import grouped, parameters, rows, table
+from .guard import check_read_only
+from .neo4j_driver import TIMEOUT_S, Connection, Held, Work
+from .neo4j_errors import Address, TooLong
+from .neo4j_read import columns
+from .store import Edges, Nodes
+
+PATIENCE_S = 3.0
+"""How long a writer waits for another to end: a killed one's transactions last a moment longer than itself."""
+
+_SERVER = "MERGE (:Clinome {id: 'writer'}) MERGE (:Clinome {id: 'schema'})"
+_LOCK = "MATCH (c:Clinome {id: 'writer'}) SET c.writes = true"  # never committed
+_OTHERS = """
+SHOW TRANSACTIONS YIELD metaData, database WHERE metaData.clinome = 'writes' AND database = $database
+RETURN count(*) AS n
+"""
+_DATABASE = "CALL db.info() YIELD name RETURN name"
+_VERSION = "MATCH (c:Clinome {id: 'schema'}) RETURN c.version AS version"
+_SET_VERSION = "MATCH (c:Clinome {id: 'schema'}) SET c.version = $version"
+_READY = "CALL db.awaitIndexes(300)"
+_BATCHES = "MATCH (b:Batch {load: $load}) RETURN collect(b.id) AS ids"
+_WRITE_NODES = """
+CREATE (:Batch {id: $batch, load: $load})
+WITH 1 AS one UNWIND $rows AS r MERGE (n:LABEL {id: r.id}) SET n = r
+"""
+_WRITE_EDGES = """
+CREATE (:Batch {id: $batch, load: $load})
+WITH 1 AS one UNWIND $rows AS r MATCH (s:START {id: r[0]})
+UNWIND range(0, size(r[1]) - 1) AS i MATCH (e:FINISH {id: r[1][i]})
+CREATE (s)-[x:TYPE]->(e)
+SET x = $same"""
+_REMOVE_EDGES = """
+MATCH (s:START)-[x:TYPE]->() WHERE x.source = $source
+CALL (x) { DELETE x } IN TRANSACTIONS OF 20000 ROWS
+"""
+_REMOVE_NODES = """
+UNWIND $ids AS id MATCH (n:LABEL {id: id})
+CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 500 ROWS
+"""
+
+
+class Neo4jStore:
+    """A graph in a Neo4j database.
+
+    Args:
+        store: neo4j://HOST:7687?database=NAME; bolt://, neo4j+s:// and bolt+s:// too.
+        user, password: both empty where the server asks for none.
+        write: True makes this the one writer until `close()`.
+    Raises:
+        InputError: a reader finds a database that Clinome never wrote to; no address of a server.
+        EngineError: another process writes, the server does not answer or refuses, or a newer Clinome was here.
+    Example:
+        with Neo4jStore("bolt://127.0.0.1:7687", "neo4j", password, write=False) as store:
+            store.run("MATCH (p:Patient) RETURN count(p) AS patients", {})
+    """
+
+    name = "neo4j"
+    workers = 2  # more gain nothing on the machines that were measured
+
+    def __init__(self, store: str, user: str, password: str, write: bool) -> None:
+        self.address, self.write = Address.parse(store), write
+        self._connection: Connection | None = Connection(self.address, user, password)
+        self._lease: Held | None = None
+        try:
+            if write:
+                self._lease = self._alone(self._connection)
+            self._check_version(self._connection)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def retried(self) -> int:
+        """How many transactions were run again, after a deadlock or a lost connection."""
+        return 0 if self._connection is None else self._connection.retried
+
+    def prepare(self) -> None:
+        connection = self._writer()
+        if self._version(connection) == schema.VERSION:
+            return
+        for statement in _statements():
+            connection.alone(statement, {})
+        connection.alone(_READY, {})
+        connection.write(lambda work: work.run(_SET_VERSION, {"version": schema.VERSION}))
+
+    def batches(self, load_id: str) -> set[str]:
+        return set(self._open().read(_BATCHES, {"load": load_id})["ids"][0])
+
+    def write_nodes(self, batch: str, load_id: str, nodes: Nodes) -> None:
+        text = schema.cypher(_WRITE_NODES, LABEL=nodes.label)
+        params = {"batch": batch, "load": load_id, "rows": rows(nodes.rows)}
+        self._writer().write(lambda work: work.run(text, params))
+
+    def write_edges(self, batch: str, load_id: str, edges: Edges) -> None:
+        text = schema.cypher(_WRITE_EDGES, START=edges.start_label, FINISH=edges.end_label, TYPE=edges.type)
+        groups, names, same = grouped(edges.rows)
+        for n in range(len(names)):  # property names are parameters, never text
+            text += schema.trusted(f", x[$names[{n}]] = r[{n + 2}][i]")
+        params = {"batch": batch, "load": load_id, "rows": groups, "names": names, "same": same}
+
+        def create(work: Work) -> None:
+            _, changed = work.run(text, params)
+            missing = edges.rows.height - changed.get("relationships_created", 0)
+            if missing:
+                ends = f"{edges.start_label} or {edges.end_label}"
+                raise EngineError(
+                    f"{self.address}: {missing} relationships have an end that is no {ends} of the graph."
+                )
+
+        self._writer().write(create)
+
+    def remove_edges(self, type: str, source: str) -> int:
+        removed = 0
+        for label in schema.relationship(type).start:
+            text = schema.cypher(_REMOVE_EDGES, START=label, TYPE=type)
+            removed += self._writer().alone(text, {"source": source}).get("relationships_deleted", 0)
+        return removed
+
+    def remove_nodes(self, label: str, ids: list[str]) -> int:
+        text = schema.cypher(_REMOVE_NODES, LABEL=label)
+        return self._writer().alone(text, {"ids": ids}).get("nodes_deleted", 0)
+
+    def run(self, text: str, params: Mapping[str, Any], timeout_s: float | None = None) -> pl.DataFrame:
+        check_read_only(text)
+        timeout = TIMEOUT_S if timeout_s is None else timeout_s
+        return table(columns(self._open(), text, parameters(params), timeout))
+
+    def save(self) -> None:
+        self._writer()
+
+    def close(self) -> None:
+        lease, self._lease = self._lease, None
+        connection, self._connection = self._connection, None
+        if lease is not None:
+            lease.close()
+        if connection is not None:
+            connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _alone(self, connection: Connection) -> Held:
+        """Become the one writer, once whatever a killed one began has ended."""
+        connection.alone(_statements()[0], {})
+        connection.write(lambda work: work.run(_SERVER, {}))
+        busy = EngineError(
+            f"{self.address}: another process is writing to this graph. Wait until it ends; reading goes on meanwhile."
+        )
+        try:
+            connection.probe(_LOCK, PATIENCE_S)
+        except TooLong:
+            raise busy from None
+        held = connection.hold(_LOCK)
+        database = connection.read(_DATABASE, {})["name"][0]
+        until = time.monotonic() + PATIENCE_S
+        while connection.read(_OTHERS, {"database": database})["n"][0]:
+            if time.monotonic() > until:
+                held.close()
+                raise busy
+            time.sleep(0.05)
+        return held
+
+    def _version(self, connection: Connection) -> int | None:
+        """None where Clinome has prepared nothing yet."""
+        found = connection.read(_VERSION, {})["version"]
+        return found[0] if found else None
+
+    def _check_version(self, connection: Connection) -> None:
+        version = self._version(connection)
+        if version is None and not self.write:
+            raise InputError(
+                "there is no graph here yet", self.address.uri, fix="run `clinome load` on the study first"
+            )
+        if version is not None and version > schema.VERSION:
+            raise EngineError(
+                f"{self.address}: the graph has schema version {version}, this Clinome knows {schema.VERSION}. "
+                "Update Clinome."
+            )
+
+    def _writer(self) -> Connection:
+        if not self.write:
+            raise EngineError(f"{self.address}: this store was opened for reading.")
+        return self._open()
+
+    def _open(self) -> Connection:
+        if self._connection is None:
+            raise EngineError(f"{self.address}: the store is closed.")
+        return self._connection
+
+
+def _statements() -> list[LiteralString]:
+    """Those of neo4j/schema.cypher, in order."""
+    text = (files("clinome") / "neo4j" / "schema.cypher").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("//")]
+    return [schema.trusted(part.strip()) for part in "\n".join(lines).split(";") if part.strip()]

@@ -1,0 +1,53 @@
+"""Every store, for the tests that hold on all of them: the embedded one, and Neo4j on a real server of each version.
+
+    def test_something(stores: Stores) -> None:              # runs once a store, which is empty
+        with stores.open() as store: ...
+
+Contract and query tests run on all; the rest on the embedded store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from servers import VERSIONS, Server, clear
+
+from clinome.graphs.embedded import EmbeddedStore
+from clinome.graphs.neo4j_store import Neo4jStore
+from clinome.graphs.store import Store
+
+EVERY = ("embedded", *(f"neo4j {version}" for version in VERSIONS))
+
+
+@dataclass(frozen=True)
+class Stores:
+    """One kind of store, at one place. server: None of the embedded one."""
+
+    name: str
+    folder: Path
+    server: Server | None
+
+    def open(self, write: bool = True) -> AbstractContextManager[Store]:
+        if self.server is None:
+            return EmbeddedStore(self.folder / "contract.graph", write=write)
+        return Neo4jStore(self.server.uri, self.server.user, self.server.password, write=write)
+
+
+@pytest.fixture(scope="module", params=EVERY)
+def kind(request: pytest.FixtureRequest, servers: Callable[[str], Server]) -> tuple[str, Server | None]:
+    """Which store, and its server."""
+    name, _, version = request.param.partition(" ")
+    return name, servers(version) if version else None
+
+
+@pytest.fixture
+def stores(kind: tuple[str, Server | None], tmp_path: Path) -> Stores:
+    """A store without any data; of Neo4j the constraints stay."""
+    name, server = kind
+    if server is not None:
+        clear(server)
+    return Stores(name, tmp_path, server)
