@@ -50,7 +50,7 @@ def freeze(
     kept = named_columns(
         frame, index, tables, others, fence=fence, counts={}, where="study [evaluate] site or stratify"
     )
-    layers, static = frozen_layers(index, tables, fence, counts)
+    layers, static, origin = frozen_layers(index, tables, fence, counts)
     events, undated = frozen_events(index, tables, fence)
     rows = frame.select("subject_id", "prediction_time", *(c for c in LABELS if c in frame.columns))
     return Snapshot(
@@ -66,6 +66,7 @@ def freeze(
         manifest=_about(cohort, covariates),
         static={**static, **undated},
         counts=counts,
+        origin=origin,
     )
 
 

@@ -15,12 +15,16 @@ from .snapshot import Layer
 from .tables import Tables
 
 _TIMES = ("time", "known_time")
+_WHERE = ("batch", "site")
 
 
 def frozen_layers(
     index: pl.DataFrame, tables: Tables, fence: Fence, counts: dict[str, int]
-) -> tuple[dict[str, Layer], dict[str, int]]:
-    """Every layer over the rows, and how many undated samples entered, by source.
+) -> tuple[dict[str, Layer], dict[str, int], pl.DataFrame]:
+    """Every layer over the rows, how many undated samples entered, by source, and where each layer's sample came from.
+
+    The last has a column `LAYER batch` and `LAYER site` for each layer whose samples have one: it is no input, but what
+    the batch-only control looks at.
 
     Of several samples of one source a row takes the latest that is dated; undated ones are the last resort, the first
     by its id. Several sources of one layer complete each other, the later sample first.
@@ -32,6 +36,7 @@ def frozen_layers(
             sources[str(_about(tables, source, "layer"))].append(source)
     layers: dict[str, Layer] = {}
     static: dict[str, int] = {}
+    origin = index.select("row")
     for name in sorted(sources):
         picked = pl.concat([_picked(index, tables, source, fence, counts) for source in sources[name]])
         undated = picked.filter(pl.col("time").is_null()).group_by("source").len().sort("source")
@@ -39,9 +44,17 @@ def frozen_layers(
         layer = _layer(name, index.height, picked, tables, sources[name])
         if layer.var.height:
             layers[name] = layer
+            origin = origin.with_columns(_origin(index, picked, name))
         else:
             counts[f"layers left out, for no row has a value: {name}"] = 1
-    return layers, static
+    return layers, static, origin.drop("row")
+
+
+def _origin(index: pl.DataFrame, picked: pl.DataFrame, layer: str) -> list[pl.Series]:
+    """Batch and site of the sample that a row has of the layer, the first source's; only what is known at all."""
+    first = picked.unique("row", keep="first", maintain_order=True)
+    found = index.select("row").join(first, on="row", how="left", maintain_order="left")
+    return [found[what].alias(f"{layer} {what}") for what in _WHERE if found[what].count()]
 
 
 def _about(tables: Tables, source: str, what: str) -> object:
@@ -50,25 +63,29 @@ def _about(tables: Tables, source: str, what: str) -> object:
 
 
 def _picked(index: pl.DataFrame, tables: Tables, source: str, fence: Fence, counts: dict[str, int]) -> pl.DataFrame:
-    """(row, sample, time, source): one sample of the source for each row that has any; sample is a position in obs."""
+    """(row, sample, time, batch, site, source): one sample of the source for each row that has any; sample is a position in obs."""
     obs = tables.table(source, "obs")
     assert obs is not None
     absent = [pl.lit(None, pl.Datetime("us")).alias(name) for name in _TIMES if name not in obs.columns]
+    absent += [pl.lit(None, pl.String).alias(name) for name in _WHERE if name not in obs.columns]
     obs = obs.with_columns(absent).with_columns(pl.col(name).cast(pl.Datetime("us")) for name in _TIMES)
+    obs = obs.with_columns(pl.col(name).cast(pl.String) for name in _WHERE)
     if obs["time"].count() and index["prediction_time"].null_count():
         raise InputError(
             "rows without prediction_time, while samples are dated", "cohort query", index["prediction_time"].null_count(),
             "a time in every row", "RETURN … AS prediction_time",
         )  # fmt: skip
-    facts = obs.select("sample_id", "subject_id", *_TIMES, pl.int_range(pl.len(), dtype=pl.Int64).alias("sample"))
+    facts = obs.select(
+        "sample_id", "subject_id", *_TIMES, *_WHERE, pl.int_range(pl.len(), dtype=pl.Int64).alias("sample")
+    )
     seen = fence(facts, index).sort(
         ["row", "time", "sample_id"], descending=[False, True, False], nulls_last=[False, True, False]
     )
-    first = seen.group_by("row", maintain_order=True).agg(pl.first("sample", "time"), pl.len().alias("of"))
+    first = seen.group_by("row", maintain_order=True).agg(pl.first("sample", "time", *_WHERE), pl.len().alias("of"))
     several = first.filter(pl.col("time").is_null() & (pl.col("of") > 1)).height
     if several:
         counts[f"{source}: rows with several undated samples, of which the first was taken"] = several
-    return first.select("row", "sample", "time", pl.lit(source).alias("source")).sort("row")
+    return first.select("row", "sample", "time", *_WHERE, pl.lit(source).alias("source")).sort("row")
 
 
 def _layer(name: str, rows: int, picked: pl.DataFrame, tables: Tables, sources: list[str]) -> Layer:

@@ -49,6 +49,7 @@ class Snapshot:
     manifest: query, params, schema version, and after `save` or `read` the sha256 of every file.
     static: how many undated facts of each source entered, for the report.
     counts: what else was decided while freezing, in plain words.
+    origin: batch and site of each layer's samples (`LAYER batch`), where known: no input, but what a control looks at.
     """
 
     task: str
@@ -63,6 +64,7 @@ class Snapshot:
     manifest: Mapping[str, object] = field(default_factory=dict)
     static: Mapping[str, int] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
+    origin: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     def with_folds(self, folds: pl.DataFrame) -> Snapshot:
         """The same snapshot with these folds: (repeat, fold, row, split)."""
@@ -140,6 +142,7 @@ class Snapshot:
             manifest=manifest,
             static=manifest["static"],
             counts=manifest["counts"],
+            origin=pl.read_parquet(folder / "origin.parquet") if "origin.parquet" in files else rows.select([]),
         )
 
 
@@ -160,6 +163,8 @@ def _files(snapshot: Snapshot) -> dict[str, bytes]:
     tables = {"rows.parquet": snapshot.rows, "links.parquet": snapshot.links, "folds.parquet": snapshot.folds}
     if snapshot.covariates.width:
         tables["covariates.parquet"] = snapshot.covariates
+    if snapshot.origin.width:
+        tables["origin.parquet"] = snapshot.origin
     if snapshot.events is not None:
         tables["events.parquet"] = snapshot.events
     for layer in snapshot.layers.values():

@@ -11,6 +11,9 @@ import polars as pl
 
 from .catalogue import CHOSEN, make
 from .compare import comparisons
+from .controls import LEARNER, PERMUTED
+from .controls import controls as which_controls
+from .controls import seen as view
 from .data import Snapshot
 from .effects import SCHEMA, weigh
 from .folds import make_folds, parts
@@ -22,12 +25,11 @@ from .resample import Resamples
 from .results import Results, prediction_table
 from .specs import Evaluate, Learn
 from .tune import seed_of
-from .unit import Done, Unit, permuted, run_unit
+from .unit import Done, Unit, run_unit
 from .whole import Whole, choose_among, fit_whole
 from .workers import Workers, count_of
 
 Progress = Callable[[str], object]
-PERMUTED, SHUFFLED = "permuted_labels", "shuffled_graph"
 PERMUTATIONS = 3
 """How often labels are permuted over the cohort; once where it has more than MANY rows."""
 MANY = 10_000
@@ -50,7 +52,7 @@ def run(
         learners: from `catalogue.select`, the plainest first; names must differ.
         learn: trials (settings a learner may try), minutes (0: no limit), workers (0: the machine's cores).
         progress: called with one line a unit.
-        controls: permuted labels with `ridge_late`, and a shuffled graph where `hetero_gnn` runs.
+        controls: those of models/controls.py that say something here.
         keep: after all that, choose and fit on all rows what shall predict new patients (`models.whole`).
     """
     start = time.monotonic()
@@ -87,16 +89,18 @@ def _units(folds: pl.DataFrame, names: list[str], evaluate: Evaluate, learn: Lea
 
 
 def _control_units(snapshot: Snapshot, base: list[Unit], names: list[str], seed: int) -> list[Unit]:
-    """Permuted labels: the whole cohort permuted alike in every fold. Only the first repeat."""
+    """One fit a fold of the first repeat; of permuted labels several, the whole cohort permuted alike in every fold."""
     first = [replace(u, attribute=False) for u in base if u.repeat == 0]
     times = PERMUTATIONS if len(snapshot.rows) <= MANY else 1
-    out = [
-        replace(u, learner=len(names), control=PERMUTED, seed=seed_of(seed, PERMUTED, t))
-        for t in range(times)
-        for u in first
-    ]
-    if "hetero_gnn" in names:
-        out += [replace(u, learner=names.index("hetero_gnn"), control=SHUFFLED) for u in first]
+    out = []
+    for control in which_controls(snapshot, names):
+        learner = names.index(LEARNER[control]) if LEARNER[control] in names else len(names)
+        seeds = [seed_of(seed, PERMUTED, t) for t in range(times)] if control == PERMUTED else [None]
+        out += [
+            replace(u, learner=learner, control=control, seed=u.seed if one is None else one)
+            for one in seeds
+            for u in first
+        ]
     return out
 
 
@@ -168,16 +172,16 @@ def _fold_scores(
 def _controls(snapshot: Snapshot, done: list[Done], resamples: Resamples) -> dict[str, dict[str, object]]:
     """Each control's primary metric over its folds and permutations; the interval is that of every learner."""
     metric, out = PRIMARY[snapshot.task], {}
-    for name in (PERMUTED, SHUFFLED):
+    for name in LEARNER:
         found = []
         for d in done:
             if d.unit.control == name and d.score is not None:
-                rows = permuted(snapshot, d.unit.seed).rows if name == PERMUTED else snapshot.rows
+                rows = view(snapshot, name, d.unit.seed).rows if name == PERMUTED else snapshot.rows
                 y = targets(rows, snapshot.task, snapshot.classes)[d.unit.held_out]
                 found.append(FoldScores(name, d.unit.repeat, d.unit.fold, d.unit.held_out, y, d.score))
         if found:
-            learner = "ridge_late" if name == PERMUTED else "hetero_gnn"
-            out[name] = {"metric": metric, "learner": learner, **judge(snapshot, found, resamples).table()[metric]}
+            about = {"metric": metric, "learner": LEARNER[name]}
+            out[name] = {**about, **judge(snapshot, found, resamples).table()[metric]}
     return out
 
 

@@ -6,12 +6,12 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
 
-from .data import Derived, Snapshot
+from .controls import SETTING, seen
+from .data import Snapshot
 from .effects import effects
 from .learner import Learner
 from .threads import one_thread
@@ -20,7 +20,7 @@ from .tune import Tuned, inner_plan, seed_of, tune
 
 @dataclass(frozen=True)
 class Unit:
-    """What to run. control: "" for a learner, "permuted_labels" or "shuffled_graph" for a control."""
+    """What to run. control: "" for a learner, else its name in models/controls.py."""
 
     learner: int
     repeat: int
@@ -45,15 +45,6 @@ class Done:
     effects: pl.DataFrame | None
     seconds: float
     peak_mb: float | None
-
-
-def permuted(snapshot: Snapshot, seed: int) -> Derived:
-    """The same cohort, its outcomes dealt anew over all rows."""
-    names = ["duration_days", "event"] if snapshot.task == "survival" else ["label"]
-    order = np.random.default_rng(seed).permutation(len(snapshot.rows))
-    rows = snapshot.rows.with_columns(*(snapshot.rows[name][order].alias(name) for name in names))
-    return Derived(snapshot.task, rows, snapshot.covariates, snapshot.layers, snapshot.events, snapshot.links,
-                   snapshot.clock, snapshot.classes)  # fmt: skip
 
 
 def run_unit(snapshot: Snapshot, learners: Sequence[Learner], unit: Unit) -> Done:
@@ -81,15 +72,10 @@ def _learn(snapshot: Snapshot, learner: Learner, unit: Unit) -> tuple[np.ndarray
 
 
 def _control(snapshot: Snapshot, learner: Learner, unit: Unit) -> tuple[np.ndarray, None, None]:
-    setting: dict[str, Any] = {}
-    seen: Snapshot = snapshot
-    if unit.control == "permuted_labels":
-        seen = permuted(snapshot, unit.seed)
-    elif unit.control == "shuffled_graph":
-        setting = {"edges": "shuffled"}
-    fitted = learner.with_setting(setting, unit.seed)
-    fitted.fit(seen, unit.train, unit.tuning)
-    return fitted.predict(seen, unit.held_out), None, None
+    view = seen(snapshot, unit.control, unit.seed)
+    fitted = learner.with_setting(SETTING.get(unit.control, {}), unit.seed)
+    fitted.fit(view, unit.train, unit.tuning)
+    return fitted.predict(view, unit.held_out), None, None
 
 
 def _peak_mb() -> float | None:

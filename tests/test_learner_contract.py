@@ -19,10 +19,10 @@ from test_features import garbage
 from clinome.graphs.snapshot import Snapshot
 from clinome.loaders.errors import InputError, NotBuilt
 from clinome.models.catalogue import NAMES, SIMPLE, default, every, make, select
+from clinome.models.controls import permuted
 from clinome.models.learner import Learner
 from clinome.models.metrics import inner_score, targets
 from clinome.models.saved import read_state, write_state
-from clinome.models.unit import permuted
 from clinome.models.wrap import sklearn
 
 TASKS = ("binary", "multiclass", "survival")

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 import clinome
 from clinome.graphs.snapshot import Layer, Snapshot
+from clinome.models.controls import permuted
 from clinome.models.folds import parts
 from clinome.models.learner import Learner
 from clinome.models.metrics import inner_score, targets
-from clinome.models.unit import permuted
 
 
 class Sage(nn.Module):

@@ -17,6 +17,20 @@ CHANCE = {"auroc": 0.5, "macro_auroc": 0.5, "c_index": 0.5, "r2": 0.0, "spearman
 SMALLER_IS_BETTER = frozenset({"brier", "ibs", "ece", "mae", "log_loss", "rmse"})
 SIMPLE = (*MANDATORY, "cox_pca")
 """The baselines that anything has to beat before anyone should listen: the plain linear model is one of them."""
+CONTROL = {
+    "permuted_labels": "outcomes dealt anew over all rows: nothing is left to learn",
+    "missingness_only": "what was measured at all, and no value",
+    "batch_only": "where and with whom samples were measured, and nothing else",
+    "clock_only": "how long someone has been there when asked, and nothing else",
+    "shuffled_graph": "the graph network with its links shuffled",
+    "no_edges": "the graph network without links",
+}
+"""What each control is."""
+_ALONE = {
+    "missingness_only": "What was measured at all, without any value, reaches",
+    "batch_only": "Batch and site alone reach",
+    "clock_only": "The time someone has been there alone reaches",
+}
 
 
 @dataclass(frozen=True)
@@ -65,6 +79,7 @@ def headline(results: Mapping[str, Any], cohort: str) -> Headline:
     graph = next((row for row in table if row["name"] == shuffled.get("learner")), None)
     if graph is not None and shuffled.get("mean") is not None:
         said.append(_shuffled(shuffled, graph, metric))
+    said += _alone(results.get("controls") or {})
     return Headline(cohort, f"{mine['mean']:.2f}", verdict, claim, tuple(said))
 
 
@@ -172,6 +187,20 @@ def _shuffled(control: Mapping[str, Any], graph: Mapping[str, Any], metric: str)
         return text + "."
     falls = control["mean"] > high if metric in SMALLER_IS_BETTER else control["mean"] < low
     return text + (": it uses who is linked to whom." if falls else ": nothing shows that it needs the links.")
+
+
+def _alone(controls: Mapping[str, Any]) -> list[str]:
+    """Controls that get above guessing: how people were measured tells something of the outcome."""
+    said = []
+    for name, text in _ALONE.items():
+        control = controls.get(name) or {}
+        chance = CHANCE.get(str(control.get("metric")))
+        if chance is not None and control.get("low") is not None and control["low"] > chance:
+            said.append(
+                f"{text} {METRIC.get(control['metric'], control['metric'])} {interval(control)}: how people were "
+                "measured tells part of the outcome, and a learner may have learnt that."
+            )
+    return said
 
 
 def warnings(n: int, events: int | None, features: Mapping[str, int], said: Sequence[str]) -> list[str]:

@@ -248,7 +248,7 @@ def _controls(results: Mapping[str, Any], metric: str) -> dict[str, Any]:
         if control.get("metric") == metric
     ]
     picture = plots.controls(rows, words.METRIC.get(metric, metric), words.CHANCE.get(metric)) if len(rows) > 1 else ""
-    return {"controls": controls, "controls_svg": picture}
+    return {"controls": controls, "controls_svg": picture, "control_words": words.CONTROL}
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -1,0 +1,97 @@
+"""Controls: each sees what it names and nothing else, finds it where it is planted, and is silent where it is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+from snapshots import make_snapshot
+
+from clinome.graphs.snapshot import Snapshot
+from clinome.models import controls as c
+from clinome.models.harness import run
+from clinome.models.learners.majority import Majority
+from clinome.models.specs import Evaluate, Learn
+
+
+def told(snapshot: Snapshot) -> dict[str, float]:
+    """Each control's mean over two folds."""
+    found = run(snapshot, [Majority()], Evaluate(folds=2), Learn(trials=1, workers=1)).controls
+    return {name: float(one["mean"]) for name, one in found.items()}
+
+
+def label_of(snapshot: Snapshot) -> np.ndarray:
+    return snapshot.rows["label"].cast(pl.Int64).to_numpy().astype(bool)
+
+
+def test_who_was_measured_is_found_out_and_nothing_else() -> None:
+    snapshot = make_snapshot("binary", n=160, layers=("rna",), signal=0.0, missing=0.0)
+    rna = snapshot.layers["rna"]
+    hidden = label_of(snapshot) & (np.random.default_rng(0).random(160) < 0.8)
+    values = np.where(hidden[:, None], np.nan, np.asarray(rna.values))
+    telling = replace(snapshot, layers={"rna": replace(rna, values=values, profiled=~hidden)})
+    assert told(telling)[c.MISSINGNESS] > 0.8
+    assert c.MISSINGNESS not in told(
+        replace(snapshot, covariates=snapshot.covariates.select([]))
+    )  # nobody lacks anything
+
+
+def test_missingness_does_not_see_values() -> None:
+    snapshot = make_snapshot("binary", n=80, layers=("rna", "mutations"), records=True)
+    rna = snapshot.layers["rna"]
+    other = np.asarray(rna.values) * -3 + 1
+    events = snapshot.events
+    assert events is not None
+    changed = replace(
+        snapshot,
+        layers={**snapshot.layers, "rna": replace(rna, values=other)},
+        events=events.with_columns(pl.col("numeric_value") * 7),
+    )
+    assert c.missingness(changed).covariates.equals(c.missingness(snapshot).covariates)
+
+
+def test_a_batch_that_goes_with_the_outcome_is_found_out() -> None:
+    snapshot = make_snapshot("binary", n=160, layers=("rna",), signal=0.0)
+    rng = np.random.default_rng(0)
+    plate = np.where(label_of(snapshot) ^ (rng.random(160) < 0.15), "p1", "p2")
+    found = told(replace(snapshot, origin=pl.DataFrame({"rna batch": plate})))
+    assert found[c.BATCH] > 0.75
+    by_chance = told(replace(snapshot, origin=pl.DataFrame({"rna batch": rng.permutation(plate)})))
+    assert 0.35 < by_chance[c.BATCH] < 0.65
+    assert c.BATCH not in told(snapshot)
+
+
+def test_the_clock_is_shown_only_where_people_are_asked_again() -> None:
+    once = make_snapshot("binary", n=60, records=True)
+    again = make_snapshot("binary", n=60, records=True, rows_per_subject=3)
+    assert c.clock(once).covariates.width == 0
+    table = c.clock(again).covariates
+    assert set(table["turn"]) == {1.0, 2.0, 3.0}
+    time = again.rows.select(pl.col("prediction_time") - pl.col("prediction_time").min().over("subject_id"))
+    assert table["since"].to_list() == [t.total_seconds() / 86_400 for t in time.to_series()]
+    late = table["turn"].to_numpy() == 3.0
+    assert told(replace(again, rows=again.rows.with_columns(label=pl.Series(late.astype(int)))))[c.CLOCK] > 0.95
+
+
+def test_views_hold_no_layer_no_record_and_no_label() -> None:
+    snapshot = make_snapshot("survival", n=60, records=True, rows_per_subject=2)
+    plates = replace(snapshot, origin=pl.DataFrame({"rna batch": ["a", "b"] * 30}))
+    for name in (c.MISSINGNESS, c.BATCH, c.CLOCK):
+        view = c.seen(plates, name, seed=1)
+        assert not view.layers and view.events is None and view.covariates.width
+        assert view.rows.equals(plates.rows)
+        other = plates.rows.with_columns(pl.col("duration_days") * 2, event=1 - pl.col("event").cast(pl.Int64))
+        assert c.seen(replace(plates, rows=other), name, seed=1).covariates.equals(view.covariates)
+
+
+def test_the_graphs_twins_run_where_a_graph_is_learnt_on() -> None:
+    snapshot = make_snapshot("binary", n=60)
+    assert {c.SHUFFLED, c.EDGELESS} <= set(c.controls(snapshot, ["majority", "hetero_gnn"]))
+    assert not {c.SHUFFLED, c.EDGELESS} & set(c.controls(snapshot, ["majority"]))
+
+
+def test_an_unknown_control_is_named() -> None:
+    with pytest.raises(ValueError, match="'odd'"):
+        c.seen(make_snapshot("binary", n=20), "odd", seed=1)
