@@ -25,16 +25,16 @@ def admin(
     target: IO[bytes] | int = subprocess.PIPE,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run AdminTool on a home whose server does not run. Its exit code is the caller's to judge."""
-    environment = {
-        "PATH": os.environ.get("PATH", ""),
-        "HOME": str(home.path),
-        "NEO4J_HOME": str(home.path),
-        "NEO4J_CONF": str(home.path / "conf"),
-    }
     command = [str(binary), f"-Xmx{heap}", "-XX:-UsePerfData", "-cp", f"{folder}/*", MAIN, *args]
     return subprocess.run(
-        command, stdin=source, stdout=target, stderr=subprocess.PIPE, env=environment, cwd=home.path, check=False
+        command, stdin=source, stdout=target, stderr=subprocess.PIPE, env=environment(home), cwd=home.path, check=False
     )
+
+
+def environment(home: Home) -> dict[str, str]:
+    """What Java sees of this process's environment: no secret of it, but the user's flags for Java."""
+    kept = {name: os.environ[name] for name in ("PATH", "JDK_JAVA_OPTIONS") if name in os.environ}
+    return kept | {"HOME": str(home.path), "NEO4J_HOME": str(home.path), "NEO4J_CONF": str(home.path / "conf")}
 
 
 def set_initial_password(home: Home, which: Release, binary: Path, folder: Path) -> None:

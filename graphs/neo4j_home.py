@@ -14,9 +14,13 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..loaders.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 USER = "neo4j"
 PORT = 7687
@@ -35,6 +39,11 @@ class Record:
     pagecache: str
     pid: int = 0
     created: float = 0.0
+
+    @property
+    def uri(self) -> str:
+        """Where it listens, or would."""
+        return f"bolt://127.0.0.1:{self.port}"
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,16 @@ class Home:
         """Held by whoever starts, stops, dumps or restores."""
         return self.path / "clinome.lock"
 
+    def held(self) -> BaseFileLock:
+        """The lock, to be held by `with`; whoever holds it may take it again."""
+        from filelock import FileLock
+
+        return FileLock(self.lock, is_singleton=True)
+
+    def database(self, name: str) -> Path:
+        """Where Neo4j keeps this database: `neo4j`, or `system` with the users."""
+        return self.path / "data" / "databases" / name
+
     def make(self) -> None:
         """Make the folders, readable by their owner only."""
         self.path.mkdir(parents=True, exist_ok=True)
@@ -97,7 +116,8 @@ class Home:
 
     def forget_process(self) -> None:
         """It has stopped."""
-        if record := self.read():
+        record = self.read()
+        if record and record.pid:
             self.write(replace(record, pid=0, created=0.0))
 
     def password(self) -> str:
@@ -108,8 +128,8 @@ class Home:
                 file.write(secrets.token_hex(20) + "\n")
         return self.password_file.read_text(encoding="utf-8").strip()
 
-    def write_settings(self, record: Record) -> None:
-        """Write conf/neo4j.conf: loopback, no http, no usage report, no query in a log, and what own.conf adds."""
+    def write_settings(self, record: Record, of_release: Iterable[tuple[str, str]]) -> None:
+        """Write conf/neo4j.conf: loopback, no http, no usage report, no query in a log; the release's; own.conf's."""
         settings = {
             "server.default_listen_address": "127.0.0.1",
             "server.bolt.listen_address": f"127.0.0.1:{record.port}",
@@ -120,7 +140,8 @@ class Home:
             "db.tx_log.preallocate": "false",  # half a gigabyte for an empty database
             "server.memory.heap.max_size": record.heap,
             "server.memory.pagecache.size": record.pagecache,
-        } | _own(self.path / "conf" / "own.conf")
+        }
+        settings |= dict(of_release) | _own(self.path / "conf" / "own.conf")
         lines = ["# Written at each start. Settings of your own: conf/own.conf, the same form.", ""]
         lines += [f"{key}={value}" for key, value in settings.items()]
         (self.path / "conf" / "neo4j.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -34,19 +34,43 @@ _DEPENDENCY = """<dependency>{}
 
 @dataclass(frozen=True)
 class Release:
-    """One Neo4j Community that Clinome starts. line: what a user calls it; java: the major versions that run it."""
+    """One Neo4j Community that Clinome starts.
+
+    Args:
+        line: what a user calls it.
+        java: the major versions that run it.
+        settings: what only this one knows.
+    """
 
     line: str
     version: str
     main: str
     java: tuple[int, ...]
+    settings: tuple[tuple[str, str], ...]
 
 
 RELEASES = {
     r.line: r
     for r in (
-        Release("5.26", "5.26.30", "org.neo4j.server.CommunityEntryPoint", (17, 21)),
-        Release("2026.09", "2026.09.0", "org.neo4j.server.Neo4jCommunity", (21, 25)),
+        Release(
+            "5.26",
+            "5.26.30",
+            "org.neo4j.server.CommunityEntryPoint",
+            (17, 21),
+            (
+                ("internal.dbms.bolt.netty_server_shutdown_quiet_period", "0"),  # else it takes ten seconds to stop
+            ),
+        ),
+        Release(
+            "2026.09",
+            "2026.09.0",
+            "org.neo4j.server.Neo4jCommunity",
+            (21, 25),
+            (
+                ("internal.dbms.bolt.netty_server_shutdown_quiet_period_duration", "0"),
+                ("server.fleet_discovery.enabled", "false"),  # else it calls out into the network
+            ),
+        ),
     )
 }
 ROOTS = ("org.neo4j:neo4j", "org.neo4j.app:neo4j-server", "org.neo4j:neo4j-slf4j-provider")
@@ -103,7 +127,7 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "clinome" / "neo4j"
 
 
-def jars(which: Release, say: Callable[[str], None]) -> Path:
+def jars(which: Release, say: Callable[[str], None] = lambda line: None) -> Path:
     """The folder that holds this release's jars; the first call downloads and checks them.
 
     Raises: UsageError without jgo and mvn; EngineError if a download fails or a jar is not the one that was pinned.

@@ -6,13 +6,19 @@ import re
 
 from .neo4j_home import Home
 
+_PORT = r"Address already in use|BindException"
 _KNOWN = (
-    (r"Address already in use|BindException", "its port is taken. Fix: --port with another one"),
+    (_PORT, "its port is taken. Fix: --port with another one"),
     (
-        r"Could not reserve enough space|insufficient memory|OutOfMemoryError|Cannot allocate memory",
+        r"Could not reserve enough space|insufficient memory|Cannot allocate memory|exceeds physical memory",
         "not enough memory. Fix: --heap and --pagecache with less, such as 512m",
     ),
+    ("OutOfMemoryError", "its heap is too small. Fix: --heap with more, such as 2g"),
     (r"has been locked by another process|FileLockException", "another server runs on this home"),
+    (
+        r"metadata store|UnderlyingStorageException|StoreFailure",
+        "its files are broken. Fix: restore a dump into a new home (clinome neo4j restore FILE)",
+    ),
     (r"No space left on device", "the disk is full"),
     (r"Permission denied|AccessDeniedException", "a file of its home may not be read or written"),
     (r"Unrecognized setting|Error evaluating value for setting|Invalid (?:initial|maximum) heap size",
@@ -22,18 +28,27 @@ _CAUSE = re.compile(r"^(?:Caused by: |.*\bERROR\b\s+)(?:[\w$]+\.)*([\w$]+.*)$")
 
 
 def reason(home: Home) -> str:
-    """One line for a person, with the place of the whole log."""
-    try:
-        text = home.console.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        text = ""
-    return f"{_words(text)}. The log: {home.console}"
+    """Why the server of this home did not start, and where the whole log is."""
+    return f"{words(_said(home))}. The log: {home.console}"
 
 
-def _words(text: str) -> str:
-    for pattern, words in _KNOWN:
+def port_was_taken(home: Home) -> bool:
+    """Whether that was the reason."""
+    return re.search(_PORT, _said(home).decode("utf-8", errors="replace")) is not None
+
+
+def words(said: bytes) -> str:
+    """What a server or a tool of Neo4j's said at its end, in one line for a person."""
+    text = said.decode("utf-8", errors="replace")
+    for pattern, known in _KNOWN:
         if re.search(pattern, text):
-            return words
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    causes = [match[1] for line in lines if (match := _CAUSE.match(line))]
-    return (causes or lines or ["it said nothing; the system may have ended it for want of memory"])[-1][:300]
+            return known
+    causes = [match[1] for line in text.splitlines() if (match := _CAUSE.match(line.strip()))]
+    return causes[-1][:300] if causes else "no reason was given"
+
+
+def _said(home: Home) -> bytes:
+    try:
+        return home.console.read_bytes()
+    except OSError:
+        return b""

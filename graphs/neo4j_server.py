@@ -6,7 +6,7 @@ that only has the id of one that ended long ago is never touched.
 
 from __future__ import annotations
 
-import os
+import signal
 import socket
 import subprocess
 import time
@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..loaders.errors import EngineError, InputError
-from .neo4j_admin import set_initial_password
-from .neo4j_errors import ServerAway
+from .neo4j_admin import environment, set_initial_password
 from .neo4j_home import PORT, USER, Home, Record
 from .neo4j_jars import Release, jars, java, release
-from .neo4j_reasons import reason
+from .neo4j_ready import answers, listens
+from .neo4j_reasons import port_was_taken, reason
 
 if TYPE_CHECKING:
     import psutil
@@ -35,13 +35,16 @@ OPENS = tuple(
 )
 
 
+class PortTaken(EngineError):
+    """Another process listens on the port."""
+
+
 @dataclass(frozen=True)
 class Server:
-    """A server that answers."""
+    """A server that answers. began: it did not run before."""
 
     home: Home
-    version: str
-    release: str
+    which: Release
     port: int
     pid: int
     began: bool
@@ -56,8 +59,8 @@ class Server:
             "uri": self.uri,
             "user": USER,
             "password_file": str(self.home.password_file),
-            "version": self.version,
-            "release": self.release,
+            "version": self.which.line,
+            "release": self.which.version,
             "pid": self.pid,
             "started": self.began,
         }
@@ -81,67 +84,86 @@ def start(
     Raises: InputError if the home is another version's; UsageError without Java or jars; EngineError with the log's
         reason if it does not start.
     """
-    from filelock import FileLock
-
     home.make()
-    with FileLock(home.lock):
+    with home.held():
         record = home.read()
-        which = _release(home, record, version)
-        if record and running(home):
-            return Server(home, which.line, which.version, record.port, record.pid, began=False)
+        which = chosen_release(home, record, version)
+        process = running(home)
+        if record and process:
+            return _ready(Server(home, which, record.port, process.pid, began=False), process)
         binary, folder = java(which), jars(which, say)
-        record = Record(
-            version=which.line,
-            port=_port(port, record),
-            heap=heap or (record.heap if record else _share(4)),
-            pagecache=pagecache or (record.pagecache if record else _share(8)),
-        )
-        home.write_settings(record)
-        if not (home.path / "data" / "databases").exists():
+        kept = prepare(home, which, record, port)
+        if not home.database("system").exists():
             set_initial_password(home, which, binary, folder)
         say(f"Neo4j {which.version}: starting")
-        return _launch(home, which, record, binary, folder)
+        for again in (True, True, False):
+            asked = replace(kept, heap=heap or kept.heap, pagecache=pagecache or kept.pagecache)
+            home.write_settings(asked, which.settings)
+            process = _launch(home, which, asked, binary, folder)
+            running_now = replace(kept, pid=process.pid, created=process.create_time())
+            home.write(running_now)
+            try:
+                server = _ready(Server(home, which, kept.port, process.pid, began=True), process)
+            except PortTaken:  # by somebody who was faster
+                if port is not None or not again:
+                    raise
+                kept = prepare(home, which, kept)
+            else:
+                home.write(replace(running_now, heap=asked.heap, pagecache=asked.pagecache))  # they work: remembered
+                return server
+    raise AssertionError("not reached")
 
 
-def _launch(home: Home, which: Release, record: Record, binary: Path, folder: Path) -> Server:
+def prepare(home: Home, which: Release, record: Record | None, port: int | None = None) -> Record:
+    """Write the settings and the record of a home whose server does not run."""
+    record = Record(
+        version=which.line,
+        port=_port(port, record),
+        heap=record.heap if record else _share(4),
+        pagecache=record.pagecache if record else _share(8),
+    )
+    home.write_settings(record, which.settings)
+    home.write(record)
+    return record
+
+
+def _launch(home: Home, which: Release, record: Record, binary: Path, folder: Path) -> psutil.Process:
     import psutil
 
+    command = [
+        str(binary), f"-Xmx{record.heap}", *OPENS, "-cp", f"{folder}/*", which.main,
+        f"--home-dir={home.path}", f"--config-dir={home.path / 'conf'}", "--console-mode",
+    ]  # fmt: skip
     with home.console.open("wb") as log:
-        process = subprocess.Popen(
-            [
-                binary, f"-Xmx{record.heap}", *OPENS, "-cp", f"{folder}/*", which.main,
-                f"--home-dir={home.path}", f"--config-dir={home.path / 'conf'}", "--console-mode",
-            ],
+        return psutil.Popen(
+            command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             cwd=home.path,
-            env={"PATH": os.environ.get("PATH", ""), "HOME": str(home.path)},  # no secret of this process
+            env=environment(home),
             start_new_session=True,  # it outlives the terminal
-        )  # fmt: skip
-    home.write(replace(record, pid=process.pid, created=psutil.Process(process.pid).create_time()))
-    server = Server(home, which.line, which.version, record.port, process.pid, began=True)
-    end = time.monotonic() + READY_S
-    while process.poll() is None:
-        if _answers(home, server.uri):
-            return server
-        if time.monotonic() > end:
-            stop(home)
-            raise EngineError(f"Neo4j did not answer within {READY_S:.0f} s: {reason(home)}")
-        time.sleep(0.1)
-    home.forget_process()
-    raise EngineError(f"Neo4j did not start: {reason(home)}")
+        )
 
 
-def _answers(home: Home, uri: str) -> bool:
-    """Whether it answers a query of its user. Raises EngineError if it refuses the home's password."""
-    from .neo4j_driver import ping
-
+def _ready(server: Server, process: psutil.Process) -> Server:
+    """Wait until it answers; if one that was just started does not, nothing of it is left."""
+    home, end = server.home, time.monotonic() + READY_S
     try:
-        ping(uri, USER, home.password())
-    except ServerAway:
-        return False
-    return True
+        while alive(process):
+            if listens(process, server.port) and answers(server.uri, home):
+                return server
+            if time.monotonic() > end:
+                raise EngineError(f"Neo4j did not answer within {READY_S:.0f} s: {reason(home)}")
+            time.sleep(0.1)
+    except EngineError:
+        if server.began:
+            stop(home)
+        raise
+    if process.wait(STOP_S) == -signal.SIGKILL:
+        raise EngineError("Neo4j did not start: it was ended from outside; perhaps the system was short of memory.")
+    home.forget_process()
+    raise (PortTaken if port_was_taken(home) else EngineError)(f"Neo4j did not start: {reason(home)}")
 
 
 def stop(home: Home) -> bool:
@@ -151,17 +173,18 @@ def stop(home: Home) -> bool:
     """
     import psutil
 
-    process = running(home)
-    if process is None:
-        home.forget_process()
+    if home.read() is None:
         return False
-    process.terminate()
-    try:
-        process.wait(STOP_S)
-    except psutil.TimeoutExpired:
-        raise EngineError(f"Neo4j (process {process.pid}) has not stopped within {STOP_S:.0f} s.") from None
-    home.forget_process()
-    return True
+    with home.held():
+        process = running(home)
+        if process:
+            process.terminate()
+            try:
+                process.wait(STOP_S)
+            except psutil.TimeoutExpired:
+                raise EngineError(f"Neo4j (process {process.pid}) has not stopped within {STOP_S:.0f} s.") from None
+        home.forget_process()
+    return process is not None
 
 
 def running(home: Home) -> psutil.Process | None:
@@ -174,12 +197,23 @@ def running(home: Home) -> psutil.Process | None:
     try:
         process = psutil.Process(record.pid)
         same = abs(process.create_time() - record.created) < 1 and f"--home-dir={home.path}" in process.cmdline()
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        return process if same and alive(process) else None
     except psutil.Error:
         return None
 
 
-def _release(home: Home, record: Record | None, version: str | None) -> Release:
+def alive(process: psutil.Process) -> bool:
+    """Whether it runs; one that ended and that nobody has waited for does not."""
+    import psutil
+
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
+
+
+def chosen_release(home: Home, record: Record | None, version: str | None) -> Release:
+    """The release asked for, the home's own, or the default. Raises InputError if the home is another's."""
     which = release(version or (record.version if record else DEFAULT))
     if record and record.version != which.line:
         raise InputError(
