@@ -18,6 +18,7 @@ from .labels import WHERE, with_label
 from .params import naive
 from .query import Query, bind, find, run_query
 from .store import Edges, Store
+from .studies import check_entered
 from .tables import Tables
 
 CLOCKS = ("order", "relative", "dated")
@@ -82,8 +83,9 @@ def make_cohort(
         query: a name in the library, a .cypher file relative to base, or Cypher text whose patient is `p`.
         task, label: what `[task]` says.
         tables: the study's tables: its own patients, and whether it holds records.
-    Raises: InputError for rows that cannot be a cohort, and if nobody is left.
+    Raises: InputError for rows that cannot be a cohort, if nobody is left, and if the study is not in the graph.
     """
+    check_entered(store, tables)
     asked = find(query, base)
     bound = bind(asked, params)
     steps = [Step("in store", _count(store, _IN_STORE, {}, asked.name)), *_named_steps(store, asked, bound)]
@@ -202,15 +204,26 @@ def plain(params: Mapping[str, Any]) -> dict[str, Any]:
     return {name: one(value) for name, value in sorted(params.items())}
 
 
-def store_cohort(store: Store, cohort: Cohort) -> bool:
+def store_cohort(store: Store, cohort: Cohort, study: str) -> bool:
     """Keep the cohort in the graph, (:Cohort)-[:INCLUDES {prediction_time, label}]->(:Patient), one of each name.
 
     Args:
         store: open for writing.
+        study: whose it is (`Tables.study`); another study may have one of the same name.
     Returns: False if this very cohort is there already.
     """
-    kept = [c for c in ("label", "duration_days", "event", "visit_id") if c in cohort.frame.columns]
-    rows = cohort.frame.select("prediction_time", *kept, start=pl.lit(cohort.name), end="subject_id")
+    kept, id = (
+        [c for c in ("label", "duration_days", "event", "visit_id") if c in cohort.frame.columns],
+        f"{study}/{cohort.name}",
+    )
+    rows = cohort.frame.select("prediction_time", *kept, start=pl.lit(id), end="subject_id")
     params = json.dumps(plain(cohort.params), default=str, sort_keys=True)
-    about = {"id": cohort.name, "name": cohort.name, "query": cohort.query, "params": params, "rows": rows.height}
+    about = {
+        "id": id,
+        "name": cohort.name,
+        "study": study,
+        "query": cohort.query,
+        "params": params,
+        "rows": rows.height,
+    }
     return keep(store, "Cohort", pl.DataFrame(about), [Edges("INCLUDES", "Cohort", "Patient", rows)])

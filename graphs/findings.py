@@ -13,26 +13,28 @@ from .store import Edges, Store
 _LABEL = "MATCH (n) WHERE n.id IN $ids RETURN n.id AS id, labels(n)[0] AS label"
 
 
-def store_run(store: Store, name: str, ranked: pl.DataFrame, risks: pl.DataFrame) -> bool:
+def store_run(store: Store, name: str, ranked: pl.DataFrame, risks: pl.DataFrame, study: str) -> bool:
     """Keep a run's findings, one of each name.
 
     Args:
         store: open for writing.
+        study: whose run it is (`Tables.study`); another study may have one of the same name.
         ranked: biomarkers.csv: layer, feature, effect, rank, stability, q.
         risks: subject_id, risk.
     Returns: False if these very findings are there already.
     """
-    predicts = risks.select(start=pl.lit(name), end="subject_id", risk="risk")
-    edges = [*_ranks(store, name, ranked), Edges("PREDICTS", "Run", "Patient", predicts)]
-    return keep(store, "Run", pl.DataFrame({"id": name, "name": name}), edges)
+    id = f"{study}/{name}"
+    predicts = risks.select(start=pl.lit(id), end="subject_id", risk="risk")
+    edges = [*_ranks(store, id, ranked), Edges("PREDICTS", "Run", "Patient", predicts)]
+    return keep(store, "Run", pl.DataFrame({"id": id, "name": name, "study": study}), edges)
 
 
-def _ranks(store: Store, name: str, ranked: pl.DataFrame) -> Iterator[Edges]:
+def _ranks(store: Store, run: str, ranked: pl.DataFrame) -> Iterator[Edges]:
     """RANKS by the label at which they end; a feature that is no node (a covariate) has none."""
     ends = store.run(_LABEL, {"ids": ranked["feature"].unique().to_list()}).cast(pl.String)  # no rows: no types
     ends = ends.filter(pl.col("label").is_in(schema.relationship("RANKS").end))
     rows = ranked.join(ends, left_on="feature", right_on="id", maintain_order="left").select(
-        start=pl.lit(name), end="feature", layer="layer", score="effect", rank="rank", stability="stability", q="q",
+        start=pl.lit(run), end="feature", layer="layer", score="effect", rank="rank", stability="stability", q="q",
         label="label",
     )  # fmt: skip
     for (label,), part in sorted(rows.partition_by("label", as_dict=True, maintain_order=True).items()):

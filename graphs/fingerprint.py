@@ -11,8 +11,8 @@ import polars as pl
 from . import schema
 from .store import Store
 
-OWN_TIME = ("seconds", "created", "started", "finished", "time", "checksum")
-"""Properties of Cohort, Run and Load that say when and how, and not what (a checksum is of an encoding)."""
+OWN_TIME = ("seconds", "created", "started", "finished", "time", "checksum", "tables", "place")
+"""Properties of Study, Cohort, Run and Load that say when, where and how, and not what (a checksum is of an encoding)."""
 
 _NOT_OURS = ("title", "type")
 """Properties that the embedded engine may add by itself; Clinome writes none of these names."""
@@ -38,12 +38,12 @@ def fingerprint(store: Store) -> str:
     for label in sorted(set(schema.LABELS) - {"Batch"}):
         left_out = (*(OWN_TIME if label in schema.ACTS else ()), *(("id", "name") if label == "Run" else ()))
         rows = _rows(store, _NODE_KEYS, _NODES, ("LABEL", schema.label(label)), left_out)
-        total.update(f"node {label} {_digest(rows.drop('end'))}\n".encode())
+        total.update(f"node {label} {digest(rows.drop('end'))}\n".encode())
     for type in sorted(schema.RELATIONSHIPS):
         rows = _rows(store, _EDGE_KEYS, _EDGES, ("TYPE", schema.relationship(type).type), ())
         if schema.relationship(type).start == ("Run",):
             rows = rows.drop("start", ".source", strict=False)
-        total.update(f"relationship {type} {_digest(rows)}\n".encode())
+        total.update(f"relationship {type} {digest(rows)}\n".encode())
     return total.hexdigest()
 
 
@@ -57,11 +57,11 @@ def _rows(store: Store, keys: str, text: str, place: tuple[str, str], left_out: 
     return rows.rename({f"p{i}": f".{name}" for i, name in enumerate(names)})
 
 
-def _digest(rows: pl.DataFrame) -> str:
-    """Hash of the rows as a multiset; a row is its non-null values, each with its name, kind and length."""
+def digest(rows: pl.DataFrame) -> str:
+    """Hash of the rows as a multiset; a row is its non-null values by name, each with its kind and length."""
     if not rows.height or not rows.width:
         return f"{rows.height} empty"
-    cells = [pl.lit(f"{len(name.encode())}:{name}=") + _canonical(rows[name]) for name in rows.columns]
+    cells = [pl.lit(f"{len(name.encode())}:{name}=") + _canonical(rows[name]) for name in sorted(rows.columns)]
     line = pl.concat_str(cells, ignore_nulls=True)
     framed = rows.select(line=pl.concat_str(line.str.len_bytes(), pl.lit(":"), line))["line"].sort()
     return hashlib.sha256("".join(framed.to_list()).encode()).hexdigest()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 
 import polars as pl
+import polars.selectors as cs
 
 from . import schema
+from .fingerprint import digest
 from .store import Edges, Nodes, Store
 from .write import publish
 
@@ -49,7 +50,11 @@ def keep(store: Store, label: str, node: pl.DataFrame, edges: Iterable[Edges]) -
 
 
 def _content(node: pl.DataFrame, edges: list[Edges]) -> str:
-    """A hash of what is kept, whatever its name."""
-    parts = [json.dumps(node.drop("id", "name").to_dicts(), default=str, sort_keys=True)]
-    parts += [f"{part.type}\0{part.end_label}\0{part.rows.drop('start').write_csv()}" for part in edges]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    """A hash of what is kept, whatever its name, its order and the types of its columns."""
+    parts = [digest(node.drop("id", "name"))]
+    ends = sorted({(part.type, part.end_label) for part in edges})
+    for type, label in ends:
+        rows = [part.rows.drop("start") for part in edges if (part.type, part.end_label) == (type, label)]
+        whole = pl.concat(rows, how="diagonal_relaxed").with_columns(cs.float().fill_nan(None))  # NaN is not kept
+        parts.append(f"{type} {label} {digest(whole)}")
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -15,13 +15,16 @@ import polars as pl
 from ..loaders.errors import InputError
 from ..loaders.specs import AnySource, Knowledge, Omics, Patients
 from ..loaders.tables import Known, Loaded, Tally
-from . import schema
 from .edges import left_out
 from .nodes import nodes
 from .restore import about
 from .store import Store
-from .tables import Tables, sha256
-from .write import Progress, clear, is_complete, publish, write_source
+from .studies import detach, is_used, leave, refuse_others
+from .tables import Tables, is_shared, sha256
+from .write import Progress, clear, is_complete, publish, sweep, write_source
+
+_READING = 1
+"""Raise it when the same files and the same spec give other tables than before: every source is then read anew."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +60,9 @@ def load_source(
     start = time.perf_counter()
     load_id = load_identity(tables, spec, known)
     there = spec.source in tables.sources() and tables.record(spec.source)["load_id"] == load_id
-    changed = not (there and is_complete(store, spec.source, load_id))
+    changed = not (there and is_complete(store, tables, spec.source))
     if not there:
-        _read(tables, spec, known, door, load_id)
+        _read(store, tables, spec, known, door, load_id)
     write_source(store, tables, spec.source, progress)
     record = tables.record(spec.source)
     rejects = tables.table(spec.source, "rejects")
@@ -69,12 +72,17 @@ def load_source(
 
 
 def remove_source(store: Store, tables: Tables, source: str) -> None:
-    """Take a source out of the graph and of the tables; other sources keep what they brought.
+    """Take a source out of the graph and of the tables; other sources, and other studies, keep what they brought.
 
     Raises: InputError if it is not loaded.
     """
-    tables.record(source)
-    clear(store, tables, source)
+    name = tables.name_of(source)
+    if is_shared(source):
+        detach(store, tables, name)
+    if not (is_shared(source) and is_used(store, name)):
+        clear(store, tables, name)
+    sweep(store, tables)
+    leave(store, tables)
     publish(store)
     tables.remove(source)
 
@@ -91,7 +99,7 @@ def load_identity(tables: Tables, spec: AnySource, known: Known) -> str:
 
     Files count by content, wherever they lie.
     """
-    parts: dict[str, Any] = {"source": spec.source, "schema": schema.VERSION, **about(spec)}
+    parts: dict[str, Any] = {"source": spec.source, "schema": _READING, **about(spec)}
     parts["spec"] = {name: value for name, value in parts["spec"].items() if name != "path"}
     parts["files"] = [_checksum(path) for path in spec.path]
     parts["genes"] = known.genes.checksum
@@ -114,7 +122,9 @@ def _checksum(path: Path) -> str:
         raise InputError("this file cannot be read", path.name, error.strerror, "a readable file") from error
 
 
-def _read(tables: Tables, spec: AnySource, known: Known, door: Callable[[Loaded], Loaded], load_id: str) -> None:
+def _read(
+    store: Store, tables: Tables, spec: AnySource, known: Known, door: Callable[[Loaded], Loaded], load_id: str
+) -> None:
     from ..loaders.read import read_source
 
     loaded = door(read_source(spec, known))
@@ -127,9 +137,11 @@ def _read(tables: Tables, spec: AnySource, known: Known, door: Callable[[Loaded]
             _most_common(loaded.rejects),
             f"see {tables.folder.name}/rejects.csv" if loaded.rejects.height else "look into the file",
         )
+    brought = nodes(loaded, spec)
+    refuse_others(store, tables, spec.source, brought)  # before the tables say that these patients are the study's
     files = {path.name: _checksum(path) for path in spec.path}
     record = {**about(spec), "files": files, "sampled": known.samples is not None}
-    tables.save(loaded, load_id, record, nodes(loaded, spec), left_out(loaded))
+    tables.save(loaded, load_id, record, brought, left_out(loaded))
 
 
 def _most_common(rejects: pl.DataFrame) -> str:

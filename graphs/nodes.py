@@ -12,7 +12,7 @@ from ..loaders.tables import Loaded
 from .ends import RELATED, code_labels, concept_labels, feature_labels, link_ends
 from .matrices import frame
 
-RESERVED = ("id", "title", "type", "sources")
+RESERVED = ("id", "title", "type", "sources", "told")
 """Names that a store keeps for itself: a column of that name becomes a property with `_` behind it."""
 
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import LiteralString
 
-VERSION = 1
+VERSION = 2
 
 ENTITIES = ("Patient", "Visit", "Sample")
 FEATURES = ("Gene", "Protein", "Metabolite", "MicroRNA", "MethylationSite", "Variant")
 KNOWLEDGE = ("Pathway", "Phenotype", "Drug")
 CODES = ("Diagnosis", "Medication", "Procedure", "LabTest", "Code")
-ACTS = ("Cohort", "Run", "Load", "Batch")
-LABELS = ENTITIES + FEATURES + KNOWLEDGE + CODES + ACTS
+ACTS = ("Study", "Cohort", "Run", "Load", "Batch")
+SHARED = FEATURES + KNOWLEDGE + CODES
+"""Labels whose nodes several studies may bring; an ENTITIES node is one study's."""
+LABELS = ENTITIES + SHARED + ACTS
 
 CODE_LABEL = {
     "ICD9CM": "Diagnosis", "ICD10CM": "Diagnosis", "ICD9": "Diagnosis", "ICD10": "Diagnosis",
@@ -79,6 +81,7 @@ RELATIONSHIPS = {
         Relationship("ASSOCIATED_WITH", ("Gene",), ("Diagnosis", "Phenotype")),
         Relationship("IS_A", (*CODES, "Phenotype"), (*CODES, "Phenotype")),
         Relationship("MAPS_TO", ("Diagnosis",), ("Diagnosis", "Phenotype")),
+        Relationship("LOADED", ("Study",), ("Load",)),
         Relationship("INCLUDES", ("Cohort",), ("Patient",)),
         Relationship("RANKS", ("Run",), (*FEATURES, *CODES, "Pathway")),
         Relationship("PREDICTS", ("Run",), ("Patient",)),

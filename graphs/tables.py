@@ -1,6 +1,7 @@
 """The columnar folder TABLES: what each source brought, as Parquet with checksums; the graph is built from it.
 
 ```
+TABLES/study.json               whose tables these are
 TABLES/rejects.csv              every refused row of every source (mode 600: it quotes them)
 TABLES/omics.rna/record.json    which load is current: spec, files, rows, checksums
 TABLES/omics.rna/<load>/        its tables; nodes/<Label>.parquet: the nodes it brings to the graph
@@ -12,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -22,21 +24,54 @@ import polars as pl
 from ..loaders.errors import EngineError, InputError
 from ..loaders.tables import REJECTS, Loaded, Tally
 from . import schema
+from .fingerprint import digest
 from .matrices import read_matrix, write, write_matrix
 
+OWNER = "study.json"
 KINDS = ("patients", "samples", "visits", "events", "concepts", "links")
 
 
 class Tables:
     """The tables of a study, a folder a source. A save is atomic: readers see the old load or the new one.
 
+    Args:
+        study: whose they are, unless the folder says so itself; study files that share a folder share its study.
     Example:
-        tables = Tables(study.tables)
+        tables = Tables(study.tables, study.name)
         events = tables.read("records.ehr").events
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, study: str = "study") -> None:
         self.folder = Path(folder)
+        self.study, self.token = read_owner(self.folder) or (study, "")
+
+    def claim(self) -> None:
+        """Note whose tables these are, and a token by which the graph knows them again wherever they lie."""
+        if not self.token:
+            self.token = secrets.token_hex(16)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _replace(self.folder / OWNER, json.dumps({"study": self.study, "token": self.token}, indent=1))
+
+    def name_of(self, source: str) -> str:
+        """What the source is called in the graph, where other studies have sources too.
+
+        STUDY/SOURCE; knowledge, which studies share, goes by its content: knowledge.reactome@CONTENT.
+        """
+        if not is_shared(source):
+            return f"{self.study}/{source}"
+        return f"{source}@{self.record(source).get('content') or content(self.read(source))}"
+
+    def load_of(self, source: str) -> str:
+        """The id of the source's current load in the graph."""
+        return self.name_of(source) if is_shared(source) else f"{self.study}/{self.record(source)['load_id']}"
+
+    def owns(self, name: str) -> bool:
+        """Whether what is called so in the graph is a source of this study."""
+        return name.startswith(f"{self.study}/") or name in self.knowledge()
+
+    def knowledge(self) -> list[str]:
+        """The study's sources of knowledge, by their names in the graph."""
+        return [self.name_of(source) for source in self.sources() if is_shared(source)]
 
     def sources(self) -> tuple[str, ...]:
         """Names of the sources that were saved, sorted."""
@@ -91,6 +126,7 @@ class Tables:
             "source": loaded.source, "load_id": load_id, **about, "uns": uns, "tally": vars(loaded.tally),
             "counts": {**loaded.counts, **(counts or {})}, "clock": loaded.clock, "schema_version": schema.VERSION,
             "checksums": _checksums(folder),
+            **({"content": content(loaded)} if is_shared(loaded.source) else {}),
         }  # fmt: skip
         _replace(home / "record.json", json.dumps(record, indent=1, sort_keys=True))
         for other in home.iterdir():
@@ -166,6 +202,28 @@ class Tables:
 
     def _current(self, source: str) -> Path:
         return self.folder / source / str(self.record(source)["load_id"])[:16]
+
+
+def is_shared(source: str) -> bool:
+    """Whether studies that load the same of this source share it in the graph: knowledge is nobody's own."""
+    return source.startswith("knowledge.")
+
+
+def content(loaded: Loaded) -> str:
+    """A hash of what a source of knowledge says, whichever study loads it, in 16 hex digits."""
+    total = hashlib.sha256(json.dumps(vars(loaded.tally), sort_keys=True).encode())
+    for table in (loaded.concepts, loaded.links):
+        total.update(f"\0{'' if table is None else digest(table.drop('source', strict=False))}".encode())
+    return total.hexdigest()[:16]
+
+
+def read_owner(folder: Path) -> tuple[str, str] | None:
+    """The study whose tables lie in this folder, and their token; None where it does not say."""
+    try:
+        owner = json.loads((folder / OWNER).read_text("utf-8"))
+        return str(owner["study"]), str(owner["token"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _has(folder: Path, name: str) -> bool:

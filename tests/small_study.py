@@ -11,9 +11,9 @@ import polars as pl
 from anndata import AnnData
 from scipy import sparse
 
-from clinome.graphs.embedded import EmbeddedStore
 from clinome.graphs.nodes import nodes
 from clinome.graphs.restore import about
+from clinome.graphs.store import Store
 from clinome.graphs.tables import Tables
 from clinome.graphs.write import write_source
 from clinome.loaders.specs import AnySource, Knowledge, Omics, Patients, Records
@@ -32,11 +32,19 @@ QUERY = (
 )
 
 
-def build(folder: Path, patients: int = 24, seed: int = 1, future: int = 0, records: bool = True) -> Tables:
+def build(
+    folder: Path,
+    patients: int = 24,
+    seed: int = 1,
+    future: int = 0,
+    records: bool = True,
+    study: str = "study",
+    namespace: str = "",
+) -> Tables:
     """Tables of a study. future: seed of all that happens or is known after INDEX; 0 leaves it out."""
     rng = np.random.default_rng(seed)
-    tables = Tables(folder)
-    people = _people(patients, rng)
+    tables = Tables(folder, study)
+    people = _people(patients, rng).with_columns(subject_id=pl.lit(namespace) + pl.col("subject_id"))
     subjects = people["subject_id"].to_list()
     save(tables, Patients((Path("patients.csv"),)), patients=people)
     rna = _expression(subjects, rng, future)
@@ -59,7 +67,7 @@ def save(tables: Tables, spec: AnySource, **parts: Any) -> None:
     tables.save(loaded, f"load-{spec.source}", record, nodes(loaded, spec))
 
 
-def fill(store: EmbeddedStore, tables: Tables) -> None:
+def fill(store: Store, tables: Tables) -> None:
     """The graph of these tables."""
     store.prepare()
     for source in tables.sources():

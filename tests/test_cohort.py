@@ -136,12 +136,12 @@ def test_a_cohort_is_kept_in_the_graph_once(study: tuple[EmbeddedStore, Tables])
     store, _ = study
     got = take(study)
     asked = "MATCH (c:Cohort)-[i:INCLUDES]->(p:Patient) RETURN p.id AS subject_id, i.prediction_time AS prediction_time, i.label AS label"
-    assert store_cohort(store, got)
+    assert store_cohort(store, got, "lung")
     assert store.run(asked, {}).sort("subject_id").equals(got.frame)
-    assert not store_cohort(store, got)
+    assert not store_cohort(store, got, "lung")
     fewer = replace(got, frame=got.frame.head(5))
-    assert store_cohort(store, fewer) and store.run(asked, {}).height == 5
-    assert store_cohort(store, got) and store.run(asked, {}).height == got.frame.height
+    assert store_cohort(store, fewer, "lung") and store.run(asked, {}).height == 5
+    assert store_cohort(store, got, "lung") and store.run(asked, {}).height == got.frame.height
     assert store.run("MATCH (c:Cohort) RETURN count(c) AS n", {})["n"][0] == 1
 
 
@@ -159,7 +159,7 @@ def test_a_killed_write_of_a_cohort_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr(store, "write_edges", killed)
         with pytest.raises(KeyboardInterrupt):
-            store_cohort(store, got)
-    assert store_cohort(store, got) and not store_cohort(store, got)
-    count = "MATCH (:Cohort {id: 'killed'})-[i:INCLUDES]->(:Patient) RETURN count(i) AS n"
+            store_cohort(store, got, "lung")
+    assert store_cohort(store, got, "lung") and not store_cohort(store, got, "lung")
+    count = "MATCH (:Cohort {name: 'killed'})-[i:INCLUDES]->(:Patient) RETURN count(i) AS n"
     assert store.run(count, {})["n"][0] == got.frame.height

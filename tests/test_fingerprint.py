@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from clinome.graphs import schema
 from clinome.graphs.embedded import EmbeddedStore
 from clinome.graphs.findings import store_run
-from clinome.graphs.fingerprint import _canonical, _digest, fingerprint
+from clinome.graphs.fingerprint import _canonical, fingerprint
+from clinome.graphs.fingerprint import digest as digest_of
 from clinome.graphs.store import Edges, Nodes
 
 PEOPLE = pl.DataFrame({"id": ["a", "b", "c"], "age": [1, 2, None], "seen": [datetime(2020, 1, 1), None, None]})
@@ -126,9 +127,9 @@ def test_who_ran_it_and_when_does_not_count(store: EmbeddedStore) -> None:
 
     def run(name: str, score: float, risk: float = 0.5) -> str:
         table = pl.DataFrame({"layer": ["rna"], "feature": ["g"], "effect": [score], "rank": [1], "stability": [1.0], "q": [0.1]})  # fmt: skip
-        assert store_run(store, name, table, pl.DataFrame({"subject_id": ["a"], "risk": [risk]}))
+        assert store_run(store, name, table, pl.DataFrame({"subject_id": ["a"], "risk": [risk]}), "lung")
         found = fingerprint(store)
-        store.remove_nodes("Run", [name])
+        store.remove_nodes("Run", [f"lung/{name}"])
         assert fingerprint(store) == base
         return found
 
@@ -166,7 +167,7 @@ def test_rows_are_a_multiset(rows: list[tuple[str | None, ...]], random: Any) ->
     def digest(given: list[tuple[str | None, ...]], order: tuple[str, ...] = ("p", "q", "r")) -> str:
         schema = {name: pl.String for name in ("p", "q", "r")}
         frame = pl.DataFrame(given, schema=schema, orient="row").select(order)
-        return _digest(frame.select(sorted(frame.columns)))
+        return digest_of(frame.select(sorted(frame.columns)))
 
     shuffled = random.sample(rows, len(rows))
     assert digest(rows) == digest(shuffled)

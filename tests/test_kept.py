@@ -97,13 +97,13 @@ def test_a_run_ranks_what_is_in_the_graph_and_predicts_its_patients(store: Embed
     features = ["g2", "w", "age", "g1"]
     ranked = pl.DataFrame({"layer": "rna", "feature": features, "effect": [3.0, 2.0, 1.0, -1.0], "rank": [1, 2, 3, 4], "stability": 1.0, "q": [0.1, 0.2, 0.3, None]})  # fmt: skip
     risks = pl.DataFrame({"subject_id": ["p0", "p1"], "risk": [0.25, 0.75]})
-    assert store_run(store, "mine", ranked, risks)
-    assert not store_run(store, "mine", ranked, risks)
+    assert store_run(store, "mine", ranked, risks, "lung")
+    assert not store_run(store, "mine", ranked, risks, "lung")
     got = store.run(
         "MATCH (r:Run)-[x:RANKS]->(f) RETURN r.id AS r, f.id AS f, x.score AS s, x.q AS q ORDER BY x.rank", {}
     )
-    assert got.rows() == [("mine", "g2", 3.0, 0.1), ("mine", "w", 2.0, 0.2), ("mine", "g1", -1.0, None)]
+    assert got.rows() == [("lung/mine", "g2", 3.0, 0.1), ("lung/mine", "w", 2.0, 0.2), ("lung/mine", "g1", -1.0, None)]
     got = store.run("MATCH (:Run)-[x:PREDICTS]->(p) RETURN p.id AS p, x.risk AS risk ORDER BY p", {})
     assert got.rows() == [("p0", 0.25), ("p1", 0.75)]
-    assert store_run(store, "mine", ranked.head(0), risks.head(0))
+    assert store_run(store, "mine", ranked.head(0), risks.head(0), "lung")
     assert store.run("MATCH (:Run)-[x]->() RETURN count(x) AS n", {})["n"].to_list() == [0]

@@ -239,7 +239,7 @@ def test_lost_tables_come_back_with_the_next_load(here: Path) -> None:
 def test_the_order_of_sources_that_do_not_need_each_other_does_not_matter(here: Path, tmp_path: Path) -> None:
     made = study(here)
     specs = {spec.source: spec for spec in made.sources()}
-    before, tables = print_of(made), Tables(tmp_path / "tables")
+    before, tables = print_of(made), Tables(tmp_path / "tables", "small")
     known = Known(None, None, read_genes(here / "genes.tsv"))
     with EmbeddedStore(tmp_path / "g", write=True) as store:
         store.prepare()

@@ -43,7 +43,7 @@ def naive(found: dict[str, Rows], without: str | None) -> Rows:
             continue
         for one, values in rows.items():
             node = nodes.setdefault(one, {"sources": []})
-            node["sources"].append(source)
+            node["sources"].append(f"study/{source}")
             for key, value in values.items():
                 if value is None:
                     continue
@@ -70,7 +70,7 @@ def test_a_node_is_what_its_sources_say_in_their_own_types(
             loaded = Loaded(source, Tally(1, 1, 0, 0), pl.DataFrame(schema=REJECTS))
             tables.save(loaded, f"load-{source}", {}, {"Patient": frame})
         got: Rows = {}
-        for nodes in merged(tables, "Patient", pl.Series(sorted(wanted)), without):
+        for nodes in merged(tables, "Patient", pl.Series(sorted(wanted)), without and f"study/{without}"):
             for row in nodes.rows.to_dicts():
                 one = row.pop("id")
                 assert one not in got, "one node in two parts"

@@ -16,6 +16,7 @@ from clinome.graphs import schema, write
 from clinome.graphs.edges import edges
 from clinome.graphs.embedded import EmbeddedStore
 from clinome.graphs.fingerprint import fingerprint
+from clinome.graphs.load import remove_source
 from clinome.graphs.nodes import nodes
 from clinome.graphs.restore import about
 from clinome.graphs.store import Edges, Nodes
@@ -95,11 +96,10 @@ def test_what_is_written_once_is_not_written_again(tables: Tables, tmp_path: Pat
         fill(store, tables)
         before, writes = fingerprint(store), store.writes
         for source in tables.sources():
-            assert is_complete(store, source, str(tables.record(source)["load_id"]))
+            assert is_complete(store, tables, source)
             write_source(store, tables, source)
         assert store.writes == writes
         assert fingerprint(store) == before
-        assert not is_complete(store, "records.ehr", "another load")
 
 
 def test_all_rows_of_the_tables_are_in_the_graph(tables: Tables, tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_all_rows_of_the_tables_are_in_the_graph(tables: Tables, tmp_path: Path)
         events = tables.read("records.ehr").events
         assert events is not None
         text = (
-            "MATCH (p:Patient)-[x:DIAGNOSED|PRESCRIBED|MEASURED|HAD]->(c) WHERE x.source = 'records.ehr' "
+            "MATCH (p:Patient)-[x:DIAGNOSED|PRESCRIBED|MEASURED|HAD]->(c) WHERE x.source = 'study/records.ehr' "
             "RETURN p.id AS subject_id, c.id AS code, x.time AS time, x.known_time AS known_time, "
             "x.value AS numeric_value, x.visit AS visit_id"
         )
@@ -123,7 +123,7 @@ def test_all_rows_of_the_tables_are_in_the_graph(tables: Tables, tmp_path: Path)
 def test_a_changed_source_replaces_its_own_rows_only(tables: Tables, tmp_path: Path) -> None:
     with EmbeddedStore(tmp_path / "g", write=True) as store:
         fill(store, tables)
-        others = "MATCH (p:Patient)-[x]->(n) WHERE x.source <> 'records.ehr' RETURN id(x) AS id, x.source AS s"
+        others = "MATCH (p:Patient)-[x]->(n) WHERE x.source <> 'study/records.ehr' RETURN id(x) AS id, x.source AS s"
         before = sorted(store.run(others, {}).rows())
         change_records(tables, keep=5)
         write_source(store, tables, "records.ehr")
@@ -150,19 +150,19 @@ def test_there_and_back_again_is_the_same(tables: Tables, tmp_path: Path) -> Non
 def test_a_cleared_source_leaves_what_the_others_brought(tables: Tables, tmp_path: Path, source: str) -> None:
     with EmbeddedStore(tmp_path / "g", write=True) as store:
         fill(store, tables)
-        clear(store, tables, source)
+        name = tables.name_of(source)
+        clear(store, tables, name)
         gone = fingerprint(store)
         tables.remove(source)
         assert gone == fresh(tables, tmp_path / "h")
-        assert store.run("MATCH (l:Load) WHERE l.source = $s RETURN l.id AS id", {"s": source}).is_empty()
+        assert store.run("MATCH (l:Load) WHERE l.source = $s RETURN l.id AS id", {"s": name}).is_empty()
 
 
 def test_clearing_everything_leaves_nothing(tables: Tables, tmp_path: Path) -> None:
     with EmbeddedStore(tmp_path / "g", write=True) as store:
         fill(store, tables)
         for source in tables.sources():
-            clear(store, tables, source)
-            tables.remove(source)
+            remove_source(store, tables, source)
         assert everything(store) == []
 
 
@@ -226,7 +226,7 @@ def stop_and_go_on(store: Fragile, tables: Tables, at: int, after: bool, want: s
     fill(store, tables)
     assert fingerprint(store) == want, f"stopped at write {at}"
     assert store.run("MATCH (l:Load) WHERE l.state <> 'complete' RETURN l.id AS id", {}).is_empty()
-    loads = {str(tables.record(source)["load_id"]) for source in tables.sources()}
+    loads = {tables.load_of(source) for source in tables.sources()} | {"study study"}
     assert set(store.run("MATCH (b:Batch) RETURN DISTINCT b.load AS load", {})["load"]) == loads
 
 
@@ -246,7 +246,7 @@ def test_a_node_has_what_all_its_sources_say_whichever_came_first(tmp_path: Path
                 write_source(store, tables, source)
             text = "MATCH (p:Patient) RETURN p.id AS id, p.age AS age, p.clock AS clock, p.sources AS s ORDER BY id"
             assert store.run(text, {}).rows() == [
-                ("a", 50, "relative", ["patients", "records.ehr"]), ("b", None, None, ["patients"]),
+                ("a", 50, "relative", ["study/patients", "study/records.ehr"]), ("b", None, None, ["study/patients"]),
             ]  # fmt: skip
             prints.append(fingerprint(store))
     assert prints[0] == prints[1]

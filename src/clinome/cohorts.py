@@ -26,7 +26,8 @@ def take_cohort(study: Study, say: Say) -> Cohort:
 def keep(study: Study, made: Cohort) -> None:
     """Write the cohort into the graph, unless this very one is there."""
     from clinome.graphs.cohort import store_cohort
+    from clinome.graphs.tables import Tables
 
     with open_store(study, write=True) as store:
-        if store_cohort(store, made):
+        if store_cohort(store, made, Tables(study.tables, study.name).study):
             store.save()

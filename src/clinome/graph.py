@@ -30,6 +30,11 @@ def open_store(study: Study, write: bool) -> Store:
     return EmbeddedStore(Path(study.store), write=write)
 
 
+def store_folder(study: Study) -> Path | None:
+    """The folder of an embedded store; None: a server."""
+    return None if study.store.startswith(SERVERS) else Path(study.store)
+
+
 class Graph:
     """An open graph, read-only. Use as a context manager.
 
@@ -43,7 +48,7 @@ class Graph:
 
         self.study = study
         self.store: Store = open_store(study, write=False)
-        self.tables: Tables = Tables(study.tables)
+        self.tables: Tables = Tables(study.tables, study.name)
 
     def query(self, query: str, **params: Any) -> pd.DataFrame:
         """Read-only Cypher, or the name of a query in the library, into a DataFrame."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clinome.graph import open_store
+from clinome.graph import open_store, store_folder
 from clinome.loaders.errors import NotBuilt, UsageError
 from clinome.loaders.specs import AnySource, Knowledge, Patients, Samples
 from clinome.loaders.tables import Known, Loaded
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from clinome.graphs.load import Report
     from clinome.graphs.store import Store
     from clinome.graphs.tables import Tables
+    from clinome.loaders.genes import GeneTable
 
 Door = Callable[[Loaded], Loaded]
 """What every source's tables pass on their way in: namespace and pseudonyms."""
@@ -30,11 +31,13 @@ def load_study(study: Study, say: Say) -> list[Report]:
     from clinome.graphs.tables import Tables
     from clinome.loaders.genes import GeneTable, read_genes
 
-    tables = Tables(study.tables)
+    tables = Tables(study.tables, study.name)
     genes = read_genes(study.identifiers.genes) if study.identifiers.genes else GeneTable.empty()
     reports = []
     with open_store(study, write=True) as store:
         store.prepare()
+        if _enter(study, store, tables, genes):
+            say("the graph is of an older Clinome: it is brought to this one's form")
         _forget(study, store, tables, say)
         for spec in study.sources():
             known = _known(study, spec, tables, genes)
@@ -58,7 +61,7 @@ def remove(study: Study, what: str, which: str, say: Say) -> None:
 
     match what:
         case "source":
-            tables = Tables(study.tables)
+            tables = Tables(study.tables, study.name)
             with open_store(study, write=True) as store:
                 remove_source(store, tables, which)
             say(f"{which}: removed from the graph and the tables")
@@ -68,12 +71,22 @@ def remove(study: Study, what: str, which: str, say: Say) -> None:
             raise UsageError(f"clinome remove: got {what!r}; expected run, source or patient, and a name.")
 
 
-def _known(study: Study, spec: AnySource, tables: Tables, genes: object) -> Known:
+def _enter(study: Study, store: Store, tables: Tables, genes: GeneTable) -> bool:
+    """Refuse a study whose name is another's in this graph; take over what an older Clinome wrote for this one."""
+    from clinome.graphs.adopt import adopt
+    from clinome.graphs.load import load_identity
+    from clinome.graphs.studies import enter
+
+    first = study.sources()[0]
+    load_id = "" if tables.sources() else load_identity(tables, first, _known(study, first, tables, genes))
+    enter(store, tables, study.file.name, store_folder(study), load_id)
+    return adopt(store, tables)
+
+
+def _known(study: Study, spec: AnySource, tables: Tables, genes: GeneTable) -> Known:
     """What is known before this source is read; ids as they stand in the files."""
-    from clinome.loaders.genes import GeneTable
     from clinome.loaders.subjects import file_samples
 
-    assert isinstance(genes, GeneTable)
     loaded = () if isinstance(spec, Patients) else tables.sources()
     patients = tables.read("patients").patients if study.patients and "patients" in loaded else None
     sampled = study.samples is not None and "samples" in loaded and not isinstance(spec, Samples)

@@ -58,6 +58,7 @@ def fold_attributions(table: pl.DataFrame) -> list[FoldAttribution]:
 
 def _write_back(study: Study, run: Run, ranked: pl.DataFrame) -> None:
     from clinome.graphs.findings import store_run
+    from clinome.graphs.tables import Tables
 
     predictions = pl.read_parquet(run.path("predictions.parquet"))
     score = "score" if "score" in predictions.columns else None
@@ -66,7 +67,7 @@ def _write_back(study: Study, run: Run, ranked: pl.DataFrame) -> None:
         chosen = predictions.filter(pl.col("learner") == "chosen")
         risks = chosen.group_by("subject_id").agg(pl.col(score).mean().alias("risk")).sort("subject_id")
     with open_store(study, write=True) as store:
-        if store_run(store, run.name, ranked, risks):
+        if store_run(store, run.name, ranked, risks, Tables(study.tables, study.name).study):
             store.save()
 
 

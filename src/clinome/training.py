@@ -117,7 +117,7 @@ def _summary(study: Study, cohort: Cohort, snapshot: Snapshot, graph: Mapping[st
     from clinome.graphs.tables import Tables
     from clinome.report import presence
 
-    tables = Tables(study.tables)
+    tables = Tables(study.tables, study.name)
     sources = [tables.record(s) for s in tables.sources()]
     events = snapshot.events
     return {
