@@ -24,7 +24,7 @@ from . import schema
 from .columns import parameters, properties, rows, table
 from .engine import Engine, EngineFailure
 from .guard import check_read_only
-from .store import Edges, Nodes
+from .store import Edges, Nodes, NoGraph
 
 TIMEOUT_S = 600.0
 _EMPTY_LOG = 16  # bytes: a log without a commit is its header
@@ -60,7 +60,7 @@ class EmbeddedStore:
         folder: the study's `store`, e.g. lung.graph; made by the first writer.
         write: True takes the writer's lease until `close()`.
     Raises:
-        InputError: a reader finds no saved graph.
+        NoGraph: a reader finds no saved graph.
         EngineError: another process writes, the file is broken, or a newer Clinome made it.
     Example:
         with EmbeddedStore(Path("lung.graph"), write=False) as store:
@@ -68,6 +68,8 @@ class EmbeddedStore:
     """
 
     name = "embedded"
+    workers = 1
+    retried = 0
 
     def __init__(self, folder: Path, write: bool) -> None:
         self.folder, self.write = folder, write
@@ -75,7 +77,7 @@ class EmbeddedStore:
         if write:
             folder.mkdir(parents=True, exist_ok=True)
         elif not self._saved.exists():
-            raise InputError("there is no graph here yet", folder, fix="run `clinome load` on the study first")
+            raise NoGraph(folder)
         try:
             self._engine: Engine | None = Engine(self._file if write else self._saved, write)
         except EngineFailure as error:

@@ -111,7 +111,7 @@ def load_identity(tables: Tables, spec: AnySource, known: Known) -> str:
         parts["ids"] = None if patients is None else sorted(patients["subject_id"])  # namespace and pseudonyms
         parts["samples"] = None if known.samples is None else known.samples.sort("sample_id").write_csv()
     if isinstance(spec, Omics) and spec.profiled not in ("file", "patients"):
-        parts["profiled"] = _checksum(Path(spec.profiled))
+        parts["spec"]["profiled"] = _checksum(Path(spec.profiled))
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -1,7 +1,7 @@
 """The Neo4j store: a database on a server, which teams share, serve and grow on. Spoken to by graphs/neo4j_driver.py.
 
 Each batch is one transaction that also creates its own (:Batch {id}), under a unique constraint: written once, whoever
-writes, and whatever is killed. What is committed is seen by readers at once; `save()` has nothing to do here.
+writes, and whatever is killed. What is committed is seen by readers at once; the first `save()` lets them in.
 
 One process writes at a time. It holds an open transaction that has locked a node of its own, so that the server
 itself lets go of the lock when the process dies; a second writer is refused while it lasts.
@@ -17,14 +17,14 @@ from typing import Any, LiteralString, Self
 
 import polars as pl
 
-from ..loaders.errors import EngineError, InputError
+from ..loaders.errors import EngineError
 from . import schema
 from .columns import grouped, parameters, rows, table
 from .guard import check_read_only
 from .neo4j_driver import TIMEOUT_S, Connection, Held, Work
 from .neo4j_errors import Address, TooLong
 from .neo4j_read import columns
-from .store import Edges, Nodes
+from .store import Edges, Nodes, NoGraph
 
 PATIENCE_S = 3.0
 """How long a writer waits for another to end: a killed one's transactions last a moment longer than itself."""
@@ -36,7 +36,8 @@ SHOW TRANSACTIONS YIELD metaData, database WHERE metaData.clinome = 'writes' AND
 RETURN count(*) AS n
 """
 _DATABASE = "CALL db.info() YIELD name RETURN name"
-_VERSION = "MATCH (c:Clinome {id: 'schema'}) RETURN c.version AS version"
+_STATE = "MATCH (c:Clinome {id: 'schema'}) RETURN c.version AS version, c.saved AS saved"
+_SAVED = "MATCH (c:Clinome {id: 'schema'}) SET c.saved = true"
 _SET_VERSION = "MATCH (c:Clinome {id: 'schema'}) SET c.version = $version"
 _READY = "CALL db.awaitIndexes(300)"
 _BATCHES = "MATCH (b:Batch {load: $load}) RETURN collect(b.id) AS ids"
@@ -68,7 +69,7 @@ class Neo4jStore:
         user, password: both empty where the server asks for none.
         write: True makes this the one writer until `close()`.
     Raises:
-        InputError: a reader finds a database that Clinome never wrote to; no address of a server.
+        InputError: no address of a server; NoGraph: a reader finds a database that Clinome never wrote to.
         EngineError: another process writes, the server does not answer or refuses, or a newer Clinome was here.
     Example:
         with Neo4jStore("bolt://127.0.0.1:7687", "neo4j", password, write=False) as store:
@@ -97,7 +98,7 @@ class Neo4jStore:
 
     def prepare(self) -> None:
         connection = self._writer()
-        if self._version(connection) == schema.VERSION:
+        if self._state(connection)[0] == schema.VERSION:
             return
         for statement in _statements():
             connection.alone(statement, {})
@@ -147,7 +148,9 @@ class Neo4jStore:
         return table(columns(self._open(), text, parameters(params), timeout))
 
     def save(self) -> None:
-        self._writer()
+        connection = self._writer()
+        if not self._state(connection)[1]:
+            connection.write(lambda work: work.run(_SAVED, {}))
 
     def close(self) -> None:
         lease, self._lease = self._lease, None
@@ -186,17 +189,15 @@ class Neo4jStore:
             time.sleep(0.05)
         return held
 
-    def _version(self, connection: Connection) -> int | None:
-        """None where Clinome has prepared nothing yet."""
-        found = connection.read(_VERSION, {})["version"]
-        return found[0] if found else None
+    def _state(self, connection: Connection) -> tuple[int | None, bool]:
+        """The schema's version, None before `prepare()`; and whether anything was ever saved."""
+        found = connection.read(_STATE, {})
+        return (found["version"][0], bool(found["saved"][0])) if found["version"] else (None, False)
 
     def _check_version(self, connection: Connection) -> None:
-        version = self._version(connection)
-        if version is None and not self.write:
-            raise InputError(
-                "there is no graph here yet", self.address.uri, fix="run `clinome load` on the study first"
-            )
+        version, saved = self._state(connection)
+        if not saved and not self.write:
+            raise NoGraph(self.address.uri)
         if version is not None and version > schema.VERSION:
             raise EngineError(
                 f"{self.address}: the graph has schema version {version}, this Clinome knows {schema.VERSION}. "

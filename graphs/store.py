@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, runtime_checkable
 
 import polars as pl
+
+from ..loaders.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,23 @@ class Edges:
     rows: pl.DataFrame
 
 
+class NoGraph(InputError):
+    """A reader finds nothing here that was ever saved."""
+
+    def __init__(self, where: str | Path) -> None:
+        super().__init__("there is no graph here yet", where, fix="run `clinome load` on the study first")
+
+
 @runtime_checkable
 class Store(Protocol):
     """What graphs/ asks of a database. Every implementation passes tests/test_store_contract.py."""
 
     name: str  # "embedded" or "neo4j": a query's header may ask for one
+    workers: int  # how many threads may write at once, each its own batches; 1: one after another
+
+    @property
+    def retried(self) -> int:
+        """How many transactions were run again since the store was opened, because others were in their way."""
 
     def prepare(self) -> None:
         """Constraints and indexes before data; refuses a newer schema version. Idempotent."""
@@ -70,7 +85,10 @@ class Store(Protocol):
         """
 
     def save(self) -> None:
-        """Make what was written visible to readers."""
+        """Make what was written visible to readers; before the first time a reader is told that there is no graph.
+
+        A server's readers see each batch as it is committed, and need no second save.
+        """
 
     def close(self) -> None:
         """End. What was written and not saved is kept for the next writer; readers do not see it."""

@@ -18,6 +18,7 @@ import polars as pl
 from . import schema
 from .edges import edges
 from .merge import merged, others, said
+from .parallel import cut, write_all
 from .restore import restore
 from .store import Edges, Nodes, Store
 from .studies import attach, detach, enlist, loaded, refuse_others, unused
@@ -96,11 +97,8 @@ def _write_rows(
                 _write_nodes(store, load_id, nodes, done)
             progress(part.height)
     known = replace(tables.read(source), source=tables.name_of(source))
-    for n, batch in enumerate(_batches(edges(known, restore(record), load_id, bool(record["sampled"])))):
-        name = f"{load_id}/{n}"
-        if name not in done:
-            store.write_edges(name, load_id, batch)
-        progress(batch.rows.height)
+    plan = edges(known, restore(record), load_id, bool(record["sampled"]))
+    write_all(store, load_id, _batches(plan, load_id, done, progress), progress)
 
 
 def clear(store: Store, tables: Tables, name: str, stays: str = "") -> None:
@@ -171,8 +169,11 @@ def _write_nodes(store: Store, load_id: str, nodes: Nodes, done: set[str]) -> No
         store.write_nodes(batch, load_id, nodes)
 
 
-def _batches(plan: Iterator[Edges]) -> Iterator[Edges]:
-    for found in plan:
-        for rows in found.rows.iter_slices(BATCH):
-            if rows.height:
-                yield Edges(found.type, found.start_label, found.end_label, rows)
+def _batches(plan: Iterator[Edges], load_id: str, done: set[str], progress: Progress) -> Iterator[tuple[str, Edges]]:
+    """What is not there yet, by name: a number that the plan alone gives."""
+    for n, batch in enumerate(part for found in plan for part in cut(found, BATCH)):
+        name = f"{load_id}/{n}"
+        if name not in done:
+            yield name, batch
+        else:
+            progress(batch.rows.height)

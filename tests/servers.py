@@ -117,9 +117,10 @@ def session(server: Server) -> Iterator[neo4j.Session]:
 
 
 def clear(server: Server) -> None:
-    """Take all data out of a server; what Clinome prepared stays."""
+    """Take all data out of a server; the constraints that Clinome made stay."""
     with session(server) as opened:
         opened.run(_CLEAR).consume()
+        opened.run("MATCH (c:Clinome) REMOVE c.saved").consume()
 
 
 def wipe(server: Server) -> None:

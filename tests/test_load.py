@@ -296,3 +296,8 @@ def test_a_load_is_known_by_what_its_tables_depend_on(here: Path) -> None:
     rna = specs["omics.rna"]
     assert isinstance(rna, Omics)
     assert load_identity(tables, replace(rna, graph=3.0), known) != identity("omics.rna")
+    lists = [here / "list.txt", here / "same.txt", here / "other.txt"]
+    for file, text in zip(lists, ("p1\n", "p1\n", "p2\n"), strict=True):
+        file.write_text(text)
+    listed, same, other = (load_identity(tables, replace(rna, profiled=str(file)), known) for file in lists)
+    assert listed == same != other

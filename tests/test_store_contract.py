@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 from stores import Stores
 
 from clinome.graphs import schema
-from clinome.graphs.store import Edges, Nodes, Store
+from clinome.graphs.store import Edges, Nodes, NoGraph, Store
 from clinome.loaders.errors import EngineError, InputError
 
 TEXTS = (
@@ -188,6 +188,31 @@ def test_what_was_committed_is_there_for_the_next_writer(stores: Stores) -> None
         assert edges_of(store) == before
         with pytest.raises(EngineError):
             store.write_nodes("n1", "load", people("d"))
+
+
+def test_a_reader_finds_nothing_before_the_first_save(stores: Stores) -> None:
+    with pytest.raises(NoGraph, match="no graph here yet"):
+        stores.open(write=False)
+    with stores.open() as store:
+        store.prepare()
+        with pytest.raises(NoGraph):
+            stores.open(write=False)
+        store.save()
+        with stores.open(write=False) as reader:
+            assert count(reader) == 0
+
+
+def test_one_process_writes_at_a_time(stores: Stores) -> None:
+    with stores.open() as store:
+        store.prepare()
+        store.save()
+        with pytest.raises(EngineError, match="another process is writing"):
+            stores.open()
+        with stores.open(write=False) as reader:
+            assert count(reader) == 0
+        store.write_nodes("1", "load", people("a"))
+    with stores.open() as store:
+        assert count(store) == 1
 
 
 def test_a_reader_cannot_write(stores: Stores) -> None:

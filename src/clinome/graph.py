@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from clinome.loaders.errors import InputError, NotBuilt
+from clinome.loaders.errors import InputError
 from clinome.study import SERVERS, Study
 
 if TYPE_CHECKING:
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 def open_store(study: Study, write: bool) -> Store:
     """The study's store. One process writes at a time; readers neither wait nor block."""
     if study.store.startswith(SERVERS):
-        raise NotBuilt(
-            'a Neo4j server as the store is not built yet; use the embedded one: store = "NAME.graph" (a folder).'
-        )
+        from clinome.graphs.neo4j_home import credentials
+        from clinome.graphs.neo4j_store import Neo4jStore
+
+        user, password = credentials(study.store, (Path.cwd(), study.folder))
+        return Neo4jStore(study.store, user, password, write=write)
     from clinome.graphs.embedded import EmbeddedStore
 
     return EmbeddedStore(Path(study.store), write=write)
@@ -103,7 +105,11 @@ class Graph:
 
 def open_graph(study: Study | str | Path) -> Graph:
     """`clinome.open`: the graph of a study that has been loaded."""
+    from clinome.graphs.store import NoGraph
+
     study = study if isinstance(study, Study) else Study.read(study)
-    if not study.store.startswith(SERVERS) and not Path(study.store).exists():
-        raise InputError("nothing has been loaded yet", study.file.name, fix=f"clinome load {study.file.name}")
-    return Graph(study)
+    try:
+        return Graph(study)
+    except NoGraph:
+        fix = f"clinome load {study.file.name}"
+        raise InputError("nothing has been loaded yet", study.file.name, fix=fix) from None

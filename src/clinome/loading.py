@@ -44,6 +44,8 @@ def load_study(study: Study, say: Say) -> list[Report]:
             with say.working(spec.source) as progress:
                 reports.append(load_source(store, tables, spec, known, door=_door(study, tables), progress=progress))
             _say_one(reports[-1], say)
+        if store.retried:
+            say(f"{store.retried:,} transactions were run again: others were in their way, or the server was away")
     _say_all(reports, tables, say)
     return reports
 
