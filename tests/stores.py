@@ -37,17 +37,26 @@ class Stores:
         return Neo4jStore(self.server.uri, self.server.user, self.server.password, write=write)
 
 
+@dataclass(frozen=True)
+class Kind:
+    """Which store: the embedded one, or Neo4j on this server."""
+
+    name: str
+    server: Server | None
+
+    def empty(self, folder: Path) -> Stores:
+        """A store without any data; of Neo4j the constraints stay."""
+        if self.server is not None:
+            clear(self.server)
+        return Stores(self.name, folder, self.server)
+
+
 @pytest.fixture(scope="module", params=EVERY)
-def kind(request: pytest.FixtureRequest, servers: Callable[[str], Server]) -> tuple[str, Server | None]:
-    """Which store, and its server."""
+def kind(request: pytest.FixtureRequest, servers: Callable[[str], Server]) -> Kind:
     name, _, version = request.param.partition(" ")
-    return name, servers(version) if version else None
+    return Kind(name, servers(version) if version else None)
 
 
 @pytest.fixture
-def stores(kind: tuple[str, Server | None], tmp_path: Path) -> Stores:
-    """A store without any data; of Neo4j the constraints stay."""
-    name, server = kind
-    if server is not None:
-        clear(server)
-    return Stores(name, tmp_path, server)
+def stores(kind: Kind, tmp_path: Path) -> Stores:
+    return kind.empty(tmp_path)

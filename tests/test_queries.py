@@ -1,4 +1,4 @@
-"""Every query of the library against a reference in plain Python on the same rows; headers, parameters, refusals."""
+"""Every query of the library, on every store, against a reference in plain Python; headers, parameters, refusals."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from stores import Kind
 
-from clinome.graphs.embedded import EmbeddedStore
 from clinome.graphs.query import Query, bind, find, library, parse, parse_params, run_query
-from clinome.graphs.store import Edges, Nodes
+from clinome.graphs.store import Edges, Nodes, Store
 from clinome.loaders.errors import InputError
 
 START = datetime(2020, 1, 1)
@@ -28,7 +28,7 @@ LAYERS = ("rna", "mutations", "cnv")
 class World:
     """A small random graph: the rows that went into the store, for the references."""
 
-    def __init__(self, seed: int, store: EmbeddedStore) -> None:
+    def __init__(self, seed: int, store: Store) -> None:
         rng = np.random.default_rng(seed)
         self.store, self.written = store, 0
 
@@ -111,8 +111,8 @@ class World:
 
 
 @pytest.fixture(scope="module", params=[1, 2, 3])
-def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with EmbeddedStore(tmp_path_factory.mktemp("store"), write=True) as store:
+def world(request: pytest.FixtureRequest, kind: Kind, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with kind.empty(tmp_path_factory.mktemp("store")).open() as store:
         yield World(request.param, store)
 
 
@@ -304,7 +304,8 @@ def test_a_header_must_declare_what_the_text_uses() -> None:
 
 
 def test_a_query_for_the_other_store_and_one_that_writes_are_refused(world: World) -> None:
+    other = "embedded" if world.store.name == "neo4j" else "neo4j"
     with pytest.raises(InputError, match="another store"):
-        run_query(world.store, parse("q", "// Q.\n// returns: n int\n// store: neo4j\nRETURN 1 AS n"), {})
+        run_query(world.store, parse("q", f"// Q.\n// returns: n int\n// store: {other}\nRETURN 1 AS n"), {})
     with pytest.raises(InputError, match="may only read"):
         run_query(world.store, parse("q", "MATCH (p) DETACH DELETE p"), {})
