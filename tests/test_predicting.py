@@ -55,7 +55,7 @@ def write_study(folder: Path, name: str, text: str = STUDY, query: str = QUERY) 
 
 def loaded(folder: Path, name: str, **how: Any) -> Study:
     """A study whose tables are there already."""
-    tables = build(folder / f"{name}.tables", **how)
+    tables = build(folder / f"{name}.tables", study=name, **how)
     graph(folder / f"{name}.graph", tables)
     return write_study(folder, name)
 
@@ -94,7 +94,7 @@ def test_on_the_study_it_was_trained_on_it_says_what_the_model_says_of_the_snaps
 def test_another_order_of_features_changes_nothing(home: tuple[Study, Run], tmp_path: Path) -> None:
     expected = predicted(home, home[0], tmp_path).table
     study = loaded(tmp_path, "turned", patients=60)
-    tables = Tables(study.tables)
+    tables = Tables(study.tables, study.name)
     for name, kind in {"rna": "expression", "mutations": "mutation", "meth": "methylation"}.items():
         omics = tables.read(f"omics.{name}").omics
         assert omics is not None
@@ -106,7 +106,7 @@ def test_another_order_of_features_changes_nothing(home: tuple[Study, Run], tmp_
 
 def test_other_patients_with_gaps_are_served_and_the_gaps_said(home: tuple[Study, Run], tmp_path: Path) -> None:
     study = loaded(tmp_path, "other", patients=40, seed=2)
-    tables = Tables(study.tables)
+    tables = Tables(study.tables, study.name)
     shutil.rmtree(tables.folder / "omics.meth")
     rna, ehr = tables.read("omics.rna").omics, tables.read("records.ehr")
     assert rna is not None and ehr.events is not None
@@ -156,7 +156,7 @@ def test_covariates_that_it_lacks_or_that_changed_their_kind_are_missing(
     home: tuple[Study, Run], tmp_path: Path
 ) -> None:
     study = loaded(tmp_path, "bare", patients=40, seed=2)
-    tables = Tables(study.tables)
+    tables = Tables(study.tables, study.name)
     people = tables.read("patients").patients
     assert people is not None
     from clinome.loaders.specs import Patients
@@ -207,13 +207,12 @@ def test_what_cannot_be_predicted_is_a_plain_error(
 
 
 @pytest.mark.parametrize("kind", ["sklearn", "pyg"])
-def test_a_learner_of_ones_own_is_given_again(home: tuple[Study, Run], kind: str, tmp_path: Path) -> None:
+def test_a_learner_of_ones_own_is_given_again(kind: str, tmp_path: Path) -> None:
     from sklearn.linear_model import LogisticRegression
     from test_wrap_pyg import PLAN, Sage
 
     text = STUDY.replace('"covariates", "ridge_late", "boosting", "sequence"', '"majority"')
-    shutil.copytree(home[0].tables, tmp_path / "mine.tables")
-    shutil.copytree(home[0].store, tmp_path / "mine.graph")
+    loaded(tmp_path, "mine", patients=60)
     study = write_study(tmp_path, "mine", text)
     mine = package.sklearn(LogisticRegression()) if kind == "sklearn" else package.pyg(Sage(1), "binary", plan=PLAN)
     run = pipeline.train(study, learners={"mine": mine})

@@ -100,7 +100,7 @@ def _frozen(study: Study, model: Model, say: Say) -> tuple[Snapshot, list[str]]:
     from clinome.graphs.tables import Tables
 
     spec = study.need_cohort()
-    if not Tables(study.tables).sources():
+    if not Tables(study.tables, study.name).sources():
         from clinome.loading import load_study
 
         load_study(study, say)
