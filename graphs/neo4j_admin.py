@@ -23,11 +23,20 @@ def admin(
     heap: str = "512m",
     source: IO[bytes] | int = subprocess.DEVNULL,
     target: IO[bytes] | int = subprocess.PIPE,
+    flags: Sequence[str] = (),
+    where: Path | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run AdminTool on a home whose server does not run. Its exit code is the caller's to judge."""
-    command = [str(binary), f"-Xmx{heap}", "-XX:-UsePerfData", "-cp", f"{folder}/*", MAIN, *args]
+    """Run AdminTool on a home whose server does not run. Its exit code is the caller's to judge.
+
+    Args:
+        folder: the jars'.
+        flags: of Java.
+        where: the folder in which it runs; default: the home.
+    """
+    command = [str(binary), f"-Xmx{heap}", "-XX:-UsePerfData", *flags, "-cp", f"{folder}/*", MAIN, *args]
+    said, cwd = subprocess.PIPE, where or home.path
     return subprocess.run(
-        command, stdin=source, stdout=target, stderr=subprocess.PIPE, env=environment(home), cwd=home.path, check=False
+        command, stdin=source, stdout=target, stderr=said, env=environment(home), cwd=cwd, check=False
     )
 
 

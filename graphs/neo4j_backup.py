@@ -39,7 +39,7 @@ def dump(home: Home, file: Path, say: Callable[[str], None] = lambda line: None)
             "no server's data are here", home.path, fix="go to the folder where it was started, or use --in"
         )
     new = file.with_name(f".{file.name}.new")
-    with home.held(), _offline(home, say):
+    with home.held(), offline(home, say):
         say("dumping")
         try:
             with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as target:
@@ -75,13 +75,13 @@ def restore(
             raise InputError("it holds data already", home.path, fix="dump them first, then restore with --replace")
         if home.read() is None:
             prepare(home, which, None)
-        with _offline(home, say), file.open("rb") as source:
+        with offline(home, say), file.open("rb") as source:
             say("restoring")
             _load(home, source, str(file))
 
 
 @contextmanager
-def _offline(home: Home, say: Callable[[str], None]) -> Iterator[None]:
+def offline(home: Home, say: Callable[[str], None]) -> Iterator[None]:
     """The server does not run in here; afterwards it does if it did."""
     ran = running(home) is not None
     if ran:
@@ -97,7 +97,7 @@ def _offline(home: Home, say: Callable[[str], None]) -> Iterator[None]:
 def _load(home: Home, source: IO[bytes], where: str) -> None:
     """Load a dump beside what is there, then put it in its place."""
     with TemporaryDirectory(dir=home.path, prefix="restore-") as folder:
-        new, old = Path(folder) / "new", Path(folder) / "old"
+        new = Path(folder) / "new"
         elsewhere = Path(folder) / "elsewhere.conf"
         elsewhere.write_text(f"server.directories.data={new}\n", encoding="utf-8")
         ended = _tool(home, "load", "--from-stdin", f"--additional-config={elsewhere}", source=source)
@@ -105,11 +105,20 @@ def _load(home: Home, source: IO[bytes], where: str) -> None:
             raise InputError("not a dump of Neo4j", where, fix="name a file that clinome neo4j dump wrote")
         if ended.returncode:
             raise EngineError(f"Neo4j could not load it: {words(ended.stderr)}.")
+        put(home, new)
+
+
+def put(home: Home, new: Path) -> None:
+    """Put a database in the place of the home's own, whose server does not run.
+
+    Args:
+        new: the data folder that it was made in, on the same disk.
+    """
+    with TemporaryDirectory(dir=home.path, prefix="old-") as old:
         for part in ("databases", "transactions"):
             place = home.path / "data" / part / DATABASE
             if place.exists():
-                old.mkdir(exist_ok=True)
-                place.rename(old / part)
+                place.rename(Path(old) / part)
             place.parent.mkdir(parents=True, exist_ok=True)
             (new / part / DATABASE).rename(place)
 

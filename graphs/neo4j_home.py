@@ -173,17 +173,24 @@ def credentials(uri: str, folders: Iterable[Path], environment: Mapping[str, str
     if user or password:
         raise UsageError("CLINOME_NEO4J_USER and CLINOME_NEO4J_PASSWORD: only one is set; expected both or neither.")
     host, port = _address(uri)
-    if host in _LOOPBACK:
-        for folder in folders:
-            home = Home.of(folder)
-            record = home.read()
-            if record and record.port == port and home.password_file.exists():
-                return USER, home.password()
+    home = home_of(uri, folders)
+    if home is not None:
+        return USER, home.password()
     raise InputError(
         "no user and password for this server",
         f"{host}:{port}",
         fix="set CLINOME_NEO4J_USER and CLINOME_NEO4J_PASSWORD, or start one here: clinome neo4j start",
     )
+
+
+def home_of(uri: str, folders: Iterable[Path]) -> Home | None:
+    """The home of the server at this URI, if `clinome neo4j start` started it from one of these folders."""
+    host, port = _address(uri)
+    for home in map(Home.of, folders if host in _LOOPBACK else ()):
+        record = home.read()
+        if record and record.port == port and home.password_file.exists():
+            return home
+    return None
 
 
 def _address(uri: str) -> tuple[str, int]:

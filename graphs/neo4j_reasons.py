@@ -39,12 +39,17 @@ def port_was_taken(home: Home) -> bool:
 
 def words(said: bytes) -> str:
     """What a server or a tool of Neo4j's said at its end, in one line for a person."""
+    if ours := known(said):
+        return ours
     text = said.decode("utf-8", errors="replace")
-    for pattern, known in _KNOWN:
-        if re.search(pattern, text):
-            return known
     causes = [match[1] for line in text.splitlines() if (match := _CAUSE.match(line.strip()))]
     return causes[-1][:300] if causes else "no reason was given"
+
+
+def known(said: bytes) -> str | None:
+    """The reason in our words, if we have words for it: what a tool says that reads data may quote them."""
+    text = said.decode("utf-8", errors="replace")
+    return next((ours for pattern, ours in _KNOWN if re.search(pattern, text)), None)
 
 
 def _said(home: Home) -> bytes:

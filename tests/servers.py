@@ -29,13 +29,14 @@ from clinome.graphs.neo4j_jars import RELEASES
 VERSIONS = tuple(RELEASES)
 
 _WATCH = """
-import sys, time
+import json, sys, time
 import psutil
-test, server = (psutil.Process(int(pid)) for pid in sys.argv[1:])
-while test.is_running() and server.is_running() and server.status() != psutil.STATUS_ZOMBIE:
+test = psutil.Process(int(sys.argv[1]))
+while test.is_running() and test.status() != psutil.STATUS_ZOMBIE:
     time.sleep(1)
-server.kill()
-"""
+with open(sys.argv[2]) as record:
+    psutil.Process(json.load(record)["pid"] or -1).kill()
+"""  # by its record: a test may stop it and start it again
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def start_server(folder: Path, version: str) -> Server:
     running = neo4j_server.start(home, version, _free_port(), heap="512m", pagecache="64m")
     if running.began:
         subprocess.Popen(
-            [sys.executable, "-c", _WATCH, str(os.getpid()), str(running.pid)],
+            [sys.executable, "-c", _WATCH, str(os.getpid()), str(home.path / "server.json")],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

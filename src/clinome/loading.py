@@ -27,6 +27,12 @@ Door = Callable[[Loaded], Loaded]
 
 def load_study(study: Study, say: Say) -> list[Report]:
     """Load every source; sources that the study no longer names are taken out. Nothing changes twice."""
+    with open_store(study, write=True) as store:
+        return load_into(study, store, say)
+
+
+def load_into(study: Study, store: Store, say: Say) -> list[Report]:
+    """`load_study` into a store that is open for writing."""
     from clinome.graphs.load import load_source
     from clinome.graphs.tables import Tables
     from clinome.loaders.genes import GeneTable, read_genes
@@ -34,18 +40,17 @@ def load_study(study: Study, say: Say) -> list[Report]:
     tables = Tables(study.tables, study.name)
     genes = read_genes(study.identifiers.genes) if study.identifiers.genes else GeneTable.empty()
     reports = []
-    with open_store(study, write=True) as store:
-        store.prepare()
-        if _enter(study, store, tables, genes):
-            say("the graph is of an older Clinome: it is brought to this one's form")
-        _forget(study, store, tables, say)
-        for spec in study.sources():
-            known = _known(study, spec, tables, genes)
-            with say.working(spec.source) as progress:
-                reports.append(load_source(store, tables, spec, known, door=_door(study, tables), progress=progress))
-            _say_one(reports[-1], say)
-        if store.retried:
-            say(f"{store.retried:,} transactions were run again: others were in their way, or the server was away")
+    store.prepare()
+    if _enter(study, store, tables, genes):
+        say("the graph is of an older Clinome: it is brought to this one's form")
+    _forget(study, store, tables, say)
+    for spec in study.sources():
+        known = _known(study, spec, tables, genes)
+        with say.working(spec.source) as progress:
+            reports.append(load_source(store, tables, spec, known, door=_door(study, tables), progress=progress))
+        _say_one(reports[-1], say)
+    if store.retried:
+        say(f"{store.retried:,} transactions were run again: others were in their way, or the server was away")
     _say_all(reports, tables, say)
     return reports
 

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from clinome.loaders.errors import NotBuilt
 from clinome.say import Say
 
 app = typer.Typer(name="neo4j", help="A real Neo4j server without Docker.", no_args_is_help=True)
@@ -70,10 +69,23 @@ def status(folder: Folder = HERE, as_json: Json = False, quiet: Quiet = False) -
     _end(as_json, found)
 
 
-@app.command("import", hidden=True)
-def bulk_import(study: Annotated[Path, typer.Argument(metavar="STUDY")]) -> None:
-    """A first load of a large study into an empty database."""
-    raise NotBuilt("clinome neo4j import is not built yet; clinome load STUDY does the same, slower.")
+@app.command("import")
+def bulk_import(
+    study: Annotated[Path, typer.Argument(metavar="STUDY", help="The study file, or the folder that holds it.")],
+    csv: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the files only, for a server that is not Clinome's.")
+    ] = None,
+    folder: Folder = HERE,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """A first load of a large study into an empty database: the graph that `clinome load` makes, in a fraction of the time."""
+    from clinome import importing, loading
+    from clinome.study import Study
+
+    read, say = Study.read(study), Say(quiet)
+    reports = importing.write_files(read, csv, say) if csv else importing.import_study(read, folder, say)
+    _end(as_json, loading.summary(reports))
 
 
 @app.command()
