@@ -14,7 +14,7 @@ import polars as pl
 
 from ..loaders.errors import InputError
 from .kept import keep
-from .labels import WHERE, with_label
+from .labels import WHERE, with_any_label, with_label
 from .params import naive
 from .query import Query, bind, find, run_query
 from .store import Edges, Store
@@ -75,6 +75,7 @@ def make_cohort(
     name: str,
     base: Path,
     tables: Tables,
+    unlabelled: bool = False,
 ) -> Cohort:
     """Run a cohort query and make of its rows one row a patient and prediction time.
 
@@ -83,6 +84,7 @@ def make_cohort(
         query: a name in the library, a .cypher file relative to base, or Cypher text whose patient is `p`.
         task, label: what `[task]` says.
         tables: the study's tables: its own patients, and whether it holds records.
+        unlabelled: keep those without a label too (null): for a model that predicts them.
     Raises: InputError for rows that cannot be a cohort, if nobody is left, and if the study is not in the graph.
     """
     check_entered(store, tables)
@@ -93,12 +95,13 @@ def make_cohort(
     steps.append(Step("returned", rows["subject_id"].n_unique()))
     own = rows.filter(pl.col("subject_id").is_in(sorted(tables.subjects())))
     steps.append(Step("of this study", own["subject_id"].n_unique()))
-    labelled = with_label(own, task, label)
-    notes = [*labelled.notes, *_said(labelled.unlabelled, "rows without a label left out")]
+    labelled = (with_any_label if unlabelled else with_label)(own, task, label)
+    fate = "to predict, and not to judge by" if unlabelled else "left out"
+    notes = [*labelled.notes, *_said(labelled.unlabelled, f"rows without a label {fate}")]
     steps.append(Step("labelled", labelled.patients))
-    if task == "survival":
+    if task == "survival" and not unlabelled:
         steps.append(Step("at risk", labelled.rows["subject_id"].n_unique()))
-    notes += _said(labelled.no_risk, "rows without time at risk (duration_days <= 0) left out")
+    notes += _said(labelled.no_risk, f"rows without time at risk (duration_days <= 0) {fate}")
     frame = _one_row_each(labelled.rows)
     notes += _said(labelled.rows.height - frame.height, "equal rows merged")
     if frame.is_empty():

@@ -25,10 +25,12 @@ def covariates(
     label: str,
     fence: Fence,
     counts: dict[str, int],
+    lenient: bool = False,
 ) -> pl.DataFrame:
     """The covariates that a study names: numbers, booleans or text; null is missing.
 
-    Args: as `named_columns`; label: what the query called the label.
+    Args: as `named_columns`; label: what the query called the label. lenient: they are those of a model: one that
+        nothing holds is not there in what is returned, and nothing is learnt here that a label could be told by.
     Raises: InputError for one that is the label or tells it, that nothing holds, or that is a date.
     """
     for name in names:
@@ -36,8 +38,9 @@ def covariates(
             raise InputError(
                 "it is what shall be predicted, or names who and when", WHERE, name, "an input", "leave it out"
             )
-    found = [_as_input(values) for values in named_columns(frame, index, tables, names, fence=fence, counts=counts)]
-    for values in found:
+    columns = named_columns(frame, index, tables, names, fence=fence, counts=counts, lenient=lenient)
+    found = [_as_input(values) for values in columns]
+    for values in found if not lenient else ():
         _check_no_label(values, frame)
     return pl.DataFrame(found)
 
@@ -51,6 +54,7 @@ def named_columns(
     fence: Fence,
     counts: dict[str, int],
     where: str = WHERE,
+    lenient: bool = False,
 ) -> pl.DataFrame:
     """Columns by name, in the cohort's order: of the cohort, else of Patient, else of the cohort's Visit.
 
@@ -59,6 +63,7 @@ def named_columns(
         frame: the cohort, sorted; index: its row, subject_id, prediction_time.
         counts: gets one line a decision, in plain words.
         where: the place in the study file that names them, for the error.
+        lenient: leave out a name that nothing holds.
     Raises: InputError for a name that nothing holds.
     """
     places = [frame, _of_patients(index, tables)] if names else []
@@ -68,6 +73,8 @@ def named_columns(
     columns = []
     for name in dict.fromkeys(names):
         held = next((place[name] for place in places if name in place.columns), None)
+        if held is None and lenient:
+            continue
         if held is None:
             known = [column for place in places for column in place.columns if column not in NEVER]
             raise _unknown(name, known, "visit_id" in frame.columns, where)

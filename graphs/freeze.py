@@ -28,6 +28,7 @@ def freeze(
     *,
     keep: tuple[str, ...] = (),
     fence: Fence = fence,
+    lenient: bool = False,
 ) -> Snapshot:
     """The cohort's inputs, as they were known at each row's prediction time.
 
@@ -39,13 +40,16 @@ def freeze(
         covariates: names of the cohort's columns, properties of Patient, or of the cohort's Visit.
         keep: names found in the same way that go into `rows`, for folds by site or strata; they are no inputs.
         fence: only tests and the demo's decoy give another one.
+        lenient: the covariates are those of a model that shall predict: one that nothing holds is left out.
     Returns: a snapshot without folds; `with_folds` adds them.
     Raises: InputError for a covariate that is the label, that nothing holds, or that is no number, boolean or text.
     """
     frame = cohort.frame.sort("subject_id", "prediction_time")
     index = frame.select(pl.int_range(pl.len(), dtype=pl.Int64).alias("row"), "subject_id", "prediction_time")
     counts: dict[str, int] = {}
-    inputs = covariate_columns(frame, index, tables, covariates, label=cohort.label, fence=fence, counts=counts)
+    inputs = covariate_columns(
+        frame, index, tables, covariates, label=cohort.label, fence=fence, counts=counts, lenient=lenient
+    )
     others = tuple(name for name in keep if name not in (*LABELS, *index.columns))
     kept = named_columns(
         frame, index, tables, others, fence=fence, counts={}, where="study [evaluate] site or stratify"

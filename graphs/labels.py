@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import polars as pl
 import polars.selectors as cs
@@ -50,6 +51,27 @@ def with_label(rows: pl.DataFrame, task: str, label: str) -> Labelled:
         return Labelled(known.with_columns(text), tuple(sorted(text.unique())), *counts)
     zero_one, notes = _binary(known["label"])
     return Labelled(known.with_columns(zero_one), ("0", "1"), *counts, notes=notes)
+
+
+def with_any_label(rows: pl.DataFrame, task: str, label: str) -> Labelled:
+    """All rows, labelled where the query gave a label: for a model that predicts them, and is judged where it can be.
+
+    Args: as `with_label`. Without a label column nobody is labelled; without time at risk a row is not.
+    Returns: label, or duration_days and event, null where there is none.
+    Raises: InputError for values that the task cannot take.
+    """
+    event = label if label in rows.columns else "event"
+    named = {"duration_days", event} if task == "survival" else {label}
+    kept: dict[str, Any] = {"label": pl.String if task == "multiclass" else pl.Int64}
+    if task == "survival":
+        kept = {"duration_days": pl.Float64, "event": pl.Int64}
+    numbered = rows.with_row_index("_row")
+    found = Labelled(numbered.select("_row").clear(), (), 0, rows.height)
+    if named <= set(rows.columns):
+        found = with_label(numbered, task, label)
+    rest = numbered.join(found.rows, on="_row", how="anti").drop((named | set(kept)) & set(rows.columns))
+    every = pl.concat([pl.DataFrame(schema=kept), found.rows, rest], how="diagonal").sort("_row").drop("_row")
+    return replace(found, rows=every)
 
 
 def _survival(rows: pl.DataFrame, event: str) -> Labelled:

@@ -45,7 +45,7 @@ class Results:
     whole: Whole | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """results.json, as STUDY.md says; `metric` is what learners are compared by."""
+        """results.json, as STUDY.md says; `metric` is what learners are compared by, `model` what all rows picked."""
         peaks = [v for v in self.peak_mb.values() if v is not None]
         return {
             "task": self.task,
@@ -61,6 +61,7 @@ class Results:
             "seconds": self.total_seconds,
             "peak_mb": max(peaks, default=None),
             "cut": self.cut,
+            "model": None if self.whole is None else self.whole.as_json(),
         }  # fmt: skip
 
 

@@ -59,6 +59,12 @@ class Whole:
     settings: Mapping[str, Mapping[str, object]]
     seconds: float
 
+    def as_json(self) -> dict[str, object]:
+        """name and weights (null where there is no model), left_out, seconds."""
+        choice = None if self.model is None else self.model.choice
+        return {"name": choice and choice.name, "weights": choice and choice.share(), "left_out": dict(self.left_out),
+                "seconds": self.seconds}  # fmt: skip
+
 
 def fit_whole(
     workers: Workers,

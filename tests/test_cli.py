@@ -91,7 +91,6 @@ def test_wrong_usage_is_2(clinome: Clinome, words: Sequence[str], tmp_path: Path
 @pytest.mark.parametrize(
     "words",
     [
-        ("predict", "runs/x", "--study", "other.toml"),
         ("audit", "study.toml"),
         ("benchmark", "folder"),
         ("share", "runs/x"),

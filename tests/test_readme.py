@@ -11,6 +11,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from typer.main import get_command
 
 from clinome import Study
 from clinome.cli import app
@@ -107,6 +108,20 @@ def test_a_learner_of_ones_own_runs_beside_ours(reader: Path) -> None:
     assert {"majority", "svm", "expressed", CHOSEN} <= set(found["learners"])
 
 
+def test_the_model_of_a_run_predicts_as_readme_says(reader: Path) -> None:
+    from clinome import pipeline
+
+    study = Study.read(reader / "clinome-demo" / "my.toml")
+    pipeline.load(study)
+    pipeline.train(study)
+    (line,) = [line for block in blocks("sh") for line in block.splitlines() if "clinome predict" in line]
+    words = line.partition("#")[0].split()
+    command = [str(Path(sys.executable).with_name("clinome")), *words[1:], "--json"]
+    ended = subprocess.run(command, cwd=reader, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout.splitlines()[-1])["model"] == "majority"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=[p.name for p in PAGES])
 def test_links_lead_somewhere(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
@@ -125,11 +140,8 @@ def test_paths_in_contributing_exist() -> None:
 
 
 def test_the_pages_name_every_verb_and_no_other() -> None:
-    verbs = {command.name for command in app.registered_commands} | {
-        command.callback.__name__ for command in app.registered_commands if command.callback and not command.name
-    }
+    verbs = set(getattr(get_command(app), "commands", {}))
     page = (ROOT / "docs" / "study.md").read_text(encoding="utf-8")
-    verbs = {verb for verb in verbs if verb}
     assert {verb for verb in verbs if f"`clinome {verb}" in page or f", `{verb}`" in page} == verbs
     for file in PAGES:
         named = set(re.findall(r"`(?:\.venv/bin/)?clinome ([a-z]\w+)", file.read_text(encoding="utf-8")))

@@ -105,6 +105,7 @@ def _results(predictions: pl.DataFrame, task: str, rng: np.random.Generator) -> 
     return {
         "task": task, "metric": metric, "learners": learners, "comparisons": comparisons,
         "chosen": [{"repeat": i // 5, "fold": i % 5, "name": v} for i, v in enumerate(names)],
+        "model": {"name": "stack", "weights": {"ridge_late": 0.7, "hetero_gnn": 0.3}, "left_out": {"mine": "it is <odd>"}},
         "controls": {"permuted_labels": control, "shuffled_graph": shuffled,
                      "batch_only": {**control, "mean": 0.71, "low": 0.66, "high": 0.76, "learner": "ridge_late"}},
     }  # fmt: skip
@@ -229,7 +230,19 @@ def test_every_section_is_there(written: tuple[str, Path, str]) -> None:
     }
     assert want <= set(page.ids)
     assert len(re.findall("<svg", text)) == 6 + (task == "binary")
-    for said in ("clinome run study.toml", "ridge_late", "Interferon", "ab" * 32, "relative", "// step: has RNA"):
+    assert (
+        "a stack of ridge_late (70%) and hetero_gnn (30%)" in page.text
+        and "mine was no candidate: it is <odd>" in page.text
+    )
+    for said in (
+        "clinome run study.toml",
+        "clinome predict runs/",
+        "ridge_late",
+        "Interferon",
+        "ab" * 32,
+        "relative",
+        "// step: has RNA",
+    ):
         assert said in page.text
     assert "Signalling <by> GPCR & co" in page.text and "Lung <study>" in page.text
 

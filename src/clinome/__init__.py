@@ -15,16 +15,17 @@ if TYPE_CHECKING:
     from clinome.graph import open_graph as open
     from clinome.models.wrap import sklearn
     from clinome.models.wrap_pyg import pyg
-    from clinome.pipeline import load, run
+    from clinome.pipeline import load, predict, run
     from clinome.study import Study
 
-__all__ = ["Study", "load", "open", "pyg", "run", "sklearn"]
+__all__ = ["Study", "load", "open", "predict", "pyg", "run", "sklearn"]
 
 _WHERE = {
     "Study": ("clinome.study", "Study"),
     "load": ("clinome.pipeline", "load"),
     "open": ("clinome.graph", "open_graph"),
     "run": ("clinome.pipeline", "run"),
+    "predict": ("clinome.pipeline", "predict"),
     "sklearn": ("clinome.models.wrap", "sklearn"),
     "pyg": ("clinome.models.wrap_pyg", "pyg"),
 }

@@ -28,7 +28,7 @@ def ask(study: Study, text: str, given: list[str], out: Path | None, say: Say, *
     from clinome.graphs.query import find, parse_params, run_query
 
     if out is not None:
-        _check_out(out)
+        check_out(out)
     query = find(text, study.folder)
     params = parse_params(query, given)
     with open_graph(study) as graph:
@@ -45,8 +45,8 @@ def ask(study: Study, text: str, given: list[str], out: Path | None, say: Say, *
     return rows
 
 
-def _check_out(out: Path) -> None:
-    """Before the query runs, which may take long."""
+def check_out(out: Path) -> None:
+    """A file to write a table to; asked before the work, which may take long."""
     if out.suffix not in (".csv", ".parquet"):
         raise InputError("unknown ending", "--out", out.suffix, ".csv or .parquet")
     if not out.parent.is_dir():

@@ -135,6 +135,21 @@ def report(study: StudyFile, name: Name = None, as_json: Json = False, quiet: Qu
 
 
 @app.command()
+def predict(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder: runs/NAME.")],
+    study: Annotated[Path, typer.Option(metavar="OTHER", help="The study file of the patients to predict.")],
+    out: Annotated[Path | None, typer.Option(help="Write the predictions to this .parquet or .csv file.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """The run's frozen model on new patients; what they lack or it does not know is served, and counted."""
+    from clinome import pipeline
+
+    made = pipeline.predict(run, _study(study), out=out, say=Say(quiet))
+    _end(as_json, made.summary)
+
+
+@app.command()
 def learners(study: StudyFile, as_json: Json = False, quiet: Quiet = False) -> None:
     """What can run on this study, and why the rest cannot."""
     from clinome.training import learner_rows
@@ -169,7 +184,7 @@ def _later(verb: str) -> None:
         raise NotBuilt(f"clinome {verb} is not built yet.")
 
 
-for _verb in ("predict", "audit", "benchmark", "share"):
+for _verb in ("audit", "benchmark", "share"):
     _later(_verb)
 
 

@@ -6,6 +6,7 @@ Each step is a verb of the command line and a function here; `run` is all of the
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clinome.runs import Run
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from clinome.graphs.cohort import Cohort
     from clinome.graphs.load import Report
     from clinome.models.learner import Learner
+    from clinome.predicting import Predicted
 
 
 def load(study: Study, say: Say = SILENT) -> list[Report]:
@@ -53,6 +55,20 @@ def report(study: Study, name: str | None = None, say: Say = SILENT) -> Run:
     from clinome.report import report_run
 
     return report_run(Run.of(study, name), say)
+
+
+def predict(
+    run: str | Path | Run,
+    study: Study | str | Path,
+    learners: Mapping[str, Learner] | None = None,
+    out: str | Path | None = None,
+    say: Say = SILENT,
+) -> Predicted:
+    """A run's frozen model on another study. `learners` gives again what of the model is the user's own code, by name."""
+    from clinome.predicting import predict_study
+
+    study = study if isinstance(study, Study) else Study.read(study)
+    return predict_study(run, study, learners or {}, None if out is None else Path(out), say)
 
 
 def run(study: Study, learners: Mapping[str, Learner] | None = None, name: str | None = None, say: Say = SILENT) -> Run:

@@ -105,12 +105,21 @@ def _page(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:
         **_controls(results, metric),
         "sources": summary.get("sources", []),
         "study": summary.get("study", {}),
+        "model": _model(run, results),
         "commands": summary.get("commands", []),
         "versions": summary.get("versions", {}),
         "device": summary.get("device"),
         "graph": summary.get("graph", {}),
         "manifest": manifest,
     }
+
+
+def _model(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:
+    """What the run leaves for new patients; {} where there is none."""
+    from clinome.frozen import in_words
+
+    found = dict(results.get("model") or {})
+    return {**found, "run": run.name, "words": in_words(found["weights"])} if found.get("name") else {}
 
 
 def _who(cohort: pl.DataFrame, task: str, summary: Mapping[str, Any]) -> str:

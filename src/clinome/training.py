@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from clinome.cohorts import keep
+from clinome.frozen import keep_model
 from clinome.graph import open_graph
 from clinome.loaders.errors import InputError
 from clinome.runs import Run, key_of
@@ -44,6 +45,7 @@ def train_study(study: Study, run: Run, own: Mapping[str, Learner], say: Say) ->
     learners = _learners(snapshot, study, own, say)
     results = _compare(snapshot, learners, study, say)
     _write(run, cohort, snapshot, results)
+    keep_model(run, study, cohort, snapshot, results.whole, say)
     run.write_json("summary.json", _summary(study, cohort, snapshot, counts))
     run.mark("train", key)
     run.log("train", seconds=round(time.perf_counter() - start, 2), rows=snapshot.rows.height, learners=len(learners))
@@ -99,7 +101,7 @@ def _named(name: str, learner: Learner, snapshot: Snapshot) -> Learner:
 def _compare(snapshot: Snapshot, learners: list[Learner], study: Study, say: Say) -> Results:
     from clinome.models import harness
 
-    return harness.run(snapshot, learners, study.evaluate, study.learn, progress=say)
+    return harness.run(snapshot, learners, study.evaluate, study.learn, progress=say, keep=True)
 
 
 def _write(run: Run, cohort: Cohort, snapshot: Snapshot, results: Results) -> None:
@@ -181,7 +183,9 @@ def _graph_counts(query: Any) -> dict[str, dict[str, int]]:
 
 
 def _code(own: Mapping[str, Learner]) -> list[str]:
-    return [version("clinome"), *(f"{name}:{learner!r}" for name, learner in own.items())]
+    from clinome.models.model import FORMAT
+
+    return [version("clinome"), f"model {FORMAT}", *(f"{name}:{learner!r}" for name, learner in own.items())]
 
 
 def _device() -> str:
