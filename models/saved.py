@@ -44,6 +44,15 @@ def write_state(folder: Path, state: Mapping[str, Any]) -> None:
     fresh.replace(folder)
 
 
+def why_unsaved(state: Mapping[str, Any]) -> str | None:
+    """None if `write_state` can write it; else what it cannot."""
+    try:
+        _Packer().pack(state, "")
+    except TypeError as error:
+        return str(error)
+    return None
+
+
 def read_state(folder: Path) -> dict[str, Any]:
     """What `write_state` wrote. Raises: InputError if there is none, or if it is not as it was written."""
     from safetensors import SafetensorError

@@ -18,6 +18,7 @@ from .learner import Learner
 from .learners.chosen import Choice, choose
 from .metrics import targets
 from .model import Member, Model, member_of
+from .saved import why_unsaved
 from .seen import Seen
 from .specs import Evaluate, Learn
 from .threads import one_thread
@@ -144,8 +145,15 @@ def fit_member(snapshot: Snapshot, learners: Sequence[Learner], ask: Ask) -> Ans
     with one_thread(learner):
         fitted = learner.with_setting(ask.setting or {}, seed_of(ask.seed, learner.name))
         fitted.fit(snapshot, *_split(snapshot, ask.seed))
-    reason = fitted.unsaved()
+    reason = _why_unsaved(fitted)
     return Answer(ask, member=member_of(fitted)) if reason is None else Answer(ask, unsaved=reason)
+
+
+def _why_unsaved(fitted: Learner) -> str | None:
+    """A learner of the user's may know less than the protocol asks for: then it is not saved, and the run goes on."""
+    if not hasattr(fitted, "unsaved") or not hasattr(fitted, "restore"):
+        return f"{fitted.name} has no `unsaved` and `restore` (models/learner.py)"
+    return fitted.unsaved() or why_unsaved(fitted.state())
 
 
 def _split(snapshot: Snapshot, seed: int) -> tuple[np.ndarray, np.ndarray]:

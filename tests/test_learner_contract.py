@@ -23,6 +23,7 @@ from clinome.models.controls import permuted
 from clinome.models.learner import Learner
 from clinome.models.metrics import inner_score, targets
 from clinome.models.saved import read_state, write_state
+from clinome.models.seen import Seen
 from clinome.models.wrap import sklearn
 
 TASKS = ("binary", "multiclass", "survival")
@@ -218,6 +219,20 @@ def test_features_are_found_by_name_in_another_order_and_number(name: str, task:
 
 
 @CASES
+def test_a_study_that_lacks_everything_or_all_visits_is_served(name: str, task: str) -> None:
+    """As `clinome predict` brings it into the model's shape (`models.seen`)."""
+    snapshot = make_snapshot(task, n=110, records=True, features=24, rows_per_subject=2)
+    learner, seen = _fitted(name, task, snapshot), Seen.of(snapshot)
+    assert snapshot.events is not None
+    bare = replace(snapshot, layers={}, covariates=pl.DataFrame(), events=None, links=snapshot.links.clear())
+    score = learner.predict(seen.serve(bare).snapshot, HELD)
+    assert np.isfinite(score).all() and (np.abs(score - score[0]) < 1e-6).all()
+    flat = snapshot.events.with_columns(visit=pl.lit(None, pl.Int64))
+    assert np.isfinite(learner.predict(seen.serve(replace(snapshot, events=flat)).snapshot, HELD)).all()
+    np.testing.assert_array_equal(learner.predict(seen.serve(snapshot).snapshot, HELD), learner.predict(snapshot, HELD))
+
+
+@CASES
 def test_missing_layers_constant_features_and_unseen_codes_are_served(name: str, task: str) -> None:
     snapshot = _snapshot(task)
     rna, mutations = snapshot.layers["rna"], snapshot.layers["mutations"]
@@ -246,6 +261,14 @@ def test_a_training_part_with_one_patient_of_a_class_is_survived(name: str, task
         column = pl.Series("label", [few[int(i in (5, 100))] for i in range(110)])
     lonely = replace(snapshot, rows=snapshot.rows.with_columns(column))
     assert np.isfinite(_fitted(name, task, lonely).predict(lonely, HELD)).all()
+
+
+@pytest.mark.parametrize("name", [n for n in SIMPLE if n != "majority"])
+def test_a_covariate_of_many_words_is_survived(name: str) -> None:
+    snapshot = _snapshot("binary")
+    words = pl.Series("ward", [f"w{i % 36:02d}" for i in range(110)])
+    wordy = replace(snapshot, covariates=snapshot.covariates.with_columns(words))
+    assert np.isfinite(_fitted(name, "binary", wordy).predict(wordy, HELD)).all()
 
 
 @pytest.mark.parametrize(("name", "task"), [c for c in _cases() if c[0] not in BLIND | NETWORKS])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,6 +16,7 @@ from snapshots import make_snapshot
 from clinome.graphs.snapshot import Snapshot
 from clinome.models import harness
 from clinome.models.catalogue import make, select
+from clinome.models.learners.covariates import Covariates
 from clinome.models.model import Model
 from clinome.models.results import Results
 from clinome.models.saved import TEXT
@@ -23,14 +25,15 @@ from clinome.models.whole import Whole
 from clinome.models.wrap import sklearn
 
 QUICK = ("majority", "covariates", "best_feature", "ridge_late")
-EVERY = np.arange(120)
+ONE = Learn(trials=1, workers=1)
+ROWS = 90
 
 
 @cache
 def _run(task: str = "binary", workers: int = 1, keep: bool = True) -> tuple[Snapshot, Results]:
-    snapshot = make_snapshot(task, n=120, features=24, rows_per_subject=2, signal=2.0)
+    snapshot = make_snapshot(task, n=ROWS, features=24, rows_per_subject=2, signal=2.0)
     learners, _ = select(snapshot, QUICK)
-    learn = Learn(trials=2, workers=workers)
+    learn = Learn(trials=1, workers=workers)
     return snapshot, harness.run(snapshot, learners, Evaluate(), learn, controls=False, keep=keep)
 
 
@@ -50,13 +53,13 @@ def test_a_model_is_chosen_saved_and_read_and_predicts_every_row(task: str, tmp_
     snapshot, results = _run(task)
     model = _model(results)
     score = model.predict(snapshot)
-    assert score.shape == ((120, 3) if task == "multiclass" else (120,))
+    assert score.shape == ((ROWS, 3) if task == "multiclass" else (ROWS,))
     assert np.isfinite(score).all()
     assert "majority" not in model.choice.weights and set(model.choice.weights) == {m.name for m in model.members}
-    replace(model, about={"study": "x", "rows": 120}).save(tmp_path / "model")
+    replace(model, about={"study": "x", "rows": ROWS}).save(tmp_path / "model")
     again = Model.read(tmp_path / "model")
     np.testing.assert_array_equal(again.predict(snapshot), score)
-    assert again.about == {"study": "x", "rows": 120} and again.name == model.name
+    assert again.about == {"study": "x", "rows": ROWS} and again.name == model.name
     assert again.choice.inner == model.choice.inner
 
 
@@ -67,6 +70,7 @@ def test_held_out_results_are_those_of_a_run_that_keeps_no_model() -> None:
     assert one.chosen == other.chosen
 
 
+@pytest.mark.slow
 def test_two_workers_make_the_model_that_one_makes() -> None:
     (snapshot, one), (_, two) = _run(), _run(workers=2)
     np.testing.assert_allclose(_model(one).predict(snapshot), _model(two).predict(snapshot), rtol=0, atol=1e-9)
@@ -86,20 +90,52 @@ def test_what_no_file_can_hold_is_left_out_of_the_choice_and_the_reason_said() -
     snapshot = make_snapshot("binary", n=90, features=24)
     mine = sklearn(RandomForestClassifier(20), "mine")
     learners = [make("majority"), make("covariates"), mine]
-    whole = _whole(harness.run(snapshot, learners, Evaluate(), Learn(trials=1, workers=1), controls=False, keep=True))
+    whole = _whole(harness.run(snapshot, learners, Evaluate(), ONE, controls=False, keep=True))
     assert whole.model is not None and "mine" not in whole.model.choice.weights
     assert "plain values cannot hold" in whole.left_out["mine"]
+
+
+class Odd(Covariates):
+    """Of the user's own; its state holds what no file can."""
+
+    name = "odd"
+
+    def state(self) -> dict[str, Any]:
+        return {**super().state(), "model": object()}
+
+
+class Older:
+    """A learner written before there were models to keep: it neither says so nor can be restored."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner, self.name = inner, "older"
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("unsaved", "restore", "own_code"):
+            raise AttributeError(name)
+        return getattr(self.__dict__["inner"], name)
+
+    def with_setting(self, setting: Any, seed: int) -> Older:
+        return Older(self.inner.with_setting(setting, seed))
+
+
+def test_a_learner_that_cannot_be_kept_does_not_end_the_run() -> None:
+    snapshot = make_snapshot("binary", n=60, features=24)
+    learners: list[Any] = [make("covariates"), Odd(), Older(make("covariates"))]
+    whole = _whole(harness.run(snapshot, learners, Evaluate(), ONE, controls=False, keep=True))
+    assert whole.model is not None and whole.model.name == "covariates"
+    assert whole.left_out["odd"] == "model: got object; expected arrays, numbers, text, lists or dicts"
+    assert "older has no `unsaved` and `restore`" in whole.left_out["older"]
 
 
 def test_only_majority_is_kept_where_nothing_else_ran_and_nothing_where_all_is_lost() -> None:
     from sklearn.ensemble import RandomForestClassifier
 
     snapshot = make_snapshot("binary", n=60, features=24)
-    learn = Learn(trials=1, workers=1)
-    only = harness.run(snapshot, [make("majority")], Evaluate(), learn, controls=False, keep=True)
+    only = harness.run(snapshot, [make("majority")], Evaluate(), ONE, controls=False, keep=True)
     assert _model(only).name == "majority"
     mine = sklearn(RandomForestClassifier(5), "mine")
-    lost = _whole(harness.run(snapshot, [mine], Evaluate(), learn, controls=False, keep=True))
+    lost = _whole(harness.run(snapshot, [mine], Evaluate(), ONE, controls=False, keep=True))
     assert lost.model is None and list(lost.left_out) == ["mine"]
 
 

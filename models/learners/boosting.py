@@ -54,8 +54,9 @@ class Boosting(TreeLearner):
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
         large = n > SMALL
+        words = max(map(len, self.table.words.values()), default=0)  # each needs a bin of its own
         options: dict[str, Any] = {
-            "learning_rate": 0.08, "max_leaf_nodes": 15 if large else 6, "max_bins": 255 if large else 32,
+            "learning_rate": 0.08, "max_leaf_nodes": 15 if large else 6, "max_bins": 255 if large else max(32, words),
             "min_samples_leaf": 50 if large else max(3, min(20, n // 30)), "l2_regularization": 1.0,
             **self.setting, "max_iter": rounds, "early_stopping": False, "random_state": self.seed,
             "categorical_features": self.table.categorical if self.table.categorical.any() else None,
