@@ -7,12 +7,14 @@ there the next load goes on from here.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 
 from . import schema
-from .kept import keep
+from .kept import keep, properties, starting
 from .merge import merged
-from .store import Edges, Store
+from .store import Store
 from .tables import Tables
 from .write import BATCH
 
@@ -28,15 +30,20 @@ _STARTS = (
 _WORK = "adopting"
 
 
+def is_old(store: Store, tables: Tables) -> bool:
+    """Whether the graph holds this study as an older Clinome wrote it."""
+    mine = {str(tables.record(source)["load_id"]) for source in tables.sources()}
+    return not mine.isdisjoint(store.run(_OLD, {})["id"].cast(pl.String))
+
+
 def adopt(store: Store, tables: Tables) -> bool:
     """Bring what bears bare names under the study's, if this study's tables are where it came from.
 
     Returns: whether there was anything; the sources' relationships are then gone, and the load that follows writes them.
     """
-    old = store.run(_OLD, {}).cast(pl.String)
-    mine = {str(tables.record(source)["load_id"]) for source in tables.sources()}
-    if not mine & set(old["id"]):
+    if not is_old(store, tables):
         return False
+    old = store.run(_OLD, {}).cast(pl.String)
     store.remove_nodes("Batch", sorted(store.batches(_WORK)))
     names = sorted(set(old["source"]))
     for label in (*schema.ENTITIES, *schema.SHARED):
@@ -66,16 +73,9 @@ def _rename_nodes(store: Store, tables: Tables, label: str, old: list[str]) -> N
 
 def _rename_kept(store: Store, tables: Tables, label: str) -> None:
     """Cohorts and runs under their new ids, with what starts at them."""
-    for old, about in store.run(_KEPT.replace("LABEL", schema.label(label)), {}).rows():
-        id, edges = f"{tables.study}/{old}", []
-        for rule in schema.RELATIONSHIPS.values():
-            if rule.start == (label,):
-                text = _STARTS.replace("LABEL", label).replace("TYPE", schema.relationship(rule.type).type)
-                found = store.run(text, {"id": old})
-                for (end,), part in found.partition_by("label", as_dict=True).items() if found.height else ():
-                    rows = part.select(pl.lit(id).alias("start"), "end").hstack(part["properties"].struct.unnest())
-                    edges.append(Edges(rule.type, label, str(end), rows.drop("source", strict=False)))
-        node = {k: v for k, v in about.items() if k not in ("content", "title", "type") and v is not None}
-        keep(store, label, pl.DataFrame([{**node, "id": id, "name": old, "study": tables.study}]), edges)
+    for old in store.run(_KEPT.replace("LABEL", schema.label(label)), {})["id"].cast(pl.String):
+        id, about = f"{tables.study}/{old}", properties(store, label, old)
+        new = [replace(part, rows=part.rows.with_columns(start=pl.lit(id))) for part in starting(store, label, old)]
+        keep(store, label, pl.DataFrame([{**about, "id": id, "name": old, "study": tables.study}]), new)
         store.remove_nodes("Batch", sorted(store.batches(f"{label.lower()}.{old}")))
         store.remove_nodes(label, [old])

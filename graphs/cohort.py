@@ -7,16 +7,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from ..loaders.errors import InputError
+from .columns import table
 from .kept import keep
 from .labels import WHERE, with_any_label, with_label
 from .params import naive
-from .query import Query, bind, find, run_query
+from .query import Query, bind, find, run_lists
 from .store import Edges, Store
 from .studies import check_entered
 from .tables import Tables
@@ -91,9 +93,9 @@ def make_cohort(
     asked = find(query, base)
     bound = bind(asked, params)
     steps = [Step("in store", _count(store, _IN_STORE, {}, asked.name)), *_named_steps(store, asked, bound)]
-    rows = _typed(run_query(store, asked, bound))
-    steps.append(Step("returned", rows["subject_id"].n_unique()))
-    own = rows.filter(pl.col("subject_id").is_in(sorted(tables.subjects())))
+    found = run_lists(store, asked, bound)
+    steps.append(Step("returned", len(set(found.get("subject_id", ())))))
+    own = _typed(_own(found, tables.subjects()))
     steps.append(Step("of this study", own["subject_id"].n_unique()))
     labelled = (with_any_label if unlabelled else with_label)(own, task, label)
     fate = "to predict, and not to judge by" if unlabelled else "left out"
@@ -139,13 +141,19 @@ def _count(store: Store, text: str, params: Mapping[str, Any], where: str) -> in
         raise InputError("this part of the query cannot be counted", where, fix=f"{fix}. {error.fix}") from error
 
 
+def _own(found: Mapping[str, list[Any]], subjects: frozenset[str]) -> pl.DataFrame:
+    """The rows of the study's own patients: what others hold decides no type of a column."""
+    if "subject_id" not in found:
+        got = ", ".join(found)
+        raise InputError("no column subject_id", WHERE, got, "subject_id", "RETURN p.id AS subject_id")
+    if None in found["subject_id"]:
+        raise InputError("rows without subject_id", WHERE, found["subject_id"].count(None), "none")
+    own = [id in subjects for id in found["subject_id"]]
+    return table({name: list(compress(values, own)) for name, values in found.items()})
+
+
 def _typed(rows: pl.DataFrame) -> pl.DataFrame:
     """subject_id as text, prediction_time as a naive datetime; both columns are there afterwards."""
-    if "subject_id" not in rows.columns:
-        got = ", ".join(rows.columns)
-        raise InputError("no column subject_id", WHERE, got, "subject_id", "RETURN p.id AS subject_id")
-    if rows["subject_id"].null_count():
-        raise InputError("rows without subject_id", WHERE, rows["subject_id"].null_count(), "none")
     time = rows["prediction_time"] if "prediction_time" in rows.columns else pl.Series([None])
     if time.dtype == pl.String:
         time = _parsed(time)

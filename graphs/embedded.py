@@ -137,10 +137,13 @@ class EmbeddedStore:
         return self._changed("nodes_deleted")
 
     def run(self, text: str, params: Mapping[str, Any], timeout_s: float | None = None) -> pl.DataFrame:
+        return table(self.lists(text, params, timeout_s))
+
+    def lists(self, text: str, params: Mapping[str, Any], timeout_s: float | None = None) -> dict[str, list[Any]]:
         check_read_only(text)
         timeout = TIMEOUT_S if timeout_s is None else timeout_s
         try:
-            return table(self._open().cypher(text, parameters(params), timeout_ms=max(1, int(timeout * 1000))))
+            return self._open().cypher(text, parameters(params), timeout_ms=max(1, int(timeout * 1000)))
         except EngineFailure as error:
             if error.kind == "timeout":
                 raise EngineError(

@@ -11,6 +11,7 @@ from .kept import keep
 from .store import Edges, Store
 
 _LABEL = "MATCH (n) WHERE n.id IN $ids RETURN n.id AS id, labels(n)[0] AS label"
+_RUNS = "MATCH (r:Run) WHERE r.study = $study RETURN r.name AS name"
 
 
 def store_run(store: Store, name: str, ranked: pl.DataFrame, risks: pl.DataFrame, study: str) -> bool:
@@ -27,6 +28,11 @@ def store_run(store: Store, name: str, ranked: pl.DataFrame, risks: pl.DataFrame
     predicts = risks.select(start=pl.lit(id), end="subject_id", risk="risk")
     edges = [*_ranks(store, id, ranked), Edges("PREDICTS", "Run", "Patient", predicts)]
     return keep(store, "Run", pl.DataFrame({"id": id, "name": name, "study": study}), edges)
+
+
+def runs_of(store: Store, study: str) -> list[str]:
+    """Names of the study's runs in the graph."""
+    return sorted(store.run(_RUNS, {"study": study})["name"].cast(pl.String))
 
 
 def _ranks(store: Store, run: str, ranked: pl.DataFrame) -> Iterator[Edges]:

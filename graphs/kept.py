@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from typing import Any
 
 import polars as pl
 import polars.selectors as cs
@@ -14,6 +15,11 @@ from .store import Edges, Nodes, Store
 from .write import publish
 
 _THERE = "MATCH (n:LABEL {id: $id}) OPTIONAL MATCH (n)-[x]->() RETURN n.content AS content, count(x) AS edges"
+_IDS = "MATCH (n:LABEL) WHERE n.study = $study RETURN n.id AS id"
+_NODE = "MATCH (n:LABEL {id: $id}) RETURN properties(n) AS properties"
+_STARTS = (
+    "MATCH (:LABEL {id: $id})-[x:TYPE]->(n) RETURN labels(n)[0] AS label, n.id AS `end`, properties(x) AS properties"
+)
 _BATCH = 20_000
 
 
@@ -47,6 +53,48 @@ def keep(store: Store, label: str, node: pl.DataFrame, edges: Iterable[Edges]) -
     store.write_nodes(f"{source}.end", source, Nodes(label, node.with_columns(content=pl.lit(content))))
     publish(store)
     return True
+
+
+def forget(store: Store, label: str, id: str) -> None:
+    """Take the node of this id, and what starts at it, out of the graph. Killed in between, the next call goes on."""
+    source = f"{label.lower()}.{id}"
+    for type in sorted(r.type for r in schema.RELATIONSHIPS.values() if r.start == (label,)):
+        store.remove_edges(type, source)
+    store.remove_nodes("Batch", sorted(store.batches(source)))
+    store.remove_nodes(label, [id])
+
+
+def recount(store: Store, study: str) -> None:
+    """Cohorts and runs of a study, after patients have left the graph: they are what they would be without them."""
+    for label in ("Cohort", "Run"):
+        for id in sorted(store.run(_IDS.replace("LABEL", schema.label(label)), {"study": study})["id"].cast(pl.String)):
+            about, edges = properties(store, label, id), starting(store, label, id)
+            if label == "Cohort":
+                about["rows"] = sum(part.rows.height for part in edges)
+            node = pl.DataFrame([about])
+            content, source = _content(node, edges), f"{label.lower()}.{id}"
+            if store.run(_THERE.replace("LABEL", label), {"id": id})["content"][0] != content:
+                store.remove_nodes("Batch", [f"{source}.end"])
+                store.write_nodes(f"{source}.end", source, Nodes(label, node.with_columns(content=pl.lit(content))))
+
+
+def properties(store: Store, label: str, id: str) -> dict[str, Any]:
+    """What was kept of a node, without what `keep` adds to it."""
+    found = store.run(_NODE.replace("LABEL", schema.label(label)), {"id": id})["properties"][0]
+    return {name: v for name, v in found.items() if v is not None and name not in ("content", "title", "type")}
+
+
+def starting(store: Store, label: str, id: str) -> list[Edges]:
+    """What starts at a node that was kept, without `source`."""
+    edges = []
+    for rule in schema.RELATIONSHIPS.values():
+        if rule.start == (label,):
+            text = _STARTS.replace("LABEL", label).replace("TYPE", schema.relationship(rule.type).type)
+            found = store.run(text, {"id": id})
+            for (end,), part in found.partition_by("label", as_dict=True).items() if found.height else ():
+                rows = part.select(pl.lit(id).alias("start"), "end").hstack(part["properties"].struct.unnest())
+                edges.append(Edges(rule.type, label, str(end), rows.drop("source", strict=False)))
+    return edges
 
 
 def _content(node: pl.DataFrame, edges: list[Edges]) -> str:

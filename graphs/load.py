@@ -71,6 +71,16 @@ def load_source(
     return Report(spec.source, Tally(**record["tally"]), seconds, changed, record["counts"], rejects)
 
 
+def is_as_loaded(tables: Tables, spec: AnySource) -> bool:
+    """Whether the source's files and its section are those from which its tables were read."""
+    record = tables.record(spec.source)
+    try:
+        files = {path.name: _checksum(path) for path in spec.path}
+    except InputError:
+        return False
+    return bool(files == record["files"] and all(record[name] == value for name, value in about(spec).items()))
+
+
 def remove_source(store: Store, tables: Tables, source: str) -> None:
     """Take a source out of the graph and of the tables; other sources, and other studies, keep what they brought.
 
@@ -82,9 +92,10 @@ def remove_source(store: Store, tables: Tables, source: str) -> None:
     if not (is_shared(source) and is_used(store, name)):
         clear(store, tables, name)
     sweep(store, tables)
-    leave(store, tables)
     publish(store)
     tables.remove(source)
+    leave(store, tables)
+    publish(store)
 
 
 def rebuild(store: Store, tables: Tables) -> None:
@@ -110,6 +121,8 @@ def load_identity(tables: Tables, spec: AnySource, known: Known) -> str:
         patients = tables.table("patients", "patients") if "patients" in tables.sources() else None
         parts["ids"] = None if patients is None else sorted(patients["subject_id"])  # namespace and pseudonyms
         parts["samples"] = None if known.samples is None else known.samples.sort("sample_id").write_csv()
+    if known.removed.marks and not isinstance(spec, Knowledge):
+        parts["removed"] = sorted(known.removed.marks)
     if isinstance(spec, Omics) and spec.profiled not in ("file", "patients"):
         parts["spec"]["profiled"] = _checksum(Path(spec.profiled))
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -143,9 +143,12 @@ class Neo4jStore:
         return self._writer().alone(text, {"ids": ids}).get("nodes_deleted", 0)
 
     def run(self, text: str, params: Mapping[str, Any], timeout_s: float | None = None) -> pl.DataFrame:
+        return table(self.lists(text, params, timeout_s))
+
+    def lists(self, text: str, params: Mapping[str, Any], timeout_s: float | None = None) -> dict[str, list[Any]]:
         check_read_only(text)
         timeout = TIMEOUT_S if timeout_s is None else timeout_s
-        return table(columns(self._open(), text, parameters(params), timeout))
+        return columns(self._open(), text, parameters(params), timeout)
 
     def save(self) -> None:
         connection = self._writer()

@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from ..loaders.errors import InputError
+from .columns import table
 from .guard import check_read_only
 from .params import TYPES, convert, guess
 from .store import Store
@@ -181,9 +182,16 @@ def bind(query: Query, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def run_query(store: Store, query: Query, params: Mapping[str, Any], timeout_s: float | None = None) -> pl.DataFrame:
     """Ask a store: parameters bound, writes and file access refused, and the store that the query needs checked."""
+    return table(run_lists(store, query, params, timeout_s))
+
+
+def run_lists(
+    store: Store, query: Query, params: Mapping[str, Any], timeout_s: float | None = None
+) -> dict[str, list[Any]]:
+    """The same as plain values (`Store.lists`)."""
     if query.store not in ("any", store.name):
         raise InputError(
             "a query for another store", query.name, store.name, query.store, f"load the study into {query.store}"
         )
     check_read_only(query.text)
-    return store.run(query.text, bind(query, params), timeout_s)
+    return store.lists(query.text, bind(query, params), timeout_s)

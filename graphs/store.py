@@ -84,6 +84,12 @@ class Store(Protocol):
         Raises: InputError for a query that is wrong or not read-only, EngineError if it takes too long.
         """
 
+    def lists(self, text: str, params: Mapping[str, Any], timeout_s: float | None = None) -> dict[str, list[Any]]:
+        """The same answer as plain values, before a column's type is made of all that is in it (`columns.table`).
+
+        For whoever wants some of the rows: what other studies call by the same name shall not decide their types.
+        """
+
     def save(self) -> None:
         """Make what was written visible to readers; before the first time a reader is told that there is no graph.
 

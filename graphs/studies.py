@@ -75,6 +75,11 @@ def check_entered(store: Store, tables: Tables) -> None:
         raise InputError("this graph does not hold the study", tables.study, fix="run `clinome load` on it first")
 
 
+def is_entered(store: Store, tables: Tables) -> bool:
+    """Whether the graph holds a study of this name."""
+    return _find(store, tables) is not None
+
+
 def enlist(store: Store, tables: Tables) -> None:
     """The study's own node, if `enter` has not been asked to make it."""
     if _find(store, tables) is None:

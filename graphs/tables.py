@@ -28,6 +28,7 @@ from .fingerprint import digest
 from .matrices import read_matrix, write, write_matrix
 
 OWNER = "study.json"
+_GOING = ".removing"
 KINDS = ("patients", "samples", "visits", "events", "concepts", "links")
 
 
@@ -171,9 +172,26 @@ class Tables:
     def remove(self, source: str) -> None:
         """Take a source out, with its rejects. A source that is not there is an InputError."""
         self.record(source)
-        (self.folder / source / "record.json").unlink()
-        shutil.rmtree(self.folder / source)
-        self.write_rejects()
+        self.clean()
+        (self.folder / _GOING).mkdir()
+        (self.folder / source).rename(self.folder / _GOING / source)
+        self.clean()
+
+    def going(self) -> tuple[str, ...]:
+        """Sources whose removal was stopped; `clean` ends it."""
+        return tuple(sorted(path.name for path in (self.folder / _GOING).glob("*")))
+
+    def clean(self) -> None:
+        """Leave nothing on the disk but the current load of each source, whatever was stopped before."""
+        for source in self.sources():
+            for path in (self.folder / source).iterdir():
+                if path.is_dir() and path != self._current(source):
+                    shutil.rmtree(path)
+        for path in self.folder.glob(".rejects.csv.*"):
+            path.unlink()
+        if self.going():
+            self.write_rejects()
+        shutil.rmtree(self.folder / _GOING, ignore_errors=True)
 
     def subjects(self) -> frozenset[str]:
         """Every subject that any source brings."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import polars as pl
 
+from .removed import SAMPLE
 from .tables import SAMPLES, Known
 
 TCGA = r"^(?i:TCGA)-[A-Z0-9]{2}-[A-Z0-9]{4}(-.*)?$"
@@ -41,18 +44,46 @@ def matched(ids: pl.Series, known: Known) -> pl.DataFrame:
     return joined.select(*SAMPLES, shortened=shortened)
 
 
+def taken_out(ids: pl.Series, known: Known) -> pl.Series:
+    """Whether each id is a patient's or a sample's who was removed: as it stands, or a TCGA barcode cut at its hyphens.
+
+    An id that is somebody's who is still there is theirs; as for `matched`, a sample's before a subject's.
+    Returns: (n,) bool.
+    """
+    if not known.removed.marks:
+        return pl.repeat(False, ids.len(), eager=True)
+    bare = ids.str.strip_chars()
+    parts = {text: [text, *(_cuts(text) if barcode else ())] for text, barcode in _barcodes(bare)}
+    every = pl.Series([part for each in parts.values() for part in each], dtype=pl.String).unique()
+    samples = [] if known.samples is None else known.samples["sample_id"].to_list()
+    theirs = known.removed.holds(every, SAMPLE) & ~every.is_in(samples)
+    themselves = known.removed.holds(every) & ~every.is_in(list(known_ids(known) or ()))
+    removed = set(every.filter(theirs | themselves))
+    return bare.is_in([text for text, each in parts.items() if removed.intersection(each)]).fill_null(False)
+
+
 def known_ids(known: Known) -> frozenset[str] | None:
     """All ids that a source may use for a sample or a subject; None where whatever comes is known."""
     table = _table(known)
     return None if table is None else frozenset(table["sample_id"])
 
 
+def _barcodes(ids: pl.Series) -> Iterable[tuple[str, bool]]:
+    distinct = ids.drop_nulls().unique()
+    return zip(distinct, distinct.str.contains(TCGA), strict=True)
+
+
 def _longest(text: str, names: set[str]) -> str | None:
+    return next((cut for cut in _cuts(text) if cut in names), None)
+
+
+def _cuts(text: str) -> list[str]:
+    """What is left of a barcode, cut at each of its hyphens, the longest first."""
+    cuts = []
     while "-" in text:
         text = text.rpartition("-")[0]
-        if text in names:
-            return text
-    return None
+        cuts.append(text)
+    return cuts
 
 
 def _table(known: Known) -> pl.DataFrame | None:

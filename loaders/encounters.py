@@ -12,7 +12,7 @@ from .files import dates, has_header, numbers, resolve, typed
 from .patients import RESERVED
 from .rejects import Ledger, one_row_each
 from .specs import Column, Records
-from .stack import Stack, among, identified, stacked
+from .stack import Stack, among, identified, stacked, staying
 from .tables import VISITS, Known, Loaded
 
 ROLES = ("subject", "visit", "time", "order", "known_time", "end")
@@ -36,6 +36,7 @@ def read_encounters(spec: Records, known: Known) -> Loaded:
     stack = stacked(spec, ledger, has_header(*named.values()))
     at = {role: resolve(column, stack.frame, stack.where) for role, column in named.items()}
     read = [resolve(c, stack.frame, stack.where) for c in (*spec.codes, *spec.columns, *spec.values, *spec.keep)]
+    stack = staying(stack, at["subject"], known.removed, ledger)
     stack = among(identified(stack, at["subject"], ledger), at["subject"], known.subjects, ledger)
     if "visit" in at:
         stack = identified(stack, at["visit"], ledger)

@@ -44,8 +44,13 @@ def quoted(cells: pl.Series) -> pl.Series:
 
 
 def refuse_strangers(rows: pl.DataFrame, known: Known, ledger: Ledger, column: str) -> pl.DataFrame:
-    """Reject rows without a proper `subject_id`, and of subjects whom [patients], where it is given, does not hold."""
-    id = pl.col("subject_id")
+    """Reject rows without a proper `subject_id`, and of subjects whom [patients], where it is given, does not hold.
+
+    Those of who was removed go first, and nothing quotes them.
+    """
+    id, gone = pl.col("subject_id"), known.removed.holds(rows["subject_id"])
+    ledger.removed(rows[ROW].filter(gone), column)
+    rows = rows.filter(~gone)
     rows = refuse(rows, id.is_null() | (id == ""), ledger, column, got=None, expected="an id", fix="fill it in")
     odd = id.str.contains(CONTROL) | (id.str.len_chars() > LONGEST)
     expected = f"an id of one line, at most {LONGEST} long"

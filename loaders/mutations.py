@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from .barcodes import matched
+from .barcodes import matched, taken_out
 from .errors import InputError, NotBuilt
 from .files import Cells, has_header, read_cells, resolve
 from .genes import with_entrez
@@ -121,7 +121,9 @@ def _owned(rows: Stack, spec: Omics, known: Known, ledger: Ledger) -> tuple[pl.D
 
     A sample is profiled even where its rows name no gene.
     """
-    rows = identified(rows, "id", ledger)
+    gone = taken_out(rows.frame["id"], known)
+    ledger.removed(rows.numbers.filter(gone), "subject")
+    rows = identified(rows.rows(~gone), "id", ledger)
     who = matched(rows.frame["id"], known)
     stranger = who["sample_id"].is_null()
     ledger.reject(
@@ -163,9 +165,9 @@ def _profiled(spec: Omics, obs: pl.DataFrame, known: Known, ledger: Ledger) -> p
     else:
         path = Path(spec.profiled)
         ids = read_cells(path, header=False).frame.to_series(0).drop_nulls().str.strip_chars()
-        others = matched(ids, known)
+        others = matched(ids.filter(~taken_out(ids, known)), known)
         lost = others["sample_id"].null_count()
-        if lost == ids.len():
+        if lost == others.height:
             raise InputError("none of the study's ids is in the list", path.name, fix="check `profiled`")
         ledger.count({"profiled ids that are nobody's in the study (a header counts as one)": lost})
     others = others.drop_nulls("sample_id").select(*SAMPLES).unique("sample_id", keep="first", maintain_order=True)

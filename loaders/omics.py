@@ -10,11 +10,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from .barcodes import matched
+from .barcodes import matched, taken_out
 from .errors import InputError
 from .genes import with_entrez
 from .matrix import Matrix, read_matrix
 from .rejects import Ledger
+from .removed import EXPECTED, FIX
 from .specs import Omics
 from .tables import Known, Loaded
 
@@ -90,6 +91,7 @@ def _file(path: Path, spec: Omics, known: Known, ledger: Ledger) -> Measured:
 
 def _people(matrix: Matrix, known: Known, ledger: Ledger) -> tuple[Matrix, pl.DataFrame]:
     """The samples that are a known subject's and of which something was measured."""
+    matrix = _staying(matrix, known, ledger)
     who = matched(matrix.samples, known)
     stranger = who["sample_id"].is_null()
     empty = pl.Series(np.isnan(matrix.values).all(axis=1), dtype=pl.Boolean) & ~stranger
@@ -106,6 +108,19 @@ def _people(matrix: Matrix, known: Known, ledger: Ledger) -> tuple[Matrix, pl.Da
     kept = ~(stranger | empty)
     ledger.count({"TCGA barcodes cut to a known id": int((who["shortened"] & kept).sum())})
     return matrix.take(samples=kept.to_numpy()), who.filter(kept).drop("shortened")
+
+
+def _staying(matrix: Matrix, known: Known, ledger: Ledger) -> Matrix:
+    """The samples of those who were not removed; where samples are columns, nothing was noted under their names."""
+    gone = taken_out(matrix.samples, known)
+    if not gone.any():
+        return matrix
+    if matrix.samples_in_rows:
+        ledger.removed(matrix.numbers.filter(gone), "sample")
+    else:
+        ledger.silence([], matrix.samples.filter(gone))
+        ledger.outside("sample", "", EXPECTED, FIX, int(gone.sum()))
+    return matrix.take(samples=~gone.to_numpy())
 
 
 def _features(matrix: Matrix, spec: Omics, known: Known, ledger: Ledger) -> tuple[Matrix, pl.DataFrame]:

@@ -7,8 +7,9 @@ import polars as pl
 from .clock import relative
 from .files import dates, has_header, numbers, resolve, typed
 from .rejects import Ledger, one_row_each
+from .removed import NOBODY
 from .specs import Column, Patients
-from .stack import Stack, identified, stacked
+from .stack import Stack, identified, stacked, staying
 from .tables import Known, Loaded
 
 RESERVED = frozenset({
@@ -33,6 +34,7 @@ def read_patients(spec: Patients, known: Known | None = None) -> Loaded:
     rows = stacked(spec, ledger, header)
     id = resolve(spec.id, rows.frame, rows.where)
     ledger.count(rows.counts)
+    rows = staying(rows, id, NOBODY if known is None else known.removed, ledger)
     rows = identified(rows, id, ledger)
     times = {
         name: resolve(column, rows.frame, rows.where)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from .files import Cells
+from .removed import EXPECTED, FIX
 from .tables import REJECTS, Tally
 
 Rows = Sequence[int] | pl.Series
@@ -50,6 +51,18 @@ class Ledger:
         if broken.height:
             self.reject(broken["row"] + offset, broken["column"], broken["got"], broken["expected"], broken["fix"])
         return cells.numbers + offset
+
+    def silence(self, rows: Rows, columns: pl.Series | None = None) -> None:
+        """Forget what was noted of these rows, and under columns of these names: it would quote who was removed."""
+        numbers = pl.Series("row", rows, dtype=pl.Int64)
+        names = pl.Series("column", [], dtype=pl.String) if columns is None else columns
+        hidden = pl.col("row").is_in(numbers.implode()) | pl.col("column").is_in(names.implode())
+        self._parts = [part.filter(~hidden) for part in self._parts]
+
+    def removed(self, rows: Rows, column: Text) -> None:
+        """Refuse the rows of someone who was removed, and quote nothing of them."""
+        self.silence(rows)
+        self.reject(rows, column, "", EXPECTED, FIX)
 
     def read(self, rows: int) -> None:
         self._read += rows

@@ -8,7 +8,7 @@ from .files import has_header, resolve
 from .patients import observed
 from .rejects import Ledger, one_row_each
 from .specs import Samples
-from .stack import among, identified, stacked
+from .stack import among, identified, stacked, staying
 from .tables import SAMPLES, Known, Loaded
 
 
@@ -25,6 +25,7 @@ def read_samples(spec: Samples, known: Known) -> Loaded:
     id = resolve(spec.id, rows.frame, rows.where)
     subject = resolve(spec.subject, rows.frame, rows.where)
     ledger.count(rows.counts)
+    rows = staying(rows, subject, known.removed, ledger)
     rows = identified(rows, id, ledger)
     if subject != id:
         rows = identified(rows, subject, ledger)

@@ -10,6 +10,7 @@ import polars as pl
 
 from .files import Cells, read_cells
 from .rejects import Ledger
+from .removed import Removed
 from .specs import Source
 
 LONGEST_ID = 512
@@ -66,6 +67,13 @@ def identified(rows: Stack, column: str, ledger: Ledger) -> Stack:
     return Stack(rows.where, rows.frame.with_columns(ids.alias(column)), rows.numbers, rows.counts, rows.unnamed).rows(
         ~(empty | odd)
     )
+
+
+def staying(rows: Stack, column: str, removed: Removed, ledger: Ledger) -> Stack:
+    """The rows of those who were not removed; asked before anything else looks at a row."""
+    gone = removed.holds(rows.frame[column])
+    ledger.removed(rows.numbers.filter(gone), column)
+    return rows.rows(~gone)
 
 
 def among(rows: Stack, column: str, known: frozenset[str] | None, ledger: Ledger, where: str = "[patients]") -> Stack:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import os
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from .errors import InputError
+from .private import write_private
 from .tables import Loaded
 
 if TYPE_CHECKING:
@@ -66,6 +66,19 @@ def door(namespace: str, pseudonymise: bool, tables: Path) -> Callable[[Loaded],
         return namespaced(loaded, namespace)
 
     return enter
+
+
+def entered_id(id: str, namespace: str, pseudonymise: bool, tables: Path) -> str:
+    """An id as it is called behind the door."""
+    return namespace + (pseudonym(id, _key(tables)) if pseudonymise else id)
+
+
+def forget_ids(ids: Iterable[str], tables: Path) -> None:
+    """Take these ids, as the source files have them, out of the map of pseudonyms: nothing finds the way back."""
+    known = _map(tables)
+    left = known.filter(~pl.col("id").is_in(list(ids)))
+    if left.height < known.height:
+        write_private(tables / MAP, left.write_csv())
 
 
 def file_ids(ids: pl.Series, namespace: str, tables: Path) -> list[str | None]:
@@ -129,7 +142,7 @@ def _key(tables: Path) -> bytes:
             raise InputError(
                 "the key of the pseudonyms is gone", file.name, fix="restore it, or load into another tables folder"
             )
-        _write(file, secrets.token_hex(32))
+        write_private(file, secrets.token_hex(32))
     return bytes.fromhex(file.read_text().strip())
 
 
@@ -147,13 +160,4 @@ def _remember(loaded: Loaded, key: bytes, tables: Path) -> None:
         {"pseudonym": [pseudonym(id, key) for id in ids], "id": ids}, schema={"pseudonym": pl.String, "id": pl.String}
     )
     both = pl.concat([_map(tables), new]).unique("pseudonym").sort("pseudonym")
-    _write(tables / MAP, both.write_csv())
-
-
-def _write(file: Path, text: str) -> None:
-    """Write a file that nobody else may read, whole or not at all."""
-    part = file.with_name(file.name + ".part")
-    part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-        out.write(text)
-    part.replace(file)
+    write_private(tables / MAP, both.write_csv())

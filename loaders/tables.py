@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from .removed import NOBODY, Removed
+
 if TYPE_CHECKING:
     from anndata import AnnData
 
@@ -71,12 +73,14 @@ class Known:
     subjects is None where the study has no [patients]: subjects then come from the sources.
     samples maps sample_id -> its row (SAMPLES), None where the study has no [samples].
     opaque holds names that opaque layers brought: bare name -> CURIE.
+    removed: who was taken out for good; their rows are rejected, whatever else is known.
     """
 
     subjects: frozenset[str] | None
     samples: pl.DataFrame | None
     genes: GeneTable
     opaque: Mapping[str, str] = field(default_factory=dict)
+    removed: Removed = NOBODY
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from .events import ROW, as_events, refuse, refuse_times
 from .files import numbers
 from .rejects import Ledger
 from .specs import Records
-from .stack import Stack, among, identified, stacked
+from .stack import Stack, among, identified, stacked, staying
 from .tables import Known, Loaded
 
 DETAILS = ("SUBTYPE", "EVENT_TYPE_DETAILED", "TREATMENT_TYPE", "TREATMENT_SUBTYPE", "DIAGNOSTIC_TYPE", "SPECIMEN_TYPE",
@@ -34,6 +34,7 @@ def read_timeline(spec: Records, known: Known) -> Loaded:
     ledger = Ledger(spec.source)
     stack = stacked(spec, ledger)
     columns = _columns(stack)
+    stack = staying(stack, columns["PATIENT_ID"], known.removed, ledger)
     stack = among(identified(stack, columns["PATIENT_ID"], ledger), columns["PATIENT_ID"], known.subjects, ledger)
     rows = _timed(stack, columns, ledger)
     type = columns["EVENT_TYPE"]

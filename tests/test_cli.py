@@ -215,5 +215,25 @@ def test_remove_takes_a_source_out(clinome: Clinome, tmp_path: Path) -> None:
     unknown = clinome("remove", study, "source", "omics.rna")
     assert unknown.code == 1
     assert "not loaded" in unknown.err
-    assert clinome("remove", study, "run", "small").code == 2
     assert clinome("remove", study, "thing", "small").code == 2
+    assert clinome("remove", study, "run").code == 2
+
+
+def test_remove_takes_a_patient_and_a_run_out(clinome: Clinome, tmp_path: Path) -> None:
+    study = write_study(tmp_path)
+    assert clinome("load", study, "--quiet").code == 0
+    ended = clinome("remove", study, "patient", "p0")
+    assert ended.code == 0
+    assert "p0" not in ended.out
+    assert "1 patient removed" in ended.out
+    left = clinome("query", study, "MATCH (p:Patient) RETURN count(p) AS n", "--json")
+    assert json.loads(left.out)["rows"] == [[ROWS - 1]]
+    unknown = clinome("remove", study, "patient", "p99", "--quiet")
+    assert unknown.code == 1
+    assert "p99" not in unknown.err
+    (tmp_path / "runs" / "first").mkdir(parents=True)
+    unknown = clinome("remove", study, "run", "frist")
+    assert unknown.code == 1
+    assert "expected first" in unknown.err
+    assert clinome("remove", study, "run", "first").code == 0
+    assert not (tmp_path / "runs" / "first").exists()

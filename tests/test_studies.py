@@ -25,14 +25,22 @@ from clinome.graphs.studies import enter
 from clinome.graphs.tables import Tables
 from clinome.graphs.write import write_source
 from clinome.loaders.errors import InputError
-from clinome.loaders.specs import Knowledge
+from clinome.loaders.specs import Knowledge, Patients
 from clinome.loaders.tables import CONCEPTS, LINKS
 
 SETS = Knowledge((Path("sets.gmt"),), name="sets")
 
 
 @pytest.fixture
-def store(stores: Stores) -> Iterator[Store]:
+def store(tmp_path: Path) -> Iterator[Store]:
+    with EmbeddedStore(tmp_path / "store", write=True) as opened:
+        opened.prepare()
+        yield opened
+
+
+@pytest.fixture
+def every(stores: Stores) -> Iterator[Store]:
+    """Each store in turn."""
     with stores.open() as opened:
         opened.prepare()
         yield opened
@@ -81,21 +89,21 @@ def knows(tables: Tables, pathways: dict[str, str | None], genes: int = 3, secti
 
 
 def test_whichever_study_comes_first_and_whichever_goes_the_other_is_as_if_alone(
-    store: Store, one: Tables, two: Tables, tmp_path: Path
+    every: Store, one: Tables, two: Tables, tmp_path: Path
 ) -> None:
     both = alone(tmp_path / "both", two, one)
-    fill(store, one)
-    fill(store, two)
-    assert fingerprint(store) == both
-    empty(store, two)
-    assert fingerprint(store) == alone(tmp_path / "one", one)
-    fill(store, build(tmp_path / "again", patients=9, seed=2, study="two", namespace="two:"))
-    assert fingerprint(store) == both
-    empty(store, one)
+    fill(every, one)
+    fill(every, two)
+    assert fingerprint(every) == both
+    empty(every, two)
+    assert fingerprint(every) == alone(tmp_path / "one", one)
+    fill(every, build(tmp_path / "again", patients=9, seed=2, study="two", namespace="two:"))
+    assert fingerprint(every) == both
+    empty(every, one)
     two = Tables(tmp_path / "again", "two")
-    assert fingerprint(store) == alone(tmp_path / "two", two)
-    empty(store, two)
-    assert store.run("MATCH (n) RETURN count(n) AS n", {})["n"][0] == 0
+    assert fingerprint(every) == alone(tmp_path / "two", two)
+    empty(every, two)
+    assert not rows(every, "MATCH (n) WHERE labels(n)[0] <> 'Clinome' RETURN n.id AS id")
 
 
 def test_source_by_source_in_turns_is_the_same(store: Store, one: Tables, two: Tables, tmp_path: Path) -> None:
@@ -175,16 +183,16 @@ def test_other_content_under_the_same_name_is_another_load(
 
 
 def test_a_shared_node_is_what_its_sources_say_whoever_goes(
-    store: Store, one: Tables, two: Tables, tmp_path: Path
+    every: Store, one: Tables, two: Tables, tmp_path: Path
 ) -> None:
     """one calls P0 alpha; two does not name it in its first source, and calls it beta in its second."""
     knows(one, {"P0": "alpha", "P1": "same"})
     knows(two, {"P0": None, "P1": "same"})
     knows(two, {"P0": 'be"ta\n'}, section="zz")
-    fill(store, one)
-    fill(store, two)
+    fill(every, one)
+    fill(every, two)
     about = "MATCH (p:Pathway {id: $id}) RETURN p.name AS name, p.sources AS sources, p.told AS told"
-    (name, sources, told), = store.run(about, {"id": "PATHWAY:P0"}).rows()  # fmt: skip
+    (name, sources, told), = every.run(about, {"id": "PATHWAY:P0"}).rows()  # fmt: skip
     assert name == "alpha"
     assert sources == sorted(
         [one.name_of("knowledge.sets"), two.name_of("knowledge.sets"), two.name_of("knowledge.zz")]
@@ -193,51 +201,51 @@ def test_a_shared_node_is_what_its_sources_say_whoever_goes(
     empty_texts = {"licence": "", "release": ""}
     assert says[one.name_of("knowledge.sets")] == {"name": "alpha", **empty_texts}
     assert says[two.name_of("knowledge.sets")] == empty_texts
-    assert store.run(about, {"id": "PATHWAY:P1"})["told"][0] is None
+    assert every.run(about, {"id": "PATHWAY:P1"})["told"][0] is None
     only_two = alone(tmp_path / "two", two)
     shutil.copytree(one.folder, tmp_path / "kept")
-    empty(store, one)
-    assert store.run(about, {"id": "PATHWAY:P0"})["name"][0] == 'be"ta\n'
-    assert fingerprint(store) == only_two
+    empty(every, one)
+    assert every.run(about, {"id": "PATHWAY:P0"})["name"][0] == 'be"ta\n'
+    assert fingerprint(every) == only_two
     one = Tables(tmp_path / "kept", "one")
-    fill(store, one)
-    assert store.run(about, {"id": "PATHWAY:P0"})["name"][0] == "alpha"
-    empty(store, two)
-    assert fingerprint(store) == alone(tmp_path / "one", one)
+    fill(every, one)
+    assert every.run(about, {"id": "PATHWAY:P0"})["name"][0] == "alpha"
+    empty(every, two)
+    assert fingerprint(every) == alone(tmp_path / "one", one)
 
 
-def test_ids_of_another_study_are_refused_and_nothing_is_written(store: Store, one: Tables, tmp_path: Path) -> None:
-    fill(store, one)
-    before = fingerprint(store)
+def test_ids_of_another_study_are_refused_and_nothing_is_written(every: Store, one: Tables, tmp_path: Path) -> None:
+    fill(every, one)
+    before = fingerprint(every)
     same = build(tmp_path / "same", patients=5, study="three")
     for source in ("patients", "omics.rna", "records.ehr"):
         with pytest.raises(InputError, match=r'\[patients\] namespace = "three:"') as refused:
-            write_source(store, same, source)
+            write_source(every, same, source)
         assert "another study has in this graph (one)" in str(refused.value)
         assert "s00" not in str(refused.value)
-    assert fingerprint(store) == before
-    write_source(store, same, "knowledge.sets")
-    remove_source(store, same, "knowledge.sets")
-    assert fingerprint(store) == before
+    assert fingerprint(every) == before
+    write_source(every, same, "knowledge.sets")
+    remove_source(every, same, "knowledge.sets")
+    assert fingerprint(every) == before
 
 
-def test_cohorts_and_runs_of_one_name_stay_apart(store: Store, one: Tables, two: Tables) -> None:
-    fill(store, one)
-    fill(store, two)
+def test_cohorts_and_runs_of_one_name_stay_apart(every: Store, one: Tables, two: Tables) -> None:
+    fill(every, one)
+    fill(every, two)
     ranked = pl.DataFrame({"layer": ["rna"], "feature": ["NCBIGene:1"], "effect": 1.0, "rank": 1, "stability": 1.0, "q": 0.1})  # fmt: skip
     for tables in (one, two):
         frame = cohort_frame(tables)
         cohort = Cohort("main", frame, (), "MATCH …", {}, "dated")
-        assert store_cohort(store, cohort, tables.study)
-        assert store_run(store, "main", ranked, frame.select("subject_id", risk=pl.lit(0.5)), tables.study)
+        assert store_cohort(every, cohort, tables.study)
+        assert store_run(every, "main", ranked, frame.select("subject_id", risk=pl.lit(0.5)), tables.study)
     for label in ("Cohort", "Run"):
         text = "MATCH (c:LABEL)-[x]->(p:Patient) RETURN c.id AS c, c.name AS name, c.study AS study, count(x) AS n"
         sizes = [cohort_frame(tables).height for tables in (one, two)]
-        assert rows(store, text.replace("LABEL", label)) == [
+        assert rows(every, text.replace("LABEL", label)) == [
             ("one/main", "main", "one", sizes[0]), ("two/main", "main", "two", sizes[1]),
         ]  # fmt: skip
-    empty(store, two)
-    assert rows(store, "MATCH (s:Study) RETURN s.id AS id") == [("one",), ("two",)]  # its cohort is still here
+    empty(every, two)
+    assert rows(every, "MATCH (s:Study) RETURN s.id AS id") == [("one",), ("two",)]  # its cohort is still here
 
 
 def test_a_cohort_takes_the_studys_own_patients(store: Store, one: Tables, two: Tables, tmp_path: Path) -> None:
@@ -290,6 +298,28 @@ def test_a_second_study_that_stops_anywhere_goes_on_and_goes_out(
         assert fingerprint(store) == only_one
         assert set(rows(store, "MATCH (l:Load) RETURN DISTINCT l.state AS s")) == {("complete",)}
         assert not rows(store, "MATCH (b:Batch) WHERE b.load STARTS WITH 'clearing' RETURN b.id AS id")
+
+
+def test_what_other_studies_hold_decides_no_type(store: Store, tmp_path: Path) -> None:
+    """In one study the label is a number, and a duration too; in the other both are words."""
+    studies = []
+    for name, values, days in (
+        ("one", [0, 1, 1], [1.5, 2.5, 3.5]),
+        ("two", ["no", "yes", "no"], ["short", "long", "long"]),
+    ):
+        people = {"subject_id": [f"{name}{i}" for i in range(3)], "outcome": values, "days": days}
+        studies.append(Tables(tmp_path / name, name))
+        save(studies[-1], Patients((Path("p.csv"),)), patients=pl.DataFrame(people))
+        fill(store, studies[-1])
+    text = (
+        "MATCH (p:Patient) RETURN p.id AS subject_id, p.outcome AS label, p.days AS duration_days, p.outcome AS event"
+    )
+    given = {"name": "c", "base": tmp_path, "params": {}}
+    for tables in studies:
+        cohort = make_cohort(store, text, task="binary", label="label", tables=tables, **given)  # type: ignore[arg-type]
+        assert cohort.frame["label"].sort().to_list() == ([0, 1, 1] if tables.study == "one" else [0, 0, 1])
+    cohort = make_cohort(store, text, task="survival", label="event", tables=studies[0], **given)  # type: ignore[arg-type]
+    assert cohort.frame["duration_days"].to_list() == [1.5, 2.5, 3.5]
 
 
 def test_a_study_enters_once_and_is_known_again(store: Store, one: Tables, tmp_path: Path) -> None:

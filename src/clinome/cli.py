@@ -162,13 +162,13 @@ def learners(study: StudyFile, as_json: Json = False, quiet: Quiet = False) -> N
 def remove(
     study: StudyFile,
     what: Annotated[str, typer.Argument(metavar="run|source|patient")],
-    which: Annotated[str, typer.Argument(metavar="NAME")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Of patients, -: one id a line on stdin.")],
     quiet: Quiet = False,
 ) -> None:
-    """Take a source out of the graph and the tables."""
-    from clinome import loading
+    """Take a source, a run or a patient out of the graph, the tables and the runs."""
+    from clinome import removing
 
-    loading.remove(_study(study), what, which, Say(quiet))
+    removing.remove(_study(study), what, names, Say(quiet))
 
 
 app.add_typer(serving.app)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clinome.graph import open_store, store_folder
-from clinome.loaders.errors import NotBuilt, UsageError
 from clinome.loaders.specs import AnySource, Knowledge, Patients, Samples
 from clinome.loaders.tables import Known, Loaded
 from clinome.say import Say
@@ -35,20 +34,19 @@ def load_into(study: Study, store: Store, say: Say) -> list[Report]:
     """`load_study` into a store that is open for writing."""
     from clinome.graphs.load import load_source
     from clinome.graphs.tables import Tables
-    from clinome.loaders.genes import GeneTable, read_genes
 
     tables = Tables(study.tables, study.name)
-    genes = read_genes(study.identifiers.genes) if study.identifiers.genes else GeneTable.empty()
+    genes = read_names(study)
     reports = []
     store.prepare()
     if _enter(study, store, tables, genes):
         say("the graph is of an older Clinome: it is brought to this one's form")
     _forget(study, store, tables, say)
     for spec in study.sources():
-        known = _known(study, spec, tables, genes)
+        known = known_before(study, spec, tables, genes)
         with say.working(spec.source) as progress:
-            reports.append(load_source(store, tables, spec, known, door=_door(study, tables), progress=progress))
-        _say_one(reports[-1], say)
+            reports.append(load_source(store, tables, spec, known, door=door_of(study, tables), progress=progress))
+        say_source(reports[-1], say)
     if store.retried:
         say(f"{store.retried:,} transactions were run again: others were in their way, or the server was away")
     _say_all(reports, tables, say)
@@ -61,21 +59,11 @@ def summary(reports: list[Report]) -> dict[str, object]:
     return {"sources": sources, "changed": any(r.changed for r in reports)}
 
 
-def remove(study: Study, what: str, which: str, say: Say) -> None:
-    """`clinome remove STUDY source NAME`."""
-    from clinome.graphs.load import remove_source
-    from clinome.graphs.tables import Tables
+def read_names(study: Study) -> GeneTable:
+    """The study's table of gene names; an empty one where it names none."""
+    from clinome.loaders.genes import GeneTable, read_genes
 
-    match what:
-        case "source":
-            tables = Tables(study.tables, study.name)
-            with open_store(study, write=True) as store:
-                remove_source(store, tables, which)
-            say(f"{which}: removed from the graph and the tables")
-        case "run" | "patient":
-            raise NotBuilt(f"clinome remove {what} is not built yet; built is: source NAME.")
-        case _:
-            raise UsageError(f"clinome remove: got {what!r}; expected run, source or patient, and a name.")
+    return read_genes(study.identifiers.genes) if study.identifiers.genes else GeneTable.empty()
 
 
 def _enter(study: Study, store: Store, tables: Tables, genes: GeneTable) -> bool:
@@ -85,13 +73,14 @@ def _enter(study: Study, store: Store, tables: Tables, genes: GeneTable) -> bool
     from clinome.graphs.studies import enter
 
     first = study.sources()[0]
-    load_id = "" if tables.sources() else load_identity(tables, first, _known(study, first, tables, genes))
+    load_id = "" if tables.sources() else load_identity(tables, first, known_before(study, first, tables, genes))
     enter(store, tables, study.file.name, store_folder(study), load_id)
     return adopt(store, tables)
 
 
-def _known(study: Study, spec: AnySource, tables: Tables, genes: GeneTable) -> Known:
+def known_before(study: Study, spec: AnySource, tables: Tables, genes: GeneTable) -> Known:
     """What is known before this source is read; ids as they stand in the files."""
+    from clinome.loaders.removed import read_removed
     from clinome.loaders.subjects import file_samples
 
     loaded = () if isinstance(spec, Patients) else tables.sources()
@@ -104,6 +93,7 @@ def _known(study: Study, spec: AnySource, tables: Tables, genes: GeneTable) -> K
         samples=None if samples is None else file_samples(samples, namespace, study.tables),
         genes=genes,
         opaque=tables.opaque_names() if isinstance(spec, Knowledge) else {},
+        removed=read_removed(study.tables),
     )
 
 
@@ -114,7 +104,7 @@ def _ids(subjects: pl.Series, namespace: str, study: Study) -> frozenset[str]:
     return frozenset(i for i in file_ids(subjects, namespace, study.tables) if i is not None)
 
 
-def _door(study: Study, tables: Tables) -> Door:
+def door_of(study: Study, tables: Tables) -> Door:
     from clinome.loaders.subjects import door
 
     if study.patients is None:
@@ -132,7 +122,7 @@ def _forget(study: Study, store: Store, tables: Tables, say: Say) -> None:
             say(f"{source}: no longer in the study; removed")
 
 
-def _say_one(report: Report, say: Say) -> None:
+def say_source(report: Report, say: Say) -> None:
     t = report.tally
     state = f"{report.seconds:.1f} s" if report.changed else "unchanged"
     say(
