@@ -89,6 +89,9 @@ class CsvStore:
     def run(self, text: str, params: Mapping[str, Any], timeout_s: float | None = None) -> pl.DataFrame:
         return self._acts.run(text, params, timeout_s)
 
+    def lists(self, text: str, params: Mapping[str, Any], timeout_s: float | None = None) -> dict[str, list[Any]]:
+        return self._acts.lists(text, params, timeout_s)
+
     def save(self) -> None:
         """Nothing: `finish` writes."""
 
