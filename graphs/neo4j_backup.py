@@ -6,11 +6,10 @@ the new data are whole.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from subprocess import DEVNULL, PIPE, CompletedProcess
+from subprocess import DEVNULL, CompletedProcess
 from tempfile import TemporaryDirectory
 from typing import IO
 
@@ -22,6 +21,7 @@ from .neo4j_reasons import words
 from .neo4j_server import chosen_release, prepare, running, start, stop
 
 DATABASE = "neo4j"
+_ANY = "MATCH (n) WHERE NOT n:Clinome WITH n LIMIT 1 RETURN count(n) AS n"  # a Clinome holds no data: the writer's lock
 
 
 def dump(home: Home, file: Path, say: Callable[[str], None] = lambda line: None) -> int:
@@ -38,17 +38,15 @@ def dump(home: Home, file: Path, say: Callable[[str], None] = lambda line: None)
         raise InputError(
             "no server's data are here", home.path, fix="go to the folder where it was started, or use --in"
         )
-    new = file.with_name(f".{file.name}.new")
-    with home.held(), offline(home, say):
+    with home.held(), offline(home, say), TemporaryDirectory(dir=file.resolve().parent, prefix=".dump-") as folder:
+        _recover(home, say)
         say("dumping")
-        try:
-            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as target:
-                ended = _tool(home, "dump", "--to-stdout", target=target)
-            if ended.returncode:
-                raise EngineError(f"Neo4j could not dump: {words(ended.stderr)}.")
-            new.rename(file)
-        finally:
-            new.unlink(missing_ok=True)
+        ended = _tool(home, "dump", f"--to-path={folder}")
+        if ended.returncode:
+            raise EngineError(f"Neo4j could not dump: {words(ended.stdout + ended.stderr)}.")
+        new = Path(folder) / f"{DATABASE}.dump"
+        new.chmod(0o600)
+        new.rename(file)
     return file.stat().st_size
 
 
@@ -94,6 +92,15 @@ def offline(home: Home, say: Callable[[str], None]) -> Iterator[None]:
             start(home, say=say)
 
 
+def _recover(home: Home, say: Callable[[str], None]) -> None:
+    """Let a server that was ended from outside bring its data in order: it does so when it starts."""
+    record = home.read()
+    if record and record.pid and not running(home):
+        say("Neo4j: it was not stopped by us; it starts once, to recover")
+        start(home, say=say)
+        stop(home)
+
+
 def _load(home: Home, source: IO[bytes], where: str) -> None:
     """Load a dump beside what is there, then put it in its place."""
     with TemporaryDirectory(dir=home.path, prefix="restore-") as folder:
@@ -104,7 +111,7 @@ def _load(home: Home, source: IO[bytes], where: str) -> None:
         if b"valid Neo4j archive" in ended.stderr:
             raise InputError("not a dump of Neo4j", where, fix="name a file that clinome neo4j dump wrote")
         if ended.returncode:
-            raise EngineError(f"Neo4j could not load it: {words(ended.stderr)}.")
+            raise EngineError(f"Neo4j could not load it: {words(ended.stdout + ended.stderr)}.")
         put(home, new)
 
 
@@ -123,24 +130,22 @@ def put(home: Home, new: Path) -> None:
             (new / part / DATABASE).rename(place)
 
 
-def _tool(
-    home: Home, *args: str, source: IO[bytes] | int = DEVNULL, target: IO[bytes] | int = PIPE
-) -> CompletedProcess[bytes]:
+def _tool(home: Home, *args: str, source: IO[bytes] | int = DEVNULL) -> CompletedProcess[bytes]:
     record = home.read()
     assert record is not None
     which = release(record.version)
-    return admin(home, java(which), jars(which), ["database", *args, DATABASE], source=source, target=target)
+    return admin(home, java(which), jars(which), ["database", *args, "--verbose", DATABASE], source=source)
 
 
 def _is_empty(home: Home, say: Callable[[str], None]) -> bool:
-    """Whether there is no node. Only the server knows, so it is started for the question if need be."""
+    """Whether there are no data. Only the server knows, so it is started for the question if need be."""
     from .neo4j_driver import Connection
     from .neo4j_errors import Address
 
     server = start(home, say=say)
     try:
         with Connection(Address.parse(server.uri), USER, home.password()) as connection:
-            return connection.read("MATCH (n) RETURN count(n) AS n", {})["n"] == [0]
+            return connection.read(_ANY, {})["n"] == [0]
     finally:
         if server.began:
             stop(home)

@@ -87,9 +87,10 @@ class Home:
         return self.path / "data" / "databases" / name
 
     def make(self) -> None:
-        """Make the folders, readable by their owner only."""
+        """Make the folders, readable by their owner only and left alone by git."""
         self.path.mkdir(parents=True, exist_ok=True)
         self.path.chmod(0o700)
+        (self.path / ".gitignore").write_text("*\n", encoding="utf-8")
         for name in _FOLDERS:
             (self.path / name).mkdir(exist_ok=True)
 

@@ -19,6 +19,7 @@ _KNOWN = (
         r"metadata store|UnderlyingStorageException|StoreFailure",
         "its files are broken. Fix: restore a dump into a new home (clinome neo4j restore FILE)",
     ),
+    ("Active logical log", "it was not stopped cleanly. Fix: clinome neo4j start, then stop"),
     (r"No space left on device", "the disk is full"),
     (r"Permission denied|AccessDeniedException", "a file of its home may not be read or written"),
     (r"Unrecognized setting|Error evaluating value for setting|Invalid (?:initial|maximum) heap size",

@@ -84,14 +84,15 @@ def start(
     Raises: InputError if the home is another version's; UsageError without Java or jars; EngineError with the log's
         reason if it does not start.
     """
+    which = chosen_release(home, home.read(), version)
+    binary, folder = java(which), jars(which, say)
     home.make()
     with home.held():
         record = home.read()
-        which = chosen_release(home, record, version)
+        which = chosen_release(home, record, version)  # it may have been made while we waited
         process = running(home)
         if record and process:
             return _ready(Server(home, which, record.port, process.pid, began=False), process)
-        binary, folder = java(which), jars(which, say)
         kept = prepare(home, which, record, port)
         if not home.database("system").exists():
             set_initial_password(home, which, binary, folder)
