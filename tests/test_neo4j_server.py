@@ -121,7 +121,7 @@ def test_no_value_of_a_query_is_in_a_log(server: Server) -> None:
         )
         for text in wrong:
             with pytest.raises(neo4j.exceptions.Neo4jError):
-                opened.run(text, id=marks[0]).consume()  # type: ignore[arg-type]
+                opened.run(text, id=marks[0]).consume()
     logs = {f.name: f.read_text(encoding="utf-8") for f in (Home.of(server.folder).path / "logs").iterdir()}
     assert "Started." in logs["console.log"]
     assert logs["debug.log"]
