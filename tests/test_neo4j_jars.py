@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from command import Clinome
+from typer.main import get_command
 
+from clinome import serving
 from clinome.graphs import neo4j_jars
 from clinome.graphs.neo4j_jars import RELEASES, ROOTS, Jar, Release
 from clinome.graphs.neo4j_reasons import words
@@ -118,3 +120,18 @@ def test_a_java_that_fits_is_taken_and_one_that_does_not_is_named(
 )
 def test_a_log_becomes_a_reason(said: str, reason: str) -> None:
     assert reason in words(said.encode())
+
+
+def test_compose_starts_a_release_of_ours_on_this_machine_only() -> None:
+    compose = (LOCKS.parent / "compose.yaml").read_text(encoding="utf-8")
+    assert re.findall(r"neo4j:([\d.]+)", compose) == [which.version for which in RELEASES.values()]
+    assert re.findall(r'- "(\S+):7687"', compose) == ["127.0.0.1:7687"]
+
+
+def test_the_page_shows_commands_that_there_are() -> None:
+    page = (LOCKS.parents[1] / "docs" / "neo4j.md").read_text(encoding="utf-8")
+    verbs = getattr(get_command(serving.app), "commands", {})
+    shown = re.findall(r"^clinome neo4j (\w+)([^#\n]*)", page, re.MULTILINE)
+    assert {verb for verb, _ in shown} == {"start", "status", "stop", "dump", "restore"}
+    known = {option for verb in verbs.values() for parameter in verb.params for option in parameter.opts}
+    assert {word for word in re.findall(r"(?<=[ `])--\w+", page) if word not in ("--detach", "--wait")} <= known

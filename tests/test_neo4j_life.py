@@ -51,6 +51,7 @@ def fill(server: Server) -> None:
         store.write_nodes("n2", "load", Nodes("Gene", pl.DataFrame({"id": ["g"], "symbol": ["TP53"]})))
         edges = pl.DataFrame({"start": ["a", "b"], "end": ["g", "g"], "value": [1.5, -2.0]})
         store.write_edges("e1", "load", Edges("EXPRESSES", "Patient", "Gene", edges))
+        store.save()
 
 
 def printed(server: Server) -> str:
