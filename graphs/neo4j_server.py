@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 DEFAULT = "5.26"
 READY_S = 300.0  # five seconds on a machine of its own
 STOP_S = 120.0
+_CLOCK_S = 60.0  # the clock may have been set meanwhile, and the moments with it
 OPENS = tuple(
     f"--add-opens=java.base/{package}=ALL-UNNAMED"
     for package in ("java.nio", "java.io", "sun.nio.ch", "java.util.concurrent")
@@ -92,6 +93,10 @@ def start(
         which = chosen_release(home, record, version)  # it may have been made while we waited
         process = running(home)
         if record and process:
+            if (port or record.port, heap or record.heap, pagecache or record.pagecache) != (
+                record.port, record.heap, record.pagecache,
+            ):  # fmt: skip
+                say("Neo4j: it runs as it was started; what you ask for counts once it was stopped")
             return _ready(Server(home, which, record.port, process.pid, began=False), process)
         kept = prepare(home, which, record, port)
         if not home.database("system").exists():
@@ -197,7 +202,7 @@ def running(home: Home) -> psutil.Process | None:
         return None
     try:
         process = psutil.Process(record.pid)
-        same = abs(process.create_time() - record.created) < 1 and f"--home-dir={home.path}" in process.cmdline()
+        same = abs(process.create_time() - record.created) < _CLOCK_S and f"--home-dir={home.path}" in process.cmdline()
         return process if same and alive(process) else None
     except psutil.Error:
         return None

@@ -54,8 +54,10 @@ def test_nobody_gets_in_without_the_password(server: Server) -> None:
 
 def test_a_second_start_says_that_it_runs(server: Server, clinome: Clinome) -> None:
     before = process_of(server).pid
+    assert "it runs as it was started" in clinome("neo4j", "start", "--in", server.folder, "--heap", "1g").out
     ended = clinome("neo4j", "start", "--in", server.folder, "--json")
     assert ended.code == 0
+    assert "as it was started" not in ended.out
     assert "runs already" in ended.out
     last = json.loads(ended.out.splitlines()[-1])
     assert {name: last[name] for name in ("uri", "user", "version")} == {
