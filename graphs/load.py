@@ -19,7 +19,7 @@ from .edges import left_out
 from .nodes import nodes
 from .restore import about
 from .store import Store
-from .studies import detach, is_used, leave, refuse_others
+from .studies import detach, is_used, leave, loads_of, refuse_others
 from .tables import Tables, is_shared, sha256
 from .write import Progress, clear, is_complete, publish, sweep, write_source
 
@@ -87,8 +87,8 @@ def remove_source(store: Store, tables: Tables, source: str) -> None:
     Raises: InputError if it is not loaded.
     """
     name = tables.name_of(source)
-    if is_shared(source):
-        detach(store, tables, name)
+    for load in (name, *loads_of(store, tables, source)) if is_shared(source) else ():
+        detach(store, tables, load)  # an older one too, if the change from it to this one was stopped
     if not (is_shared(source) and is_used(store, name)):
         clear(store, tables, name)
     sweep(store, tables)

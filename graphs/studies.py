@@ -95,7 +95,7 @@ def leave(store: Store, tables: Tables) -> None:
         store.remove_nodes("Batch", sorted(store.batches(_own(tables))))
 
 
-def loaded(store: Store, tables: Tables, source: str) -> list[str]:
+def loads_of(store: Store, tables: Tables, source: str) -> list[str]:
     """Ids of the loads that the study has of this source: one, or two while one takes the other's place."""
     return sorted(store.run(_LOADED, {"study": tables.study, "source": source})["id"].cast(pl.String))
 

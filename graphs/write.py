@@ -21,7 +21,7 @@ from .merge import merged, others, said
 from .parallel import cut, write_all
 from .restore import restore
 from .store import Edges, Nodes, Store
-from .studies import attach, detach, enlist, loaded, refuse_others, unused
+from .studies import attach, detach, enlist, loads_of, refuse_others, unused
 from .tables import Tables
 
 BATCH = 20_000  # rows a transaction: about 0.3 s and 40 MB
@@ -33,6 +33,7 @@ MATCH (l:Load) WHERE l.source = $source
 RETURN l.id AS id, l.state AS state
 """
 _UNFINISHED = "MATCH (l:Load) WHERE l.state <> 'complete' RETURN count(l) AS n"
+_STOPPED = "MATCH (l:Load) WHERE l.state <> 'complete' RETURN DISTINCT l.source AS source"
 _BROUGHT = "MATCH (n:LABEL) WHERE $source IN n.sources RETURN n.id AS id"
 _DATA = tuple(label for label in schema.LABELS if label not in schema.ACTS)
 _FROM_DATA = tuple(r.type for r in schema.RELATIONSHIPS.values() if r.start[0] not in schema.ACTS)
@@ -41,7 +42,7 @@ _FROM_DATA = tuple(r.type for r in schema.RELATIONSHIPS.values() if r.start[0] n
 def is_complete(store: Store, tables: Tables, source: str) -> bool:
     """Whether the graph holds exactly the load of the source that the tables hold."""
     load_id = tables.load_of(source)
-    return _states(store, tables, source) == {load_id: "complete"} and loaded(store, tables, source) == [load_id]
+    return _states(store, tables, source) == {load_id: "complete"} and loads_of(store, tables, source) == [load_id]
 
 
 def publish(store: Store) -> bool:
@@ -53,6 +54,11 @@ def publish(store: Store) -> bool:
     if whole:
         store.save()
     return whole
+
+
+def stopped(store: Store) -> list[str]:
+    """Sources whose loads were stopped in the middle, by their names in the graph."""
+    return sorted(store.run(_STOPPED, {})["source"].cast(pl.String))
 
 
 def write_source(store: Store, tables: Tables, source: str, progress: Progress = lambda rows: None) -> None:
@@ -78,7 +84,7 @@ def write_source(store: Store, tables: Tables, source: str, progress: Progress =
     if states.get(load_id) != "complete":
         _write_rows(store, tables, source, brought, progress)
         _write_load(store, tables, source, "complete")
-    for load in loaded(store, tables, source):
+    for load in loads_of(store, tables, source):
         if load != load_id:
             detach(store, tables, load)
     sweep(store, tables)

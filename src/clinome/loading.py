@@ -49,6 +49,7 @@ def load_into(study: Study, store: Store, say: Say) -> list[Report]:
         say_source(reports[-1], say)
     if store.retried:
         say(f"{store.retried:,} transactions were run again: others were in their way, or the server was away")
+    _say_stopped(store, tables, say)
     _say_all(reports, tables, say)
     return reports
 
@@ -131,6 +132,16 @@ def say_source(report: Report, say: Say) -> None:
     if report.changed:
         for what, count in report.counts.items():
             say(f"    {count:,} {what}")
+
+
+def _say_stopped(store: Store, tables: Tables, say: Say) -> None:
+    """Readers of an embedded store never see half a load, nor what was loaded beside it."""
+    from clinome.graphs.write import stopped
+
+    others = sorted({name.partition("/")[0] for name in stopped(store) if not tables.owns(name)})
+    if others:
+        say(f"a load of another study was stopped in the middle ({', '.join(others)}): load it again; until then readers "
+            "of an embedded store see neither")  # fmt: skip
 
 
 def _say_all(reports: list[Report], tables: Tables, say: Say) -> None:
