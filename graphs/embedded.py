@@ -24,6 +24,7 @@ from . import schema
 from .columns import parameters, properties, rows, table
 from .engine import Engine, EngineFailure
 from .guard import check_read_only
+from .migrations import check_version, migrate
 from .store import Edges, Nodes, NoGraph
 
 TIMEOUT_S = 600.0
@@ -87,21 +88,21 @@ class EmbeddedStore:
                 text = f"the graph cannot be opened; {_REBUILD}."
             raise EngineError(f"{folder}: {text}") from error
         self._unsaved = write and not self._is_saved()
-        version = self._engine.schema_version
-        if version > schema.VERSION:
+        try:
+            check_version(self._engine.schema_version, folder)
+        except EngineError:
             self.close()
-            raise EngineError(
-                f"{folder}: the graph has schema version {version}, this Clinome knows {schema.VERSION}. Update Clinome."
-            )
+            raise
 
     def prepare(self) -> None:
-        if self._open().schema_version == schema.VERSION:
+        version = self._open().schema_version
+        if version == schema.VERSION:
             return
         for name in schema.LABELS:
             self._write(_CONSTRAINT.replace("LABEL", schema.label(name)), {})
         for name, key in _INDEXED:
             self._write(_INDEX.replace("LABEL", schema.label(name)).replace("KEY", key), {})
-        self._checkpoint(schema.VERSION)
+        migrate(self, version, self._checkpoint)
 
     def batches(self, load_id: str) -> set[str]:
         return set(self._read(_BATCHES, {"load": load_id})["id"])

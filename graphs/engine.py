@@ -75,6 +75,7 @@ class Engine:
     def save(self, schema_version: int | None = None) -> None:
         """Write a checkpoint: all that was committed is in the file afterwards."""
         self._ask("save", schema_version)
+        self.schema_version = self.schema_version if schema_version is None else schema_version
 
     def close(self) -> None:
         """End the engine; what was committed and not saved stays in its log."""

@@ -1,8 +1,11 @@
-"""From the schema that a graph was written with to this version's: numbered steps, in order, each safe to do twice."""
+"""From the schema that a graph was written with to this version's: numbered steps, in order, each safe to do twice.
+
+Constraints and indexes are no step: `prepare()` makes those of this version in every older graph before its steps.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,19 +16,23 @@ from .store import Store
 
 @dataclass(frozen=True)
 class Step:
-    """What a store of the version before needs to become one of this version.
+    """What a graph of the version before needs to become one of this version.
 
     Args:
         to: the version that it makes.
-        change: works on a store that is open for writing and has this version's constraints. A kill may come at any
-            moment: the step is then done again from its beginning.
+        change: works on a store that is open for writing. A kill may come at any moment: it is then done again, from its
+            beginning. None: there is nothing to change but constraints and indexes.
     """
 
     to: int
-    change: Callable[[Store], None]
+    change: Callable[[Store], None] | None
 
 
-STEPS: tuple[Step, ...] = ()
+STEPS = (
+    # the label Study; what version 1 wrote under bare names is taken over by the load of the study whose tables hold it
+    # (graphs/adopt.py): the graph alone does not know whose it is
+    Step(2, None),
+)
 
 
 def check_version(version: int, place: object) -> None:
@@ -36,18 +43,17 @@ def check_version(version: int, place: object) -> None:
         )
 
 
-def migrate(
-    store: Store, version: int, settle: Callable[[int], Any], steps: Sequence[Step] = STEPS, last: int = schema.VERSION
-) -> None:
-    """Bring a store from its version to the last one, a step at a time; a killed migration goes on at its step.
+def migrate(store: Store, version: int, settle: Callable[[int], Any]) -> None:
+    """Bring a graph from its version to this one's, a step at a time; a killed migration goes on at its step.
 
     Args:
-        version: the store's; 0 for a new one, which needs no step.
-        settle: notes in the store which version it has now.
+        version: the graph's; 0 for a new one, which needs no step.
+        settle: notes in the graph which version it has now.
     """
-    for step in steps:
-        if 0 < version < step.to:
-            step.change(store)
+    for step in STEPS if version else ():
+        if version < step.to:
+            if step.change is not None:
+                step.change(store)
             settle(step.to)
-    if version == 0:
-        settle(last)
+    if not version:
+        settle(schema.VERSION)

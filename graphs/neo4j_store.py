@@ -21,6 +21,7 @@ from ..loaders.errors import EngineError
 from . import schema
 from .columns import grouped, parameters, rows, table
 from .guard import check_read_only
+from .migrations import check_version, migrate
 from .neo4j_driver import TIMEOUT_S, Connection, Held, Work
 from .neo4j_errors import Address, TooLong
 from .neo4j_read import columns
@@ -39,6 +40,7 @@ _DATABASE = "CALL db.info() YIELD name RETURN name"
 _STATE = "MATCH (c:Clinome {id: 'schema'}) RETURN c.version AS version, c.saved AS saved"
 _SAVED = "MATCH (c:Clinome {id: 'schema'}) SET c.saved = true"
 _SET_VERSION = "MATCH (c:Clinome {id: 'schema'}) SET c.version = $version"
+_IMPORTED = "MATCH (l:Load) RETURN min(l.schema_version) AS version"
 _READY = "CALL db.awaitIndexes(300)"
 _BATCHES = "MATCH (b:Batch {load: $load}) RETURN collect(b.id) AS ids"
 _WRITE_NODES = """
@@ -98,12 +100,18 @@ class Neo4jStore:
 
     def prepare(self) -> None:
         connection = self._writer()
-        if self._state(connection)[0] == schema.VERSION:
+        version = self._state(connection)[0]
+        if version == schema.VERSION:
             return
         for statement in _statements():
             connection.alone(statement, {})
         connection.alone(_READY, {})
-        connection.write(lambda work: work.run(_SET_VERSION, {"version": schema.VERSION}))
+        if version is None:  # new, or imported: loads know which version wrote them
+            version = connection.read(_IMPORTED, {})["version"][0] or 0
+            check_version(version, self.address)
+        if version == schema.VERSION:
+            self._settle(version)
+        migrate(self, version, self._settle)
 
     def batches(self, load_id: str) -> set[str]:
         return set(self._open().read(_BATCHES, {"load": load_id})["ids"][0])
@@ -197,15 +205,14 @@ class Neo4jStore:
         found = connection.read(_STATE, {})
         return (found["version"][0], bool(found["saved"][0])) if found["version"] else (None, False)
 
+    def _settle(self, version: int) -> None:
+        self._writer().write(lambda work: work.run(_SET_VERSION, {"version": version}))
+
     def _check_version(self, connection: Connection) -> None:
         version, saved = self._state(connection)
         if not saved and not self.write:
             raise NoGraph(self.address.uri)
-        if version is not None and version > schema.VERSION:
-            raise EngineError(
-                f"{self.address}: the graph has schema version {version}, this Clinome knows {schema.VERSION}. "
-                "Update Clinome."
-            )
+        check_version(version or 0, self.address)
 
     def _writer(self) -> Connection:
         if not self.write:
