@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -28,7 +29,7 @@ SOURCES = ("knowledge.one", "knowledge.two", "records.ehr")
 
 def load(tables: Tables, source: str, version: int, rng: np.random.Generator) -> None:
     """A version of a source: pathways and codes, some of them named, some by other words."""
-    parts = {}
+    parts: dict[str, Any] = {}
     names = [None, "x", "y", 'q"\n']
     ids = [f"PATHWAY:{k}" for k in range(4) if rng.random() < 0.7] or ["PATHWAY:0"]
     told = (source, "2024" if rng.random() < 0.5 else None, None)
