@@ -166,16 +166,20 @@ class Connection:
 
         self._writing(once, timeout_s)
 
-    def hold(self, text: LiteralString) -> Held:
-        """Run a statement and keep its transaction, with all that it locks, until the end; then take it back."""
+    def hold(self, text: LiteralString, params: Mapping[str, Any], timeout_s: float | None = None) -> Held:
+        """Run a statement and keep its transaction, with all that it locks, until the end; then take it back.
+
+        Args:
+            timeout_s: how long to wait and to keep it; None: for ever.
+        """
         session = self._session(neo4j.WRITE_ACCESS)
 
         def once() -> Held:
-            transaction = session.begin_transaction()
-            transaction.run(text).consume()
+            transaction = session.begin_transaction(timeout=timeout_s)
+            transaction.run(text, dict(params)).consume()
             return Held(session, transaction)
 
-        return self._told(once, 0)
+        return self._told(once, timeout_s or 0)
 
     def close(self) -> None:
         self._driver.close()

@@ -18,6 +18,7 @@ from typing import Any, LiteralString, Self
 import polars as pl
 
 from ..loaders.errors import EngineError
+from . import neo4j_gate as gate
 from . import schema
 from .columns import grouped, parameters, rows, table
 from .guard import check_read_only
@@ -89,6 +90,8 @@ class Neo4jStore:
             if write:
                 self._lease = self._alone(self._connection)
             self._check_version(self._connection)
+            if write:
+                gate.begin(self._connection)
         except BaseException:
             self.close()
             raise
@@ -119,7 +122,12 @@ class Neo4jStore:
     def write_nodes(self, batch: str, load_id: str, nodes: Nodes) -> None:
         text = schema.cypher(_WRITE_NODES, LABEL=nodes.label)
         params = {"batch": batch, "load": load_id, "rows": rows(nodes.rows)}
-        self._writer().write(lambda work: work.run(text, params))
+
+        def merge(work: Work) -> None:
+            work.run(text, params)
+            gate.shut(work)
+
+        self._writer().write(merge)
 
     def write_edges(self, batch: str, load_id: str, edges: Edges) -> None:
         text = schema.cypher(_WRITE_EDGES, START=edges.start_label, FINISH=edges.end_label, TYPE=edges.type)
@@ -136,6 +144,7 @@ class Neo4jStore:
                 raise EngineError(
                     f"{self.address}: {missing} relationships have an end that is no {ends} of the graph."
                 )
+            gate.shut(work)
 
         self._writer().write(create)
 
@@ -156,7 +165,12 @@ class Neo4jStore:
     def lists(self, text: str, params: Mapping[str, Any], timeout_s: float | None = None) -> dict[str, list[Any]]:
         check_read_only(text)
         timeout = TIMEOUT_S if timeout_s is None else timeout_s
-        return columns(self._open(), text, parameters(params), timeout)
+        connection, given = self._open(), parameters(params)
+
+        def ask() -> dict[str, list[Any]]:
+            return columns(connection, text, given, timeout)
+
+        return ask() if self.write else gate.whole(connection, ask)
 
     def save(self) -> None:
         connection = self._writer()
@@ -166,7 +180,8 @@ class Neo4jStore:
     def close(self) -> None:
         lease, self._lease = self._lease, None
         connection, self._connection = self._connection, None
-        if lease is not None:
+        if lease is not None and connection is not None:
+            gate.end(connection)
             lease.close()
         if connection is not None:
             connection.close()
@@ -190,7 +205,7 @@ class Neo4jStore:
             connection.probe(_LOCK, PATIENCE_S)
         except TooLong:
             raise busy from None
-        held = connection.hold(_LOCK)
+        held = connection.hold(_LOCK, {})
         database = connection.read(_DATABASE, {})["name"][0]
         until = time.monotonic() + PATIENCE_S
         while connection.read(_OTHERS, {"database": database})["n"][0]:

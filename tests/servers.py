@@ -50,11 +50,11 @@ class Server:
     password: str
 
 
-def start_server(folder: Path, version: str) -> Server:
+def start_server(folder: Path, version: str, port: int | None = None) -> Server:
     """Start a small server in this folder, or find that it runs. It ends with this process, whatever happens."""
     os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")  # half the work of a start
     home = Home.of(folder)
-    running = neo4j_server.start(home, version, _free_port(), heap="512m", pagecache="64m")
+    running = neo4j_server.start(home, version, port or _free_port(), heap="512m", pagecache="64m")
     if running.began:
         subprocess.Popen(
             [sys.executable, "-c", _WATCH, str(os.getpid()), str(home.path / "server.json")],
@@ -71,6 +71,11 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def start_again(server: Server) -> None:
+    """Start a server that was killed, at its own address."""
+    start_server(server.folder, server.version, int(server.uri.rsplit(":", 1)[1]))
 
 
 def kill_server(folder: Path) -> None:
