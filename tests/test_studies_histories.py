@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from small_study import fill
+from small_study import EVENT, fill
 from stopping import Crash, stopping
 
 from clinome.graphs.embedded import EmbeddedStore
@@ -20,7 +20,7 @@ from clinome.graphs.restore import about
 from clinome.graphs.tables import Tables
 from clinome.graphs.write import write_source
 from clinome.loaders.specs import AnySource, Knowledge, Records
-from clinome.loaders.tables import CONCEPTS, EVENTS, LINKS, REJECTS, Loaded, Tally
+from clinome.loaders.tables import CONCEPTS, LINKS, REJECTS, Loaded, Tally
 
 STUDIES = ("a", "knowledge", "z")
 """A study's name says nothing of how its sources rank, not even this one."""
@@ -41,7 +41,7 @@ def load(tables: Tables, source: str, version: int, rng: np.random.Generator) ->
     if source.startswith("records"):
         spec = Records((Path("x.csv"),), name="ehr")
         rows = [(f"{tables.study}{i}", None, f"PATHWAY:{i}", None, None, None, None, None, source) for i in range(3)]
-        parts["events"] = pl.DataFrame(rows[: int(rng.integers(1, 4))], schema=EVENTS, orient="row")
+        parts["events"] = pl.DataFrame(rows[: int(rng.integers(1, 4))], schema=EVENT, orient="row")
     loaded = Loaded(source, Tally(1, 1, 0, 0), pl.DataFrame(schema=REJECTS), **parts)
     tables.save(loaded, f"v{version}", {**about(spec), "files": {}, "sampled": False}, nodes(loaded, spec))
 
