@@ -231,7 +231,12 @@ def content(loaded: Loaded) -> str:
     """A hash of what a source of knowledge says, whichever study loads it, in 16 hex digits."""
     total = hashlib.sha256(json.dumps(vars(loaded.tally), sort_keys=True).encode())
     for table in (loaded.concepts, loaded.links):
-        total.update(f"\0{'' if table is None else digest(table.drop('source', strict=False))}".encode())
+        if table is not None and table.height:
+            counts = table.drop("source", strict=False).select(pl.all().n_unique()).row(0, named=True)
+            same = {name: table[name][0] for name, count in sorted(counts.items()) if count == 1}
+            varying = [name for name, count in counts.items() if count > 1]
+            total.update(f"\0{json.dumps(same)}\0{table.height}\0{digest(table.select(varying))}".encode())
+        total.update(b"\0")
     return total.hexdigest()[:16]
 
 
