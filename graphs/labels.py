@@ -79,6 +79,9 @@ def _survival(rows: pl.DataFrame, event: str) -> Labelled:
     _need(rows, "duration_days", "survival needs duration_days")
     if not (rows["duration_days"].dtype.is_numeric() or rows["duration_days"].dtype == pl.Null):
         raise InputError("a duration that is no number", WHERE, str(rows["duration_days"].dtype), "days as a number")
+    if event != "event" and "event" in rows.columns:
+        fix = 'say label = "event" in [task], or let the query return one of them'
+        raise InputError("two columns could tell the event", WHERE, f"{event}, event", "one of them", fix)
     known = rows.filter(pl.col("duration_days").is_not_null() & pl.col(event).is_not_null())
     known = known.rename({event: "event"} if event != "event" else {})
     happened, notes = _binary(known["event"])

@@ -105,6 +105,7 @@ def test_equal_rows_merge_and_differing_ones_are_refused(study: tuple[EmbeddedSt
         ("MATCH (p:Patient) RETURN p.id AS subject_id, p.sex AS prediction_time", "binary", "that is no time"),
         ("MATCH (p:Patient) RETURN p.id AS subject_id, p.age AS prediction_time", "binary", "that is no time"),
         ("MATCH (p:Patient) RETURN p.id AS subject_id", "binary", "needs a label"),
+        (SURVIVAL + "1 AS duration_days, 1 AS label", "survival", "two columns could tell"),
         (SURVIVAL + "1 AS x", "survival", "needs duration_days"), (SURVIVAL + "'a' AS duration_days", "survival", "no number"),
         (QUERY.replace("p.subtype AS", "p.age AS"), "binary", "different values"),
         (QUERY.replace("IS NOT NULL", "= 'unheard'"), "binary", "nobody is left"),
