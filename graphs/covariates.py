@@ -66,7 +66,7 @@ def named_columns(
         lenient: leave out a name that nothing holds.
     Raises: InputError for a name that nothing holds.
     """
-    places = [frame, _of_patients(index, tables)] if names else []
+    places = [frame, patient_properties(index, tables)] if names else []
     held_so_far = {column for place in places for column in place.columns}
     if not held_so_far.issuperset(names):
         places.append(_of_visits(frame, index, tables, fence, counts))
@@ -82,7 +82,7 @@ def named_columns(
     return pl.DataFrame(columns)
 
 
-def _of_patients(index: pl.DataFrame, tables: Tables) -> pl.DataFrame:
+def patient_properties(index: pl.DataFrame, tables: Tables) -> pl.DataFrame:
     """Patient properties for each row of the index; the first source that has a value gives it."""
     found = [table for source in tables.sources() if (table := tables.table(source, "patients")) is not None]
     wanted = index.select("subject_id").unique()

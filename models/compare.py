@@ -35,18 +35,27 @@ def comparisons(judged: Mapping[str, Judged], metric: str) -> list[Comparison]:
 
     The best simple learner is picked by these same held-out folds, so a difference from it is on the strict side.
     """
-    means = {name: float(np.mean(known)) for name, one in judged.items()
-             if (known := [v for v in one.values.get(metric, []) if v is not None])}  # fmt: skip
-    simple = [name for name in (*SIMPLE, "cox_pca") if name in means]
-    best = max(simple, key=lambda name: means[name], default=None)
+    means = _means(judged, metric)
+    best = best_simple(judged, metric)
     pairs = [(CHOSEN, name) for name in means if name != CHOSEN and CHOSEN in means]
-    rivals = [(name, best) for name in means if best is not None and name not in (best, CHOSEN)]
+    rivals = [(name, best) for name in means if best and name not in (best, CHOSEN)]
     out: list[Comparison] = []
     for family in (pairs, rivals):
-        found = [compare(a, judged[a], b or "", judged[b or ""], metric) for a, b in family]
+        found = [compare(a, judged[a], b, judged[b], metric) for a, b in family]
         corrected = holm([c.p for c in found])
         out += [replace(c, p_holm=p) for c, p in zip(found, corrected, strict=True)]
     return out
+
+
+def best_simple(judged: Mapping[str, Judged], metric: str) -> str:
+    """The plain learner with the best mean; "" where none ran."""
+    means = _means(judged, metric)
+    return max((name for name in (*SIMPLE, "cox_pca") if name in means), key=lambda name: means[name], default="")
+
+
+def _means(judged: Mapping[str, Judged], metric: str) -> dict[str, float]:
+    return {name: float(np.mean(known)) for name, one in judged.items()
+            if (known := [v for v in one.values.get(metric, []) if v is not None])}  # fmt: skip
 
 
 def compare(a: str, left: Judged, b: str, right: Judged, metric: str) -> Comparison:

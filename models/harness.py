@@ -9,12 +9,14 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
+from .calibration import calibrated, horizon
 from .catalogue import CHOSEN, make
-from .compare import comparisons
+from .compare import best_simple, comparisons
 from .controls import LEARNER, PERMUTED
 from .controls import controls as which_controls
 from .controls import seen as view
 from .data import Snapshot
+from .decision import decision_curves
 from .effects import SCHEMA, weigh
 from .folds import make_folds, parts
 from .follow import follow, grid
@@ -22,7 +24,7 @@ from .judge import FoldScores, draw, judge
 from .learner import Learner
 from .metrics import PRIMARY, targets
 from .resample import Resamples
-from .results import Results, prediction_table
+from .results import Results, optimism, prediction_table
 from .specs import Evaluate, Learn
 from .tune import seed_of
 from .unit import Done, Unit, run_unit
@@ -148,6 +150,8 @@ def _gather(
     each = {name: [one for one in scores if one.learner == name] for name in (*names, CHOSEN)}
     judged = {name: judge(snapshot, its, resamples) for name, its in each.items() if its}
     metric = PRIMARY[snapshot.task]
+    subject = snapshot.rows["subject_id"].rank("dense").to_numpy()
+    simple = best_simple(judged, metric)
     return Results(
         task=snapshot.task, metric=metric, predictions=prediction_table(snapshot, scores),
         metrics={name: one.table() for name, one in judged.items()}, chosen=chosen,
@@ -155,6 +159,9 @@ def _gather(
         attributions=pl.concat(effects), seconds={**seconds_of, CHOSEN: sum(seconds_of.values())},
         peak_mb={**peaks, CHOSEN: max((p for p in peaks.values() if p), default=None)},
         settings=settings, cut=_cut(names, learned), total_seconds=seconds, whole=whole,
+        calibration={name: found for name, its in each.items() if its and (found := calibrated(snapshot.task, its, subject))},
+        decision=decision_curves(snapshot.task, {name: each[name] for name in (CHOSEN, simple) if each.get(name)}),
+        optimism=optimism(chosen, picked, snapshot.task), horizon_days=horizon(picked) if len(times) and picked else None,
     )  # fmt: skip
 
 

@@ -50,7 +50,7 @@ def test_every_held_out_row_is_predicted_once_by_everyone(task: str) -> None:
     assert dict(table.group_by("learner").len().iter_rows()) == {name: 120 for name in (*QUICK, "chosen")}
     truth = ["duration_days", "event"] if task == "survival" else ["y_true"]
     columns = ["learner", "repeat", "fold", "row", "subject_id", "prediction_time", *truth]
-    assert table.columns == columns + score_columns(task, snapshot.classes)
+    assert table.columns == columns + score_columns(task, snapshot.classes) + ["survival"] * (task == "survival")
     assert table.null_count().transpose().sum().item() == 0
 
 
@@ -80,7 +80,9 @@ def test_results_json_holds_what_the_study_promises() -> None:
         found
     )
     assert list(found["learners"]) == [*QUICK, "chosen"]
-    assert set(found["learners"]["ridge_late"]) == {"metrics", "seconds", "peak_mb", "settings"}
+    assert set(found["learners"]["ridge_late"]) == {
+        "metrics", "seconds", "peak_mb", "settings", "calibration",
+    }  # fmt: skip
     assert set(found["learners"]["ridge_late"]["metrics"]["auroc"]) == {"mean", "sd", "low", "high", "folds"}
     assert len(found["learners"]["ridge_late"]["settings"]) == 3
     assert [c["fold"] for c in found["chosen"]] == [0, 1, 2]

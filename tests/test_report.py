@@ -4,159 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 import polars as pl
 import pytest
+from run_folder import HEADLINE, make_run, write_json
 from sklearn.metrics import roc_auc_score
 from snapshots import CLASSES, make_snapshot
 
-from clinome import curves, headline
+from clinome import curves, headline, numbers
 from clinome.loaders.errors import InputError
 from clinome.report import presence, write_report
-
-HEADLINE = {"binary": "auroc", "multiclass": "accuracy", "survival": "c_index"}
-SKILL = {"majority": 0.0, "covariates": 0.4, "best_feature": 0.6, "ridge_late": 1.3, "hetero_gnn": 1.0, "chosen": 1.4}
-
-
-def make_run(folder: Path, task: str, n: int = 300, seed: int = 0) -> Path:
-    """A run folder as the pipeline leaves it, from simulated predictions of known skill."""
-    rng = np.random.default_rng(seed)
-    snapshot = make_snapshot(task, n, seed, layers=("rna", "cnv", "mutations"), records=True, missing=0.2)
-    (folder / "snapshot").mkdir(parents=True)
-    snapshot.rows.write_parquet(folder / "cohort.parquet")
-    steps = {"in store": n + 260, "returned by the query": n + 90, "labelled": n + 12, "with input before the fence": n}
-    pl.DataFrame({"step": list(steps), "count": list(steps.values())}).write_csv(folder / "attrition.csv")
-    predictions = pl.concat([_predictions(snapshot.rows, task, name, skill, rng) for name, skill in SKILL.items()])
-    predictions.write_parquet(folder / "predictions.parquet")
-    _json(folder / "results.json", _results(predictions, task, rng))
-    _biomarkers(rng).write_csv(folder / "biomarkers.csv")
-    _enrichment(rng).write_csv(folder / "enrichment.csv")
-    _json(folder / "snapshot" / "manifest.json", {"sha256": {"rows.parquet": "ab" * 32, "rna.parquet": "cd" * 32}})
-    layers = [
-        {"name": v.name, "kind": v.kind, "features": v.var.height, "profiled": int(v.profiled.sum()), "missing": int((~v.profiled).sum())}
-        for v in snapshot.layers.values()
-    ]  # fmt: skip
-    _json(folder / "summary.json", {**_summary(task), "layers": layers, "presence": presence(snapshot)})
-    return folder
-
-
-def _predictions(rows: pl.DataFrame, task: str, name: str, skill: float, rng: np.random.Generator) -> pl.DataFrame:
-    n = rows.height
-    if task == "survival":
-        truth = -np.log(rows["duration_days"].to_numpy())
-    else:
-        truth = np.array([CLASSES[task].index(str(label)) for label in rows["label"]], dtype=float)
-    truth = (truth - truth.mean()) / truth.std()
-    out = []
-    for repeat in range(2):
-        score = skill * truth + rng.standard_normal(n)
-        frame = rows.select("subject_id", "prediction_time").with_columns(
-            learner=pl.lit(name), repeat=repeat, fold=pl.int_range(n) % 5
-        )
-        if task == "survival":
-            frame = frame.with_columns(rows["duration_days"], rows["event"], score=pl.Series(score))
-        elif task == "binary":
-            frame = frame.with_columns(y_true=rows["label"], score=pl.Series(1 / (1 + np.exp(-score))))
-        else:
-            logits = np.stack([-((score - c) ** 2) for c in (-1, 0, 1)], 1)
-            share = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-            scores = {f"score_{c}": share[:, i] for i, c in enumerate(CLASSES[task])}
-            frame = frame.with_columns(y_true=rows["label"], **scores)
-        out.append(frame)
-    return pl.concat(out)
-
-
-def _results(predictions: pl.DataFrame, task: str, rng: np.random.Generator) -> dict[str, Any]:
-    metric = HEADLINE[task]
-    learners: dict[str, Any] = {}
-    for name, skill in SKILL.items():
-        folds = 0.5 + 0.22 * np.tanh(skill) + 0.03 * rng.standard_normal(10)
-        mean, half = float(folds.mean()), float(2.3 * folds.std())
-        found = {
-            "mean": mean,
-            "sd": float(folds.std()),
-            "low": mean - half,
-            "high": mean + half,
-            "folds": folds.tolist(),
-        }
-        learners[name] = {
-            "metrics": {metric: found, "brier": {**found, "mean": 0.2}},
-            "seconds": 3.2,
-            "peak_mb": 512.0,
-            "settings": [],
-        }
-    comparisons = []
-    for name in SKILL:
-        if name != "chosen":
-            d = learners["chosen"]["metrics"][metric]["mean"] - learners[name]["metrics"][metric]["mean"]
-            pair = {"metric": metric, "low": d - 0.03, "high": d + 0.03, "p": 0.004, "method": "nadeau_bengio"}
-            comparisons.append({"a": "chosen", "b": name, "difference": d, **pair})
-    names = ["ridge_late"] * 8 + ["stack"] * 2
-    values = (0.5 + 0.02 * rng.standard_normal(8)).tolist()
-    control = {"metric": metric, "mean": float(np.mean(values)), "low": 0.46, "high": 0.53, "folds": values}
-    shuffled = {**control, "mean": learners["hetero_gnn"]["metrics"][metric]["mean"], "learner": "hetero_gnn"}
-    return {
-        "task": task, "metric": metric, "learners": learners, "comparisons": comparisons,
-        "chosen": [{"repeat": i // 5, "fold": i % 5, "name": v} for i, v in enumerate(names)],
-        "model": {"name": "stack", "weights": {"ridge_late": 0.7, "hetero_gnn": 0.3}, "left_out": {"mine": "it is <odd>"}},
-        "controls": {"permuted_labels": control, "shuffled_graph": shuffled,
-                     "batch_only": {**control, "mean": 0.71, "low": 0.66, "high": 0.76, "learner": "ridge_late"}},
-    }  # fmt: skip
-
-
-def _biomarkers(rng: np.random.Generator, n: int = 60) -> pl.DataFrame:
-    effect = np.sort(np.abs(rng.standard_normal(n)))[::-1] * rng.choice([-1, 1], n) * 0.2
-    layer = rng.choice(["rna", "cnv", "mutations", "records", "covariates"], n, p=[0.5, 0.2, 0.1, 0.15, 0.05])
-    feature = [f"ICD10CM:J{i}.1" if b == "records" else f"NCBIGene:{i}" for i, b in enumerate(layer)]
-    symbol = [None if b in ("records", "covariates") else f"GENE{i}" for i, b in enumerate(layer)]
-    return pl.DataFrame(
-        {
-            "layer": layer, "feature": feature, "symbol": symbol, "effect": effect, "low": effect - 0.08,
-            "high": effect + 0.08, "stability": np.linspace(1, 0, n).round(1), "rank": range(1, n + 1),
-            "q": 10.0 ** np.linspace(-7, -0.1, n),
-        }
-    )  # fmt: skip
-
-
-def _enrichment(rng: np.random.Generator) -> pl.DataFrame:
-    names = ["Interferon alpha/beta signaling", "Cell cycle checkpoints", "Signalling <by> GPCR & co"]
-    rows = [
-        (f"REACT:R-HSA-{i}", v, "reactome", f"{9 - 3 * i}/{40 + i}", 10.0 ** (-6 + 2 * i)) for i, v in enumerate(names)
-    ]
-    schema = ["pathway", "name", "source", "overlap", "p"]
-    return pl.DataFrame(rows, schema=schema, orient="row").with_columns(q=pl.col("p") * 3, background=pl.lit(1480))
-
-
-def _summary(task: str) -> dict[str, Any]:
-    return {
-        "study": {
-            "name": "demo", "covariates": ["age", "sex"], "params": {"days": 180},
-            "task": {"kind": task, "label": "readmitted", "gap_days": 0.0, "horizon_days": 30.0, "target": None},
-            "query": "MATCH (p:Patient)-[:DIAGNOSED]->(d:Diagnosis)\n// step: has RNA\nRETURN p.id AS subject_id",
-        },
-        "sources": [
-            {"source": "rna", "read": 320, "written": 300, "merged": 8, "rejected": 12,
-             "counts": {"symbols mapped to NCBIGene": 1498, "symbols that no table maps": 57}},
-            {"source": "encounters", "read": 2210, "written": 2210, "merged": 0, "rejected": 0, "counts": {}},
-        ],
-        "records": {"events": 3120, "codes": 41, "subjects_with": 296, "static": {"clinical": 80, "imaging": 8}},
-        "warnings": ["The clock of this study is relative: dates are offsets, and no season can be learned."],
-        "versions": {"clinome": "0.1.0", "python": "3.11"},
-        "commands": ["clinome run study.toml"],
-        "graph": {"labels": {"Patient": 560, "Gene": 1480}, "relationships": {"EXPRESSES": 20111}},
-        "device": "cpu",
-    }  # fmt: skip
-
-
-def _json(path: Path, value: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(value), encoding="utf-8")
 
 
 class _Page(HTMLParser):
@@ -227,9 +89,11 @@ def test_every_section_is_there(written: tuple[str, Path, str]) -> None:
         "sources",
         "repeat",
         "warnings",
+        "subgroups",
     }
     assert want <= set(page.ids)
-    assert len(re.findall("<svg", text)) == 6 + (task == "binary")
+    assert ("calibration" in page.ids) == (task != "multiclass")
+    assert len(re.findall("<svg", text)) == {"binary": 9, "survival": 9, "multiclass": 7}[task]
     assert (
         "a stack of ridge_late (70%) and hetero_gnn (30%)" in page.text
         and "mine was no candidate: it is <odd>" in page.text
@@ -278,7 +142,7 @@ def test_missing_parts_are_left_out(tmp_path: Path) -> None:
     (run / "snapshot" / "manifest.json").unlink()
     results = json.loads((run / "results.json").read_text())
     results = {k: v for k, v in results.items() if k not in ("controls", "comparisons", "chosen")}
-    _json(run / "results.json", results)
+    write_json(run / "results.json", results)
     page = _Page(write_report(run, "bare", run / "report.html").read_text(encoding="utf-8"))
     assert {"learners", "repeat"} <= set(page.ids)
     assert not {"cohort", "curves", "biomarkers", "pathways", "controls", "sources", "data"} & set(page.ids)
@@ -296,7 +160,7 @@ def test_empty_tables_and_absent_numbers(tmp_path: Path) -> None:
     results["learners"]["majority"]["metrics"]["auroc"]["folds"][2] = None
     results["controls"]["permuted_labels"]["folds"][0] = None
     results["learners"]["cox"] = {"metrics": {"auroc": {"mean": None}}}
-    _json(run / "results.json", results)
+    write_json(run / "results.json", results)
     page = _Page(write_report(run, "sparse", run / "report.html").read_text(encoding="utf-8"))
     assert "biomarkers" in page.ids and "pathways" not in page.ids
     assert "nan" not in page.text.lower().split() and "None" not in page.text
@@ -330,6 +194,44 @@ def test_the_verdict_is_what_the_interval_carries(
     flipped = {"metric": metric, "difference": -0.1, "low": high and -high, "high": low and -low}
     turned = {**results, "comparisons": [{"a": "covariates", "b": "chosen", **flipped}]}
     assert headline.headline(turned, "") == headline.headline(results, "")
+
+
+def test_the_report_says_what_its_numbers_are_worth(written: tuple[str, Path, str]) -> None:
+    task, run, text = written
+    page = _Page(text)
+    assert "the variance doubled" in page.text
+    assert "choosing flattered it by 0.030" in page.text
+    assert "sex: F" in text and "p, Holm" in page.text
+    results = json.loads((run / "results.json").read_text())
+    assert ("act on everyone" in text) == (task != "multiclass")
+    if task == "multiclass":
+        assert numbers.calibration_in_words(results) == "" and numbers.decision_in_words(results) == ""
+
+
+def test_calibration_is_told_in_words() -> None:
+    def said(slope: float, intercept: float) -> str:
+        sides = {"slope": slope, "slope_low": slope - 0.1, "slope_high": slope + 0.1, "intercept": intercept,
+                 "intercept_low": intercept - 0.1, "intercept_high": intercept + 0.1}  # fmt: skip
+        found = {**sides, "ece": 0.02, "predicted": 0.3, "observed": 0.25}
+        return numbers.calibration_in_words({"learners": {"chosen": {"calibration": found}}})
+
+    assert "not shown to be off" in said(1.0, 0.0) and "not shown to be off" in said(0.92, 0.05)
+    assert "too extreme" in said(0.6, 0.0) and "too timid" in said(1.6, 0.0)
+    assert "too low on the whole" in said(1.0, 0.5) and "too high on the whole" in said(1.0, -0.5)
+
+
+def test_gaps_are_told_only_if_they_hold() -> None:
+    row = {"by": "sex", "group": "F", "gap": -0.1, "gap_low": -0.15, "gap_high": -0.05, "p_holm": 0.01, "mean": 0.6}
+    said = numbers.subgroups_in_words({"metric": "auroc", "subgroups": [row]})
+    assert "does worse for: sex F, −0.10 (−0.15 to −0.05)" in said
+    said = numbers.subgroups_in_words({"metric": "auroc", "subgroups": [{**row, "p_holm": 0.3}]})
+    assert "no proof of fairness" in said and "0.15" in said
+    assert numbers.subgroups_in_words({"metric": "auroc", "subgroups": [{"by": "sex", "group": "F"}]}).startswith(
+        "No group"
+    )
+    assert numbers.optimism_in_words({"metric": "auroc", "optimism": {"inner": 0.7, "held_out": 0.71}}).endswith(
+        "not flatter it."
+    )
 
 
 def test_permuted_labels_above_chance_raise_the_alarm() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -37,24 +38,76 @@ def calibration(frame: pl.DataFrame) -> str:
     """Predicted against observed, in groups of equal size with Wilson intervals; below, how many got which score."""
     score = frame["score"].to_numpy().astype(float)
     y = frame["y_true"].cast(pl.Float64).to_numpy()
-    groups = int(np.clip(len(y) // 25, 4, 10))
+    points = []
+    for rows in _equal_groups(score):
+        p = float(y[rows].mean())
+        points.append((float(score[rows].mean()), p, *_wilson(p, len(rows))))
+    return _calibrated(score, points, "probability", "Calibration of held-out probabilities")
+
+
+@styled
+def survival_calibration(frame: pl.DataFrame, days: float) -> str:
+    """Predicted risk until a day against what Kaplan–Meier says was seen, in groups of equal size with 95% intervals.
+
+    Args:
+        frame: duration_days, event, survival (the predicted probability of no event until then).
+    """
+    from lifelines import KaplanMeierFitter
+
+    risk = 1 - frame["survival"].to_numpy().astype(float)
+    duration, event = frame["duration_days"].to_numpy(), frame["event"].cast(pl.Int64).to_numpy()
+    points = []
+    for rows in _equal_groups(risk):
+        fitted = KaplanMeierFitter().fit(duration[rows], event[rows], timeline=[0.0, days])
+        low, high = 1 - fitted.confidence_interval_.to_numpy()[-1, ::-1]
+        points.append((float(risk[rows].mean()), 1 - float(fitted.predict(days)), float(low), float(high)))
+    return _calibrated(risk, points, f"risk within {days:,.0f} days", "Calibration of held-out survival risks")
+
+
+def _equal_groups(score: np.ndarray) -> list[np.ndarray]:
+    groups = int(np.clip(len(score) // 25, 4, 10))
     cut = np.unique(np.quantile(score, np.linspace(0, 1, groups + 1)[1:-1]))
     group = np.searchsorted(cut, score, side="right")
+    return [np.flatnonzero(group == g) for g in np.unique(group)]
+
+
+def _calibrated(score: np.ndarray, points: list[tuple[float, float, float, float]], what: str, title: str) -> str:
+    """points: predicted, observed, low, high of each group."""
     figure, (ax,) = canvas(4.6, 4.4)
     ax.plot([0, 1], [0, 1], color=PALE, lw=1)
-    for g in np.unique(group):
-        n, p = int((group == g).sum()), float(y[group == g].mean())
-        low, high = _wilson(p, n)
-        at = float(score[group == g].mean())
+    for at, p, low, high in points:
         ax.plot([at, at], [low, high], color=BLUE, lw=1.5)
         ax.plot(at, p, "o", color=BLUE, ms=6)
     counts, edges = np.histogram(score, bins=40, range=(0, 1))
     ax.bar(edges[:-1], counts / max(counts.max(), 1) * 0.1, width=1 / 40, bottom=-0.14, align="edge", color=PALE)
     ax.text(1.0, -0.035, "how many got this score", ha="right", va="bottom", color=SOFT, fontsize=8.5)
-    ax.set(xlabel="predicted probability", ylabel="observed share", title="Calibration", xlim=(-0.02, 1.02))
+    ax.set(xlabel=f"predicted {what}", ylabel="observed share", title="Calibration", xlim=(-0.02, 1.02))
     ax.set_ylim(-0.14, 1.02)
     ax.set_yticks(np.linspace(0, 1, 6))
-    return svg(figure, "Calibration of held-out probabilities, with 95% intervals; the diagonal is perfect")
+    return svg(figure, f"{title}, with 95% intervals; the diagonal is perfect")
+
+
+@styled
+def decision(found: Mapping[str, Any]) -> str:
+    """Net benefit over thresholds: learners, everyone, no one.
+
+    Args:
+        found: thresholds, and curves by name (results.json, `decision`).
+    """
+    figure, (ax,) = canvas(6.4, 4.0)
+    at = np.array(found["thresholds"])
+    curves = {name: np.array(values) for name, values in found["curves"].items()}
+    learners = [name for name in curves if name not in ("everyone", "no one")]
+    ax.axhline(0, color=SOFT, lw=1)
+    ax.plot(at, curves["everyone"], color=SOFT, lw=1.2, ls=(0, (3, 3)), label="act on everyone")
+    for name, colour, width in zip(learners, (BLUE, ORANGE), (2.2, 1.5), strict=False):
+        ax.plot(at, curves[name], color=colour, lw=width, label=name)
+    top = max(float(values.max()) for values in curves.values())
+    ax.set(xlabel="risk at which one would act", ylabel="net benefit per patient", title="Decision curve")
+    ax.set_ylim(-0.15 * max(top, 0.05), 1.1 * max(top, 0.05))
+    ax.set_xlim(0, float(at.max()))
+    ax.legend(loc="upper right")
+    return svg(figure, "Net benefit of acting on predictions over thresholds, against acting on everyone and on no one")
 
 
 @styled

@@ -11,7 +11,7 @@ from clinome.models.catalogue import SIMPLE as MANDATORY
 METRIC = {
     "auroc": "AUROC", "auprc": "AUPRC", "c_index": "C-index", "brier": "Brier score", "ibs": "integrated Brier score",
     "ece": "calibration error", "accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1",
-    "mae": "mean absolute error", "r2": "R²", "log_loss": "log loss", "spearman": "Spearman", "nmi": "NMI",
+    "mae": "mean absolute error", "r2": "R²", "log_loss": "log loss", "td_auc": "AUC over time", "spearman": "Spearman", "nmi": "NMI",
 }  # fmt: skip
 CHANCE = {"auroc": 0.5, "macro_auroc": 0.5, "c_index": 0.5, "r2": 0.0, "spearman": 0.0, "nmi": 0.0}
 SMALLER_IS_BETTER = frozenset({"brier", "ibs", "ece", "mae", "log_loss", "rmse"})

@@ -226,6 +226,33 @@ def biomarkers(table: pl.DataFrame) -> str:
 
 
 @styled
+def subgroups(rows: Sequence[Mapping[str, Any]], metric: str) -> str:
+    """Left: each group with its interval. Right: its gap to everybody else.
+
+    Args:
+        rows: by, group, mean, low, high, gap (mean, low, high, or None); those without a mean are left out.
+    """
+    shown = [row for row in rows if row["mean"] is not None]
+    figure, (left, right) = canvas(8.6, 0.34 * len(shown) + 0.9, 2, sharey=True, width_ratios=[3, 2])
+    right.axvline(0, color=SOFT, lw=1)
+    for i, row in enumerate(shown):
+        _interval(left, i, row, BLUE, filled=True)
+        if row["gap"]:
+            _interval(right, i, row["gap"], INK, filled=True)
+        if i and row["by"] != shown[i - 1]["by"]:
+            for ax in (left, right):
+                ax.axhline(i - 0.5, color=PALE, lw=1)
+    left.set_yticks(range(len(shown)), [short(f"{row['by']}: {row['group']}", 30) for row in shown])
+    left.set_ylim(len(shown) - 0.5, -0.5)
+    left.set_xlabel(f"{metric} on held-out rows")
+    right.set_xlabel(f"gap to everybody else, {metric}")
+    right.spines["left"].set_visible(False)
+    for ax in (left, right):
+        ax.tick_params(axis="y", length=0)
+    return svg(figure, f"{metric} of the chosen learner by subgroup, and each group's gap to everybody else")
+
+
+@styled
 def controls(rows: Sequence[Mapping[str, Any]], metric: str, chance: float | None) -> str:
     """The chosen learner beside what the same procedure makes of permuted labels or a shuffled graph."""
     figure, (ax,) = canvas(8.2, 0.42 * len(rows) + 0.8)

@@ -6,7 +6,6 @@ What a run did not leave is left out of the page. No patient identifier is ever 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from clinome import headline as words
+from clinome import numbers
+from clinome.figures import held_out_figures, p_text
 from clinome.say import SILENT, Say
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def write_report(run: Path, study_name: str, out: Path) -> Path:
         )
     shelf = PackageLoader("clinome", "templates")
     room = Environment(loader=shelf, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    room.filters.update(number=_number, p=_p, interval=words.interval, share=lambda v: f"{v:.0%}")
+    room.filters.update(number=_number, p=p_text, interval=words.interval, share=lambda v: f"{v:.0%}")
     page = room.get_template("report.html.jinja").render(title=study_name, **_page(run, results))
     part = out.with_suffix(".part")
     part.write_text(page, encoding="utf-8")
@@ -95,7 +96,8 @@ def _page(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:
         "records": _records(summary),
         "presence": _presence(summary),
         **_learners(results, metric),
-        "curves": _curves(run, results, task, metric),
+        "curves": held_out_figures(run / "predictions.parquet", results),
+        **_trust(results, metric),
         "biomarkers": biomarkers.head(_TOP).to_dicts(),
         "unattributed": (run / "biomarkers.csv").exists() and biomarkers.is_empty(),
         "ranked_features": biomarkers.height,
@@ -194,46 +196,25 @@ def _learners(results: Mapping[str, Any], metric: str) -> dict[str, Any]:
         "learners_svg": plots.learners(table, pairs, words.METRIC.get(metric, metric), words.CHANCE.get(metric))
         if table
         else "",
-        "chosen": words.chosen_in_words(results),
+        "chosen": " ".join(filter(None, (words.chosen_in_words(results), numbers.optimism_in_words(results)))),
+        "intervals": numbers.intervals_in_words(results),
     }
 
 
-def _curves(run: Path, results: Mapping[str, Any], task: str, metric: str) -> list[dict[str, str]]:
-    """Pictures with a caption, of `chosen` and where it helps of the best simple baseline."""
-    from clinome import curves
+def _trust(results: Mapping[str, Any], metric: str) -> dict[str, Any]:
+    """Calibration and subgroups: whether the numbers mean what they say, and for whom."""
+    from clinome import plots
 
-    path = run / "predictions.parquet"
-    names = [row["name"] for row in words.ranked(results, metric)]
-    if not path.exists() or not names:
-        return []
-    predictions = pl.read_parquet(path)
-    first = "chosen" if "chosen" in names else names[0]
-    simple = [name for name in names if name in words.SIMPLE and name != "majority"][:1]
-    of = {name: predictions.filter(pl.col("learner") == name) for name in [first, *simple]}
-    of = {name: frame for name, frame in of.items() if not frame.is_empty()}
-    if first not in of:
-        return []
-    once = of[first].filter(pl.col("repeat") == of[first]["repeat"].min())
-    if task == "binary":
-        return [
-            {
-                "svg": curves.discrimination(of),
-                "caption": "Held-out predictions, pooled over folds; pale lines: guessing.",
-            },
-            {
-                "svg": curves.calibration(once),
-                "caption": "Groups of equal size with 95% intervals. On the diagonal, of a hundred patients given 30% "
-                "thirty have the outcome.",
-            },
-        ]
-    if task == "survival":
-        picture, p = curves.kaplan_meier(once)
-        caption = f"Held-out rows by third of predicted risk within their fold. Log-rank test between the thirds: p = {_p(p)}."
-        return [{"svg": picture, "caption": caption}]
-    classes = [column.removeprefix("score_") for column in once.columns if column.startswith("score_")]
-    if not classes:
-        return []
-    return [{"svg": curves.one_vs_rest(once, classes), "caption": "Held-out predictions, each row once."}]
+    rows = numbers.subgroup_rows(results)
+    order = [row["name"] for row in words.ranked(results, metric)]
+    drawn = [row for row in rows if row["mean"] is not None]
+    return {
+        "calibrations": numbers.calibration_rows(results, order),
+        "calibrated": numbers.calibration_in_words(results),
+        "subgroups": rows,
+        "subgroups_said": numbers.subgroups_in_words(results),
+        "subgroups_svg": plots.subgroups(drawn, words.METRIC.get(metric, metric)) if drawn else "",
+    }
 
 
 def _biomarkers(table: pl.DataFrame) -> str:
@@ -278,15 +259,3 @@ def _number(value: Any, digits: int = 3) -> str:
         return str(value)
     text = f"{value:,}" if isinstance(value, int) else f"{value:.{digits}f}"
     return text.replace("-", "−")
-
-
-def _p(value: float | None) -> str:
-    """A p-value as people write it: 0.03, 2×10⁻⁵."""
-    if value is None or math.isnan(value):
-        return "–"
-    if value >= 0.001:
-        return f"{value:.2g}" if value >= 0.01 else f"{value:.3f}"
-    if value < 1e-300:
-        return "< 10⁻³⁰⁰"
-    mantissa, exponent = f"{value:.0e}".split("e")
-    return f"{mantissa}×10" + str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

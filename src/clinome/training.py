@@ -44,7 +44,7 @@ def train_study(study: Study, run: Run, own: Mapping[str, Learner], say: Say) ->
         return run
     learners = _learners(snapshot, study, own, say)
     results = _compare(snapshot, learners, study, say)
-    _write(run, cohort, snapshot, results)
+    _write(run, cohort, results, _subgroups(study, cohort, snapshot, results))
     keep_model(run, study, cohort, snapshot, results.whole, say)
     run.write_json("summary.json", _summary(study, cohort, snapshot, counts))
     run.mark("train", key)
@@ -104,14 +104,31 @@ def _compare(snapshot: Snapshot, learners: list[Learner], study: Study, say: Say
     return harness.run(snapshot, learners, study.evaluate, study.learn, progress=say, keep=True)
 
 
-def _write(run: Run, cohort: Cohort, snapshot: Snapshot, results: Results) -> None:
+def _subgroups(study: Study, cohort: Cohort, snapshot: Snapshot, results: Results) -> list[dict[str, Any]]:
+    """How `chosen` does by sex, age band, race and site: columns of the cohort, covariates, properties of Patient."""
+    from clinome.graphs.covariates import patient_properties
+    from clinome.graphs.tables import Tables
+    from clinome.models.catalogue import CHOSEN
+    from clinome.models.judge import draw
+    from clinome.models.results import parts_of
+    from clinome.models.subgroups import groupings, subgroups
+
+    rows = cohort.frame.sort("subject_id", "prediction_time")
+    site = study.evaluate.site
+    given = [snapshot.rows.select(pl.col(site).alias("site"))] if site in snapshot.rows.columns else []
+    groups = groupings([*given, rows, snapshot.covariates, patient_properties(rows, Tables(study.tables))])
+    parts = parts_of(results.predictions, snapshot, CHOSEN)
+    return subgroups(snapshot, parts, groups, draw(snapshot, [one.rows for one in parts], study.evaluate.seed))
+
+
+def _write(run: Run, cohort: Cohort, results: Results, subgroups: list[dict[str, Any]]) -> None:
     cohort.frame.write_parquet(run.path("cohort.parquet"))
     pl.DataFrame([(s.step, s.count) for s in cohort.steps], ["step", "count"], orient="row").write_csv(
         run.path("attrition.csv")
     )
     results.predictions.write_parquet(run.path("predictions.parquet"))
     results.attributions.write_parquet(run.path("attributions.parquet"))
-    run.write_json("results.json", results.as_json())
+    run.write_json("results.json", {**results.as_json(), "subgroups": subgroups})
 
 
 def _summary(study: Study, cohort: Cohort, snapshot: Snapshot, graph: Mapping[str, Any]) -> dict[str, Any]:

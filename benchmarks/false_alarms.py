@@ -1,0 +1,170 @@
+"""How often a learner is found better than guessing where there is nothing to find: false_alarms.py OUT.
+
+400 sets of 150 patients and 50 features of noise; `ridge_late` against `majority`, AUROC over 5 folds; two-sided tests at
+5 %, by each candidate of benchmarks/candidates.py on the same predictions. Then the same where 5 of the 50 features carry
+a risk whose own AUROC is 0.80: that is power. Writes what it prints to OUT. One process, one thread: about an hour.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from candidates import CANDIDATES, DEFAULT, FOLDS, Trial
+from scipy import stats
+from threadpoolctl import threadpool_limits
+
+from clinome.graphs.snapshot import Layer, Snapshot
+from clinome.models.catalogue import make
+from clinome.models.compare import compare
+from clinome.models.folds import make_folds, parts
+from clinome.models.judge import FoldScores, Judged, draw, judge
+from clinome.models.learner import Learner
+from clinome.models.metrics import auroc
+from clinome.models.specs import Evaluate
+from clinome.models.tune import seed_of
+
+PATIENTS, FEATURES, CARRYING = 150, 50, 5
+TRUE_AUROC = 0.80
+
+
+def slope_for(target: float, carrying: int = CARRYING) -> float:
+    """The logistic slope of the sum of so many standard normal features at which the true risk's AUROC is `target`."""
+    rng = np.random.default_rng(0)
+    risk, u = rng.normal(0, np.sqrt(carrying), 200_000), rng.random(200_000)
+    low, high = 0.0, 20.0
+    for _ in range(40):
+        slope = (low + high) / 2
+        y = (u < 1 / (1 + np.exp(-slope * risk))).astype(int)
+        low, high = (slope, high) if (auroc(y, risk) or 0.5) < target else (low, slope)
+    return slope
+
+
+def make_set(seed: int, slope: float) -> Snapshot:
+    """One cohort of noise (slope 0: outcomes first, then features, as the generator of planted studies draws them)."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, PATIENTS)
+    x = rng.normal(size=(PATIENTS, FEATURES))
+    if slope:
+        y = (rng.random(PATIENTS) < 1 / (1 + np.exp(-slope * x[:, :CARRYING].sum(axis=1)))).astype(int)
+    names = [f"opaque:F{j:04d}" for j in range(FEATURES)]
+    var = pl.DataFrame({"feature": names}).with_columns(pl.lit(None, pl.String).alias(c) for c in ("symbol", "gene"))
+    layer = Layer("rna", "expression", "none", var, x.round(4).astype(np.float32), np.ones(PATIENTS, dtype=bool))
+    rows = pl.DataFrame({"subject_id": [f"P{i:06d}" for i in range(PATIENTS)], "label": y})
+    rows = rows.insert_column(1, pl.lit(None, pl.Datetime("us")).alias("prediction_time"))
+    snapshot = Snapshot(task="binary", rows=rows, covariates=pl.DataFrame(), layers={"rna": layer}, events=None,
+                        links=pl.DataFrame(), folds=pl.DataFrame(), clock="dated", classes=("0", "1"))  # fmt: skip
+    return Snapshot(**{**vars(snapshot), "folds": make_folds(rows, "binary", Evaluate(folds=FOLDS))})
+
+
+def held_out(snapshot: Snapshot, learner: Learner, fold: int) -> FoldScores:
+    """One fold as the harness runs it with `trials = 1`."""
+    train, tuning, held = parts(snapshot.folds, 0, fold)
+    seed = seed_of(seed_of(Evaluate().seed, 0, fold), learner.name)
+    return _scored(snapshot, learner, train, tuning, held, fold=fold, seed=seed)
+
+
+def _scored(
+    snapshot: Snapshot,
+    learner: Learner,
+    train: np.ndarray,
+    tuning: np.ndarray,
+    held: np.ndarray,
+    *,
+    fold: int,
+    seed: int,
+) -> FoldScores:
+    fitted = learner.with_setting({}, seed)
+    fitted.fit(snapshot, train, tuning)
+    y = snapshot.rows["label"].to_numpy()[held]
+    return FoldScores(learner.name, 0, fold, held, y, fitted.predict(snapshot, held))
+
+
+def nested_terms(snapshot: Snapshot, learner: Learner, outer: Judged) -> np.ndarray:
+    """(1, folds, 3) of nested cross-validation on the folds themselves: a model without two of them judges both."""
+    held = [parts(snapshot.folds, 0, fold)[2] for fold in range(FOLDS)]
+    inner = np.full((FOLDS, FOLDS), np.nan)
+    for k in range(FOLDS):
+        for m in range(k):
+            train = np.sort(np.concatenate([held[i] for i in range(FOLDS) if i not in (k, m)]))
+            none = np.zeros(0, dtype=np.int64)
+            both = np.concatenate([held[k], held[m]])
+            one = _scored(snapshot, learner, train, none, both, fold=k, seed=seed_of(k, m))
+            cut = len(held[k])
+            inner[k, m] = (auroc(one.y[cut:], one.score[cut:]) or 0.5) - 0.5
+            inner[m, k] = (auroc(one.y[:cut], one.score[:cut]) or 0.5) - 0.5
+    value = np.array([v or 0.5 for v in outer.values["auroc"]]) - 0.5
+    return np.stack([np.nanmean(inner, axis=1), value, outer.drawn["auroc"].var(axis=1)], axis=-1)[None]
+
+
+def one_set(seed: int, slope: float) -> tuple[Trial, float]:
+    """The trial, and the p of the comparison as a run reports it."""
+    snapshot = make_set(seed, slope)
+    everyone = [make(name) for name in ("majority", "ridge_late")]
+    scores = {one.name: [held_out(snapshot, one, fold) for fold in range(FOLDS)] for one in everyone}
+    resamples = draw(snapshot, [one.rows for one in scores["majority"]], Evaluate().seed)
+    judged = {name: judge(snapshot, found, resamples) for name, found in scores.items()}
+    reported = compare("ridge_late", judged["ridge_late"], "majority", judged["majority"], "auroc")
+    ridge = judged["ridge_late"]
+    order = np.argsort(np.concatenate([one.rows for one in scores["ridge_late"]]))
+    whole = {"rows": np.arange(PATIENTS), "y": snapshot.rows["label"].to_numpy(),
+             "score": np.concatenate([one.score for one in scores["ridge_late"]])[order]}  # fmt: skip
+    pooled = judge(snapshot, [FoldScores("ridge_late", 0, 0, **whole)], resamples)
+    trial = Trial(
+        folds=np.array([ridge.values["auroc"]], dtype=np.float64) - 0.5,
+        drawn=ridge.drawn["auroc"][None] - 0.5,
+        pooled=np.array(pooled.values["auroc"], dtype=np.float64) - 0.5,
+        pooled_drawn=pooled.drawn["auroc"] - 0.5,
+        nested=nested_terms(snapshot, make("ridge_late"), ridge),
+    )
+    return trial, float(1.0 if reported.p is None else reported.p)
+
+
+def count(sets: int, slope: float, first: int) -> tuple[dict[str, int], np.ndarray]:
+    """Rejections at 5 % by candidate, and the mean AUROC of each set."""
+    found, values = dict.fromkeys([*CANDIDATES, "as a run reports it"], 0), []
+    for seed in range(first, first + sets):
+        trial, reported = one_set(seed, slope)
+        values.append(trial.value + 0.5)
+        found["as a run reports it"] += reported < 0.05
+        for name, candidate in CANDIDATES.items():
+            found[name] += candidate(trial)[3] < 0.05
+    return found, np.array(values)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--sets", type=int, default=400)
+    parser.add_argument("--first", type=int, default=1, help="the first seed")
+    args = parser.parse_args()
+    seeds = f"{args.sets} sets each, seeds {args.first} to {args.first + args.sets - 1}"
+    what = f"ridge_late against majority, AUROC, {FOLDS} folds, {PATIENTS} patients, {FEATURES} features"
+    lines = [f"{what}; {seeds}; rejected at two-sided 5 %"]
+    start = time.monotonic()
+    with threadpool_limits(1):
+        null, noise = count(args.sets, 0.0, args.first)
+        planted, signal = count(args.sets, slope_for(TRUE_AUROC), args.first)
+    bound = int(stats.binom.ppf(0.999, args.sets, 0.05))
+    planted_as = f"{CARRYING} features planted, AUROC of the true risk {TRUE_AUROC:.2f}"
+    lines += [
+        f"nothing planted: mean AUROC {noise.mean():.3f}, sd {noise.std(ddof=1):.3f}",
+        f"{planted_as}: mean AUROC {signal.mean():.3f}, sd {signal.std(ddof=1):.3f}",
+        "",
+        f"{'test':42s} {'false alarms':>14s} {'power':>7s}",
+    ]
+    for name, alarms in null.items():
+        mark = "  <- the default" if name == DEFAULT else ""
+        lines.append(f"{name:42s} {alarms:6d} ({alarms / args.sets:5.1%}) {planted[name] / args.sets:7.1%}{mark}")
+    lines += ["", f"A test that keeps its 5 % exceeds {bound} of {args.sets} once in a thousand times.",
+              f"Took {(time.monotonic() - start) / 60:.0f} minutes."]  # fmt: skip
+    print("\n".join(lines))
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
