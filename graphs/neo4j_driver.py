@@ -116,9 +116,13 @@ class Connection:
 
         Raises: InputError for a query that is wrong, EngineError for all else.
         """
+        return self.reading(lambda work: work.run(text, params)[0], timeout_s)
 
-        def once() -> dict[str, list[Any]]:
-            unit = neo4j.unit_of_work(timeout=timeout_s)(lambda transaction: Work(transaction).run(text, params)[0])
+    def reading(self, job: Callable[[Work], T], timeout_s: float = TIMEOUT_S) -> T:
+        """Several reads in one transaction."""
+
+        def once() -> T:
+            unit = neo4j.unit_of_work(timeout=timeout_s)(lambda transaction: job(Work(transaction)))
             with self._session(neo4j.READ_ACCESS) as session:
                 return session.execute_read(unit)
 

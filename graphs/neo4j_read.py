@@ -11,7 +11,7 @@ from typing import Any, LiteralString
 from uuid import uuid4
 
 from ..loaders.errors import InputError
-from .neo4j_driver import Connection
+from .neo4j_driver import Connection, Work
 from .neo4j_errors import OutOfMemory
 from .schema import trusted
 
@@ -32,15 +32,19 @@ def columns(connection: Connection, text: str, params: Mapping[str, Any], timeou
     asked = trusted(text.rstrip().rstrip(";"))
     if _MODES.match(asked):
         return connection.read(asked, params, timeout_s)
-    try:
-        names = list(connection.read(trusted("EXPLAIN " + asked), params, timeout_s))
+    nothing = uuid4().hex  # collect() leaves nulls out
+
+    def ask(work: Work) -> dict[str, list[Any]]:
+        names = list(work.run(trusted("EXPLAIN " + asked), params)[0])
         if not names or not all(_PLAIN.fullmatch(name) for name in names):
-            return connection.read(asked, params, timeout_s)
-        nothing = uuid4().hex  # collect() leaves nulls out
-        found = connection.read(_collected(asked, names), {**params, _NOTHING: nothing}, timeout_s)
+            return work.run(asked, params)[0]
+        found, _ = work.run(_collected(asked, names), {**params, _NOTHING: nothing})
+        return {name: _with_nulls(found[name][0], nothing) for name in names}
+
+    try:
+        return connection.reading(ask, timeout_s)
     except (InputError, OutOfMemory):
         return connection.read(asked, params, timeout_s)  # and says what is wrong in the query's own lines
-    return {name: _with_nulls(found[name][0], nothing) for name in names}
 
 
 def _collected(asked: LiteralString, names: list[str]) -> LiteralString:

@@ -9,6 +9,7 @@ itself lets go of the lock when the process dies; a second writer is refused whi
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from importlib.resources import files
@@ -52,8 +53,8 @@ _WRITE_EDGES = """
 CREATE (:Batch {id: $batch, load: $load})
 WITH 1 AS one UNWIND $rows AS r MATCH (s:START {id: r[0]})
 UNWIND range(0, size(r[1]) - 1) AS i MATCH (e:FINISH {id: r[1][i]})
-CREATE (s)-[x:TYPE]->(e)
-SET x = $same"""
+CREATE (s)-[x:TYPE {PROPERTIES}]->(e)
+"""
 _REMOVE_EDGES = """
 MATCH (s:START)-[x:TYPE]->() WHERE x.source = $source
 CALL (x) { DELETE x } IN TRANSACTIONS OF 20000 ROWS
@@ -132,9 +133,9 @@ class Neo4jStore:
     def write_edges(self, batch: str, load_id: str, edges: Edges) -> None:
         text = schema.cypher(_WRITE_EDGES, START=edges.start_label, FINISH=edges.end_label, TYPE=edges.type)
         groups, names, same = grouped(edges.rows)
-        for n in range(len(names)):  # property names are parameters, never text
-            text += schema.trusted(f", x[$names[{n}]] = r[{n + 2}][i]")
+        text = _with_properties(text, names, list(same))
         params = {"batch": batch, "load": load_id, "rows": groups, "names": names, "same": same}
+        params["odd"] = {name: value for name, value in same.items() if not _is_plain(name)}
 
         def create(work: Work) -> None:
             _, changed = work.run(text, params)
@@ -238,6 +239,25 @@ class Neo4jStore:
         if self._connection is None:
             raise EngineError(f"{self.address}: the store is closed.")
         return self._connection
+
+
+def _with_properties(text: LiteralString, names: list[str], same: list[str]) -> LiteralString:
+    """Plain names go into CREATE, a tenth faster than being set after it; all others are parameters, and never text.
+
+    Args:
+        names: of the properties that the rows hold, in order.
+        same: of those that `$same` holds; its odd ones are in `$odd` too.
+    """
+    rows = [(name, f"r[{n + 2}][i]", f"x[$names[{n}]] = r[{n + 2}][i]") for n, name in enumerate(names)]
+    everywhere = [(name, f"$same.`{name}`", "x += $odd") for name in same]
+    inside = [f"`{name}`: {value}" for name, value, _ in (*rows, *everywhere) if _is_plain(name)]
+    after = dict.fromkeys(later for name, _, later in (*rows, *everywhere) if not _is_plain(name))
+    text = schema.trusted(text.replace("PROPERTIES", ", ".join(inside)))
+    return schema.trusted(f"{text}SET {', '.join(after)}") if after else text
+
+
+def _is_plain(name: str) -> bool:
+    return re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) is not None
 
 
 def _statements() -> list[LiteralString]:
