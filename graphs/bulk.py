@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +19,7 @@ from . import schema
 from .bulk_csv import Files
 from .embedded import EmbeddedStore
 from .store import Edges, Nodes, Store
+from .tables import Tables
 
 IMPORTING = "importing"
 """The state of a load that the files do not hold in full; a load that finds it in a graph writes its source anew."""
@@ -26,10 +27,32 @@ IMPORTING = "importing"
 _AT_ONCE = 1_000_000  # relationships that wait for more of their kind: small pieces are written slowly
 _BATCH = 20_000
 _NODES = "MATCH (n:LABEL) RETURN n.id AS id, properties(n) AS p"
+_STUDIES = "MATCH (s:Study) RETURN s.id AS study, s.tables AS token"
+_LOADED = "MATCH (l:Load) RETURN DISTINCT l.source AS source"
+_DONE = "MATCH (:Study)-[x:LOADED]->(l:Load) WHERE l.state = 'complete' RETURN x.name AS source"
+_OTHER = """
+MATCH (n) WHERE NOT (n:Clinome OR n:Batch OR n:Load OR n:Study) AND NOT coalesce(all(s IN n.sources WHERE s IN $mine), false)
+RETURN labels(n)[0] AS label LIMIT 1
+"""
 _EDGES = """
 MATCH (s)-[x:TYPE]->(e)
 RETURN labels(s)[0] AS start_label, labels(e)[0] AS end_label, s.id AS start, e.id AS `end`, properties(x) AS p
 """
+
+
+def may_replace(store: Store, tables: Tables, sources: Iterable[str]) -> bool:
+    """Whether a graph holds nothing, or nothing but a part of this study: what a load that was stopped has written.
+
+    Args:
+        sources: those that the study names.
+    """
+    mine = store.run(_LOADED, {})["source"].to_list() + [tables.name_of(source) for source in tables.sources()]
+    studies = store.run(_STUDIES, {}).rows()
+    return (
+        studies in ([], [(tables.study, tables.token)])
+        and not set(sources) <= set(store.run(_DONE, {})["source"])
+        and store.run(_OTHER, {"mine": mine}).is_empty()
+    )
 
 
 class CsvStore:

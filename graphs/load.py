@@ -47,6 +47,7 @@ def load_source(
     *,
     door: Callable[[Loaded], Loaded] = lambda loaded: loaded,
     progress: Progress = lambda rows: None,
+    ready: Callable[[], None] = lambda: None,
 ) -> Report:
     """Bring one source into tables and graph; what is there and unchanged stays, a killed load goes on.
 
@@ -54,6 +55,7 @@ def load_source(
         known: patients, samples and genes, as they stand in the files.
         door: what every table passes on its way in: namespace and pseudonyms.
         progress: called with the number of rows after every batch.
+        ready: called once the tables are there, before anything goes into the graph.
     Raises: InputError if the source cannot be read or gave no row (what was there before stays), EngineError if the
         store refuses.
     """
@@ -63,6 +65,7 @@ def load_source(
     changed = not (there and is_complete(store, tables, spec.source))
     if not there:
         _read(store, tables, spec, known, door, load_id)
+    ready()
     write_source(store, tables, spec.source, progress)
     record = tables.record(spec.source)
     rejects = tables.table(spec.source, "rejects")

@@ -15,11 +15,12 @@ from command import Clinome
 from servers import Server, session, wipe
 from small_study import build as build_tables
 from small_study import fill
+from stores import Stores
 from test_load import study
 
 import clinome
-from clinome.graphs import schema
-from clinome.graphs.bulk import IMPORTING, CsvStore
+from clinome.graphs import schema, size
+from clinome.graphs.bulk import IMPORTING, CsvStore, may_replace
 from clinome.graphs.embedded import EmbeddedStore
 from clinome.graphs.fingerprint import fingerprint
 from clinome.graphs.neo4j_admin import admin
@@ -29,10 +30,12 @@ from clinome.graphs.neo4j_import import build
 from clinome.graphs.neo4j_jars import jars, java, release
 from clinome.graphs.neo4j_server import OPENS
 from clinome.graphs.neo4j_store import Neo4jStore
+from clinome.graphs.size import relationships
 from clinome.graphs.store import Edges, Nodes, Store
+from clinome.graphs.write import write_source
 from clinome.importing import import_study, write_files
 from clinome.loaders.errors import EngineError, InputError
-from clinome.loading import load_into
+from clinome.loading import _Size, load_into
 from clinome.say import SILENT, Say
 
 # a property name that the files cannot hold, line breaks, a lone quote: the patients are then written after the import
@@ -151,6 +154,7 @@ def test_an_import_makes_the_graph_of_an_online_load(server: Server, tmp_path: P
     wipe(server)
     made = on(server, tmp_path / "bulk")
     say = Lines()
+    (Home.of(server.folder).path / "import-killed").mkdir()  # what a killed import leaves, with its files
     reports = import_study(made, server.folder, say)
     assert all(report.changed for report in reports)
     assert "3 rows that files cannot say, written one by one" in say.said
@@ -167,6 +171,43 @@ def test_an_import_makes_the_graph_of_an_online_load(server: Server, tmp_path: P
     with pytest.raises(InputError, match="not empty"):
         import_study(made, server.folder, SILENT)
     assert print_of(server) == want
+
+
+def test_only_what_a_stopped_load_of_the_study_left_may_be_replaced(stores: Stores, tmp_path: Path) -> None:
+    mine, other = build_tables(tmp_path / "tables"), build_tables(tmp_path / "other", study="other", namespace="o:")
+    for tables in (mine, other):
+        tables.claim()
+    with stores.open() as store:
+        store.prepare()
+        assert may_replace(store, mine, mine.sources())
+        write_source(store, mine, "patients")
+        assert may_replace(store, mine, mine.sources())
+        assert not may_replace(store, mine, ["patients"]), "all that the study names is there"
+        assert not may_replace(store, other, other.sources()), "it is another study's"
+        store.write_nodes("own", "own", Nodes("Gene", pl.DataFrame({"id": ["NCBIGene:1"]})))
+        assert not may_replace(store, mine, mine.sources()), "somebody wrote a node of their own"
+        store.remove_nodes("Gene", ["NCBIGene:1"])
+        store.write_nodes("cohort", "cohort", Nodes("Cohort", pl.DataFrame({"id": ["c"]})))
+        assert not may_replace(store, mine, mine.sources()), "a cohort is in no table"
+
+
+def test_a_large_first_load_says_that_an_import_is_faster(
+    stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables, first, second = build_tables(tmp_path / "tables"), Lines(), Lines()
+    found = sum(relationships(tables, source) for source in tables.sources())
+    monkeypatch.setattr(size, "MANY", found // 2)
+    with stores.open() as store:
+        store.prepare()
+        for say in (first, second):
+            watch = _Size(store, say)
+            for source in tables.sources():
+                watch.see(tables, source)
+                write_source(store, tables, source)
+        count = store.run("MATCH ()-[x]->() WHERE type(x) <> 'LOADED' RETURN count(x) AS n", {})["n"][0]
+    assert 0.8 * count < found < 1.2 * count
+    assert [len(say.said) for say in (first, second)] == [1, 0]
+    assert "clinome neo4j import" in first.said[0]
 
 
 @pytest.mark.slow

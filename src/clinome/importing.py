@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from clinome.graphs.neo4j_home import Home
     from clinome.graphs.store import Store
 
-_ANY = "MATCH (n) WHERE NOT n:Clinome RETURN labels(n)[0] AS label LIMIT 1"
-
 _README = """\
 The study {name} as files for Neo4j's own import: {nodes:,} nodes, {edges:,} relationships.
 They name patients: keep them to yourself, and remove them afterwards.
@@ -36,7 +34,7 @@ def import_study(study: Study, folder: Path, say: Say) -> list[Report]:
 
     Args:
         folder: where `clinome neo4j start` was called.
-    Raises: InputError if the database is not empty or no server of ours; what a load raises; EngineError if Neo4j's
+    Raises: InputError if the database holds anything but a stopped load of this study, or is no server of ours; what a load raises; EngineError if Neo4j's
         import fails. The graph is then as it was.
     """
     from tempfile import TemporaryDirectory
@@ -123,10 +121,15 @@ def _places(study: Study, folder: Path) -> tuple[Path, ...]:
 
 
 def _check_empty(study: Study, folder: Path) -> None:
+    from clinome.graphs.bulk import may_replace
+    from clinome.graphs.tables import Tables
+
+    sources = [spec.source for spec in study.sources()]
     with _open(study, folder) as graph:
-        if graph.run(_ANY, {}).height:
+        if not may_replace(graph, Tables(study.tables, study.name), sources):
             raise InputError(
-                "the database is not empty", f"{study.file.name} store", expected="a database without any node",
+                "the database is not empty", f"{study.file.name} store",
+                expected="one that holds nothing but what a stopped load of this study wrote",
                 fix="clinome load adds the study to what is there; or start an empty server elsewhere: "
                 "clinome neo4j start --in DIR",
             )  # fmt: skip

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,16 +24,44 @@ if TYPE_CHECKING:
 
 Door = Callable[[Loaded], Loaded]
 """What every source's tables pass on their way in: namespace and pseudonyms."""
+Ready = Callable[["Tables", str], None]
+"""Is shown a source once its tables are there, before it is written into the graph."""
+
+
+def _nothing(tables: Tables, source: str) -> None:
+    pass
+
+
+@dataclass
+class _Size:
+    """Says once, before much is written into a server that holds nothing, that a bulk import is faster."""
+
+    store: Store
+    say: Say
+    relationships: int = 0
+    empty: bool | None = None
+
+    def see(self, tables: Tables, source: str) -> None:
+        from clinome.graphs.size import MANY, relationships
+
+        if self.empty is None:
+            self.empty = self.store.run("MATCH (l:Load) RETURN count(l) AS n", {})["n"][0] == 0
+        before, self.relationships = self.relationships, self.relationships + relationships(tables, source)
+        if self.empty and before < MANY <= self.relationships:
+            self.say(
+                f"more than {MANY // 1_000_000} M relationships into an empty database: `clinome neo4j import STUDY` is "
+                "faster; stop this load for it, what is read is not read again"
+            )
 
 
 def load_study(study: Study, say: Say) -> list[Report]:
     """Load every source; sources that the study no longer names are taken out. Nothing changes twice."""
     with open_store(study, write=True) as store:
-        return load_into(study, store, say)
+        return load_into(study, store, say, _Size(store, say).see if store_folder(study) is None else _nothing)
 
 
-def load_into(study: Study, store: Store, say: Say) -> list[Report]:
-    """`load_study` into a store that is open for writing."""
+def load_into(study: Study, store: Store, say: Say, ready: Ready = _nothing) -> list[Report]:
+    """`load_study` into a store that is open for writing. ready: is shown every source before it is written."""
     from clinome.graphs.load import load_source
     from clinome.graphs.tables import Tables
 
@@ -44,8 +74,9 @@ def load_into(study: Study, store: Store, say: Say) -> list[Report]:
     _forget(study, store, tables, say)
     for spec in study.sources():
         known = known_before(study, spec, tables, genes)
+        door, there = door_of(study, tables), partial(ready, tables, spec.source)
         with say.working(spec.source) as progress:
-            reports.append(load_source(store, tables, spec, known, door=door_of(study, tables), progress=progress))
+            reports.append(load_source(store, tables, spec, known, door=door, progress=progress, ready=there))
         say_source(reports[-1], say)
     if store.retried:
         say(f"{store.retried:,} transactions were run again: others were in their way, or the server was away")
