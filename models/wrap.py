@@ -16,6 +16,7 @@ from .learners.base import BaseLearner, has_inputs
 from .linear import as_probability
 from .metrics import targets
 from .univariate import martingale_residuals
+from .written import written
 
 
 def sklearn(estimator: Any, name: str | None = None) -> Wrapped:
@@ -41,6 +42,10 @@ class Wrapped(BaseLearner):
     def __init__(self, estimator: Any, name: str, setting: Setting | None = None, seed: int = 0) -> None:
         super().__init__(setting, seed)
         self.estimator, self.name = estimator, name
+
+    def __repr__(self) -> str:
+        """Equal for equal code and settings: what a run's results depend on."""
+        return f"{written(type(self.estimator))} {self.estimator!r}"
 
     def with_setting(self, setting: Setting, seed: int) -> Wrapped:
         return Wrapped(self.estimator, self.name, setting, seed)

@@ -16,6 +16,7 @@ from .data import Snapshot, WithHetero
 from .learner import Setting
 from .learners.base import BaseLearner
 from .metrics import targets
+from .written import written
 
 if TYPE_CHECKING:
     from torch import nn
@@ -92,6 +93,11 @@ class PygLearner(BaseLearner):
     ) -> None:
         super().__init__(setting, seed)
         self.module, self.head, self.name, self.own = module, head, name, dict(plan or {})
+
+    def __repr__(self) -> str:
+        """Equal for equal code and settings: what a run's results depend on."""
+        parts = sorted({written(type(part)) for part in self.module.modules()})
+        return f"{' '.join(parts)} {self.module!r} {self.head} {self.own}"
 
     def with_setting(self, setting: Setting, seed: int) -> PygLearner:
         return PygLearner(self.module, self.head, self.name, self.own, setting=setting, seed=seed)

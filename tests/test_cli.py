@@ -92,7 +92,6 @@ def test_wrong_usage_is_2(clinome: Clinome, words: Sequence[str], tmp_path: Path
     "words",
     [
         ("audit", "study.toml"),
-        ("benchmark", "folder"),
         ("share", "runs/x"),
     ],
 )

@@ -105,7 +105,13 @@ def test_a_learner_of_ones_own_runs_beside_ours(reader: Path) -> None:
     out = run(own, reader)
     assert "'mean'" in out
     found = json.loads((reader / "clinome-demo" / "runs" / "with-mine" / "results.json").read_text(encoding="utf-8"))
-    assert {"majority", "svm", "expressed", CHOSEN} <= set(found["learners"])
+    everywhere = {"majority", "svm", "expressed", CHOSEN}
+    assert everywhere <= set(found["learners"])
+    assert everywhere - {CHOSEN} <= {pair["b"] for pair in found["comparisons"] if pair["a"] == CHOSEN}
+    run_folder = reader / "clinome-demo" / "runs" / "with-mine"
+    assert everywhere <= set(pl.read_parquet(run_folder / "predictions.parquet")["learner"])
+    report = (run_folder / "report.html").read_text(encoding="utf-8")
+    assert all(f"<td>{name}</td>" in report for name in everywhere)
 
 
 def test_the_model_of_a_run_predicts_as_readme_says(reader: Path) -> None:

@@ -12,16 +12,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from clinome.benchmarking import benchmark
     from clinome.graph import open_graph as open
     from clinome.models.wrap import sklearn
     from clinome.models.wrap_pyg import pyg
     from clinome.pipeline import load, predict, run
     from clinome.study import Study
 
-__all__ = ["Study", "load", "open", "predict", "pyg", "run", "sklearn"]
+__all__ = ["Study", "benchmark", "load", "open", "predict", "pyg", "run", "sklearn"]
 
 _WHERE = {
     "Study": ("clinome.study", "Study"),
+    "benchmark": ("clinome.benchmarking", "benchmark"),
     "load": ("clinome.pipeline", "load"),
     "open": ("clinome.graph", "open_graph"),
     "run": ("clinome.pipeline", "run"),

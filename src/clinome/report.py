@@ -14,7 +14,7 @@ import polars as pl
 
 from clinome import headline as words
 from clinome import numbers
-from clinome.figures import held_out_figures, p_text
+from clinome.figures import held_out_figures
 from clinome.say import SILENT, Say
 
 if TYPE_CHECKING:
@@ -40,23 +40,15 @@ def write_report(run: Path, study_name: str, out: Path) -> Path:
     Returns: out.
     Raises: InputError if the folder holds no results.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     from clinome.loaders.errors import InputError
+    from clinome.pages import write_page
 
     results = _json(run / "results.json")
     if not results:
         raise InputError(
             "no results to report", run.name, "no results.json", "a trained run", "run `clinome train` first"
         )
-    shelf = PackageLoader("clinome", "templates")
-    room = Environment(loader=shelf, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    room.filters.update(number=_number, p=p_text, interval=words.interval, share=lambda v: f"{v:.0%}")
-    page = room.get_template("report.html.jinja").render(title=study_name, **_page(run, results))
-    part = out.with_suffix(".part")
-    part.write_text(page, encoding="utf-8")
-    part.replace(out)
-    return out
+    return write_page("report.html.jinja", out, title=study_name, **_page(run, results))
 
 
 def presence(snapshot: Snapshot) -> list[dict[str, Any]]:
@@ -250,12 +242,3 @@ def _csv(path: Path) -> pl.DataFrame:
     if not path.exists() or not path.stat().st_size:
         return pl.DataFrame()
     return pl.read_csv(path, infer_schema_length=None)
-
-
-def _number(value: Any, digits: int = 3) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, bool | str):
-        return str(value)
-    text = f"{value:,}" if isinstance(value, int) else f"{value:.{digits}f}"
-    return text.replace("-", "−")

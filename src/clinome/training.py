@@ -24,6 +24,15 @@ if TYPE_CHECKING:
     from clinome.models.learner import Learner
     from clinome.models.results import Results
 
+
+class CannotRun(InputError):
+    """A learner of the user's own that this study is not for."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"this learner cannot run here: {reason}", f"learners[{name!r}]")
+        self.name, self.reason = name, reason
+
+
 PACKAGES = ("clinome", "torch", "torch-geometric", "scikit-learn", "lifelines", "polars", "kglite")
 
 
@@ -89,10 +98,10 @@ def _learners(snapshot: Snapshot, study: Study, own: Mapping[str, Learner], say:
 
 
 def _named(name: str, learner: Learner, snapshot: Snapshot) -> Learner:
-    """The user's learner under the user's name for it. Raises: InputError if it cannot run on this study."""
+    """The user's learner under the user's name for it. Raises: CannotRun if it cannot run on this study."""
     reason = learner.supports(snapshot)
     if reason is not None:
-        raise InputError(f"this learner cannot run here: {reason}", f"learners[{name!r}]")
+        raise CannotRun(name, reason)
     named = copy(learner)
     named.name = name
     return named
