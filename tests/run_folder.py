@@ -20,6 +20,7 @@ from clinome.models.ipcw import Followed
 from clinome.models.judge import FoldScores, draw
 from clinome.models.results import parts_of
 from clinome.models.subgroups import groupings, subgroups
+from clinome.models.table_one import table_one
 from clinome.report import presence
 
 HEADLINE = {"binary": "auroc", "multiclass": "accuracy", "survival": "c_index"}
@@ -32,6 +33,8 @@ def make_run(folder: Path, task: str, n: int = 300, seed: int = 0) -> Path:
     snapshot = make_snapshot(task, n, seed, layers=("rna", "cnv", "mutations"), records=True, missing=0.2)
     (folder / "snapshot").mkdir(parents=True)
     snapshot.rows.write_parquet(folder / "cohort.parquet")
+    outcome = snapshot.rows["event" if task == "survival" else "label"].cast(pl.String)
+    table_one(snapshot.covariates, outcome).write_csv(folder / "table1.csv")
     steps = {"in store": n + 260, "returned by the query": n + 90, "labelled": n + 12, "with input before the fence": n}
     pl.DataFrame({"step": list(steps), "count": list(steps.values())}).write_csv(folder / "attrition.csv")
     predictions = pl.concat([_predictions(snapshot.rows, task, name, skill, rng) for name, skill in SKILL.items()])

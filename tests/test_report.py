@@ -80,6 +80,7 @@ def test_every_section_is_there(written: tuple[str, Path, str]) -> None:
     page = _Page(text)
     want = {
         "cohort",
+        "table1",
         "data",
         "learners",
         "curves",

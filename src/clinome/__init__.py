@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from clinome.benchmarking import benchmark
+    from clinome.describing import table_one
     from clinome.graph import open_graph as open
     from clinome.models.wrap import sklearn
     from clinome.models.wrap_pyg import pyg
     from clinome.pipeline import load, predict, run
     from clinome.study import Study
 
-__all__ = ["Study", "benchmark", "load", "open", "predict", "pyg", "run", "sklearn"]
+__all__ = ["Study", "benchmark", "load", "open", "predict", "pyg", "run", "sklearn", "table_one"]
 
 _WHERE = {
     "Study": ("clinome.study", "Study"),
@@ -27,6 +28,7 @@ _WHERE = {
     "load": ("clinome.pipeline", "load"),
     "open": ("clinome.graph", "open_graph"),
     "run": ("clinome.pipeline", "run"),
+    "table_one": ("clinome.describing", "table_one"),
     "predict": ("clinome.pipeline", "predict"),
     "sklearn": ("clinome.models.wrap", "sklearn"),
     "pyg": ("clinome.models.wrap_pyg", "pyg"),

@@ -90,11 +90,22 @@ def query(
 
 
 @app.command()
-def cohort(study: StudyFile, as_json: Json = False, quiet: Quiet = False) -> None:
+def cohort(
+    study: StudyFile,
+    by: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Show Table 1 by it: label, split, or a column.")
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
     """Run the cohort query, show the attrition, store the cohort in the graph."""
-    from clinome import pipeline
+    from clinome import describing, pipeline
 
-    made = pipeline.cohort(_study(study), Say(quiet))
+    read = _study(study)
+    made = pipeline.cohort(read, Say(quiet))
+    if by is not None:
+        table = describing.table_one(read, by)
+        Say(quiet).table(table.columns, table.iter_rows())
     _end(as_json, lambda: {"cohort": made.name, "steps": [{"step": s.step, "count": s.count} for s in made.steps]})
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from clinome.runs import Run
 
 _TOP = 20
+_LINES = 80
+"""Of Table 1 on the page; the file has all."""
 
 
 def report_run(run: Run, say: Say = SILENT) -> Run:
@@ -84,6 +86,7 @@ def _page(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:
         "metric": words.METRIC.get(metric, metric),
         "warnings": said,
         "attrition": _attrition(run),
+        "tables_one": table_ones(run),
         "layers": layers,
         "records": _records(summary),
         "presence": _presence(summary),
@@ -162,6 +165,19 @@ def _attrition(run: Path) -> str:
     if table.is_empty() or table.width < 2:
         return ""
     return plots.attrition([(str(step), int(count)) for step, count in table.select("step", "count").iter_rows()])
+
+
+def table_ones(folder: Path) -> list[dict[str, Any]]:
+    """Each table1*.csv as groups and lines, for `macros.jinja`: a variable is named in its first line alone."""
+    out = []
+    for path in sorted(folder.glob("table1*.csv")):
+        table = pl.read_csv(path, infer_schema=False).with_columns(pl.col("smd", "p").cast(pl.Float64))
+        groups = [name for name in table.columns if name not in ("variable", "level", "smd", "p")]
+        first = table["variable"].is_first_distinct()
+        lines = [{**row, "first": new, "cells": [row[name] for name in groups]}
+                 for row, new in zip(table.iter_rows(named=True), first, strict=True)]  # fmt: skip
+        out.append({"file": path.name, "groups": groups, "lines": lines[:_LINES], "more": max(0, len(lines) - _LINES)})
+    return out
 
 
 def _presence(summary: Mapping[str, Any]) -> str:

@@ -34,10 +34,11 @@ SERVERS = ("neo4j://", "neo4j+s://", "neo4j+ssc://", "bolt://", "bolt+s://", "bo
 
 @dataclass(frozen=True)
 class CohortSpec:
-    """`[cohort]`: a library query, a .cypher file or Cypher text, and its parameters."""
+    """`[cohort]`: a library query, a .cypher file or Cypher text, its parameters, and what Table 1 groups by."""
 
     query: str
     params: dict[str, object] = field(default_factory=dict)
+    by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

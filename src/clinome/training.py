@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from clinome.cohorts import keep
+from clinome.describing import write_tables
 from clinome.frozen import keep_model
 from clinome.graph import open_graph
 from clinome.loaders.errors import InputError
@@ -25,15 +26,15 @@ if TYPE_CHECKING:
     from clinome.models.results import Results
 
 
+PACKAGES = ("clinome", "torch", "torch-geometric", "scikit-learn", "lifelines", "polars", "kglite")
+
+
 class CannotRun(InputError):
     """A learner of the user's own that this study is not for."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"this learner cannot run here: {reason}", f"learners[{name!r}]")
         self.name, self.reason = name, reason
-
-
-PACKAGES = ("clinome", "torch", "torch-geometric", "scikit-learn", "lifelines", "polars", "kglite")
 
 
 def train_study(study: Study, run: Run, own: Mapping[str, Learner], say: Say) -> Run:
@@ -47,6 +48,7 @@ def train_study(study: Study, run: Run, own: Mapping[str, Learner], say: Say) ->
     cohort = cohort.with_step("with input before the fence", _patients(cohort, snapshot))
     keep(study, cohort)
     snapshot = snapshot.save(run.path("snapshot"))
+    write_tables(run, study, cohort, snapshot)
     key = key_of(snapshot.manifest["sha256"], vars(study.task), vars(study.learn), study.evaluate.seed, _code(own))
     if run.done("train", key):
         say("train: nothing has changed; the results stand")
