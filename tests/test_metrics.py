@@ -5,6 +5,7 @@ Every case is random with ties; weights are whole numbers, so that a weighted me
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -151,9 +152,9 @@ def test_curves_of_a_good_risk_score_better_and_of_noise_like_those_of_nobody() 
 
 
 def test_higher_risk_means_sooner() -> None:
-    time, event = np.array([1.0, 2.0, 3.0]), np.ones(3)
-    assert c_index(time, event, np.array([3.0, 2.0, 1.0])) == 1.0
-    assert c_index(time, event, np.zeros(3)) == 0.5
+    days, event = np.array([1.0, 2.0, 3.0]), np.ones(3)
+    assert c_index(days, event, np.array([3.0, 2.0, 1.0])) == 1.0
+    assert c_index(days, event, np.zeros(3)) == 0.5
 
 
 def test_many_rows_are_counted_by_merging_as_few_are_one_by_one() -> None:
@@ -165,8 +166,8 @@ def test_many_rows_are_counted_by_merging_as_few_are_one_by_one() -> None:
         assert not found.early[~died].any()
         np.testing.assert_array_equal(found.late, np.column_stack([comparable.sum(0), concordant.sum(0)]))
     rng = np.random.default_rng(0)
-    time, event, risk = rng.integers(0, 900, 5000), rng.integers(0, 2, 5000), rng.integers(0, 700, 5000)
-    assert c_index(time, event, risk) == _same(concordance_index(time, -risk, event))
+    days, event, risk = rng.integers(0, 900, 5000), rng.integers(0, 2, 5000), rng.integers(0, 700, 5000)
+    assert c_index(days, event, risk) == _same(concordance_index(days, -risk, event))
 
 
 def test_one_class_or_nobody_with_an_event_gives_none_and_a_reason() -> None:
@@ -229,6 +230,25 @@ def test_many_rows_to_the_first_order_vary_as_all_of_them_do(monkeypatch: pytest
     for metric in ("auroc", "auprc", "c_index", "td_auc"):
         assert np.abs(drawn[0][metric] - drawn[1][metric]).max() < 0.3 * drawn[1][metric].std()
         assert drawn[0][metric].std() == pytest.approx(drawn[1][metric].std(), rel=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ("binary", "survival"))
+def test_seventy_thousand_rows_are_resampled_in_seconds(task: str) -> None:
+    """A thousand resamples of every metric; processor time, so that a busy machine does not count."""
+    n = 70_000
+    rng = np.random.default_rng(0)
+    start = time.process_time()
+    resamples = Resamples.of(np.arange(n), np.arange(n), seed=0)
+    if task == "binary":
+        found = measures("binary", rng.integers(0, 2, n), rng.random(n))
+    else:
+        died, lost, risk = rng.exponential(size=n), rng.exponential(size=n), rng.normal(size=n)
+        y = np.column_stack([np.minimum(died, lost), died <= lost]).astype(float)
+        found = measures("survival", y, risk, 0, follow(y[:5000], y[:5000], risk[:5000], risk, grid(y)))
+    drawn = resamples.score(np.arange(n), found)
+    assert all((down > 0).all() for _, down in drawn.values())
+    assert time.process_time() - start < 20
 
 
 def test_influence_sums_to_what_it_is_an_influence_on() -> None:
