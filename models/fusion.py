@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .concordance import c_index
+from .linear import as_probability
 from .losses import make_loss
 from .metrics import auroc, ovr_auroc
 
@@ -67,3 +68,20 @@ def calibrate(score: np.ndarray, y: np.ndarray, task: str) -> np.ndarray:
 
     bounds = [(1e-3, 50.0)] + [(-20.0, 20.0)] * k
     return np.asarray(minimize(objective, start, jac=True, bounds=bounds, method="L-BFGS-B").x)
+
+
+def as_logits(score: np.ndarray, task: str, least: float = 1e-4) -> np.ndarray:
+    """(n, k) predictions on an additive scale: logit, log probability, or the risk itself.
+
+    least: nothing is taken for surer than this, lest one row that was too sure of itself outweigh all others.
+    """
+    if task == "survival":
+        return score.reshape(-1, 1)
+    p = np.clip(score, least, 1 - least)
+    return np.asarray(np.log(p)) if task == "multiclass" else np.log(p / (1 - p)).reshape(-1, 1)
+
+
+def scaled(score: np.ndarray, final: np.ndarray) -> np.ndarray:
+    """Probabilities (n,) or (n, classes) with a slope and intercepts (as `calibrate` gives them) put on their logits."""
+    task = "binary" if score.ndim == 1 else "multiclass"
+    return as_probability(final[0] * as_logits(score, task, least=1e-9) + final[1:], task)  # the order stays

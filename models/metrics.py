@@ -107,8 +107,11 @@ def calibration_error(y: np.ndarray, p: np.ndarray, bins: int = BINS) -> float:
 
 
 def bins_of(p: np.ndarray, bins: int = BINS) -> list[np.ndarray]:
-    """Row indices of equally filled bins of a score, lowest first."""
-    return np.array_split(np.argsort(p, kind="stable"), min(bins, len(p)))
+    """Row indices of equally filled bins of a score, lowest first; equal scores lie in one bin."""
+    order = np.argsort(p, kind="stable")
+    first = np.searchsorted(p[order], p[order], side="left")
+    bin_ = first * min(bins, len(p)) // max(len(p), 1)
+    return np.split(order, np.flatnonzero(np.diff(bin_)) + 1)
 
 
 def confidence(y: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

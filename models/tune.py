@@ -6,14 +6,18 @@ import time
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from .data import Snapshot
 from .folds import carve, deal
+from .fusion import as_logits, calibrate, scaled
 from .learner import Learner, Setting
 from .metrics import inner_score, targets
+
+if TYPE_CHECKING:
+    from .learners.base import BaseLearner
 
 FEW = 3000
 """Training rows up to which every one is left out once; above, one split says enough."""
@@ -61,6 +65,8 @@ class Tuned:
     tried: list[tuple[dict[str, Any], float]] = field(default_factory=list)
     cut: int = 0
     """Settings that the time limit left untried."""
+    final: np.ndarray | None = None
+    """Slope and intercepts that make the fitted learner's probabilities right; `oof` has them on already."""
 
 
 def tune(
@@ -94,4 +100,19 @@ def tune(
     best = max(value for value, _, _ in found)
     value, setting, score = next(one for one in found if one[0] >= best - _MARGIN)
     tried = [(dict(s), v) for v, s, _ in found]
-    return Tuned(dict(setting), value, rows, score, tried, len(settings) - len(found))
+    final = None
+    if getattr(learner, "recalibrates", False) and snapshot.task != "survival":
+        final = calibrate(as_logits(score, snapshot.task), y, snapshot.task)
+        score = scaled(score, final)
+    return Tuned(dict(setting), value, rows, score, tried, len(settings) - len(found), final)
+
+
+def fit_tuned(
+    learner: Learner, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray, tuned: Tuned, seed: int
+) -> Learner:
+    """The learner fitted by the setting that tuning found, recalibrated where it asks for that."""
+    fitted = learner.with_setting(tuned.setting, seed)
+    fitted.fit(snapshot, train, tuning)
+    if tuned.final is not None:
+        cast("BaseLearner", fitted).recalibrate(tuned.final)
+    return fitted

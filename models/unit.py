@@ -15,7 +15,7 @@ from .data import Snapshot
 from .effects import effects
 from .learner import Learner
 from .threads import one_thread
-from .tune import Tuned, inner_plan, seed_of, tune
+from .tune import Tuned, fit_tuned, inner_plan, seed_of, tune
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,7 @@ def _learn(snapshot: Snapshot, learner: Learner, unit: Unit) -> tuple[np.ndarray
     plan = inner_plan(snapshot, unit.train, unit.tuning, unit.seed)
     seed = seed_of(unit.seed, learner.name)
     tuned = tune(learner, snapshot, plan, trials=unit.trials, seed=seed, deadline=unit.deadline)
-    fitted = learner.with_setting(tuned.setting, seed)
-    fitted.fit(snapshot, unit.train, unit.tuning)
+    fitted = fit_tuned(learner, snapshot, unit.train, unit.tuning, tuned, seed)
     score = fitted.predict(snapshot, unit.held_out)
     if not np.isfinite(score).all():
         raise ValueError(f"{learner.name}: got a prediction that is not finite in fold {unit.fold}")

@@ -22,7 +22,7 @@ from .saved import why_unsaved
 from .seen import Seen
 from .specs import Evaluate, Learn
 from .threads import one_thread
-from .tune import Tuned, inner_plan, seed_of, tune
+from .tune import Tuned, fit_tuned, inner_plan, seed_of, tune
 from .workers import Workers
 
 NEVER = "majority"
@@ -32,13 +32,13 @@ _STACKED = 5
 
 @dataclass(frozen=True)
 class Ask:
-    """One learner on all rows. setting: None to tune it, else what to fit."""
+    """One learner on all rows. tuned: None to tune it, else what to fit."""
 
     learner: int
     seed: int
     trials: int
     deadline: float | None = None
-    setting: Mapping[str, object] | None = None
+    tuned: Tuned | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def fit_whole(
     while tuned:  # a second time only where one that was chosen turns out to be of a kind that no file can hold
         choice = choose_among(workers.snapshot, tuned, evaluate.seed)
         wanted = [name for name in choice.weights if name not in members]
-        asked = [Ask(names.index(n), seed, learn.trials, setting=tuned[n].setting) for n in wanted]
+        asked = [Ask(names.index(n), seed, learn.trials, tuned=tuned[n]) for n in wanted]
         for done in workers(fit_member, asked):
             name = names[done.ask.learner]
             say(f"on all rows: {name} fitted")
@@ -141,10 +141,11 @@ def tune_whole(snapshot: Snapshot, learners: Sequence[Learner], ask: Ask) -> Ans
 
 def fit_member(snapshot: Snapshot, learners: Sequence[Learner], ask: Ask) -> Answer:
     """The learner with its setting, fitted on all rows, as plain values."""
-    learner = learners[ask.learner]
+    learner, tuned = learners[ask.learner], ask.tuned
+    if tuned is None:
+        raise ValueError(f"{learner.name}: nothing says with which setting to fit it")
     with one_thread(learner):
-        fitted = learner.with_setting(ask.setting or {}, seed_of(ask.seed, learner.name))
-        fitted.fit(snapshot, *_split(snapshot, ask.seed))
+        fitted = fit_tuned(learner, snapshot, *_split(snapshot, ask.seed), tuned, seed_of(ask.seed, learner.name))
     reason = _why_unsaved(fitted)
     return Answer(ask, member=member_of(fitted)) if reason is None else Answer(ask, unsaved=reason)
 

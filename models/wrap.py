@@ -42,6 +42,8 @@ class Wrapped(BaseLearner):
     def __init__(self, estimator: Any, name: str, setting: Setting | None = None, seed: int = 0) -> None:
         super().__init__(setting, seed)
         self.estimator, self.name = estimator, name
+        # a decision function is made a probability by rows that had shaped it; who gives probabilities keeps them
+        self.recalibrates = not hasattr(estimator, "predict_proba")
 
     def __repr__(self) -> str:
         """Equal for equal code and settings: what a run's results depend on."""
@@ -95,10 +97,10 @@ class Wrapped(BaseLearner):
             return np.asarray(self.model.predict(x), dtype=np.float64)
         if self.final is not None:
             logits = self.final[0] * self._decision(x) + self.final[1:]
-            return as_probability(logits, self.task)
+            return self.settled(as_probability(logits, self.task))
         p = np.zeros((len(rows), max(self.classes, 2)))
         p[:, self.model.classes_] = self.model.predict_proba(x)
-        return p if self.task == "multiclass" else p[:, 1]
+        return self.settled(p if self.task == "multiclass" else p[:, 1])
 
     def _attributes(self) -> dict[str, Any]:
         """What fitting set on the estimator."""
@@ -118,6 +120,7 @@ class Wrapped(BaseLearner):
         """The features' state, the estimator's settings as text, and what of its fitted attributes is plain."""
         return {
             "task": self.task, "classes": self.classes, "block": self.block.state(), "final": self.final,
+            "recalibration": self.recalibration,
             "params": {name: str(value) for name, value in self.model.get_params().items()},
             "attributes": {name: value for name, value in self._attributes().items() if _is_plain(value)},
         }  # fmt: skip
@@ -129,7 +132,8 @@ class Wrapped(BaseLearner):
         """
         from sklearn.base import clone
 
-        self.task, self.classes, self.final = state["task"], state["classes"], state["final"]
+        for name in ("task", "classes", "final", "recalibration"):
+            setattr(self, name, state[name])
         self.block = Joined([]).restore(state["block"])
         self.model = self._seeded(clone(self.estimator).set_params(**self.setting))
         params = {name: str(value) for name, value in self.model.get_params().items()}

@@ -8,11 +8,19 @@ import numpy as np
 import pytest
 from lifelines import CoxPHFitter
 from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
+from snapshots import make_snapshot
 
 from clinome.models.calibration import calibrated, cox_slope, horizon, logistic
+from clinome.models.catalogue import make
 from clinome.models.decision import THRESHOLDS, decision_curves, net_benefit, useful
+from clinome.models.folds import parts
 from clinome.models.follow import follow, grid
+from clinome.models.fusion import as_logits, calibrate, scaled
 from clinome.models.judge import FoldScores
+from clinome.models.metrics import targets
+from clinome.models.tune import fit_tuned, inner_plan, tune
+from clinome.models.wrap import sklearn
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
@@ -128,3 +136,36 @@ def test_decision_curves_say_where_acting_on_predictions_is_worth_it() -> None:
     assert survival["horizon_days"] == horizon(_survival(1.0))
     assert useful(survival) is not None
     assert decision_curves("multiclass", {"chosen": _binary(1.0, 0.0)}) == {}
+
+
+RECALIBRATED = ("best_feature", "forest", "boosting", "LinearSVC")
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+@pytest.mark.parametrize("name", RECALIBRATED)
+def test_who_needs_it_is_recalibrated_by_scores_of_training_rows_not_seen(name: str, task: str) -> None:
+    snapshot = make_snapshot(task, n=120, features=12)
+    train, tuning, held = parts(snapshot.folds, 0, 0)
+    learner = sklearn(LinearSVC()) if name == "LinearSVC" else make(name)
+    tuned = tune(learner, snapshot, inner_plan(snapshot, train, tuning, 0), trials=1, seed=0)
+    y = targets(snapshot.rows[tuned.rows], task, snapshot.classes)
+    assert tuned.final is not None and tuned.final[0] != pytest.approx(1.0, abs=1e-3)
+    np.testing.assert_allclose(
+        calibrate(as_logits(tuned.oof, task), y, task)[0], 1.0, atol=0.05
+    )  # nothing left to mend
+
+    plain = learner.with_setting(tuned.setting, 7)
+    plain.fit(snapshot, train, tuning)
+    mended = fit_tuned(learner, snapshot, train, tuning, tuned, 7)
+    before, after = plain.predict(snapshot, held), mended.predict(snapshot, held)
+    np.testing.assert_allclose(after, scaled(before, tuned.final), atol=1e-12)
+    assert np.isfinite(after).all() and not np.allclose(before, after)
+    again = learner.with_setting(tuned.setting, 7).restore(mended.state())
+    np.testing.assert_allclose(again.predict(snapshot, held), after, atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "task"), [("ridge_late", "binary"), ("majority", "binary"), ("forest", "survival")])
+def test_others_are_left_alone(name: str, task: str) -> None:
+    snapshot = make_snapshot(task, n=90, features=12)
+    train, tuning, _ = parts(snapshot.folds, 0, 0)
+    assert tune(make(name), snapshot, inner_plan(snapshot, train, tuning, 0), trials=1, seed=0).final is None

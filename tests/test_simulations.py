@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from clinome import numbers
 from clinome.models import harness
 from clinome.models.catalogue import make
 from clinome.models.specs import Evaluate, Learn
@@ -59,3 +61,47 @@ def test_corrected_t_by_hand(candidates: ModuleType) -> None:
     assert (high - low) / 2 == pytest.approx(stats.t.ppf(0.975, 4) * error)
     assert p == pytest.approx(2 * stats.t.sf(d.mean() / error, 4))
     assert candidates.naive(trial)[3] < p
+
+
+def _coverage() -> dict[str, list[float]]:
+    """candidate -> how often its intervals over folds held what is expected, in each setting."""
+    found: dict[str, list[float]] = {}
+    for line in (ROOT / "benchmarks" / "results" / "coverage.txt").read_text(encoding="utf-8").splitlines():
+        row = re.match(r"  (\S.*?)\s{2,}([\d.]+)%\s+[\d.]+%\s+[\d.]+", line)
+        if row:
+            found.setdefault(row[1], []).append(float(row[2]))
+    return found
+
+
+def _tests() -> dict[str, tuple[int, float]]:
+    """test -> false alarms and power."""
+    text = (ROOT / "benchmarks" / "results" / "false_alarms.txt").read_text(encoding="utf-8")
+    rows = re.findall(r"^(\S.*?)\s{2,}(\d+) \(\s*[\d.]+%\)\s+([\d.]+)%", text, re.MULTILINE)
+    return {name: (int(alarms), float(power)) for name, alarms, power in rows}
+
+
+def test_the_default_keeps_what_is_asked_of_it(candidates: ModuleType) -> None:
+    """At most 32 false alarms of 400, power 0.8, and no other candidate's worst coverage is nearer to 95."""
+    alarms, power = _tests()[candidates.DEFAULT]
+    assert alarms <= 32 and power >= 80
+    worst = {name: max(95 - min(found), 0) for name, found in _coverage().items()}
+    width = {name: max(found) for name, found in _coverage().items()}
+    kept = [name for name, short in worst.items() if short <= 1]
+    assert min(kept, key=lambda name: width[name]) == candidates.DEFAULT
+    assert _tests()["as a run reports it"] == (alarms, power)
+
+
+def test_fixed_splits_cover_as_they_say() -> None:
+    text = (ROOT / "benchmarks" / "results" / "coverage.txt").read_text(encoding="utf-8")
+    split = text.split("One fixed split", 1)[1].split("\n\n", 1)[0]
+    covers = [float(value) for value in re.findall(r"([\d.]+)%", split)]
+    assert len(covers) == 5 and all(92.5 <= value <= 97.5 for value in covers)
+
+
+def test_the_pages_say_what_the_simulations_found(candidates: ModuleType) -> None:
+    page = (ROOT / "docs" / "honesty.md").read_text(encoding="utf-8")
+    for name, found in _coverage().items():
+        alarms, power = _tests()[name]
+        assert f"| {name} | {min(found):.1f}, {max(found):.1f} | {alarms} | {power} % |" in page
+    default = _coverage()[candidates.DEFAULT]
+    assert (int(min(default)), int(max(default))) == numbers.COVERED

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..data import Snapshot
 from ..fitted import Fitted
+from ..fusion import scaled
 from ..learner import Setting
 
 
@@ -21,6 +22,9 @@ class BaseLearner(Fitted):
     """Whether it is a network."""
     own_code: ClassVar[bool] = False
     """Whether part of it is the user's own code, which no file can hold: it must be given again to predict."""
+    recalibrates: bool = False
+    """Whether its probabilities are made right on inner scores. For those that are off without it; the linear ones lose
+    by it (benchmarks/recalibrate.py)."""
     with_training: ClassVar[bool] = False
     """Whether `predict` wants the rows that it was fitted on in front of those that it shall predict."""
     grid: tuple[Setting, ...] = ({},)
@@ -29,6 +33,7 @@ class BaseLearner(Fitted):
     def __init__(self, setting: Setting | None = None, seed: int = 0) -> None:
         self.setting: dict[str, Any] = dict(setting or {})
         self.seed = seed
+        self.recalibration: np.ndarray | None = None
 
     def supports(self, snapshot: Snapshot) -> str | None:
         return None
@@ -38,6 +43,14 @@ class BaseLearner(Fitted):
 
     def with_setting(self, setting: Setting, seed: int) -> Self:
         return type(self)(setting, seed)
+
+    def recalibrate(self, final: np.ndarray) -> None:
+        """Once fitted: a slope and intercepts, learnt on inner scores, for the logits of what it predicts."""
+        self.recalibration = final
+
+    def settled(self, score: np.ndarray) -> np.ndarray:
+        """What a recalibrated learner's `predict` gives back."""
+        return score if self.recalibration is None else scaled(score, self.recalibration)
 
     def unsaved(self) -> str | None:
         if not self.fitted and type(self).restore is Fitted.restore:

@@ -23,7 +23,8 @@ class BestFeature(BaseLearner):
     """
 
     name = "best_feature"
-    fitted = ("task", "classes", "column", "mean", "coef", "intercept", "final")
+    fitted = ("task", "classes", "column", "mean", "coef", "intercept", "final", "recalibration")
+    recalibrates = True  # the best of many looks better than it is to the rows that it was picked by
 
     def supports(self, snapshot: Snapshot) -> str | None:
         return has_inputs(snapshot)
@@ -60,7 +61,7 @@ class BestFeature(BaseLearner):
 
     def predict(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
         logits = self.final[0] * (self._values(snapshot, rows) @ self.coef + self.intercept) + self.final[1:]
-        return as_probability(logits, self.task)
+        return self.settled(as_probability(logits, self.task))
 
     def state(self) -> dict[str, Any]:
         block = None if self.block is None else saved_block(self.block)
@@ -78,9 +79,8 @@ class BestFeature(BaseLearner):
         whole = np.zeros(x.shape)
         logits = self._values(snapshot, rows) @ self.coef
         coef = self.coef[0] - (self.coef[0].mean() if self.coef.shape[1] > 1 else 0.0)
-        whole[:, self.column] = (
-            self.final[0] * (self._values(snapshot, rows)[:, 0] - self.mean) * coef[logits.argmax(axis=1)]
-        )
+        slope = self.final[0] * (1.0 if self.recalibration is None else self.recalibration[0])
+        whole[:, self.column] = slope * (self._values(snapshot, rows)[:, 0] - self.mean) * coef[logits.argmax(axis=1)]
         return {self.block.name: self.block.gather(whole)}
 
     def codes(self) -> list[str]:

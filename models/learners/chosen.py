@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..fusion import calibrate, fit_weights
+from ..fusion import as_logits, calibrate, fit_weights
 from ..linear import as_probability, as_score
 from ..metrics import inner_score
 
@@ -101,14 +101,6 @@ def choose(scores: Mapping[str, np.ndarray], y: np.ndarray, part: np.ndarray, ta
 def _weigh(z: np.ndarray, y: np.ndarray, task: str, prior: np.ndarray) -> np.ndarray:
     weights = fit_weights(z, y, task, prior, SHRINK)
     return weights if weights.any() else prior
-
-
-def as_logits(score: np.ndarray, task: str) -> np.ndarray:
-    """(n, k) predictions on an additive scale: logit, log probability, or the risk itself."""
-    if task == "survival":
-        return score.reshape(-1, 1)
-    p = np.clip(score, 1e-4, 1 - 1e-4)
-    return np.asarray(np.log(p)) if task == "multiclass" else np.log(p / (1 - p)).reshape(-1, 1)
 
 
 def _varies(score: np.ndarray) -> bool:

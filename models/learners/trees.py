@@ -21,6 +21,7 @@ class TreeLearner(BaseLearner):
     """A model on `models.table.Table`; a subclass fits `self.model`."""
 
     model: Any = None
+    recalibrates = True  # forests are too timid, boosted trees too bold in small cohorts
 
     def supports(self, snapshot: Snapshot) -> str | None:
         return has_inputs(snapshot)
@@ -54,7 +55,7 @@ class TreeLearner(BaseLearner):
             return np.asarray(self.model.predict(x))
         p = np.zeros((len(x), max(self.classes, 2)))
         p[:, self.model.classes_] = self.model.predict_proba(x)
-        return p if self.task == "multiclass" else p[:, 1]
+        return self.settled(p if self.task == "multiclass" else p[:, 1])
 
     def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, np.ndarray] | None:
         """What the score (a logit; multiclass: of the predicted class) loses when a column is set to its training mean.
@@ -83,11 +84,12 @@ class TreeLearner(BaseLearner):
     def state(self) -> dict[str, Any]:
         grown = None if self.model is None else self._grown().state()
         return {"task": self.task, "classes": self.classes, "table": self.table.state(), "mean": self.mean,
-                "rate": self.rate, "grown": grown}  # fmt: skip
+                "rate": self.rate, "recalibration": self.recalibration, "grown": grown}  # fmt: skip
 
     def restore(self, state: Mapping[str, Any]) -> Self:
         """The trees are then walked here, and no scikit-learn is asked."""
-        self.task, self.classes, self.mean, self.rate = (state[name] for name in ("task", "classes", "mean", "rate"))
+        for name in ("task", "classes", "mean", "rate", "recalibration"):
+            setattr(self, name, state[name])
         self.table = Table().restore(state["table"])
         self.model = None if state["grown"] is None else Grown.restored(state["grown"])
         return self

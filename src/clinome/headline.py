@@ -126,11 +126,13 @@ def chosen_in_words(results: Mapping[str, Any]) -> str:
 
 def interval(row: Mapping[str, Any], digits: int = 2, *, sign: bool = False) -> str:
     """`0.78 (0.72 to 0.84)`, or the number alone where there is no interval."""
-    shape = f"{{:{'+' if sign else ''}.{digits}f}}"
-    value = row["difference"] if "difference" in row else row["mean"]
-    text = shape.format(value)
+
+    def shown(value: float) -> str:
+        return f"{round(value, digits) + 0.0:{'+' if sign else ''}.{digits}f}"  # no −0.00
+
+    text = shown(row["difference"] if "difference" in row else row["mean"])
     if row.get("low") is not None and row.get("high") is not None:
-        text += f" ({shape.format(row['low'])} to {shape.format(row['high'])})"
+        text += f" ({shown(row['low'])} to {shown(row['high'])})"
     return text.replace("-", "−")
 
 

@@ -193,7 +193,10 @@ def _learners(results: Mapping[str, Any], metric: str) -> dict[str, Any]:
     from clinome import plots
 
     table, pairs = words.ranked(results, metric), words.differences(results, metric)
-    others = {m for r in results.get("learners", {}).values() for m in r.get("metrics", {})} - {metric}
+    found = results.get("learners", {}).values()
+    others = {m for r in found for m in r.get("metrics", {})} - {metric}
+    if any(r.get("calibration") for r in found):
+        others -= {"ece"}  # of one fold it is mostly noise: the table of calibration has that of all folds together
     metrics = [metric, *sorted(others)]
     return {
         "learners": results.get("learners", {}),
