@@ -76,20 +76,26 @@ def folds(rows: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(parts)
 
 
+def study(data: Path, out: Path, trials: int) -> str:
+    """The study's text; its folds are written into OUT."""
+    csv = data / "ehr" / "diabetes130" / "diabetic_data.csv.gz"
+    rows = pl.read_csv(csv, infer_schema=False)
+    folds(rows).write_csv(out / "folds.csv")
+    names = rows.columns[rows.columns.index("metformin") : rows.columns.index("change")]
+    drugs = ", ".join(f'"{n}" = "DRUG"' for n in names)
+    kept = ", ".join(f'"{k}"' for k in KEPT)
+    return STUDY.format(csv=csv, drugs=drugs, kept=kept, gone=GONE, trials=trials)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--trials", type=int, default=2)
     args = parser.parse_args()
-    csv, out = args.data.resolve() / "ehr" / "diabetes130" / "diabetic_data.csv.gz", args.out.resolve()
+    out = args.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
-    rows = pl.read_csv(csv, infer_schema=False)
-    folds(rows).write_csv(out / "folds.csv")
-    names = rows.columns[rows.columns.index("metformin") : rows.columns.index("change")]
-    drugs = ", ".join(f'"{n}" = "DRUG"' for n in names)
-    kept = ", ".join(f'"{k}"' for k in KEPT)
-    (out / "study.toml").write_text(STUDY.format(csv=csv, drugs=drugs, kept=kept, gone=GONE, trials=args.trials))
+    (out / "study.toml").write_text(study(args.data.resolve(), out, args.trials))
     run = clinome.run(clinome.Study.read(out), say=Say())
     results = json.loads((run.folder / "results.json").read_text())
     for name, learner in results["learners"].items():
