@@ -19,29 +19,37 @@ from .univariate import martingale_residuals
 from .written import written
 
 
-def sklearn(estimator: Any, name: str | None = None) -> Wrapped:
+def sklearn(estimator: Any, name: str | None = None, *, space: Mapping[str, Any] | None = None) -> Wrapped:
     """Any scikit-learn classifier (survival: regressor) as a learner, on all blocks side by side.
 
     Features are fitted in the fold (`models.features.Joined`). A classifier without predict_proba is calibrated on its
     decision function's training scores, which keeps the order but not the exact probabilities. Survival: the regressor
-    learns martingale residuals, higher = sooner.
+    learns martingale residuals, higher = sooner. space: parameter -> values or a scipy distribution, from which settings
+    beyond the estimator's own are drawn within the study's `trials`.
 
     Example:
         >>> from sklearn.svm import LinearSVC
         >>> sklearn(LinearSVC()).name
         'LinearSVC'
     """
-    return Wrapped(estimator, name or type(estimator).__name__)
+    return Wrapped(estimator, name or type(estimator).__name__, space=space)
 
 
 class Wrapped(BaseLearner):
-    """An estimator that is cloned for each fit. Settings are `estimator.set_params`'s; there is one, its own."""
+    """An estimator that is cloned for each fit. Settings are `estimator.set_params`'s: its own, then draws from `space`."""
 
     own_code = True
 
-    def __init__(self, estimator: Any, name: str, setting: Setting | None = None, seed: int = 0) -> None:
+    def __init__(
+        self,
+        estimator: Any,
+        name: str,
+        setting: Setting | None = None,
+        seed: int = 0,
+        space: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(setting, seed)
-        self.estimator, self.name = estimator, name
+        self.estimator, self.name, self._space = estimator, name, dict(space or {})
         # a decision function is made a probability by rows that had shaped it; who gives probabilities keeps them
         self.recalibrates = not hasattr(estimator, "predict_proba")
 
@@ -50,7 +58,10 @@ class Wrapped(BaseLearner):
         return f"{written(type(self.estimator))} {self.estimator!r}"
 
     def with_setting(self, setting: Setting, seed: int) -> Wrapped:
-        return Wrapped(self.estimator, self.name, setting, seed)
+        return Wrapped(self.estimator, self.name, setting, seed, self._space)
+
+    def space(self) -> Mapping[str, Any]:
+        return self._space
 
     def supports(self, snapshot: Snapshot) -> str | None:
         from sklearn.base import is_regressor

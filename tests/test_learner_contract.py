@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -304,6 +305,9 @@ def test_settings_keep_the_budget_and_start_with_the_default(name: str) -> None:
     assert learner.settings(8)[0] == {}
     assert list(learner.settings(2)) == list(learner.settings(8))[:2]
     assert len(learner.settings(1)) == 1
+    many = list(learner.settings(8))
+    assert len(many) == 8 or name in ("majority", "covariates", "best_feature", "ridge_late", "cox_pca")
+    assert all(one not in many[:i] for i, one in enumerate(many)) and json.loads(json.dumps(many)) == many
 
 
 def test_ridge_attributions_add_up_to_the_score() -> None:

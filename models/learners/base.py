@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -11,6 +11,7 @@ from ..data import Snapshot
 from ..fitted import Fitted
 from ..fusion import scaled
 from ..learner import Setting
+from ..settings import budgeted
 
 
 class BaseLearner(Fitted):
@@ -39,7 +40,11 @@ class BaseLearner(Fitted):
         return None
 
     def settings(self, trials: int) -> Sequence[Setting]:
-        return self.grid[: max(1, trials)]
+        return budgeted(self.grid, self.space(), trials)
+
+    def space(self) -> Mapping[str, Any]:
+        """Where settings beyond the grid are drawn from (`models.settings.budgeted`); empty where the grid is all."""
+        return {}
 
     def with_setting(self, setting: Setting, seed: int) -> Self:
         return type(self)(setting, seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,12 @@ class Boosting(TreeLearner):
         {"learning_rate": 0.04},
         {"max_leaf_nodes": 31},
     )
+
+    def space(self) -> Mapping[str, Any]:
+        from scipy.stats import loguniform
+
+        return {"learning_rate": loguniform(0.02, 0.2), "max_leaf_nodes": [3, 6, 15, 31], "max_features": [0.1, 0.3, 1.0],
+                "l2_regularization": loguniform(0.1, 100.0)}  # fmt: skip
 
     def fit_model(self, x: np.ndarray, y: np.ndarray, tuning: np.ndarray) -> Any:
         rounds = 200 if len(x) > SMALL else 100

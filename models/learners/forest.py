@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,11 @@ class Forest(TreeLearner):
         {"min_samples_leaf": 1},
         {"max_features": 0.2, "min_samples_leaf": 10},
     )
+
+    def space(self) -> Mapping[str, Any]:
+        from scipy.stats import loguniform
+
+        return {"min_samples_leaf": [1, 2, 3, 5, 10, 20], "max_features": loguniform(0.01, 0.5)}
 
     def fit_model(self, x: np.ndarray, y: np.ndarray, tuning: np.ndarray) -> Any:
         from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor

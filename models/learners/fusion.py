@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from ..data import Snapshot
 from .network import NetworkLearner
@@ -15,6 +16,16 @@ class Fusion(NetworkLearner):
     records = "both"
     grid = ({}, {"dropout": 0.4, "drop_modality": 0.4})
     plan: ClassVar = {"epochs": 30, "patience": 5, "lr": 2e-3, "weight_decay": 1e-2, "batch_size": 64}
+
+    def space(self) -> Mapping[str, Any]:
+        from scipy.stats import uniform
+
+        return {
+            "dropout": uniform(0.0, 0.6),
+            "drop_modality": uniform(0.0, 0.5),
+            "directions": [0, 8, 32],
+            "plan": [{"lr": lr} for lr in (5e-4, 2e-3, 5e-3)],
+        }
 
     def supports(self, snapshot: Snapshot) -> str | None:
         if snapshot.layers and snapshot.events is not None:

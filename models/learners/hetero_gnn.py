@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from ..data import Snapshot
 from .network import NetworkLearner
@@ -19,6 +20,16 @@ class HeteroGNN(NetworkLearner):
     grid = ({}, {"directions": 0}, {"edges": "none"}, {"dropout": 0.5})
     plan: ClassVar = {"epochs": 60, "patience": 10, "lr": 3e-3, "weight_decay": 0.1, "batch_size": 512,
                       "full_batch": 2000, "warmup": 10}  # fmt: skip
+
+    def space(self) -> Mapping[str, Any]:
+        from scipy.stats import uniform
+
+        return {
+            "dropout": uniform(0.0, 0.6),
+            "directions": [0, 8, 32],
+            "edges": ["true", "none"],
+            "plan": [{"lr": lr} for lr in (1e-3, 3e-3, 1e-2)],
+        }
 
     def supports(self, snapshot: Snapshot) -> str | None:
         if snapshot.layers or snapshot.events is not None:

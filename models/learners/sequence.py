@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from ..data import Snapshot
 from .network import NetworkLearner
@@ -16,6 +17,16 @@ class Sequence(NetworkLearner):
     layers = False
     grid = ({}, {"dropout": 0.4, "depth": 1})
     plan: ClassVar = {"epochs": 30, "patience": 5, "lr": 2e-3, "weight_decay": 1e-2, "batch_size": 64}
+
+    def space(self) -> Mapping[str, Any]:
+        from scipy.stats import uniform
+
+        return {
+            "dropout": uniform(0.0, 0.6),
+            "depth": [1, 2],
+            "width": [16, 32, 64],
+            "plan": [{"lr": lr} for lr in (5e-4, 2e-3, 5e-3)],
+        }
 
     def supports(self, snapshot: Snapshot) -> str | None:
         return None if snapshot.events is not None else "the study has no records"
