@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from clinome.benchmarking import benchmark
+    from clinome.comparing import compare
     from clinome.describing import table_one
     from clinome.graph import open_graph as open
     from clinome.models.wrap import sklearn
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
     from clinome.pipeline import load, predict, run
     from clinome.study import Study
 
-__all__ = ["Study", "benchmark", "load", "open", "predict", "pyg", "run", "sklearn", "table_one"]
+__all__ = ["Study", "benchmark", "compare", "load", "open", "predict", "pyg", "run", "sklearn", "table_one"]
 
 _WHERE = {
     "Study": ("clinome.study", "Study"),
     "benchmark": ("clinome.benchmarking", "benchmark"),
+    "compare": ("clinome.comparing", "compare"),
     "load": ("clinome.pipeline", "load"),
     "open": ("clinome.graph", "open_graph"),
     "run": ("clinome.pipeline", "run"),

@@ -183,6 +183,29 @@ def remove(
 
 
 @app.command()
+def compare(
+    study: StudyFile,
+    a: Annotated[str, typer.Argument(metavar="A", help="A query of the library, a .cypher file, or Cypher.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The other one.")],
+    param: Annotated[
+        list[str] | None, typer.Option("-p", metavar="name=value", help="A parameter of both; a.name, b.name: of one.")
+    ] = None,
+    names: Annotated[tuple[str, str] | None, typer.Option("--names", metavar="A B", help="What to call them.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where to write (compare/A-vs-B beside the study).")
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Two cohorts beside one another: overlap, Table 1, survival, features that differ; behind the time fence."""
+    from clinome import comparing
+
+    given = comparing.parse_given(param or [])
+    made = comparing.compare(_study(study), a, b, given, names=names, out=out, say=Say(quiet))
+    _end(as_json, made.summary)
+
+
+@app.command()
 def benchmark(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Every study.toml below it is run.")],
     learner: Annotated[

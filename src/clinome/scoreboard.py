@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from clinome.figures import p_text
 from clinome.headline import METRIC, interval
 from clinome.loaders.errors import InputError
 from clinome.models.against import against
@@ -171,8 +172,8 @@ def _ranks_in_words(board: Scoreboard) -> str:
         return "All learners do equally well on every study: there is nothing to rank."
     test = f"Friedman’s test over {n} studies and {len(board.ranked)} learners, F = {found.f:.2f}"
     if found.difference is None:
-        return f"{test}: the ranks are not shown to differ (p = {found.p:.2g}), so no two learners are."
-    return f"{test}: the ranks differ (p = {found.p:.2g}); two learners do if their mean ranks are {found.difference:.2f} apart (Nemenyi)."
+        return f"{test}: the ranks are not shown to differ (p = {p_text(found.p)}), so no two learners are."
+    return f"{test}: the ranks differ (p = {p_text(found.p)}); two learners do if their mean ranks are {found.difference:.2f} apart (Nemenyi)."
 
 
 def _best_in_words(board: Scoreboard) -> str:
