@@ -30,14 +30,14 @@ def against(snapshot: Snapshot, predictions: pl.DataFrame, reference: str, seed:
         return []
     parts = {name: parts_of(predictions, snapshot, name) for name in names}
     resamples = draw(snapshot, [one.rows for its in parts.values() for one in its], seed)
-    judged = {name: _primary(snapshot, its, resamples) for name, its in parts.items()}
+    judged = {name: judge_primary(snapshot, its, resamples) for name, its in parts.items()}
     metric = PRIMARY[snapshot.task]
     found = [compare(name, judged[name], reference, judged[reference], metric) for name in names if name != reference]
     corrected = holm([one.p for one in found])
     return [replace(one, p_holm=p) for one, p in zip(found, corrected, strict=True)]
 
 
-def _primary(snapshot: Snapshot, parts: Sequence[FoldScores], resamples: Resamples) -> Judged:
+def judge_primary(snapshot: Snapshot, parts: Sequence[FoldScores], resamples: Resamples) -> Judged:
     """The primary metric alone."""
     metric = PRIMARY[snapshot.task]
     values, drawn = [], []

@@ -33,6 +33,7 @@ class Evaluate:
     stratify: str | None = None
     site: str | None = None
     after: datetime | None = None
+    learning_curve: bool | tuple[float, ...] = False
 
 
 @dataclass(frozen=True)

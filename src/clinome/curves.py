@@ -191,6 +191,32 @@ def kaplan_meier(frame: pl.DataFrame, groups: int = 3) -> tuple[str, float]:
     return svg(figure, "Kaplan–Meier curves by third of predicted risk, numbers at risk below"), float(test.p_value)
 
 
+@styled
+def learning(found: Mapping[str, Any], metric: str) -> str:
+    """The metric over the number of training rows, a line a learner; the bands are 95% intervals of the best one.
+
+    Args:
+        found: results.json, `learning_curve`. metric: its name as people write it.
+    """
+    figure, (ax,) = canvas(7.4, 4.2)
+    lines = {name: [p for p in points if p["mean"] is not None] for name, points in found["learners"].items()}
+    lines = dict(sorted(((n, p) for n, p in lines.items() if p), key=lambda line: -line[1][-1]["mean"]))
+    for i, (name, points) in enumerate(lines.items()):
+        rows, mean = [p["rows"] for p in points], [p["mean"] for p in points]
+        colour = PALETTE[i % len(PALETTE)]
+        ax.plot(
+            rows, mean, "o-", color=colour, lw=2.2 if i == 0 else 1.4, ms=5, label=short(name, 24), zorder=3 - (i > 0)
+        )
+        if i == 0:
+            ax.fill_between(
+                rows, [p["low"] for p in points], [p["high"] for p in points], color=colour, alpha=0.13, lw=0
+            )
+    ax.set(xlabel="training rows (mean over folds)", ylabel=f"{metric} on the same held-out rows")
+    ax.set_xlim(left=0)
+    figure.legend(loc="outside right upper")
+    return svg(figure, f"{metric} of each plain learner on growing parts of the training rows")
+
+
 def _mean_curves(frame: pl.DataFrame, score: str, positive: object) -> tuple[np.ndarray, np.ndarray]:
     """(101,) true positive rate over false positive rate, and (101,) precision over recall, means over repeats."""
     from sklearn.metrics import precision_recall_curve, roc_curve

@@ -15,6 +15,7 @@ import polars as pl
 from clinome import headline as words
 from clinome import numbers
 from clinome.figures import held_out_figures
+from clinome.growing import curve_in_words
 from clinome.say import SILENT, Say
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def _page(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:
         **_learners(results, metric),
         "curves": held_out_figures(run / "predictions.parquet", results),
         **_trust(results, metric),
+        **_learning(results),
         "biomarkers": biomarkers.head(_TOP).to_dicts(),
         "unattributed": (run / "biomarkers.csv").exists() and biomarkers.is_empty(),
         "ranked_features": biomarkers.height,
@@ -225,6 +227,18 @@ def _trust(results: Mapping[str, Any], metric: str) -> dict[str, Any]:
         "subgroups": rows,
         "subgroups_said": numbers.subgroups_in_words(results),
         "subgroups_svg": plots.subgroups(drawn, words.METRIC.get(metric, metric)) if drawn else "",
+    }
+
+
+def _learning(results: Mapping[str, Any]) -> dict[str, str]:
+    """The learning curve, where the study asks for one."""
+    from clinome import curves
+
+    found = results.get("learning_curve") or {}
+    name = words.METRIC.get(str(results.get("metric")), "")
+    return {
+        "learning_svg": curves.learning(found, name) if found.get("learners") else "",
+        "learning_said": curve_in_words(results),
     }
 
 

@@ -230,6 +230,11 @@ def _check_evaluate(evaluate: Evaluate, where: str) -> None:
     """One way to split at a time."""
     if isinstance(evaluate.folds, int) and evaluate.folds < 2:
         raise InputError("too few folds", f"{where} folds", evaluate.folds, "2 or more")
+    curve = evaluate.learning_curve
+    if not isinstance(curve, bool) and not all(0 < share <= 1 for share in curve):
+        raise InputError(
+            "not shares of the training rows", f"{where} learning_curve", list(curve), "numbers from 0 to 1, or true"
+        )
     if evaluate.repeats < 1:
         raise InputError("not a number that can be", f"{where} repeats", evaluate.repeats, "1 or more")
     given = [name for name in ("site", "after") if getattr(evaluate, name) is not None]

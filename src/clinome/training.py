@@ -14,6 +14,7 @@ from clinome.cohorts import keep
 from clinome.describing import write_tables
 from clinome.frozen import keep_model
 from clinome.graph import open_graph
+from clinome.growing import add_curve
 from clinome.loaders.errors import InputError
 from clinome.runs import Run, key_of
 from clinome.say import Say
@@ -52,6 +53,8 @@ def train_study(study: Study, run: Run, own: Mapping[str, Learner], say: Say) ->
     key = key_of(snapshot.manifest["sha256"], vars(study.task), vars(study.learn), study.evaluate.seed, _code(own))
     if run.done("train", key):
         say("train: nothing has changed; the results stand")
+        if study.evaluate.learning_curve:
+            add_curve(run, study, snapshot, _learners(snapshot, study, own, say), say)
         return run
     learners = _learners(snapshot, study, own, say)
     results = _compare(snapshot, learners, study, say)
@@ -59,6 +62,7 @@ def train_study(study: Study, run: Run, own: Mapping[str, Learner], say: Say) ->
     keep_model(run, study, cohort, snapshot, results.whole, say)
     run.write_json("summary.json", _summary(study, cohort, snapshot, counts))
     run.mark("train", key)
+    add_curve(run, study, snapshot, learners, say)
     run.log("train", seconds=round(time.perf_counter() - start, 2), rows=snapshot.rows.height, learners=len(learners))
     show(run, say)
     return run
