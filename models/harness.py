@@ -18,6 +18,7 @@ from .controls import seen as view
 from .data import Snapshot
 from .decision import decision_curves
 from .effects import SCHEMA, weigh
+from .finished import Finished, resumed
 from .folds import make_folds, parts
 from .follow import follow, grid
 from .judge import FoldScores, draw, judge
@@ -26,6 +27,7 @@ from .metrics import PRIMARY, targets
 from .resample import Resamples
 from .results import Results, optimism, prediction_table
 from .specs import Evaluate, Learn
+from .threads import one_thread
 from .tune import seed_of
 from .unit import Done, Unit, run_unit
 from .whole import Whole, choose_among, fit_whole
@@ -46,6 +48,7 @@ def run(
     *,
     controls: bool = True,
     keep: bool = False,
+    finished: Finished | None = None,
 ) -> Results:
     """Every learner in every fold; results are the same whatever the number of workers.
 
@@ -56,6 +59,7 @@ def run(
         progress: called with one line a unit.
         controls: those of models/controls.py that say something here.
         keep: after all that, choose and fit on all rows what shall predict new patients (`models.whole`).
+        finished: where units are kept as they end; those that an interrupted run left there are not done again.
     """
     start = time.monotonic()
     names = [learner.name for learner in learners]
@@ -70,13 +74,15 @@ def run(
         units += _control_units(snapshot, [u for u in units if u.learner == 0], names, evaluate.seed)
     done: list[Done] = []
     with Workers(snapshot, everyone, count_of(learn)) as workers:
-        for one in workers(run_unit, units):
+        for one in resumed(finished, workers, run_unit, units, Done.restored):
             done.append(one)
             if progress is not None:
                 progress(_line(one, everyone, len(done), len(units)))
-        whole = fit_whole(workers, names, evaluate, learn, start, progress) if keep else None
-    done.sort(key=lambda d: (d.unit.control, d.unit.repeat, d.unit.fold, d.unit.learner))
-    return _gather(snapshot, names, done, evaluate.seed, time.monotonic() - start, whole)
+        whole = fit_whole(workers, names, evaluate, learn, start, progress, finished) if keep else None
+    # by all that tells units apart (permutations by their seeds): the order in which they ended must not show
+    done.sort(key=lambda d: (d.unit.control, d.unit.repeat, d.unit.fold, d.unit.learner, d.unit.seed))
+    with one_thread():
+        return _gather(snapshot, names, done, evaluate.seed, time.monotonic() - start, whole)
 
 
 def _units(folds: pl.DataFrame, names: list[str], evaluate: Evaluate, learn: Learn, start: float) -> list[Unit]:
@@ -206,5 +212,5 @@ def _cut(names: list[str], learned: list[Done]) -> list[dict[str, object]]:
 
 def _line(d: Done, learners: Sequence[Learner], k: int, total: int) -> str:
     name = f"{learners[d.unit.learner].name}{' · ' + d.unit.control if d.unit.control else ''}"
-    fate = f"{d.seconds:.1f} s" if d.score is not None else "cut by the time limit"
+    fate = "cut by the time limit" if d.score is None else f"{d.seconds:.1f} s" + ", before" * d.before
     return f"[{k}/{total}] {name}, repeat {d.unit.repeat}, fold {d.unit.fold}: {fate}"

@@ -10,12 +10,16 @@ from typing import Any
 
 @contextmanager
 def one_thread(*learners: Any) -> Iterator[None]:
-    """Inside, numpy, scikit-learn and torch use one thread each; afterwards what they used before.
+    """Inside, numpy, scipy, scikit-learn and torch use one thread each; afterwards what they used before.
 
+    A library can only be told once it is loaded, so they are loaded first: one that came later would use all cores, and
+    sum in another order.
     Args:
-        learners: what will be fitted or asked. Where one of them is a network torch is loaded first: it could not be
-            told otherwise.
+        learners: what will be fitted or asked. Torch is loaded where one of them is a network.
     """
+    import numpy  # noqa: F401
+    import scipy.linalg  # noqa: F401
+    import sklearn.utils  # noqa: F401
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     if any(getattr(learner, "on_torch", False) for learner in learners):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
 
 from .controls import SETTING, seen
 from .data import Snapshot
-from .effects import effects
+from .effects import SCHEMA, effects
 from .learner import Learner
 from .threads import one_thread
 from .tune import Tuned, fit_tuned, inner_plan, seed_of, tune
@@ -34,10 +35,14 @@ class Unit:
     control: str = ""
     attribute: bool = True
 
+    def decides(self) -> dict[str, Any]:
+        """All of it but who learns (by name, `models.finished`) and the time limit: what is cut is not kept."""
+        return {name: value for name, value in vars(self).items() if name not in ("learner", "deadline")}
+
 
 @dataclass(frozen=True)
 class Done:
-    """What came of a unit. score is None where the time limit came first."""
+    """What came of a unit. score is None where the time limit came first; before: an interrupted run had done it."""
 
     unit: Unit
     score: np.ndarray | None
@@ -45,6 +50,26 @@ class Done:
     effects: pl.DataFrame | None
     seconds: float
     peak_mb: float | None
+    before: bool = False
+
+    @property
+    def asked(self) -> Unit:
+        return self.unit
+
+    def state(self) -> dict[str, Any] | None:
+        if self.score is None or (self.tuned is not None and self.tuned.cut):
+            return None
+        return {
+            "score": self.score, "tuned": self.tuned and vars(self.tuned), "seconds": self.seconds,
+            "peak_mb": self.peak_mb, "effects": None if self.effects is None else _columns(self.effects),
+        }  # fmt: skip
+
+    @classmethod
+    def restored(cls, unit: Unit, state: Mapping[str, Any]) -> Self:
+        """What `state` was taken of; unit: the one that was asked for now."""
+        tuned, table = state["tuned"], state["effects"]
+        return cls(unit, state["score"], tuned and Tuned(**tuned), None if table is None else pl.DataFrame(table, SCHEMA),
+                   state["seconds"], state["peak_mb"], before=True)  # fmt: skip
 
 
 def run_unit(snapshot: Snapshot, learners: Sequence[Learner], unit: Unit) -> Done:
@@ -75,6 +100,10 @@ def _control(snapshot: Snapshot, learner: Learner, unit: Unit) -> tuple[np.ndarr
     fitted = learner.with_setting(SETTING.get(unit.control, {}), unit.seed)
     fitted.fit(view, unit.train, unit.tuning)
     return fitted.predict(view, unit.held_out), None, None
+
+
+def _columns(table: pl.DataFrame) -> dict[str, Any]:
+    return {c.name: c.to_list() if c.dtype == pl.String else c.to_numpy() for c in table}
 
 
 def _peak_mb() -> float | None:

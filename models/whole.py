@@ -9,10 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 
 from .data import Snapshot
+from .finished import Finished, resumed
 from .folds import carve, deal
 from .learner import Learner
 from .learners.chosen import Choice, choose
@@ -40,6 +42,10 @@ class Ask:
     deadline: float | None = None
     tuned: Tuned | None = None
 
+    def decides(self) -> dict[str, Any]:
+        """All of it but who learns (by name, `models.finished`) and the time limit."""
+        return {"seed": self.seed, "trials": self.trials}
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -49,6 +55,18 @@ class Answer:
     tuned: Tuned | None = None
     member: Member | None = None
     unsaved: str | None = None
+
+    @property
+    def asked(self) -> Ask:
+        return self.ask
+
+    def state(self) -> dict[str, Any] | None:
+        """Of one that was tuned, as `models.finished` keeps it."""
+        return None if self.tuned is None or self.tuned.cut else {"tuned": vars(self.tuned)}
+
+    @classmethod
+    def restored(cls, ask: Ask, state: Mapping[str, Any]) -> Self:
+        return cls(ask, Tuned(**state["tuned"]))
 
 
 @dataclass(frozen=True)
@@ -74,12 +92,14 @@ def fit_whole(
     learn: Learn,
     start: float,
     progress: Callable[[str], object] | None = None,
+    finished: Finished | None = None,
 ) -> Whole:
     """Tune all candidates, choose, fit what was chosen.
 
     Args:
         workers: over the learners of these names, in this order.
         start: when the run began, `time.monotonic`: its time limit holds here too.
+        finished: where what is tuned is kept, should the run be interrupted.
     """
     began, seed = time.monotonic(), seed_of(evaluate.seed, "all rows")
     deadline = start + 60 * learn.minutes if learn.minutes else None
@@ -88,7 +108,7 @@ def fit_whole(
     say = progress or (lambda line: None)
     tuned: dict[str, Tuned] = {}
     left_out: dict[str, str] = {}
-    for done in workers(tune_whole, asked):
+    for done in resumed(finished, workers, tune_whole, asked, Answer.restored):
         name = names[done.ask.learner]
         if done.tuned is None:
             left_out[name] = "the time limit came first"
@@ -117,6 +137,7 @@ def fit_whole(
     made = None
     if choice is not None:
         made = Model(Seen.of(workers.snapshot), choice, tuple(members[name] for name in choice.weights))
+    left_out = {name: left_out[name] for name in names if name in left_out}
     return Whole(made, left_out, settings, time.monotonic() - began)
 
 

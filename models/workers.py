@@ -75,6 +75,8 @@ def count_of(learn: Learn) -> int:
 
 def _adopt(snapshot: Snapshot, learners: Sequence[Learner]) -> None:
     _HERE["work"] = (snapshot, learners)
+    if any(getattr(learner, "on_torch", False) for learner in learners):
+        import torch  # noqa: F401  # now: loky takes a process that grows by so much later for one that leaks, and ends it
     parent = os.getppid()
 
     def follow() -> None:  # a killed run must not leave its workers behind, busy

@@ -9,7 +9,6 @@ from functools import cache
 import numpy as np
 import polars as pl
 import pytest
-from polars.testing import assert_frame_equal
 from snapshots import make_snapshot
 from test_features import garbage
 
@@ -37,9 +36,9 @@ def _learners(snapshot: Snapshot, names: tuple[str, ...] = QUICK) -> list[Learne
 
 
 @cache
-def _run(task: str = "binary", workers: int = 1) -> tuple[Snapshot, Results]:
+def _run(task: str = "binary") -> tuple[Snapshot, Results]:
     snapshot = make_snapshot(task, n=120, features=24, rows_per_subject=2)
-    return snapshot, harness.run(snapshot, _learners(snapshot), Evaluate(), Learn(trials=1, workers=workers))
+    return snapshot, harness.run(snapshot, _learners(snapshot), Evaluate(), ONE)
 
 
 @pytest.mark.parametrize("task", ("binary", "multiclass", "survival"))
@@ -62,15 +61,6 @@ def test_metrics_are_those_of_the_predictions() -> None:
             one = results.predictions.filter((pl.col("learner") == name) & (pl.col("fold") == fold))
             expected = evaluate("binary", y[one["row"].to_numpy()], one["score"].to_numpy())
             assert results.metrics[name]["auroc"]["folds"][fold] == pytest.approx(expected["auroc"])
-
-
-def test_two_workers_find_what_one_finds() -> None:
-    (_, one), (_, two) = _run(workers=1), _run(workers=2)
-    assert_frame_equal(one.predictions, two.predictions, rel_tol=0, abs_tol=1e-6)
-    assert_frame_equal(one.attributions, two.attributions, rel_tol=0, abs_tol=1e-6)
-    assert [c["name"] for c in one.chosen] == [c["name"] for c in two.chosen]
-    assert one.settings.keys() == two.settings.keys()
-    assert one.controls["permuted_labels"]["folds"] == pytest.approx(two.controls["permuted_labels"]["folds"], abs=1e-6)
 
 
 def test_results_json_holds_what_the_study_promises() -> None:

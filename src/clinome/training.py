@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
 from collections.abc import Mapping
 from copy import copy
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 
 
 PACKAGES = ("clinome", "torch", "torch-geometric", "scikit-learn", "lifelines", "polars", "kglite")
+NUMERIC = ("numpy", "scipy", "scikit-learn", "lifelines", "torch", "torch-geometric", "lightning", "polars")
+"""What a unit's numbers come from, beside our own code."""
+UNITS = "units.part"
+"""Finished units of a run that is not whole yet. They hold patients' scores: `Run.without` takes away all that ends so."""
 
 
 class CannotRun(InputError):
@@ -50,18 +56,21 @@ def train_study(study: Study, run: Run, own: Mapping[str, Learner], say: Say) ->
     keep(study, cohort)
     snapshot = snapshot.save(run.path("snapshot"))
     write_tables(run, study, cohort, snapshot)
-    key = key_of(snapshot.manifest["sha256"], vars(study.task), vars(study.learn), study.evaluate.seed, _code(own))
+    key = key_of(_content(snapshot), vars(study.task), vars(study.learn), study.evaluate.seed, _code(own))
     if run.done("train", key):
+        _whole(run)
         say("train: nothing has changed; the results stand")
         if study.evaluate.learning_curve:
             add_curve(run, study, snapshot, _learners(snapshot, study, own, say), say)
         return run
     learners = _learners(snapshot, study, own, say)
-    results = _compare(snapshot, learners, study, say)
+    results = _compare(snapshot, learners, study, run, say)
+    run.write_json("run.json", {})  # stopped while the files are replaced, none of them may pass for another's
     _write(run, cohort, results, _subgroups(study, cohort, snapshot, results))
     keep_model(run, study, cohort, snapshot, results.whole, say)
     run.write_json("summary.json", _summary(study, cohort, snapshot, counts))
     run.mark("train", key)
+    _whole(run)
     add_curve(run, study, snapshot, learners, say)
     run.log("train", seconds=round(time.perf_counter() - start, 2), rows=snapshot.rows.height, learners=len(learners))
     show(run, say)
@@ -113,10 +122,22 @@ def _named(name: str, learner: Learner, snapshot: Snapshot) -> Learner:
     return named
 
 
-def _compare(snapshot: Snapshot, learners: list[Learner], study: Study, say: Say) -> Results:
+def _compare(snapshot: Snapshot, learners: list[Learner], study: Study, run: Run, say: Say) -> Results:
     from clinome.models import harness
+    from clinome.models.finished import Finished
 
-    return harness.run(snapshot, learners, study.evaluate, study.learn, progress=say, keep=True)
+    finished = Finished(run.path(UNITS), key_of(_content(snapshot), sys.version, _device(), *map(version, NUMERIC)))
+    return harness.run(snapshot, learners, study.evaluate, study.learn, progress=say, keep=True, finished=finished)
+
+
+def _content(snapshot: Snapshot) -> dict[str, object]:
+    """What learners see of a saved snapshot: its files, and what the manifest says of them."""
+    return {name: snapshot.manifest[name] for name in ("sha256", "format", "task", "clock", "classes", "layers")}
+
+
+def _whole(run: Run) -> None:
+    """What an interrupted run would have gone on from is of no use any more."""
+    shutil.rmtree(run.folder / UNITS, ignore_errors=True)
 
 
 def _subgroups(study: Study, cohort: Cohort, snapshot: Snapshot, results: Results) -> list[dict[str, Any]]:

@@ -1,0 +1,223 @@
+"""A run that is interrupted goes on: only what is missing is done, and nobody can tell from the results."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from equal_results import equal, plain
+from polars.testing import assert_frame_equal
+from snapshots import make_snapshot
+
+import clinome
+from clinome.graphs.snapshot import Snapshot
+from clinome.models import harness
+from clinome.models.catalogue import make, select
+from clinome.models.finished import Finished
+from clinome.models.learner import Learner
+from clinome.models.learners.boosting import Boosting
+from clinome.models.learners.forest import Forest
+from clinome.models.results import Results
+from clinome.models.specs import Evaluate, Learn
+from clinome.models.wrap import sklearn
+from clinome.runs import Run
+from clinome.training import UNITS
+
+NAMES = ("majority", "covariates", "ridge_late", "boosting")
+LEARN = Learn(trials=2, workers=1)
+
+
+class Stop(Exception):
+    """The power went."""
+
+
+def run(snapshot: Snapshot, finished: Finished | None, stop: int = 0, learn: Learn = LEARN, **own: Learner) -> Results:
+    """The harness, stopped when `stop` lines were said."""
+    said: list[str] = []
+
+    def progress(line: str) -> None:
+        said.append(line)
+        if len(said) == stop:
+            raise Stop
+
+    learners = [*select(snapshot, NAMES)[0], *own.values()]
+    return harness.run(snapshot, learners, Evaluate(), learn, progress, keep=True, finished=finished)
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "survival"])
+def test_a_run_stopped_twice_goes_on_to_the_same_results(
+    task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = make_snapshot(task, n=60, features=12, records=True)
+    expected = run(snapshot, None)
+    finished = Finished(tmp_path / UNITS, "basis")
+    for stop in (4, 23):
+        with pytest.raises(Stop):
+            run(snapshot, finished, stop)
+    done = len(list(finished.folder.iterdir()))
+    assert done == 23
+    fits: list[int] = []
+    fit = Boosting.fit
+
+    def counted(*given: Any) -> None:
+        fits.append(1)
+        fit(*given)
+
+    monkeypatch.setattr(Boosting, "fit", counted)
+    equal(run(snapshot, finished), expected)
+    before = len(fits)
+    equal(run(snapshot, finished), expected)
+    assert len(fits) == before, "what is whole was learnt again"
+    assert len(list(finished.folder.iterdir())) > done
+
+
+def test_units_are_found_by_all_that_decides_them_and_by_nothing_else(tmp_path: Path) -> None:
+    snapshot = make_snapshot(n=90, features=20)
+    finished = Finished(tmp_path, "basis")
+    run(snapshot, finished)
+    units = harness._units(snapshot.folds, ["forest"], Evaluate(), LEARN, 0.0)
+    unit, learner = units[0], make("ridge_late")
+    here = finished.place("run_unit", replace(unit, attribute=True), learner)
+    assert here is not None and here.is_dir()
+    assert finished.place("run_unit", replace(unit, deadline=1.0, learner=7), learner) == here
+    rows = unit.train[::-1].copy()
+    others: list[Any] = [
+        replace(unit, **change)
+        for change in ({"seed": 9}, {"trials": 3}, {"fold": 2}, {"repeat": 1}, {"train": rows}, {"held_out": rows},
+                       {"tuning": rows}, {"control": "permuted_labels"}, {"attribute": False})
+    ]  # fmt: skip
+    found = {finished.place("run_unit", one, learner) for one in others}
+    found |= {finished.place("tune_whole", unit, learner), finished.place("run_unit", unit, Forest())}
+    found |= {replace(finished, basis="other").place("run_unit", unit, learner)}
+    assert here not in found and len(found) == len(others) + 3
+
+
+def test_a_learner_of_the_users_own_is_always_done_again(tmp_path: Path) -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    snapshot = make_snapshot(n=60, features=10)
+    finished = Finished(tmp_path, "basis")
+    with pytest.raises(Stop):
+        run(snapshot, finished, 3, mine=sklearn(LogisticRegression(), "mine"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_the_time_limit_cut_is_not_kept(tmp_path: Path) -> None:
+    snapshot = make_snapshot(n=60, features=10)
+    run(snapshot, Finished(tmp_path, "basis"), learn=replace(LEARN, minutes=1e-9))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_unit_is_done_again(tmp_path: Path) -> None:
+    snapshot = make_snapshot(n=60, features=10)
+    finished = Finished(tmp_path / UNITS, "basis")
+    expected = run(snapshot, finished)
+    for number, unit in enumerate(sorted(finished.folder.iterdir())):
+        match number % 4:
+            case 0:
+                (unit / "model.safetensors").write_bytes(b"")
+            case 1:
+                (unit / "model.json").write_text("{")
+            case 2:
+                unit.rename(unit.with_name(unit.name + ".part"))
+    equal(run(snapshot, finished), expected)
+
+
+STUDY = """
+name = "small"
+store = "small.graph"
+[patients]
+path = "patients.csv"
+[omics.rna]
+path = "rna.csv"
+features = "opaque"
+[cohort]
+query = "patients_with_label"
+params = {property = "outcome"}
+[task]
+kind = "binary"
+covariates = ["age"]
+[learn]
+learners = ["majority", "covariates", "ridge_late", "boosting"]
+trials = 2
+workers = 2
+"""
+MAIN = "from clinome.cli import main; main()"
+
+
+def write_study(folder: Path, n: int = 60) -> Path:
+    rng = np.random.default_rng(4)
+    cause = rng.standard_normal(n)
+    ids = [f"patient-{i:03d}" for i in range(n)]
+    people = {"patient_id": ids, "age": 60 + 5 * cause, "outcome": (cause + rng.standard_normal(n) > 0).astype(int)}
+    pl.DataFrame(people).write_csv(folder / "patients.csv")
+    values = rng.standard_normal((n, 12)) + 0.5 * cause[:, None]
+    columns = {f"f{j}": values[:, j] for j in range(12)}
+    pl.DataFrame({"patient_id": ids, **columns}).write_csv(folder / "rna.csv")
+    (folder / "study.toml").write_text(STUDY)
+    return folder / "study.toml"
+
+
+def command(verb: str, study: Path, *more: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", MAIN, verb, str(study), *more, "--quiet"])
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_by_the_same_command(tmp_path: Path) -> None:
+    study = write_study(tmp_path)
+    assert command("load", study).wait() == 0
+    assert command("train", study, "--name", "whole").wait() == 0
+    units, killed = tmp_path / "runs" / "small" / UNITS, []
+    for least in (3, 20):
+        process = command("train", study)
+        while process.poll() is None and (not units.exists() or len(list(units.iterdir())) < least):
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        killed.append(len([unit for unit in units.iterdir() if unit.suffix != ".part"]))
+    assert killed == sorted(killed) and killed[0] >= 2
+    assert not (tmp_path / "runs" / "small" / "results.json").exists()
+    assert command("train", study).wait() == 0
+    whole, small = (tmp_path / "runs" / name for name in ("whole", "small"))
+    one, two = (pl.read_parquet(folder / "predictions.parquet") for folder in (whole, small))
+    assert_frame_equal(one, two, check_exact=True)
+    left, right = (plain(json.loads((folder / "results.json").read_text())) for folder in (whole, small))
+    assert left == right
+    assert (whole / "model" / "model.safetensors").read_bytes() == (small / "model" / "model.safetensors").read_bytes()
+    assert not units.exists(), "what is whole leaves no units"
+    assert "patient-0" not in (small / "log.jsonl").read_text()
+
+
+def test_who_is_removed_is_in_no_unit(tmp_path: Path) -> None:
+    study = clinome.Study.read(write_study(tmp_path, n=40))
+    folder = Run.of(study).folder
+    finished = Finished(folder / UNITS, "basis")
+    with pytest.raises(Stop):
+        run(make_snapshot(n=60, features=10), finished, 5)
+    assert list(finished.folder.iterdir())
+    clinome.load(study)
+    assert command("remove", study.file, "patient", "patient-003").wait() == 0
+    assert not finished.folder.exists()
+
+
+def test_a_unit_that_is_half_written_is_none(tmp_path: Path) -> None:
+    """Killed between writing and renaming, only NAME.part is there."""
+    snapshot = make_snapshot(n=60, features=10)
+    finished = Finished(tmp_path / UNITS, "basis")
+    with pytest.raises(Stop):
+        run(snapshot, finished, 1)
+    only = next(finished.folder.iterdir())
+    shutil.copytree(only, only.with_name(f"{only.name}.part"))
+    expected = run(snapshot, None)
+    equal(run(snapshot, finished), expected)
