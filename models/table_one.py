@@ -88,11 +88,7 @@ def _numbers(values: pl.Series, masks: Sequence[np.ndarray]) -> Iterator[list[ob
 
 
 def _words(values: pl.Series, masks: Sequence[np.ndarray]) -> Iterator[list[object]]:
-    text = (
-        values.cast(pl.Int8).replace_strict({1: "yes", 0: "no"})
-        if values.dtype == pl.Boolean
-        else values.cast(pl.String)
-    )
+    text = _as_text(values)
     missing = text.is_null().to_numpy()
     counted = text.drop_nulls().value_counts(sort=True)
     levels = counted.sort(["count", text.name], descending=[True, False])[text.name].to_list()
@@ -106,6 +102,16 @@ def _words(values: pl.Series, masks: Sequence[np.ndarray]) -> Iterator[list[obje
         cells = [_share(int(row[k]), int(row.sum())) for row in counts]
         yield [text.name, level, *cells, apart if k == 0 else None, p if k == 0 else None]
     yield from _missing(text.name, missing, masks)
+
+
+def _as_text(values: pl.Series) -> pl.Series:
+    """Booleans as yes and no, numbers without needless zeros."""
+    if values.dtype == pl.Boolean:
+        return values.cast(pl.Int8).replace_strict({1: "yes", 0: "no"})
+    if values.dtype.is_float():
+        known = values.fill_nan(None)
+        return pl.Series(values.name, [None if v is None else f"{v:g}" for v in known], pl.String)
+    return values.cast(pl.String)
 
 
 def _missing(name: str, missing: np.ndarray, masks: Sequence[np.ndarray]) -> Iterator[list[object]]:

@@ -216,6 +216,16 @@ def test_the_picture_joins_those_not_shown_to_differ() -> None:
     assert picture.count("stroke: #d55e00") == len(found.groups) > 0
 
 
+def test_what_an_engine_says_of_a_patient_is_not_repeated(tmp_path: Path, clinome: Clinome) -> None:
+    write(tmp_path / "all" / "one", "one", 1)
+    (tmp_path / "booms.py").write_text("def boom():\n    raise ValueError('patient one17')\n")
+    ended = clinome("benchmark", tmp_path / "all", "--learner", f"mine={tmp_path / 'booms.py'}:boom", "--json")
+    found = json.loads(ended.out.splitlines()[-1])
+    assert ended.code == 3 and found["studies"] == [] and "(ValueError)" in found["failed"]["one"]
+    page = (tmp_path / "all" / "benchmark.html").read_text(encoding="utf-8")
+    assert "No study could be run." in page and "one failed" in page and "one17" not in page + ended.out + ended.err
+
+
 def test_studies_are_named_by_where_they_lie(tmp_path: Path) -> None:
     for place in ("b", "a/x", "."):
         (tmp_path / "all" / place).mkdir(parents=True, exist_ok=True)

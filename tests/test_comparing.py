@@ -159,6 +159,8 @@ def test_patients_count_once_and_wrong_words_are_told(study: Path, tmp_path: Pat
     assert found.names == ("A", "B") and "Kaplan" not in (tmp_path / "out" / "compare.html").read_text(encoding="utf-8")
     with pytest.raises(InputError, match="nobody is in this cohort alone"):
         package.compare(study, once, once, out=tmp_path / "out")
+    with pytest.raises(InputError, match="one name"):
+        package.compare(study, twice, once, names=("A", "A"), out=tmp_path / "out")
     timeless = "MATCH (p:Patient) RETURN p.id AS subject_id"
     with pytest.raises(InputError, match="without prediction_time"):
         package.compare(study, timeless, once, out=tmp_path / "out")

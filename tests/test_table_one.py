@@ -82,6 +82,8 @@ def test_three_groups_unknown_ones_and_odd_columns() -> None:
         table.filter(variable="many")["level"].to_list()[-1] == "9 others"
         and table.filter(variable="many").height == 12
     )
+    floats = table_one(wide.select(pl.col("flag").cast(pl.Float64)), group)
+    assert floats["level"].to_list() == ["", "0", "1"]
     three = table_one(wide.select("age"), pl.Series(["x", "y", "z"] * 30))
     age = wide["age"].to_numpy()
     parts = [age[k::3] for k in range(3)]

@@ -88,6 +88,8 @@ def compare(
     from clinome.models.contrast import contrast
     from clinome.models.table_one import table_one
 
+    if names is not None and names[0] == names[1]:
+        raise InputError("both cohorts would have one name", "--names", names[0], "two names")
     study = study if isinstance(study, Study) else Study.read(study)
     with open_graph(study) as graph:
         cohorts = _cohort(graph, a, "a", params or {}), _cohort(graph, b, "b", params or {})

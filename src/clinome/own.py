@@ -56,7 +56,7 @@ def learner_of(given: Any, name: str, study: Study) -> Learner:
         if callable(given) and (isinstance(given, type) or not hasattr(given, "fit")) and not _module_of(given)
         else given
     )
-    if isinstance(made, Learner):
+    if isinstance(made, Learner) or hasattr(made, "supports"):
         return made
     if _module_of(made):
         from clinome.models.wrap_pyg import pyg

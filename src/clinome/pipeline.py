@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clinome.runs import Run
 from clinome.say import SILENT, Say
@@ -34,13 +34,13 @@ def cohort(study: Study, say: Say = SILENT) -> Cohort:
     return take_cohort(study, say)
 
 
-def train(
-    study: Study, name: str | None = None, learners: Mapping[str, Learner] | None = None, say: Say = SILENT
-) -> Run:
+def train(study: Study, name: str | None = None, learners: Mapping[str, Any] | None = None, say: Say = SILENT) -> Run:
     """Snapshot behind the fence, folds, learners, comparison -> the run folder."""
+    from clinome.own import check_names, learner_of
     from clinome.training import train_study
 
-    return train_study(study, Run.of(study, name), learners or {}, say)
+    own = {mine: learner_of(given, mine, study) for mine, given in check_names(learners or {}).items()}
+    return train_study(study, Run.of(study, name), own, say)
 
 
 def biomarkers(study: Study, name: str | None = None, say: Say = SILENT) -> Run:
@@ -71,8 +71,8 @@ def predict(
     return predict_study(run, study, learners or {}, None if out is None else Path(out), say)
 
 
-def run(study: Study, learners: Mapping[str, Learner] | None = None, name: str | None = None, say: Say = SILENT) -> Run:
-    """All of it. `learners` joins the user's own by name."""
+def run(study: Study, learners: Mapping[str, Any] | None = None, name: str | None = None, say: Say = SILENT) -> Run:
+    """All of it. `learners` joins the user's own by name: a learner, an estimator, a PyG module, or what makes one."""
     load(study, say)
     train(study, name, learners, say)
     biomarkers(study, name, say)

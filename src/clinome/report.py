@@ -88,6 +88,7 @@ def _page(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:
         "warnings": said,
         "attrition": _attrition(run),
         "tables_one": table_ones(run),
+        "several_rows": cohort["subject_id"].n_unique() < cohort.height,
         "layers": layers,
         "records": _records(summary),
         "presence": _presence(summary),
