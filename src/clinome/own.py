@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from clinome.loaders.errors import InputError, UsageError
 from clinome.models.catalogue import CHOSEN, NAMES
@@ -57,7 +57,7 @@ def learner_of(given: Any, name: str, study: Study) -> Learner:
         else given
     )
     if isinstance(made, Learner) or hasattr(made, "supports"):
-        return made
+        return cast("Learner", made)
     if _module_of(made):
         from clinome.models.wrap_pyg import pyg
 
