@@ -105,3 +105,19 @@ def test_the_pages_say_what_the_simulations_found(candidates: ModuleType) -> Non
         assert f"| {name} | {min(found):.1f}, {max(found):.1f} | {alarms} | {power} % |" in page
     default = _coverage()[candidates.DEFAULT]
     assert (int(min(default)), int(max(default))) == numbers.COVERED
+
+
+def test_choosing_costs_little_and_the_page_says_what_was_found() -> None:
+    """No cohort's loss above 0.03, and none on average above 0.005."""
+    rows = re.findall(
+        r"^(\w+) +(\w+) +(\w+) +([\d.]+) +([\d.]+) +([+-][\d.]+) \((\S+) to (\S+)\) +(\w+) ([\d.]+)$",
+        (ROOT / "benchmarks" / "results" / "chosen.txt").read_text(encoding="utf-8"), re.MULTILINE)  # fmt: skip
+    page = (ROOT / "docs" / "honesty.md").read_text(encoding="utf-8")
+    assert len(rows) == 6
+    for cohort, metric, plain, its, chosen, difference, low, high, best, value in rows:
+        assert (
+            f"| {cohort} | {metric} | `{plain}` | {its} | {chosen} | {difference} ({low} to {high}) | `{best}` {value} |"
+            in page
+        )
+    differences = [float(row[5]) for row in rows]
+    assert min(differences) >= -0.03 and np.mean(differences) >= -0.005
