@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 from collections.abc import Mapping
@@ -81,7 +82,10 @@ def table(columns: Mapping[str, list[Any]]) -> pl.DataFrame:
 
 
 def _series(name: str, values: list[Any]) -> pl.Series:
-    kinds = {type(value) for value in values} - {type(None)}
+    if values and isinstance(values[0], str):  # most columns: no look at every value's type first
+        with contextlib.suppress(TypeError):
+            return pl.Series(name, values, dtype=pl.String)
+    kinds = set(map(type, values)) - {type(None)}
     if not kinds:
         return pl.Series(name, values, dtype=pl.Null)
     if kinds == {int, float}:

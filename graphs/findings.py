@@ -10,7 +10,7 @@ from . import schema
 from .kept import keep
 from .store import Edges, Store
 
-_LABEL = "MATCH (n) WHERE n.id IN $ids RETURN n.id AS id, labels(n)[0] AS label"
+_THERE = "MATCH (n:LABEL) WHERE n.id IN $ids RETURN n.id AS id"
 _RUNS = "MATCH (r:Run) WHERE r.study = $study RETURN r.name AS name"
 
 
@@ -37,11 +37,12 @@ def runs_of(store: Store, study: str) -> list[str]:
 
 def _ranks(store: Store, run: str, ranked: pl.DataFrame) -> Iterator[Edges]:
     """RANKS by the label at which they end; a feature that is no node (a covariate) has none."""
-    ends = store.run(_LABEL, {"ids": ranked["feature"].unique().to_list()}).cast(pl.String)  # no rows: no types
-    ends = ends.filter(pl.col("label").is_in(schema.relationship("RANKS").end))
-    rows = ranked.join(ends, left_on="feature", right_on="id", maintain_order="left").select(
-        start=pl.lit(run), end="feature", layer="layer", score="effect", rank="rank", stability="stability", q="q",
-        label="label",
-    )  # fmt: skip
-    for (label,), part in sorted(rows.partition_by("label", as_dict=True, maintain_order=True).items()):
-        yield Edges("RANKS", "Run", str(label), part.drop("label"))
+    rows = ranked.select(
+        start=pl.lit(run), end="feature", layer="layer", score="effect", rank="rank", stability="stability", q="q"
+    )
+    ids = rows["end"].unique().to_list()
+    for label in sorted(schema.relationship("RANKS").end):  # by label: the id is indexed for each
+        there = store.run(_THERE.replace("LABEL", schema.label(label)), {"ids": ids})["id"].cast(pl.String)
+        part = rows.filter(pl.col("end").is_in(there.implode()))
+        if part.height:
+            yield Edges("RANKS", "Run", label, part)

@@ -11,7 +11,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, LiteralString, Self, TypeVar
 
@@ -32,7 +32,7 @@ _AWAY = (ServiceUnavailable, SessionExpired, ConnectionPoolError)
 _UNSENDABLE = (OverflowError, TypeError, ValueError)  # a parameter that has no form on the wire, a URI that is none
 _WRITES = {"clinome": "writes"}  # how a new writer knows what a killed one began
 _LOG = "neo4j"  # the driver's: at DEBUG it holds every parameter of every query
-_NATIVE = {str, int, float, bool, type(None)}
+NATIVE = {str, int, float, bool, type(None)}
 
 T = TypeVar("T")
 
@@ -50,6 +50,11 @@ class Work:
         found = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in names]
         columns = {name: natives(column) for name, column in zip(names, found, strict=True)}
         return columns, _changed(result)
+
+    def rows(self, text: LiteralString, params: Mapping[str, Any]) -> Iterator[list[Any]]:
+        """Rows as they come, in the driver's types: the server goes on while one is worked on."""
+        for record in self._transaction.run(text, dict(params)):
+            yield record.values()
 
 
 class Held:
@@ -84,6 +89,7 @@ class Connection:
         self.address = address
         self.retried = 0
         self._count = threading.Lock()
+        self._bookmarks = neo4j.GraphDatabase.bookmark_manager()
         self._driver = self._told(
             lambda: neo4j.GraphDatabase.driver(
                 address.uri,
@@ -197,7 +203,10 @@ class Connection:
         self.close()
 
     def _session(self, access: str) -> neo4j.Session:
-        return self._driver.session(database=self.address.database, default_access_mode=access)
+        """Every session sees what any of them wrote before, on whichever member of a cluster it is."""
+        return self._driver.session(
+            database=self.address.database, default_access_mode=access, bookmark_manager=self._bookmarks
+        )
 
     def _writing(self, once: Callable[[], T], timeout_s: float) -> T:
         """A write that is refused is no mistake in a query of the user's."""
@@ -258,7 +267,7 @@ def _changed(result: neo4j.Result) -> dict[str, int]:
 
 def natives(values: list[Any]) -> list[Any]:
     """What the driver gives, in Python's own types: datetimes, dates, text for durations, maps for nodes."""
-    return values if set(map(type, values)) <= _NATIVE else [_native(value) for value in values]
+    return values if set(map(type, values)) <= NATIVE else [_native(value) for value in values]
 
 
 def _native(value: Any) -> Any:

@@ -87,6 +87,7 @@ class Neo4jStore:
         self.address, self.write = Address.parse(store), write
         self._connection: Connection | None = Connection(self.address, user, password)
         self._lease: Held | None = None
+        self._names: dict[str, list[str]] = {}
         try:
             if write:
                 self._lease = self._alone(self._connection)
@@ -169,7 +170,7 @@ class Neo4jStore:
         connection, given = self._open(), parameters(params)
 
         def ask() -> dict[str, list[Any]]:
-            return columns(connection, text, given, timeout)
+            return columns(connection, text, given, timeout, self._names)
 
         return ask() if self.write else gate.whole(connection, ask)
 

@@ -108,6 +108,7 @@ def running_server(request: pytest.FixtureRequest, servers: Callable[[str], Serv
     return servers(request.param)
 
 
+_UNTIE = "MATCH ()-[r]->() CALL (r) { DELETE r } IN TRANSACTIONS OF 20000 ROWS"  # a hub has more than fit into memory
 _CLEAR = "MATCH (n) WHERE NOT n:Clinome CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS"
 _WIPE = "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS"
 
@@ -125,6 +126,7 @@ def session(server: Server) -> Iterator[neo4j.Session]:
 def clear(server: Server) -> None:
     """Take all data out of a server; the constraints that Clinome made stay."""
     with session(server) as opened:
+        opened.run(_UNTIE).consume()
         opened.run(_CLEAR).consume()
         opened.run("MATCH (c:Clinome) REMOVE c.saved").consume()
 
@@ -132,6 +134,7 @@ def clear(server: Server) -> None:
 def wipe(server: Server) -> None:
     """Take all nodes, constraints and indexes out of a server."""
     with session(server) as opened:
+        opened.run(_UNTIE).consume()
         opened.run(_WIPE).consume()
         for kind, kinds in (("CONSTRAINT", "CONSTRAINTS"), ("INDEX", "INDEXES")):
             for row in opened.run(f"SHOW {kinds} YIELD name, type WHERE type <> 'LOOKUP' RETURN name").data():

@@ -382,3 +382,16 @@ def test_a_closed_store_says_so(stores: Stores) -> None:
         store.run("RETURN 1 AS x", {})
     with pytest.raises(EngineError, match="closed"):
         store.write_nodes("n", "load", people("a"))
+
+
+def test_nulls_of_a_long_answer_stay_in_their_rows(store: Store) -> None:
+    text = """
+    UNWIND range(0, $last) AS i
+    RETURN i AS n, CASE WHEN i % 7 = 0 THEN null ELSE i END AS some, CASE WHEN i < 60000 THEN null ELSE 'late' END AS late
+    """
+    n = pl.col("n")
+    want = pl.DataFrame({"n": range(120_000)}).with_columns(
+        some=pl.when(n % 7 != 0).then(n), late=pl.when(n >= 60_000).then(pl.lit("late"))
+    )
+    for _ in range(2):  # a text that was asked before goes a shorter way
+        assert_frame_equal(store.run(text, {"last": 119_999}), want)
