@@ -1,9 +1,10 @@
 """Readers during a load: readers.py URI [--seconds 120] [--readers 8].
 
 The database of the server is emptied first; user and password as everywhere (CLINOME_NEO4J_USER, CLINOME_NEO4J_PASSWORD).
-One loads rounds of patients, each with the same number of mutated genes of one pathway; each reader, with a connection
-of its own, runs cohort queries of the library over and over. Every patient whom a query returns must have all genes: a batch
-is seen whole or not at all. Prints counts and times; ends with 1 if there was an error or a half-written patient.
+One loads rounds of patients, each with the same number of mutated genes of one pathway, and takes every third round's
+out again; each reader, with a connection of its own, runs cohort queries of the library over and over. Every patient
+whom a query returns must have all genes: a batch is seen whole or not at all, while it comes and while it goes. Prints
+counts and times; ends with 1 if there was an error or a half-written patient.
 """
 
 from __future__ import annotations
@@ -75,6 +76,8 @@ def write(uri: str, until: float) -> dict[str, int]:
             edges = Edges("MUTATED_IN", "Patient", "Gene", rows.with_columns(source=pl.lit(load)))
             parts = [(f"{load}/{n}", part) for n, part in enumerate(cut(edges, BATCH))]
             write_all(store, load, parts)
+            if written % (3 * PATIENTS) == 0:
+                store.remove_edges("MUTATED_IN", load)
             written, batches = written + PATIENTS, batches + len(parts)
         return {"patients": written, "batches": batches, "retried": store.retried}
 

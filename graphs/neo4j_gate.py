@@ -11,18 +11,18 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import Callable
-from typing import TypeVar
+from typing import LiteralString, TypeVar
 
 from ..loaders.errors import EngineError
 from .neo4j_driver import Connection, Work
 from .neo4j_errors import ServerAway
 
 OPEN_S = 60.0  # how long a reader may keep a batch from its commit
-_PLACES = 16  # two readers that draw the same place wait for each other
+PLACES = 16  # two readers that draw the same place wait for each other
 
 _MAKE = "UNWIND range(1, $places) AS i MERGE (:Clinome {id: 'gate ' + toString(i)})"
 _PASS = "MATCH (c:Clinome {id: 'gate ' + toString($place)}) SET c.passed = true"  # never committed
-_SHUT = "UNWIND range(1, $places) AS i MATCH (c:Clinome {id: 'gate ' + toString(i)}) SET c.passed = false"
+SHUT: LiteralString = "UNWIND range(1, $places) AS i MATCH (c:Clinome {id: 'gate ' + toString(i)}) SET c.passed = false"
 _BEGIN = "MATCH (c:Clinome {id: 'schema'}) SET c.writing = true, c.writers = coalesce(c.writers, 0) + 1"
 _END = "MATCH (c:Clinome {id: 'schema'}) SET c.writing = false"
 _STATE = "MATCH (c:Clinome {id: 'schema'}) RETURN coalesce(c.writing, false) AS writing, c.writers AS writers"
@@ -34,7 +34,7 @@ def begin(connection: Connection) -> None:
     """A writer is at work from here on; one that was killed has not said that it has ended."""
 
     def job(work: Work) -> None:
-        work.run(_MAKE, {"places": _PLACES})
+        work.run(_MAKE, {"places": PLACES})
         work.run(_BEGIN, {})
 
     connection.write(job)
@@ -48,7 +48,7 @@ def end(connection: Connection) -> None:
 
 def shut(work: Work) -> None:
     """The last statement of a batch: wait for the queries under way, and let none begin until it is committed."""
-    work.run(_SHUT, {"places": _PLACES})
+    work.run(SHUT, {"places": PLACES})
 
 
 def whole(connection: Connection, ask: Callable[[], T]) -> T:
@@ -59,7 +59,7 @@ def whole(connection: Connection, ask: Callable[[], T]) -> T:
         if connection.read(_STATE, {}) == before:
             return found
     try:
-        held = connection.hold(_PASS, {"place": random.randint(1, _PLACES)}, OPEN_S)
+        held = connection.hold(_PASS, {"place": random.randint(1, PLACES)}, OPEN_S)
     except ServerAway:
         raise
     except EngineError:

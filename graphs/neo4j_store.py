@@ -55,14 +55,20 @@ WITH 1 AS one UNWIND $rows AS r MATCH (s:START {id: r[0]})
 UNWIND range(0, size(r[1]) - 1) AS i MATCH (e:FINISH {id: r[1][i]})
 CREATE (s)-[x:TYPE {PROPERTIES}]->(e)
 """
-_REMOVE_EDGES = """
+_STARTS = """
 MATCH (s:START)-[x:TYPE]->() WHERE x.source = $source
-CALL (x) { DELETE x } IN TRANSACTIONS OF 20000 ROWS
+RETURN count(x) AS rows, count(DISTINCT s) AS starts
+"""
+_REMOVE_EDGES = """
+MATCH (s:START) WHERE EXISTS { MATCH (s)-[y:TYPE]->() WHERE y.source = $source }
+CALL (s) { SHUT WITH count(*) AS places MATCH (s)-[x:TYPE]->() WHERE x.source = $source DELETE x }
+IN TRANSACTIONS OF $starts ROWS
 """
 _REMOVE_NODES = """
 UNWIND $ids AS id MATCH (n:LABEL {id: id})
-CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 500 ROWS
+CALL (n) { SHUT WITH count(*) AS places DETACH DELETE n } IN TRANSACTIONS OF 500 ROWS
 """
+_AT_ONCE = 20_000  # relationships that are taken out in one transaction
 
 
 class Neo4jStore:
@@ -151,15 +157,20 @@ class Neo4jStore:
         self._writer().write(create)
 
     def remove_edges(self, type: str, source: str) -> int:
-        removed = 0
+        """Of a node all at once, or none: readers see no half of it."""
+        connection, removed = self._writer(), 0
         for label in schema.relationship(type).start:
-            text = schema.cypher(_REMOVE_EDGES, START=label, TYPE=type)
-            removed += self._writer().alone(text, {"source": source}).get("relationships_deleted", 0)
+            found = connection.read(schema.cypher(_STARTS, START=label, TYPE=type), {"source": source})
+            (rows,), (starts,) = found["rows"], found["starts"]
+            if rows:
+                text = _shut(schema.cypher(_REMOVE_EDGES, START=label, TYPE=type))
+                params = {"source": source, "starts": max(1, _AT_ONCE * starts // rows), "places": gate.PLACES}
+                removed += connection.alone(text, params).get("relationships_deleted", 0)
         return removed
 
     def remove_nodes(self, label: str, ids: list[str]) -> int:
-        text = schema.cypher(_REMOVE_NODES, LABEL=label)
-        return self._writer().alone(text, {"ids": ids}).get("nodes_deleted", 0)
+        text = _shut(schema.cypher(_REMOVE_NODES, LABEL=label))
+        return self._writer().alone(text, {"ids": ids, "places": gate.PLACES}).get("nodes_deleted", 0)
 
     def run(self, text: str, params: Mapping[str, Any], timeout_s: float | None = None) -> pl.DataFrame:
         return table(self.lists(text, params, timeout_s))
@@ -255,6 +266,11 @@ def _with_properties(text: LiteralString, names: list[str], same: list[str]) -> 
     after = dict.fromkeys(later for name, _, later in (*rows, *everywhere) if not _is_plain(name))
     text = schema.trusted(text.replace("PROPERTIES", ", ".join(inside)))
     return schema.trusted(f"{text}SET {', '.join(after)}") if after else text
+
+
+def _shut(text: LiteralString) -> LiteralString:
+    """With the gate shut first in each transaction of the statement."""
+    return schema.trusted(text.replace("SHUT", gate.SHUT))
 
 
 def _is_plain(name: str) -> bool:
