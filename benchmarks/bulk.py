@@ -3,14 +3,15 @@
 A planted study, half of its relationships values of a dense layer, half dated diagnoses and visits; its tables are there,
 as after reading. Prints one line a size: seconds for planning and writing the files, for Neo4j's import of them, for the
 same by hand, for the stop and start around it, for constraints; and the ratio that counts, plain / (files + import). In
-brackets the same in processor seconds, which other work on the machine hardly changes. The server of OUT is made, and
-stopped at the end.
+brackets the same in processor seconds, which other work on the machine hardly changes. Memory: the highest so far. The
+server of OUT is made, and stopped at the end.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import resource
 import shutil
 import subprocess
 import time
@@ -95,8 +96,10 @@ def one(home: Home, folder: Path, n: int) -> str:
     shutil.rmtree(folder)
     parts = ", ".join(f"{what} {seconds:.1f} ({busy:.1f})" for what, (seconds, busy) in took.items())
     by_clock, by_processor = (ratio({what: times[i] for what, times in took.items()}) for i in (0, 1))
+    own, tool = (resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return (
-        f"{rows:,} relationships, {size:.0f} MB: {parts}; plain / (files + import): {by_clock:.2f} ({by_processor:.2f})"
+        f"{rows:,} relationships, {size:.0f} MB: {parts}; plain / (files + import): {by_clock:.2f} ({by_processor:.2f}); "
+        f"peak of this process {own:,.0f} MB, of Neo4j's import {tool:,.0f} MB"
     )
 
 
