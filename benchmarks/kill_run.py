@@ -1,8 +1,8 @@
 """`kill -9` at random moments of `clinome train`, then the same command: kill_run.py STUDY OUT [--kills 10] [--seed 1].
 
-STUDY's folder is copied to OUT and loaded. The first run is undisturbed: its time and its results are the measure. Each
-of the others is killed once, at a moment drawn from that time, and goes on. Equal: predictions, results (without
-seconds and peak memory) and the model, to the last bit.
+STUDY's folder is copied to OUT and loaded. The first run is undisturbed: its times and its results are the measure. Each
+of the others is killed once and goes on: at a moment drawn, for four of five, from the time in which it has finished
+some units and not all. Equal: predictions, results (without seconds and peak memory) and the model, to the last bit.
 """
 
 from __future__ import annotations
@@ -50,6 +50,19 @@ def found(run: Path) -> tuple[pl.DataFrame, Any, bytes]:
     return pl.read_parquet(run / "predictions.parquet"), results, (run / "model" / "model.safetensors").read_bytes()
 
 
+def watched(study: Path, name: str) -> tuple[float, float, float]:
+    """Seconds until an undisturbed run had its first unit, until it was whole, and until it ended."""
+    units, begun, times = study.parent / "runs" / name / UNITS, time.perf_counter(), []
+    process = start("train", study, "--name", name)
+    while process.poll() is None:
+        if units.exists() and any(units.iterdir()):
+            times.append(time.perf_counter() - begun)
+        time.sleep(0.02)
+    if process.returncode or not times:
+        raise SystemExit(f"clinome train ended with {process.returncode}, {len(times)} looks at its units")
+    return times[0], times[-1], time.perf_counter() - begun
+
+
 def kill(study: Path, name: str, moment: float) -> tuple[float, int]:
     """Kill a run at this moment, or earlier where it would have ended: when that was, and how many units it had done."""
     run = study.parent / "runs" / name
@@ -79,13 +92,16 @@ def main() -> None:
     shutil.copytree(given, args.out, ignore=shutil.ignore_patterns("runs", "*.graph", "*.tables"))
     study = args.out / (args.study.name if args.study.is_file() else "study.toml")
     done("load", study)
-    whole = done("train", study, "--name", "whole")
+    first, last, whole = watched(study, "whole")
     predictions, results, model = found(args.out / "runs" / "whole")
-    print(f"undisturbed: {whole:.1f} s, {predictions.height:,} predictions", flush=True)
+    print(
+        f"undisturbed: {whole:.1f} s, units from {first:.1f} to {last:.1f} s, {predictions.height:,} predictions",
+        flush=True,
+    )
     draw, good, least = random.Random(args.seed), 0, 0
     for number in range(args.kills):
         name = f"kill-{number}"
-        moment, units = kill(study, name, draw.uniform(0, whole))
+        moment, units = kill(study, name, draw.uniform(0, whole) if number % 5 == 0 else draw.uniform(first, last))
         again = done("train", study, "--name", name)
         p, r, m = found(args.out / "runs" / name)
         same = [p.equals(predictions), r == results, m == model]
