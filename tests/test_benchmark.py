@@ -216,6 +216,18 @@ def test_the_picture_joins_those_not_shown_to_differ() -> None:
     assert picture.count("stroke: #d55e00") == len(found.groups) > 0
 
 
+@pytest.mark.slow
+def test_a_learner_of_ones_own_joins_one_run_by_one_option(tmp_path: Path, clinome: Clinome) -> None:
+    write(tmp_path / "one", "one", 5)
+    (tmp_path / "joining.py").write_text("from sklearn.naive_bayes import GaussianNB\n")
+    study, where = tmp_path / "one", f"bayes={tmp_path / 'joining.py'}:GaussianNB"
+    assert clinome("load", study, "--quiet").code == 0
+    assert clinome("train", study, "--learner", where, "--name", "mine", "--quiet").code == 0
+    found = json.loads((study / "runs" / "mine" / "results.json").read_text())
+    assert list(found["learners"]) == ["majority", "ridge_late", "bayes", "chosen"]
+    assert clinome("run", study, "--learner", where.replace("bayes", "forest"), "--quiet").code == 1
+
+
 def test_what_an_engine_says_of_a_patient_is_not_repeated(tmp_path: Path, clinome: Clinome) -> None:
     write(tmp_path / "all" / "one", "one", 1)
     (tmp_path / "booms.py").write_text("def boom():\n    raise ValueError('patient one17')\n")

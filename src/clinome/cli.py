@@ -27,6 +27,10 @@ StudyFile = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="End with one line of JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")]
+Own = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=WHERE", help="A learner of your own: mine=module:object, mine=file.py:object."),
+]
 Name = Annotated[str | None, typer.Option("--name", help="Name of the run (default: the study's name).")]
 
 
@@ -110,11 +114,13 @@ def cohort(
 
 
 @app.command()
-def train(study: StudyFile, name: Name = None, as_json: Json = False, quiet: Quiet = False) -> None:
+def train(
+    study: StudyFile, learner: Own = None, name: Name = None, as_json: Json = False, quiet: Quiet = False
+) -> None:
     """Snapshot, folds, learners, comparison."""
-    from clinome import pipeline
+    from clinome import own, pipeline
 
-    made = pipeline.train(_study(study), name, say=Say(quiet))
+    made = pipeline.train(_study(study), name, own.read_learners(learner or []), Say(quiet))
     _end(as_json, made.summary)
 
 
@@ -128,11 +134,11 @@ def biomarkers(study: StudyFile, name: Name = None, as_json: Json = False, quiet
 
 
 @app.command()
-def run(study: StudyFile, name: Name = None, as_json: Json = False, quiet: Quiet = False) -> None:
+def run(study: StudyFile, learner: Own = None, name: Name = None, as_json: Json = False, quiet: Quiet = False) -> None:
     """Everything in order: load, cohort, train, biomarkers, report. What is done and unchanged is not done again."""
-    from clinome import pipeline
+    from clinome import own, pipeline
 
-    made = pipeline.run(_study(study), name=name, say=Say(quiet))
+    made = pipeline.run(_study(study), own.read_learners(learner or []), name, Say(quiet))
     _end(as_json, made.summary)
 
 
@@ -208,10 +214,7 @@ def compare(
 @app.command()
 def benchmark(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Every study.toml below it is run.")],
-    learner: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=WHERE", help="One of your own: mine=module:object, mine=file.py:object."),
-    ] = None,
+    learner: Own = None,
     only: Annotated[
         str | None, typer.Option(metavar="NAME,NAME", help="These learners instead of the studies'.")
     ] = None,
