@@ -31,7 +31,7 @@ from .threads import one_thread
 from .tune import seed_of
 from .unit import Done, Unit, run_unit
 from .whole import Whole, choose_among, fit_whole
-from .workers import Workers, count_of
+from .workers import workers_for
 
 Progress = Callable[[str], object]
 PERMUTATIONS = 3
@@ -73,7 +73,7 @@ def run(
     if controls:
         units += _control_units(snapshot, [u for u in units if u.learner == 0], names, evaluate.seed)
     done: list[Done] = []
-    with Workers(snapshot, everyone, count_of(learn)) as workers:
+    with workers_for(snapshot, everyone, learn) as workers:
         for one in resumed(finished, workers, run_unit, units, Done.restored):
             done.append(one)
             if progress is not None:

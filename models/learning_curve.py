@@ -22,7 +22,7 @@ from .results import parts_of
 from .specs import Evaluate, Learn
 from .tune import seed_of
 from .unit import Unit, run_unit
-from .workers import Workers, count_of
+from .workers import workers_for
 
 SHARES = (0.125, 0.25, 0.5, 0.75)
 """Of the training patients, where the study names none; all of them are the run's own results."""
@@ -87,7 +87,7 @@ def learning_curve(
                 for u in (_part(snapshot, one, share) for one in base)}  # fmt: skip
     y = targets(snapshot.rows, snapshot.task, snapshot.classes)
     scores: dict[tuple[str, float], list[FoldScores]] = {}
-    with Workers(snapshot, learners, count_of(learn)) as workers:
+    with workers_for(snapshot, learners, learn) as workers:
         for k, done in enumerate(workers(run_unit, units)):
             u, name = done.unit, learners[done.unit.learner].name
             if done.score is not None:

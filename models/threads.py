@@ -7,6 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+ENVIRONMENT = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")} | {
+    "POLARS_MAX_THREADS": "1"
+}
+"""The same for a process that has not loaded them yet."""
+
 
 @contextmanager
 def one_thread(*learners: Any) -> Iterator[None]:

@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar
 from .data import Snapshot
 from .learner import Learner
 from .specs import Learn
+from .threads import ENVIRONMENT
 
 Asked = TypeVar("Asked")
 Made = TypeVar("Made")
@@ -51,10 +52,8 @@ class Workers:
         if self._pool is None:
             from joblib.externals.loky import ProcessPoolExecutor
 
-            one = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")}
-            one["POLARS_MAX_THREADS"] = "1"
             given = (self.snapshot, self.learners)
-            self._pool = ProcessPoolExecutor(min(self.count, most), initializer=_adopt, initargs=given, env=one)
+            self._pool = ProcessPoolExecutor(min(self.count, most), initializer=_adopt, initargs=given, env=ENVIRONMENT)
         return self._pool
 
     def __enter__(self) -> Self:
@@ -65,6 +64,17 @@ class Workers:
     ) -> None:
         if self._pool is not None:  # after an error, what is under way is of no use any more
             self._pool.shutdown(kill_workers=kind is not None)
+
+
+def workers_for(snapshot: Snapshot, learners: Sequence[Learner], learn: Learn) -> Workers:
+    """The workers that a study asks for: a number of processes, or Ray's."""
+    match learn.workers:
+        case str(address) if address == "ray" or address.startswith("ray://"):
+            from .ray_workers import RayWorkers
+
+            return RayWorkers(snapshot, learners, address, count_of(learn))
+        case _:
+            return Workers(snapshot, learners, count_of(learn))
 
 
 def count_of(learn: Learn) -> int:

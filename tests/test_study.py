@@ -149,7 +149,7 @@ WRONG = [
     (HEAD + PATIENTS + "[evaluate]\nrepeats = 0\n", "study.toml [evaluate] repeats", "0", "1 or more"),
     (HEAD + PATIENTS + "[learn]\ntrials = 0\n", "study.toml [learn] trials", "0", "1 or more"),
     (HEAD + PATIENTS + "[learn]\nminutes = -1\n", "study.toml [learn] minutes", "-1.0", "0 or more"),
-    (HEAD + PATIENTS + '[learn]\nworkers = "all"\n', "study.toml [learn] workers", "'all'", "0 or more"),
+    (HEAD + PATIENTS + '[learn]\nworkers = "all"\n', "study.toml [learn] workers", "'all'", "a number"),
     ("name = 3\n", "study.toml name", "3", "text"),
     (HEAD + "tables = 3\n" + PATIENTS, "study.toml tables", "3", "text"),
     ('name = "a/b"\nstore = "s"\n', "study.toml name", "'a/b'", "letters, digits, - and _"),

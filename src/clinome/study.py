@@ -221,7 +221,12 @@ def _check(study: Study, where: str) -> None:
         ("[learn] minutes", learn.minutes, 0),
         ("[learn] workers", learn.workers, 0),
     ):
-        if isinstance(got, str) or got < least:
+        if isinstance(got, str) and key == "[learn] workers":
+            if got != "ray" and not got.startswith("ray://"):
+                raise InputError(
+                    "no workers that can be", f"{where} {key}", got, 'a number, "ray" or "ray://host:port"'
+                )
+        elif isinstance(got, str) or got < least:
             raise InputError("not a number that can be", f"{where} {key}", got, f"{least} or more")
     _check_learners(learn.learners, f"{where} [learn] learners")
 

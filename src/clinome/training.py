@@ -56,7 +56,8 @@ def train_study(study: Study, run: Run, own: Mapping[str, Learner], say: Say) ->
     keep(study, cohort)
     snapshot = snapshot.save(run.path("snapshot"))
     write_tables(run, study, cohort, snapshot)
-    key = key_of(_content(snapshot), vars(study.task), vars(study.learn), study.evaluate.seed, _code(own))
+    asked = {name: value for name, value in vars(study.learn).items() if name != "workers"}  # they change no result
+    key = key_of(_content(snapshot), vars(study.task), asked, study.evaluate.seed, _code(own))
     if run.done("train", key):
         _whole(run)
         say("train: nothing has changed; the results stand")
