@@ -28,7 +28,10 @@ LOCAL = "ray"
 PREFIX = "ray://"
 _PRIVATE = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """For the processes that Ray begins."""
-_LOST = "Check that the cluster is up and has the same Python, Ray and Clinome as this machine, then go on by the same command."
+_LOST = (
+    "Check that the cluster is up, has the same Python, Ray and Clinome as this machine, and that this machine has its "
+    "token (RAY_AUTH_MODE=token, RAY_AUTH_TOKEN), then go on by the same command."
+)
 _HERE: dict[str, tuple[Snapshot, Sequence[Learner]]] = {}
 """What a worker process works on, by its place in the object store: fetched once."""
 
