@@ -8,7 +8,8 @@ that every load goes through, for any properties. Read by hand: this query's thr
 Python's; ours: the query as a user writes it, checked to be one that only reads, nulls kept, as a polars frame. So ours
 does more in both, and is timed with all of it: cutting into batches, grouping, locks; neither is timed with making the
 rows, the nodes, the connections. Both ways alternate in one process, on the same server and the same rows (reads four
-times as often: one takes a second, and the next a third more or less); each line holds medians, their ratio (more is better), the transactions that were run again, and the peak of this process's memory.
+times as often: one takes a second, and the next a third more or less); each line holds medians, their ratio (more is
+better), the transactions that were run again, and the peak of this process's memory.
 """
 
 from __future__ import annotations
