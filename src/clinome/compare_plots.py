@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import polars as pl
 
+from clinome.curves import survival_curves
 from clinome.plots import BLUE, INK, ORANGE, SOFT, canvas, short, styled, svg
 
 COLOURS = (BLUE, ORANGE)
@@ -20,28 +20,9 @@ def two_curves(frame: pl.DataFrame, names: tuple[str, str]) -> str:
     Args:
         frame: duration_days, event, first (of the first cohort).
     """
-    from lifelines import KaplanMeierFitter
-
     figure, (ax,) = canvas(7.4, 4.6)
-    end = float(frame["duration_days"].quantile(0.98) or 1.0)
-    ticks = np.array([t for t in ax.xaxis.get_major_locator().tick_values(0, end) if 0 <= t <= end])
-    for i, (name, colour) in enumerate(zip(names, COLOURS, strict=True)):
-        mine = frame.filter(pl.col("first") == (i == 0))
-        duration, event = mine["duration_days"].to_numpy(), mine["event"].to_numpy()
-        fitted = KaplanMeierFitter().fit(duration, event)
-        time, band = fitted.survival_function_.index.to_numpy(), fitted.confidence_interval_.to_numpy()
-        ax.step(
-            time, fitted.survival_function_.to_numpy()[:, 0], where="post", color=colour, lw=2, label=short(name, 40)
-        )
-        ax.fill_between(time, band[:, 0], band[:, 1], step="post", color=colour, alpha=0.13, lw=0)
-        for t in ticks:
-            ax.text(
-                t, -0.26 - 0.07 * i, f"{(duration >= t).sum():,}", ha="center", color=colour, fontsize=9, clip_on=False
-            )
-    ax.text(0, -0.19, "at risk", ha="center", color=SOFT, fontsize=8.5)
-    ax.set(xlim=(0, end), ylim=(0, 1.02), xlabel="days from the prediction time", ylabel="without event")
-    ax.set_xticks(ticks, [f"{t:,.0f}" for t in ticks])
-    ax.legend(loc="upper right")
+    sides = zip((True, False), names, COLOURS, strict=True)
+    survival_curves(ax, frame.rename({"first": "group"}), [(is_first, short(n, 40), c) for is_first, n, c in sides])
     return svg(figure, "Kaplan–Meier curves of both cohorts, numbers at risk below")
 
 

@@ -146,6 +146,34 @@ def one_vs_rest(frame: pl.DataFrame, classes: Sequence[str]) -> str:
     return svg(figure, "One-vs-rest ROC curves and confusion matrix of held-out predictions")
 
 
+def survival_curves(ax: Any, frame: pl.DataFrame, groups: Sequence[tuple[Any, str, str]]) -> None:
+    """Kaplan–Meier curves with 95% bands, and below the axis how many are at risk. A group without rows is left out.
+
+    Args:
+        frame: group, duration_days, event. groups: value of `group`, what it is called, its colour.
+    """
+    from lifelines import KaplanMeierFitter
+
+    end = float(frame["duration_days"].quantile(0.98) or 1.0)
+    ticks = np.array([t for t in ax.xaxis.get_major_locator().tick_values(0, end) if 0 <= t <= end])
+    for i, (group, name, colour) in enumerate(groups):
+        mine = frame.filter(pl.col("group") == group)
+        if mine.is_empty():
+            continue
+        duration, event = mine["duration_days"].to_numpy(), mine["event"].to_numpy()
+        fitted = KaplanMeierFitter().fit(duration, event)
+        time, band = fitted.survival_function_.index.to_numpy(), fitted.confidence_interval_.to_numpy()
+        ax.step(time, fitted.survival_function_.to_numpy()[:, 0], where="post", color=colour, lw=2, label=name)
+        ax.fill_between(time, band[:, 0], band[:, 1], step="post", color=colour, alpha=0.13, lw=0)
+        for t in ticks:
+            at_risk, y = f"{(duration >= t).sum():,}", -0.25 - 0.065 * i
+            ax.text(t, y, at_risk, ha="center", color=colour, fontsize=9, clip_on=False)
+    ax.text(0, -0.185, "at risk", ha="center", color=SOFT, fontsize=8.5)
+    ax.set(xlim=(0, end), ylim=(0, 1.02), xlabel="days from the prediction time", ylabel="without event")
+    ax.set_xticks(ticks, [f"{t:,.0f}" for t in ticks])
+    ax.legend(loc="upper right")
+
+
 @styled
 def kaplan_meier(frame: pl.DataFrame, groups: int = 3) -> tuple[str, float]:
     """Survival by third of predicted risk, with 95% bands, numbers at risk, and the log-rank test between the groups.
@@ -156,35 +184,14 @@ def kaplan_meier(frame: pl.DataFrame, groups: int = 3) -> tuple[str, float]:
         frame: one repeat of one learner: fold, duration_days, event, score (higher = sooner).
     Returns: the picture, and the p-value (NaN where one group has no rows).
     """
-    from lifelines import KaplanMeierFitter
     from lifelines.statistics import multivariate_logrank_test
 
     third = (pl.col("score").rank("ordinal").over("fold") - 1) * groups // pl.len().over("fold")
     frame = frame.with_columns(group=third.cast(pl.Int64), event=pl.col("event").cast(pl.Int64))
     names = ("low risk", "middle", "high risk") if groups == 3 else tuple(f"group {g + 1}" for g in range(groups))
     figure, (ax,) = canvas(7.4, 4.8)
-    end = float(frame["duration_days"].quantile(0.98) or 1.0)
-    ticks = np.array([t for t in ax.xaxis.get_major_locator().tick_values(0, end) if 0 <= t <= end])
     colours = (BLUE, SOFT, ORANGE)
-    for g in range(groups):
-        mine = frame.filter(pl.col("group") == g)
-        if mine.is_empty():
-            continue
-        duration, event = mine["duration_days"].to_numpy(), mine["event"].to_numpy()
-        fitted = KaplanMeierFitter().fit(duration, event)
-        time = fitted.survival_function_.index.to_numpy()
-        band = fitted.confidence_interval_.to_numpy()
-        colour = colours[g % 3]
-        ax.step(time, fitted.survival_function_.to_numpy()[:, 0], where="post", color=colour, lw=2, label=names[g])
-        ax.fill_between(time, band[:, 0], band[:, 1], step="post", color=colour, alpha=0.13, lw=0)
-        for t in ticks:
-            ax.text(
-                t, -0.25 - 0.065 * g, f"{(duration >= t).sum():,}", ha="center", color=colour, fontsize=9, clip_on=False
-            )
-    ax.text(0, -0.185, "at risk", ha="center", color=SOFT, fontsize=8.5)
-    ax.set(xlim=(0, end), ylim=(0, 1.02), xlabel="days from prediction", ylabel="without event")
-    ax.set_xticks(ticks, [f"{t:,.0f}" for t in ticks])
-    ax.legend(loc="upper right")
+    survival_curves(ax, frame, [(g, names[g], colours[g % 3]) for g in range(groups)])
     test = multivariate_logrank_test(
         frame["duration_days"].to_numpy(), frame["group"].to_numpy(), frame["event"].to_numpy()
     )
