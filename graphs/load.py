@@ -141,7 +141,7 @@ def _checksum(path: Path) -> str:
 def _read(
     store: Store, tables: Tables, spec: AnySource, known: Known, door: Callable[[Loaded], Loaded], load_id: str
 ) -> None:
-    from ..loaders.read import read_source
+    from ..loaders.registry import read_source
 
     loaded = door(read_source(spec, known))
     if loaded.tally.written == 0:

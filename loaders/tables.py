@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from .removed import NOBODY, Removed
+from .files.removed_ids import NOBODY, Removed
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from .genes import GeneTable
+    from .identifiers.genes import GeneTable
 
 EVENTS = {
     "subject_id": pl.String, "time": pl.Datetime("us"), "code": pl.String,

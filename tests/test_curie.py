@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clinome.graphs import schema
-from clinome.loaders.curie import KNOWN_LATE, VOCABULARIES, Curie, codes, icd, is_curie, meds_codes, vocabulary
+from clinome.loaders.identifiers.curie import (
+    KNOWN_LATE,
+    VOCABULARIES,
+    Curie,
+    codes,
+    icd,
+    is_curie,
+    meds_codes,
+    vocabulary,
+)
 
 
 def _codes(values: list[str | None], name: str) -> list[str | None]:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clinome.loaders.curie import KNOWN_LATE
-from clinome.loaders.encounters import read_encounters
 from clinome.loaders.errors import InputError
-from clinome.loaders.genes import GeneTable
+from clinome.loaders.identifiers.curie import KNOWN_LATE
+from clinome.loaders.identifiers.genes import GeneTable
+from clinome.loaders.records.csv_tables import read_encounters
 from clinome.loaders.specs import Records
 from clinome.loaders.tables import EVENTS, REJECTS, VISITS, Known, Loaded, Tally
 

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clinome.loaders.errors import InputError
-from clinome.loaders.files import Cells, dates, has_header, numbers, read_cells, resolve, typed
-from clinome.loaders.rejects import Ledger, one_row_each
+from clinome.loaders.files.ledger import Ledger, one_row_each
+from clinome.loaders.files.text_table import Cells, dates, has_header, numbers, read_cells, resolve, typed
 from clinome.loaders.tables import REJECTS
 
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from clinome.loaders.errors import InputError
-from clinome.loaders.genes import GeneTable, read_genes, with_entrez
+from clinome.loaders.identifiers.genes import GeneTable, read_genes, with_entrez
 from clinome.loaders.specs import NAMESPACES
 
 HGNC = """hgnc_id\tsymbol\tlocus_group\talias_symbol\tprev_symbol\tentrez_id\tensembl_gene_id\tuniprot_ids

@@ -15,7 +15,7 @@ from clinome.graphs.query import find, run_query
 from clinome.graphs.store import Edges, Nodes, Store
 from clinome.graphs.tables import Tables
 from clinome.loaders.errors import ClinomeError
-from clinome.loaders.genes import GeneTable
+from clinome.loaders.identifiers.genes import GeneTable
 from clinome.loaders.specs import Patients
 from clinome.loaders.tables import Known
 

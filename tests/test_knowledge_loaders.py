@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clinome.loaders.edges import KINDS, closing_edges, read_edges
 from clinome.loaders.errors import InputError
-from clinome.loaders.genes import GeneTable, read_genes
-from clinome.loaders.gmt import GeneSet, parse, read_gmt
+from clinome.loaders.identifiers.genes import GeneTable, read_genes
+from clinome.loaders.knowledge.edge_list import KINDS, closing_edges, read_edges
+from clinome.loaders.knowledge.gmt import GeneSet, parse, read_gmt
 from clinome.loaders.specs import Knowledge
 from clinome.loaders.tables import CONCEPTS, LINKS, Known, Loaded, Tally
 

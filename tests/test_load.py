@@ -16,7 +16,7 @@ from clinome.graphs.load import Report, load_identity, load_source, rebuild, rem
 from clinome.graphs.store import Edges
 from clinome.graphs.tables import Tables
 from clinome.loaders.errors import InputError
-from clinome.loaders.genes import read_genes
+from clinome.loaders.identifiers.genes import read_genes
 from clinome.loaders.specs import Omics
 from clinome.loaders.tables import Known
 from clinome.loading import load_study

@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 
 from clinome.loaders.errors import InputError
-from clinome.loaders.genes import GeneTable
-from clinome.loaders.read import read_source
-from clinome.loaders.rejects import MISSING_CELL
+from clinome.loaders.files.ledger import MISSING_CELL
+from clinome.loaders.identifiers.genes import GeneTable
+from clinome.loaders.registry import read_source
 from clinome.loaders.specs import AnySource, Knowledge, Omics, Patients, Records, Samples
 from clinome.loaders.tables import REJECTS, SAMPLES, Known, Loaded
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from clinome.loaders.errors import InputError, NotBuilt
-from clinome.loaders.genes import GeneTable, read_genes
-from clinome.loaders.mutations import read_mutations
+from clinome.loaders.identifiers.genes import GeneTable, read_genes
+from clinome.loaders.omics.mutations import read_mutations
 from clinome.loaders.specs import Omics
 from clinome.loaders.tables import Known, Loaded
 

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clinome.loaders.errors import InputError
-from clinome.loaders.genes import GeneTable, read_genes
-from clinome.loaders.omics import read_omics
+from clinome.loaders.identifiers.genes import GeneTable, read_genes
+from clinome.loaders.omics.layer import read_omics
 from clinome.loaders.specs import Omics
 from clinome.loaders.tables import SAMPLES, Known, Loaded
 

@@ -10,12 +10,12 @@ import polars as pl
 import pytest
 
 from clinome.loaders.errors import InputError, NotBuilt
-from clinome.loaders.genes import GeneTable
-from clinome.loaders.patients import read_patients
-from clinome.loaders.read import read_source
-from clinome.loaders.samples import read_samples
+from clinome.loaders.identifiers.genes import GeneTable
+from clinome.loaders.registry import read_source
 from clinome.loaders.specs import Knowledge, Omics, Patients, Records, Samples
-from clinome.loaders.subjects import door, file_ids, file_samples, namespaced, pseudonymised
+from clinome.loaders.subjects.patients import read_patients
+from clinome.loaders.subjects.pseudonyms import door, file_ids, file_samples, namespaced, pseudonymised
+from clinome.loaders.subjects.samples import read_samples
 from clinome.loaders.tables import SAMPLES, Known, Loaded
 
 NOBODY = Known(None, None, GeneTable.empty())

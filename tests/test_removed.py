@@ -16,12 +16,12 @@ from polars.testing import assert_frame_equal
 
 from clinome.graphs.matrices import frame
 from clinome.graphs.nodes import nodes
-from clinome.loaders.barcodes import taken_out
 from clinome.loaders.errors import EngineError
-from clinome.loaders.genes import GeneTable
-from clinome.loaders.read import read_source
-from clinome.loaders.removed import EXPECTED, FILE, SAMPLE, SUBJECT, Removed, add_removed, read_removed
+from clinome.loaders.files.removed_ids import EXPECTED, FILE, SAMPLE, SUBJECT, Removed, add_removed, read_removed
+from clinome.loaders.identifiers.genes import GeneTable
+from clinome.loaders.registry import read_source
 from clinome.loaders.specs import AnySource, Omics, Patients, Records, Samples
+from clinome.loaders.subjects.barcodes import taken_out
 from clinome.loaders.tables import Known, Loaded
 
 WHO = "TWO-7731"

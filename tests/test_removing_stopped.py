@@ -58,7 +58,7 @@ def test_stopped_between_its_steps_the_same_command_goes_on(
     whole(made, "final")
     folders(made, "final")
     owners = {
-        "add_removed": "clinome.loaders.removed.add_removed", "forget_ids": "clinome.loaders.subjects.forget_ids",
+        "add_removed": "clinome.loaders.files.removed_ids.add_removed", "forget_ids": "clinome.loaders.subjects.pseudonyms.forget_ids",
         "erase": "clinome.graphs.erase.erase", "recount": "clinome.graphs.kept.recount",
         "clean": "clinome.graphs.tables.Tables.clean", "without": "clinome.runs.Run.without",
         "rename": "clinome.graphs.tables._replace", "rmtree": "shutil.rmtree",

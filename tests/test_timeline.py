@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clinome.loaders.errors import InputError
-from clinome.loaders.genes import GeneTable
+from clinome.loaders.identifiers.genes import GeneTable
+from clinome.loaders.records.timeline import read_timeline
 from clinome.loaders.specs import Records
 from clinome.loaders.tables import EVENTS, Known, Loaded, Tally
-from clinome.loaders.timeline import read_timeline
 
 ANYONE = Known(None, None, GeneTable.empty())
 HEAD = "PATIENT_ID\tSTART_DATE\tSTOP_DATE\tEVENT_TYPE\tTREATMENT_TYPE\tAGENT\tSUBTYPE\tTEST\tRESULT"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from clinome.graphs.load import Report
     from clinome.graphs.store import Store
     from clinome.graphs.tables import Tables
-    from clinome.loaders.genes import GeneTable
+    from clinome.loaders.identifiers.genes import GeneTable
 
 Door = Callable[[Loaded], Loaded]
 """What every source's tables pass on their way in: namespace and pseudonyms."""
@@ -93,7 +93,7 @@ def summary(reports: list[Report]) -> dict[str, object]:
 
 def read_names(study: Study) -> GeneTable:
     """The study's table of gene names; an empty one where it names none."""
-    from clinome.loaders.genes import GeneTable, read_genes
+    from clinome.loaders.identifiers.genes import GeneTable, read_genes
 
     return read_genes(study.identifiers.genes) if study.identifiers.genes else GeneTable.empty()
 
@@ -112,8 +112,8 @@ def _enter(study: Study, store: Store, tables: Tables, genes: GeneTable) -> bool
 
 def known_before(study: Study, spec: AnySource, tables: Tables, genes: GeneTable) -> Known:
     """What is known before this source is read; ids as they stand in the files."""
-    from clinome.loaders.removed import read_removed
-    from clinome.loaders.subjects import file_samples
+    from clinome.loaders.files.removed_ids import read_removed
+    from clinome.loaders.subjects.pseudonyms import file_samples
 
     loaded = () if isinstance(spec, Patients) else tables.sources()
     patients = tables.read("patients").patients if study.patients and "patients" in loaded else None
@@ -131,13 +131,13 @@ def known_before(study: Study, spec: AnySource, tables: Tables, genes: GeneTable
 
 def _ids(subjects: pl.Series, namespace: str, study: Study) -> frozenset[str]:
     """Ids as they stand in the files."""
-    from clinome.loaders.subjects import file_ids
+    from clinome.loaders.subjects.pseudonyms import file_ids
 
     return frozenset(i for i in file_ids(subjects, namespace, study.tables) if i is not None)
 
 
 def door_of(study: Study, tables: Tables) -> Door:
-    from clinome.loaders.subjects import door
+    from clinome.loaders.subjects.pseudonyms import door
 
     if study.patients is None:
         return lambda loaded: loaded

@@ -125,8 +125,8 @@ def _remove_patients(study: Study, tables: Tables, ids: Sequence[str], say: Say)
     from clinome.graphs.erase import erase
     from clinome.graphs.kept import recount
     from clinome.graphs.write import publish
-    from clinome.loaders.removed import add_removed
-    from clinome.loaders.subjects import forget_ids
+    from clinome.loaders.files.removed_ids import add_removed
+    from clinome.loaders.subjects.pseudonyms import forget_ids
 
     people = _people(study, tables, ids)
     with _writing(study, tables) as store:
@@ -155,8 +155,8 @@ def _people(study: Study, tables: Tables, ids: Sequence[str]) -> People:
     import polars as pl
 
     from clinome.graphs.erase import belongings
-    from clinome.loaders.removed import GRAPH, SAMPLE, SUBJECT, read_removed
-    from clinome.loaders.subjects import entered_id, file_ids
+    from clinome.loaders.files.removed_ids import GRAPH, SAMPLE, SUBJECT, read_removed
+    from clinome.loaders.subjects.pseudonyms import entered_id, file_ids
 
     spec, there, gone = study.patients, tables.subjects(), read_removed(study.tables)
     namespace, hashed = (spec.namespace, spec.pseudonymise) if spec else ("", False)

@@ -17,19 +17,19 @@ def read_source(spec: AnySource, known: Known) -> Loaded:
     """
     match spec:
         case Patients():
-            from .patients import read_patients
+            from .subjects.patients import read_patients
 
             return read_patients(spec, known)
         case Samples():
-            from .samples import read_samples
+            from .subjects.samples import read_samples
 
             return read_samples(spec, known)
         case Omics(kind="mutation"):
-            from .mutations import read_mutations
+            from .omics.mutations import read_mutations
 
             return read_mutations(spec, known)
         case Omics():
-            from .omics import read_omics
+            from .omics.layer import read_omics
 
             return read_omics(spec, known)
         case Records():
@@ -41,15 +41,15 @@ def read_source(spec: AnySource, known: Known) -> Loaded:
 def _read_records(spec: Records, known: Known) -> Loaded:
     match spec.format:
         case "meds":
-            from .meds import read_meds
+            from .records.meds import read_meds
 
             return read_meds(spec, known)
         case "timeline":
-            from .timeline import read_timeline
+            from .records.timeline import read_timeline
 
             return read_timeline(spec, known)
         case "csv":
-            from .encounters import read_encounters
+            from .records.csv_tables import read_encounters
 
             return read_encounters(spec, known)
         case None:
@@ -64,11 +64,11 @@ def _read_records(spec: Records, known: Known) -> Loaded:
 def _read_knowledge(spec: Knowledge, known: Known) -> Loaded:
     match spec.format or _ending(spec):
         case "gmt":
-            from .gmt import read_gmt
+            from .knowledge.gmt import read_gmt
 
             return read_gmt(spec, known)
         case "edges" | "csv" | "tsv" | "txt" | "parquet":
-            from .edges import read_edges
+            from .knowledge.edge_list import read_edges
 
             return read_edges(spec, known)
         case later if later in KNOWLEDGE_LATER:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import polars as pl
 
-from .clock import relative
-from .files import dates, has_header, numbers, resolve, typed
-from .rejects import Ledger, one_row_each
-from .removed import NOBODY
-from .specs import Column, Patients
-from .stack import Stack, identified, stacked, staying
-from .tables import Known, Loaded
+from ..files.clock import relative
+from ..files.ledger import Ledger, one_row_each
+from ..files.removed_ids import NOBODY
+from ..files.rows import Stack, identified, stacked, staying
+from ..files.text_table import dates, has_header, numbers, resolve, typed
+from ..specs import Column, Patients
+from ..tables import Known, Loaded
 
 RESERVED = frozenset({
     "id", "title", "type", "name", "end", "subject_id", "observed_from", "observed_until", "clock", "source",

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from .removed import SAMPLE
-from .tables import SAMPLES, Known
+from ..files.removed_ids import SAMPLE
+from ..tables import SAMPLES, Known
 
 TCGA = r"^(?i:TCGA)-[A-Z0-9]{2}-[A-Z0-9]{4}(-.*)?$"
 _NORMAL = r"^.{12}-1\d"  # sample types 10 to 19 are normal tissue: no tumour's value, no tumour's mutation

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import polars as pl
 
-from .clock import check_unit, order, relative
-from .curie import KNOWN_LATE, codes, vocabulary
-from .errors import InputError
+from ..errors import InputError
+from ..files.clock import check_unit, order, relative
+from ..files.ledger import Ledger, one_row_each
+from ..files.rows import Stack, among, identified, stacked, staying
+from ..files.text_table import dates, has_header, numbers, resolve, typed
+from ..identifiers.curie import KNOWN_LATE, codes, vocabulary
+from ..specs import Column, Records
+from ..subjects.patients import RESERVED
+from ..tables import VISITS, Known, Loaded
 from .events import EVENT_TYPES, ROW, as_events, quoted, refuse, refuse_times, total
-from .files import dates, has_header, numbers, resolve, typed
-from .patients import RESERVED
-from .rejects import Ledger, one_row_each
-from .specs import Column, Records
-from .stack import Stack, among, identified, stacked, staying
-from .tables import VISITS, Known, Loaded
 
 ROLES = ("subject", "visit", "time", "order", "known_time", "end")
 TIMES = {"time": "time", "end": "end_time", "known_time": "known_time"}

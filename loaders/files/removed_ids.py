@@ -15,8 +15,8 @@ from pathlib import Path
 
 import polars as pl
 
-from .errors import EngineError
-from .private import write_private
+from ..errors import EngineError
+from .atomic import write_private
 
 FILE = "removed.json"
 SUBJECT, SAMPLE, GRAPH = "subject", "sample", "graph"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import polars as pl
 
-from .errors import InputError
-from .files import read_bytes, read_cells
-from .specs import NAMESPACES
+from ..errors import InputError
+from ..files.text_table import read_bytes, read_cells
+from ..specs import NAMESPACES
 
 UNMAPPED = {
     "symbol": "hgnc.symbol", "ensembl": "ENSEMBL", "entrez": "opaque", "hgnc": "HGNC", "uniprot": "UniProtKB",

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from .files import Cells, read_cells
-from .rejects import Ledger
-from .removed import Removed
-from .specs import Source
+from ..specs import Source
+from .ledger import Ledger
+from .removed_ids import Removed
+from .text_table import Cells, read_cells
 
 LONGEST_ID = 512
 _CONTROL = r"[\x00-\x1f\x7f-\x9f]"

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from .files import Cells
-from .removed import EXPECTED, FIX
-from .tables import REJECTS, Tally
+from ..tables import REJECTS, Tally
+from .removed_ids import EXPECTED, FIX
+from .text_table import Cells
 
 Rows = Sequence[int] | pl.Series
 Text = str | pl.Series

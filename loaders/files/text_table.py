@@ -17,11 +17,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from .errors import InputError
-from .specs import MISSING, Column
-from .split import Records, plain, sniff, split
-from .tables import REJECTS
-from .values import dates, numbers, typed
+from ..errors import InputError
+from ..specs import MISSING, Column
+from ..tables import REJECTS
+from .delimited import Records, plain, sniff, split
+from .dtypes import dates, numbers, typed
 
 __all__ = [
     "Cells", "dates", "has_header", "numbers", "parquet_frame", "read_bytes", "read_cells", "resolve", "typed",

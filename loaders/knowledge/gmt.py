@@ -8,15 +8,15 @@ from pathlib import Path
 
 import polars as pl
 
+from ..errors import InputError
+from ..files.delimited import plain
+from ..files.ledger import Ledger, one_row_each
+from ..files.text_table import read_bytes
+from ..identifiers.curie import Curie
+from ..records.events import ROW, quoted
+from ..specs import Knowledge
+from ..tables import Known, Loaded
 from .concepts import as_concepts, as_links, gene_ends
-from .curie import Curie
-from .errors import InputError
-from .events import ROW, quoted
-from .files import read_bytes
-from .rejects import Ledger, one_row_each
-from .specs import Knowledge
-from .split import plain
-from .tables import Known, Loaded
 
 REACTOME = re.compile(r"\bR-[A-Z]{3}-\d+\b")
 WIKIPATHWAYS = re.compile(r"\bWP\d+(?=\b|_r)")

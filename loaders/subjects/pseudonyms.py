@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from .errors import InputError
-from .private import write_private
-from .tables import Loaded
+from ..errors import InputError
+from ..files.atomic import write_private
+from ..tables import Loaded
 
 if TYPE_CHECKING:
     from anndata import AnnData

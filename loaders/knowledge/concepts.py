@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from .curie import CONTROL, LONGEST, VOCABULARIES, is_curie, meds_codes
-from .specs import Knowledge, Source
-from .tables import CONCEPTS, LINKS, Known
+from ..identifiers.curie import CONTROL, LONGEST, VOCABULARIES, is_curie, meds_codes
+from ..specs import Knowledge, Source
+from ..tables import CONCEPTS, LINKS, Known
 
 GENES = frozenset({"NCBIGene", "opaque"})
 NOT_GENES = frozenset(VOCABULARIES) - GENES

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from .errors import InputError
-from .matrix import Matrix
-from .rejects import Ledger
-from .specs import Omics
+from ..errors import InputError
+from ..files.ledger import Ledger
+from ..specs import Omics
+from .text_matrix import Matrix
 
 _BROKEN = (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError, IndexError, NotImplementedError)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import polars as pl
 
-from .files import has_header, resolve
+from ..files.ledger import Ledger, one_row_each
+from ..files.rows import among, identified, stacked, staying
+from ..files.text_table import has_header, resolve
+from ..specs import Samples
+from ..tables import SAMPLES, Known, Loaded
 from .patients import observed
-from .rejects import Ledger, one_row_each
-from .specs import Samples
-from .stack import among, identified, stacked, staying
-from .tables import SAMPLES, Known, Loaded
 
 
 def read_samples(spec: Samples, known: Known) -> Loaded:

@@ -10,13 +10,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from .barcodes import known_ids
-from .errors import InputError
-from .files import Cells, has_header, numbers, parquet_frame, read_bytes, read_cells, resolve
-from .rejects import Ledger
-from .specs import Omics
-from .stack import Stack, identified, stack
-from .tables import Known
+from ..errors import InputError
+from ..files.ledger import Ledger
+from ..files.rows import Stack, identified, stack
+from ..files.text_table import Cells, has_header, numbers, parquet_frame, read_bytes, read_cells, resolve
+from ..specs import Omics
+from ..subjects.barcodes import known_ids
+from ..tables import Known
 
 SYMBOL, ENTREZ = "Hugo_Symbol", "Entrez_Gene_Id"
 _FEW = 60  # columns searched for the ids before all are

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import polars as pl
 
-from .clock import relative
-from .curie import LONGEST
-from .errors import InputError
+from ..errors import InputError
+from ..files.clock import relative
+from ..files.ledger import Ledger
+from ..files.rows import Stack, among, identified, stacked, staying
+from ..files.text_table import numbers
+from ..identifiers.curie import LONGEST
+from ..specs import Records
+from ..tables import Known, Loaded
 from .events import ROW, as_events, refuse, refuse_times
-from .files import numbers
-from .rejects import Ledger
-from .specs import Records
-from .stack import Stack, among, identified, stacked, staying
-from .tables import Known, Loaded
 
 DETAILS = ("SUBTYPE", "EVENT_TYPE_DETAILED", "TREATMENT_TYPE", "TREATMENT_SUBTYPE", "DIAGNOSTIC_TYPE", "SPECIMEN_TYPE",
            "SPECIMEN_SITE", "STATUS", "AGENT", "TEST", "RESULT", "VALUE")  # fmt: skip

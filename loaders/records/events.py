@@ -8,9 +8,9 @@ from typing import cast
 
 import polars as pl
 
-from .curie import CONTROL, LONGEST
-from .rejects import Ledger
-from .tables import EVENTS, Known
+from ..files.ledger import Ledger
+from ..identifiers.curie import CONTROL, LONGEST
+from ..tables import EVENTS, Known
 
 ROW = "row"
 """The column that carries each row's number in the ledger, until the row is written."""

@@ -10,14 +10,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from .barcodes import matched, taken_out
-from .errors import InputError
-from .genes import with_entrez
-from .matrix import Matrix, read_matrix
-from .rejects import Ledger
-from .removed import EXPECTED, FIX
-from .specs import Omics
-from .tables import Known, Loaded
+from ..errors import InputError
+from ..files.ledger import Ledger
+from ..files.removed_ids import EXPECTED, FIX
+from ..identifiers.genes import with_entrez
+from ..specs import Omics
+from ..subjects.barcodes import matched, taken_out
+from ..tables import Known, Loaded
+from .text_matrix import Matrix, read_matrix
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from .barcodes import matched, taken_out
-from .errors import InputError, NotBuilt
-from .files import Cells, has_header, read_cells, resolve
-from .genes import with_entrez
+from ..errors import InputError, NotBuilt
+from ..files.ledger import Ledger
+from ..files.rows import Stack, identified, stack
+from ..files.text_table import Cells, has_header, read_cells, resolve
+from ..identifiers.genes import with_entrez
+from ..specs import Omics
+from ..subjects.barcodes import matched, taken_out
+from ..tables import SAMPLES, Known, Loaded
+from .layer import as_anndata, measured
 from .maf import is_maf, read_variants
-from .omics import as_anndata, measured
-from .rejects import Ledger
-from .specs import Omics
-from .stack import Stack, identified, stack
-from .tables import SAMPLES, Known, Loaded
 
 NO_GENE = ("Unknown", "unknown", ".", "-")
 CALL = {"sample_id": pl.String, "feature": pl.String}

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from ..errors import InputError
+from ..files.ledger import Ledger, one_row_each
+from ..files.rows import Stack, stacked
+from ..files.text_table import numbers, read_cells, resolve
+from ..records.events import ROW, quoted, refuse, total
+from ..specs import Knowledge
+from ..tables import Known, Loaded
 from .concepts import as_concepts, as_links, code_ends, gene_ends
-from .errors import InputError
-from .events import ROW, quoted, refuse, total
-from .files import numbers, read_cells, resolve
-from .rejects import Ledger, one_row_each
-from .specs import Knowledge
-from .stack import Stack, stacked
-from .tables import Known, Loaded
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from .errors import InputError
-from .stack import Stack
+from ..errors import InputError
+from ..files.rows import Stack
 
 COLUMNS = {
     "id": ("tumor_sample_barcode",),

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import polars as pl
 
-from .concepts import as_concepts, as_links
-from .curie import meds_codes
-from .errors import InputError
+from ..errors import InputError
+from ..files.ledger import Ledger
+from ..files.text_table import numbers, parquet_frame, read_bytes
+from ..identifiers.curie import meds_codes
+from ..knowledge.concepts import as_concepts, as_links
+from ..specs import Records
+from ..tables import Known, Loaded
 from .events import EVENT_TYPES, ROW, as_events, quoted, refuse, refuse_strangers, refuse_times, total
-from .files import numbers, parquet_frame, read_bytes
-from .rejects import Ledger
-from .specs import Records
-from .tables import Known, Loaded
 
 DATA, CODES = "data", Path("metadata", "codes.parquet")  # as meds.data_subdirectory, meds.code_metadata_filepath
 TIME = pl.Datetime("us")

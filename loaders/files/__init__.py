@@ -1,0 +1,1 @@
+"""Files as tables of text, with a ledger of every row: what all formats share."""

@@ -1,0 +1,1 @@
+"""Identifiers: CURIEs of codes and features, and the table of genes."""

@@ -1,0 +1,1 @@
+"""Knowledge -> concepts and links: one file a format of `[knowledge.NAME]`."""

@@ -1,0 +1,1 @@
+"""Omics -> one AnnData a layer: one file a format of `[omics.NAME]`."""

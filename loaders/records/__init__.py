@@ -1,0 +1,1 @@
+"""Health records -> events and visits: one file a format of `[records.NAME]`."""

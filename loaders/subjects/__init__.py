@@ -1,0 +1,1 @@
+"""Subjects: patients, samples, barcodes, pseudonyms."""
