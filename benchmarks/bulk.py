@@ -24,18 +24,18 @@ import numpy as np
 import polars as pl
 from anndata import AnnData
 
-from clinome.graphs.bulk import CsvStore
-from clinome.graphs.neo4j_admin import MAIN
-from clinome.graphs.neo4j_backup import offline, put
-from clinome.graphs.neo4j_home import USER, Home
-from clinome.graphs.neo4j_import import VERB, build
-from clinome.graphs.neo4j_jars import jars, java, release
-from clinome.graphs.neo4j_server import OPENS, start, stop
-from clinome.graphs.neo4j_store import Neo4jStore
-from clinome.graphs.nodes import nodes
-from clinome.graphs.restore import about
-from clinome.graphs.tables import Tables
-from clinome.graphs.write import write_source
+from clinome.graphs.ingest.nodes import nodes
+from clinome.graphs.ingest.write_source import write_source
+from clinome.graphs.neo4j_server.admin import MAIN
+from clinome.graphs.neo4j_server.backup import offline, put
+from clinome.graphs.neo4j_server.bulk_import import VERB, build
+from clinome.graphs.neo4j_server.home import USER, Home
+from clinome.graphs.neo4j_server.jars import jars, java, release
+from clinome.graphs.neo4j_server.process import OPENS, start, stop
+from clinome.graphs.neo4j_store.bulk_csv_store import CsvStore
+from clinome.graphs.neo4j_store.store import Neo4jStore
+from clinome.graphs.tables.source_spec import about
+from clinome.graphs.tables.study_tables import Tables
 from clinome.loaders.specs import AnySource, Omics, Records
 from clinome.loaders.tables import EVENTS, REJECTS, VISITS, Loaded, Tally
 

@@ -17,7 +17,7 @@ from candidates import CANDIDATES, DEFAULT, FOLDS, Trial
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from clinome.graphs.snapshot import Layer, Snapshot
+from clinome.graphs.snapshot.snapshot import Layer, Snapshot
 from clinome.models.catalogue import make
 from clinome.models.compare import compare
 from clinome.models.folds import make_folds, parts

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from clinome.graphs.snapshot import Layer, Snapshot
+from clinome.graphs.snapshot.snapshot import Layer, Snapshot
 from clinome.models import harness
 from clinome.models.catalogue import make
 from clinome.models.features import DenseBlock, Joined

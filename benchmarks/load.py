@@ -30,12 +30,12 @@ import neo4j
 import numpy as np
 import polars as pl
 
-from clinome.graphs.embedded import EmbeddedStore
-from clinome.graphs.engine import Engine
-from clinome.graphs.neo4j_home import credentials
-from clinome.graphs.neo4j_store import Neo4jStore
-from clinome.graphs.parallel import cut, write_all
-from clinome.graphs.store import Edges, Nodes, Store
+from clinome.graphs.ingest.batches import cut, write_all
+from clinome.graphs.neo4j_server.home import credentials
+from clinome.graphs.neo4j_store.store import Neo4jStore
+from clinome.graphs.store.embedded import EmbeddedStore
+from clinome.graphs.store.kglite_process import Engine
+from clinome.graphs.store.protocol import Edges, Nodes, Store
 
 PATIENTS = GENES = 20_000
 BATCH = 20_000

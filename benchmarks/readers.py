@@ -18,13 +18,13 @@ from typing import Any
 
 import polars as pl
 
-from clinome.graphs.neo4j_driver import Connection
-from clinome.graphs.neo4j_errors import Address
-from clinome.graphs.neo4j_home import credentials
-from clinome.graphs.neo4j_store import Neo4jStore
-from clinome.graphs.parallel import cut, write_all
-from clinome.graphs.query import find, run_query
-from clinome.graphs.store import Edges, Nodes
+from clinome.graphs.ingest.batches import cut, write_all
+from clinome.graphs.neo4j_server.home import credentials
+from clinome.graphs.neo4j_store.driver import Connection
+from clinome.graphs.neo4j_store.errors import Address
+from clinome.graphs.neo4j_store.store import Neo4jStore
+from clinome.graphs.query.cypher import find, run_query
+from clinome.graphs.store.protocol import Edges, Nodes
 
 GENES, PATIENTS, BATCH = 40, 100, 600  # genes of the pathway, patients a round, rows a batch
 MOST = 30_000  # patients: the queries read them all, and shall not become the load

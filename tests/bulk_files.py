@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
-from clinome.graphs.bulk_csv import BETWEEN, Files
+from clinome.graphs.neo4j_store.bulk_csv_files import BETWEEN, Files
 
 
 def cells(text: str) -> Iterator[list[tuple[str, bool]]]:

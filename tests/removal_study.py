@@ -15,9 +15,9 @@ import clinome
 from clinome import removing
 from clinome.cohorts import take_cohort
 from clinome.graphs import schema
-from clinome.graphs.embedded import EmbeddedStore
-from clinome.graphs.findings import store_run
-from clinome.graphs.fingerprint import fingerprint
+from clinome.graphs.ingest.findings import store_run
+from clinome.graphs.store.embedded import EmbeddedStore
+from clinome.graphs.store.fingerprint import fingerprint
 from clinome.loading import load_study
 from clinome.runs import Run
 from clinome.say import SILENT, Say

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from snapshots import CLASSES, make_snapshot
 
-from clinome.graphs.snapshot import Snapshot
+from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.models.calibration import calibrated
 from clinome.models.decision import decision_curves
 from clinome.models.intervals import FOLDS

@@ -22,9 +22,9 @@ from pathlib import Path
 import neo4j
 import pytest
 
-from clinome.graphs import neo4j_server
-from clinome.graphs.neo4j_home import USER, Home
-from clinome.graphs.neo4j_jars import RELEASES
+from clinome.graphs.neo4j_server import process as neo4j_server
+from clinome.graphs.neo4j_server.home import USER, Home
+from clinome.graphs.neo4j_server.jars import RELEASES
 
 VERSIONS = tuple(RELEASES)
 

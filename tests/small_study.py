@@ -11,11 +11,11 @@ import polars as pl
 from anndata import AnnData
 from scipy import sparse
 
-from clinome.graphs.nodes import nodes
-from clinome.graphs.restore import about
-from clinome.graphs.store import Store
-from clinome.graphs.tables import Tables
-from clinome.graphs.write import write_source
+from clinome.graphs.ingest.nodes import nodes
+from clinome.graphs.ingest.write_source import write_source
+from clinome.graphs.store.protocol import Store
+from clinome.graphs.tables.source_spec import about
+from clinome.graphs.tables.study_tables import Tables
 from clinome.loaders.specs import AnySource, Knowledge, Omics, Patients, Records
 from clinome.loaders.tables import CONCEPTS, EVENTS, LINKS, REJECTS, VISITS, Loaded, Tally
 

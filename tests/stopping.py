@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from clinome.graphs.store import Store
+from clinome.graphs.store.protocol import Store
 
 WRITES = ("write_nodes", "write_edges", "remove_edges", "remove_nodes")
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 from servers import VERSIONS, Server, clear
 
-from clinome.graphs.embedded import EmbeddedStore
-from clinome.graphs.neo4j_store import Neo4jStore
-from clinome.graphs.store import Store
+from clinome.graphs.neo4j_store.store import Neo4jStore
+from clinome.graphs.store.embedded import EmbeddedStore
+from clinome.graphs.store.protocol import Store
 
 EVERY = ("embedded", *(f"neo4j {version}" for version in VERSIONS))
 

@@ -15,14 +15,14 @@ from stopping import Crash, stopping
 
 import clinome
 from clinome.cohorts import take_cohort
-from clinome.graphs.adopt import adopt
-from clinome.graphs.embedded import EmbeddedStore
-from clinome.graphs.findings import store_run
-from clinome.graphs.fingerprint import fingerprint
-from clinome.graphs.load import rebuild
-from clinome.graphs.store import Store
-from clinome.graphs.studies import enter
-from clinome.graphs.tables import Tables
+from clinome.graphs.ingest.findings import store_run
+from clinome.graphs.ingest.load_source import rebuild
+from clinome.graphs.ingest.studies import enter
+from clinome.graphs.ingest.upgrade_v1 import adopt
+from clinome.graphs.store.embedded import EmbeddedStore
+from clinome.graphs.store.fingerprint import fingerprint
+from clinome.graphs.store.protocol import Store
+from clinome.graphs.tables.study_tables import Tables
 from clinome.loaders.errors import InputError
 from clinome.loading import load_study
 from clinome.say import SILENT, Say

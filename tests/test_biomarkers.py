@@ -12,7 +12,7 @@ from lifelines.statistics import logrank_test
 from scipy import stats
 from snapshots import PLANTED, PLANTED_CODE, make_snapshot
 
-from clinome.graphs.snapshot import Layer, Snapshot
+from clinome.graphs.snapshot.snapshot import Layer, Snapshot
 from clinome.models.biomarkers import FoldAttribution, biomarkers, corrected_interval
 from clinome.models.significance import benjamini_hochberg, cox_score, kruskal, p_values
 

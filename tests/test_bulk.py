@@ -19,20 +19,21 @@ from stores import Stores
 from test_load import study
 
 import clinome
-from clinome.graphs import schema, size
-from clinome.graphs.bulk import IMPORTING, CsvStore, may_replace
-from clinome.graphs.embedded import EmbeddedStore
-from clinome.graphs.fingerprint import fingerprint
-from clinome.graphs.neo4j_admin import admin
-from clinome.graphs.neo4j_backup import offline
-from clinome.graphs.neo4j_home import Home
-from clinome.graphs.neo4j_import import build
-from clinome.graphs.neo4j_jars import jars, java, release
-from clinome.graphs.neo4j_server import OPENS
-from clinome.graphs.neo4j_store import Neo4jStore
-from clinome.graphs.size import relationships
-from clinome.graphs.store import Edges, Nodes, Store
-from clinome.graphs.write import write_source
+from clinome.graphs import schema
+from clinome.graphs.ingest import estimate as size
+from clinome.graphs.ingest.estimate import relationships
+from clinome.graphs.ingest.write_source import write_source
+from clinome.graphs.neo4j_server.admin import admin
+from clinome.graphs.neo4j_server.backup import offline
+from clinome.graphs.neo4j_server.bulk_import import build
+from clinome.graphs.neo4j_server.home import Home
+from clinome.graphs.neo4j_server.jars import jars, java, release
+from clinome.graphs.neo4j_server.process import OPENS
+from clinome.graphs.neo4j_store.bulk_csv_store import IMPORTING, CsvStore, may_replace
+from clinome.graphs.neo4j_store.store import Neo4jStore
+from clinome.graphs.store.embedded import EmbeddedStore
+from clinome.graphs.store.fingerprint import fingerprint
+from clinome.graphs.store.protocol import Edges, Nodes, Store
 from clinome.importing import import_study, write_files
 from clinome.loaders.errors import EngineError, InputError
 from clinome.loading import _Size, load_into

@@ -14,8 +14,8 @@ from bulk_files import read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clinome.graphs.bulk_csv import BETWEEN, Files
-from clinome.graphs.store import Edges, Nodes
+from clinome.graphs.neo4j_store.bulk_csv_files import BETWEEN, Files
+from clinome.graphs.store.protocol import Edges, Nodes
 
 HOSTILE = (
     "", " ", "it's", 'a "quoted" word', '"', '""', "\\", '\\"', "`tick`", "\\u0027", "ümläut 漢字 🧬 \u200f", "a,b", ";", "'",

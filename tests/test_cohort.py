@@ -12,10 +12,10 @@ import polars as pl
 import pytest
 from small_study import QUERY, build, fill
 
-from clinome.graphs.cohort import Cohort, Step, make_cohort, store_cohort
-from clinome.graphs.embedded import EmbeddedStore
-from clinome.graphs.store import Nodes
-from clinome.graphs.tables import Tables
+from clinome.graphs.cohort.cohort import Cohort, Step, make_cohort, store_cohort
+from clinome.graphs.store.embedded import EmbeddedStore
+from clinome.graphs.store.protocol import Nodes
+from clinome.graphs.tables.study_tables import Tables
 from clinome.loaders.errors import InputError
 
 SURVIVAL = "MATCH (p:Patient) RETURN p.id AS subject_id, p.index_time AS prediction_time, p.os_event AS event, "

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from snapshots import make_snapshot
 
-from clinome.graphs.snapshot import Snapshot
+from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.models.compare import compare
 from clinome.models.intervals import FOLDS, SPLIT, holm, mean_over_folds, spread, summary
 from clinome.models.judge import FoldScores, Judged, draw, judge

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from snapshots import make_snapshot
 
-from clinome.graphs.snapshot import Snapshot
+from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.models import controls as c
 from clinome.models.harness import run
 from clinome.models.learners.majority import Majority

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from snapshots import make_snapshot
 
-from clinome.graphs.snapshot import Snapshot
+from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.models.duplicates import near_duplicates
 from clinome.models.folds import make_folds
 from clinome.models.specs import Evaluate

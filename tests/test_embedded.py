@@ -16,9 +16,9 @@ import polars as pl
 import pytest
 
 from clinome.graphs import schema
-from clinome.graphs.embedded import EmbeddedStore
-from clinome.graphs.engine import PATIENCE_S, Engine, EngineFailure
-from clinome.graphs.store import Edges, Nodes
+from clinome.graphs.store.embedded import EmbeddedStore
+from clinome.graphs.store.kglite_process import PATIENCE_S, Engine, EngineFailure
+from clinome.graphs.store.protocol import Edges, Nodes
 from clinome.loaders.errors import EngineError, InputError
 
 COUNT = "MATCH (p:Patient) RETURN count(p) AS n"
@@ -66,7 +66,7 @@ def test_a_second_writer_is_told_after_a_short_wait(folder: Path, writer: Embedd
 
 def test_a_second_writer_waits_until_the_first_has_ended(folder: Path) -> None:
     hold = (
-        "import sys, time; from pathlib import Path; from clinome.graphs.embedded import EmbeddedStore\n"
+        "import sys, time; from pathlib import Path; from clinome.graphs.store.embedded import EmbeddedStore\n"
         "with EmbeddedStore(Path(sys.argv[1]), write=True): print('held', flush=True); time.sleep(0.5)"
     )
     with subprocess.Popen([sys.executable, "-c", hold, str(folder)], stdout=subprocess.PIPE) as first:
@@ -193,8 +193,8 @@ def test_an_engine_killed_in_a_batch_leaves_all_of_it_or_nothing(folder: Path) -
 
 def test_the_engine_ends_with_its_client_even_in_the_middle_of_a_query(folder: Path) -> None:
     ask = (
-        "import sys; from pathlib import Path; from clinome.graphs.embedded import EmbeddedStore\n"
-        "import polars as pl; from clinome.graphs.store import Nodes\n"
+        "import sys; from pathlib import Path; from clinome.graphs.store.embedded import EmbeddedStore\n"
+        "import polars as pl; from clinome.graphs.store.protocol import Nodes\n"
         "store = EmbeddedStore(Path(sys.argv[1]), write=True)\n"
         "store.write_nodes('n', 'load', Nodes('Patient', pl.DataFrame({'id': [str(i) for i in range(3000)]})))\n"
         "print('asking', flush=True); store.run(sys.argv[2], {})"

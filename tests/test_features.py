@@ -10,7 +10,7 @@ import pytest
 from scipy import sparse
 from snapshots import make_snapshot
 
-from clinome.graphs.snapshot import Layer, Snapshot
+from clinome.graphs.snapshot.snapshot import Layer, Snapshot
 from clinome.models.features import CovariateBlock, DenseBlock, Joined, MutationBlock, make_blocks, pieces
 from clinome.models.records import RecordsBlock, ancestors, code_counts, counts, last_values
 from clinome.models.table import BEST, WIDE, Table

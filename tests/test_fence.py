@@ -7,7 +7,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clinome.graphs.fence import fence, no_fence
+from clinome.graphs.snapshot.fence import fence, no_fence
 
 ORIGIN = datetime(2000, 1, 1)
 FACTS: dict[str, Any] = {

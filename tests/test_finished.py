@@ -21,7 +21,7 @@ from polars.testing import assert_frame_equal
 from snapshots import make_snapshot
 
 import clinome
-from clinome.graphs.snapshot import Snapshot
+from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.models import harness
 from clinome.models.catalogue import make, select
 from clinome.models.finished import Finished

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from snapshots import make_snapshot
 
-from clinome.graphs.snapshot import Layer, Snapshot
+from clinome.graphs.snapshot.snapshot import Layer, Snapshot
 from clinome.models.catalogue import make
 from clinome.models.folds import parts
 from clinome.models.learners.network import NetworkLearner, late_fusion

@@ -14,9 +14,9 @@ import polars as pl
 import pytest
 
 import clinome
-from clinome.graphs.fence import Fence, fence, no_fence
-from clinome.graphs.freeze import freeze
-from clinome.graphs.snapshot import Snapshot
+from clinome.graphs.snapshot.fence import Fence, fence, no_fence
+from clinome.graphs.snapshot.freeze import freeze
+from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.models.catalogue import make
 from clinome.models.folds import make_folds, parts
 from clinome.synthetic import write_cohort

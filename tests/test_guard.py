@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clinome.graphs.embedded import EmbeddedStore
-from clinome.graphs.guard import check_read_only
-from clinome.graphs.query import library
+from clinome.graphs.query.cypher import library
+from clinome.graphs.store.embedded import EmbeddedStore
+from clinome.graphs.store.read_only import check_read_only
 from clinome.loaders.errors import InputError
 
 ALLOWED = (
@@ -152,7 +152,7 @@ def test_the_engine_itself_refuses_writes_that_the_guard_would_miss(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two fences: with the first one away, the second still holds for writes."""
-    monkeypatch.setattr("clinome.graphs.embedded.check_read_only", lambda text: None)
+    monkeypatch.setattr("clinome.graphs.store.embedded.check_read_only", lambda text: None)
     with EmbeddedStore(tmp_path / "g", write=True) as store:
         store.prepare()
         for text in ("CREATE (:Patient {id: 'x'})", "MERGE (:Patient {id: 'x'})", "MATCH (n) DETACH DELETE n"):

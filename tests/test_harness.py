@@ -12,7 +12,7 @@ import pytest
 from snapshots import make_snapshot
 from test_features import garbage
 
-from clinome.graphs.snapshot import Snapshot
+from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.models import harness
 from clinome.models.catalogue import make, select
 from clinome.models.effects import slopes, weigh

@@ -15,11 +15,11 @@ from scipy import sparse
 from small_study import build, cohort_frame
 from snapshots import make_snapshot
 
-from clinome.graphs.cohort import Cohort
-from clinome.graphs.fold_inputs import fold_layer, fold_of
-from clinome.graphs.freeze import freeze
-from clinome.graphs.hetero import node_type
-from clinome.graphs.snapshot import Snapshot
+from clinome.graphs.cohort.cohort import Cohort
+from clinome.graphs.snapshot.fold_inputs import fold_layer, fold_of
+from clinome.graphs.snapshot.freeze import freeze
+from clinome.graphs.snapshot.hetero_data import node_type
+from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.loaders.errors import InputError
 
 DENSE = ("rna", "methylation", "mutations")

@@ -10,7 +10,7 @@ import pytest
 from scipy import sparse
 from snapshots import make_snapshot
 
-from clinome.graphs.snapshot import Snapshot
+from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.models.catalogue import make
 from clinome.models.encoders.hetero_gnn import Knowledge, knowledge, subgraph
 from clinome.models.folds import parts

@@ -10,10 +10,10 @@ import polars as pl
 import pytest
 from stores import Stores
 
-from clinome.graphs.load import load_source
-from clinome.graphs.query import find, run_query
-from clinome.graphs.store import Edges, Nodes, Store
-from clinome.graphs.tables import Tables
+from clinome.graphs.ingest.load_source import load_source
+from clinome.graphs.query.cypher import find, run_query
+from clinome.graphs.store.protocol import Edges, Nodes, Store
+from clinome.graphs.tables.study_tables import Tables
 from clinome.loaders.errors import ClinomeError
 from clinome.loaders.identifiers.genes import GeneTable
 from clinome.loaders.specs import Patients

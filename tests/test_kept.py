@@ -9,11 +9,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from clinome.graphs import kept
-from clinome.graphs.embedded import EmbeddedStore
-from clinome.graphs.findings import store_run
-from clinome.graphs.kept import keep
-from clinome.graphs.store import Edges, Nodes
+from clinome.graphs.ingest import write_back as kept
+from clinome.graphs.ingest.findings import store_run
+from clinome.graphs.ingest.write_back import keep
+from clinome.graphs.store.embedded import EmbeddedStore
+from clinome.graphs.store.protocol import Edges, Nodes
 
 NODE = pl.DataFrame({"id": ["c"], "name": ["c"], "query": ["MATCH …"]})
 

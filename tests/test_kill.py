@@ -15,7 +15,7 @@ import clinome
 from clinome.synthetic import write_cohort
 
 LOAD = (
-    "import clinome.graphs.write as write; write.BATCH = 200\n"  # more moments at which a load is half done
+    "import clinome.graphs.ingest.write_source as write; write.BATCH = 200\n"  # more moments at which a load is half done
     "from clinome.cli import main; main()"
 )
 LEFT_OUT = r"\[omics\.\w+\][^\[]*"

@@ -17,7 +17,7 @@ from scipy import sparse
 from snapshots import PLANTED, make_snapshot
 from test_features import garbage
 
-from clinome.graphs.snapshot import Snapshot
+from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.loaders.errors import InputError, NotBuilt
 from clinome.models.catalogue import NAMES, SIMPLE, default, every, make, select
 from clinome.models.controls import permuted
@@ -152,7 +152,7 @@ _ANOTHER_PROCESS = """
 import sys
 from pathlib import Path
 import numpy as np
-from clinome.graphs.snapshot import Snapshot
+from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.models.catalogue import make
 from clinome.models.saved import read_state
 folder = Path(sys.argv[1])

@@ -10,11 +10,11 @@ import polars as pl
 import pytest
 
 import clinome
-from clinome.graphs.embedded import EmbeddedStore
-from clinome.graphs.fingerprint import fingerprint
-from clinome.graphs.load import Report, load_identity, load_source, rebuild, remove_source
-from clinome.graphs.store import Edges
-from clinome.graphs.tables import Tables
+from clinome.graphs.ingest.load_source import Report, load_identity, load_source, rebuild, remove_source
+from clinome.graphs.store.embedded import EmbeddedStore
+from clinome.graphs.store.fingerprint import fingerprint
+from clinome.graphs.store.protocol import Edges
+from clinome.graphs.tables.study_tables import Tables
 from clinome.loaders.errors import InputError
 from clinome.loaders.identifiers.genes import read_genes
 from clinome.loaders.specs import Omics

@@ -10,8 +10,8 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clinome.graphs.merge import merged
-from clinome.graphs.tables import Tables
+from clinome.graphs.ingest.merge_nodes import merged
+from clinome.graphs.tables.study_tables import Tables
 from clinome.loaders.tables import REJECTS, Loaded, Tally
 
 IDS = ("a", "b", "c", "quote'`\"", "é")

@@ -14,12 +14,13 @@ from servers import Server, session, wipe
 from stopping import Crash, stopping
 from stores import Stores
 
-from clinome.graphs import migrations, schema
-from clinome.graphs.embedded import EmbeddedStore
-from clinome.graphs.engine import Engine
-from clinome.graphs.migrations import STEPS, Step
-from clinome.graphs.neo4j_store import Neo4jStore
-from clinome.graphs.store import Nodes, Store
+from clinome.graphs import schema
+from clinome.graphs.neo4j_store.store import Neo4jStore
+from clinome.graphs.store import migrations
+from clinome.graphs.store.embedded import EmbeddedStore
+from clinome.graphs.store.kglite_process import Engine
+from clinome.graphs.store.migrations import STEPS, Step
+from clinome.graphs.store.protocol import Nodes, Store
 from clinome.loaders.errors import EngineError
 
 DATA = Path(__file__).parent / "data"

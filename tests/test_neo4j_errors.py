@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from clinome.graphs.neo4j_driver import ping
-from clinome.graphs.neo4j_errors import Address, OutOfMemory, ServerAway, TooLong, told
+from clinome.graphs.neo4j_store.driver import ping
+from clinome.graphs.neo4j_store.errors import Address, OutOfMemory, ServerAway, TooLong, told
 from clinome.loaders.errors import EngineError, InputError
 
 HERE = Address.parse("bolt://127.0.0.1:7687")

@@ -18,8 +18,8 @@ import pytest
 from servers import Server, kill_server, session, start_again, wipe
 
 import clinome
-from clinome.graphs.neo4j_errors import ServerAway
-from clinome.graphs.neo4j_store import Neo4jStore
+from clinome.graphs.neo4j_store.errors import ServerAway
+from clinome.graphs.neo4j_store.store import Neo4jStore
 from clinome.loaders.errors import EngineError
 from clinome.loading import load_study
 from clinome.say import SILENT
@@ -27,7 +27,7 @@ from clinome.study import Study
 
 LOAD = (
     "import logging; logging.basicConfig(level=logging.DEBUG)\n"  # whoever logs everything must not log patients
-    "import clinome.graphs.write as write; write.BATCH = 200\n"  # more moments at which a load is half done
+    "import clinome.graphs.ingest.write_source as write; write.BATCH = 200\n"  # more moments at which a load is half done
     "from clinome.cli import main; main()"
 )
 PLANTED = "PLANTED"
@@ -190,7 +190,7 @@ def test_a_query_that_runs_away_is_ended_on_the_server(credentials: Server) -> N
             store.run(ENDLESS, {}, timeout_s=0.5)
         until(lambda: not of_clinome(credentials))
     code = (
-        "import sys; from clinome.graphs.neo4j_store import Neo4jStore\n"
+        "import sys; from clinome.graphs.neo4j_store.store import Neo4jStore\n"
         f"Neo4jStore(*sys.argv[1:4], write=True).run({ENDLESS!r}, {{}})"
     )
     process = subprocess.Popen([sys.executable, "-c", code, credentials.uri, credentials.user, credentials.password])
@@ -203,7 +203,7 @@ def test_a_query_that_runs_away_is_ended_on_the_server(credentials: Server) -> N
 def test_no_failure_quotes_what_it_was_about(credentials: Server, caplog: pytest.LogCaptureFixture) -> None:
     """Ids, values, names of properties and literals in a query, in errors, in what they are chained to, and in logs."""
     person = pl.DataFrame({"id": [f"{PLANTED}-1"], "note": [f"{PLANTED} note"]})
-    from clinome.graphs.store import Edges, Nodes
+    from clinome.graphs.store.protocol import Edges, Nodes
 
     def edges(**columns: Any) -> Edges:
         rows = {"start": [f"{PLANTED}-1"], "end": [f"{PLANTED}-2"], **columns}

@@ -11,9 +11,9 @@ from command import Clinome
 from typer.main import get_command
 
 from clinome import serving
-from clinome.graphs import neo4j_jars
-from clinome.graphs.neo4j_jars import RELEASES, ROOTS, Jar, Release
-from clinome.graphs.neo4j_reasons import words
+from clinome.graphs.neo4j_server import jars as neo4j_jars
+from clinome.graphs.neo4j_server.jars import RELEASES, ROOTS, Jar, Release
+from clinome.graphs.neo4j_server.log_reasons import words
 from clinome.loaders.errors import EngineError, UsageError
 
 LOCKS = Path(__file__).resolve().parents[1] / "neo4j" / "jars"

@@ -15,11 +15,11 @@ import pytest
 from command import Clinome
 from servers import VERSIONS, Server, kill_server, start_server
 
-from clinome.graphs import neo4j_server
-from clinome.graphs.fingerprint import fingerprint
-from clinome.graphs.neo4j_home import Home
-from clinome.graphs.neo4j_store import Neo4jStore
-from clinome.graphs.store import Edges, Nodes
+from clinome.graphs.neo4j_server import process as neo4j_server
+from clinome.graphs.neo4j_server.home import Home
+from clinome.graphs.neo4j_store.store import Neo4jStore
+from clinome.graphs.store.fingerprint import fingerprint
+from clinome.graphs.store.protocol import Edges, Nodes
 
 pytestmark = pytest.mark.slow
 

@@ -12,8 +12,8 @@ from servers import Server, clear
 import clinome
 from clinome.cohorts import take_cohort
 from clinome.graph import open_store
-from clinome.graphs.findings import store_run
-from clinome.graphs.fingerprint import fingerprint
+from clinome.graphs.ingest.findings import store_run
+from clinome.graphs.store.fingerprint import fingerprint
 from clinome.loaders.errors import InputError
 from clinome.loading import load_study
 from clinome.say import SILENT

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from clinome.graphs import schema
-from clinome.graphs.neo4j_store import _statements
+from clinome.graphs.neo4j_store.store import _statements
 
 CONSTRAINT = re.compile(r"CREATE CONSTRAINT (\w+) IF NOT EXISTS FOR \(n:(\w+)\) REQUIRE n\.id IS UNIQUE")
 INDEX = re.compile(r"CREATE INDEX (\w+) IF NOT EXISTS FOR \(n:(\w+)\) ON \(n\.(\w+)\)")

@@ -15,10 +15,10 @@ import pytest
 from command import Clinome
 from servers import Server, session
 
-from clinome.graphs import neo4j_server
-from clinome.graphs.neo4j_driver import ping
-from clinome.graphs.neo4j_home import Home, Record, credentials
-from clinome.graphs.neo4j_jars import RELEASES
+from clinome.graphs.neo4j_server import process as neo4j_server
+from clinome.graphs.neo4j_server.home import Home, Record, credentials
+from clinome.graphs.neo4j_server.jars import RELEASES
+from clinome.graphs.neo4j_store.driver import ping
 from clinome.loaders.errors import ClinomeError, EngineError, InputError, UsageError
 
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clinome.graphs.parallel import cut, write_all
-from clinome.graphs.store import Edges, Store
+from clinome.graphs.ingest.batches import cut, write_all
+from clinome.graphs.store.protocol import Edges, Store
 from clinome.loaders.errors import EngineError
 
 

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 from stores import Kind
 
-from clinome.graphs.query import Query, bind, find, library, parse, parse_params, run_query
-from clinome.graphs.store import Edges, Nodes, Store
+from clinome.graphs.query.cypher import Query, bind, find, library, parse, parse_params, run_query
+from clinome.graphs.store.protocol import Edges, Nodes, Store
 from clinome.loaders.errors import InputError
 
 START = datetime(2020, 1, 1)

@@ -16,7 +16,7 @@ from typer.main import get_command
 from clinome import Study
 from clinome.cli import app
 from clinome.graphs import schema
-from clinome.graphs.query import library
+from clinome.graphs.query.cypher import library
 from clinome.models.catalogue import CHOSEN, NAMES
 from clinome.synthetic import write_cohort
 

@@ -14,8 +14,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from clinome.graphs.matrices import frame
-from clinome.graphs.nodes import nodes
+from clinome.graphs.ingest.nodes import nodes
+from clinome.graphs.tables.matrices import frame
 from clinome.loaders.errors import EngineError
 from clinome.loaders.files.removed_ids import EXPECTED, FILE, SAMPLE, SUBJECT, Removed, add_removed, read_removed
 from clinome.loaders.identifiers.genes import GeneTable

@@ -26,10 +26,10 @@ from removal_study import (
 )
 
 import clinome
-from clinome.graphs.embedded import EmbeddedStore
-from clinome.graphs.findings import store_run
-from clinome.graphs.fingerprint import fingerprint
-from clinome.graphs.tables import Tables
+from clinome.graphs.ingest.findings import store_run
+from clinome.graphs.store.embedded import EmbeddedStore
+from clinome.graphs.store.fingerprint import fingerprint
+from clinome.graphs.tables.study_tables import Tables
 from clinome.loaders.errors import InputError, UsageError
 from clinome.loading import load_study
 from clinome.runs import Run

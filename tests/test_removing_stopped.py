@@ -14,7 +14,7 @@ from stopping import Crash, stopping
 
 import clinome
 from clinome import removing
-from clinome.graphs.embedded import EmbeddedStore
+from clinome.graphs.store.embedded import EmbeddedStore
 from clinome.loading import load_study
 from clinome.say import SILENT
 
@@ -59,9 +59,9 @@ def test_stopped_between_its_steps_the_same_command_goes_on(
     folders(made, "final")
     owners = {
         "add_removed": "clinome.loaders.files.removed_ids.add_removed", "forget_ids": "clinome.loaders.subjects.pseudonyms.forget_ids",
-        "erase": "clinome.graphs.erase.erase", "recount": "clinome.graphs.kept.recount",
-        "clean": "clinome.graphs.tables.Tables.clean", "without": "clinome.runs.Run.without",
-        "rename": "clinome.graphs.tables._replace", "rmtree": "shutil.rmtree",
+        "erase": "clinome.graphs.ingest.remove_patients.erase", "recount": "clinome.graphs.ingest.write_back.recount",
+        "clean": "clinome.graphs.tables.study_tables.Tables.clean", "without": "clinome.runs.Run.without",
+        "rename": "clinome.graphs.tables.study_tables._replace", "rmtree": "shutil.rmtree",
     }  # fmt: skip
     step = pydoc.locate(owners[name])
     assert callable(step)

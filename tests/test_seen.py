@@ -12,9 +12,9 @@ from polars.testing import assert_frame_equal
 from scipy import sparse
 from snapshots import make_snapshot
 
-from clinome.graphs.beside import beside
-from clinome.graphs.labels import with_any_label
-from clinome.graphs.snapshot import Snapshot
+from clinome.graphs.cohort.labels import with_any_label
+from clinome.graphs.snapshot.append_rows import beside
+from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.loaders.errors import InputError
 from clinome.models.data import Derived
 from clinome.models.external import judge_external

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from snapshots import make_snapshot
 
-from clinome.graphs.snapshot import Snapshot
+from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.models.catalogue import make
 from clinome.models.folds import parts
 from clinome.models.metrics import inner_score

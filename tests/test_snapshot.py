@@ -13,11 +13,11 @@ import pytest
 from scipy import sparse
 from small_study import INDEX, build, cohort_frame, save
 
-from clinome.graphs.cohort import Cohort
-from clinome.graphs.fence import Fence, fence, no_fence
-from clinome.graphs.freeze import freeze
-from clinome.graphs.snapshot import Layer, Snapshot
-from clinome.graphs.tables import Tables
+from clinome.graphs.cohort.cohort import Cohort
+from clinome.graphs.snapshot.fence import Fence, fence, no_fence
+from clinome.graphs.snapshot.freeze import freeze
+from clinome.graphs.snapshot.snapshot import Layer, Snapshot
+from clinome.graphs.tables.study_tables import Tables
 from clinome.loaders.errors import InputError
 from clinome.loaders.specs import Omics
 

@@ -1,4 +1,4 @@
-"""What every store promises (graphs/store.py), on each of them (tests/stores.py)."""
+"""What every store promises (graphs/store/protocol.py), on each of them (tests/stores.py)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 from stores import Stores
 
 from clinome.graphs import schema
-from clinome.graphs.store import Edges, Nodes, NoGraph, Store
+from clinome.graphs.store.protocol import Edges, Nodes, NoGraph, Store
 from clinome.loaders.errors import EngineError, InputError
 
 TEXTS = (

@@ -7,8 +7,8 @@ import pytest
 from polars.testing import assert_frame_equal
 from stores import Stores
 
-from clinome.graphs.parallel import cut, write_all
-from clinome.graphs.store import Edges, Nodes, Store
+from clinome.graphs.ingest.batches import cut, write_all
+from clinome.graphs.store.protocol import Edges, Nodes, Store
 
 
 @pytest.mark.slow

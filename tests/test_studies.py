@@ -14,16 +14,17 @@ from small_study import build, cohort_frame, fill, save
 from stopping import Crash, stopping
 from stores import Stores
 
-from clinome.graphs import schema, write
-from clinome.graphs.cohort import Cohort, make_cohort, store_cohort
-from clinome.graphs.embedded import EmbeddedStore
-from clinome.graphs.findings import store_run
-from clinome.graphs.fingerprint import fingerprint
-from clinome.graphs.load import remove_source
-from clinome.graphs.store import Store
-from clinome.graphs.studies import enter
-from clinome.graphs.tables import Tables
-from clinome.graphs.write import write_source
+from clinome.graphs import schema
+from clinome.graphs.cohort.cohort import Cohort, make_cohort, store_cohort
+from clinome.graphs.ingest import write_source as write
+from clinome.graphs.ingest.findings import store_run
+from clinome.graphs.ingest.load_source import remove_source
+from clinome.graphs.ingest.studies import enter
+from clinome.graphs.ingest.write_source import write_source
+from clinome.graphs.store.embedded import EmbeddedStore
+from clinome.graphs.store.fingerprint import fingerprint
+from clinome.graphs.store.protocol import Store
+from clinome.graphs.tables.study_tables import Tables
 from clinome.loaders.errors import InputError
 from clinome.loaders.specs import Knowledge, Patients
 from clinome.loaders.tables import CONCEPTS, LINKS

@@ -9,8 +9,8 @@ import pytest
 from test_load import FILES, load, print_of, study
 
 import clinome
-from clinome.graphs.embedded import EmbeddedStore
-from clinome.graphs.store import Edges
+from clinome.graphs.store.embedded import EmbeddedStore
+from clinome.graphs.store.protocol import Edges
 from clinome.loaders.errors import InputError
 from clinome.loading import load_study
 from clinome.say import SILENT, Say

@@ -12,13 +12,13 @@ import pytest
 from small_study import EVENT, fill
 from stopping import Crash, stopping
 
-from clinome.graphs.embedded import EmbeddedStore
-from clinome.graphs.fingerprint import fingerprint
-from clinome.graphs.load import remove_source
-from clinome.graphs.nodes import nodes
-from clinome.graphs.restore import about
-from clinome.graphs.tables import Tables
-from clinome.graphs.write import write_source
+from clinome.graphs.ingest.load_source import remove_source
+from clinome.graphs.ingest.nodes import nodes
+from clinome.graphs.ingest.write_source import write_source
+from clinome.graphs.store.embedded import EmbeddedStore
+from clinome.graphs.store.fingerprint import fingerprint
+from clinome.graphs.tables.source_spec import about
+from clinome.graphs.tables.study_tables import Tables
 from clinome.loaders.specs import AnySource, Knowledge, Records
 from clinome.loaders.tables import CONCEPTS, LINKS, REJECTS, Loaded, Tally
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from snapshots import make_snapshot
 
-from clinome.graphs.snapshot import Snapshot
+from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.models.judge import FoldScores, draw
 from clinome.models.metrics import PRIMARY, evaluate, targets
 from clinome.models.results import parts_of

@@ -12,8 +12,8 @@ from scipy import stats
 from small_study import QUERY, build, cohort_frame
 
 from clinome.describing import describe, write_tables
-from clinome.graphs.cohort import Cohort
-from clinome.graphs.freeze import freeze
+from clinome.graphs.cohort.cohort import Cohort
+from clinome.graphs.snapshot.freeze import freeze
 from clinome.loaders.errors import InputError
 from clinome.models.table_one import described, short_number, smd_numbers, smd_words, table_one, words_p
 from clinome.report import table_ones

@@ -13,7 +13,7 @@ import pytest
 from polars.testing import assert_frame_equal
 from snapshots import make_snapshot
 
-from clinome.graphs.snapshot import Snapshot
+from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.models import harness
 from clinome.models.catalogue import make, select
 from clinome.models.learners.covariates import Covariates

@@ -13,7 +13,7 @@ from snapshots import make_snapshot
 from torch import Tensor, nn
 
 import clinome
-from clinome.graphs.snapshot import Layer, Snapshot
+from clinome.graphs.snapshot.snapshot import Layer, Snapshot
 from clinome.models.controls import permuted
 from clinome.models.folds import parts
 from clinome.models.learner import Learner

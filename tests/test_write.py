@@ -12,16 +12,17 @@ import polars as pl
 import pytest
 from small_study import EVENT, build, fill, save
 
-from clinome.graphs import schema, write
-from clinome.graphs.edges import edges
-from clinome.graphs.embedded import EmbeddedStore
-from clinome.graphs.fingerprint import fingerprint
-from clinome.graphs.load import remove_source
-from clinome.graphs.nodes import nodes
-from clinome.graphs.restore import about
-from clinome.graphs.store import Edges, Nodes
-from clinome.graphs.tables import Tables
-from clinome.graphs.write import clear, is_complete, write_source
+from clinome.graphs import schema
+from clinome.graphs.ingest import write_source as write
+from clinome.graphs.ingest.load_source import remove_source
+from clinome.graphs.ingest.nodes import nodes
+from clinome.graphs.ingest.relationships import edges
+from clinome.graphs.ingest.write_source import clear, is_complete, write_source
+from clinome.graphs.store.embedded import EmbeddedStore
+from clinome.graphs.store.fingerprint import fingerprint
+from clinome.graphs.store.protocol import Edges, Nodes
+from clinome.graphs.tables.source_spec import about
+from clinome.graphs.tables.study_tables import Tables
 from clinome.loaders.specs import Omics, Patients, Records
 from clinome.loaders.tables import REJECTS, Loaded, Tally
 

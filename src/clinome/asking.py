@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def show_library(say: Say) -> None:
     """The queries of neo4j/queries/: name, parameters, question."""
-    from clinome.graphs.query import library
+    from clinome.graphs.query.cypher import library
 
     for query in library():
         say(f"{query.name}({', '.join(p.name for p in query.params)})")
@@ -25,7 +25,7 @@ def show_library(say: Say) -> None:
 
 def ask(study: Study, text: str, given: list[str], out: Path | None, say: Say, *, show: bool = True) -> pl.DataFrame:
     """Run a query of the library, a .cypher file or Cypher text; print the first rows, or write them all to `out`."""
-    from clinome.graphs.query import find, parse_params, run_query
+    from clinome.graphs.query.cypher import find, parse_params, run_query
 
     if out is not None:
         check_out(out)

@@ -9,7 +9,7 @@ from clinome.say import Say
 from clinome.study import Study
 
 if TYPE_CHECKING:
-    from clinome.graphs.cohort import Cohort
+    from clinome.graphs.cohort.cohort import Cohort
 
 
 def take_cohort(study: Study, say: Say) -> Cohort:
@@ -25,8 +25,8 @@ def take_cohort(study: Study, say: Say) -> Cohort:
 
 def keep(study: Study, made: Cohort) -> None:
     """Write the cohort into the graph, unless this very one is there."""
-    from clinome.graphs.cohort import store_cohort
-    from clinome.graphs.tables import Tables
+    from clinome.graphs.cohort.cohort import store_cohort
+    from clinome.graphs.tables.study_tables import Tables
 
     with open_store(study, write=True) as store:
         if store_cohort(store, made, Tables(study.tables, study.name).study):

@@ -17,8 +17,8 @@ from clinome.say import SILENT, Say
 from clinome.study import Study
 
 if TYPE_CHECKING:
-    from clinome.graphs.cohort import Cohort
-    from clinome.graphs.snapshot import Snapshot
+    from clinome.graphs.cohort.cohort import Cohort
+    from clinome.graphs.snapshot.snapshot import Snapshot
     from clinome.models.contrast import Followed
 
 FDR = 0.05
@@ -84,7 +84,7 @@ def compare(
     Returns: everything, which also lies in the folder: compare.html, table1.csv, features.csv, compare.json.
     """
     from clinome.compare_page import write_compare
-    from clinome.graphs.freeze import freeze
+    from clinome.graphs.snapshot.freeze import freeze
     from clinome.models.contrast import contrast
     from clinome.models.table_one import table_one
 
@@ -124,9 +124,9 @@ def parse_given(pairs: Sequence[str]) -> dict[str, Any]:
 
 def _cohort(graph: Graph, text: str, side: str, given: Mapping[str, Any]) -> Cohort:
     """One side's cohort. Labels do not matter here, so rows without one stay."""
-    from clinome.graphs.cohort import make_cohort, weakest_clock
-    from clinome.graphs.params import guess
-    from clinome.graphs.query import find
+    from clinome.graphs.cohort.cohort import make_cohort, weakest_clock
+    from clinome.graphs.query.cypher import find
+    from clinome.graphs.query.params import guess
 
     study = graph.study
     query = find(text, study.folder)

@@ -74,8 +74,8 @@ def _true_auroc(run: Run, folder: Path) -> float:
 
 def _with_decoy(study: Study) -> float:
     """The AUROC of `ridge_late` on the same folds, had the time fence let in what was recorded after the fact."""
-    from clinome.graphs.fence import no_fence
-    from clinome.graphs.freeze import freeze
+    from clinome.graphs.snapshot.fence import no_fence
+    from clinome.graphs.snapshot.freeze import freeze
     from clinome.models.catalogue import select
     from clinome.models.folds import make_folds
     from clinome.models.harness import run as compare

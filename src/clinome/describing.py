@@ -14,9 +14,9 @@ from clinome.runs import Run
 from clinome.study import Study
 
 if TYPE_CHECKING:
-    from clinome.graphs.cohort import Cohort
-    from clinome.graphs.snapshot import Snapshot
-    from clinome.graphs.tables import Tables
+    from clinome.graphs.cohort.cohort import Cohort
+    from clinome.graphs.snapshot.snapshot import Snapshot
+    from clinome.graphs.tables.study_tables import Tables
 
 LABEL, SPLIT = "label", "split"
 _OUTCOMES = ("label", "duration_days", "event")
@@ -29,7 +29,7 @@ def table_one(study: Study, by: str = LABEL) -> pl.DataFrame:
     Args:
         by: `label` (survival: the event), `split` (of one fixed split), or a column of the cohort or property of Patient.
     """
-    from clinome.graphs.freeze import freeze
+    from clinome.graphs.snapshot.freeze import freeze
 
     task = study.need_task()
     with open_graph(study) as graph:
@@ -41,7 +41,7 @@ def table_one(study: Study, by: str = LABEL) -> pl.DataFrame:
 
 def write_tables(run: Run, study: Study, cohort: Cohort, snapshot: Snapshot) -> None:
     """table1.csv of the first grouping that the study asks for, table1_NAME.csv of the others; older ones go."""
-    from clinome.graphs.tables import Tables
+    from clinome.graphs.tables.study_tables import Tables
 
     tables = Tables(study.tables, study.name)
     for old in run.folder.glob("table1*.csv"):
@@ -71,7 +71,7 @@ def describe(cohort: Cohort, snapshot: Snapshot, tables: Tables, by: str) -> pl.
 
 def columns_of(cohort: Cohort, snapshot: Snapshot, tables: Tables) -> pl.DataFrame:
     """Whatever is known of each row of the snapshot, as far as it may stand in a table; the first of a name counts."""
-    from clinome.graphs.covariates import patient_properties
+    from clinome.graphs.snapshot.covariates import patient_properties
 
     frame = cohort.frame.sort("subject_id", "prediction_time")
     layers = {f"measured: {name}": layer.profiled for name, layer in snapshot.layers.items()}

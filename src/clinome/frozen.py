@@ -13,8 +13,8 @@ from clinome.say import Say
 from clinome.study import Study
 
 if TYPE_CHECKING:
-    from clinome.graphs.cohort import Cohort
-    from clinome.graphs.snapshot import Snapshot
+    from clinome.graphs.cohort.cohort import Cohort
+    from clinome.graphs.snapshot.snapshot import Snapshot
     from clinome.models.model import Model
     from clinome.models.whole import Whole
 

@@ -13,21 +13,21 @@ from clinome.study import SERVERS, Study
 if TYPE_CHECKING:
     import pandas as pd
 
-    from clinome.graphs.cohort import Cohort
-    from clinome.graphs.snapshot import Snapshot
-    from clinome.graphs.store import Store
-    from clinome.graphs.tables import Tables
+    from clinome.graphs.cohort.cohort import Cohort
+    from clinome.graphs.snapshot.snapshot import Snapshot
+    from clinome.graphs.store.protocol import Store
+    from clinome.graphs.tables.study_tables import Tables
 
 
 def open_store(study: Study, write: bool) -> Store:
     """The study's store. One process writes at a time; readers neither wait nor block."""
     if study.store.startswith(SERVERS):
-        from clinome.graphs.neo4j_home import credentials
-        from clinome.graphs.neo4j_store import Neo4jStore
+        from clinome.graphs.neo4j_server.home import credentials
+        from clinome.graphs.neo4j_store.store import Neo4jStore
 
         user, password = credentials(study.store, (Path.cwd(), study.folder))
         return Neo4jStore(study.store, user, password, write=write)
-    from clinome.graphs.embedded import EmbeddedStore
+    from clinome.graphs.store.embedded import EmbeddedStore
 
     return EmbeddedStore(Path(study.store), write=write)
 
@@ -46,7 +46,7 @@ class Graph:
     """
 
     def __init__(self, study: Study) -> None:
-        from clinome.graphs.tables import Tables
+        from clinome.graphs.tables.study_tables import Tables
 
         self.study = study
         self.store: Store = open_store(study, write=False)
@@ -54,13 +54,13 @@ class Graph:
 
     def query(self, query: str, **params: Any) -> pd.DataFrame:
         """Read-only Cypher, or the name of a query in the library, into a DataFrame."""
-        from clinome.graphs.query import find, run_query
+        from clinome.graphs.query.cypher import find, run_query
 
         return run_query(self.store, find(query, self.study.folder), params).to_pandas()
 
     def cohort(self, study: Study | None = None, params: Mapping[str, object] | None = None) -> Cohort:
         """The study's cohort: who is in, when the prediction is made, the label; with its attrition."""
-        from clinome.graphs.cohort import make_cohort
+        from clinome.graphs.cohort.cohort import make_cohort
 
         study = study or self.study
         spec, task = study.need_cohort(), study.need_task()
@@ -77,7 +77,7 @@ class Graph:
 
     def snapshot(self, cohort: Cohort) -> Snapshot:
         """Freeze a cohort behind the time fence, with the folds that the study asks for."""
-        from clinome.graphs.freeze import freeze
+        from clinome.graphs.snapshot.freeze import freeze
         from clinome.models.folds import make_folds
 
         task, evaluate = self.study.need_task(), self.study.evaluate
@@ -87,7 +87,7 @@ class Graph:
 
     def fingerprint(self) -> str:
         """A hash of what the graph holds, apart from clocks and run ids: equal contents, equal print."""
-        from clinome.graphs.fingerprint import fingerprint
+        from clinome.graphs.store.fingerprint import fingerprint
 
         return fingerprint(self.store)
 
@@ -105,7 +105,7 @@ class Graph:
 
 def open_graph(study: Study | str | Path) -> Graph:
     """`clinome.open`: the graph of a study that has been loaded."""
-    from clinome.graphs.store import NoGraph
+    from clinome.graphs.store.protocol import NoGraph
 
     study = study if isinstance(study, Study) else Study.read(study)
     try:

@@ -14,7 +14,7 @@ from clinome.say import Say
 from clinome.study import Study
 
 if TYPE_CHECKING:
-    from clinome.graphs.snapshot import Snapshot
+    from clinome.graphs.snapshot.snapshot import Snapshot
     from clinome.models.learner import Learner
 
 

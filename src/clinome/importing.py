@@ -12,9 +12,9 @@ from clinome.say import Say
 from clinome.study import SERVERS, Study
 
 if TYPE_CHECKING:
-    from clinome.graphs.load import Report
-    from clinome.graphs.neo4j_home import Home
-    from clinome.graphs.store import Store
+    from clinome.graphs.ingest.load_source import Report
+    from clinome.graphs.neo4j_server.home import Home
+    from clinome.graphs.store.protocol import Store
 
 _README = """\
 The study {name} as files for Neo4j's own import: {nodes:,} nodes, {edges:,} relationships.
@@ -39,10 +39,10 @@ def import_study(study: Study, folder: Path, say: Say) -> list[Report]:
     """
     from tempfile import TemporaryDirectory
 
-    from clinome.graphs.bulk import CsvStore
-    from clinome.graphs.neo4j_backup import offline, put
-    from clinome.graphs.neo4j_import import build
-    from clinome.graphs.neo4j_server import start
+    from clinome.graphs.neo4j_server.backup import offline, put
+    from clinome.graphs.neo4j_server.bulk_import import build
+    from clinome.graphs.neo4j_server.process import start
+    from clinome.graphs.neo4j_store.bulk_csv_store import CsvStore
 
     home = _home(study, folder)
     with home.held():
@@ -76,7 +76,7 @@ def write_files(study: Study, folder: Path, say: Say) -> list[Report]:
         folder: is made, or is empty.
     Raises: InputError if it holds anything, and what a load raises.
     """
-    from clinome.graphs.bulk import CsvStore
+    from clinome.graphs.neo4j_store.bulk_csv_store import CsvStore
 
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if any(folder.iterdir()):
@@ -92,7 +92,7 @@ def write_files(study: Study, folder: Path, say: Say) -> list[Report]:
 
 
 def _home(study: Study, folder: Path) -> Home:
-    from clinome.graphs.neo4j_home import home_of
+    from clinome.graphs.neo4j_server.home import home_of
 
     if not study.store.startswith(SERVERS):
         raise InputError(
@@ -110,8 +110,8 @@ def _home(study: Study, folder: Path) -> Home:
 
 
 def _open(study: Study, folder: Path) -> Store:
-    from clinome.graphs.neo4j_home import credentials
-    from clinome.graphs.neo4j_store import Neo4jStore
+    from clinome.graphs.neo4j_server.home import credentials
+    from clinome.graphs.neo4j_store.store import Neo4jStore
 
     return Neo4jStore(study.store, *credentials(study.store, _places(study, folder)), write=True)
 
@@ -121,8 +121,8 @@ def _places(study: Study, folder: Path) -> tuple[Path, ...]:
 
 
 def _check_empty(study: Study, folder: Path) -> None:
-    from clinome.graphs.bulk import may_replace
-    from clinome.graphs.tables import Tables
+    from clinome.graphs.neo4j_store.bulk_csv_store import may_replace
+    from clinome.graphs.tables.study_tables import Tables
 
     sources = [spec.source for spec in study.sources()]
     with _open(study, folder) as graph:

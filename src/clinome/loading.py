@@ -17,9 +17,9 @@ from clinome.study import Study
 if TYPE_CHECKING:
     import polars as pl
 
-    from clinome.graphs.load import Report
-    from clinome.graphs.store import Store
-    from clinome.graphs.tables import Tables
+    from clinome.graphs.ingest.load_source import Report
+    from clinome.graphs.store.protocol import Store
+    from clinome.graphs.tables.study_tables import Tables
     from clinome.loaders.identifiers.genes import GeneTable
 
 Door = Callable[[Loaded], Loaded]
@@ -42,7 +42,7 @@ class _Size:
     empty: bool | None = None
 
     def see(self, tables: Tables, source: str) -> None:
-        from clinome.graphs.size import MANY, relationships
+        from clinome.graphs.ingest.estimate import MANY, relationships
 
         if self.empty is None:
             self.empty = self.store.run("MATCH (l:Load) RETURN count(l) AS n", {})["n"][0] == 0
@@ -62,8 +62,8 @@ def load_study(study: Study, say: Say) -> list[Report]:
 
 def load_into(study: Study, store: Store, say: Say, ready: Ready = _nothing) -> list[Report]:
     """`load_study` into a store that is open for writing. ready: is shown every source before it is written."""
-    from clinome.graphs.load import load_source
-    from clinome.graphs.tables import Tables
+    from clinome.graphs.ingest.load_source import load_source
+    from clinome.graphs.tables.study_tables import Tables
 
     tables = Tables(study.tables, study.name)
     genes = read_names(study)
@@ -100,9 +100,9 @@ def read_names(study: Study) -> GeneTable:
 
 def _enter(study: Study, store: Store, tables: Tables, genes: GeneTable) -> bool:
     """Refuse a study whose name is another's in this graph; take over what an older Clinome wrote for this one."""
-    from clinome.graphs.adopt import adopt
-    from clinome.graphs.load import load_identity
-    from clinome.graphs.studies import enter
+    from clinome.graphs.ingest.load_source import load_identity
+    from clinome.graphs.ingest.studies import enter
+    from clinome.graphs.ingest.upgrade_v1 import adopt
 
     first = study.sources()[0]
     load_id = "" if tables.sources() else load_identity(tables, first, known_before(study, first, tables, genes))
@@ -145,7 +145,7 @@ def door_of(study: Study, tables: Tables) -> Door:
 
 
 def _forget(study: Study, store: Store, tables: Tables, say: Say) -> None:
-    from clinome.graphs.load import remove_source
+    from clinome.graphs.ingest.load_source import remove_source
 
     named = {spec.source for spec in study.sources()}
     for source in tables.sources():
@@ -167,7 +167,7 @@ def say_source(report: Report, say: Say) -> None:
 
 def _say_stopped(store: Store, tables: Tables, say: Say) -> None:
     """Readers of an embedded store never see half a load, nor what was loaded beside it."""
-    from clinome.graphs.write import stopped
+    from clinome.graphs.ingest.write_source import stopped
 
     others = sorted({name.partition("/")[0] for name in stopped(store) if not tables.owns(name)})
     if others:

@@ -14,8 +14,8 @@ from clinome.say import SILENT, Say
 from clinome.study import Study
 
 if TYPE_CHECKING:
-    from clinome.graphs.cohort import Cohort
-    from clinome.graphs.load import Report
+    from clinome.graphs.cohort.cohort import Cohort
+    from clinome.graphs.ingest.load_source import Report
     from clinome.models.learner import Learner
     from clinome.predicting import Predicted
 

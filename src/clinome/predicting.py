@@ -22,7 +22,7 @@ from clinome.study import Study
 if TYPE_CHECKING:
     import numpy as np
 
-    from clinome.graphs.snapshot import Snapshot
+    from clinome.graphs.snapshot.snapshot import Snapshot
     from clinome.models.data import Derived
     from clinome.models.learner import Learner
     from clinome.models.model import Model
@@ -95,9 +95,9 @@ def _check_task(model: Model, study: Study) -> None:
 
 def _frozen(study: Study, model: Model, say: Say) -> tuple[Snapshot, list[str]]:
     """The other study's cohort behind the fence, with the covariates that the model asks for; loaded where it is not."""
-    from clinome.graphs.cohort import make_cohort
-    from clinome.graphs.freeze import freeze
-    from clinome.graphs.tables import Tables
+    from clinome.graphs.cohort.cohort import make_cohort
+    from clinome.graphs.snapshot.freeze import freeze
+    from clinome.graphs.tables.study_tables import Tables
 
     spec = study.need_cohort()
     if not Tables(study.tables, study.name).sources():
@@ -118,8 +118,8 @@ def _frozen(study: Study, model: Model, say: Say) -> tuple[Snapshot, list[str]]:
 
 def _beside(run: Run, model: Model, served: Derived) -> tuple[Snapshot, int]:
     """The rows that the model was trained on, from the run folder, and the new ones behind them."""
-    from clinome.graphs.beside import beside
-    from clinome.graphs.snapshot import Snapshot
+    from clinome.graphs.snapshot.append_rows import beside
+    from clinome.graphs.snapshot.snapshot import Snapshot
 
     training = Snapshot.read(run.folder / "snapshot")
     if training.manifest["sha256"] != model.about.get("snapshot"):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def rank_features(study: Study, run: Run, say: Say) -> Run:
     """Rank what moved held-out predictions, enrich it against what was measured, keep it as (:Run)-[:RANKS]->."""
-    from clinome.graphs.snapshot import Snapshot
+    from clinome.graphs.snapshot.snapshot import Snapshot
     from clinome.models.biomarkers import biomarkers
     from clinome.models.enrichment import enrich, measured_genes
 
@@ -57,8 +57,8 @@ def fold_attributions(table: pl.DataFrame) -> list[FoldAttribution]:
 
 
 def _write_back(study: Study, run: Run, ranked: pl.DataFrame) -> None:
-    from clinome.graphs.findings import store_run
-    from clinome.graphs.tables import Tables
+    from clinome.graphs.ingest.findings import store_run
+    from clinome.graphs.tables.study_tables import Tables
 
     predictions = pl.read_parquet(run.path("predictions.parquet"))
     score = "score" if "score" in predictions.columns else None

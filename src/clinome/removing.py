@@ -21,8 +21,8 @@ from clinome.say import Say
 from clinome.study import Study
 
 if TYPE_CHECKING:
-    from clinome.graphs.store import Store
-    from clinome.graphs.tables import Tables
+    from clinome.graphs.store.protocol import Store
+    from clinome.graphs.tables.study_tables import Tables
 
 
 def remove(study: Study, what: str, names: Sequence[str], say: Say) -> None:
@@ -34,7 +34,7 @@ def remove(study: Study, what: str, names: Sequence[str], say: Say) -> None:
             on standard input, where no process list shows it.
     Raises: InputError for a name that is not there; nothing is removed then.
     """
-    from clinome.graphs.tables import Tables
+    from clinome.graphs.tables.study_tables import Tables
 
     tables = Tables(study.tables, study.name)
     match what:
@@ -52,8 +52,8 @@ def remove(study: Study, what: str, names: Sequence[str], say: Say) -> None:
 @contextmanager
 def _writing(study: Study, tables: Tables) -> Iterator[Store]:
     """The study's store, open for writing. It holds no other study of this name; this one may have left it already."""
-    from clinome.graphs.adopt import is_old
-    from clinome.graphs.studies import check_entered, is_entered
+    from clinome.graphs.ingest.studies import check_entered, is_entered
+    from clinome.graphs.ingest.upgrade_v1 import is_old
 
     with open_store(study, write=True) as store:
         store.prepare()
@@ -65,7 +65,7 @@ def _writing(study: Study, tables: Tables) -> Iterator[Store]:
 
 
 def _remove_sources(study: Study, tables: Tables, names: Sequence[str], say: Say) -> None:
-    from clinome.graphs.load import remove_source
+    from clinome.graphs.ingest.load_source import remove_source
 
     stopped = tables.going()
     for name in names:
@@ -83,10 +83,10 @@ def _remove_sources(study: Study, tables: Tables, names: Sequence[str], say: Say
 
 
 def _remove_runs(study: Study, tables: Tables, names: Sequence[str], say: Say) -> None:
-    from clinome.graphs.findings import runs_of
-    from clinome.graphs.kept import forget
-    from clinome.graphs.studies import leave
-    from clinome.graphs.write import publish
+    from clinome.graphs.ingest.findings import runs_of
+    from clinome.graphs.ingest.studies import leave
+    from clinome.graphs.ingest.write_back import forget
+    from clinome.graphs.ingest.write_source import publish
 
     folder, folders = store_folder(study), run_names(study)
     there = folder is None or folder.exists()
@@ -122,9 +122,9 @@ class People:
 
 
 def _remove_patients(study: Study, tables: Tables, ids: Sequence[str], say: Say) -> None:
-    from clinome.graphs.erase import erase
-    from clinome.graphs.kept import recount
-    from clinome.graphs.write import publish
+    from clinome.graphs.ingest.remove_patients import erase
+    from clinome.graphs.ingest.write_back import recount
+    from clinome.graphs.ingest.write_source import publish
     from clinome.loaders.files.removed_ids import add_removed
     from clinome.loaders.subjects.pseudonyms import forget_ids
 
@@ -154,7 +154,7 @@ def _people(study: Study, tables: Tables, ids: Sequence[str]) -> People:
     """
     import polars as pl
 
-    from clinome.graphs.erase import belongings
+    from clinome.graphs.ingest.remove_patients import belongings
     from clinome.loaders.files.removed_ids import GRAPH, SAMPLE, SUBJECT, read_removed
     from clinome.loaders.subjects.pseudonyms import entered_id, file_ids
 
@@ -191,9 +191,9 @@ def _people(study: Study, tables: Tables, ids: Sequence[str]) -> People:
 
 def _reread(study: Study, store: Store, tables: Tables, people: People, say: Say) -> None:
     """Every source once more, without them; where its files are not what was loaded, its tables are cut as they stand."""
-    from clinome.graphs.erase import strip
-    from clinome.graphs.load import is_as_loaded, load_identity, load_source, remove_source
-    from clinome.graphs.write import write_source
+    from clinome.graphs.ingest.load_source import is_as_loaded, load_identity, load_source, remove_source
+    from clinome.graphs.ingest.remove_patients import strip
+    from clinome.graphs.ingest.write_source import write_source
 
     genes, loaded = read_names(study), tables.sources()
     specs = {spec.source: spec for spec in study.sources()}

@@ -34,8 +34,8 @@ def start(
     quiet: Quiet = False,
 ) -> None:
     """Start it, or find that it runs. The first time its jars are downloaded and a password is made."""
-    from clinome.graphs import neo4j_server
-    from clinome.graphs.neo4j_home import Home
+    from clinome.graphs.neo4j_server import process as neo4j_server
+    from clinome.graphs.neo4j_server.home import Home
 
     say = Say(quiet)
     server = neo4j_server.start(Home.of(folder), version, port, heap, pagecache, say)
@@ -48,8 +48,8 @@ def start(
 @app.command()
 def stop(folder: Folder = HERE, quiet: Quiet = False) -> None:
     """Stop it. Its data stay."""
-    from clinome.graphs import neo4j_server
-    from clinome.graphs.neo4j_home import Home
+    from clinome.graphs.neo4j_server import process as neo4j_server
+    from clinome.graphs.neo4j_server.home import Home
 
     stopped = neo4j_server.stop(Home.of(folder))
     Say(quiet)("Neo4j: stopped" if stopped else "Neo4j: does not run here")
@@ -58,8 +58,8 @@ def stop(folder: Folder = HERE, quiet: Quiet = False) -> None:
 @app.command()
 def status(folder: Folder = HERE, as_json: Json = False, quiet: Quiet = False) -> None:
     """Whether it runs, where, and how large it is."""
-    from clinome.graphs.neo4j_home import Home
-    from clinome.graphs.neo4j_status import status_of
+    from clinome.graphs.neo4j_server.home import Home
+    from clinome.graphs.neo4j_server.status import status_of
 
     found, say = status_of(Home.of(folder)), Say(quiet)
     say(f"Neo4j: {found['state']}")
@@ -96,8 +96,8 @@ def dump(
     quiet: Quiet = False,
 ) -> None:
     """Back it up into one file. It is stopped for this, and started again if it ran."""
-    from clinome.graphs import neo4j_backup
-    from clinome.graphs.neo4j_home import Home
+    from clinome.graphs.neo4j_server import backup as neo4j_backup
+    from clinome.graphs.neo4j_server.home import Home
 
     say = Say(quiet)
     size = neo4j_backup.dump(Home.of(folder), file, say)
@@ -114,8 +114,8 @@ def restore(
     quiet: Quiet = False,
 ) -> None:
     """Bring a backup into a home that holds no data."""
-    from clinome.graphs import neo4j_backup
-    from clinome.graphs.neo4j_home import Home
+    from clinome.graphs.neo4j_server import backup as neo4j_backup
+    from clinome.graphs.neo4j_server.home import Home
 
     neo4j_backup.restore(Home.of(folder), file, version, replace, Say(quiet))
     Say(quiet)(f"{file}: restored")

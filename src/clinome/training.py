@@ -23,8 +23,8 @@ from clinome.say import Say
 from clinome.study import Study
 
 if TYPE_CHECKING:
-    from clinome.graphs.cohort import Cohort
-    from clinome.graphs.snapshot import Snapshot
+    from clinome.graphs.cohort.cohort import Cohort
+    from clinome.graphs.snapshot.snapshot import Snapshot
     from clinome.models.learner import Learner
     from clinome.models.results import Results
 
@@ -143,8 +143,8 @@ def _whole(run: Run) -> None:
 
 def _subgroups(study: Study, cohort: Cohort, snapshot: Snapshot, results: Results) -> list[dict[str, Any]]:
     """How `chosen` does by sex, age band, race and site: columns of the cohort, covariates, properties of Patient."""
-    from clinome.graphs.covariates import patient_properties
-    from clinome.graphs.tables import Tables
+    from clinome.graphs.snapshot.covariates import patient_properties
+    from clinome.graphs.tables.study_tables import Tables
     from clinome.models.catalogue import CHOSEN
     from clinome.models.judge import draw
     from clinome.models.results import parts_of
@@ -170,7 +170,7 @@ def _write(run: Run, cohort: Cohort, results: Results, subgroups: list[dict[str,
 
 def _summary(study: Study, cohort: Cohort, snapshot: Snapshot, graph: Mapping[str, Any]) -> dict[str, Any]:
     """What the report says beside the numbers."""
-    from clinome.graphs.tables import Tables
+    from clinome.graphs.tables.study_tables import Tables
     from clinome.report import presence
 
     tables = Tables(study.tables, study.name)

@@ -1,0 +1,1 @@
+"""Cohorts: a Cypher query -> subjects, prediction times, labels, attrition."""

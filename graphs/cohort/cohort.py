@@ -1,0 +1,240 @@
+"""A cohort: who is in, when the prediction is made, the label; taken by a Cypher query, with its attrition."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from itertools import compress
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ...loaders.errors import InputError
+from ..ingest.studies import check_entered
+from ..ingest.write_back import keep
+from ..query.cypher import Query, bind, find, run_lists
+from ..query.params import naive
+from ..store.columns import table
+from ..store.protocol import Edges, Store
+from ..tables.study_tables import Tables
+from .labels import WHERE, with_any_label, with_label
+
+CLOCKS = ("order", "relative", "dated")
+"""From the weakest to the strongest: a study is as good as its weakest source."""
+
+_IN_STORE = "MATCH (p:Patient) RETURN count(p) AS n"
+_STEP = re.compile(r"^[ \t]*//[ \t]*step:[ \t]*(.*?)[ \t]*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of the attrition: how many patients were left after it."""
+
+    step: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Who is in.
+
+    frame: one row a (subject_id, prediction_time), sorted by them: subject_id, prediction_time (null only where
+        the study holds no records), label or duration_days and event, then the query's further columns.
+    steps: the attrition, in patients.
+    query, params: the Cypher that was run, and with what.
+    clock: dated, relative or order.
+    classes: binary ("0", "1"); multiclass the labels in order; survival ().
+    notes: what was done to labels and rows, in plain words.
+    label: what the query called the label.
+    """
+
+    name: str
+    frame: pl.DataFrame
+    steps: tuple[Step, ...]
+    query: str
+    params: Mapping[str, Any]
+    clock: str
+    classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    label: str = "label"
+
+    def with_step(self, step: str, count: int) -> Cohort:
+        """The same cohort with one more line of attrition."""
+        return replace(self, steps=(*self.steps, Step(step, count)))
+
+
+def make_cohort(
+    store: Store,
+    query: str,
+    params: Mapping[str, Any],
+    *,
+    task: str,
+    label: str,
+    name: str,
+    base: Path,
+    tables: Tables,
+    unlabelled: bool = False,
+) -> Cohort:
+    """Run a cohort query and make of its rows one row a patient and prediction time.
+
+    Args:
+        store: the graph; it may hold other studies' patients, who are counted and left out.
+        query: a name in the library, a .cypher file relative to base, or Cypher text whose patient is `p`.
+        task, label: what `[task]` says.
+        tables: the study's tables: its own patients, and whether it holds records.
+        unlabelled: keep those without a label too (null): for a model that predicts them.
+    Raises: InputError for rows that cannot be a cohort, if nobody is left, and if the study is not in the graph.
+    """
+    check_entered(store, tables)
+    asked = find(query, base)
+    bound = bind(asked, params)
+    steps = [Step("in store", _count(store, _IN_STORE, {}, asked.name)), *_named_steps(store, asked, bound)]
+    found = run_lists(store, asked, bound)
+    steps.append(Step("returned", len(set(found.get("subject_id", ())))))
+    own = _typed(_own(found, tables.subjects()))
+    steps.append(Step("of this study", own["subject_id"].n_unique()))
+    labelled = (with_any_label if unlabelled else with_label)(own, task, label)
+    fate = "to predict, and not to judge by" if unlabelled else "left out"
+    notes = [*labelled.notes, *_said(labelled.unlabelled, f"rows without a label {fate}")]
+    steps.append(Step("labelled", labelled.patients))
+    if task == "survival" and not unlabelled:
+        steps.append(Step("at risk", labelled.rows["subject_id"].n_unique()))
+    notes += _said(labelled.no_risk, f"rows without time at risk (duration_days <= 0) {fate}")
+    frame = _one_row_each(labelled.rows)
+    notes += _said(labelled.rows.height - frame.height, "equal rows merged")
+    if frame.is_empty():
+        raise InputError("nobody is left in the cohort", WHERE, "; ".join(f"{s.step}: {s.count}" for s in steps))
+    clock = weakest_clock(tables)
+    _check_times(frame, task, clock, has_records(tables))
+    return Cohort(name, frame, tuple(steps), asked.text, bound, clock, labelled.classes, tuple(notes), label)
+
+
+def has_records(tables: Tables) -> bool:
+    """Whether any source of the study brings events."""
+    return any("events.parquet" in tables.record(source)["checksums"] for source in tables.sources())
+
+
+def weakest_clock(tables: Tables) -> str:
+    """The clock that all of a study's sources have: order if one is only ordered, else relative, else dated."""
+    found = {tables.record(source)["clock"] for source in tables.sources()}
+    return next((clock for clock in CLOCKS if clock in found), "dated")
+
+
+def _named_steps(store: Store, query: Query, params: Mapping[str, Any]) -> list[Step]:
+    """Each prefix of the query up to a `// step:` line, counted in patients."""
+    steps = []
+    for line in _STEP.finditer(query.text):
+        text = query.text[: line.start()] + "\nRETURN count(DISTINCT p) AS n"
+        steps.append(Step(line.group(1), _count(store, text, params, f"{query.name}, step {line.group(1)!r}")))
+    return steps
+
+
+def _count(store: Store, text: str, params: Mapping[str, Any], where: str) -> int:
+    try:
+        return int(store.run(text, params)["n"][0])
+    except InputError as error:
+        fix = "a // step: line stands after a whole clause, where the patient p is still bound"
+        raise InputError("this part of the query cannot be counted", where, fix=f"{fix}. {error.fix}") from error
+
+
+def _own(found: Mapping[str, list[Any]], subjects: frozenset[str]) -> pl.DataFrame:
+    """The rows of the study's own patients: what others hold decides no type of a column."""
+    if "subject_id" not in found:
+        got = ", ".join(found)
+        raise InputError("no column subject_id", WHERE, got, "subject_id", "RETURN p.id AS subject_id")
+    if None in found["subject_id"]:
+        raise InputError("rows without subject_id", WHERE, found["subject_id"].count(None), "none")
+    own = [id in subjects for id in found["subject_id"]]
+    return table({name: list(compress(values, own)) for name, values in found.items()})
+
+
+def _typed(rows: pl.DataFrame) -> pl.DataFrame:
+    """subject_id as text, prediction_time as a naive datetime; both columns are there afterwards."""
+    time = rows["prediction_time"] if "prediction_time" in rows.columns else pl.Series([None])
+    if time.dtype == pl.String:
+        time = _parsed(time)
+    if isinstance(time.dtype, pl.Datetime) and time.dtype.time_zone:
+        time = time.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    if not (time.dtype.is_temporal() or time.dtype == pl.Null) or time.dtype in (pl.Duration, pl.Time):
+        raise InputError("a prediction_time that is no time", WHERE, str(time.dtype), "a date or datetime")
+    time = time.cast(pl.Datetime("us")).alias("prediction_time")
+    rows = rows.with_columns(pl.col("subject_id").cast(pl.String))
+    return rows.with_columns(time if len(time) == rows.height else pl.lit(None, pl.Datetime("us")).alias(time.name))
+
+
+def _parsed(time: pl.Series) -> pl.Series:
+    """ISO text as naive datetimes, UTC."""
+    try:
+        moments = {text: naive(datetime.fromisoformat(text)) for text in time.drop_nulls().unique()}
+    except ValueError as error:
+        raise InputError("a prediction_time that is no time", WHERE, "text", "a date or datetime") from error
+    return time.replace_strict(moments, default=None, return_dtype=pl.Datetime("us"))
+
+
+def _one_row_each(rows: pl.DataFrame) -> pl.DataFrame:
+    """One row a patient and prediction time, in order; equal rows merge, differing ones are an error."""
+    keys = ["subject_id", "prediction_time"]
+    first = [*keys, *(c for c in ("label", "duration_days", "event", "visit_id") if c in rows.columns)]
+    frame = rows.unique().select(*first, pl.exclude(first)).sort(keys)
+    twice = frame.height - frame.select(keys).n_unique()
+    if twice:
+        raise InputError(
+            "differing rows for one patient and prediction time", WHERE, twice, "one row each",
+            "return one row a patient and time, or leave out the columns in which they differ",
+        )  # fmt: skip
+    return frame
+
+
+def _check_times(frame: pl.DataFrame, task: str, clock: str, records: bool) -> None:
+    without = frame["prediction_time"].null_count()
+    if records and without:
+        raise InputError(
+            "rows without prediction_time, while the study holds records", WHERE, without, "a time in every row",
+            "RETURN … AS prediction_time: nothing known later becomes an input",
+        )  # fmt: skip
+    if task == "survival" and clock == "order" and without < frame.height:
+        raise InputError("durations from an order", WHERE, clock, "a dated or relative clock", "ranks are not days")
+
+
+def _said(count: int, what: str) -> list[str]:
+    return [f"{count:,} {what}"] if count else []
+
+
+def plain(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as JSON takes them: ISO times, durations in days."""
+
+    def one(value: Any) -> Any:
+        if isinstance(value, timedelta):
+            return value / timedelta(days=1)
+        return value.isoformat() if isinstance(value, date) else value
+
+    return {name: one(value) for name, value in sorted(params.items())}
+
+
+def store_cohort(store: Store, cohort: Cohort, study: str) -> bool:
+    """Keep the cohort in the graph, (:Cohort)-[:INCLUDES {prediction_time, label}]->(:Patient), one of each name.
+
+    Args:
+        store: open for writing.
+        study: whose it is (`Tables.study`); another study may have one of the same name.
+    Returns: False if this very cohort is there already.
+    """
+    kept, id = (
+        [c for c in ("label", "duration_days", "event", "visit_id") if c in cohort.frame.columns],
+        f"{study}/{cohort.name}",
+    )
+    rows = cohort.frame.select("prediction_time", *kept, start=pl.lit(id), end="subject_id")
+    params = json.dumps(plain(cohort.params), default=str, sort_keys=True)
+    about = {
+        "id": id,
+        "name": cohort.name,
+        "study": study,
+        "query": cohort.query,
+        "params": params,
+        "rows": rows.height,
+    }
+    return keep(store, "Cohort", pl.DataFrame(about), [Edges("INCLUDES", "Cohort", "Patient", rows)])

@@ -1,0 +1,123 @@
+"""What a cohort query returned as label, in the form that learners take; what cannot be one is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import polars as pl
+import polars.selectors as cs
+
+from ...loaders.errors import InputError
+
+WHERE = "cohort query"
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Rows with a label, and what was done to it.
+
+    patients: how many have a label. unlabelled: rows without one. no_risk: rows with a label and no time at risk.
+    """
+
+    rows: pl.DataFrame
+    classes: tuple[str, ...]
+    patients: int
+    unlabelled: int
+    no_risk: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def with_label(rows: pl.DataFrame, task: str, label: str) -> Labelled:
+    """Rows with `label` (binary: 0 or 1; multiclass: text) or `duration_days` and `event` (survival: 0 or 1).
+
+    Args:
+        rows: what the query returned, in any column order.
+        task: binary, multiclass or survival.
+        label: the column that holds the label; survival: the event's column.
+    Raises: InputError for a column that is not there, and for values that the task cannot take.
+    Example:
+        >>> with_label(pl.DataFrame({"subject_id": ["a", "b"], "label": ["no", "yes"]}), "binary", "label").notes
+        ("label: 'no' is 0, 'yes' is 1",)
+    """
+    rows = rows.with_columns(cs.float().fill_nan(None))
+    if task == "survival":
+        return _survival(rows, label if label in rows.columns else "event")
+    _need(rows, label, f"{task} needs a label")
+    known = rows.filter(pl.col(label).is_not_null()).rename({label: "label"} if label != "label" else {})
+    counts = known["subject_id"].n_unique(), rows.height - known.height
+    if task == "multiclass":
+        text = _as_text(known["label"])
+        return Labelled(known.with_columns(text), tuple(sorted(text.unique())), *counts)
+    zero_one, notes = _binary(known["label"])
+    return Labelled(known.with_columns(zero_one), ("0", "1"), *counts, notes=notes)
+
+
+def with_any_label(rows: pl.DataFrame, task: str, label: str) -> Labelled:
+    """All rows, labelled where the query gave a label: for a model that predicts them, and is judged where it can be.
+
+    Args: as `with_label`. Without a label column nobody is labelled; without time at risk a row is not.
+    Returns: label, or duration_days and event, null where there is none.
+    Raises: InputError for values that the task cannot take.
+    """
+    event = label if label in rows.columns else "event"
+    named = {"duration_days", event} if task == "survival" else {label}
+    kept: dict[str, Any] = {"label": pl.String if task == "multiclass" else pl.Int64}
+    if task == "survival":
+        kept = {"duration_days": pl.Float64, "event": pl.Int64}
+    numbered = rows.with_row_index("_row")
+    found = Labelled(numbered.select("_row").clear(), (), 0, rows.height)
+    if named <= set(rows.columns):
+        found = with_label(numbered, task, label)
+    rest = numbered.join(found.rows, on="_row", how="anti").drop((named | set(kept)) & set(rows.columns))
+    every = pl.concat([pl.DataFrame(schema=kept), found.rows, rest], how="diagonal").sort("_row").drop("_row")
+    return replace(found, rows=every)
+
+
+def _survival(rows: pl.DataFrame, event: str) -> Labelled:
+    _need(rows, event, "survival needs event")
+    _need(rows, "duration_days", "survival needs duration_days")
+    if not (rows["duration_days"].dtype.is_numeric() or rows["duration_days"].dtype == pl.Null):
+        raise InputError("a duration that is no number", WHERE, str(rows["duration_days"].dtype), "days as a number")
+    if event != "event" and "event" in rows.columns:
+        fix = 'say label = "event" in [task], or let the query return one of them'
+        raise InputError("two columns could tell the event", WHERE, f"{event}, event", "one of them", fix)
+    known = rows.filter(pl.col("duration_days").is_not_null() & pl.col(event).is_not_null())
+    known = known.rename({event: "event"} if event != "event" else {})
+    happened, notes = _binary(known["event"])
+    known = known.with_columns(happened, pl.col("duration_days").cast(pl.Float64))
+    risk = known.filter(pl.col("duration_days") > 0)
+    counts = known["subject_id"].n_unique(), rows.height - known.height, known.height - risk.height
+    return Labelled(risk, (), *counts, notes)
+
+
+def _need(rows: pl.DataFrame, column: str, what: str) -> None:
+    if column not in rows.columns:
+        raise InputError(what, WHERE, ", ".join(rows.columns), f"a column {column}", f"RETURN … AS {column}")
+
+
+def _binary(values: pl.Series) -> tuple[pl.Series, tuple[str, ...]]:
+    """The values as 0 and 1: booleans, 0 and 1, or two texts in alphabetical order."""
+    if values.dtype in (pl.Boolean, pl.Null):
+        return values.cast(pl.Int64), ()
+    found = sorted(values.unique().to_list())
+    if values.dtype.is_numeric() and set(found) <= {0, 1}:
+        return values.cast(pl.Int64), ()
+    if values.dtype == pl.String and set(found) <= {"0", "1"}:
+        return values.cast(pl.Int64), ()
+    if values.dtype == pl.String and len(found) == 2:
+        note = f"{values.name}: {found[0]!r} is 0, {found[1]!r} is 1"
+        return (values == found[1]).cast(pl.Int64), (note,)
+    raise InputError(
+        f"{values.name} has {len(found)} different values", WHERE, str(values.dtype), "true and false, 0 and 1, or two texts",
+        "compare it in the query, for example v.readmitted = '<30' AS label; or use kind = \"multiclass\"",
+    )  # fmt: skip
+
+
+def _as_text(values: pl.Series) -> pl.Series:
+    """Class names; whole numbers without a decimal point, whatever the store made of them."""
+    if values.dtype.is_float() and (values == values.round()).all():
+        values = values.cast(pl.Int64)
+    if values.dtype.is_nested() or values.dtype.is_temporal():
+        raise InputError("a label that is no class", WHERE, str(values.dtype), "text, a number or a boolean")
+    return values.cast(pl.String)

@@ -1,0 +1,32 @@
+"""About how many relationships a source brings to the graph, from how long its tables are; nothing is read whole."""
+
+from __future__ import annotations
+
+from math import erfc, sqrt
+
+from ..tables.study_tables import Tables
+
+MANY = 5_000_000
+"""From here on a bulk import of a first load is worth that it takes the server off line for a moment."""
+
+
+def relationships(tables: Tables, source: str) -> int:
+    """Exact for records and knowledge; of a dense layer as many values as would be far enough out if it were normal."""
+    spec, length = tables.record(source)["spec"], {name: tables.length(source, name) for name in _TABLES}
+    found = sum(length[name] for name in ("events", "visits", "links", "samples", "obs", "entries"))
+    if length["dense"]:
+        found += round(length["dense"] * length["var"] * _share(spec["graph"]))
+    return found + 2 * length["variants"]  # who has it, which gene it is in
+
+
+_TABLES = ("events", "visits", "links", "samples", "obs", "var", "entries", "dense", "variants")
+
+
+def _share(graph: object) -> float:
+    match graph:
+        case "all":
+            return 1.0
+        case "none":
+            return 0.0
+        case _:
+            return erfc(float(str(graph)) / sqrt(2))

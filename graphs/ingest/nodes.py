@@ -1,0 +1,102 @@
+"""One source's tables -> the nodes it brings, by label; every end of every relationship is among them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+import polars as pl
+
+from ...loaders.specs import AnySource, Omics
+from ...loaders.tables import Loaded
+from ..ends import RELATED, code_labels, concept_labels, feature_labels, link_ends
+from ..tables.matrices import frame
+
+RESERVED = ("id", "title", "type", "sources", "told")
+"""Names that a store keeps for itself: a column of that name becomes a property with `_` behind it."""
+
+
+def nodes(loaded: Loaded, spec: AnySource) -> dict[str, pl.DataFrame]:
+    """label -> id and properties, each id once, sorted.
+
+    Args:
+        loaded: what the loader (or `Tables.read`) returned.
+        spec: its section; of omics it says kind and layer.
+    """
+    found: dict[str, list[pl.DataFrame]] = defaultdict(list)
+    clock = pl.lit(loaded.clock, pl.String).alias("clock")
+    if loaded.patients is not None:
+        found["Patient"].append(renamed(loaded.patients, "subject_id"))
+    if loaded.samples is not None:
+        found["Sample"].append(renamed(loaded.samples.drop("subject_id"), "sample_id"))
+        found["Patient"].append(_ids(loaded.samples["subject_id"]))
+    if loaded.visits is not None:
+        found["Visit"].append(renamed(loaded.visits.drop("subject_id", "source"), "visit_id"))
+        found["Patient"].append(_ids(loaded.visits["subject_id"]).with_columns(clock))
+    if loaded.events is not None:
+        found["Patient"].append(_ids(loaded.events["subject_id"]).with_columns(clock))
+        for (label,), part in code_labels(loaded.events["code"]).partition_by("label", as_dict=True).items():
+            found[str(label)].append(_ids(part["code"]))
+    if loaded.omics is not None and isinstance(spec, Omics):
+        _omics(loaded, spec, found)
+    _knowledge(loaded, found)
+    return {label: _unique(tables) for label, tables in sorted(found.items()) if any(t.height for t in tables)}
+
+
+def renamed(table: pl.DataFrame, key: str) -> pl.DataFrame:
+    """The table with its key as `id`, and no property under a name that stores keep for themselves."""
+    taken = set(table.columns)
+    names = {key: "id"}
+    for name in RESERVED:
+        if name in taken and name != key:
+            free = f"{name}_"
+            while free in taken:
+                free += "_"
+            names[name] = free
+    return table.rename(names)
+
+
+def _omics(loaded: Loaded, spec: Omics, found: Mapping[str, list[pl.DataFrame]]) -> None:
+    assert loaded.omics is not None
+    obs, var = frame(loaded.omics.obs, "sample_id"), frame(loaded.omics.var, "id")
+    found["Patient"].append(_ids(obs["subject_id"]))
+    own = obs.filter(pl.col("sample_id") != pl.col("subject_id"))
+    kept = [name for name in ("batch", "site", "time", "known_time") if name in own.columns]
+    found["Sample"].append(own.select(pl.col("sample_id").alias("id"), *kept))
+    symbol = pl.col("symbol") if "symbol" in var.columns else pl.lit(None, pl.String)
+    features = var.select("id", symbol=symbol, name=symbol, label=feature_labels(var, spec.kind))
+    for (label,), part in features.partition_by("label", as_dict=True).items():
+        found[str(label)].append(part.drop("label"))
+        if label in RELATED and "gene" in var.columns:
+            genes = var.filter(pl.col("id").is_in(part["id"].implode()))["gene"]
+            found["Gene"].append(_ids(genes.drop_nulls()))
+    variants = loaded.omics.uns.get("variants")
+    if variants is not None:
+        table = variants if isinstance(variants, pl.DataFrame) else pl.from_pandas(variants)
+        found["Variant"].append(_ids(table["variant"]))
+        found["Patient"].append(_ids(table["subject_id"]))
+        found["Gene"].append(_ids(table["gene"].drop_nulls()))
+
+
+def _knowledge(loaded: Loaded, found: Mapping[str, list[pl.DataFrame]]) -> None:
+    if loaded.concepts is not None:
+        for (label,), part in concept_labels(loaded.concepts).partition_by("label", as_dict=True).items():
+            found[str(label)].append(renamed(part.drop("label", "source"), "id"))
+    if loaded.links is not None:
+        links, _ = link_ends(loaded.links, loaded.concepts)
+        for end, label in (("subject", "start_label"), ("object", "end_label")):
+            for (name,), part in links.partition_by(label, as_dict=True).items():
+                found[str(name)].append(_ids(part[end]))
+
+
+def _ids(ids: pl.Series) -> pl.DataFrame:
+    return pl.DataFrame({"id": ids.cast(pl.String).unique()})
+
+
+def _unique(tables: list[pl.DataFrame]) -> pl.DataFrame:
+    """Each id once, its properties from the first table that has them."""
+    found = pl.concat([t for t in tables if t.height], how="diagonal_relaxed")
+    if found["id"].n_unique() == found.height:
+        return found.sort("id")
+    first = [pl.col(name).drop_nulls().first() for name in found.columns if name != "id"]
+    return found.group_by("id", maintain_order=True).agg(*first).sort("id")

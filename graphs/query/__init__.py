@@ -1,0 +1,1 @@
+"""Cypher: the library of queries, their parameters, running them read-only."""

@@ -1,0 +1,1 @@
+"""Snapshots: a cohort frozen behind the time fence, and HeteroData of its folds."""

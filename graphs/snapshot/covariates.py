@@ -1,0 +1,159 @@
+"""Covariates by name: columns of the cohort, properties of Patient, or of the cohort's Visit, behind the fence."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+import polars as pl
+
+from ...loaders.errors import InputError
+from ..tables.study_tables import Tables
+from .fence import Fence
+
+WHERE = "study [task] covariates"
+NEVER = ("subject_id", "prediction_time", "label", "duration_days", "event", "visit_id", "observed_until")
+_ENOUGH = 20
+"""From so many rows on, a value that always goes with one label is the label, and no chance."""
+
+
+def covariates(
+    frame: pl.DataFrame,
+    index: pl.DataFrame,
+    tables: Tables,
+    names: tuple[str, ...],
+    *,
+    label: str,
+    fence: Fence,
+    counts: dict[str, int],
+    lenient: bool = False,
+) -> pl.DataFrame:
+    """The covariates that a study names: numbers, booleans or text; null is missing.
+
+    Args: as `named_columns`; label: what the query called the label. lenient: they are those of a model: one that
+        nothing holds is not there in what is returned, and nothing is learnt here that a label could be told by.
+    Raises: InputError for one that is the label or tells it, that nothing holds, or that is a date.
+    """
+    for name in names:
+        if name in NEVER or name == label:
+            raise InputError(
+                "it is what shall be predicted, or names who and when", WHERE, name, "an input", "leave it out"
+            )
+    columns = named_columns(frame, index, tables, names, fence=fence, counts=counts, lenient=lenient)
+    found = [_as_input(values) for values in columns]
+    for values in found if not lenient else ():
+        _check_no_label(values, frame)
+    return pl.DataFrame(found)
+
+
+def named_columns(
+    frame: pl.DataFrame,
+    index: pl.DataFrame,
+    tables: Tables,
+    names: tuple[str, ...],
+    *,
+    fence: Fence,
+    counts: dict[str, int],
+    where: str = WHERE,
+    lenient: bool = False,
+) -> pl.DataFrame:
+    """Columns by name, in the cohort's order: of the cohort, else of Patient, else of the cohort's Visit.
+
+    A visit's properties are known at its end: a row whose prediction is made before that has null, and is counted.
+    Args:
+        frame: the cohort, sorted; index: its row, subject_id, prediction_time.
+        counts: gets one line a decision, in plain words.
+        where: the place in the study file that names them, for the error.
+        lenient: leave out a name that nothing holds.
+    Raises: InputError for a name that nothing holds.
+    """
+    places = [frame, patient_properties(index, tables)] if names else []
+    held_so_far = {column for place in places for column in place.columns}
+    if not held_so_far.issuperset(names):
+        places.append(_of_visits(frame, index, tables, fence, counts))
+    columns = []
+    for name in dict.fromkeys(names):
+        held = next((place[name] for place in places if name in place.columns), None)
+        if held is None and lenient:
+            continue
+        if held is None:
+            known = [column for place in places for column in place.columns if column not in NEVER]
+            raise _unknown(name, known, "visit_id" in frame.columns, where)
+        columns.append(held)
+    return pl.DataFrame(columns)
+
+
+def patient_properties(index: pl.DataFrame, tables: Tables) -> pl.DataFrame:
+    """Patient properties for each row of the index; the first source that has a value gives it."""
+    found = [table for source in tables.sources() if (table := tables.table(source, "patients")) is not None]
+    wanted = index.select("subject_id").unique()
+    found = [table.join(wanted, on="subject_id", how="semi") for table in found]
+    if not found:
+        return index.select([])
+    table = pl.concat(found, how="diagonal_relaxed")
+    each = table.group_by("subject_id").agg(pl.exclude("subject_id").drop_nulls().first())
+    return index.join(each, on="subject_id", how="left", maintain_order="left").drop(index.columns)
+
+
+def _of_visits(
+    frame: pl.DataFrame, index: pl.DataFrame, tables: Tables, fence: Fence, counts: dict[str, int]
+) -> pl.DataFrame:
+    """Properties of the cohort's visit for each row, where the visit had ended when the prediction was made."""
+    found = [table for source in tables.sources() if (table := tables.table(source, "visits")) is not None]
+    if "visit_id" not in frame.columns or not found:
+        return index.select([])
+    mine = index.select("row").with_columns(frame["visit_id"].cast(pl.String))
+    visits = pl.concat(found, how="diagonal_relaxed").join(mine, on="visit_id", how="semi")
+    visits = visits.unique("visit_id", keep="first", maintain_order=True)
+    facts = visits.with_columns(time=pl.col("start_time"), known_time=pl.coalesce("end_time", "start_time"))
+    known = fence(facts, index).join(mine, on=["row", "visit_id"], how="semi")
+    hidden = mine.join(visits, on="visit_id", how="semi").height - known.height
+    if hidden:
+        counts["rows whose visit had not ended: its properties are null"] = hidden
+    properties = known.drop(
+        "subject_id", "prediction_time", "visit_id", "start_time", "end_time", "time", "known_time", "source"
+    )
+    return index.select("row").join(properties, on="row", how="left", maintain_order="left").drop("row")
+
+
+def _unknown(name: str, known: list[str], has_visit: bool, where: str) -> InputError:
+    near = get_close_matches(name, known, n=1, cutoff=0.0)
+    fix = "name a column of the cohort, or a property of Patient" + (" or Visit" if has_visit else "")
+    if not has_visit:
+        fix += "; for properties of a visit the query returns v.id AS visit_id"
+    return InputError(
+        "nothing holds a column of this name", where, name, f"for example {near[0]!r}" if near else None, fix
+    )
+
+
+def _as_input(values: pl.Series) -> pl.Series:
+    """Numbers, booleans, text; NaN is missing."""
+    kind = values.dtype
+    if kind.is_temporal() or kind.is_nested():
+        fix = "let the cohort query return a number, for example an age in years"
+        raise InputError(
+            "a covariate of this type", WHERE, f"{values.name}: {kind}", "a number, a boolean or text", fix
+        )
+    if kind in (pl.Boolean, pl.String):
+        return values
+    if kind.is_integer():
+        return values.cast(pl.Int64)
+    if kind.is_numeric() or kind == pl.Null:
+        return values.cast(pl.Float64).fill_nan(None)
+    return values.cast(pl.String)
+
+
+def _check_no_label(values: pl.Series, frame: pl.DataFrame) -> None:
+    """Refuse a covariate that is the label under another name: it tells the label, or is the duration, in every row."""
+    if frame.height < _ENOUGH:
+        return
+    fix = "leave it out: with it the learners would only copy it"
+    outcome = frame["label"] if "label" in frame.columns else frame["event"]
+    pairs = pl.DataFrame([values.alias("x"), outcome.alias("y")])
+    few = values.n_unique() <= max(2, frame.height // 10)
+    if few and outcome.n_unique() > 1 and pairs.n_unique() == values.n_unique():
+        raise InputError("this covariate tells the label in every row", WHERE, values.name, "an input", fix)
+    if "duration_days" in frame.columns and values.dtype.is_numeric():
+        pairs = pl.DataFrame([values.alias("x"), frame["duration_days"].alias("y")]).drop_nulls()
+        together = pairs.select(pl.corr("x", "y")).item() if pairs.height >= _ENOUGH else None
+        if together is not None and abs(together) > 1 - 1e-9:
+            raise InputError("this covariate is the duration", WHERE, values.name, "an input", fix)

@@ -1,0 +1,66 @@
+"""Events of a snapshot: everything recorded of a row's subject before its prediction, in one canonical order."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from ...loaders.tables import EVENTS
+from ..tables.study_tables import Tables
+from .fence import Fence
+
+FROZEN = {
+    "row": pl.Int64, "days": pl.Float64, "age": pl.Float32, "code": pl.String,
+    "numeric_value": pl.Float64, "text_value": pl.String, "visit": pl.Int64,
+}  # fmt: skip
+BIRTH_CODE = "MEDS_BIRTH"
+BIRTH_PROPERTIES = ("birth_date", "date_of_birth")
+_YEAR_DAYS = 365.25
+
+
+def frozen_events(index: pl.DataFrame, tables: Tables, fence: Fence) -> tuple[pl.DataFrame | None, dict[str, int]]:
+    """Fenced events, sorted by row, time, code and values, undated ones first; and the undated ones by source.
+
+    Args:
+        index: row, subject_id, prediction_time.
+    Returns: (row, days, age, code, numeric_value, text_value, visit) as models/data.py describes them, or None where
+        the study holds no records; source -> undated events that entered.
+    """
+    found = [table for source in tables.sources() if (table := tables.table(source, "events")) is not None]
+    if not found:
+        return None, {}
+    facts = pl.concat([table.select(list(EVENTS)).cast(EVENTS) for table in found])  # type: ignore[arg-type]
+    facts = facts.filter(pl.col("code").is_not_null()).drop("unit")
+    events = fence(facts, index).with_columns(pl.col("numeric_value").fill_nan(None))
+    undated = events.filter(pl.col("time").is_null())
+    counted = dict(undated.group_by("source").len().sort("source").iter_rows())
+    events = _with_visit(events).join(_births(events, index, tables), on="row", how="left")
+    day = 86_400_000_000.0
+    events = events.with_columns(
+        days=(pl.col("prediction_time") - pl.col("time")).dt.total_microseconds() / day,
+        age=((pl.col("time") - pl.col("birth")).dt.total_microseconds() / (day * _YEAR_DAYS)).cast(pl.Float32),
+    )
+    order = ["row", "time", "code", "numeric_value", "text_value", "visit"]
+    return events.sort(order, nulls_last=False).select(list(FROZEN)).cast(FROZEN), counted  # type: ignore[arg-type]
+
+
+def _with_visit(events: pl.DataFrame) -> pl.DataFrame:
+    """`visit`: the rank of each visit within its row by its first event that is seen; null where there is none."""
+    seen = events.filter(pl.col("visit_id").is_not_null())
+    first = seen.group_by("row", "visit_id").agg(pl.col("time").min())
+    ranked = first.sort("row", "time", "visit_id").select(
+        "row", "visit_id", pl.int_range(pl.len(), dtype=pl.Int64).over("row").alias("visit")
+    )
+    return events.join(ranked, on=["row", "visit_id"], how="left")
+
+
+def _births(events: pl.DataFrame, index: pl.DataFrame, tables: Tables) -> pl.DataFrame:
+    """(row, birth): from the record of birth where it lies before the prediction, else from the patient table."""
+    recorded = events.filter(pl.col("code") == BIRTH_CODE).group_by("row").agg(pl.col("time").min().alias("birth"))
+    stated = [recorded]
+    for source in tables.sources():
+        table = tables.table(source, "patients")
+        for name in BIRTH_PROPERTIES if table is not None else ():
+            if table is not None and name in table.columns and table[name].dtype in (pl.Date, pl.Datetime):
+                born = table.select("subject_id", pl.col(name).cast(pl.Datetime("us")).alias("birth")).drop_nulls()
+                stated.append(index.select("row", "subject_id").join(born, on="subject_id").select("row", "birth"))
+    return pl.concat(stated).unique("row", keep="first", maintain_order=True)

@@ -1,0 +1,81 @@
+"""Freeze a cohort: every table of the study, through the fence, into one snapshot in canonical order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from ..cohort.cohort import Cohort, plain
+from ..schema import VERSION
+from ..tables.study_tables import Tables
+from .covariates import covariates as covariate_columns
+from .covariates import named_columns
+from .events import frozen_events
+from .fence import Fence, fence
+from .knowledge import reachable
+from .layers import frozen_layers
+from .snapshot import FOLDS, Snapshot
+
+LABELS = ("label", "duration_days", "event")
+
+
+def freeze(
+    cohort: Cohort,
+    tables: Tables,
+    task: str,
+    covariates: tuple[str, ...] = (),
+    *,
+    keep: tuple[str, ...] = (),
+    fence: Fence = fence,
+    lenient: bool = False,
+) -> Snapshot:
+    """The cohort's inputs, as they were known at each row's prediction time.
+
+    Nothing beyond the fence can be seen in the result: not a value, not a count, not the order of rows or features.
+    Args:
+        cohort: from `make_cohort`.
+        tables: the study's tables; values come from them by id, never from the store.
+        task: binary, multiclass or survival.
+        covariates: names of the cohort's columns, properties of Patient, or of the cohort's Visit.
+        keep: names found in the same way that go into `rows`, for folds by site or strata; they are no inputs.
+        fence: only tests and the demo's decoy give another one.
+        lenient: the covariates are those of a model that shall predict: one that nothing holds is left out.
+    Returns: a snapshot without folds; `with_folds` adds them.
+    Raises: InputError for a covariate that is the label, that nothing holds, or that is no number, boolean or text.
+    """
+    frame = cohort.frame.sort("subject_id", "prediction_time")
+    index = frame.select(pl.int_range(pl.len(), dtype=pl.Int64).alias("row"), "subject_id", "prediction_time")
+    counts: dict[str, int] = {}
+    inputs = covariate_columns(
+        frame, index, tables, covariates, label=cohort.label, fence=fence, counts=counts, lenient=lenient
+    )
+    others = tuple(name for name in keep if name not in (*LABELS, *index.columns))
+    kept = named_columns(
+        frame, index, tables, others, fence=fence, counts={}, where="study [evaluate] site or stratify"
+    )
+    layers, static, origin = frozen_layers(index, tables, fence, counts)
+    events, undated = frozen_events(index, tables, fence)
+    rows = frame.select("subject_id", "prediction_time", *(c for c in LABELS if c in frame.columns))
+    return Snapshot(
+        task=task,
+        rows=rows.with_columns(kept),
+        covariates=inputs,
+        layers=layers,
+        events=events,
+        links=reachable(tables, layers.values(), events),
+        folds=pl.DataFrame(schema=FOLDS),
+        clock=cohort.clock,
+        classes=cohort.classes,
+        manifest=_about(cohort, covariates),
+        static={**static, **undated},
+        counts=counts,
+        origin=origin,
+    )
+
+
+def _about(cohort: Cohort, covariates: tuple[str, ...]) -> Mapping[str, object]:
+    return {
+        "cohort": cohort.name, "query": cohort.query, "params": plain(cohort.params), "schema": VERSION,
+        "covariates": list(covariates),
+    }  # fmt: skip

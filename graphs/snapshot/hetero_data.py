@@ -1,0 +1,220 @@
+"""One fold of a snapshot as PyTorch Geometric's HeteroData: patients, features, codes, knowledge.
+
+Whatever is fitted (scalers, thresholds, which features and codes there are) comes from the fold's training rows.
+Training patients send messages; tuning and held-out patients receive them and send none, so that nobody's embedding
+depends on them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from ...loaders.errors import InputError
+from ..ends import RELATED, code_labels, feature_labels, link_ends
+from ..schema import LAYER
+from .fold_inputs import Fold, FoldLayer, covariate_columns, fold_layer, fold_of
+from .knowledge import upwards
+
+if TYPE_CHECKING:
+    from torch_geometric.data import HeteroData
+
+    from .snapshot import Snapshot
+
+PATIENT = "patient"
+
+
+def node_type(label: str) -> str:
+    """A label of the schema as a node type: MethylationSite -> methylation_site."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", label).lower()
+
+
+def hetero(snapshot: Snapshot, repeat: int = 0, fold: int = 0, threshold: float = 2.0) -> HeteroData:
+    """The graph of one fold.
+
+    Node types: `patient` (one node a row of the snapshot), the layers' features (`gene`, `methylation_site`, …), codes
+    by their label (`diagnosis`, `medication`, …), and what knowledge adds (`pathway`, `phenotype`, …).
+    - `data["patient"]`: x (rows, inputs) float32: dense layers, standardised, then covariates, missing is 0;
+      `layer_slices` (name -> first and last + 1 column), `present` (rows, layers) bool with their names in `layers`;
+      y int64, or duration_days and event; train_mask, tuning_mask, held_out_mask; id (subject_id), row.
+    - other types: id (CURIEs), x (nodes, 1) of ones, so that any convolution runs as it is.
+    - (patient, expresses, gene) and its kind: |z| >= threshold, edge_attr (edges, 1) z; mutations: their value.
+    - (patient, diagnosed, diagnosis) and its kind: edge_attr (edges, 2): days before the prediction (0 where undated),
+      and the value's z among the code's training values (0 where there is none).
+    - knowledge: (gene, in_pathway, pathway), …: edge_attr (edges, 1) score, 1 where there is none.
+    - every relation has its reverse, `rev_…`.
+    `data.dropped` counts features and codes that no training row has.
+    Raises: InputError if the snapshot has no such fold, or neither layers nor records.
+    Example:
+        data = snapshot.hetero(repeat=0, fold=0)
+        data["patient"].x[data["patient"].train_mask]
+    """
+    here = fold_of(snapshot, repeat, fold)
+    if not snapshot.layers and snapshot.events is None:
+        raise InputError("a graph needs layers or records", "snapshot", fix="add [omics.NAME] or [records.NAME]")
+    layers = [fold_layer(snapshot.layers[name], here) for name in sorted(snapshot.layers)]
+    events, dropped_codes = _known_events(snapshot.events, here)
+    graph = _Graph()
+    patients = _patient_inputs(snapshot, layers, here)
+    for layer in layers:
+        _add_layer(graph, layer, layers, threshold)
+    if events is not None:
+        _add_events(graph, events)
+    _add_knowledge(graph, snapshot.links)
+    dropped = {"features": sum(layer.dropped for layer in layers), "codes": dropped_codes}
+    return graph.data(snapshot, here, patients, dropped)
+
+
+class _Graph:
+    """Relations by their ends' ids, until every node is known and the ids can become positions."""
+
+    def __init__(self) -> None:
+        self.label: dict[str, str] = {}
+        self.of_patients: dict[tuple[str, str], tuple[np.ndarray, pl.Series, np.ndarray]] = {}
+        self.knowledge: dict[tuple[str, str, str], tuple[list[str], list[str], np.ndarray]] = {}
+
+    def data(self, snapshot: Snapshot, fold: Fold, patients: dict[str, object], dropped: dict[str, int]) -> HeteroData:
+        import torch
+        from torch_geometric.data import HeteroData
+
+        data = HeteroData()
+        for name, value in patients.items():
+            data[PATIENT][name] = torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+        place = {}
+        ids: dict[str, list[str]] = defaultdict(list)
+        for one in sorted(self.label):
+            place[one] = len(ids[self.label[one]])
+            ids[self.label[one]].append(one)
+        for kind in sorted(ids):
+            data[kind].id, data[kind].num_nodes = ids[kind], len(ids[kind])
+            data[kind].x = torch.ones(len(ids[kind]), 1)
+        for (relation, kind), (rows, ends, attr) in self.of_patients.items():
+            to = ends.replace_strict(place, return_dtype=pl.Int64).to_numpy()
+            sends = fold.train[rows]
+            _relate(data, (PATIENT, relation, kind), np.stack([rows[sends], to[sends]]), attr[sends])
+            _relate(data, (kind, f"rev_{relation}", PATIENT), np.stack([to, rows]), attr)
+        for (start, relation, end), (subjects, objects, attr) in self.knowledge.items():
+            index = np.array([[place[one] for one in subjects], [place[one] for one in objects]], dtype=np.int64)
+            _relate(data, (start, relation, end), index, attr)
+            _relate(data, (end, f"rev_{relation}", start), index[::-1].copy(), attr)
+        data.task, data.classes, data.dropped = snapshot.task, list(snapshot.classes), dropped
+        return data
+
+
+def _relate(data: HeteroData, relation: tuple[str, str, str], index: np.ndarray, attr: np.ndarray) -> None:
+    import torch
+
+    data[relation].edge_index = torch.from_numpy(np.ascontiguousarray(index, dtype=np.int64).reshape(2, -1))
+    data[relation].edge_attr = torch.from_numpy(np.ascontiguousarray(attr, dtype=np.float32))
+
+
+def _patient_inputs(snapshot: Snapshot, layers: list[FoldLayer], fold: Fold) -> dict[str, object]:
+    """Everything that lies on the patient nodes."""
+    rows = snapshot.rows
+    blocks, slices, width = [], {}, 0
+    names, covariates = covariate_columns(snapshot.covariates, fold)
+    for name, block in [*((a.layer.name, a.z) for a in layers if a.z is not None), ("covariates", covariates)]:
+        blocks.append(np.nan_to_num(block, nan=0.0).astype(np.float32))
+        slices[name] = (width, width + block.shape[1])
+        width += block.shape[1]
+    if not width:
+        blocks = [np.ones((rows.height, 1), dtype=np.float32)]
+    present = [np.asarray(layer.layer.profiled, dtype=bool) for layer in layers]
+    inputs: dict[str, object] = {
+        "x": np.concatenate(blocks, axis=1), "layer_slices": slices, "covariates": names,
+        "present": np.stack(present, axis=1) if present else np.zeros((rows.height, 0), dtype=bool),
+        "layers": [layer.layer.name for layer in layers], "id": rows["subject_id"].to_list(),
+        "row": np.arange(rows.height), "num_nodes": rows.height,
+    }  # fmt: skip
+    if snapshot.task == "survival":
+        inputs |= {name: rows[name].cast(pl.Float32).to_numpy().copy() for name in ("duration_days", "event")}
+    elif snapshot.task == "multiclass":
+        inputs["y"] = np.searchsorted(np.array(snapshot.classes), rows["label"].to_numpy().astype(str)).astype(np.int64)
+    else:
+        inputs["y"] = rows["label"].cast(pl.Int64).to_numpy().copy()
+    return {**inputs, "train_mask": fold.train, "tuning_mask": fold.tuning, "held_out_mask": fold.held_out}
+
+
+def _add_layer(graph: _Graph, part: FoldLayer, layers: list[FoldLayer], threshold: float) -> None:
+    """Edges from patients to the layer's features, and from those to their genes."""
+    layer = part.layer
+    var = part.var.rename({"feature": "id"})
+    kinds = feature_labels(var, layer.kind)
+    relation = LAYER[layer.kind][0].lower()
+    if sum(LAYER[other.layer.kind][0].lower() == relation for other in layers) > 1:
+        relation += f"_{layer.name}"
+    rows, columns, values = part.edges(threshold)
+    for label in sorted(kinds.unique()):
+        mine = (kinds == label).to_numpy()
+        features = var["id"].to_numpy()
+        graph.label |= {one: node_type(label) for one in features[mine]}
+        chosen = mine[columns]
+        ends = var["id"].gather(columns[chosen])
+        graph.of_patients[relation, node_type(label)] = (rows[chosen], ends, values[chosen, None])
+        if label in RELATED:
+            pairs = var.filter(pl.Series(mine)).drop_nulls("gene")
+            graph.label |= {one: graph.label.get(one, "gene") for one in pairs["gene"]}
+            _add_pairs(graph, label, RELATED[label], pairs["id"].to_list(), pairs["gene"].to_list())
+
+
+def _add_pairs(graph: _Graph, label: str, predicate: str, subjects: list[str], objects: list[str]) -> None:
+    key = (node_type(label), predicate.lower(), "gene")
+    old = graph.knowledge.get(key, ([], [], np.zeros((0, 1))))
+    pairs = sorted({*zip(old[0], old[1], strict=True), *zip(subjects, objects, strict=True)})
+    graph.knowledge[key] = ([a for a, _ in pairs], [b for _, b in pairs], np.ones((len(pairs), 1)))
+
+
+def _known_events(events: pl.DataFrame | None, fold: Fold) -> tuple[pl.DataFrame | None, int]:
+    """Events whose code a training row has, with `z` of their values; and how many codes were left out."""
+    if events is None:
+        return None, 0
+    own = events.filter(pl.Series(fold.train[events["row"].to_numpy()]))
+    moments = own.group_by("code").agg(
+        pl.col("numeric_value").mean().alias("mean"), pl.col("numeric_value").std(ddof=0).alias("sd")
+    )
+    known = events.join(moments, on="code", how="inner", maintain_order="left")
+    sd = pl.when(pl.col("sd") > 0).then("sd")
+    z = ((pl.col("numeric_value") - pl.col("mean")) / sd).clip(-10, 10).fill_nan(None).fill_null(0.0)
+    return known.with_columns(z=z), events["code"].n_unique() - moments.height
+
+
+def _add_events(graph: _Graph, events: pl.DataFrame) -> None:
+    labelled = events.join(code_labels(events["code"]), on="code", how="left", maintain_order="left")
+    for (label, type), part in sorted(labelled.partition_by("label", "type", as_dict=True).items()):
+        kind = node_type(str(label))
+        graph.label |= dict.fromkeys(part["code"].unique(), kind)
+        attr = part.select(pl.col("days").fill_null(0.0), "z").to_numpy()
+        graph.of_patients[str(type).lower(), kind] = (part["row"].to_numpy(), part["code"], attr)
+
+
+def _add_knowledge(graph: _Graph, links: pl.DataFrame) -> None:
+    """Links among what training rows have and what lies above it."""
+    inside = upwards(links, pl.Series(sorted(graph.label), dtype=pl.String))
+    known = pl.DataFrame({"id": list(graph.label), "label": [_label(kind) for kind in graph.label.values()]})
+    fitting, _ = link_ends(inside, known)
+    keys = ("start_label", "predicate", "end_label")
+    for (start, predicate, end), part in sorted(fitting.partition_by(*keys, as_dict=True).items()):
+        found = part.sort("subject", "object", "source")
+        triple = (node_type(str(start)), str(predicate).lower(), node_type(str(end)))
+        for ends, kind in ((found["subject"], triple[0]), (found["object"], triple[2])):
+            graph.label |= {one: graph.label.get(one, kind) for one in ends}
+        keep = [
+            graph.label[a] == triple[0] and graph.label[b] == triple[2]
+            for a, b in found.select("subject", "object").rows()
+        ]
+        kept = found.filter(pl.Series(keep, dtype=pl.Boolean))
+        score = kept["score"].fill_null(1.0).to_numpy()[:, None]
+        old = graph.knowledge.get(triple, ([], [], np.zeros((0, 1))))
+        attr = np.concatenate([old[2], score])
+        graph.knowledge[triple] = (old[0] + kept["subject"].to_list(), old[1] + kept["object"].to_list(), attr)
+
+
+def _label(kind: str) -> str:
+    """The schema's label of a node type: methylation_site -> MethylationSite, micro_rna -> MicroRNA."""
+    from ..schema import LABELS
+
+    return next(label for label in LABELS if node_type(label) == kind)

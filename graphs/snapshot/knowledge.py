@@ -1,0 +1,52 @@
+"""The knowledge that a snapshot's features and codes can reach, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import polars as pl
+
+from ...loaders.tables import LINKS
+from ..tables.study_tables import Tables
+from .snapshot import Layer
+
+UPWARDS = ("IS_A", "PART_OF", "IN_PATHWAY", "MAPS_TO", "OF_GENE", "NEAR", "IN_GENE", "TARGETS")
+"""Predicates that are followed from what was measured or recorded to what it belongs to."""
+COLUMNS = ("subject", "predicate", "object", "score", "source")
+_STEPS = 64
+
+
+def reachable(tables: Tables, layers: Iterable[Layer], events: pl.DataFrame | None) -> pl.DataFrame:
+    """Links (subject, predicate, object, score, source) between what the layers and fenced events reach, sorted.
+
+    From features, their genes and codes the walk goes upwards (to ancestors, pathways, mapped diseases), until nothing
+    new is met; a link stays if both its ends were met. So a code that only the future holds brings no link.
+    """
+    found = [table for source in tables.sources() if (table := tables.table(source, "links")) is not None]
+    empty = pl.DataFrame(schema=dict(LINKS))
+    links = pl.concat([empty, *(table.select(list(LINKS)) for table in found)], how="vertical_relaxed")
+    ends = [layer.var[column] for layer in layers for column in ("feature", "gene")]
+    if events is not None:
+        ends.append(events["code"])
+    met = pl.concat([pl.Series("id", [], dtype=pl.String), *(e.alias("id") for e in ends)]).drop_nulls().unique()
+    return upwards(links, met).select(COLUMNS).unique().sort(COLUMNS)
+
+
+def upwards(links: pl.DataFrame, start: pl.Series) -> pl.DataFrame:
+    """The links whose both ends are among the start's ids or above them, by UPWARDS.
+
+    Example:
+        >>> links = pl.DataFrame({"subject": ["a", "x"], "predicate": ["IS_A"] * 2, "object": ["b", "y"]})
+        >>> upwards(links, pl.Series(["a"]))["object"].to_list()
+        ['b']
+    """
+    up = links.filter(pl.col("predicate").is_in(UPWARDS)).select("subject", pl.col("object").alias("id"))
+    met = new = start.alias("id").to_frame().unique()
+    for _ in range(_STEPS):
+        new = up.join(new, left_on="subject", right_on="id", how="semi").select("id").unique()
+        new = new.join(met, on="id", how="anti")
+        if new.is_empty():
+            break
+        met = pl.concat([met, new])
+    inside = links.join(met, left_on="subject", right_on="id", how="semi")
+    return inside.join(met, left_on="object", right_on="id", how="semi")

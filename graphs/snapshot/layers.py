@@ -1,0 +1,164 @@
+"""Omics layers of a snapshot: for each row the sample that was known last before its prediction."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+import polars as pl
+from scipy import sparse
+
+from ...loaders.errors import InputError
+from ..tables.study_tables import Tables
+from .fence import Fence
+from .snapshot import Layer
+
+_TIMES = ("time", "known_time")
+_WHERE = ("batch", "site")
+
+
+def frozen_layers(
+    index: pl.DataFrame, tables: Tables, fence: Fence, counts: dict[str, int]
+) -> tuple[dict[str, Layer], dict[str, int], pl.DataFrame]:
+    """Every layer over the rows, how many undated samples entered, by source, and where each layer's sample came from.
+
+    The last has a column `LAYER batch` and `LAYER site` for each layer whose samples have one: it is no input, but what
+    the batch-only control looks at.
+
+    Of several samples of one source a row takes the latest that is dated; undated ones are the last resort, the first
+    by its id. Several sources of one layer complete each other, the later sample first.
+    Features that no row has a value for are left out: they would tell what others' files, or the future, hold.
+    """
+    sources: dict[str, list[str]] = defaultdict(list)
+    for source in tables.sources():
+        if tables.table(source, "obs") is not None:
+            sources[str(_about(tables, source, "layer"))].append(source)
+    layers: dict[str, Layer] = {}
+    static: dict[str, int] = {}
+    origin = index.select("row")
+    for name in sorted(sources):
+        picked = pl.concat([_picked(index, tables, source, fence, counts) for source in sources[name]])
+        undated = picked.filter(pl.col("time").is_null()).group_by("source").len().sort("source")
+        static |= dict(undated.iter_rows())
+        layer = _layer(name, index.height, picked, tables, sources[name])
+        if layer.var.height:
+            layers[name] = layer
+            origin = origin.with_columns(_origin(index, picked, name))
+        else:
+            counts[f"layers left out, for no row has a value: {name}"] = 1
+    return layers, static, origin.drop("row")
+
+
+def _origin(index: pl.DataFrame, picked: pl.DataFrame, layer: str) -> list[pl.Series]:
+    """Batch and site of the sample that a row has of the layer, the first source's; only what is known at all."""
+    first = picked.unique("row", keep="first", maintain_order=True)
+    found = index.select("row").join(first, on="row", how="left", maintain_order="left")
+    return [found[what].alias(f"{layer} {what}") for what in _WHERE if found[what].count()]
+
+
+def _about(tables: Tables, source: str, what: str) -> object:
+    record = tables.record(source)
+    return record.get(what, record["uns"].get(what))
+
+
+def _picked(index: pl.DataFrame, tables: Tables, source: str, fence: Fence, counts: dict[str, int]) -> pl.DataFrame:
+    """(row, sample, time, batch, site, source): one sample of the source for each row that has any; sample is a position in obs."""
+    obs = tables.table(source, "obs")
+    assert obs is not None
+    absent = [pl.lit(None, pl.Datetime("us")).alias(name) for name in _TIMES if name not in obs.columns]
+    absent += [pl.lit(None, pl.String).alias(name) for name in _WHERE if name not in obs.columns]
+    obs = obs.with_columns(absent).with_columns(pl.col(name).cast(pl.Datetime("us")) for name in _TIMES)
+    obs = obs.with_columns(pl.col(name).cast(pl.String) for name in _WHERE)
+    if obs["time"].count() and index["prediction_time"].null_count():
+        raise InputError(
+            "rows without prediction_time, while samples are dated", "cohort query", index["prediction_time"].null_count(),
+            "a time in every row", "RETURN … AS prediction_time",
+        )  # fmt: skip
+    facts = obs.select(
+        "sample_id", "subject_id", *_TIMES, *_WHERE, pl.int_range(pl.len(), dtype=pl.Int64).alias("sample")
+    )
+    seen = fence(facts, index).sort(
+        ["row", "time", "sample_id"], descending=[False, True, False], nulls_last=[False, True, False]
+    )
+    first = seen.group_by("row", maintain_order=True).agg(pl.first("sample", "time", *_WHERE), pl.len().alias("of"))
+    several = first.filter(pl.col("time").is_null() & (pl.col("of") > 1)).height
+    if several:
+        counts[f"{source}: rows with several undated samples, of which the first was taken"] = several
+    return first.select("row", "sample", "time", *_WHERE, pl.lit(source).alias("source")).sort("row")
+
+
+def _layer(name: str, rows: int, picked: pl.DataFrame, tables: Tables, sources: list[str]) -> Layer:
+    """One layer from its sources; the later sample wins where two have a value."""
+    kinds = {(str(_about(tables, source, "kind")), str(_about(tables, source, "scale"))) for source in sources}
+    if len(kinds) > 1:
+        raise InputError(
+            "sections of one layer differ in kind or scale", f"study layer {name}", sorted(kinds), "one of each"
+        )
+    kind, scale = kinds.pop()
+    var = _features(tables, sources)
+    place = dict(zip(var["feature"], range(var.height), strict=True))
+    blocks = {}
+    for source in sources:
+        omics = tables.read(source).omics
+        assert omics is not None
+        chosen = picked.filter(pl.col("source") == source)["sample"].to_numpy()
+        blocks[source] = (omics.X[chosen], np.array([place[feature] for feature in omics.var_names], dtype=np.int64))
+    shape = (rows, var.height)
+    values, profiled = (_sparse if kind == "mutation" else _dense)(blocks, picked, shape)
+    used = np.flatnonzero(_seen(values))
+    return Layer(name, kind, scale, var[used], values[:, used], profiled)
+
+
+def _features(tables: Tables, sources: list[str]) -> pl.DataFrame:
+    """(feature, symbol, gene) of every feature of the sources, sorted."""
+    found = []
+    for source in sources:
+        var = tables.table(source, "var")
+        assert var is not None
+        absent = [pl.lit(None, pl.String).alias(c) for c in ("symbol", "gene") if c not in var.columns]
+        var = var.with_columns(absent).select(pl.col("id").alias("feature"), "symbol", "gene").cast(pl.String)
+        found.append(var)
+    return pl.concat(found).unique("feature", keep="first", maintain_order=True).sort("feature")
+
+
+Block = tuple["np.ndarray | sparse.csr_matrix", np.ndarray]
+"""A source's chosen samples, in the order of their rows, and the layer's position of each of its features."""
+
+
+def _dense(blocks: dict[str, Block], picked: pl.DataFrame, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """(rows, features) float32, NaN where no sample has a value; and which rows have any."""
+    values = np.full(shape, np.nan, dtype=np.float32)
+    order = picked.with_columns(pl.int_range(pl.len()).over("source").alias("at"))
+    order = order.sort(["row", "time", "source"], descending=[False, True, False], nulls_last=[False, True, False])
+    order = order.with_columns(pl.int_range(pl.len()).over("row").alias("turn"))
+    for (_, source), now in sorted(order.group_by("turn", "source"), key=lambda part: part[0]):
+        x, columns = blocks[str(source)]
+        part = x[now["at"].to_numpy()]
+        block = np.asarray(part.toarray() if sparse.issparse(part) else part, dtype=np.float32)
+        cells = np.ix_(now["row"].to_numpy(), columns)
+        values[cells] = np.where(np.isnan(values[cells]), block, values[cells])
+    return values, np.asarray((~np.isnan(values)).any(axis=1))
+
+
+def _seen(values: Any) -> np.ndarray:
+    """(features,) bool: features that any row has a value for."""
+    return np.asarray(values.getnnz(axis=0) > 0 if sparse.issparse(values) else ~np.isnan(values).all(axis=0))
+
+
+def _sparse(
+    blocks: dict[str, Block], picked: pl.DataFrame, shape: tuple[int, int]
+) -> tuple[sparse.csr_matrix, np.ndarray]:
+    """(rows, features) float32: a stored value is an event, the largest where two sources have one; who was measured."""
+    values, profiled = sparse.csr_matrix(shape, dtype=np.float32), np.zeros(shape[0], dtype=bool)
+    for source, (x, columns) in blocks.items():
+        rows = picked.filter(pl.col("source") == source)["row"].to_numpy()
+        measured = np.ones(len(rows), bool) if sparse.issparse(x) else ~np.isnan(x).all(axis=1)
+        profiled[rows[measured]] = True
+        found = sparse.csr_matrix(x if sparse.issparse(x) else np.nan_to_num(x, nan=0.0)).tocoo()
+        ends = (rows[found.row], columns[found.col])
+        values = values.maximum(sparse.csr_matrix((found.data.astype(np.float32), ends), shape=shape))
+    values = sparse.csr_matrix(values)
+    values.eliminate_zeros()
+    values.sort_indices()
+    return values, profiled

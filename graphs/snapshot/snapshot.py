@@ -1,0 +1,232 @@
+"""A frozen, fenced cohort: subjects, labels, feature matrices, events, knowledge, in Parquet with a manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import numpy as np
+import polars as pl
+from scipy import sparse
+
+from ...loaders.errors import InputError
+from ..schema import VERSION
+
+if TYPE_CHECKING:
+    from torch_geometric.data import HeteroData
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+FOLDS = {"repeat": pl.Int64, "fold": pl.Int64, "row": pl.Int64, "split": pl.String}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One omics layer over the snapshot's rows (the fields are described in models/data.py)."""
+
+    name: str
+    kind: str
+    scale: str
+    var: pl.DataFrame
+    values: np.ndarray | sparse.csr_matrix
+    profiled: np.ndarray
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What the learners see. Nothing in it lies beyond the fence, nothing in it is fitted.
+
+    rows: sorted by subject_id, prediction_time; beside the label it holds what folds are made by (`keep`).
+    folds: (repeat, fold, row, split) with split in train, tuning, held_out.
+    manifest: query, params, schema version, and after `save` or `read` the sha256 of every file.
+    static: how many undated facts of each source entered, for the report.
+    counts: what else was decided while freezing, in plain words.
+    origin: batch and site of each layer's samples (`LAYER batch`), where known: no input, but what a control looks at.
+    """
+
+    task: str
+    rows: pl.DataFrame
+    covariates: pl.DataFrame
+    layers: Mapping[str, Layer]
+    events: pl.DataFrame | None
+    links: pl.DataFrame
+    folds: pl.DataFrame
+    clock: str
+    classes: tuple[str, ...]
+    manifest: Mapping[str, object] = field(default_factory=dict)
+    static: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    origin: pl.DataFrame = field(default_factory=pl.DataFrame)
+
+    def with_folds(self, folds: pl.DataFrame) -> Snapshot:
+        """The same snapshot with these folds: (repeat, fold, row, split)."""
+        return replace(self, folds=folds.select(list(FOLDS)).cast(FOLDS).sort("repeat", "fold", "row"))  # type: ignore[arg-type]
+
+    def with_input(self) -> np.ndarray:
+        """(rows,) bool: rows that have any input before the fence: a layer, a covariate, or an event."""
+        found = np.zeros(self.rows.height, dtype=bool)
+        for layer in self.layers.values():
+            found |= layer.profiled
+        if self.covariates.width:
+            found |= self.covariates.select(pl.any_horizontal(pl.all().is_not_null())).to_series().to_numpy()
+        if self.events is not None:
+            found[self.events["row"].unique().to_numpy()] = True
+        return found
+
+    def hetero(self, repeat: int = 0, fold: int = 0, threshold: float = 2.0) -> HeteroData:
+        """One fold as PyTorch Geometric's HeteroData; see graphs/snapshot/hetero_data.py."""
+        with warnings.catch_warnings():  # torch_geometric announces to everybody that torch.jit will go
+            warnings.simplefilter("ignore", FutureWarning)
+            from torch_geometric.data import HeteroData  # noqa: F401
+        from .hetero_data import hetero
+
+        return hetero(self, repeat, fold, threshold)
+
+    def hetero_for(self, train: np.ndarray, tuning: np.ndarray, threshold: float = 2.0) -> HeteroData:
+        """The same for rows of one's own choice: fitted on `train`, every row in neither is held out."""
+        split = np.full(self.rows.height, "held_out", dtype=object)
+        split[train], split[tuning] = "train", "tuning"
+        rows = np.arange(self.rows.height)
+        folds = pl.DataFrame({"row": rows, "split": split.astype(str)}).with_columns(repeat=pl.lit(0), fold=pl.lit(0))
+        return self.with_folds(folds).hetero(threshold=threshold)
+
+    def checksums(self) -> dict[str, str]:
+        """sha256 of every file that `save` would write: equal for equal contents, whatever the store."""
+        return {name: hashlib.sha256(content).hexdigest() for name, content in sorted(_files(self).items())}
+
+    def save(self, folder: Path) -> Snapshot:
+        """Write Parquet files and manifest.json; an older snapshot in the folder is replaced at once.
+
+        Returns: the snapshot with the manifest that was written.
+        """
+        files = _files(self)
+        sums = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
+        saved = replace(self, manifest={**_manifest(self), "sha256": sums})
+        fresh = folder.with_name(f"{folder.name}.part")
+        shutil.rmtree(fresh, ignore_errors=True)
+        for name, content in files.items():
+            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
+            (fresh / name).write_bytes(content)
+        (fresh / MANIFEST).write_text(json.dumps(saved.manifest, indent=1, sort_keys=True, default=str), "utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        fresh.replace(folder)
+        return saved
+
+    @classmethod
+    def read(cls, folder: Path) -> Snapshot:
+        """A snapshot that `save` wrote. Raises: InputError if a file is missing or is not the one that was written."""
+        manifest = _checked_manifest(folder)
+        files = manifest["sha256"]
+        layers = {about["name"]: _read_layer(folder, about) for about in manifest["layers"]}
+        rows = pl.read_parquet(folder / "rows.parquet")
+        return cls(
+            task=manifest["task"],
+            rows=rows,
+            covariates=pl.read_parquet(folder / "covariates.parquet")
+            if "covariates.parquet" in files
+            else rows.select([]),
+            layers=layers,
+            events=pl.read_parquet(folder / "events.parquet") if "events.parquet" in files else None,
+            links=pl.read_parquet(folder / "links.parquet"),
+            folds=pl.read_parquet(folder / "folds.parquet"),
+            clock=manifest["clock"],
+            classes=tuple(manifest["classes"]),
+            manifest=manifest,
+            static=manifest["static"],
+            counts=manifest["counts"],
+            origin=pl.read_parquet(folder / "origin.parquet") if "origin.parquet" in files else rows.select([]),
+        )
+
+
+def _manifest(snapshot: Snapshot) -> dict[str, object]:
+    return {
+        **snapshot.manifest, "format": FORMAT, "schema": VERSION, "task": snapshot.task, "clock": snapshot.clock,
+        "classes": list(snapshot.classes), "static": dict(snapshot.static), "counts": dict(snapshot.counts),
+        "layers": [{"name": a.name, "kind": a.kind, "scale": a.scale} for a in _sorted_layers(snapshot)],
+    }  # fmt: skip
+
+
+def _sorted_layers(snapshot: Snapshot) -> list[Layer]:
+    return [snapshot.layers[name] for name in sorted(snapshot.layers)]
+
+
+def _files(snapshot: Snapshot) -> dict[str, bytes]:
+    """File name -> content."""
+    tables = {"rows.parquet": snapshot.rows, "links.parquet": snapshot.links, "folds.parquet": snapshot.folds}
+    if snapshot.covariates.width:
+        tables["covariates.parquet"] = snapshot.covariates
+    if snapshot.origin.width:
+        tables["origin.parquet"] = snapshot.origin
+    if snapshot.events is not None:
+        tables["events.parquet"] = snapshot.events
+    for layer in snapshot.layers.values():
+        tables |= {f"{_place(layer.name)}/{name}.parquet": table for name, table in _layer_tables(layer).items()}
+    return {name: _parquet(table) for name, table in tables.items()}
+
+
+def _place(layer: str) -> str:
+    return f"layers/{quote(layer, safe='')}"
+
+
+def _layer_tables(layer: Layer) -> dict[str, pl.DataFrame]:
+    """var, and dense (profiled, values: one vector a row) or entries (row, column, value) with profiled."""
+    profiled = pl.Series("profiled", layer.profiled, dtype=pl.Boolean)
+    if sparse.issparse(layer.values):
+        found = sparse.csr_matrix(layer.values).tocoo()
+        entries = {"row": found.row.astype(np.int32), "column": found.col.astype(np.int32), "value": found.data}
+        table = pl.DataFrame(entries).sort("row", "column")
+        return {"var": layer.var, "entries": table, "profiled": profiled.to_frame()}
+    values = np.asarray(layer.values, dtype=np.float32)
+    values = np.where(np.isnan(values), np.float32(np.nan), values)  # one NaN, whatever its bits were
+    column = pl.Series("values", values, dtype=pl.Array(pl.Float32, values.shape[1]))
+    return {"var": layer.var, "dense": pl.DataFrame([profiled, column])}
+
+
+def _read_layer(folder: Path, about: Mapping[str, str]) -> Layer:
+    place = folder / _place(about["name"])
+    var = pl.read_parquet(place / "var.parquet")
+    values: np.ndarray | sparse.csr_matrix
+    if (place / "entries.parquet").exists():
+        profiled = pl.read_parquet(place / "profiled.parquet")["profiled"].to_numpy()
+        found = pl.read_parquet(place / "entries.parquet")
+        ends = (found["row"].to_numpy(), found["column"].to_numpy())
+        values = sparse.csr_matrix((found["value"].to_numpy(), ends), shape=(len(profiled), var.height))
+    else:
+        table = pl.read_parquet(place / "dense.parquet")
+        profiled = table["profiled"].to_numpy()
+        values = table["values"].to_numpy().reshape(table.height, var.height)
+    return Layer(about["name"], about["kind"], about["scale"], var, values, profiled)
+
+
+def _parquet(table: pl.DataFrame) -> bytes:
+    """Parquet whose bytes depend on the table only."""
+    buffer = io.BytesIO()
+    table.rechunk().write_parquet(
+        buffer, compression="zstd", compression_level=3, statistics=False, row_group_size=1 << 20
+    )
+    return buffer.getvalue()
+
+
+def _checked_manifest(folder: Path) -> dict[str, Any]:
+    fix = "make it again: `clinome train` freezes the cohort anew"
+    try:
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError("there is no snapshot here", folder, expected=MANIFEST, fix=fix) from error
+    if manifest.get("format") != FORMAT:
+        raise InputError("a snapshot of another version", folder, manifest.get("format"), FORMAT, fix)
+    for name, want in manifest["sha256"].items():
+        path = folder / name
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != want:
+            raise InputError(
+                "a file is missing or was changed", path, expected="its checksum in manifest.json", fix=fix
+            )
+    return manifest
