@@ -1,4 +1,4 @@
-"""Candidates for the interval of a mean over folds; `clinome.models.intervals` holds the one that won.
+"""Candidates for the interval of a mean over folds; `clinome.models.evaluation.intervals` holds the one that won.
 
 Each takes a Trial and gives value, low, high (95 %) and the two-sided p against 0.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from clinome.models.intervals import mean_over_folds, spread
+from clinome.models.evaluation.intervals import mean_over_folds, spread
 
 FOLDS = 5
 

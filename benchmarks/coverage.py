@@ -22,11 +22,11 @@ from scipy import stats
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedKFold
 
-from clinome.models.concordance import c_index
-from clinome.models.intervals import spread
-from clinome.models.linear import fit_cox
-from clinome.models.metrics import auroc
-from clinome.models.resample import Resamples, measures
+from clinome.models.estimators.ridge import fit_cox
+from clinome.models.evaluation.bootstrap import Resamples, measures
+from clinome.models.evaluation.intervals import spread
+from clinome.models.metrics.concordance import c_index
+from clinome.models.metrics.task_metrics import auroc
 
 NEW, NEW_SURVIVAL = 20_000, 4000
 """New patients on whom the truth is measured, the same ones in all simulations of a scenario."""

@@ -18,14 +18,14 @@ from scipy import stats
 from threadpoolctl import threadpool_limits
 
 from clinome.graphs.snapshot.snapshot import Layer, Snapshot
-from clinome.models.catalogue import make
-from clinome.models.compare import compare
-from clinome.models.folds import make_folds, parts
-from clinome.models.judge import FoldScores, Judged, draw, judge
-from clinome.models.learner import Learner
-from clinome.models.metrics import auroc
-from clinome.models.specs import Evaluate
-from clinome.models.tune import seed_of
+from clinome.models.base.folds import make_folds, parts
+from clinome.models.base.learner import Learner
+from clinome.models.base.specs import Evaluate
+from clinome.models.evaluation.comparison import compare
+from clinome.models.evaluation.fold_scores import FoldScores, Judged, draw, judge
+from clinome.models.experiment.tuning import seed_of
+from clinome.models.learners.registry import make
+from clinome.models.metrics.task_metrics import auroc
 
 PATIENTS, FEATURES, CARRYING = 150, 50, 5
 TRUE_AUROC = 0.80

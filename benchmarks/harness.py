@@ -25,15 +25,15 @@ import numpy as np
 import polars as pl
 
 from clinome.graphs.snapshot.snapshot import Layer, Snapshot
-from clinome.models import harness
-from clinome.models.catalogue import make
-from clinome.models.features import DenseBlock, Joined
-from clinome.models.folds import make_folds
-from clinome.models.learner import Learner
-from clinome.models.specs import Evaluate, Learn
-from clinome.models.table import Table
-from clinome.models.threads import one_thread
-from clinome.models.tune import inner_plan, seed_of
+from clinome.models.base.folds import make_folds
+from clinome.models.base.learner import Learner
+from clinome.models.base.specs import Evaluate, Learn
+from clinome.models.base.threads import one_thread
+from clinome.models.experiment import run as harness
+from clinome.models.experiment.tuning import inner_plan, seed_of
+from clinome.models.learners.registry import make
+from clinome.models.preprocessing.blocks import DenseBlock, Joined
+from clinome.models.preprocessing.tree_table import Table
 
 PATIENTS, FEATURES, CARRYING, PATHWAY = 450, 1500, 30, 30
 LAYERS = {"rna": "expression", "cnv": "copy_number", "protein": "protein"}

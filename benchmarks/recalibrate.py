@@ -18,14 +18,14 @@ import numpy as np
 import polars as pl
 
 from clinome.graphs.snapshot.snapshot import Layer, Snapshot
-from clinome.models.calibration import calibrated
-from clinome.models.catalogue import make
-from clinome.models.folds import make_folds, parts
-from clinome.models.fusion import as_logits, calibrate, scaled
-from clinome.models.judge import FoldScores
-from clinome.models.metrics import calibration_error, confidence, targets
-from clinome.models.specs import Evaluate
-from clinome.models.tune import inner_plan, tune
+from clinome.models.base.folds import make_folds, parts
+from clinome.models.base.specs import Evaluate
+from clinome.models.estimators.late_fusion import as_logits, calibrate, scaled
+from clinome.models.evaluation.calibration import calibrated
+from clinome.models.evaluation.fold_scores import FoldScores
+from clinome.models.experiment.tuning import inner_plan, tune
+from clinome.models.learners.registry import make
+from clinome.models.metrics.task_metrics import calibration_error, confidence, targets
 
 LEARNERS = ("covariates", "best_feature", "ridge_late", "forest", "boosting")
 KINDS = {  # patients, features, features that carry, share with the event (0: three classes)

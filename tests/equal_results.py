@@ -6,7 +6,7 @@ from typing import Any
 
 from polars.testing import assert_frame_equal
 
-from clinome.models.results import Results
+from clinome.models.experiment.results import Results
 
 MAY_DIFFER = ("seconds", "peak_mb")
 

@@ -13,14 +13,14 @@ import polars as pl
 from snapshots import CLASSES, make_snapshot
 
 from clinome.graphs.snapshot.snapshot import Snapshot
-from clinome.models.calibration import calibrated
-from clinome.models.decision import decision_curves
-from clinome.models.intervals import FOLDS
-from clinome.models.ipcw import Followed
-from clinome.models.judge import FoldScores, draw
-from clinome.models.results import parts_of
-from clinome.models.subgroups import groupings, subgroups
-from clinome.models.table_one import table_one
+from clinome.models.evaluation.calibration import calibrated
+from clinome.models.evaluation.decision_curve import decision_curves
+from clinome.models.evaluation.fold_scores import FoldScores, draw
+from clinome.models.evaluation.intervals import FOLDS
+from clinome.models.evaluation.subgroups import groupings, subgroups
+from clinome.models.experiment.results import parts_of
+from clinome.models.metrics.survival import Followed
+from clinome.models.statistics.table_one import table_one
 from clinome.report import presence
 
 HEADLINE = {"binary": "auroc", "multiclass": "accuracy", "survival": "c_index"}

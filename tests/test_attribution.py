@@ -10,9 +10,9 @@ import pytest
 import torch
 from snapshots import PLANTED, PLANTED_CODE, make_snapshot
 
-from clinome.models.catalogue import make
-from clinome.models.folds import parts
+from clinome.models.base.folds import parts
 from clinome.models.learners.network import NetworkLearner
+from clinome.models.learners.registry import make
 
 
 def fitted(name: str, **spec: object) -> tuple[NetworkLearner, object, np.ndarray]:

@@ -14,7 +14,7 @@ from command import Clinome
 from clinome import own, rank_plots
 from clinome.benchmarking import study_files
 from clinome.loaders.errors import InputError, UsageError
-from clinome.models.ranks import rank
+from clinome.models.evaluation.study_ranks import rank
 from clinome.runs import Run
 from clinome.scoreboard import scoreboard
 from clinome.study import Study

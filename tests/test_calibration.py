@@ -11,16 +11,16 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 from snapshots import make_snapshot
 
-from clinome.models.calibration import calibrated, cox_slope, horizon, logistic
-from clinome.models.catalogue import make
-from clinome.models.decision import THRESHOLDS, decision_curves, net_benefit, useful
-from clinome.models.folds import parts
-from clinome.models.follow import follow, grid
-from clinome.models.fusion import as_logits, calibrate, scaled
-from clinome.models.judge import FoldScores
-from clinome.models.metrics import targets
-from clinome.models.tune import fit_tuned, inner_plan, tune
-from clinome.models.wrap import sklearn
+from clinome.models.base.folds import parts
+from clinome.models.estimators.late_fusion import as_logits, calibrate, scaled
+from clinome.models.evaluation.calibration import calibrated, cox_slope, horizon, logistic
+from clinome.models.evaluation.decision_curve import THRESHOLDS, decision_curves, net_benefit, useful
+from clinome.models.evaluation.fold_scores import FoldScores
+from clinome.models.evaluation.survival_curves import follow, grid
+from clinome.models.experiment.tuning import fit_tuned, inner_plan, tune
+from clinome.models.learners.adapters.scikit_learn import sklearn
+from clinome.models.learners.registry import make
+from clinome.models.metrics.task_metrics import targets
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:

@@ -8,11 +8,11 @@ from scipy import stats
 from snapshots import make_snapshot
 
 from clinome.graphs.snapshot.snapshot import Snapshot
-from clinome.models.compare import compare
-from clinome.models.intervals import FOLDS, SPLIT, holm, mean_over_folds, spread, summary
-from clinome.models.judge import FoldScores, Judged, draw, judge
-from clinome.models.metrics import targets
-from clinome.models.resample import Resamples
+from clinome.models.evaluation.bootstrap import Resamples
+from clinome.models.evaluation.comparison import compare
+from clinome.models.evaluation.fold_scores import FoldScores, Judged, draw, judge
+from clinome.models.evaluation.intervals import FOLDS, SPLIT, holm, mean_over_folds, spread, summary
+from clinome.models.metrics.task_metrics import targets
 
 
 def _judged(snapshot: Snapshot, score: np.ndarray, folds: int, seed: int = 0) -> Judged:

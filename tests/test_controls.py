@@ -10,10 +10,10 @@ import pytest
 from snapshots import make_snapshot
 
 from clinome.graphs.snapshot.snapshot import Snapshot
-from clinome.models import controls as c
-from clinome.models.harness import run
-from clinome.models.learners.majority import Majority
-from clinome.models.specs import Evaluate, Learn
+from clinome.models.base.specs import Evaluate, Learn
+from clinome.models.experiment import controls as c
+from clinome.models.experiment.run import run
+from clinome.models.learners.baselines.majority import Majority
 
 
 def told(snapshot: Snapshot) -> dict[str, float]:

@@ -9,9 +9,9 @@ import polars as pl
 from snapshots import make_snapshot
 
 from clinome.graphs.snapshot.snapshot import Snapshot
-from clinome.models.duplicates import near_duplicates
-from clinome.models.folds import make_folds
-from clinome.models.specs import Evaluate
+from clinome.models.base.folds import make_folds
+from clinome.models.base.specs import Evaluate
+from clinome.models.evaluation.near_duplicates import near_duplicates
 
 
 def split(snapshot: Snapshot) -> Snapshot:

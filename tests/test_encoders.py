@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from clinome.models.batch import Batch, Tokens
-from clinome.models.encoders.fusion import MaskedFusion
 from clinome.models.encoders.hetero_gnn import MessageEncoder
-from clinome.models.encoders.sequence import KNOTS, SequenceEncoder, gap_hats
+from clinome.models.encoders.masked_fusion import MaskedFusion
+from clinome.models.encoders.transformer import KNOTS, SequenceEncoder, gap_hats
+from clinome.models.training.batch import Batch, Tokens
 
 DIM, WIDTH, ENTRIES = 8, 5, 12
 

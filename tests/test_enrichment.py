@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 from snapshots import make_snapshot
 
-from clinome.models.enrichment import enrich, measured_genes, over_representation, ranked_genes
-from clinome.models.significance import benjamini_hochberg
+from clinome.models.biomarkers.enrichment import enrich, measured_genes, over_representation, ranked_genes
+from clinome.models.statistics.rank_tests import benjamini_hochberg
 
 BACKGROUND = {f"NCBIGene:{i}": f"NCBIGene:{i}" for i in range(200)}
 

@@ -11,10 +11,16 @@ from scipy import sparse
 from snapshots import make_snapshot
 
 from clinome.graphs.snapshot.snapshot import Layer, Snapshot
-from clinome.models.features import CovariateBlock, DenseBlock, Joined, MutationBlock, make_blocks, pieces
-from clinome.models.records import RecordsBlock, ancestors, code_counts, counts, last_values
-from clinome.models.table import BEST, WIDE, Table
-from clinome.models.univariate import Matrix, association, cumulative_hazard, martingale_residuals, regression_target
+from clinome.models.estimators.univariate import (
+    Matrix,
+    association,
+    cumulative_hazard,
+    martingale_residuals,
+    regression_target,
+)
+from clinome.models.preprocessing.blocks import CovariateBlock, DenseBlock, Joined, MutationBlock, make_blocks, pieces
+from clinome.models.preprocessing.records import RecordsBlock, ancestors, code_counts, counts, last_values
+from clinome.models.preprocessing.tree_table import BEST, WIDE, Table
 
 TRAIN, HELD = np.arange(60), np.arange(60, 100)
 ALL = ("rna", "cnv", "methylation", "mutations")

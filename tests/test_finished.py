@@ -22,15 +22,15 @@ from snapshots import make_snapshot
 
 import clinome
 from clinome.graphs.snapshot.snapshot import Snapshot
-from clinome.models import harness
-from clinome.models.catalogue import make, select
-from clinome.models.finished import Finished
-from clinome.models.learner import Learner
-from clinome.models.learners.boosting import Boosting
-from clinome.models.learners.forest import Forest
-from clinome.models.results import Results
-from clinome.models.specs import Evaluate, Learn
-from clinome.models.wrap import sklearn
+from clinome.models.base.learner import Learner
+from clinome.models.base.specs import Evaluate, Learn
+from clinome.models.experiment import run as harness
+from clinome.models.experiment.checkpoint import Finished
+from clinome.models.experiment.results import Results
+from clinome.models.learners.adapters.scikit_learn import sklearn
+from clinome.models.learners.baselines.boosting import Boosting
+from clinome.models.learners.baselines.forest import Forest
+from clinome.models.learners.registry import make, select
 from clinome.runs import Run
 from clinome.training import UNITS
 

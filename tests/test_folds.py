@@ -13,8 +13,8 @@ from sklearn.model_selection import StratifiedGroupKFold
 from snapshots import make_snapshot
 
 from clinome.loaders.errors import InputError
-from clinome.models.folds import carve, deal, make_folds, parts, read_folds, unknown_subjects
-from clinome.models.specs import Evaluate
+from clinome.models.base.folds import carve, deal, make_folds, parts, read_folds, unknown_subjects
+from clinome.models.base.specs import Evaluate
 
 
 def _rows(n: int, subjects: int, seed: int, classes: int = 2) -> pl.DataFrame:

@@ -10,10 +10,10 @@ import pytest
 from snapshots import make_snapshot
 
 from clinome.graphs.snapshot.snapshot import Layer, Snapshot
-from clinome.models.catalogue import make
-from clinome.models.folds import parts
+from clinome.models.base.folds import parts
 from clinome.models.learners.network import NetworkLearner, late_fusion
-from clinome.models.metrics import inner_score, targets
+from clinome.models.learners.registry import make
+from clinome.models.metrics.task_metrics import inner_score, targets
 
 
 def without(snapshot: Snapshot, rows: np.ndarray, layers: tuple[str, ...], records: bool = False) -> Snapshot:

@@ -17,8 +17,8 @@ import clinome
 from clinome.graphs.snapshot.fence import Fence, fence, no_fence
 from clinome.graphs.snapshot.freeze import freeze
 from clinome.graphs.snapshot.snapshot import Snapshot
-from clinome.models.catalogue import make
-from clinome.models.folds import make_folds, parts
+from clinome.models.base.folds import make_folds, parts
+from clinome.models.learners.registry import make
 from clinome.synthetic import write_cohort
 
 LATE = 12

@@ -14,7 +14,7 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 
-from clinome.models.grown import Grown, of_boosting, of_forest
+from clinome.models.estimators.tree_arrays import Grown, of_boosting, of_forest
 
 N, COLUMNS = 300, 7
 WORDS = np.array([False, False, True, False, False, True, False])
@@ -82,7 +82,7 @@ def test_gain_is_counted_for_the_column_of_the_table_though_words_are_moved_to_t
 def test_many_rows_are_walked_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     x = _table(1)
     model = RandomForestClassifier(n_estimators=10, random_state=0).fit(x, _outcome(x, 3))
-    monkeypatch.setattr("clinome.models.grown._AT_ONCE", 170)
+    monkeypatch.setattr("clinome.models.estimators.tree_arrays._AT_ONCE", 170)
     np.testing.assert_array_equal(of_forest(model).predict_proba(x), model.predict_proba(x))
 
 

@@ -13,19 +13,19 @@ from snapshots import make_snapshot
 from test_features import garbage
 
 from clinome.graphs.snapshot.snapshot import Snapshot
-from clinome.models import harness
-from clinome.models.catalogue import make, select
-from clinome.models.effects import slopes, weigh
-from clinome.models.folds import parts
-from clinome.models.fusion import calibrate, fit_weights
-from clinome.models.intervals import FOLDS, SPLIT
-from clinome.models.learner import Learner
-from clinome.models.learners.chosen import STACK, choose
-from clinome.models.linear import fit_cox, fit_ridge
-from clinome.models.metrics import PRIMARY, evaluate, inner_score, score_columns, targets
-from clinome.models.results import Results
-from clinome.models.specs import Evaluate, Learn
-from clinome.models.tune import inner_plan, tune
+from clinome.models.base.folds import parts
+from clinome.models.base.learner import Learner
+from clinome.models.base.specs import Evaluate, Learn
+from clinome.models.biomarkers.feature_effects import slopes, weigh
+from clinome.models.estimators.late_fusion import calibrate, fit_weights
+from clinome.models.estimators.ridge import fit_cox, fit_ridge
+from clinome.models.evaluation.intervals import FOLDS, SPLIT
+from clinome.models.experiment import run as harness
+from clinome.models.experiment.results import Results
+from clinome.models.experiment.tuning import inner_plan, tune
+from clinome.models.learners.registry import make, select
+from clinome.models.learners.stacking import STACK, choose
+from clinome.models.metrics.task_metrics import PRIMARY, evaluate, inner_score, score_columns, targets
 
 QUICK = ("majority", "covariates", "best_feature", "ridge_late")
 ONE = Learn(trials=1, workers=1)

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchsurv.loss.cox import neg_partial_log_likelihood
 
-from clinome.models.batch import Target
-from clinome.models.heads import Head, cox_loss, make_head
+from clinome.models.heads.heads import Head, cox_loss, make_head
+from clinome.models.training.batch import Target
 
 
 def naive_cox(risk: np.ndarray, time: np.ndarray, event: np.ndarray, ties: str) -> float:

@@ -19,13 +19,13 @@ from test_features import garbage
 
 from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.loaders.errors import InputError, NotBuilt
-from clinome.models.catalogue import NAMES, SIMPLE, default, every, make, select
-from clinome.models.controls import permuted
-from clinome.models.learner import Learner
-from clinome.models.metrics import inner_score, targets
-from clinome.models.saved import read_state, write_state
-from clinome.models.seen import Seen
-from clinome.models.wrap import sklearn
+from clinome.models.base.learner import Learner
+from clinome.models.base.serialization import read_state, write_state
+from clinome.models.experiment.controls import permuted
+from clinome.models.inference.input_schema import Seen
+from clinome.models.learners.adapters.scikit_learn import sklearn
+from clinome.models.learners.registry import NAMES, SIMPLE, default, every, make, select
+from clinome.models.metrics.task_metrics import inner_score, targets
 
 TASKS = ("binary", "multiclass", "survival")
 BLIND = {"majority", "covariates"}
@@ -153,8 +153,8 @@ import sys
 from pathlib import Path
 import numpy as np
 from clinome.graphs.snapshot.snapshot import Snapshot
-from clinome.models.catalogue import make
-from clinome.models.saved import read_state
+from clinome.models.learners.registry import make
+from clinome.models.base.serialization import read_state
 folder = Path(sys.argv[1])
 for task in ("binary", "multiclass", "survival"):
     snapshot = Snapshot.read(folder / task / "snapshot")
@@ -221,7 +221,7 @@ def test_features_are_found_by_name_in_another_order_and_number(name: str, task:
 
 @CASES
 def test_a_study_that_lacks_everything_or_all_visits_is_served(name: str, task: str) -> None:
-    """As `clinome predict` brings it into the model's shape (`models.seen`)."""
+    """As `clinome predict` brings it into the model's shape (`models.inference.input_schema`)."""
     snapshot = make_snapshot(task, n=110, records=True, features=24, rows_per_subject=2)
     learner, seen = _fitted(name, task, snapshot), Seen.of(snapshot)
     assert snapshot.events is not None

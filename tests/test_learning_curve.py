@@ -15,11 +15,11 @@ from test_benchmark import write
 from clinome import growing as face
 from clinome import pipeline
 from clinome.loaders.errors import InputError
-from clinome.models import harness
-from clinome.models.catalogue import select
-from clinome.models.folds import make_folds
-from clinome.models.learning_curve import LEAST, SHARES, growing, learning_curve, plain, shares_of
-from clinome.models.specs import Evaluate, Learn
+from clinome.models.base.folds import make_folds
+from clinome.models.base.specs import Evaluate, Learn
+from clinome.models.experiment import run as harness
+from clinome.models.experiment.learning_curve import LEAST, SHARES, growing, learning_curve, plain, shares_of
+from clinome.models.learners.registry import select
 from clinome.study import Study
 
 

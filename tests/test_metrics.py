@@ -18,12 +18,20 @@ from sklearn import metrics as sk
 from sksurv import metrics as sks
 from sksurv.util import Surv
 
-from clinome.models import influence
-from clinome.models.concordance import c_index, matrices, pairs
-from clinome.models.follow import breslow, follow, grid
-from clinome.models.ipcw import Followed, kaplan_meier
-from clinome.models.metrics import PRIMARY, auroc, calibration_error, evaluate, inner_score, targets, why_none
-from clinome.models.resample import MANY, Resamples, measures
+from clinome.models.evaluation import influence
+from clinome.models.evaluation.bootstrap import MANY, Resamples, measures
+from clinome.models.evaluation.survival_curves import breslow, follow, grid
+from clinome.models.metrics.concordance import c_index, matrices, pairs
+from clinome.models.metrics.survival import Followed, kaplan_meier
+from clinome.models.metrics.task_metrics import (
+    PRIMARY,
+    auroc,
+    calibration_error,
+    evaluate,
+    inner_score,
+    targets,
+    why_none,
+)
 
 CASES = range(200)
 
@@ -224,7 +232,7 @@ def test_many_rows_to_the_first_order_vary_as_all_of_them_do(monkeypatch: pytest
     resamples = Resamples.of(rows, rows, seed=0, times=60)
     drawn = []
     for many in (MANY, 10 * n):
-        monkeypatch.setattr("clinome.models.resample.MANY", many)
+        monkeypatch.setattr("clinome.models.evaluation.bootstrap.MANY", many)
         found = measures("binary", y, p) | measures("survival", outcome, risk, 0, followed)
         drawn.append({m: up / down for m, (up, down) in resamples.score(rows, found).items()})
     for metric in ("auroc", "auprc", "c_index", "td_auc"):

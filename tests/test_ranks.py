@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from clinome.models.ranks import LEAST, critical_difference, mean_interval, rank, signed_rank, together
+from clinome.models.evaluation.study_ranks import LEAST, critical_difference, mean_interval, rank, signed_rank, together
 
 NEMENYI = {2: 1.960, 3: 2.343, 4: 2.569, 5: 2.728, 6: 2.850, 7: 2.949, 8: 3.031, 9: 3.102, 10: 3.164}
 """Critical values at 5 % for this many learners: Demšar 2006, Table 5a."""

@@ -18,12 +18,12 @@ from test_harness import ONE
 
 import clinome
 from clinome.loaders.errors import EngineError, UsageError
-from clinome.models import harness
-from clinome.models.catalogue import select
-from clinome.models.finished import Finished
-from clinome.models.ray_workers import RayWorkers, _by_own_clock, _by_wall_clock
-from clinome.models.specs import Evaluate, Learn
-from clinome.models.wrap import sklearn
+from clinome.models.base.specs import Evaluate, Learn
+from clinome.models.experiment import run as harness
+from clinome.models.experiment.checkpoint import Finished
+from clinome.models.experiment.ray_workers import RayWorkers, _by_own_clock, _by_wall_clock
+from clinome.models.learners.adapters.scikit_learn import sklearn
+from clinome.models.learners.registry import select
 
 NAMES = ("ridge_late", "boosting", "hetero_gnn")
 

@@ -17,7 +17,7 @@ from clinome import Study
 from clinome.cli import app
 from clinome.graphs import schema
 from clinome.graphs.query.cypher import library
-from clinome.models.catalogue import CHOSEN, NAMES
+from clinome.models.learners.registry import CHOSEN, NAMES
 from clinome.synthetic import write_cohort
 
 ROOT = Path(__file__).resolve().parents[1]

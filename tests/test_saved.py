@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from clinome.loaders.errors import InputError
-from clinome.models.saved import ARRAYS, TEXT, read_state, write_state
+from clinome.models.base.serialization import ARRAYS, TEXT, read_state, write_state
 
 PLAIN = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats() | st.text(max_size=5)
 KINDS = st.sampled_from(["bool", "int8", "int32", "int64", "uint8", "float32", "float64"])

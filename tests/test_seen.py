@@ -16,10 +16,10 @@ from clinome.graphs.cohort.labels import with_any_label
 from clinome.graphs.snapshot.append_rows import beside
 from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.loaders.errors import InputError
-from clinome.models.data import Derived
-from clinome.models.external import judge_external
-from clinome.models.layers import by_name
-from clinome.models.seen import Seen
+from clinome.models.base.snapshot import Derived
+from clinome.models.evaluation.external import judge_external
+from clinome.models.inference.input_schema import Seen
+from clinome.models.preprocessing.omics_layer import by_name
 
 N = 40
 

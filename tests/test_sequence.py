@@ -10,10 +10,10 @@ import pytest
 from snapshots import make_snapshot
 
 from clinome.graphs.snapshot.snapshot import Snapshot
-from clinome.models.catalogue import make
-from clinome.models.folds import parts
-from clinome.models.metrics import inner_score
-from clinome.models.tokens import PAD, UNKNOWN, fit_vocabulary, tokenize
+from clinome.models.base.folds import parts
+from clinome.models.learners.registry import make
+from clinome.models.metrics.task_metrics import inner_score
+from clinome.models.training.tokenizer import PAD, UNKNOWN, fit_vocabulary, tokenize
 
 
 def order_study(n: int = 500, seed: int = 1) -> Snapshot:

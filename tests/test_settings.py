@@ -7,10 +7,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 from snapshots import make_snapshot
 
-from clinome.models.folds import parts
-from clinome.models.settings import MOST, budgeted
-from clinome.models.tune import fit_tuned, inner_plan, tune
-from clinome.models.wrap import sklearn
+from clinome.models.base.folds import parts
+from clinome.models.experiment.tuning import fit_tuned, inner_plan, tune
+from clinome.models.learners.adapters.scikit_learn import sklearn
+from clinome.models.learners.search_space import MOST, budgeted
 
 
 def test_a_budget_is_used_up_and_a_smaller_one_is_a_prefix() -> None:

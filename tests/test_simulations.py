@@ -12,9 +12,9 @@ import pytest
 from scipy import stats
 
 from clinome import numbers
-from clinome.models import harness
-from clinome.models.catalogue import make
-from clinome.models.specs import Evaluate, Learn
+from clinome.models.base.specs import Evaluate, Learn
+from clinome.models.experiment import run as harness
+from clinome.models.learners.registry import make
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clinome.loaders.errors import InputError
-from clinome.models.folds import make_folds, parts
-from clinome.models.specs import Evaluate
-from clinome.models.splits import OTHERS, SMALL, by_site
+from clinome.models.base.folds import make_folds, parts
+from clinome.models.base.specs import Evaluate
+from clinome.models.base.splits import OTHERS, SMALL, by_site
 
 DAY = datetime(2015, 1, 1)
 

@@ -8,10 +8,10 @@ import pytest
 from snapshots import make_snapshot
 
 from clinome.graphs.snapshot.snapshot import Snapshot
-from clinome.models.judge import FoldScores, draw
-from clinome.models.metrics import PRIMARY, evaluate, targets
-from clinome.models.results import parts_of
-from clinome.models.subgroups import bands, groupings, subgroups
+from clinome.models.evaluation.fold_scores import FoldScores, draw
+from clinome.models.evaluation.subgroups import bands, groupings, subgroups
+from clinome.models.experiment.results import parts_of
+from clinome.models.metrics.task_metrics import PRIMARY, evaluate, targets
 
 
 def _parts(snapshot: Snapshot, blind: np.ndarray, folds: int = 3) -> list[FoldScores]:
@@ -113,7 +113,7 @@ def test_ages_fall_into_bands_and_bands_stay() -> None:
 def test_parts_are_read_back_from_predictions() -> None:
     snapshot = make_snapshot("multiclass", n=60, layers=())
     parts = _parts(snapshot, np.zeros(60, dtype=bool))
-    from clinome.models.results import prediction_table
+    from clinome.models.experiment.results import prediction_table
 
     again = parts_of(prediction_table(snapshot, parts), snapshot, "chosen")
     for one, other in zip(parts, again, strict=True):

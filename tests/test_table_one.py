@@ -15,7 +15,7 @@ from clinome.describing import describe, write_tables
 from clinome.graphs.cohort.cohort import Cohort
 from clinome.graphs.snapshot.freeze import freeze
 from clinome.loaders.errors import InputError
-from clinome.models.table_one import described, short_number, smd_numbers, smd_words, table_one, words_p
+from clinome.models.statistics.table_one import described, short_number, smd_numbers, smd_words, table_one, words_p
 from clinome.report import table_ones
 from clinome.runs import Run
 from clinome.study import Study

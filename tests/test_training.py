@@ -10,16 +10,16 @@ import pytest
 import torch
 from test_encoders import DIM, ENCODERS, make_batch
 
-from clinome.models.batch import Batch, Target, Tokens
-from clinome.models.heads import make_head
-from clinome.models.training import Batches, Network, Plan, Report, fit, predict
+from clinome.models.heads.heads import make_head
+from clinome.models.training.batch import Batch, Target, Tokens
+from clinome.models.training.trainer import Batches, Network, Plan, Report, fit, predict
 
 N = 16
 
 
 @dataclass
 class Fixed:
-    """A tiny set held in memory, every row with its layer and tokens of its own (`models.batch.Source`)."""
+    """A tiny set held in memory, every row with its layer and tokens of its own (`models.training.batch.Source`)."""
 
     task: str
     n: int = N

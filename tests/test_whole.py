@@ -14,15 +14,15 @@ from polars.testing import assert_frame_equal
 from snapshots import make_snapshot
 
 from clinome.graphs.snapshot.snapshot import Snapshot
-from clinome.models import harness
-from clinome.models.catalogue import make, select
-from clinome.models.learners.covariates import Covariates
-from clinome.models.model import Model
-from clinome.models.results import Results
-from clinome.models.saved import TEXT
-from clinome.models.specs import Evaluate, Learn
-from clinome.models.whole import Whole
-from clinome.models.wrap import sklearn
+from clinome.models.base.serialization import TEXT
+from clinome.models.base.specs import Evaluate, Learn
+from clinome.models.experiment import run as harness
+from clinome.models.experiment.refit import Whole
+from clinome.models.experiment.results import Results
+from clinome.models.inference.model import Model
+from clinome.models.learners.adapters.scikit_learn import sklearn
+from clinome.models.learners.baselines.covariates import Covariates
+from clinome.models.learners.registry import make, select
 
 QUICK = ("majority", "covariates", "best_feature", "ridge_late")
 ONE = Learn(trials=1, workers=1)

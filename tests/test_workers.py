@@ -14,11 +14,11 @@ import pytest
 from equal_results import equal
 from snapshots import make_snapshot
 
-from clinome.models import harness
-from clinome.models.catalogue import select
-from clinome.models.results import Results
-from clinome.models.specs import Evaluate, Learn
-from clinome.models.workers import Workers
+from clinome.models.base.specs import Evaluate, Learn
+from clinome.models.experiment import run as harness
+from clinome.models.experiment.results import Results
+from clinome.models.experiment.workers import Workers
+from clinome.models.learners.registry import select
 
 QUICK = ("majority", "covariates", "best_feature", "ridge_late")
 
@@ -64,7 +64,7 @@ def test_one_two_and_eight_workers_find_the_same() -> None:
 
 
 LATE = """
-from clinome.models.threads import one_thread
+from clinome.models.base.threads import one_thread
 with one_thread():
     import sklearn.ensemble, scipy.linalg
     from sklearn.utils._openmp_helpers import _openmp_effective_n_threads

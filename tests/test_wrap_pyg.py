@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 import clinome
 from clinome.graphs.snapshot.snapshot import Layer, Snapshot
-from clinome.models.controls import permuted
-from clinome.models.folds import parts
-from clinome.models.learner import Learner
-from clinome.models.metrics import inner_score, targets
+from clinome.models.base.folds import parts
+from clinome.models.base.learner import Learner
+from clinome.models.experiment.controls import permuted
+from clinome.models.metrics.task_metrics import inner_score, targets
 
 
 class Sage(nn.Module):

@@ -31,7 +31,7 @@ def beside(training: Snapshot, served: Served) -> Snapshot:
 
     Outcomes of the new rows are not carried over: any one stands in their place, and no mask lets it be read.
     Args:
-        served: from `Model.serve` (models/seen.py), so that both have one shape.
+        served: from `Model.serve` (models/inference/input_schema.py), so that both have one shape.
     """
     first, n = training.rows.height, served.rows.height
     nobody = training.rows[[0] * n].with_columns(served.rows["subject_id"], served.rows["prediction_time"])

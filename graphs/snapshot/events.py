@@ -22,7 +22,7 @@ def frozen_events(index: pl.DataFrame, tables: Tables, fence: Fence) -> tuple[pl
 
     Args:
         index: row, subject_id, prediction_time.
-    Returns: (row, days, age, code, numeric_value, text_value, visit) as models/data.py describes them, or None where
+    Returns: (row, days, age, code, numeric_value, text_value, visit) as models/base/snapshot.py describes them, or None where
         the study holds no records; source -> undated events that entered.
     """
     found = [table for source in tables.sources() if (table := tables.table(source, "events")) is not None]

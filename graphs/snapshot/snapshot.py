@@ -30,7 +30,7 @@ FOLDS = {"repeat": pl.Int64, "fold": pl.Int64, "row": pl.Int64, "split": pl.Stri
 
 @dataclass(frozen=True)
 class Layer:
-    """One omics layer over the snapshot's rows (the fields are described in models/data.py)."""
+    """One omics layer over the snapshot's rows (the fields are described in models/base/snapshot.py)."""
 
     name: str
     kind: str

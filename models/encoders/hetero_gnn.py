@@ -3,7 +3,7 @@
 Messages over knowledge are personalised PageRank (APPNP, Gasteiger 2019, arXiv:1810.05997) on symmetrically
 normalised edges of each relation, so that hubs do no harm and distance is a learned trade, not a number of layers.
 Patients receive sums over their features, weighted by the edge values, and send nothing when they are held out.
-As all of this is linear in the feature embeddings, a patient's messages are one matrix product (`models.messages`);
+As all of this is linear in the feature embeddings, a patient's messages are one matrix product (`models.encoders.propagation`);
 what this module learns is how they are read.
 """
 
@@ -18,7 +18,7 @@ from scipy import sparse
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..batch import Batch
+from ..training.batch import Batch
 
 STEPS = 10
 PREDICATES = (

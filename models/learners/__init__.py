@@ -1,1 +1,1 @@
-"""One learner a module; `models.catalogue` says which of them apply to a study."""
+"""One learner a module; `models.learners.registry` says which of them apply to a study."""

@@ -7,16 +7,16 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from ..data import Snapshot
-from ..fitted import Fitted
-from ..fusion import scaled
-from ..learner import Setting
-from ..settings import budgeted
+from ..base.fitted import Fitted
+from ..base.learner import Setting
+from ..base.snapshot import Snapshot
+from ..estimators.late_fusion import scaled
+from .search_space import budgeted
 
 
 class BaseLearner(Fitted):
     """One setting of one learner; a subclass brings fit, predict, and the names of what is fitted, or state and restore
-    of its own (`models.learner.Learner`)."""
+    of its own (`models.base.learner.Learner`)."""
 
     name = ""
     on_torch: ClassVar[bool] = False
@@ -43,7 +43,7 @@ class BaseLearner(Fitted):
         return budgeted(self.grid, self.space(), trials)
 
     def space(self) -> Mapping[str, Any]:
-        """Where settings beyond the grid are drawn from (`models.settings.budgeted`); empty where the grid is all."""
+        """Where settings beyond the grid are drawn from (`models.learners.search_space.budgeted`); empty where the grid is all."""
         return {}
 
     def with_setting(self, setting: Setting, seed: int) -> Self:

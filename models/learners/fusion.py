@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from ..data import Snapshot
+from ..base.snapshot import Snapshot
 from .network import NetworkLearner
 
 

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from scipy.special import softmax
 
-from ..data import Snapshot
-from ..edges import Edges
-from ..fusion import calibrate, fit_weights, skill, standardise
-from ..metrics import targets
-from ..univariate import regression_target
+from ..base.snapshot import Snapshot
+from ..estimators.late_fusion import calibrate, fit_weights, skill, standardise
+from ..estimators.univariate import regression_target
+from ..metrics.task_metrics import targets
+from ..preprocessing.graph_edges import Edges
 from .base import BaseLearner
 
 if TYPE_CHECKING:
-    from ..batch import Batch, Target
-    from ..messages import Messages
-    from ..tokens import Sequences, Vocabulary
-    from ..training import Plan
+    from ..encoders.propagation import Messages
+    from ..training.batch import Batch, Target
+    from ..training.tokenizer import Sequences, Vocabulary
+    from ..training.trainer import Plan
 
 FEW = 10  # a modality measured in fewer training rows is left out
 SEQUENCE = "sequence"
@@ -32,7 +32,7 @@ HELD = 200_000_000  # messages of so many numbers are kept in memory, not made a
 
 @dataclass
 class Inputs:
-    """A snapshot's rows as batches (`models.batch.Source`). Everything in it was fitted on training rows.
+    """A snapshot's rows as batches (`models.training.batch.Source`). Everything in it was fitted on training rows.
 
     honest: modality -> (rows of the snapshot, linear), NaN but for the rows fitted on: their leave-one-out readout.
     """
@@ -75,7 +75,7 @@ class Inputs:
     def take(self, rows: np.ndarray) -> Batch:
         import torch
 
-        from ..batch import Batch
+        from ..training.batch import Batch
 
         layers, present = {}, {}
         for name in self.messages:
@@ -92,7 +92,7 @@ def late_fusion(
 ) -> tuple[dict[str, float], float]:
     """The weight that each modality's readout starts with, and the slope that makes their sum a logit.
 
-    Weights by `models.fusion`: non-negative, drawn to each readout's skill. Without readouts the slope is 1.
+    Weights by `models.estimators.late_fusion`: non-negative, drawn to each readout's skill. Without readouts the slope is 1.
     """
     if not honest:
         return {}, 1.0
@@ -114,7 +114,7 @@ def as_target(y: np.ndarray, task: str) -> Target:
     """`metrics.targets` as tensors."""
     import torch
 
-    from ..batch import Target
+    from ..training.batch import Target
 
     if task == "survival":
         return Target(duration_days=torch.tensor(y[:, 0]), event=torch.tensor(y[:, 1] > 0))
@@ -144,8 +144,8 @@ class NetworkLearner(BaseLearner):
     def fit(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> None:
         import torch
 
-        from .. import training
-        from ..heads import make_head
+        from ..heads.heads import make_head
+        from ..training import trainer as training
 
         rows = np.sort(np.concatenate([train, tuning]))
         self.task, self.classes, self.clock = snapshot.task, len(snapshot.classes), snapshot.clock
@@ -174,7 +174,7 @@ class NetworkLearner(BaseLearner):
 
     def _plan(self, rows: int) -> Plan:
         """The learner's plan; with many rows larger batches and fewer passes. What the setting names stays."""
-        from ..training import Plan
+        from ..training.trainer import Plan
 
         plan = {"batch_size": 64, "epochs": 30, **self.plan}
         plan["batch_size"] = max(plan["batch_size"], min(512, rows // 128))
@@ -184,7 +184,7 @@ class NetworkLearner(BaseLearner):
     def _fit_messages(self, snapshot: Snapshot, rows: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
         """Fit every modality's edges and messages; the training rows' leave-one-out readouts."""
         from ..encoders.hetero_gnn import knowledge, subgraph
-        from ..messages import fit_messages
+        from ..encoders.propagation import fit_messages
 
         honest: dict[str, np.ndarray] = {}
         mode = self.setting.get("edges", "true")
@@ -209,14 +209,14 @@ class NetworkLearner(BaseLearner):
         return honest
 
     def _vocabulary(self, snapshot: Snapshot, rows: np.ndarray) -> Vocabulary | None:
-        from ..tokens import fit_vocabulary
+        from ..training.tokenizer import fit_vocabulary
 
         if snapshot.events is None or self.records not in ("sequence", "both"):
             return None
         return fit_vocabulary(snapshot.events, snapshot.links, rows)
 
     def _sequences(self, snapshot: Snapshot) -> Sequences | None:
-        from ..tokens import tokenize
+        from ..training.tokenizer import tokenize
 
         if self.vocabulary is None or snapshot.events is None:
             return None
@@ -230,9 +230,9 @@ class NetworkLearner(BaseLearner):
     def _encoder(self, start: Mapping[str, float]) -> Any:
         from torch import nn
 
-        from ..encoders.fusion import MaskedFusion
         from ..encoders.hetero_gnn import MessageEncoder
-        from ..encoders.sequence import SequenceEncoder
+        from ..encoders.masked_fusion import MaskedFusion
+        from ..encoders.transformer import SequenceEncoder
 
         drop = self.setting.get("dropout", 0.2)
         encoders: dict[str, nn.Module] = {
@@ -253,7 +253,7 @@ class NetworkLearner(BaseLearner):
 
     def predict(self, snapshot: Snapshot, rows: np.ndarray, hidden: frozenset[str] = frozenset()) -> np.ndarray:
         """Scores; `hidden` names modalities to treat as not measured."""
-        from .. import training
+        from ..training import trainer as training
 
         return training.predict(self.network, self.inputs(snapshot, hidden), rows)
 
@@ -267,10 +267,10 @@ class NetworkLearner(BaseLearner):
         }  # fmt: skip
 
     def restore(self, state: Mapping[str, Any]) -> Self:
-        from .. import training
-        from ..heads import make_head
-        from ..messages import Messages
-        from ..tokens import Vocabulary
+        from ..encoders.propagation import Messages
+        from ..heads.heads import make_head
+        from ..training import trainer as training
+        from ..training.tokenizer import Vocabulary
 
         super().restore(state)
         self.edges = {name: Edges(name).restore(one) for name, one in state["edges"].items()}
@@ -281,7 +281,7 @@ class NetworkLearner(BaseLearner):
         return self
 
     def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, np.ndarray] | None:
-        from ..attribution import attribute
+        from .integrated_gradients import attribute
 
         return attribute(self, snapshot, rows)
 

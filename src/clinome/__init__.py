@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from clinome.comparing import compare
     from clinome.describing import table_one
     from clinome.graph import open_graph as open
-    from clinome.models.wrap import sklearn
-    from clinome.models.wrap_pyg import pyg
+    from clinome.models.learners.adapters.pytorch_geometric import pyg
+    from clinome.models.learners.adapters.scikit_learn import sklearn
     from clinome.pipeline import load, predict, run
     from clinome.study import Study
 
@@ -32,8 +32,8 @@ _WHERE = {
     "run": ("clinome.pipeline", "run"),
     "table_one": ("clinome.describing", "table_one"),
     "predict": ("clinome.pipeline", "predict"),
-    "sklearn": ("clinome.models.wrap", "sklearn"),
-    "pyg": ("clinome.models.wrap_pyg", "pyg"),
+    "sklearn": ("clinome.models.learners.adapters.scikit_learn", "sklearn"),
+    "pyg": ("clinome.models.learners.adapters.pytorch_geometric", "pyg"),
 }
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from clinome.headline import METRIC
-from clinome.models.ranks import LEAST
+from clinome.models.evaluation.study_ranks import LEAST
 from clinome.pages import write_page
 from clinome.training import PACKAGES
 

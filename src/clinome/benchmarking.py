@@ -20,7 +20,7 @@ from clinome.study import Study
 if TYPE_CHECKING:
     import polars as pl
 
-    from clinome.models.learner import Learner
+    from clinome.models.base.learner import Learner
 
 NAME = "benchmark"
 """The run beside a study's own, where the benchmark asks for something else than its study file."""
@@ -140,7 +140,7 @@ def study_files(folder: Path) -> dict[str, Path]:
 
 def check_only(option: str, only: Sequence[str]) -> tuple[str, ...]:
     """Names of learners, or UsageError."""
-    from clinome.models.catalogue import CHOSEN, NAMES
+    from clinome.models.learners.registry import CHOSEN, NAMES
 
     for name in only:
         if name not in ("default", CHOSEN, *NAMES):

@@ -19,7 +19,7 @@ from clinome.study import Study
 if TYPE_CHECKING:
     from clinome.graphs.cohort.cohort import Cohort
     from clinome.graphs.snapshot.snapshot import Snapshot
-    from clinome.models.contrast import Followed
+    from clinome.models.statistics.differential import Followed
 
 FDR = 0.05
 _OUTCOMES = ("label", "duration_days", "event")
@@ -31,7 +31,7 @@ class Compared:
 
     names: what they are called. cohorts: as they were taken, everybody in. both: patients of both, who are in no
     comparison. later: rows of patients beyond their first, left out. table: Table 1 by cohort. features: as
-    `models.contrast.contrast`. survival: where both queries give duration_days and event. curves: duration_days, event
+    `models.statistics.differential.contrast`. survival: where both queries give duration_days and event. curves: duration_days, event
     and cohort of those followed. folder: where it was written.
     """
 
@@ -85,8 +85,8 @@ def compare(
     """
     from clinome.compare_page import write_compare
     from clinome.graphs.snapshot.freeze import freeze
-    from clinome.models.contrast import contrast
-    from clinome.models.table_one import table_one
+    from clinome.models.statistics.differential import contrast
+    from clinome.models.statistics.table_one import table_one
 
     if names is not None and names[0] == names[1]:
         raise InputError("both cohorts would have one name", "--names", names[0], "two names")
@@ -184,7 +184,7 @@ def _apart(cohorts: tuple[Cohort, Cohort]) -> tuple[pl.DataFrame, int, int]:
 
 def _followed(snapshot: Snapshot, first: np.ndarray) -> tuple[Followed | None, pl.DataFrame]:
     """Survival of those whose time at risk is known, where both cohorts have some."""
-    from clinome.models.contrast import followed
+    from clinome.models.statistics.differential import followed
 
     rows = snapshot.rows
     if "duration_days" not in rows.columns:

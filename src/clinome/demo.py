@@ -76,9 +76,9 @@ def _with_decoy(study: Study) -> float:
     """The AUROC of `ridge_late` on the same folds, had the time fence let in what was recorded after the fact."""
     from clinome.graphs.snapshot.fence import no_fence
     from clinome.graphs.snapshot.freeze import freeze
-    from clinome.models.catalogue import select
-    from clinome.models.folds import make_folds
-    from clinome.models.harness import run as compare
+    from clinome.models.base.folds import make_folds
+    from clinome.models.experiment.run import run as compare
+    from clinome.models.learners.registry import select
 
     task = study.need_task()
     with open_graph(study) as graph:

@@ -24,7 +24,7 @@ _NEVER = ("subject_id", "prediction_time", "visit_id", "namespace", "clock", "ob
 
 
 def table_one(study: Study, by: str = LABEL) -> pl.DataFrame:
-    """`clinome.table_one`: the study's cohort by groups; see models/table_one.py for what a cell holds.
+    """`clinome.table_one`: the study's cohort by groups; see models/statistics/table_one.py for what a cell holds.
 
     Args:
         by: `label` (survival: the event), `split` (of one fixed split), or a column of the cohort or property of Patient.
@@ -63,7 +63,7 @@ def _places(snapshot: Snapshot) -> int:
 
 def describe(cohort: Cohort, snapshot: Snapshot, tables: Tables, by: str) -> pl.DataFrame:
     """One table: covariates first, then the cohort's and the patients' other columns, layers, and the amount of records."""
-    from clinome.models.table_one import table_one
+    from clinome.models.statistics.table_one import table_one
 
     columns = columns_of(cohort, snapshot, tables)
     return table_one(columns.drop(by, strict=False), _groups(snapshot, columns, by))
@@ -118,8 +118,8 @@ def _groups(snapshot: Snapshot, columns: pl.DataFrame, by: str) -> pl.Series:
             by,
             nearest(by, [LABEL, SPLIT, *columns.columns]),
         )
-    from clinome.models.subgroups import bands
-    from clinome.models.table_one import MOST, is_number
+    from clinome.models.evaluation.subgroups import bands
+    from clinome.models.statistics.table_one import MOST, is_number
 
     values = columns[by]
     if is_number(values) and values.n_unique() > MOST:

@@ -15,8 +15,8 @@ from clinome.study import Study
 if TYPE_CHECKING:
     from clinome.graphs.cohort.cohort import Cohort
     from clinome.graphs.snapshot.snapshot import Snapshot
-    from clinome.models.model import Model
-    from clinome.models.whole import Whole
+    from clinome.models.experiment.refit import Whole
+    from clinome.models.inference.model import Model
 
 FOLDER = "model"
 
@@ -38,7 +38,7 @@ def keep_model(run: Run, study: Study, cohort: Cohort, snapshot: Snapshot, whole
 def read_model(run: Run) -> Model:
     """The model of a run folder. Raises: InputError where there is none, or one that this version cannot use."""
     from clinome.graphs.schema import VERSION
-    from clinome.models.model import Model
+    from clinome.models.inference.model import Model
 
     if not run.folder.is_dir():
         raise InputError(

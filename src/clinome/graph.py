@@ -78,7 +78,7 @@ class Graph:
     def snapshot(self, cohort: Cohort) -> Snapshot:
         """Freeze a cohort behind the time fence, with the folds that the study asks for."""
         from clinome.graphs.snapshot.freeze import freeze
-        from clinome.models.folds import make_folds
+        from clinome.models.base.folds import make_folds
 
         task, evaluate = self.study.need_task(), self.study.evaluate
         keep = tuple(name for name in (evaluate.site, evaluate.stratify) if name is not None)

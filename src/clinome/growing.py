@@ -15,12 +15,12 @@ from clinome.study import Study
 
 if TYPE_CHECKING:
     from clinome.graphs.snapshot.snapshot import Snapshot
-    from clinome.models.learner import Learner
+    from clinome.models.base.learner import Learner
 
 
 def add_curve(run: Run, study: Study, snapshot: Snapshot, learners: Sequence[Learner], say: Say) -> None:
     """Put it into results.json, unless it is there or is not asked for; what is there and not asked for goes."""
-    from clinome.models.learning_curve import learning_curve, plain, shares_of
+    from clinome.models.experiment.learning_curve import learning_curve, plain, shares_of
 
     results = run.read_json("results.json")
     shares = shares_of(study.evaluate)

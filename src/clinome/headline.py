@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clinome.models.catalogue import SIMPLE as MANDATORY
+from clinome.models.learners.registry import SIMPLE as MANDATORY
 
 METRIC = {
     "auroc": "AUROC", "auprc": "AUPRC", "c_index": "C-index", "brier": "Brier score", "ibs": "integrated Brier score",

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clinome.headline import METRIC, SMALLER_IS_BETTER, interval
-from clinome.models.decision import useful
-from clinome.models.intervals import FOLDS, SPLIT
+from clinome.models.evaluation.decision_curve import useful
+from clinome.models.evaluation.intervals import FOLDS, SPLIT
 
 COVERED = (94, 99)
 """Of a hundred such intervals over folds, how many held the truth where they did worst and best, in simulations

@@ -11,10 +11,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 from clinome.loaders.errors import InputError, UsageError
-from clinome.models.catalogue import CHOSEN, NAMES
+from clinome.models.learners.registry import CHOSEN, NAMES
 
 if TYPE_CHECKING:
-    from clinome.models.learner import Learner
+    from clinome.models.base.learner import Learner
     from clinome.study import Study
 
 
@@ -49,7 +49,7 @@ def learner_of(given: Any, name: str, study: Study) -> Learner:
     A function (or class) is called without arguments first.
     Raises: InputError for anything else.
     """
-    from clinome.models.learner import Learner
+    from clinome.models.base.learner import Learner
 
     made = (
         given()
@@ -59,11 +59,11 @@ def learner_of(given: Any, name: str, study: Study) -> Learner:
     if isinstance(made, Learner) or hasattr(made, "supports"):
         return cast("Learner", made)
     if _module_of(made):
-        from clinome.models.wrap_pyg import pyg
+        from clinome.models.learners.adapters.pytorch_geometric import pyg
 
         return pyg(made, study.need_task().kind, name)
     if hasattr(made, "get_params") and hasattr(made, "fit"):
-        from clinome.models.wrap import sklearn
+        from clinome.models.learners.adapters.scikit_learn import sklearn
 
         return sklearn(made, name)
     raise InputError(

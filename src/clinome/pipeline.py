@@ -16,7 +16,7 @@ from clinome.study import Study
 if TYPE_CHECKING:
     from clinome.graphs.cohort.cohort import Cohort
     from clinome.graphs.ingest.load_source import Report
-    from clinome.models.learner import Learner
+    from clinome.models.base.learner import Learner
     from clinome.predicting import Predicted
 
 

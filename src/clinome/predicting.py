@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from clinome.graphs.snapshot.snapshot import Snapshot
-    from clinome.models.data import Derived
-    from clinome.models.learner import Learner
-    from clinome.models.model import Model
+    from clinome.models.base.learner import Learner
+    from clinome.models.base.snapshot import Derived
+    from clinome.models.inference.model import Model
 
 FOLDER = "predict"
 
@@ -129,14 +129,14 @@ def _beside(run: Run, model: Model, served: Derived) -> tuple[Snapshot, int]:
 
 
 def _table(served: Derived, score: np.ndarray) -> pl.DataFrame:
-    from clinome.models.metrics import as_columns
+    from clinome.models.metrics.task_metrics import as_columns
 
     columns = pl.DataFrame(dict(as_columns(served.task, served.classes, score)))
     return pl.concat([served.rows.select("subject_id", "prediction_time"), columns], how="horizontal")
 
 
 def _judged(served: Derived, score: np.ndarray) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    from clinome.models.external import judge_external
+    from clinome.models.evaluation.external import judge_external
 
     return judge_external(served, score)
 

@@ -12,7 +12,7 @@ from clinome.plots import BLUE, INK, ORANGE, PALE, SOFT, canvas, short, styled, 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from clinome.models.ranks import Ranking
+    from clinome.models.evaluation.study_ranks import Ranking
 
 _LINE = 0.34
 """Inches a learner."""

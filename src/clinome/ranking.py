@@ -13,14 +13,14 @@ from clinome.say import Say
 from clinome.study import Study
 
 if TYPE_CHECKING:
-    from clinome.models.biomarkers import FoldAttribution
+    from clinome.models.biomarkers.ranking import FoldAttribution
 
 
 def rank_features(study: Study, run: Run, say: Say) -> Run:
     """Rank what moved held-out predictions, enrich it against what was measured, keep it as (:Run)-[:RANKS]->."""
     from clinome.graphs.snapshot.snapshot import Snapshot
-    from clinome.models.biomarkers import biomarkers
-    from clinome.models.enrichment import enrich, measured_genes
+    from clinome.models.biomarkers.enrichment import enrich, measured_genes
+    from clinome.models.biomarkers.ranking import biomarkers
 
     key = run.read_json("run.json").get("train", "")
     if not key:
@@ -46,7 +46,7 @@ def rank_features(study: Study, run: Run, say: Say) -> Run:
 
 def fold_attributions(table: pl.DataFrame) -> list[FoldAttribution]:
     """attributions.parquet (repeat, fold, block, feature, importance, slope) as one object a fold and block."""
-    from clinome.models.biomarkers import FoldAttribution
+    from clinome.models.biomarkers.ranking import FoldAttribution
 
     return [
         FoldAttribution(

@@ -19,7 +19,7 @@ from clinome.growing import curve_in_words
 from clinome.say import SILENT, Say
 
 if TYPE_CHECKING:
-    from clinome.models.data import Snapshot
+    from clinome.models.base.snapshot import Snapshot
     from clinome.runs import Run
 
 _TOP = 20

@@ -12,10 +12,10 @@ import polars as pl
 from clinome.figures import p_text
 from clinome.headline import METRIC, interval
 from clinome.loaders.errors import InputError
-from clinome.models.against import against
-from clinome.models.data import Derived
-from clinome.models.intervals import holm
-from clinome.models.ranks import LEAST, Ranking, mean_interval, rank, signed_rank
+from clinome.models.base.snapshot import Derived
+from clinome.models.evaluation.against import against
+from clinome.models.evaluation.intervals import holm
+from clinome.models.evaluation.study_ranks import LEAST, Ranking, mean_interval, rank, signed_rank
 from clinome.runs import Run
 
 TABLE = {

@@ -21,7 +21,7 @@ from clinome.loaders.specs import (
     Records,
     Samples,
 )
-from clinome.models.specs import BUILT, TASKS, Evaluate, Learn, Task
+from clinome.models.base.specs import BUILT, TASKS, Evaluate, Learn, Task
 
 T = TypeVar("T")
 
@@ -253,7 +253,7 @@ def _check_evaluate(evaluate: Evaluate, where: str) -> None:
 
 def _check_learners(learners: tuple[str, ...], where: str) -> None:
     """A typo is found before anything is loaded; what is promised but not built says so where it would run."""
-    from clinome.models.catalogue import CHOSEN, LATER, NAMES
+    from clinome.models.learners.registry import CHOSEN, LATER, NAMES
 
     for name in learners:
         _word(name, ("default", *NAMES, CHOSEN, *LATER), where)

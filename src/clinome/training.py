@@ -25,8 +25,8 @@ from clinome.study import Study
 if TYPE_CHECKING:
     from clinome.graphs.cohort.cohort import Cohort
     from clinome.graphs.snapshot.snapshot import Snapshot
-    from clinome.models.learner import Learner
-    from clinome.models.results import Results
+    from clinome.models.base.learner import Learner
+    from clinome.models.experiment.results import Results
 
 
 PACKAGES = ("clinome", "torch", "torch-geometric", "scikit-learn", "lifelines", "polars", "kglite")
@@ -84,7 +84,7 @@ def _patients(cohort: Cohort, snapshot: Snapshot) -> int:
 
 def learner_rows(study: Study, say: Say) -> list[dict[str, str | None]]:
     """`clinome learners`: what can run on this study, and why the rest cannot."""
-    from clinome.models.catalogue import every
+    from clinome.models.learners.registry import every
 
     with open_graph(study) as graph:
         snapshot = graph.snapshot(graph.cohort())
@@ -105,7 +105,7 @@ def show(run: Run, say: Say) -> None:
 
 
 def _learners(snapshot: Snapshot, study: Study, own: Mapping[str, Learner], say: Say) -> list[Learner]:
-    from clinome.models.catalogue import select
+    from clinome.models.learners.registry import select
 
     chosen, left_out = select(snapshot, study.learn.learners)
     for name, reason in left_out.items():
@@ -124,8 +124,8 @@ def _named(name: str, learner: Learner, snapshot: Snapshot) -> Learner:
 
 
 def _compare(snapshot: Snapshot, learners: list[Learner], study: Study, run: Run, say: Say) -> Results:
-    from clinome.models import harness
-    from clinome.models.finished import Finished
+    from clinome.models.experiment import run as harness
+    from clinome.models.experiment.checkpoint import Finished
 
     finished = Finished(run.path(UNITS), key_of(_content(snapshot), sys.version, _device(), *map(version, NUMERIC)))
     return harness.run(snapshot, learners, study.evaluate, study.learn, progress=say, keep=True, finished=finished)
@@ -145,10 +145,10 @@ def _subgroups(study: Study, cohort: Cohort, snapshot: Snapshot, results: Result
     """How `chosen` does by sex, age band, race and site: columns of the cohort, covariates, properties of Patient."""
     from clinome.graphs.snapshot.covariates import patient_properties
     from clinome.graphs.tables.study_tables import Tables
-    from clinome.models.catalogue import CHOSEN
-    from clinome.models.judge import draw
-    from clinome.models.results import parts_of
-    from clinome.models.subgroups import groupings, subgroups
+    from clinome.models.evaluation.fold_scores import draw
+    from clinome.models.evaluation.subgroups import groupings, subgroups
+    from clinome.models.experiment.results import parts_of
+    from clinome.models.learners.registry import CHOSEN
 
     rows = cohort.frame.sort("subject_id", "prediction_time")
     site = study.evaluate.site
@@ -205,9 +205,9 @@ def _clock_warning(clock: str) -> list[str]:
 
 def _split_notes(study: Study, snapshot: Snapshot) -> list[str]:
     """How the held-out rows were set apart, where it was not at random; and patients who look like one another."""
-    from clinome.models.duplicates import near_duplicates
-    from clinome.models.folds import strata
-    from clinome.models.splits import by_site
+    from clinome.models.base.folds import strata
+    from clinome.models.base.splits import by_site
+    from clinome.models.evaluation.near_duplicates import near_duplicates
 
     evaluate, notes = study.evaluate, []
     if evaluate.site is not None:
@@ -237,7 +237,7 @@ def _graph_counts(query: Any) -> dict[str, dict[str, int]]:
 
 
 def _code(own: Mapping[str, Learner]) -> list[str]:
-    from clinome.models.model import FORMAT
+    from clinome.models.inference.model import FORMAT
 
     return [version("clinome"), f"model {FORMAT}", *(f"{name}:{learner!r}" for name, learner in own.items())]
 

@@ -1,0 +1,1 @@
+"""What everything that learns shares: the snapshot and learner protocols, specs, folds, saved state."""

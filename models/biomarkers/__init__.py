@@ -1,0 +1,1 @@
+"""Biomarkers: feature effects, rankings over folds, pathway enrichment."""

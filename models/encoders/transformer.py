@@ -1,0 +1,185 @@
+"""Code sequences: a small transformer whose attention sees how far apart two events are, and which came first.
+
+Positions counted from the start say little about records; the gap between two events says much. So attention scores
+carry a learned bias, a head and a block each: piecewise linear in the signed log of the gap in days, and a number for
+each bucket of the gap in events (as T5's relative bias, Raffel 2020, arXiv:1910.10683, but over time). Half of the
+heads look back only, which makes "A before B" easy to see.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..training.batch import Batch, Tokens
+
+GAPS = 16  # buckets of one sign of the gap in events: 0, then half-octaves of 1 + events
+KNOTS = (-8.0, -5.0, -2.0, 0.0, 2.0, 5.0, 8.0)  # of the gap in days, as signed log2(1 + days): 3, 31, 255 days
+VISITS = 32
+FAR = -1e9
+
+
+def gap_bucket(gap: Tensor) -> Tensor:
+    """Signed log bucket of a gap: 0 .. 2 * GAPS, GAPS for no gap; positive where the other lies earlier."""
+    size = torch.clamp(torch.ceil(2 * torch.log2(1 + gap.abs())), max=GAPS).long()
+    return GAPS + torch.sign(gap).long() * size
+
+
+def gap_hats(gap: Tensor) -> Tensor:
+    """(b, l, l) gaps in days -> (b, knots, l, l): hat functions at the knots, which sum to one for any gap."""
+    place = torch.sign(gap) * torch.log2(1 + gap.abs())
+    hats = []
+    for i, knot in enumerate(KNOTS):
+        up = (place - KNOTS[i - 1]) / (knot - KNOTS[i - 1]) if i else torch.ones_like(place)
+        down = (KNOTS[i + 1] - place) / (KNOTS[i + 1] - knot) if i + 1 < len(KNOTS) else torch.ones_like(place)
+        hats.append(torch.minimum(up, down).clamp(0, 1))
+    return torch.stack(hats, 1)
+
+
+class Attention(nn.Module):
+    """Self-attention whose scores start from a bias."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+        """x: (b, l, dim); bias: (b, heads, l, l), FAR where a token must not be seen. Returns (b, l, dim)."""
+        b, length, dim = x.shape
+        parts = self.qkv(x).view(b, length, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
+        q, k, v = parts.reshape(3, b * self.heads, length, dim // self.heads)
+        scale = 1 / math.sqrt(dim // self.heads)
+        score = torch.baddbmm(bias.reshape(b * self.heads, length, length), q, k.transpose(1, 2), alpha=scale)
+        mixed = torch.bmm(torch.softmax(score, -1), v).view(b, self.heads, length, -1)
+        return torch.as_tensor(self.out(mixed.transpose(1, 2).reshape(b, length, dim)))
+
+
+class Block(nn.Module):
+    """Pre-norm: attention, then a two-layer perceptron, each added to its input."""
+
+    def __init__(self, dim: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.attention = Attention(dim, heads)
+        self.first, self.second = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.mlp = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+        x = x + self.drop(self.attention(self.first(x), bias))
+        return x + torch.as_tensor(self.drop(self.mlp(self.second(x))))
+
+
+class TokenEmbedding(nn.Module):
+    """Each token as one vector: its code, value, age, time before prediction, place and visit from the end.
+
+    Args:
+        ancestors: (entries, width) int64, each entry and its ancestors, 0 pads (`Vocabulary.ancestor_table`): an
+            entry's embedding is the mean of theirs, so that rare leaves share strength.
+        timed: False where only the order is known.
+    Returns: (batch, length, dim).
+    """
+
+    def __init__(self, ancestors: Tensor, dim: int, timed: bool = True) -> None:
+        super().__init__()
+        self.timed = timed
+        self.register_buffer("ancestors", ancestors)
+        self.code = nn.EmbeddingBag(len(ancestors), dim, mode="mean", padding_idx=0)
+        nn.init.normal_(self.code.weight, std=0.5)
+        self.visit = nn.Embedding(VISITS + 1, dim, padding_idx=0)
+        nn.init.normal_(self.visit.weight, std=0.02)
+        self.numbers = nn.Linear(6, dim)
+
+    def forward(self, tokens: Tokens) -> Tensor:
+        table = self.code(self.ancestors)
+        return functional.embedding(tokens.code, table) + self._rest(tokens, tokens.value)
+
+    def neutral(self, tokens: Tokens) -> Tensor:
+        """The same tokens with the vocabulary's mean code and the mean value: what an attribution starts from."""
+        mean = torch.as_tensor(self.code(self.ancestors))[2:].mean(0)
+        return mean + self._rest(tokens, torch.zeros_like(tokens.value))
+
+    def _rest(self, tokens: Tokens, value: Tensor) -> Tensor:
+        # the latest token is at place 0, so that nothing depends on the padding
+        left = tokens.mask.flip(1).cumsum(1).flip(1).float() - tokens.mask.float()
+        days = torch.log1p(tokens.days) if self.timed else torch.zeros_like(tokens.days)
+        parts = [value, tokens.measured.float(), tokens.age, days / 4, tokens.dated.float(), torch.log1p(left) / 4]
+        return torch.as_tensor(self.numbers(torch.stack(parts, -1)) + self.visit(tokens.visit.clamp(max=VISITS)))
+
+
+class SequenceEncoder(nn.Module):
+    """Encode each row's tokens into one vector.
+
+    Args:
+        ancestors, timed: of the `TokenEmbedding`. dim, heads, depth: of the transformer. out: width of the answer.
+        quiet: whether it starts by saying next to nothing, beside others that know something already.
+    Returns: (batch, out) float32, and (batch,) bool: False where the row holds no token.
+    """
+
+    def __init__(
+        self,
+        ancestors: Tensor,
+        dim: int = 32,
+        *,
+        heads: int = 4,
+        depth: int = 2,
+        dropout: float = 0.1,
+        timed: bool = True,
+        out: int | None = None,
+        quiet: bool = False,
+    ) -> None:
+        super().__init__()
+        self.heads, self.timed = heads, timed
+        self.embed = TokenEmbedding(ancestors, dim, timed)
+        self.blocks = nn.ModuleList(Block(dim, heads, dropout) for _ in range(depth))
+        self.steps = nn.Parameter(torch.zeros(2 * GAPS + 1, depth * heads))
+        self.days = nn.Parameter(torch.zeros(depth * heads, len(KNOTS)))
+        self.norm, self.drop = nn.LayerNorm(dim), nn.Dropout(dropout)
+        self.query = nn.Linear(dim, heads)
+        self.out = nn.Linear(2 * dim, out or dim)
+        if quiet:
+            nn.init.normal_(self.out.weight, std=0.01)
+            nn.init.zeros_(self.out.bias)
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        if batch.tokens is None:
+            raise ValueError("sequence encoder: got a batch without tokens")
+        h = self.encode(self.embed(batch.tokens), batch.tokens)
+        present = batch.tokens.mask.any(1)
+        return h * present[:, None], present
+
+    def encode(self, x: Tensor, tokens: Tokens) -> Tensor:
+        """(b, l, dim) token vectors -> (b, dim)."""
+        mask = tokens.mask
+        x = self.drop(x)
+        for block, bias in zip(self.blocks, self._biases(tokens), strict=True):
+            x = block(x, bias)
+        x = self.norm(x)
+        score = self.query(x).masked_fill(~mask[..., None], -1e9)
+        b, length, dim = x.shape
+        parts = x.view(b, length, self.heads, dim // self.heads)
+        attended = (torch.softmax(score, 1)[..., None] * parts).sum(1).reshape(b, dim)
+        highest = x.masked_fill(~mask[..., None], -1e9).amax(1)
+        highest = torch.where(mask.any(1)[:, None], highest, torch.zeros_like(highest))
+        return torch.as_tensor(self.out(torch.cat([attended, highest], 1)))
+
+    def _biases(self, tokens: Tokens) -> tuple[Tensor, ...]:
+        """What each block's attention scores start from: (b, heads, l, l) a block."""
+        b, length = tokens.code.shape
+        place = torch.arange(length, device=tokens.code.device, dtype=torch.float32)
+        step = place[:, None] - place[None, :]
+        bias = functional.embedding(gap_bucket(step), self.steps).permute(2, 0, 1)[None]
+        # the first half of each block's heads looks back only
+        head = torch.arange(bias.shape[1], device=step.device) % self.heads
+        later = (head < self.heads // 2)[:, None, None] & (step < 0)
+        bias = bias.masked_fill(later, FAR) + FAR * (~tokens.mask)[:, None, None, :]
+        if self.timed:
+            both = tokens.dated[:, :, None] & tokens.dated[:, None, :]
+            hats = gap_hats(tokens.days[:, None, :] - tokens.days[:, :, None]) * both[:, None]
+            bias = torch.baddbmm(
+                bias.reshape(b, -1, length * length), self.days.expand(b, -1, -1), hats.view(b, len(KNOTS), -1)
+            )
+        return torch.split(bias.view(b, -1, length, length), self.heads, 1)

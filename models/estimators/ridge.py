@@ -1,0 +1,162 @@
+"""L2-regularised linear models of one matrix: logistic, multinomial, Cox; strength by folds inside the training rows.
+
+Where there are more columns than rows the fit runs on the rows' principal coordinates: with an L2 penalty the
+solution lies in the span of the rows, so it is the same model in n instead of p dimensions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from ..metrics.task_metrics import inner_score
+from .losses import make_loss
+from .univariate import Matrix, association, regression_target
+
+STRENGTHS = (0.003, 0.03, 0.3, 3.0)
+"""C, the inverse penalty, for rows scaled to a mean squared norm of one."""
+MANY_STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0)
+"""The same where rows are many and a fit without weights is cheap."""
+GAMMAS = (0.0, 1.0, 2.0)
+"""Column weights are association ** (gamma / 2): 0 spreads the penalty evenly, more suits few strong features."""
+SMALL = 5000
+"""Rows above which columns are not weighted: the data then say enough themselves."""
+_DENSE = 20_000_000
+_MARGIN = 0.002
+
+
+@dataclass(frozen=True)
+class Ridge:
+    """A fitted model: score = x @ coef + intercept, on the logit (or log hazard) scale.
+
+    coef: (p, k), intercept: (k,); k is 1, or the number of classes.
+    oof: (n, k) scores of each training row by a model that did not see it; NaN for rows that were never left out.
+    inner: its inner score. c, gamma: what was chosen.
+    """
+
+    coef: np.ndarray
+    intercept: np.ndarray
+    oof: np.ndarray
+    inner: float
+    c: float
+    gamma: float
+
+    def score(self, x: Matrix) -> np.ndarray:
+        """(n, k)."""
+        return np.asarray(x @ self.coef + self.intercept)
+
+
+def fit_ridge(x: Matrix, y: np.ndarray, part: np.ndarray, task: str, classes: int) -> Ridge:
+    """Choose C (and the column weights) by folds, then fit on all rows.
+
+    Args:
+        x: (n, p), missing blocks left out; y: from `metrics.targets`.
+        part: (n,) the fold in which each row is left out; -1 never.
+    """
+    if sparse.issparse(x):
+        x = x.toarray() if x.shape[0] * x.shape[1] <= _DENSE else x.astype(np.float64)
+    k = classes if task == "multiclass" else 1
+    squares = x.multiply(x).sum() if sparse.issparse(x) else float(np.einsum("ij,ij->", x, x, dtype=np.float64))
+    unit = float(np.sqrt(max(squares / max(len(y), 1), 1e-12)))
+    gammas = GAMMAS if not sparse.issparse(x) and len(y) <= SMALL and x.shape[1] > 3 else GAMMAS[:1]
+    strengths = STRENGTHS if len(y) <= SMALL else MANY_STRENGTHS
+    target = regression_target(y, task, classes)
+    oof = {(g, c): np.full((len(y), k), np.nan) for g in gammas for c in strengths}
+    whole = _coordinates(x / unit)[0] if x.shape[1] else np.zeros((len(y), 0))
+    for f in np.unique(part[part >= 0]):
+        a, b = part != f, part == f
+        for g in gammas:
+            z = whole
+            if g and x.shape[1]:
+                z = _coordinates(x * (_weights(x[a], target[a], g) / unit))[0]
+            start = None
+            for c in strengths:
+                coef, intercept = _fit(z[a], y[a], c, task, k, start=start)
+                start = np.vstack([coef, intercept])
+                oof[g, c][b] = z[b] @ coef + intercept
+    scored = part >= 0
+    inner = {key: inner_score(task, y[scored], as_score(task, s[scored])) for key, s in oof.items()}
+    best = max(inner.values())
+    g, c = next(key for key in oof if inner[key] >= best - _MARGIN)  # the plainest of the good ones
+    weights = _weights(x, target, g) / unit if g else np.full(x.shape[1], 1 / unit)
+    z, back = (whole, None) if not g and not x.shape[1] else _coordinates(x * weights if g else x / unit)
+    coef, intercept = _fit(z, y, c, task, k)
+    coef = (coef if back is None else back @ coef) * weights[:, None]
+    return Ridge(coef, intercept, oof[g, c], inner[g, c], c, g)
+
+
+def as_score(task: str, logits: np.ndarray) -> np.ndarray:
+    """Logits (n, k) as the metrics want them: (n,) for one column, softmax for one a class."""
+    if task != "multiclass":
+        return logits[:, 0]
+    e = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(e / e.sum(axis=1, keepdims=True))
+
+
+def as_probability(logits: np.ndarray, task: str) -> np.ndarray:
+    """Calibrated logits (n, k) as a learner predicts them: probabilities, or for survival the risk itself."""
+    if task == "binary":
+        p = np.exp(-np.logaddexp(0, -logits[:, 0]))
+        return np.asarray(p)
+    return as_score(task, logits)
+
+
+def _weights(x: np.ndarray, target: np.ndarray, gamma: float) -> np.ndarray:
+    w = association(x, target) ** (gamma / 2)
+    return np.asarray(w / max(np.sqrt(np.mean(w**2)), 1e-12))
+
+
+def _coordinates(x: Matrix) -> tuple[Matrix, np.ndarray | None]:
+    """x itself, or for more columns than rows its principal coordinates (n, r) and the way back (p, r)."""
+    n, p = x.shape
+    if sparse.issparse(x) or p <= n:
+        return x, None
+    x = np.asarray(x, dtype=np.float64)
+    values, u = np.linalg.eigh(x @ x.T)
+    kept = values > 1e-10 * max(values[-1], 1e-12)
+    root = np.sqrt(values[kept])
+    return u[:, kept] * root, x.T @ (u[:, kept] / root)
+
+
+def _fit(
+    z: Matrix, y: np.ndarray, c: float, task: str, k: int, *, start: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """coef (r, k), intercept (k,): min −log likelihood + |coef|² / 2C, the intercept free.
+
+    A class without rows has a score far below the others. start: a solution to begin from, (r, k) and (k,) stacked.
+    """
+    from scipy.optimize import minimize
+
+    n, r = z.shape
+    known = np.unique(y) if task == "multiclass" else np.arange(1)
+    coef, intercept = np.zeros((r, k)), np.full(k, -20.0)
+    if task == "survival" and not y[:, 1].any():
+        return coef, np.zeros(k)
+    inside = np.searchsorted(known, y) if task == "multiclass" else y
+    loss, free, width = make_loss(task, inside), 0.0 if task == "survival" else 1.0, len(known)
+    ridge, turned = 1 / (c * n), z.T.tocsr() if sparse.issparse(z) else z.T
+
+    def objective(v: np.ndarray) -> tuple[float, np.ndarray]:
+        w, b = v[: r * width].reshape(r, width), v[r * width :]
+        value, pull = loss(np.asarray(z @ w) + b)
+        slope = np.asarray(turned @ pull) + ridge * w
+        return value + 0.5 * ridge * float(np.einsum("ij,ij->", w, w)), np.append(slope, free * pull.sum(axis=0))
+
+    first = np.zeros((r + 1) * width) if start is None else start[:, known].ravel()
+    if start is None and task == "binary":
+        share = np.clip(np.mean(y), 1e-4, 1 - 1e-4)
+        first[-1] = np.log(share / (1 - share))
+    options = {"maxiter": 300, "ftol": 1e-9 if n <= SMALL else 1e-7, "gtol": 1e-6}
+    found = minimize(objective, first, jac=True, method="L-BFGS-B", options=options).x.reshape(r + 1, width)
+    coef[:, known], intercept[known] = found[:r], found[r]
+    return coef, intercept
+
+
+def fit_cox(x: Matrix, duration: np.ndarray, event: np.ndarray, c: float) -> np.ndarray:
+    """(p,) coefficients of an L2-penalised Cox model with Breslow's ties.
+
+    Source: Cox 1972, doi:10.1111/j.2517-6161.1972.tb00899.x; Breslow 1974, doi:10.2307/2529620.
+    """
+    return _fit(x, np.column_stack([duration, event]), c, "survival", 1)[0][:, 0]

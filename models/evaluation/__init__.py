@@ -1,0 +1,1 @@
+"""Evaluation: intervals, comparisons, calibration, decision curves, subgroups."""

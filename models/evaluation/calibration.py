@@ -1,0 +1,155 @@
+"""Does a risk of 30 % mean thirty of a hundred? Slope, intercept and error of held-out predictions.
+
+Binary: a logistic regression of the outcome on the predicted logit. Survival: a Cox model of the outcome on the predicted
+complementary log-log risk at one time. A slope below 1 says that predictions are too extreme, above 1 too timid; the
+intercept (slope held at 1) says whether they are too low (above 0) or too high on the whole.
+Source: Van Calster et al. 2019, doi:10.1186/s12916-019-1466-7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ..estimators.ridge import fit_cox
+from ..metrics.survival import kaplan_meier
+from ..metrics.task_metrics import bins_of, calibration_error
+from .fold_scores import FoldScores
+from .intervals import DOUBLED
+
+Interval = tuple[float | None, float | None, float | None]
+_Z = 1.959963984540054
+_EDGE = 1e-6
+_UNKNOWN: Interval = (None, None, None)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """slope and intercept with 95 % intervals (by patient), ece; predicted and observed: mean risk and share of events."""
+
+    slope: float | None
+    slope_low: float | None
+    slope_high: float | None
+    intercept: float
+    intercept_low: float
+    intercept_high: float
+    ece: float
+    predicted: float
+    observed: float
+
+    def as_json(self) -> dict[str, float | None]:
+        return asdict(self)
+
+
+def calibrated(task: str, parts: Sequence[FoldScores], subject: np.ndarray) -> Calibration | None:
+    """The calibration of one learner's held-out predictions, all folds and repeats together.
+
+    Args:
+        parts: its folds. subject: (rows of the snapshot,) any ids: rows of one count as one in the intervals.
+    Returns: None for tasks without one risk a row, and where nobody or everybody has the event.
+    """
+    rows = np.concatenate([one.rows for one in parts])
+    y = np.concatenate([one.y for one in parts])
+    widen = float(np.sqrt(DOUBLED)) if len({one.place for one in parts}) > 1 else 1.0
+    if task == "binary":
+        p = np.concatenate([one.score for one in parts])
+        varies = any(np.ptp(one.score) > _EDGE for one in parts if len(one.score))
+        return _binary(y, p, subject[rows], varies, widen) if 0 < y.sum() < len(y) else None
+    if task == "survival" and all(one.followed is not None for one in parts):
+        p = np.concatenate([at_horizon(one) for one in parts])
+        return _survival(y, p, subject[rows], horizon(parts), widen) if y[:, 1].any() else None
+    return None
+
+
+def horizon(parts: Sequence[FoldScores]) -> float:
+    """Days: the middle of the times at which survival is scored."""
+    times = parts[0].followed.times if parts[0].followed is not None else np.zeros(1)
+    return float(times[len(times) // 2])
+
+
+def at_horizon(one: FoldScores) -> np.ndarray:
+    """(n,) survival: the risk of an event until the horizon."""
+    if one.followed is None:
+        return np.full(len(one.rows), np.nan)
+    return np.asarray(1 - one.followed.curves[:, len(one.followed.times) // 2])
+
+
+def logistic(x: np.ndarray, y: np.ndarray, offset: np.ndarray, cluster: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(k,) coefficients of a logistic regression and their (k,) standard errors, rows of a cluster counted together.
+
+    Newton's method with a ridge of 1e-6, so that a perfect separation stays finite; errors by the sandwich of Liang &
+    Zeger 1986, doi:10.1093/biomet/73.1.13.
+    """
+    w = np.zeros(x.shape[1])
+    for _ in range(30):
+        p = 1 / (1 + np.exp(-np.clip(x @ w + offset, -30, 30)))
+        bread = (x.T * (p * (1 - p))) @ x + 1e-6 * np.eye(len(w))
+        step = np.linalg.solve(bread, x.T @ (y - p))
+        w = np.clip(w + step, -30, 30)
+        if np.abs(step).max() < 1e-10:
+            break
+    own = x * (y - p)[:, None]
+    index = np.unique(cluster, return_inverse=True)[1]
+    each = np.column_stack([np.bincount(index, weights=column) for column in own.T])
+    inverse = np.linalg.inv(bread)
+    return w, np.sqrt(np.diag(inverse @ (each.T @ each) @ inverse))
+
+
+def cox_slope(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Coefficient of a Cox model of one covariate (Breslow's ties) and its standard error by the information."""
+    slope = float(fit_cox(x[:, None], y[:, 0], y[:, 1], 1e6)[0])
+    order = np.argsort(-y[:, 0], kind="stable")
+    last = np.searchsorted(-y[order, 0], -y[order, 0], side="right") - 1
+    z, weight = x[order], np.exp(slope * (x[order] - x.max()))
+    at_risk, first, second = (np.cumsum(weight * z**k)[last] for k in range(3))
+    information = float((y[order, 1] * (second / at_risk - (first / at_risk) ** 2)).sum())
+    return slope, 1 / np.sqrt(information) if information > 0 else np.inf
+
+
+def _binary(y: np.ndarray, p: np.ndarray, cluster: np.ndarray, varies: bool, widen: float) -> Calibration:
+    logit, one = _logit(p), np.ones(len(y))
+    level, level_error = logistic(one[:, None], y, logit, cluster)
+    slope: Interval = _UNKNOWN
+    if varies:
+        line, line_error = logistic(np.column_stack([one, logit]), y, 0 * logit, cluster)
+        slope = _around(line[1], line_error[1], widen)
+    intercept = _around(level[0], level_error[0], widen)
+    return _made(slope, intercept, calibration_error(y, p), float(p.mean()), float(y.mean()))
+
+
+def _survival(y: np.ndarray, p: np.ndarray, cluster: np.ndarray, at: float, widen: float) -> Calibration:
+    """The intercept is the shift of all log cumulative hazards at which the mean risk is the share that was seen."""
+    from scipy.optimize import brentq
+
+    widen *= float(np.sqrt(len(p) / len(np.unique(cluster))))  # rows of one patient count once
+    p = np.clip(p, _EDGE, 1 - _EDGE)
+    hazard, when = -np.log1p(-p), np.array([at])
+    risk = np.log(hazard)
+    slope = _around(*cox_slope(risk, y), widen) if risk.std() > _EDGE else _UNKNOWN
+    observed = 1 - float(kaplan_meier(y[:, 0], y[:, 1], when)[0])
+    events = max(float(((y[:, 0] <= at) & (y[:, 1] > 0)).sum()), 1.0)
+    aim = float(np.clip(observed, 1e-4, 1 - 1e-4))
+    shift = brentq(lambda a: float(np.mean(-np.expm1(-hazard * np.exp(a)))) - aim, -30.0, 30.0)
+    intercept = _around(float(shift), 1 / np.sqrt(events), widen)
+    gaps = [len(b) * abs(1 - kaplan_meier(y[b, 0], y[b, 1], when)[0] - p[b].mean()) for b in bins_of(p)]
+    return _made(slope, intercept, float(sum(gaps) / len(p)), float(p.mean()), observed)
+
+
+def _made(
+    slope: Interval, intercept: tuple[float, float, float], ece: float, predicted: float, observed: float
+) -> Calibration:
+    names = [f"{side}{end}" for side in ("slope", "intercept") for end in ("", "_low", "_high")]
+    values: dict[str, Any] = dict(zip(names, (*slope, *intercept), strict=True))
+    return Calibration(**values, ece=ece, predicted=predicted, observed=observed)
+
+
+def _around(value: float, error: float, widen: float) -> tuple[float, float, float]:
+    return float(value), float(value - _Z * widen * error), float(value + _Z * widen * error)
+
+
+def _logit(p: np.ndarray) -> np.ndarray:
+    p = np.clip(p, _EDGE, 1 - _EDGE)
+    return np.asarray(np.log(p) - np.log1p(-p))

@@ -1,0 +1,43 @@
+"""A frozen model judged on another cohort: every metric once, with intervals of its patients drawn anew."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from ..base.snapshot import Derived
+from ..metrics.task_metrics import targets
+from .fold_scores import FoldScores, draw, judge
+
+CURVES = ("ibs", "td_auc")
+"""Scores of survival curves: a model that was kept gives risks, whose curves would have to be fitted on new patients."""
+
+
+def judge_external(served: Derived, score: np.ndarray, seed: int = 1) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Metrics of the rows that have an outcome; {} where none has.
+
+    Args:
+        served: in the model's shape (`models.inference.input_schema`): its classes are the model's. score: of all its rows.
+    Returns: metric -> {mean, sd, low, high, folds} with one part, as in results.json; and what was left out, in words.
+    """
+    known = ["duration_days", "event"] if served.task == "survival" else ["label"]
+    if not set(known) <= set(served.rows.columns):
+        return {}, []
+    rows = np.flatnonzero(served.rows.select(pl.all_horizontal(pl.col(known).is_not_null())).to_series().to_numpy())
+    said = []
+    if served.task == "multiclass" and len(rows):
+        label = served.rows["label"].cast(pl.String)[rows]
+        strange = ~label.is_in(list(served.classes))
+        if strange.any():
+            said.append(f"{int(strange.sum()):,} rows have a class that the model does not know: they are not judged")
+            rows = rows[~strange.to_numpy()]
+    if not len(rows):
+        return {}, said
+    labelled = replace(served, rows=served.rows[rows])
+    y, every = targets(labelled.rows, served.task, served.classes), np.arange(len(rows))
+    part = FoldScores("model", 0, 0, every, y, score[rows])
+    found = judge(labelled, [part], draw(labelled, [every], seed)).table()
+    return {metric: one for metric, one in found.items() if metric not in CURVES}, said

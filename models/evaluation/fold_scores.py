@@ -1,0 +1,85 @@
+"""Held-out predictions judged: every metric of every fold, once, and what it would be of patients drawn anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..base.folds import strata
+from ..base.snapshot import Snapshot
+from ..metrics.survival import Followed
+from ..metrics.task_metrics import evaluate, why_none
+from .bootstrap import Resamples, measures
+from .intervals import bounds, summary
+
+
+@dataclass(frozen=True)
+class FoldScores:
+    """One learner on the held-out rows of one fold. y: their targets; followed: survival, what is scored over time."""
+
+    learner: str
+    repeat: int
+    fold: int
+    rows: np.ndarray
+    y: np.ndarray
+    score: np.ndarray
+    followed: Followed | None = None
+
+    @property
+    def place(self) -> tuple[int, int]:
+        return self.repeat, self.fold
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One learner. places: (repeat, fold) of each part. values: metric -> one a part. drawn: metric -> (parts, resamples)."""
+
+    places: list[tuple[int, int]]
+    values: dict[str, list[float | None]]
+    drawn: dict[str, np.ndarray]
+    task: str
+    cases: int
+
+    def table(self) -> dict[str, dict[str, Any]]:
+        """metric -> mean, sd, low, high, folds; `why` stands where a metric has no value at all."""
+        out: dict[str, dict[str, Any]] = {}
+        for metric, values in self.values.items():
+            out[metric] = summary(values, self.drawn[metric], bounds(metric, self.task), self.cases)
+            if out[metric]["mean"] is None:
+                out[metric]["why"] = why_none(metric)
+        return out
+
+
+def draw(snapshot: Snapshot, rows: Sequence[np.ndarray], seed: int) -> Resamples:
+    """Resamples of the patients that these held-out parts hold: the same for every learner, so that pairs are paired."""
+    subject = snapshot.rows["subject_id"].rank("dense").to_numpy()
+    held_out = np.unique(np.concatenate(rows)) if rows else np.zeros(0, dtype=np.int64)
+    return Resamples.of(subject, held_out, seed)
+
+
+def judge(snapshot: Snapshot, parts: Sequence[FoldScores], resamples: Resamples) -> Judged:
+    """All parts of one learner (or of one control), in their order."""
+    values: dict[str, list[float | None]] = {}
+    drawn: dict[str, list[np.ndarray]] = {}
+    classes = len(snapshot.classes)
+    for one in parts:
+        found = evaluate(snapshot.task, one.y, one.score, snapshot.classes, one.followed)
+        scored = resamples.score(one.rows, measures(snapshot.task, one.y, one.score, classes, one.followed))
+        nothing = np.full(len(resamples.weights), np.nan)
+        for metric, value in found.items():
+            values.setdefault(metric, []).append(value)
+            up, down = scored.get(metric, (nothing, nothing))
+            drawn.setdefault(metric, []).append(np.divide(up, down, out=nothing.copy(), where=down > 0))
+    stacked = {metric: np.stack(rows) for metric, rows in drawn.items()}
+    return Judged([one.place for one in parts], values, stacked, snapshot.task, _cases(snapshot, parts))
+
+
+def _cases(snapshot: Snapshot, parts: Sequence[FoldScores]) -> int:
+    """Patients with the rarest outcome among the held-out rows."""
+    rows = np.unique(np.concatenate([one.rows for one in parts]))
+    outcome = strata(snapshot.rows, snapshot.task)[rows]
+    subject = snapshot.rows["subject_id"].to_numpy()[rows]
+    return min((len(np.unique(subject[outcome == k])) for k in np.unique(outcome)), default=0)

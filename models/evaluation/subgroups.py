@@ -1,0 +1,146 @@
+"""How `chosen` does among women and men, young and old, by race, by site: each group, and its gap to everybody else.
+
+Only rows of the same fold are ranked against each other, as scores of different folds come from different models; pairs
+are added up over folds. Groups of fewer than HIDDEN patients are named without figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from ..base.snapshot import Snapshot
+from ..metrics.task_metrics import PRIMARY, why_none
+from .bootstrap import Drawn, Resamples, measures
+from .fold_scores import FoldScores
+from .intervals import FOLDS, SPLIT, bounds, holm, spread
+
+HIDDEN = 10
+"""Groups, and counts of outcomes, below this are not shown."""
+MOST = 12
+"""Of a column with more values the largest are shown."""
+AGES = (18, 40, 60, 75)
+NAMES = {
+    "sex": ("sex", "gender"),
+    "age": ("age", "age_years", "age_at_index", "age_at_diagnosis", "age_at_prediction", "anchor_age"),
+    "race": ("race", "ethnicity", "race_ethnicity"),
+    "site": ("site", "hospital", "hospital_id", "center", "centre", "institution"),
+}
+"""What each grouping may be called; the first column that is there is taken, whatever its case."""
+
+
+def groupings(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """One column of text a grouping that is there: sex, age band, race, site; null where unknown.
+
+    Args:
+        tables: of one row a row of the snapshot; the first that holds a column gives it.
+    """
+    held = {column.lower(): table[column] for table in reversed(tables) for column in reversed(table.columns)}
+    found = {kind: next((held[name] for name in names if name in held), None) for kind, names in NAMES.items()}
+    return pl.DataFrame({kind: bands(values) if kind == "age" else values.cast(pl.String)
+                         for kind, values in found.items() if values is not None})  # fmt: skip
+
+
+def bands(age: pl.Series) -> pl.Series:
+    """Years as bands; text (bands already) stays."""
+    if not age.dtype.is_numeric():
+        return age.cast(pl.String)
+    labels = [
+        f"under {AGES[0]}",
+        *(f"{a} to {b - 1}" for a, b in pairwise(AGES)),
+        f"{AGES[-1]} or more",
+    ]
+    years = age.cast(pl.Float64).fill_nan(None)
+    at = np.digitize(years.fill_null(0.0).to_numpy(), AGES)
+    return pl.Series(
+        age.name, [labels[k] if known else None for k, known in zip(at, years.is_not_null(), strict=True)], pl.String
+    )
+
+
+def subgroups(
+    snapshot: Snapshot, parts: Sequence[FoldScores], groups: pl.DataFrame, resamples: Resamples
+) -> list[dict[str, Any]]:
+    """A row a group: by, group, patients, the primary metric with interval, and its gap to the others with interval.
+
+    For a binary outcome also predicted (mean risk) and observed (share of events). p_holm: over all gaps of the table.
+
+    Args:
+        parts: of one learner. groups: from `groupings`, one row a row of the snapshot.
+    """
+    metric, several = PRIMARY[snapshot.task], len({one.place for one in parts}) > 1
+    out: list[dict[str, Any]] = []
+    subject = snapshot.rows["subject_id"].rank("dense").to_numpy()
+    rows = np.unique(np.concatenate([one.rows for one in parts])) if parts else np.zeros(0, dtype=np.int64)
+    for by in groups.columns:
+        value = groups[by].to_numpy()
+        counts = {
+            group: len(np.unique(subject[rows[value[rows] == group]])) for group in groups[by].drop_nulls().unique()
+        }
+        shown = sorted(counts, key=lambda group: (-counts[group], group))[:MOST]
+        for group in sorted(shown, key=str) if len(shown) > 1 else []:
+            row: dict[str, Any] = {"by": by, "group": group, "metric": metric, "method": FOLDS if several else SPLIT}
+            if counts[group] < HIDDEN:
+                out.append({**row, "patients": None, "why": f"fewer than {HIDDEN} patients"})
+                continue
+            inside = [_within(one, value[one.rows] == group) for one in parts]
+            outside = [_within(one, (value[one.rows] != group) & ~_null(value[one.rows])) for one in parts]
+            out.append({**row, "patients": counts[group], **_scored(snapshot, inside, outside, resamples, several)})
+    for row, p in zip(out, holm([row.get("p") for row in out]), strict=True):
+        row["p_holm"] = p
+    return out
+
+
+def _null(value: np.ndarray) -> np.ndarray:
+    return np.array([v is None for v in value])
+
+
+def _within(one: FoldScores, kept: np.ndarray) -> FoldScores:
+    return FoldScores(one.learner, one.repeat, one.fold, one.rows[kept], one.y[kept], one.score[kept])
+
+
+def _scored(
+    snapshot: Snapshot, inside: list[FoldScores], outside: list[FoldScores], resamples: Resamples, several: bool
+) -> dict[str, Any]:
+    metric = PRIMARY[snapshot.task]
+    limits = bounds(metric, snapshot.task)
+    mine, own = _added(snapshot, inside, resamples)
+    other, others = _added(snapshot, outside, resamples)
+    found: dict[str, Any] = _shares(snapshot.task, inside)
+    if mine is None:
+        return {**found, "mean": None, "why": why_none(metric)}
+    low, high, _ = spread(mine, own, several)
+    found |= {"mean": mine, "low": max(low, limits[0]), "high": min(high, limits[1])}
+    if other is not None:
+        low, high, p = spread(mine - other, own - others, several)
+        found |= {"gap": mine - other, "gap_low": low, "gap_high": high, "p": p}
+    return found
+
+
+def _added(snapshot: Snapshot, parts: list[FoldScores], resamples: Resamples) -> tuple[float | None, np.ndarray]:
+    """The metric over all folds, their numerators and denominators added up; and the same of patients drawn anew."""
+    metric = PRIMARY[snapshot.task]
+    times = len(resamples.weights)
+    once, drawn = np.zeros(2), np.zeros((2, times))
+    for one in parts:
+        if not len(one.rows):
+            continue
+        measure = measures(snapshot.task, one.y, one.score, len(snapshot.classes))[metric]
+        whole: Drawn = measure(np.ones((1, len(one.rows))))
+        once += [side[0] for side in whole]
+        drawn += resamples.score(one.rows, {metric: measure})[metric]
+    value = float(once[0] / once[1]) if once[1] > 0 else None
+    return value, np.divide(drawn[0], drawn[1], out=np.full(times, np.nan), where=drawn[1] > 0)
+
+
+def _shares(task: str, parts: list[FoldScores]) -> dict[str, float]:
+    """Binary: mean risk and share of events, where neither outcome is rarer than HIDDEN."""
+    if task != "binary":
+        return {}
+    y, p = (np.concatenate([getattr(one, side) for one in parts]) for side in ("y", "score"))
+    repeats = max(1, len({one.repeat for one in parts}))
+    few = min(y.sum(), len(y) - y.sum()) / repeats < HIDDEN
+    return {} if few else {"predicted": float(p.mean()), "observed": float(y.mean())}

@@ -1,0 +1,1 @@
+"""Experiments: folds × learners in workers, tuning, controls, checkpoints, results."""

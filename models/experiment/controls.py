@@ -1,0 +1,127 @@
+"""What runs beside every result, where there is nothing to find: each control is one learner on another view of the cohort.
+
+Missing parts, batches and clocks are facts about how people were measured. A model that gets far on them alone may have
+learnt the clinic and not the disease, so they are shown next to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+from scipy import sparse
+
+from ..base.snapshot import Derived, Snapshot
+
+PERMUTED, SHUFFLED, EDGELESS = "permuted_labels", "shuffled_graph", "no_edges"
+MISSINGNESS, BATCH, CLOCK = "missingness_only", "batch_only", "clock_only"
+LEARNER = {PERMUTED: "ridge_late", MISSINGNESS: "ridge_late", BATCH: "ridge_late", CLOCK: "ridge_late",
+           SHUFFLED: "hetero_gnn", EDGELESS: "hetero_gnn"}  # fmt: skip
+"""Who learns in each control."""
+SETTING: Mapping[str, dict[str, Any]] = {SHUFFLED: {"edges": "shuffled"}, EDGELESS: {"edges": "none"}}
+_ROWS = ("subject_id", "prediction_time", "label", "duration_days", "event")
+
+
+def controls(snapshot: Snapshot, learners: list[str]) -> list[str]:
+    """The controls that say something here: no clock where everybody is asked once, no batch where none is known."""
+    found = [PERMUTED]
+    for name, view in ((MISSINGNESS, missingness), (BATCH, batches), (CLOCK, clock)):
+        if view(snapshot).covariates.width:
+            found.append(name)
+    if "hetero_gnn" in learners:
+        found += [SHUFFLED, EDGELESS]
+    return found
+
+
+def seen(snapshot: Snapshot, control: str, seed: int) -> Snapshot:
+    """The cohort as a control's learner sees it."""
+    match control:
+        case "permuted_labels":
+            return permuted(snapshot, seed)
+        case "missingness_only":
+            return missingness(snapshot)
+        case "batch_only":
+            return batches(snapshot)
+        case "clock_only":
+            return clock(snapshot)
+        case "shuffled_graph" | "no_edges":
+            return snapshot
+    raise ValueError(f"got control {control!r}; expected one of {', '.join(LEARNER)}")
+
+
+def permuted(snapshot: Snapshot, seed: int) -> Derived:
+    """The same cohort, its outcomes dealt anew over all rows."""
+    names = ["duration_days", "event"] if snapshot.task == "survival" else ["label"]
+    order = np.random.default_rng(seed).permutation(len(snapshot.rows))
+    rows = snapshot.rows.with_columns(*(snapshot.rows[name][order].alias(name) for name in names))
+    return replace(_same(snapshot), rows=rows)
+
+
+def missingness(snapshot: Snapshot) -> Derived:
+    """Only what was measured, and how much of it: no value, no code's meaning beyond which labs were taken at all."""
+    columns: dict[str, np.ndarray] = {}
+    for name, layer in snapshot.layers.items():
+        columns[f"has {name}"] = layer.profiled.astype(np.float64)
+        if not sparse.issparse(layer.values):
+            columns[f"missing share of {name}"] = np.isnan(np.asarray(layer.values)).mean(axis=1)
+    for name in snapshot.covariates.columns:
+        columns[f"has {name}"] = snapshot.covariates[name].is_not_null().to_numpy().astype(np.float64)
+    if snapshot.events is not None:
+        columns |= dict(_taken(snapshot.events, len(snapshot.rows)))
+    return _only(snapshot, pl.DataFrame(columns))
+
+
+def batches(snapshot: Snapshot) -> Derived:
+    """Only where and with whom someone was measured: batch and site of each layer's sample, and the folds' site."""
+    own = snapshot.rows.select(name for name in snapshot.rows.columns if name not in _ROWS)
+    return _only(snapshot, pl.concat([_origin(snapshot), own], how="horizontal").cast(pl.String))
+
+
+def clock(snapshot: Snapshot) -> Derived:
+    """Only how long a subject has been there when asked, where some are asked several times.
+
+    Which time it is (1st, 2nd, …), days since the first one, and days since the subject's first event.
+    """
+    rows = snapshot.rows.select("subject_id", "prediction_time").with_row_index("row")
+    if rows["subject_id"].n_unique() == rows.height:
+        return _only(snapshot, pl.DataFrame())
+    first = pl.col("prediction_time").min().over("subject_id")
+    table = rows.select(
+        "row",
+        turn=pl.col("prediction_time").rank("ordinal").over("subject_id").cast(pl.Float64),
+        since=(pl.col("prediction_time") - first).dt.total_seconds() / 86_400,
+    )
+    if snapshot.events is not None:
+        known = snapshot.events.group_by("row").agg(history=pl.col("days").max()).cast({"row": table.schema["row"]})
+        table = table.join(known, on="row", how="left", maintain_order="left")
+    return _only(snapshot, table.drop("row"))
+
+
+def _only(snapshot: Snapshot, columns: pl.DataFrame) -> Derived:
+    """These columns as covariates, as far as they vary, and nothing else."""
+    varies = [name for name in columns.columns if columns[name].n_unique() > 1]
+    return replace(_same(snapshot), covariates=columns.select(varies), layers={}, events=None)
+
+
+def _taken(events: pl.DataFrame, rows: int) -> Iterator[tuple[str, np.ndarray]]:
+    """How many events a row has, and for each code with numbers (a lab, a vital sign) whether it was taken."""
+    amount = np.bincount(events["row"].to_numpy(), minlength=rows)
+    yield "events", np.log1p(amount)
+    for (code,), part in sorted(
+        events.filter(pl.col("numeric_value").is_not_null()).partition_by("code", as_dict=True).items()
+    ):
+        taken = np.zeros(rows)
+        taken[part["row"].unique().to_numpy()] = 1.0
+        yield f"{code} taken", taken
+
+
+def _same(snapshot: Snapshot) -> Derived:
+    return Derived(snapshot.task, snapshot.rows, snapshot.covariates, snapshot.layers, snapshot.events, snapshot.links,
+                   snapshot.clock, snapshot.classes)  # fmt: skip
+
+
+def _origin(snapshot: Snapshot) -> pl.DataFrame:
+    return getattr(snapshot, "origin", pl.DataFrame())

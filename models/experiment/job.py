@@ -1,0 +1,116 @@
+"""One unit of work: one learner in one fold, or one fold of a control; runs in any process, with one thread."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import polars as pl
+
+from ..base.learner import Learner
+from ..base.snapshot import Snapshot
+from ..base.threads import one_thread
+from ..biomarkers.feature_effects import SCHEMA, effects
+from .controls import SETTING, seen
+from .tuning import Tuned, fit_tuned, inner_plan, seed_of, tune
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What to run. control: "" for a learner, else its name in models/experiment/controls.py."""
+
+    learner: int
+    repeat: int
+    fold: int
+    train: np.ndarray
+    tuning: np.ndarray
+    held_out: np.ndarray
+    seed: int
+    trials: int
+    deadline: float | None = None
+    control: str = ""
+    attribute: bool = True
+
+    def decides(self) -> dict[str, Any]:
+        """All of it but who learns (by name, `models.experiment.checkpoint`) and the time limit: what is cut is not kept."""
+        return {name: value for name, value in vars(self).items() if name not in ("learner", "deadline")}
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of a unit. score is None where the time limit came first; before: an interrupted run had done it."""
+
+    unit: Unit
+    score: np.ndarray | None
+    tuned: Tuned | None
+    effects: pl.DataFrame | None
+    seconds: float
+    peak_mb: float | None
+    before: bool = False
+
+    @property
+    def asked(self) -> Unit:
+        return self.unit
+
+    def state(self) -> dict[str, Any] | None:
+        if self.score is None or (self.tuned is not None and self.tuned.cut):
+            return None
+        return {
+            "score": self.score, "tuned": self.tuned and vars(self.tuned), "seconds": self.seconds,
+            "peak_mb": self.peak_mb, "effects": None if self.effects is None else _columns(self.effects),
+        }  # fmt: skip
+
+    @classmethod
+    def restored(cls, unit: Unit, state: Mapping[str, Any]) -> Self:
+        """What `state` was taken of; unit: the one that was asked for now."""
+        tuned, table = state["tuned"], state["effects"]
+        return cls(unit, state["score"], tuned and Tuned(**tuned), None if table is None else pl.DataFrame(table, SCHEMA),
+                   state["seconds"], state["peak_mb"], before=True)  # fmt: skip
+
+
+def run_unit(snapshot: Snapshot, learners: Sequence[Learner], unit: Unit) -> Done:
+    """Tune, fit, predict the held-out rows, attribute. Nothing of the held-out rows' outcomes is looked at."""
+    start = time.monotonic()
+    if unit.deadline is not None and start > unit.deadline:
+        return Done(unit, None, None, None, 0.0, None)
+    learner = learners[unit.learner]
+    with one_thread(learner):
+        work = _control if unit.control else _learn
+        score, tuned, table = work(snapshot, learner, unit)
+    return Done(unit, score, tuned, table, time.monotonic() - start, _peak_mb())
+
+
+def _learn(snapshot: Snapshot, learner: Learner, unit: Unit) -> tuple[np.ndarray, Tuned, pl.DataFrame | None]:
+    plan = inner_plan(snapshot, unit.train, unit.tuning, unit.seed)
+    seed = seed_of(unit.seed, learner.name)
+    tuned = tune(learner, snapshot, plan, trials=unit.trials, seed=seed, deadline=unit.deadline)
+    fitted = fit_tuned(learner, snapshot, unit.train, unit.tuning, tuned, seed)
+    score = fitted.predict(snapshot, unit.held_out)
+    if not np.isfinite(score).all():
+        raise ValueError(f"{learner.name}: got a prediction that is not finite in fold {unit.fold}")
+    return score, tuned, effects(fitted, snapshot, unit.held_out, seed) if unit.attribute else None
+
+
+def _control(snapshot: Snapshot, learner: Learner, unit: Unit) -> tuple[np.ndarray, None, None]:
+    view = seen(snapshot, unit.control, unit.seed)
+    fitted = learner.with_setting(SETTING.get(unit.control, {}), unit.seed)
+    fitted.fit(view, unit.train, unit.tuning)
+    return fitted.predict(view, unit.held_out), None, None
+
+
+def _columns(table: pl.DataFrame) -> dict[str, Any]:
+    return {c.name: c.to_list() if c.dtype == pl.String else c.to_numpy() for c in table}
+
+
+def _peak_mb() -> float | None:
+    """The largest resident size of this process so far; None where the system does not tell (Windows)."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)

@@ -1,0 +1,172 @@
+"""Would more patients help? Each plain learner again on growing parts of the training rows, judged on the same held-out rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from ..base.folds import parts, strata
+from ..base.learner import Learner
+from ..base.snapshot import Snapshot
+from ..base.specs import Evaluate, Learn
+from ..evaluation.against import judge_primary
+from ..evaluation.comparison import compare
+from ..evaluation.fold_scores import FoldScores, Judged, draw
+from ..evaluation.intervals import bounds, summary
+from ..metrics.task_metrics import PRIMARY, targets
+from .job import Unit, run_unit
+from .results import parts_of
+from .tuning import seed_of
+from .workers import workers_for
+
+SHARES = (0.125, 0.25, 0.5, 0.75)
+"""Of the training patients, where the study names none; all of them are the run's own results."""
+LEAST = 10
+"""Patients of the rarest outcome that a part must hold."""
+
+
+def shares_of(evaluate: Evaluate) -> tuple[float, ...]:
+    """Below 1, growing; () where no curve is asked for."""
+    asked = evaluate.learning_curve
+    shares = SHARES if asked is True else asked or ()
+    return tuple(sorted({share for share in shares if share < 1}))
+
+
+def plain(learners: Sequence[Learner]) -> list[Learner]:
+    """Those that are no networks, and one's own estimators; the majority learns nothing that could grow."""
+    return [one for one in learners if not getattr(one, "on_torch", False) and one.name != "majority"]
+
+
+def growing(snapshot: Snapshot, rows: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """The rows of a share of the patients of `rows`, outcomes in proportion; a larger share holds every smaller one.
+
+    Returns: sorted row indices, a part of `rows`.
+    """
+    subject = snapshot.rows["subject_id"].rank("dense").to_numpy()[rows]
+    outcome = strata(snapshot.rows, snapshot.task)[rows]
+    known, first = np.unique(subject, return_index=True)
+    rng = np.random.default_rng(seed)
+    place = np.empty(len(known))
+    for k in np.unique(outcome[first]):
+        mine = np.flatnonzero(outcome[first] == k)
+        place[mine] = (rng.permutation(len(mine)) + 0.5) / len(mine)
+    order = np.lexsort((rng.random(len(known)), place))
+    taken = known[order[: max(1, round(share * len(known)))]]
+    return np.sort(rows[np.isin(subject, taken)])
+
+
+def learning_curve(
+    snapshot: Snapshot,
+    folds: pl.DataFrame,
+    learners: Sequence[Learner],
+    predictions: pl.DataFrame,
+    evaluate: Evaluate,
+    learn: Learn,
+    progress: Callable[[str], object] | None = None,
+) -> dict[str, Any]:
+    """The folds of the first repeat, each learner tuned anew on each part under the same budget.
+
+    Args:
+        folds: as the run's. learners: the run's; networks are left out. predictions: the run's, for the last point.
+    Returns: shares; learners: name -> points, each share, rows (mean number of training rows), mean, low, high, folds;
+        gains: name -> from, difference, low, high of all rows less half of them (or the share nearest to it), paired;
+        too_small: shares left out, as some part held fewer than LEAST patients of the rarest outcome.
+    """
+    learners, shares = plain(learners), shares_of(evaluate)
+    base = list(_base(folds, evaluate, learn))
+    small = [share for share in shares if any(not _enough(snapshot, u, share) for u in base)]
+    shares = _different(snapshot, base, tuple(share for share in shares if share not in small))
+    units = [replace(part, learner=i) for share in shares for u in base for part in [_part(snapshot, u, share)]
+             for i in range(len(learners))]  # fmt: skip
+    share_of = {(u.repeat, u.fold, len(u.train) + len(u.tuning)): share for share in shares
+                for u in (_part(snapshot, one, share) for one in base)}  # fmt: skip
+    y = targets(snapshot.rows, snapshot.task, snapshot.classes)
+    scores: dict[tuple[str, float], list[FoldScores]] = {}
+    with workers_for(snapshot, learners, learn) as workers:
+        for k, done in enumerate(workers(run_unit, units)):
+            u, name = done.unit, learners[done.unit.learner].name
+            if done.score is not None:
+                share = share_of[u.repeat, u.fold, len(u.train) + len(u.tuning)]
+                scores.setdefault((name, share), []).append(
+                    FoldScores(name, u.repeat, u.fold, u.held_out, y[u.held_out], done.score)
+                )
+            if progress is not None:
+                progress(f"learning curve [{k + 1}/{len(units)}] {name}, fold {u.fold}: {done.seconds:.1f} s")
+    first = predictions.filter(pl.col("repeat") == 0)
+    for one in learners:
+        if whole := parts_of(first, snapshot, one.name):
+            scores[one.name, 1.0] = whole
+    sizes = {share: float(np.mean([len(p.train) + len(p.tuning) for p in (_part(snapshot, u, share) for u in base)]))
+             for share in (*shares, 1.0)}  # fmt: skip
+    return {"shares": [*shares, 1.0], **_judged(snapshot, scores, sizes, evaluate.seed), "too_small": small}
+
+
+def _different(snapshot: Snapshot, base: Sequence[Unit], shares: Sequence[float]) -> tuple[float, ...]:
+    """Without shares that hold as many rows as another one (or all) in some fold: those would be the same part."""
+    kept: list[float] = []
+    seen = [{len(u.train) + len(u.tuning)} for u in base]
+    for share in shares:
+        sizes = [len(p.train) + len(p.tuning) for p in (_part(snapshot, u, share) for u in base)]
+        if all(size not in before for size, before in zip(sizes, seen, strict=True)):
+            kept.append(share)
+            for size, before in zip(sizes, seen, strict=True):
+                before.add(size)
+    return tuple(kept)
+
+
+def _base(folds: pl.DataFrame, evaluate: Evaluate, learn: Learn) -> Iterator[Unit]:
+    """The run's units of the first repeat, of no learner yet."""
+    deadline = time.monotonic() + 60 * learn.minutes if learn.minutes else None
+    for repeat, fold in folds.filter(pl.col("repeat") == 0).select("repeat", "fold").unique().sort("fold").iter_rows():
+        seed = seed_of(evaluate.seed, repeat, fold)
+        yield Unit(0, repeat, fold, *parts(folds, repeat, fold), seed, learn.trials, deadline, "", False)
+
+
+def _part(snapshot: Snapshot, unit: Unit, share: float) -> Unit:
+    """The unit on a share of its training patients; those for stopping early shrink with the others."""
+    kept = (
+        growing(snapshot, np.sort(np.concatenate([unit.train, unit.tuning])), share, unit.seed) if share < 1 else None
+    )
+    if kept is None:
+        return unit
+    return replace(unit, train=unit.train[np.isin(unit.train, kept)], tuning=unit.tuning[np.isin(unit.tuning, kept)])
+
+
+def _enough(snapshot: Snapshot, unit: Unit, share: float) -> bool:
+    part = _part(snapshot, unit, share)
+    rows = np.concatenate([part.train, part.tuning])
+    outcome, subject = strata(snapshot.rows, snapshot.task), snapshot.rows["subject_id"].to_numpy()
+    every = np.unique(outcome[np.concatenate([unit.train, unit.tuning])])
+    return bool(len(part.train)) and all(len(np.unique(subject[rows[outcome[rows] == k]])) >= LEAST for k in every)
+
+
+def _judged(
+    snapshot: Snapshot, scores: dict[tuple[str, float], list[FoldScores]], sizes: dict[float, float], seed: int
+) -> dict[str, Any]:
+    metric = PRIMARY[snapshot.task]
+    if not scores:
+        return {"metric": metric, "learners": {}, "gains": {}}
+    resamples = draw(snapshot, [one.rows for its in scores.values() for one in its], seed)
+    ordered = {key: sorted(its, key=lambda one: one.place) for key, its in sorted(scores.items())}
+    judged = {key: judge_primary(snapshot, its, resamples) for key, its in ordered.items()}
+    points: dict[str, list[dict[str, Any]]] = {}
+    for (name, share), one in judged.items():
+        found = summary(one.values[metric], one.drawn[metric], bounds(metric, snapshot.task), one.cases)
+        points.setdefault(name, []).append({"share": share, "rows": sizes[share], **found})
+    gains = {name: gain for name in points if (gain := _gain(name, judged, metric))}
+    return {"metric": metric, "learners": points, "gains": gains}
+
+
+def _gain(name: str, judged: dict[tuple[str, float], Judged], metric: str) -> dict[str, Any]:
+    """All training rows less the share nearest to half of them."""
+    shares = [share for who, share in judged if who == name and share < 1]
+    if not shares or (name, 1.0) not in judged:
+        return {}
+    half = min(shares, key=lambda share: abs(share - 0.5))
+    found = compare(name, judged[name, 1.0], name, judged[name, half], metric)
+    return {"from": half, "difference": found.difference, "low": found.low, "high": found.high}

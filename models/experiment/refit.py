@@ -1,0 +1,183 @@
+"""What shall predict new patients: tuned, chosen and fitted on all rows, in the way that the comparison judged.
+
+Every learner is tuned on all rows as inside a fold, the choice is made from their inner scores by the same rule, and
+only what was chosen is fitted. Nothing of it is judged here: the folds did that. It costs about one more fold.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from ..base.folds import carve, deal
+from ..base.learner import Learner
+from ..base.serialization import why_unsaved
+from ..base.snapshot import Snapshot
+from ..base.specs import Evaluate, Learn
+from ..base.threads import one_thread
+from ..inference.input_schema import Seen
+from ..inference.model import Member, Model, member_of
+from ..learners.stacking import Choice, choose
+from ..metrics.task_metrics import targets
+from .checkpoint import Finished, resumed
+from .tuning import Tuned, fit_tuned, inner_plan, seed_of, tune
+from .workers import Workers
+
+NEVER = "majority"
+"""The floor is no candidate where there is any other (`learners.chosen.choose`)."""
+_STACKED = 5
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One learner on all rows. tuned: None to tune it, else what to fit."""
+
+    learner: int
+    seed: int
+    trials: int
+    deadline: float | None = None
+    tuned: Tuned | None = None
+
+    def decides(self) -> dict[str, Any]:
+        """All of it but who learns (by name, `models.experiment.checkpoint`) and the time limit."""
+        return {"seed": self.seed, "trials": self.trials}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """tuned, or a fitted member; or why a fitted one cannot be saved; nothing where the time limit came first."""
+
+    ask: Ask
+    tuned: Tuned | None = None
+    member: Member | None = None
+    unsaved: str | None = None
+
+    @property
+    def asked(self) -> Ask:
+        return self.ask
+
+    def state(self) -> dict[str, Any] | None:
+        """Of one that was tuned, as `models.experiment.checkpoint` keeps it."""
+        return None if self.tuned is None or self.tuned.cut else {"tuned": vars(self.tuned)}
+
+    @classmethod
+    def restored(cls, ask: Ask, state: Mapping[str, Any]) -> Self:
+        return cls(ask, Tuned(**state["tuned"]))
+
+
+@dataclass(frozen=True)
+class Whole:
+    """model: None where there is none. left_out: learner -> why it was no candidate. seconds: what it took."""
+
+    model: Model | None
+    left_out: Mapping[str, str]
+    settings: Mapping[str, Mapping[str, object]]
+    seconds: float
+
+    def as_json(self) -> dict[str, object]:
+        """name and weights (null where there is no model), left_out, seconds."""
+        choice = None if self.model is None else self.model.choice
+        return {"name": choice and choice.name, "weights": choice and choice.share(), "left_out": dict(self.left_out),
+                "seconds": self.seconds}  # fmt: skip
+
+
+def fit_whole(
+    workers: Workers,
+    names: Sequence[str],
+    evaluate: Evaluate,
+    learn: Learn,
+    start: float,
+    progress: Callable[[str], object] | None = None,
+    finished: Finished | None = None,
+) -> Whole:
+    """Tune all candidates, choose, fit what was chosen.
+
+    Args:
+        workers: over the learners of these names, in this order.
+        start: when the run began, `time.monotonic`: its time limit holds here too.
+        finished: where what is tuned is kept, should the run be interrupted.
+    """
+    began, seed = time.monotonic(), seed_of(evaluate.seed, "all rows")
+    deadline = start + 60 * learn.minutes if learn.minutes else None
+    able = [i for i, name in enumerate(names) if name != NEVER] or list(range(len(names)))
+    asked = [Ask(i, seed, learn.trials, deadline) for i in sorted(able, reverse=True)]
+    say = progress or (lambda line: None)
+    tuned: dict[str, Tuned] = {}
+    left_out: dict[str, str] = {}
+    for done in resumed(finished, workers, tune_whole, asked, Answer.restored):
+        name = names[done.ask.learner]
+        if done.tuned is None:
+            left_out[name] = "the time limit came first"
+        else:
+            tuned[name] = done.tuned
+            say(f"on all rows: {name} tuned")
+    tuned = {name: tuned[name] for name in names if name in tuned}
+    members: dict[str, Member] = {}
+    choice: Choice | None = None
+    while tuned:  # a second time only where one that was chosen turns out to be of a kind that no file can hold
+        choice = choose_among(workers.snapshot, tuned, evaluate.seed)
+        wanted = [name for name in choice.weights if name not in members]
+        asked = [Ask(names.index(n), seed, learn.trials, tuned=tuned[n]) for n in wanted]
+        for done in workers(fit_member, asked):
+            name = names[done.ask.learner]
+            say(f"on all rows: {name} fitted")
+            if done.member is not None:
+                members[name] = done.member
+            else:
+                left_out[name] = done.unsaved or ""
+                del tuned[name]
+        if all(name in members for name in choice.weights):
+            break
+        choice = None
+    settings = {name: one.setting for name, one in tuned.items()}
+    made = None
+    if choice is not None:
+        made = Model(Seen.of(workers.snapshot), choice, tuple(members[name] for name in choice.weights))
+    left_out = {name: left_out[name] for name in names if name in left_out}
+    return Whole(made, left_out, settings, time.monotonic() - began)
+
+
+def choose_among(snapshot: Snapshot, tuned: Mapping[str, Tuned], seed: int) -> Choice:
+    """All learners were scored on the same inner rows, in the same order; those of a fold, or of the whole."""
+    rows = next(iter(tuned.values())).rows
+    y = targets(snapshot.rows[rows], snapshot.task, snapshot.classes)
+    part = deal(snapshot.rows, snapshot.task, rows, _STACKED, seed)
+    return choose({name: one.oof for name, one in tuned.items()}, y, part, snapshot.task)
+
+
+def tune_whole(snapshot: Snapshot, learners: Sequence[Learner], ask: Ask) -> Answer:
+    """The setting that does best inside all rows, and what it predicts for rows that it has not seen."""
+    if ask.deadline is not None and time.monotonic() > ask.deadline:
+        return Answer(ask)
+    learner = learners[ask.learner]
+    with one_thread(learner):
+        plan = inner_plan(snapshot, *_split(snapshot, ask.seed), ask.seed)
+        seed = seed_of(ask.seed, learner.name)
+        return Answer(ask, tune(learner, snapshot, plan, trials=ask.trials, seed=seed, deadline=ask.deadline))
+
+
+def fit_member(snapshot: Snapshot, learners: Sequence[Learner], ask: Ask) -> Answer:
+    """The learner with its setting, fitted on all rows, as plain values."""
+    learner, tuned = learners[ask.learner], ask.tuned
+    if tuned is None:
+        raise ValueError(f"{learner.name}: nothing says with which setting to fit it")
+    with one_thread(learner):
+        fitted = fit_tuned(learner, snapshot, *_split(snapshot, ask.seed), tuned, seed_of(ask.seed, learner.name))
+    reason = _why_unsaved(fitted)
+    return Answer(ask, member=member_of(fitted)) if reason is None else Answer(ask, unsaved=reason)
+
+
+def _why_unsaved(fitted: Learner) -> str | None:
+    """A learner of the user's may know less than the protocol asks for: then it is not saved, and the run goes on."""
+    if not hasattr(fitted, "unsaved") or not hasattr(fitted, "restore"):
+        return f"{fitted.name} has no `unsaved` and `restore` (models/base/learner.py)"
+    return fitted.unsaved() or why_unsaved(fitted.state())
+
+
+def _split(snapshot: Snapshot, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """All rows as train and tuning, as the training part of a fold is split."""
+    return carve(snapshot.rows, snapshot.task, np.arange(len(snapshot.rows)), seed)

@@ -1,0 +1,120 @@
+"""What a run of learners over folds found: predictions, metrics, comparisons; and results.json."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from ..base.snapshot import Snapshot
+from ..evaluation.calibration import Calibration, at_horizon
+from ..evaluation.comparison import Comparison
+from ..evaluation.fold_scores import FoldScores
+from ..metrics.task_metrics import as_columns, inner_score, score_columns, targets
+from .refit import Whole
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that a run found.
+
+    predictions: learner, repeat, fold, row, subject_id, prediction_time, y_true (survival: duration_days, event),
+        score or score_CLASS; each held-out row once a repeat. survival also: the probability of no event until
+        horizon_days.
+    metrics: learner -> metric -> mean, sd, low, high, folds. chosen: what it was in each fold, and by which scores.
+    attributions: repeat, fold, block, feature, importance, slope, of `chosen` on held-out rows.
+    controls: permuted labels (and a shuffled graph): metric, mean, sd, low, high, folds.
+    calibration: learner -> slope, intercept, error. decision: net benefit over thresholds. optimism: what `chosen` scored
+        where it was picked, and where it was held out. horizon_days: survival, until when risks and `survival` are.
+    seconds, peak_mb, settings: by learner. cut: what the time limit left out.
+    whole: what all rows picked, fitted on all of them, for new patients; None where that was not asked for.
+    """
+
+    task: str
+    metric: str
+    predictions: pl.DataFrame
+    metrics: dict[str, dict[str, dict[str, Any]]]
+    chosen: list[dict[str, Any]]
+    comparisons: list[Comparison]
+    controls: dict[str, dict[str, Any]]
+    attributions: pl.DataFrame
+    seconds: dict[str, float]
+    peak_mb: dict[str, float | None]
+    settings: dict[str, list[dict[str, Any]]]
+    cut: list[dict[str, Any]] = field(default_factory=list)
+    total_seconds: float = 0.0
+    whole: Whole | None = None
+    calibration: dict[str, Calibration] = field(default_factory=dict)
+    decision: dict[str, Any] = field(default_factory=dict)
+    optimism: dict[str, Any] = field(default_factory=dict)
+    horizon_days: float | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """results.json, as STUDY.md says; `metric` is what learners are compared by, `model` what all rows picked."""
+        peaks = [v for v in self.peak_mb.values() if v is not None]
+        return {
+            "task": self.task,
+            "metric": self.metric,
+            "chosen": self.chosen,
+            "learners": {
+                name: {"metrics": found, "seconds": self.seconds.get(name, 0.0), "peak_mb": self.peak_mb.get(name),
+                       "settings": self.settings.get(name, []),
+                       "calibration": c.as_json() if (c := self.calibration.get(name)) else None}
+                for name, found in self.metrics.items()
+            },
+            "comparisons": [c.as_json() for c in self.comparisons],
+            "controls": self.controls,
+            "optimism": self.optimism,
+            "decision": self.decision,
+            "horizon_days": self.horizon_days,
+            "seconds": self.total_seconds,
+            "peak_mb": max(peaks, default=None),
+            "cut": self.cut,
+            "model": None if self.whole is None else self.whole.as_json(),
+        }  # fmt: skip
+
+
+def prediction_table(snapshot: Snapshot, scores: Sequence[FoldScores]) -> pl.DataFrame:
+    """One row a learner, repeat, fold and held-out row; survival: with the probability of no event until the horizon."""
+    survival = snapshot.task == "survival"
+    truth = ["duration_days", "event"] if survival else ["label"]
+    known = snapshot.rows.select("subject_id", "prediction_time", *truth)
+    nobody = np.zeros((0, len(snapshot.classes)) if snapshot.task == "multiclass" else 0)
+    out = []
+    for one in scores or [FoldScores("", 0, 0, np.zeros(0, dtype=np.int64), nobody, nobody)]:
+        head = {"learner": one.learner, "repeat": one.repeat, "fold": one.fold, "row": one.rows}
+        frame = pl.DataFrame(head).with_columns(pl.col("row").cast(pl.Int64))
+        columns = pl.DataFrame(dict(as_columns(snapshot.task, snapshot.classes, one.score)))
+        if survival:
+            columns = columns.with_columns(survival=pl.Series(1 - at_horizon(one), dtype=pl.Float64).fill_nan(None))
+        out.append(pl.concat([frame, known[one.rows], columns], how="horizontal"))
+    return pl.concat(out).rename({} if survival else {"label": "y_true"})
+
+
+def parts_of(predictions: pl.DataFrame, snapshot: Snapshot, learner: str) -> list[FoldScores]:
+    """One learner's held-out parts, read back from the table of predictions."""
+    y, columns = targets(snapshot.rows, snapshot.task, snapshot.classes), score_columns(snapshot.task, snapshot.classes)
+    out = []
+    mine = predictions.filter(pl.col("learner") == learner)
+    for (repeat, fold), part in mine.group_by("repeat", "fold", maintain_order=True):
+        rows, score = part["row"].to_numpy(), part.select(columns).to_numpy()
+        score = score if snapshot.task == "multiclass" else score[:, 0]
+        out.append(FoldScores(learner, int(repeat), int(fold), rows, y[rows], score))
+    return out
+
+
+def optimism(chosen: Sequence[dict[str, Any]], parts: Sequence[FoldScores], task: str) -> dict[str, Any]:
+    """What `chosen` scored on the rows by which it was picked, and on the held-out ones: means over folds.
+
+    By `metrics.inner_score`, the measure that it was picked by. Inner models had fewer rows to learn from, so the
+    difference is the optimism of picking less what more rows gain.
+    """
+    held_out = {one.place: inner_score(task, one.y, one.score) for one in parts}
+    pairs = [(one["inner"][one["name"]], held_out[one["repeat"], one["fold"]]) for one in chosen]
+    if not pairs:
+        return {}
+    inner, outer = (float(np.mean(side)) for side in zip(*pairs, strict=True))
+    return {"inner": inner, "held_out": outer, "difference": inner - outer, "folds": len(pairs)}

@@ -1,0 +1,216 @@
+"""Folds × learners in worker processes; then what the training part picks, the comparison, and the controls."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+
+from ..base.folds import make_folds, parts
+from ..base.learner import Learner
+from ..base.snapshot import Snapshot
+from ..base.specs import Evaluate, Learn
+from ..base.threads import one_thread
+from ..biomarkers.feature_effects import SCHEMA, weigh
+from ..evaluation.bootstrap import Resamples
+from ..evaluation.calibration import calibrated, horizon
+from ..evaluation.comparison import best_simple, comparisons
+from ..evaluation.decision_curve import decision_curves
+from ..evaluation.fold_scores import FoldScores, draw, judge
+from ..evaluation.survival_curves import follow, grid
+from ..learners.registry import CHOSEN, make
+from ..metrics.task_metrics import PRIMARY, targets
+from .checkpoint import Finished, resumed
+from .controls import LEARNER, PERMUTED
+from .controls import controls as which_controls
+from .controls import seen as view
+from .job import Done, Unit, run_unit
+from .refit import Whole, choose_among, fit_whole
+from .results import Results, optimism, prediction_table
+from .tuning import seed_of
+from .workers import workers_for
+
+Progress = Callable[[str], object]
+PERMUTATIONS = 3
+"""How often labels are permuted over the cohort; once where it has more than MANY rows."""
+MANY = 10_000
+
+
+def run(
+    snapshot: Snapshot,
+    learners: Sequence[Learner],
+    evaluate: Evaluate,
+    learn: Learn,
+    progress: Progress | None = None,
+    *,
+    controls: bool = True,
+    keep: bool = False,
+    finished: Finished | None = None,
+) -> Results:
+    """Every learner in every fold; results are the same whatever the number of workers.
+
+    Args:
+        snapshot: its own `folds` are used where it has any, else they are made from `evaluate`.
+        learners: from `catalogue.select`, the plainest first; names must differ.
+        learn: trials (settings a learner may try), minutes (0: no limit), workers (0: the machine's cores).
+        progress: called with one line a unit.
+        controls: those of models/experiment/controls.py that say something here.
+        keep: after all that, choose and fit on all rows what shall predict new patients (`models.experiment.refit`).
+        finished: where units are kept as they end; those that an interrupted run left there are not done again.
+    """
+    start = time.monotonic()
+    names = [learner.name for learner in learners]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two learners share a name: {', '.join(names)}")
+    folds = getattr(snapshot, "folds", None)
+    if folds is None or not len(folds):
+        folds = make_folds(snapshot.rows, snapshot.task, evaluate)
+    everyone = [*learners, make("ridge_late")]
+    units = _units(folds, names, evaluate, learn, start)
+    if controls:
+        units += _control_units(snapshot, [u for u in units if u.learner == 0], names, evaluate.seed)
+    done: list[Done] = []
+    with workers_for(snapshot, everyone, learn) as workers:
+        for one in resumed(finished, workers, run_unit, units, Done.restored):
+            done.append(one)
+            if progress is not None:
+                progress(_line(one, everyone, len(done), len(units)))
+        whole = fit_whole(workers, names, evaluate, learn, start, progress, finished) if keep else None
+    # by all that tells units apart (permutations by their seeds): the order in which they ended must not show
+    done.sort(key=lambda d: (d.unit.control, d.unit.repeat, d.unit.fold, d.unit.learner, d.unit.seed))
+    with one_thread():
+        return _gather(snapshot, names, done, evaluate.seed, time.monotonic() - start, whole)
+
+
+def _units(folds: pl.DataFrame, names: list[str], evaluate: Evaluate, learn: Learn, start: float) -> list[Unit]:
+    """Longest first: networks stand last in the catalogue."""
+    deadline = start + 60 * learn.minutes if learn.minutes else None
+    out = []
+    for repeat, fold in folds.select("repeat", "fold").unique().sort("repeat", "fold").iter_rows():
+        train, tuning, held = parts(folds, repeat, fold)
+        seed = seed_of(evaluate.seed, repeat, fold)
+        out += [Unit(i, repeat, fold, train, tuning, held, seed, learn.trials, deadline) for i in range(len(names))]
+    return sorted(out, key=lambda u: (-u.learner, u.repeat, u.fold))
+
+
+def _control_units(snapshot: Snapshot, base: list[Unit], names: list[str], seed: int) -> list[Unit]:
+    """One fit a fold of the first repeat; of permuted labels several, the whole cohort permuted alike in every fold."""
+    first = [replace(u, attribute=False) for u in base if u.repeat == 0]
+    times = PERMUTATIONS if len(snapshot.rows) <= MANY else 1
+    out = []
+    for control in which_controls(snapshot, names):
+        learner = names.index(LEARNER[control]) if LEARNER[control] in names else len(names)
+        seeds = [seed_of(seed, PERMUTED, t) for t in range(times)] if control == PERMUTED else [None]
+        out += [
+            replace(u, learner=learner, control=control, seed=u.seed if one is None else one)
+            for one in seeds
+            for u in first
+        ]
+    return out
+
+
+def _gather(
+    snapshot: Snapshot, names: list[str], done: list[Done], seed: int, seconds: float, whole: Whole | None
+) -> Results:
+    learned = [d for d in done if not d.unit.control]
+    y = targets(snapshot.rows, snapshot.task, snapshot.classes)
+    times = grid(y) if snapshot.task == "survival" else np.zeros(0)
+    scores: list[FoldScores] = []
+    picked: list[FoldScores] = []
+    chosen, effects = [], [pl.DataFrame(schema={"repeat": pl.Int64, "fold": pl.Int64, **SCHEMA})]
+    for repeat, fold in sorted({(d.unit.repeat, d.unit.fold) for d in learned}):
+        here = {names[d.unit.learner]: d for d in learned
+                if (d.unit.repeat, d.unit.fold) == (repeat, fold) and d.score is not None}  # fmt: skip
+        if not here:
+            continue
+        for name, d in here.items():
+            if d.score is not None and d.tuned is not None:
+                scores.append(_fold_scores(name, y, d, d.score, d.tuned.oof, times))
+        tuned = {name: d.tuned for name, d in here.items() if d.tuned is not None}
+        choice = choose_among(snapshot, tuned, seed)
+        score = choice.combine({name: d.score for name, d in here.items() if d.score is not None}, snapshot.task)
+        inner = choice.combine({name: one.oof for name, one in tuned.items()}, snapshot.task)
+        first = next(iter(here.values()))
+        picked.append(_fold_scores(CHOSEN, y, first, score, inner, times))
+        chosen.append({"repeat": repeat, "fold": fold, "name": choice.name, "weights": choice.share(),
+                       "inner": dict(choice.inner)})  # fmt: skip
+        part = weigh({name: d.effects for name, d in here.items()}, choice.share())
+        effects.append(
+            part.select(
+                pl.lit(repeat).cast(pl.Int64).alias("repeat"), pl.lit(fold).cast(pl.Int64).alias("fold"), *SCHEMA
+            )
+        )
+    settings: dict[str, list[dict[str, object]]] = {}
+    for d in learned:
+        if d.tuned is not None:
+            entry = {"repeat": d.unit.repeat, "fold": d.unit.fold, "setting": d.tuned.setting, "inner": d.tuned.inner}
+            settings.setdefault(names[d.unit.learner], []).append(entry)
+    seconds_of = {name: sum(d.seconds for d in learned if names[d.unit.learner] == name) for name in names}
+    peaks = {name: max((d.peak_mb for d in learned if names[d.unit.learner] == name and d.peak_mb), default=None)
+             for name in names}  # fmt: skip
+    scores += picked
+    resamples = draw(snapshot, [one.rows for one in scores], seed)
+    each = {name: [one for one in scores if one.learner == name] for name in (*names, CHOSEN)}
+    judged = {name: judge(snapshot, its, resamples) for name, its in each.items() if its}
+    metric = PRIMARY[snapshot.task]
+    subject = snapshot.rows["subject_id"].rank("dense").to_numpy()
+    simple = best_simple(judged, metric)
+    return Results(
+        task=snapshot.task, metric=metric, predictions=prediction_table(snapshot, scores),
+        metrics={name: one.table() for name, one in judged.items()}, chosen=chosen,
+        comparisons=comparisons(judged, metric), controls=_controls(snapshot, done, resamples),
+        attributions=pl.concat(effects), seconds={**seconds_of, CHOSEN: sum(seconds_of.values())},
+        peak_mb={**peaks, CHOSEN: max((p for p in peaks.values() if p), default=None)},
+        settings=settings, cut=_cut(names, learned), total_seconds=seconds, whole=whole,
+        calibration={name: found for name, its in each.items() if its and (found := calibrated(snapshot.task, its, subject))},
+        decision=decision_curves(snapshot.task, {name: each[name] for name in (CHOSEN, simple) if each.get(name)}),
+        optimism=optimism(chosen, picked, snapshot.task), horizon_days=horizon(picked) if len(times) and picked else None,
+    )  # fmt: skip
+
+
+def _fold_scores(
+    name: str, y: np.ndarray, d: Done, score: np.ndarray, inner: np.ndarray, times: np.ndarray
+) -> FoldScores:
+    """inner: scores of training rows by models that had not seen them, in the order of the unit's tuned rows."""
+    followed, held_out = None, d.unit.held_out
+    if len(times) and d.tuned is not None:
+        train = y[np.concatenate([d.unit.train, d.unit.tuning])]
+        followed = follow(train, y[d.tuned.rows], inner, score, times)
+    return FoldScores(name, d.unit.repeat, d.unit.fold, held_out, y[held_out], score, followed)
+
+
+def _controls(snapshot: Snapshot, done: list[Done], resamples: Resamples) -> dict[str, dict[str, object]]:
+    """Each control's primary metric over its folds and permutations; the interval is that of every learner."""
+    metric, out = PRIMARY[snapshot.task], {}
+    for name in LEARNER:
+        found = []
+        for d in done:
+            if d.unit.control == name and d.score is not None:
+                rows = view(snapshot, name, d.unit.seed).rows if name == PERMUTED else snapshot.rows
+                y = targets(rows, snapshot.task, snapshot.classes)[d.unit.held_out]
+                found.append(FoldScores(name, d.unit.repeat, d.unit.fold, d.unit.held_out, y, d.score))
+        if found:
+            about = {"metric": metric, "learner": LEARNER[name]}
+            out[name] = {**about, **judge(snapshot, found, resamples).table()[metric]}
+    return out
+
+
+def _cut(names: list[str], learned: list[Done]) -> list[dict[str, object]]:
+    """What the time limit left out: whole units, or settings untried."""
+    out: list[dict[str, object]] = []
+    for d in learned:
+        where = {"learner": names[d.unit.learner], "repeat": d.unit.repeat, "fold": d.unit.fold}
+        if d.score is None:
+            out.append({**where, "what": "not run"})
+        elif d.tuned is not None and d.tuned.cut:
+            out.append({**where, "what": f"{d.tuned.cut} settings not tried"})
+    return out
+
+
+def _line(d: Done, learners: Sequence[Learner], k: int, total: int) -> str:
+    name = f"{learners[d.unit.learner].name}{' · ' + d.unit.control if d.unit.control else ''}"
+    fate = "cut by the time limit" if d.score is None else f"{d.seconds:.1f} s" + ", before" * d.before
+    return f"[{k}/{total}] {name}, repeat {d.unit.repeat}, fold {d.unit.fold}: {fate}"

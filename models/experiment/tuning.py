@@ -1,0 +1,118 @@
+"""Settings by inner folds: every learner is scored on training rows that it has not seen, then fitted on all of them."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from ..base.folds import carve, deal
+from ..base.learner import Learner, Setting
+from ..base.snapshot import Snapshot
+from ..estimators.late_fusion import as_logits, calibrate, scaled
+from ..metrics.task_metrics import inner_score, targets
+
+if TYPE_CHECKING:
+    from ..learners.base import BaseLearner
+
+FEW = 3000
+"""Training rows up to which every one is left out once; above, one split says enough."""
+INNER = 3
+_MARGIN = 0.002
+
+
+def seed_of(*parts: object) -> int:
+    """A seed from what it is for, the same in every process."""
+    return zlib.crc32("/".join(map(str, parts)).encode()) & 0x7FFFFFFF
+
+
+@dataclass(frozen=True)
+class Inner:
+    """One inner fit: learn on train, stop early on tuning, predict scored. No row is in two of them."""
+
+    train: np.ndarray
+    tuning: np.ndarray
+    scored: np.ndarray
+
+
+def inner_plan(snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray, seed: int) -> list[Inner]:
+    """The same for every learner of a fold, so that their inner scores can be compared and stacked."""
+    rows = np.sort(np.concatenate([train, tuning]))
+    if len(rows) > FEW and len(tuning):
+        first, stop = carve(snapshot.rows, snapshot.task, train, seed)
+        return [Inner(first, stop, tuning)]
+    part = deal(snapshot.rows, snapshot.task, rows, INNER, seed)
+    plan = []
+    for k in range(INNER):
+        rest = rows[part != k]
+        first, stop = carve(snapshot.rows, snapshot.task, rest, seed + k + 1)
+        plan.append(Inner(first, stop, rows[part == k]))
+    return plan
+
+
+@dataclass
+class Tuned:
+    """What tuning found. rows: the rows scored inside, oof: their predictions by the best setting."""
+
+    setting: dict[str, Any]
+    inner: float
+    rows: np.ndarray
+    oof: np.ndarray
+    tried: list[tuple[dict[str, Any], float]] = field(default_factory=list)
+    cut: int = 0
+    """Settings that the time limit left untried."""
+    final: np.ndarray | None = None
+    """Slope and intercepts that make the fitted learner's probabilities right; `oof` has them on already."""
+
+
+def tune(
+    learner: Learner,
+    snapshot: Snapshot,
+    plan: Sequence[Inner],
+    *,
+    trials: int,
+    seed: int,
+    deadline: float | None = None,
+) -> Tuned:
+    """Try at most `trials` settings by the plan; the first one that is within a hair of the best wins.
+
+    Args:
+        seed: of this learner in this fold. deadline: `time.monotonic` after which no further setting is begun.
+    """
+    settings = list(learner.settings(trials))[: max(1, trials)]
+    rows = np.concatenate([p.scored for p in plan])
+    y = targets(snapshot.rows[rows], snapshot.task, snapshot.classes)
+    found: list[tuple[float, Setting, np.ndarray]] = []
+    for i, setting in enumerate(settings):
+        if found and deadline is not None and time.monotonic() > deadline:
+            break
+        scores = []
+        for k, part in enumerate(plan):
+            one = learner.with_setting(setting, seed_of(seed, i, k))
+            one.fit(snapshot, part.train, part.tuning)
+            scores.append(one.predict(snapshot, part.scored))
+        score = np.concatenate(scores)
+        found.append((inner_score(snapshot.task, y, score), setting, score))
+    best = max(value for value, _, _ in found)
+    value, setting, score = next(one for one in found if one[0] >= best - _MARGIN)
+    tried = [(dict(s), v) for v, s, _ in found]
+    final = None
+    if getattr(learner, "recalibrates", False) and snapshot.task != "survival":
+        final = calibrate(as_logits(score, snapshot.task), y, snapshot.task)
+        score = scaled(score, final)
+    return Tuned(dict(setting), value, rows, score, tried, len(settings) - len(found), final)
+
+
+def fit_tuned(
+    learner: Learner, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray, tuned: Tuned, seed: int
+) -> Learner:
+    """The learner fitted by the setting that tuning found, recalibrated where it asks for that."""
+    fitted = learner.with_setting(tuned.setting, seed)
+    fitted.fit(snapshot, train, tuning)
+    if tuned.final is not None:
+        cast("BaseLearner", fitted).recalibrate(tuned.final)
+    return fitted

@@ -1,0 +1,101 @@
+"""Worker processes that hold a snapshot and its learners; or this process, where one worker is asked for."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from ..base.learner import Learner
+from ..base.snapshot import Snapshot
+from ..base.specs import Learn
+from ..base.threads import ENVIRONMENT
+
+Asked = TypeVar("Asked")
+Made = TypeVar("Made")
+Work = Callable[[Snapshot, Sequence[Learner], Asked], Made]
+"""A function of a module (it is sent by its name): what to do with the snapshot, the learners and one thing asked."""
+
+_HERE: dict[str, tuple[Snapshot, Sequence[Learner]]] = {}
+"""What a worker process works on: sent once, when it starts."""
+
+
+class Workers:
+    """Runs work of one kind after the other in the same processes. More than one: loky processes of one thread each,
+    whose numerical libraries are told so before they load.
+
+    Example:
+        with Workers(snapshot, learners, 2) as workers:
+            for done in workers(run_unit, units):
+                print(done.seconds)
+    """
+
+    def __init__(self, snapshot: Snapshot, learners: Sequence[Learner], count: int) -> None:
+        self.snapshot, self.learners, self.count = snapshot, learners, count
+        self._pool: Any = None
+
+    def __call__(self, work: Work[Asked, Made], asked: Sequence[Asked]) -> Iterator[Made]:
+        """What came of each, as it comes."""
+        if self.count == 1 or (len(asked) == 1 and self._pool is None):
+            yield from (work(self.snapshot, self.learners, one) for one in asked)
+            return
+        from concurrent.futures import as_completed
+
+        pool = self._start(len(asked))
+        for future in as_completed([pool.submit(_work, work, one) for one in asked]):
+            yield future.result()
+
+    def _start(self, most: int) -> Any:
+        if self._pool is None:
+            from joblib.externals.loky import ProcessPoolExecutor
+
+            given = (self.snapshot, self.learners)
+            self._pool = ProcessPoolExecutor(min(self.count, most), initializer=_adopt, initargs=given, env=ENVIRONMENT)
+        return self._pool
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is not None:  # after an error, what is under way is of no use any more
+            self._pool.shutdown(kill_workers=kind is not None)
+
+
+def workers_for(snapshot: Snapshot, learners: Sequence[Learner], learn: Learn) -> Workers:
+    """The workers that a study asks for: a number of processes, or Ray's."""
+    match learn.workers:
+        case str(address) if address == "ray" or address.startswith("ray://"):
+            from .ray_workers import RayWorkers
+
+            return RayWorkers(snapshot, learners, address, count_of(learn))
+        case _:
+            return Workers(snapshot, learners, count_of(learn))
+
+
+def count_of(learn: Learn) -> int:
+    """How many workers a study asks for; 0: the machine's cores."""
+    count = int(learn.workers) if str(learn.workers).isdigit() else 0
+    return count or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else count or os.cpu_count() or 1
+
+
+def _adopt(snapshot: Snapshot, learners: Sequence[Learner]) -> None:
+    _HERE["work"] = (snapshot, learners)
+    if any(getattr(learner, "on_torch", False) for learner in learners):
+        import torch  # noqa: F401  # now: loky takes a process that grows by so much later for one that leaks, and ends it
+    parent = os.getppid()
+
+    def follow() -> None:  # a killed run must not leave its workers behind, busy
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def _work(work: Work[Asked, Made], one: Asked) -> Made:
+    return work(*_HERE["work"], one)

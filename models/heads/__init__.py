@@ -1,0 +1,1 @@
+"""Task heads: what turns an embedding into a prediction, and owns its loss."""

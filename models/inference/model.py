@@ -1,0 +1,146 @@
+"""A model that leaves the run: the learner, or the stack of learners, that all rows picked; and what it has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...loaders.errors import InputError
+from ..base.learner import Learner
+from ..base.serialization import read_state, write_state
+from ..base.snapshot import Snapshot
+from ..base.threads import one_thread
+from ..learners.registry import NAMES, make
+from ..learners.stacking import Choice
+from .input_schema import Seen, Served
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Member:
+    """One fitted learner as plain values. own_code: whether the user's own code is needed to restore it."""
+
+    name: str
+    setting: dict[str, Any]
+    seed: int
+    own_code: bool
+    with_training: bool
+    state: dict[str, Any]
+
+    def restored(self, own: Mapping[str, Learner]) -> Learner:
+        """Raises: InputError where it is the user's own, and not given."""
+        if not self.own_code and self.name in NAMES:
+            found = make(self.name)
+        elif self.name in own:
+            found = own[self.name]
+        else:
+            fix = f'clinome.predict(run, study, learners={{"{self.name}": clinome.sklearn(…) or clinome.pyg(…)}}) in Python'
+            raise InputError("the model holds a learner of your own, whose code no file can keep", "model", self.name,
+                             "the same estimator or module again", fix)  # fmt: skip
+        try:
+            return found.with_setting(self.setting, self.seed).restore(self.state)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            fix = "train it again: clinome train STUDY"
+            raise InputError(
+                "a learner cannot be restored", f"model {self.name}", type(error).__name__, fix=fix
+            ) from error
+
+
+@dataclass(frozen=True)
+class Model:
+    """A frozen way to predict, and all that new patients need for it.
+
+    about: what it was trained on, in the words of whoever trained it: study, rows, checksums, versions.
+    Example:
+        model = Model.read(Path("runs/lung/model"))
+        risk = model.predict(snapshot)
+    """
+
+    seen: Seen
+    choice: Choice
+    members: tuple[Member, ...]
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The learner's name, or "stack"."""
+        return self.choice.name
+
+    @property
+    def needs_training(self) -> bool:
+        """Whether a member predicts only beside the rows that it was fitted on."""
+        return any(member.with_training for member in self.members)
+
+    def serve(self, snapshot: Snapshot) -> Served:
+        """Any snapshot of the task in the model's own shape, and what it lacked (`models.inference.input_schema`)."""
+        return self.seen.serve(snapshot)
+
+    def predict(
+        self, snapshot: Snapshot, own: Mapping[str, Learner] | None = None, beside: tuple[Snapshot, int] | None = None
+    ) -> np.ndarray:
+        """Scores of every row, in its order, as a learner's (`Learner.predict`); by one thread, so that they repeat.
+
+        Args:
+            snapshot: of any study of this task; its labels are not looked at.
+            own: the user's own learners by name, where the model holds any.
+            beside: the rows of the training snapshot and behind them those of `snapshot`, served; and how many there are
+                in front. Only a model with `needs_training` asks for it.
+        Raises: InputError where the snapshot cannot be served, or a learner of the user's own is not given.
+        """
+        served: Snapshot = self.serve(snapshot).snapshot
+        scores = {}
+        learners = [member.restored(own or {}) for member in self.members]
+        with one_thread(*learners):
+            for member, learner in zip(self.members, learners, strict=True):
+                here, first = served, 0
+                if member.with_training:
+                    if beside is None:
+                        raise InputError(
+                            f"{member.name} predicts beside the rows that it was fitted on",
+                            "model",
+                            fix="give `beside`",
+                        )
+                    here, first = beside
+                rows = np.arange(first, first + served.rows.height)
+                scores[member.name] = learner.predict(here, rows)
+        return np.asarray(self.choice.combine(scores, self.seen.task))
+
+    def save(self, folder: Path) -> None:
+        """Write model.json and model.safetensors; an older model in the folder is replaced at once."""
+        state = {"format": FORMAT, "about": dict(self.about), "seen": self.seen.state(), "choice": self.choice.state(),
+                 "members": [vars(member) for member in self.members]}  # fmt: skip
+        write_state(folder, state)
+
+    @classmethod
+    def read(cls, folder: Path) -> Model:
+        """A model that `save` wrote. Nothing in the file is run.
+
+        Raises: InputError if there is none, if it was changed, or if it is of another format.
+        """
+        state = read_state(folder)
+        fix = "train it again with this version: clinome train STUDY"
+        if state.get("format") != FORMAT:
+            raise InputError("a model of another format", folder, state.get("format"), FORMAT, fix)
+        try:
+            return cls(
+                Seen.restored(state["seen"]),
+                Choice(**state["choice"]),
+                tuple(Member(**member) for member in state["members"]),
+                state["about"],
+            )
+        except (KeyError, TypeError) as error:
+            raise InputError("the model cannot be read", folder, type(error).__name__, fix=fix) from error
+
+
+def member_of(learner: Learner) -> Member:
+    """A fitted learner as plain values."""
+    return Member(
+        learner.name, dict(getattr(learner, "setting", {})), int(getattr(learner, "seed", 0)),
+        bool(getattr(learner, "own_code", learner.name not in NAMES)), bool(getattr(learner, "with_training", False)),
+        learner.state(),
+    )  # fmt: skip

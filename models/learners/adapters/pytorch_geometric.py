@@ -1,0 +1,222 @@
+"""A PyTorch Geometric module as a learner: `clinome.pyg(MyEncoder(), "binary")`."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from ....loaders.errors import InputError
+from ...base.learner import Setting
+from ...base.snapshot import Snapshot, WithHetero
+from ...metrics.task_metrics import targets
+from ..base import BaseLearner
+from .source_hash import written
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ...training.batch import Batch
+
+HEADS = ("binary", "multiclass", "survival")
+PATIENT, ROW = "patient", "row"
+
+
+def pyg(module: nn.Module, head: str, name: str | None = None, plan: Mapping[str, Any] | None = None) -> PygLearner:
+    """A heterogeneous graph network as a learner, trained full batch on each fold's graph.
+
+    Args:
+        module: called with (x_dict, edge_index_dict) of the fold's HeteroData (`snapshot.hetero` says what is in it);
+            answers (patients, width), or a dict with it under "patient". A linear head reads it; where width is what the
+            head answers (1, or one a class) the head starts as the identity. Lazy sizes are fine. Each fit works on a
+            copy, whose weights are reset.
+        head: binary, multiclass or survival, as the study's task.
+        plan: fields of `models.training.trainer.Plan` to set: epochs, patience, lr, weight_decay.
+    Raises: ValueError for an unknown head; in `fit` for an answer of another shape.
+    Example:
+        class MyEncoder(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.conv = SAGEConv((-1, -1), 16)
+
+            def forward(self, x_dict, edge_index_dict):
+                relation = ("gene", "rev_expresses", "patient")
+                return self.conv((x_dict["gene"], x_dict["patient"]), edge_index_dict[relation])
+
+        learner = clinome.pyg(MyEncoder(), "binary")
+    """
+    if head not in HEADS:
+        raise ValueError(f"pyg: got head {head!r}; expected one of {', '.join(HEADS)}")
+    return PygLearner(module, head, name or type(module).__name__, plan)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows as batches that hold nothing but their place in the graph (`models.training.batch.Source`)."""
+
+    task: str
+    y: np.ndarray | None = None
+    lengths: None = None
+
+    def take(self, rows: np.ndarray) -> Batch:
+        import torch
+
+        from ...training.batch import Batch
+        from ..network import as_target
+
+        place = {ROW: torch.from_numpy(rows.astype(np.int64))}
+        target = None if self.y is None else as_target(self.y[rows], self.task)
+        return Batch(len(rows), place, {ROW: torch.ones(len(rows), dtype=torch.bool)}, None, target)
+
+
+class PygLearner(BaseLearner):
+    """A copy of the module a fit; one setting, its own."""
+
+    on_torch, own_code, with_training = True, True, True
+    fitted = ("task", "classes", "train", "tuning")
+    plan: ClassVar[dict[str, Any]] = {"epochs": 200, "patience": 30, "lr": 5e-3, "weight_decay": 1e-2}
+
+    def __init__(
+        self,
+        module: nn.Module,
+        head: str,
+        name: str,
+        plan: Mapping[str, Any] | None = None,
+        *,
+        setting: Setting | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(setting, seed)
+        self.module, self.head, self.name, self.own = module, head, name, dict(plan or {})
+
+    def __repr__(self) -> str:
+        """Equal for equal code and settings: what a run's results depend on."""
+        parts = sorted({written(type(part)) for part in self.module.modules()})
+        return f"{' '.join(parts)} {self.module!r} {self.head} {self.own}"
+
+    def with_setting(self, setting: Setting, seed: int) -> PygLearner:
+        return PygLearner(self.module, self.head, self.name, self.own, setting=setting, seed=seed)
+
+    def supports(self, snapshot: Snapshot) -> str | None:
+        if snapshot.task != self.head:
+            return f"{self.name} has a head for {self.head}, the study's task is {snapshot.task}"
+        if not snapshot.layers and snapshot.events is None:
+            return "the study has no omics and no records, so no graph"
+        return None if isinstance(snapshot, WithHetero) else "this snapshot has no hetero_for(train, tuning)"
+
+    def fit(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> None:
+        import torch
+
+        from ...heads.heads import make_head
+        from ...training import trainer as training
+        from ..network import as_target
+
+        self.task, self.classes = snapshot.task, len(snapshot.classes)
+        self.train, self.tuning = train, tuning
+        self._weights: Mapping[str, np.ndarray] | None = None
+        self._held: tuple[weakref.ref[Any], Any] | None = None
+        rows = np.concatenate([train, tuning])
+        y = np.zeros((len(snapshot.rows), 2)) if self.task == "survival" else np.zeros(len(snapshot.rows), np.int64)
+        y[rows] = targets(snapshot.rows[rows], self.task, snapshot.classes)
+        plan = training.Plan(**{**self.plan, "full_batch": len(snapshot.rows), **self.own, "seed": self.seed + 1})
+        encoder = make_encoder(copy.deepcopy(self.module), self.graph(snapshot))
+        with training.reproducible(plan.seed):
+            for part in encoder.module.modules():
+                if part is not encoder.module and callable(getattr(part, "reset_parameters", None)):
+                    part.reset_parameters()
+            with torch.no_grad():
+                width = encoder.answer().shape[1]  # lazy sizes are known from here on
+            outputs = self.classes if self.task == "multiclass" else 1
+            head = make_head(self.task, width, self.classes)
+        head.start(as_target(y[rows], self.task))
+        if width == outputs:
+            head.read(1.0)
+        self.network = training.Network(encoder, head)
+        self.report = training.fit(self.network, _Rows(self.task, y), train, tuning, plan)
+
+    def graph(self, snapshot: Snapshot) -> Any:
+        """The snapshot as HeteroData, fitted on this learner's training rows; the last one is remembered."""
+        if self._held is not None and self._held[0]() is snapshot:
+            return self._held[1]
+        if not isinstance(snapshot, WithHetero):
+            raise TypeError(
+                f"{self.name}: got a {type(snapshot).__name__} without hetero_for(train, tuning); expected a snapshot "
+                "that can be had as HeteroData (graphs.snapshot.snapshot.Snapshot)"
+            )
+        data = snapshot.hetero_for(self.train, self.tuning)
+        self._held = (weakref.ref(snapshot), data)
+        return data
+
+    def predict(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
+        from ...training import trainer as training
+
+        if self._weights is not None:
+            self._rebuild(self.graph(snapshot), self._weights)
+        self.network.encoder.data = self.graph(snapshot)
+        return training.predict(self.network, _Rows(self.task), rows, max(1, len(rows)))
+
+    def state(self) -> dict[str, Any]:
+        weights = self._weights
+        if weights is None:
+            weights = {name: value.detach().cpu().numpy() for name, value in self.network.state_dict().items()}
+        return {**super().state(), "weights": weights}
+
+    def restore(self, state: Mapping[str, Any]) -> PygLearner:
+        """The user's own module with its fitted weights. What it predicts on must hold the training rows in front:
+        they are part of its graph."""
+        super().restore(state)
+        self._held, self._weights = None, state["weights"]
+        return self
+
+    def _rebuild(self, graph: Any, weights: Mapping[str, np.ndarray]) -> None:
+        """The network, once there is a graph that lazy sizes can be taken from."""
+        import torch
+
+        from ...heads.heads import make_head
+        from ...training import trainer as training
+
+        encoder = make_encoder(copy.deepcopy(self.module), graph)
+        try:
+            with training.reproducible(0), torch.no_grad():
+                head = make_head(self.task, encoder.answer().shape[1], self.classes)
+            self.network = training.Network(encoder, head)
+            training.set_weights(self.network, weights)
+        except ValueError as error:
+            where = f"learners[{self.name!r}] {type(self.module).__name__}"
+            fix = "give the module as it was when the model was trained"
+            raise InputError("not the module that was fitted", where, str(error).split("\n\t")[-1], fix=fix) from error
+        self._weights = None
+
+
+def make_encoder(module: nn.Module, data: Any) -> Any:
+    """The module over a whole graph, answering for the rows that a batch names."""
+    import torch
+
+    class GraphEncoder(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.module, self.data = module, data
+
+        def answer(self) -> torch.Tensor:
+            """(patients, width)."""
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message=".*(torch.jit|Sparse|scatter).*")
+                found = self.module(self.data.x_dict, self.data.edge_index_dict)
+            found = found[PATIENT] if isinstance(found, Mapping) else found
+            patients = self.data[PATIENT].num_nodes
+            if not isinstance(found, torch.Tensor) or found.dim() != 2 or len(found) != patients:
+                got = tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
+                raise ValueError(f"{type(self.module).__name__}: got an answer {got}; expected ({patients}, width)")
+            return found
+
+        def forward(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+            rows = batch.layers[ROW]
+            self.data = self.data.to(rows.device)
+            return self.answer()[rows], batch.present[ROW]
+
+    return GraphEncoder()

@@ -1,0 +1,179 @@
+"""A scikit-learn estimator as a learner: `clinome.sklearn(LinearSVC())`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ....loaders.errors import InputError
+from ...base.learner import Setting
+from ...base.snapshot import Snapshot
+from ...estimators.late_fusion import calibrate
+from ...estimators.ridge import as_probability
+from ...estimators.univariate import martingale_residuals
+from ...metrics.task_metrics import targets
+from ...preprocessing.blocks import Joined, make_blocks
+from ..base import BaseLearner, has_inputs
+from .source_hash import written
+
+
+def sklearn(estimator: Any, name: str | None = None, *, space: Mapping[str, Any] | None = None) -> Wrapped:
+    """Any scikit-learn classifier (survival: regressor) as a learner, on all blocks side by side.
+
+    Features are fitted in the fold (`models.preprocessing.blocks.Joined`). A classifier without predict_proba is calibrated on its
+    decision function's training scores, which keeps the order but not the exact probabilities. Survival: the regressor
+    learns martingale residuals, higher = sooner. space: parameter -> values or a scipy distribution, from which settings
+    beyond the estimator's own are drawn within the study's `trials`.
+
+    Example:
+        >>> from sklearn.svm import LinearSVC
+        >>> sklearn(LinearSVC()).name
+        'LinearSVC'
+    """
+    return Wrapped(estimator, name or type(estimator).__name__, space=space)
+
+
+class Wrapped(BaseLearner):
+    """An estimator that is cloned for each fit. Settings are `estimator.set_params`'s: its own, then draws from `space`."""
+
+    own_code = True
+
+    def __init__(
+        self,
+        estimator: Any,
+        name: str,
+        setting: Setting | None = None,
+        seed: int = 0,
+        space: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(setting, seed)
+        self.estimator, self.name, self._space = estimator, name, dict(space or {})
+        # a decision function is made a probability by rows that had shaped it; who gives probabilities keeps them
+        self.recalibrates = not hasattr(estimator, "predict_proba")
+
+    def __repr__(self) -> str:
+        """Equal for equal code and settings: what a run's results depend on."""
+        return f"{written(type(self.estimator))} {self.estimator!r}"
+
+    def with_setting(self, setting: Setting, seed: int) -> Wrapped:
+        return Wrapped(self.estimator, self.name, setting, seed, self._space)
+
+    def space(self) -> Mapping[str, Any]:
+        return self._space
+
+    def supports(self, snapshot: Snapshot) -> str | None:
+        from sklearn.base import is_regressor
+
+        if snapshot.task == "survival" and not is_regressor(self.estimator):
+            return f"{self.name} is a classifier: for survival wrap a regressor"
+        if snapshot.task != "survival" and is_regressor(self.estimator):
+            return f"{self.name} is a regressor: for {snapshot.task} wrap a classifier"
+        return has_inputs(snapshot)
+
+    def fit(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> None:
+        from sklearn.base import clone
+
+        self.task, self.classes = snapshot.task, len(snapshot.classes)
+        rows = np.sort(np.concatenate([train, tuning]))
+        y = targets(snapshot.rows[rows], self.task, snapshot.classes)
+        self.block = Joined(make_blocks(snapshot)).fit(snapshot, rows)
+        x = self.block.transform(snapshot, rows)
+        self.model = self._seeded(clone(self.estimator).set_params(**self.setting))
+        self.model.fit(x, martingale_residuals(y) if self.task == "survival" else y)
+        self.final = None
+        if self.task != "survival" and not hasattr(self.model, "predict_proba"):
+            self.final = calibrate(self._decision(x), y, self.task)
+
+    def _seeded(self, model: Any) -> Any:
+        if "random_state" in model.get_params() and model.get_params()["random_state"] is None:
+            model.set_params(random_state=self.seed)
+        return model
+
+    def _decision(self, x: Any) -> np.ndarray:
+        """(n, k) decision function, a class that training lacked far below the others."""
+        found = np.asarray(self.model.decision_function(x))
+        if self.task == "binary":
+            return found.reshape(-1, 1)
+        if found.ndim == 1:
+            found = np.column_stack([-found, found])
+        out = np.full((len(found), self.classes), found.min() - 10.0)
+        out[:, self.model.classes_] = found
+        return out
+
+    def predict(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
+        x = self.block.transform(snapshot, rows)
+        if self.task == "survival":
+            return np.asarray(self.model.predict(x), dtype=np.float64)
+        if self.final is not None:
+            logits = self.final[0] * self._decision(x) + self.final[1:]
+            return self.settled(as_probability(logits, self.task))
+        p = np.zeros((len(rows), max(self.classes, 2)))
+        p[:, self.model.classes_] = self.model.predict_proba(x)
+        return self.settled(p if self.task == "multiclass" else p[:, 1])
+
+    def _attributes(self) -> dict[str, Any]:
+        """What fitting set on the estimator."""
+        given = self.model.get_params(deep=False)
+        return {name: value for name, value in vars(self.model).items() if name not in given}
+
+    def unsaved(self) -> str | None:
+        """An estimator is saved by its fitted attributes, where these are plain; never by pickle, which may run code."""
+        inside = [value for value in self.model.get_params().values() if _is_estimator(value)]
+        odd = [name for name, value in self._attributes().items() if not _is_plain(value)]
+        if inside or odd:
+            what = f"its fitted {odd[0]} is an object" if odd else "it is made of other estimators"
+            return f"{self.name} is an estimator of your own that plain values cannot hold: {what}"
+        return None
+
+    def state(self) -> dict[str, Any]:
+        """The features' state, the estimator's settings as text, and what of its fitted attributes is plain."""
+        return {
+            "task": self.task, "classes": self.classes, "block": self.block.state(), "final": self.final,
+            "recalibration": self.recalibration,
+            "params": {name: str(value) for name, value in self.model.get_params().items()},
+            "attributes": {name: value for name, value in self._attributes().items() if _is_plain(value)},
+        }  # fmt: skip
+
+    def restore(self, state: Mapping[str, Any]) -> Wrapped:
+        """The user's own estimator, with what fitting had set on it.
+
+        Raises: InputError where the estimator given is not set as the one that was fitted.
+        """
+        from sklearn.base import clone
+
+        for name in ("task", "classes", "final", "recalibration"):
+            setattr(self, name, state[name])
+        self.block = Joined([]).restore(state["block"])
+        self.model = self._seeded(clone(self.estimator).set_params(**self.setting))
+        params = {name: str(value) for name, value in self.model.get_params().items()}
+        for name in sorted(params.keys() | state["params"].keys()):
+            got, expected = params.get(name), state["params"].get(name)
+            if got != expected:
+                where = f"learners[{self.name!r}] {type(self.model).__name__} {name}"
+                raise InputError(
+                    "not the estimator that was fitted", where, got, expected, "give it with the same settings"
+                )
+        vars(self.model).update(state["attributes"])
+        return self
+
+
+def _is_estimator(value: object) -> bool:
+    if isinstance(value, list | tuple):
+        return any(_is_estimator(one) for one in value)
+    return hasattr(value, "get_params") and not isinstance(value, type)
+
+
+def _is_plain(value: object) -> bool:
+    """What a file can hold without code: numbers, text, None, arrays of numbers, and lists and dicts of those."""
+    match value:
+        case None | bool() | int() | float() | str() | np.generic():
+            return True
+        case np.ndarray():
+            return value.dtype.kind in "biuf"
+        case list() | tuple():
+            return all(_is_plain(one) for one in value)
+        case dict():
+            return all(isinstance(name, str) and _is_plain(one) for name, one in value.items())
+    return False

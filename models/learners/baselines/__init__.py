@@ -1,0 +1,1 @@
+"""Baselines: strong plain models on the same folds as every network."""

@@ -1,0 +1,87 @@
+"""The one feature that explains most of the outcome in training, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+
+from ...base.snapshot import Snapshot
+from ...estimators.late_fusion import calibrate
+from ...estimators.ridge import as_probability, fit_ridge
+from ...estimators.univariate import association, regression_target
+from ...metrics.task_metrics import targets
+from ...preprocessing.blocks import Block, make_blocks, restored_block, saved_block
+from ..base import BaseLearner, has_inputs
+
+
+class BestFeature(BaseLearner):
+    """The column with the largest share of explained variance (ANOVA; survival: of martingale residuals).
+
+    Shares are compared as if every block had been measured in everyone: a block measured in few must explain more.
+    """
+
+    name = "best_feature"
+    fitted = ("task", "classes", "column", "mean", "coef", "intercept", "final", "recalibration")
+    recalibrates = True  # the best of many looks better than it is to the rows that it was picked by
+
+    def supports(self, snapshot: Snapshot) -> str | None:
+        return has_inputs(snapshot)
+
+    def fit(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> None:
+        self.task, self.classes = snapshot.task, len(snapshot.classes)
+        rows = np.sort(np.concatenate([train, tuning]))
+        y = targets(snapshot.rows[rows], self.task, snapshot.classes)
+        best: tuple[float, Block, int] | None = None
+        for block in make_blocks(snapshot):
+            here = block.present(snapshot, rows)
+            if here.sum() < 3:
+                continue
+            x = block.fit(snapshot, rows).transform(snapshot, rows[here])
+            if not x.shape[1]:
+                continue
+            share = association(x, regression_target(y[here], self.task, self.classes)) * here.mean()
+            j = int(share.argmax())
+            if best is None or share[j] > best[0]:
+                best = float(share[j]), block, j
+        self.block: Block | None = best[1] if best else None
+        self.column = best[2] if best else 0
+        x = self._values(snapshot, rows)
+        self.mean = float(x.mean())
+        model = fit_ridge(x, y, np.arange(len(rows)) % 2, self.task, self.classes)
+        self.coef, self.intercept = model.coef, model.intercept
+        self.final = calibrate(x @ self.coef + self.intercept, y, self.task)
+
+    def _values(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
+        if self.block is None:
+            return np.zeros((len(rows), 1))
+        x = self.block.transform(snapshot, rows)[:, [self.column]]
+        return np.asarray(x if isinstance(x, np.ndarray) else x.toarray(), dtype=np.float64)
+
+    def predict(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
+        logits = self.final[0] * (self._values(snapshot, rows) @ self.coef + self.intercept) + self.final[1:]
+        return self.settled(as_probability(logits, self.task))
+
+    def state(self) -> dict[str, Any]:
+        block = None if self.block is None else saved_block(self.block)
+        return {**super().state(), "block": block}
+
+    def restore(self, state: Mapping[str, Any]) -> Self:
+        super().restore(state)
+        self.block = None if state["block"] is None else restored_block(state["block"])
+        return self
+
+    def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, np.ndarray] | None:
+        if self.block is None:
+            return None
+        x = self.block.transform(snapshot, rows)
+        whole = np.zeros(x.shape)
+        logits = self._values(snapshot, rows) @ self.coef
+        coef = self.coef[0] - (self.coef[0].mean() if self.coef.shape[1] > 1 else 0.0)
+        slope = self.final[0] * (1.0 if self.recalibration is None else self.recalibration[0])
+        whole[:, self.column] = slope * (self._values(snapshot, rows)[:, 0] - self.mean) * coef[logits.argmax(axis=1)]
+        return {self.block.name: self.block.gather(whole)}
+
+    def codes(self) -> list[str]:
+        return self.block.names if self.block is not None and self.block.name == "records" else []

@@ -1,0 +1,87 @@
+"""Gradient boosting on the table of everything, stopped early on the tuning rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from ...estimators.ridge import SMALL
+from ...estimators.tree_arrays import Grown, of_boosting
+from ...estimators.univariate import deviance_residuals
+from ...metrics.task_metrics import inner_score
+from .trees import TreeLearner
+
+_STEP = 5
+_MARGIN = 0.001
+
+
+class Boosting(TreeLearner):
+    """scikit-learn's histogram boosting. Survival: regression on deviance residuals of the null Cox model.
+
+    The number of rounds is that of the best inner score on the tuning rows; the model is then fitted on all rows.
+    Source: Therneau, Grambsch & Fleming 1990, doi:10.1093/biomet/77.1.147 (residuals as a regression's target).
+    """
+
+    name = "boosting"
+    grid = (
+        {},
+        {"max_leaf_nodes": 3, "max_features": 0.3},
+        {"max_features": 0.3},
+        {"learning_rate": 0.04},
+        {"max_leaf_nodes": 31},
+    )
+
+    def space(self) -> Mapping[str, Any]:
+        from scipy.stats import loguniform
+
+        return {"learning_rate": loguniform(0.02, 0.2), "max_leaf_nodes": [3, 6, 15, 31], "max_features": [0.1, 0.3, 1.0],
+                "l2_regularization": loguniform(0.1, 100.0)}  # fmt: skip
+
+    def fit_model(self, x: np.ndarray, y: np.ndarray, tuning: np.ndarray) -> Any:
+        rounds = 200 if len(x) > SMALL else 100
+        outcome = y[:, 1] if self.task == "survival" else y
+        learnable = tuning.any() and len(np.unique(outcome[~tuning])) > 1
+        if learnable:
+            first = self._estimator(len(x), rounds, x[~tuning], y[~tuning])
+            found = [
+                (inner_score(self.task, y[tuning], s), i)
+                for i, s in enumerate(self._staged(first, x[tuning]), 1)
+                if i % _STEP == 0
+            ]
+            best = max(score for score, _ in found)
+            margin = 0.0 if len(x) > SMALL else _MARGIN
+            rounds = next(i for score, i in found if score >= best - margin)
+        self.rounds = rounds if learnable else 50
+        return self._estimator(len(x), self.rounds, x, y)
+
+    def _estimator(self, n: int, rounds: int, x: np.ndarray, y: np.ndarray) -> Any:
+        from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+        large = n > SMALL
+        words = max(map(len, self.table.words.values()), default=0)  # each needs a bin of its own
+        options: dict[str, Any] = {
+            "learning_rate": 0.08, "max_leaf_nodes": 15 if large else 6, "max_bins": 255 if large else max(32, words),
+            "min_samples_leaf": 50 if large else max(3, min(20, n // 30)), "l2_regularization": 1.0,
+            **self.setting, "max_iter": rounds, "early_stopping": False, "random_state": self.seed,
+            "categorical_features": self.table.categorical if self.table.categorical.any() else None,
+        }  # fmt: skip
+        if self.task == "survival":
+            return HistGradientBoostingRegressor(**options).fit(x, deviance_residuals(y))
+        return HistGradientBoostingClassifier(**options).fit(x, y)
+
+    def _staged(self, model: Any, x: np.ndarray) -> Iterator[np.ndarray]:
+        if self.task == "survival":
+            yield from model.staged_predict(x)
+            return
+        for p in model.staged_predict_proba(x):
+            if self.task == "multiclass":
+                out = np.zeros((len(x), self.classes))
+                out[:, model.classes_] = p
+                yield out
+            else:
+                yield p[:, 1]
+
+    def grown(self) -> Grown:
+        return of_boosting(self.model, len(self.mean))

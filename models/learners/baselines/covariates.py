@@ -1,0 +1,20 @@
+"""The covariates that the study names, alone: what age, sex and stage already say."""
+
+from __future__ import annotations
+
+from ...base.snapshot import Snapshot
+from ...preprocessing.blocks import Block, CovariateBlock, Joined
+from .ridge_late import RidgeLate
+
+
+class Covariates(RidgeLate):
+    """A ridge on the covariates (logistic, multinomial or Cox)."""
+
+    name = "covariates"
+    grid = ({},)
+
+    def supports(self, snapshot: Snapshot) -> str | None:
+        return None if snapshot.covariates.width else "the study names no covariates ([task] covariates)"
+
+    def blocks(self, snapshot: Snapshot) -> list[Block | Joined]:
+        return [CovariateBlock()]

@@ -1,0 +1,50 @@
+"""A random forest on the table of everything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ...estimators.ridge import SMALL
+from ...estimators.tree_arrays import Grown, of_forest
+from ...estimators.univariate import deviance_residuals
+from .trees import TreeLearner
+
+
+class Forest(TreeLearner):
+    """scikit-learn's random forest. Survival: a regression forest on deviance residuals of the null Cox model.
+
+    Source: Therneau, Grambsch & Fleming 1990, doi:10.1093/biomet/77.1.147 (residuals as a regression's target).
+    """
+
+    name = "forest"
+    grid = (
+        {},
+        {"min_samples_leaf": 10},
+        {"max_features": 0.2},
+        {"min_samples_leaf": 1},
+        {"max_features": 0.2, "min_samples_leaf": 10},
+    )
+
+    def space(self) -> Mapping[str, Any]:
+        from scipy.stats import loguniform
+
+        return {"min_samples_leaf": [1, 2, 3, 5, 10, 20], "max_features": loguniform(0.01, 0.5)}
+
+    def fit_model(self, x: np.ndarray, y: np.ndarray, tuning: np.ndarray) -> Any:
+        from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+        large = len(x) > SMALL
+        options: dict[str, Any] = {
+            "n_estimators": 150 if large else 200, "min_samples_leaf": 10 if large else 3,
+            "max_features": 0.1 if large else "sqrt", "max_samples": 0.5 if large else None,
+            **self.setting, "random_state": self.seed, "n_jobs": 1,
+        }  # fmt: skip
+        if self.task == "survival":
+            return RandomForestRegressor(**options).fit(x, deviance_residuals(y))
+        return RandomForestClassifier(**options).fit(x, y)
+
+    def grown(self) -> Grown:
+        return of_forest(self.model)

@@ -1,0 +1,147 @@
+"""One L2-regularised linear model a block, fused late: the model to beat on small cohorts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+
+from ...base.folds import carve, deal
+from ...base.learner import Setting
+from ...base.snapshot import Snapshot
+from ...estimators.late_fusion import calibrate, fit_weights, skill, standardise
+from ...estimators.ridge import SMALL, Ridge, as_probability, as_score, fit_ridge
+from ...estimators.univariate import Matrix
+from ...metrics.task_metrics import targets
+from ...preprocessing.blocks import Block, Joined, make_blocks, pieces, restored_block, saved_block
+from ..base import BaseLearner, has_inputs
+
+_FEW = 10
+
+
+class RidgeLate(BaseLearner):
+    """Logistic, multinomial or Cox ridge on each block; the score is the sum of their weighted, standardised logits.
+
+    A block that a patient lacks says nothing about that patient. Weights are each block's skill in out-of-fold scores
+    of the training rows (for independent, equally spread scores that is close to naive Bayes); `fusion = "stacked"`
+    learns them, drawn to the former; `fusion = "early"` joins all blocks before one model.
+    """
+
+    name = "ridge_late"
+    fitted = ("task", "classes", "centre", "spread", "weights", "final")
+    grid: tuple[Setting, ...] = ({}, {"fusion": "early"}, {"fusion": "stacked"})
+
+    def supports(self, snapshot: Snapshot) -> str | None:
+        return has_inputs(snapshot)
+
+    def blocks(self, snapshot: Snapshot) -> list[Block | Joined]:
+        """Unfitted blocks that become one model each."""
+        found = make_blocks(snapshot)
+        return [Joined(found)] if self.setting.get("fusion") == "early" else [*found]
+
+    def fit(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> None:
+        self.task, self.classes = snapshot.task, len(snapshot.classes)
+        rows, part = self._parts(snapshot, train, tuning)
+        y = targets(snapshot.rows[rows], self.task, snapshot.classes)
+        self.members: list[tuple[Block | Joined, Ridge, np.ndarray]] = []
+        scores = []
+        for block in self.blocks(snapshot):
+            here = block.present(snapshot, rows)
+            outcomes = np.unique(y[here][:, 1] if self.task == "survival" else y[here])
+            if here.sum() < _FEW or len(outcomes) < 2 or not _varies(part[here]):
+                continue
+            x = block.fit(snapshot, rows).transform(snapshot, rows[here])
+            if not x.shape[1]:
+                continue
+            model = fit_ridge(x, y[here], part[here], self.task, self.classes)
+            self.members.append((block, model, np.asarray(x.mean(axis=0), dtype=np.float64).ravel()))
+            score = np.full((len(rows), model.oof.shape[1]), np.nan)
+            score[here] = model.oof
+            scores.append(score)
+        self._fuse(scores, y, part)
+
+    def _parts(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """All rows, and the fold in which each is left out: few rows take turns, of many only the tuning ones are."""
+        rows = np.sort(np.concatenate([train, tuning]))
+        if len(rows) <= SMALL:
+            return rows, deal(snapshot.rows, self.task, rows, 5 if len(rows) < 1000 else 3, self.seed)
+        left_out = tuning if len(tuning) else carve(snapshot.rows, self.task, rows, self.seed)[1]
+        return rows, np.where(np.isin(rows, left_out), 0, -1)
+
+    def _fuse(self, scores: list[np.ndarray], y: np.ndarray, part: np.ndarray) -> None:
+        k = self.classes if self.task == "multiclass" else 1
+        scored = part >= 0
+        s = np.stack(scores, axis=1)[scored] if scores else np.zeros((int(scored.sum()), 0, k))
+        y = y[scored]
+        self.centre, self.spread = standardise(s)
+        z = np.nan_to_num((s - self.centre) / self.spread[:, None])
+        self.skill = np.array([_skill(self.task, y, s[:, m]) for m in range(s.shape[1])])
+        self.weights = self.skill if self.skill.any() else np.ones(s.shape[1])
+        if self.setting.get("fusion") == "stacked" and s.shape[1] > 1:
+            self.weights = fit_weights(z, y, self.task, self.weights, shrink=10.0)
+        self.final = calibrate(np.einsum("nmk,m->nk", z, self.weights), y, self.task)
+
+    def _logits(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
+        k = self.classes if self.task == "multiclass" else 1
+        total = np.zeros((len(rows), k))
+        for m, (block, model, _) in enumerate(self.members):
+            here = block.present(snapshot, rows)
+            score = model.score(block.transform(snapshot, rows[here]))
+            total[here] += self.weights[m] * (score - self.centre[m]) / self.spread[m]
+        return np.asarray(self.final[0] * total + self.final[1:])
+
+    def predict(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
+        logits = self._logits(snapshot, rows)
+        return as_probability(logits, self.task)
+
+    def state(self) -> dict[str, Any]:
+        members = [
+            {"block": saved_block(block), "coef": model.coef, "intercept": model.intercept, "mean": mean,
+             "c": model.c, "gamma": model.gamma, "inner": model.inner}
+            for block, model, mean in self.members
+        ]  # fmt: skip
+        return {**super().state(), "members": members}
+
+    def restore(self, state: Mapping[str, Any]) -> Self:
+        super().restore(state)
+        self.members = [
+            (restored_block(m["block"]),
+             Ridge(m["coef"], m["intercept"], np.zeros((0, 0)), m["inner"], m["c"], m["gamma"]), m["mean"])
+            for m in state["members"]
+        ]  # fmt: skip
+        return self
+
+    def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, np.ndarray] | None:
+        """Exact: coefficient times value less its training mean, in logits; multiclass: of the predicted class."""
+        guess = self._logits(snapshot, rows).argmax(axis=1)
+        out: dict[str, np.ndarray] = {}
+        for m, (block, model, mean) in enumerate(self.members):
+            here = block.present(snapshot, rows)
+            factor = self.final[0] * self.weights[m] / self.spread[m]
+            coef = factor * (model.coef - model.coef.mean(axis=1, keepdims=True) * (model.coef.shape[1] > 1))
+            contribution = np.zeros((len(rows), len(mean)))
+            contribution[here] = (_dense(block.transform(snapshot, rows[here])) - mean) * coef.T[guess[here]]
+            out.update(pieces(block, contribution))
+        return out
+
+    def codes(self) -> list[str]:
+        for block, _, _ in self.members:
+            for one in block.blocks if isinstance(block, Joined) else [block]:
+                if one.name == "records":
+                    return one.names
+        return []
+
+
+def _dense(x: Matrix) -> np.ndarray:
+    return x if isinstance(x, np.ndarray) else x.toarray()
+
+
+def _varies(part: np.ndarray) -> bool:
+    """Whether someone is left out, and someone is left to learn from."""
+    return bool((part >= 0).any() and (part != part.max()).any())
+
+
+def _skill(task: str, y: np.ndarray, score: np.ndarray) -> float:
+    known = np.isfinite(score).all(axis=1)
+    return skill(task, y[known], as_score(task, score[known])) if known.any() else 0.0

@@ -1,0 +1,117 @@
+"""What forest and boosting share: the table, outcomes as classes or rates, and attribution by ablation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+
+from ...base.snapshot import Snapshot
+from ...estimators.tree_arrays import Grown
+from ...estimators.univariate import regression_target
+from ...metrics.task_metrics import targets
+from ...preprocessing.tree_table import Table
+from ..base import BaseLearner, has_inputs
+
+_ABLATED = 40
+
+
+class TreeLearner(BaseLearner):
+    """A model on `models.preprocessing.tree_table.Table`; a subclass fits `self.model`."""
+
+    model: Any = None
+    recalibrates = True  # forests are too timid, boosted trees too bold in small cohorts
+
+    def supports(self, snapshot: Snapshot) -> str | None:
+        return has_inputs(snapshot)
+
+    def fit(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> None:
+        self.task, self.classes = snapshot.task, len(snapshot.classes)
+        rows = np.sort(np.concatenate([train, tuning]))
+        y = targets(snapshot.rows[rows], self.task, snapshot.classes)
+        self.table = Table().fit(snapshot, rows, regression_target(y, self.task, self.classes))
+        x = self.table.transform(snapshot, rows)
+        with np.errstate(invalid="ignore"):
+            known = np.maximum(np.isfinite(x).sum(axis=0), 1)
+            self.mean = (np.nansum(x, axis=0, dtype=np.float64) / known).astype(np.float32)
+        self.mean[self.table.categorical] = np.nan
+        outcomes = np.unique(y[:, 1] if self.task == "survival" else y)
+        self.rate = np.bincount(y, minlength=max(self.classes, 2)) / len(y) if self.task != "survival" else np.zeros(1)
+        self.model = self.fit_model(x, y, np.isin(rows, tuning)) if len(outcomes) > 1 and x.shape[1] else None
+
+    def fit_model(self, x: np.ndarray, y: np.ndarray, tuning: np.ndarray) -> Any:
+        """The fitted estimator. tuning: (n,) bool, the rows on which to stop early."""
+        raise NotImplementedError
+
+    def predict(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
+        return self._scores(self.table.transform(snapshot, rows))
+
+    def _scores(self, x: np.ndarray) -> np.ndarray:
+        if self.model is None:
+            out = np.tile(self.rate, (len(x), 1))
+            return out if self.task == "multiclass" else out[:, -1]
+        if self.task == "survival":
+            return np.asarray(self.model.predict(x))
+        p = np.zeros((len(x), max(self.classes, 2)))
+        p[:, self.model.classes_] = self.model.predict_proba(x)
+        return self.settled(p if self.task == "multiclass" else p[:, 1])
+
+    def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, np.ndarray] | None:
+        """What the score (a logit; multiclass: of the predicted class) loses when a column is set to its training mean.
+
+        Only the columns that the trees use most are ablated; the others are zero.
+        """
+        x = self.table.transform(snapshot, rows)
+        out = np.zeros(x.shape)
+        if self.model is None or not len(rows):
+            return self.table.gather(out)
+        importance = self._grown().importance
+        matter = np.argsort(-importance, kind="stable")[:_ABLATED]
+        whole = self._scores(x)
+        for group in np.array_split(matter[importance[matter] > 0], 8):
+            if len(group):
+                out[:, group] = self._loss(x, whole, group)
+        return self.table.gather(out)
+
+    def grown(self) -> Grown:
+        """The fitted estimator's trees as arrays."""
+        raise NotImplementedError
+
+    def _grown(self) -> Grown:
+        return self.model if isinstance(self.model, Grown) else self.grown()
+
+    def state(self) -> dict[str, Any]:
+        grown = None if self.model is None else self._grown().state()
+        return {"task": self.task, "classes": self.classes, "table": self.table.state(), "mean": self.mean,
+                "rate": self.rate, "recalibration": self.recalibration, "grown": grown}  # fmt: skip
+
+    def restore(self, state: Mapping[str, Any]) -> Self:
+        """The trees are then walked here, and no scikit-learn is asked."""
+        for name in ("task", "classes", "mean", "rate", "recalibration"):
+            setattr(self, name, state[name])
+        self.table = Table().restore(state["table"])
+        self.model = None if state["grown"] is None else Grown.restored(state["grown"])
+        return self
+
+    def _loss(self, x: np.ndarray, whole: np.ndarray, group: np.ndarray) -> np.ndarray:
+        """(n, columns) score less the score without each column. Missing values stay missing."""
+        without = np.tile(x, (len(group), 1))
+        for i, j in enumerate(group):
+            here = np.isfinite(x[:, j]) | self.table.categorical[j]
+            without[i * len(x) : (i + 1) * len(x), j] = np.where(here, self.mean[j], x[:, j])
+        less = self._scores(without).reshape(len(group), *whole.shape)
+        if self.task == "multiclass":
+            guess = whole.argmax(axis=1)
+            whole, less = whole[np.arange(len(x)), guess], less[:, np.arange(len(x)), guess]
+        if self.task == "survival":
+            return np.asarray((whole - less).T)
+        return np.asarray((_logit(whole) - _logit(less)).T)
+
+    def codes(self) -> list[str]:
+        return self.table.codes()
+
+
+def _logit(p: np.ndarray) -> np.ndarray:
+    p = np.clip(p, 1e-4, 1 - 1e-4)
+    return np.asarray(np.log(p / (1 - p)))

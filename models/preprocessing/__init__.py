@@ -1,0 +1,1 @@
+"""Preprocessing fitted on the training rows of a fold: layers, covariates, records, graph edges."""

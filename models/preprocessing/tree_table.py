@@ -1,0 +1,156 @@
+"""A snapshot as one numeric table for trees: missing stays NaN, words are numbered, counts are counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import polars as pl
+from scipy import sparse
+
+from ..base.snapshot import Snapshot
+from ..estimators.univariate import association
+from .blocks import COVARIATES, RECORDS, DenseBlock, MutationBlock
+from .covariates import column, frequent_words, word_index
+from .omics_layer import by_name, dense_values, is_mutation, mutation_values
+from .records import Counts, counts, frequent, pick, rows_are_visits
+
+WIDE = 400
+"""A layer with more features than this enters with its BEST ones, ranked on the training rows alone."""
+BEST = 200
+TOKENS = 300
+WORDS = 200
+_RECORDS = ("split", "now", "before", "numeric")
+
+
+@dataclass
+class Part:
+    """The columns of one block. index: the block's feature of each column; -1 for one that is no feature.
+
+    mutations: whether it is a layer of them, whose last column is the burden.
+    """
+
+    name: str
+    names: list[str]
+    index: np.ndarray
+    mutations: bool = False
+
+
+class Table:
+    """Fitted on training rows: which features, words and codes there are."""
+
+    def fit(self, snapshot: Snapshot, rows: np.ndarray, target: np.ndarray) -> Self:
+        """target: (n, k) from `univariate.regression_target`; it ranks the features of wide layers."""
+        self.parts: list[Part] = []
+        for name, layer in snapshot.layers.items():
+            block = (MutationBlock(name) if is_mutation(layer) else DenseBlock(name)).fit(snapshot, rows)
+            kept, here = block.kept, block.present(snapshot, rows)
+            if len(kept) > WIDE and here.any():
+                x = block.transform(snapshot, rows[here])[:, : len(kept)]
+                kept = np.sort(kept[np.argsort(-association(x, target[here]), kind="stable")[:BEST]])
+            extra = [-1] if is_mutation(layer) else []
+            self.parts.append(Part(name, block.names, np.r_[kept, extra].astype(np.int64), is_mutation(layer)))
+        self.words: dict[str, list[str | None]] = {}
+        if snapshot.covariates.width:
+            for name in snapshot.covariates.columns:
+                if not _is_number(snapshot.covariates[name]):
+                    self.words[name] = frequent_words(snapshot.covariates[name][rows])[:WORDS]
+            self.parts.append(Part(COVARIATES, snapshot.covariates.columns, np.arange(snapshot.covariates.width)))
+        if snapshot.events is not None:
+            self.parts.append(self._fit_records(snapshot, rows))
+        self.categorical = np.concatenate(
+            [[p.name == COVARIATES and p.names[i] in self.words for i in p.index] for p in self.parts]
+        ).astype(bool)  # fmt: skip
+        return self
+
+    def _fit_records(self, snapshot: Snapshot, rows: np.ndarray) -> Part:
+        c = counts(snapshot)
+        self.split = c.current is not None and rows_are_visits(snapshot, rows)
+        least = max(2.0, 0.005 * len(rows))
+        now, before = self._tokens(c)
+        self.now = frequent(now, rows, least, c.tokens, TOKENS)
+        self.before = frequent(before, rows, least, c.tokens, TOKENS) if self.split else []
+        self.numeric = frequent(c.measured, rows, least, c.numeric, TOKENS)
+        code = dict(zip(c.tokens, c.code, strict=True))
+        owners = [code[t] for t in self.now + self.before] + self.numeric * (1 + self.split)
+        names = sorted(set(owners))
+        place = {name: i for i, name in enumerate(names)}
+        return Part(RECORDS, names, np.array([place[o] for o in owners] + [-1] * c.amount.shape[1], dtype=np.int64))
+
+    def _tokens(self, c: Counts) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+        """What counts now, and what was before: all is now where rows are no visits, or no event has one."""
+        return (c.current, c.total - c.current) if self.split and c.current is not None else (c.total, 0 * c.total)
+
+    def transform(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
+        """(n, columns) float32 with NaN."""
+        out = []
+        for part in self.parts:
+            if part.name == COVARIATES:
+                out.append(self._covariates(snapshot.covariates[rows], part.names))
+            elif part.name == RECORDS:
+                out.append(self._records(snapshot, rows))
+            else:
+                layer = by_name(snapshot, part.name, part.names)
+                if part.mutations:
+                    x = mutation_values(layer, rows)
+                    burden = np.asarray((x != 0).sum(axis=1))
+                    values = np.hstack([x[:, part.index[:-1]].toarray(), burden]).astype(np.float32)
+                else:
+                    values = dense_values(layer, rows)[:, part.index]
+                values[~layer.profiled[rows]] = np.nan
+                out.append(values)
+        return np.hstack(out).astype(np.float32)
+
+    def _covariates(self, table: pl.DataFrame, names: list[str]) -> np.ndarray:
+        out = np.full((table.height, len(names)), np.nan, dtype=np.float32)
+        for j, name in enumerate(names):
+            if name in self.words:
+                index = word_index(column(table, name), self.words[name]).astype(np.float32)
+                out[:, j] = np.where(index < len(self.words[name]), index, np.nan)
+            else:
+                out[:, j] = column(table, name).cast(pl.Float64).to_numpy()
+        return out
+
+    def _records(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
+        c = counts(snapshot)
+        now, before = self._tokens(c)
+        parts = [pick(now, rows, c.tokens, self.now).toarray()]
+        if self.split:
+            parts.append(pick(before, rows, c.tokens, self.before).toarray())
+        values = pick(c.values, rows, c.numeric, self.numeric).toarray()
+        parts.append(np.where(pick(c.measured, rows, c.numeric, self.numeric).toarray() > 0, values, np.nan))
+        if self.split:
+            parts.append(pick(c.earlier, rows, c.numeric, self.numeric).toarray())
+        parts.append(c.amount[rows])
+        return np.hstack(parts)
+
+    def gather(self, contributions: np.ndarray) -> dict[str, np.ndarray]:
+        """(n, columns) -> {block: (n, features)}."""
+        out, at = {}, 0
+        for part in self.parts:
+            whole, feature = np.zeros((len(contributions), len(part.names))), part.index >= 0
+            np.add.at(whole.T, part.index[feature], contributions[:, at : at + len(part.index)][:, feature].T)
+            out[part.name], at = whole, at + len(part.index)
+        return out
+
+    def codes(self) -> list[str]:
+        return next((p.names for p in self.parts if p.name == RECORDS), [])
+
+    def state(self) -> dict[str, Any]:
+        parts = [{"name": p.name, "names": p.names, "index": p.index, "mutations": p.mutations} for p in self.parts]
+        records = {k: getattr(self, k) for k in _RECORDS if hasattr(self, k)}
+        return {"parts": parts, "words": self.words, "categorical": self.categorical, "records": records}
+
+    def restore(self, state: Mapping[str, Any]) -> Self:
+        self.parts = [Part(**part) for part in state["parts"]]
+        self.words, self.categorical = state["words"], state["categorical"]
+        for name in _RECORDS:
+            if name in state["records"]:
+                setattr(self, name, state["records"][name])
+        return self
+
+
+def _is_number(column: pl.Series) -> bool:
+    return column.dtype.is_numeric() or column.dtype == pl.Boolean

@@ -1,0 +1,1 @@
+"""Statistics of cohorts: Table 1, rank tests, differential features."""

@@ -1,0 +1,171 @@
+"""Is a feature by itself associated with the outcome? p-values on ranks, many features at once.
+
+Ranks, because one outlier must not make a biomarker, and because they answer alike before and after log or scaling.
+Missing values are left out feature by feature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from scipy import sparse, stats
+
+from ..base.snapshot import Snapshot
+from ..preprocessing.records import counts
+
+_CELLS = 4_000_000  # values ranked at once: 32 MB a matrix
+
+
+def p_values(snapshot: Snapshot, block: str, feature: Sequence[str]) -> np.ndarray:
+    """p-value of each feature of one block against the outcome, over one row a subject (the first labelled one).
+
+    Binary: Mann–Whitney; multiclass: Kruskal–Wallis; survival: Cox score test on ranks (for 0/1 features the log-rank
+    test). A code with numbers is tested by its last number, any other by how often it, or a code below it, occurs;
+    a covariate as number, `column=value` as 0/1, a column of text by its values (Bonferroni).
+
+    Args:
+        block: a layer's name, "records" or "covariates".
+        feature: names within the block; one that the snapshot does not hold as such gives NaN.
+    Returns: (p,) p-values; NaN without variance, or with one group only.
+    """
+    rows = _one_row_a_subject(snapshot)
+    outcome = snapshot.rows[rows]
+    profiled = snapshot.layers[block].profiled[rows] if block in snapshot.layers else np.ones(len(rows), dtype=bool)
+    out = np.full(len(feature), np.nan)
+    todo = dict(enumerate(feature))
+    for values, names in _tables(snapshot, block):
+        column = {name: j for j, name in enumerate(names)}
+        at = [(i, column[name]) for i, name in todo.items() if name in column]
+        todo = {i: name for i, name in todo.items() if name not in column}
+        mine = values[rows] if at and len(rows) else None
+        for part in np.array_split(np.array(at).reshape(-1, 2), max(1, -(-len(at) * len(rows) // _CELLS))):
+            if mine is None or not len(part):
+                continue
+            x = _dense(mine[:, part[:, 1]])
+            x[~profiled] = np.nan
+            out[part[:, 0]] = _test(snapshot.task, x, outcome)
+    for i in [i for i, name in todo.items() if block == "covariates" and name in snapshot.covariates.columns]:
+        out[i] = _text(snapshot, feature[i])
+    return out
+
+
+def _text(snapshot: Snapshot, column: str) -> float:
+    """The smallest p of a text column's values, times their number; two values are one test."""
+    values = snapshot.covariates[column].drop_nulls().unique().sort().to_list()
+    p = p_values(snapshot, "covariates", [f"{column}={value}" for value in values])
+    if np.isnan(p).all():
+        return float("nan")
+    return min(1.0, float(np.nanmin(p)) * (1 if len(values) == 2 else len(values)))
+
+
+def _test(task: str, x: np.ndarray, outcome: pl.DataFrame) -> np.ndarray:
+    if task == "survival":
+        duration = outcome["duration_days"].to_numpy().astype(np.float64)
+        return cox_score(x, duration, outcome["event"].cast(pl.Float64).to_numpy().astype(bool))
+    return kruskal(x, outcome["label"].cast(pl.String).to_numpy())
+
+
+def ranks(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Average ranks down the rows of (n, p), 0 where NaN; and the (n, p) mask of what is there."""
+    there = ~np.isnan(x)
+    ranked: np.ndarray = stats.rankdata(np.where(there, x, np.inf), axis=0)
+    return np.where(there, ranked, 0.0), there
+
+
+def kruskal(x: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Kruskal–Wallis of every column, corrected for ties; with two groups the two-sided Mann–Whitney test.
+
+    Args:
+        x: (n, p) float, NaN is missing.
+        group: (n,) labels.
+    Returns: (p,) p-values; NaN without variance or with one group.
+    Source: Kruskal and Wallis 1952, H = (N - 1) * between / total sum of squares of the ranks.
+    """
+    ranked, there = ranks(x)
+    member = (group[:, None] == np.unique(group)[None, :]).astype(np.float64)
+    size = member.T @ there
+    n = there.sum(0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = ranked.sum(0) / n
+        between = np.where(size > 0, (member.T @ ranked - size * mean) ** 2 / size, 0.0).sum(0)
+        total = (np.where(there, ranked - mean, 0.0) ** 2).sum(0)
+        freedom = (size > 0).sum(0) - 1
+        p: np.ndarray = stats.chi2.sf((n - 1) * between / total, freedom)
+    return np.where((total > 0) & (freedom > 0), p, np.nan)
+
+
+def cox_score(x: np.ndarray, duration: np.ndarray, event: np.ndarray) -> np.ndarray:
+    """Score test of a univariate Cox model on the ranks of every column (ties of time: Breslow).
+
+    Args:
+        x: (n, p) float, NaN is missing (such a row leaves that column's risk sets).
+        duration: (n,) days to event or censoring.
+        event: (n,) bool.
+    Returns: (p,) two-sided p-values; NaN without variance or events.
+    Source: Cox 1972, U = sum over events (x - mean over the risk set), var U = sum of the risk sets' variances.
+    """
+    order = np.argsort(-duration, kind="stable")
+    ranked, there = ranks(x[order])
+    later = duration[order]
+    last = np.searchsorted(-later, -later, side="right") - 1  # tied times share the risk set that ends with the last
+    size = there.cumsum(0)[last]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        centred = np.where(there, ranked - ranked.sum(0) / there.sum(0), 0.0)  # keeps the squares below small
+        first = centred.cumsum(0)[last] / size
+        second = (centred**2).cumsum(0)[last] / size
+        died = event[order][:, None] & there
+        score = np.where(died, centred - first, 0.0).sum(0)
+        variance = np.where(died, second - first**2, 0.0).sum(0)
+        p: np.ndarray = stats.chi2.sf(score**2 / variance, 1)
+    return np.where(variance > 1e-9, p, np.nan)
+
+
+def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
+    """q-values of (p,) p-values; NaN stays NaN and counts as no test."""
+    q = np.full(len(p), np.nan)
+    tested = ~np.isnan(p)
+    if tested.any():
+        q[tested] = stats.false_discovery_control(p[tested])
+    return q
+
+
+def _one_row_a_subject(snapshot: Snapshot) -> np.ndarray:
+    """Rows of one subject are no independent tests: the first labelled one stands for it."""
+    label = ["duration_days", "event"] if snapshot.task == "survival" else ["label"]
+    rows = snapshot.rows.with_row_index("row").drop_nulls(label).unique("subject_id", keep="first", maintain_order=True)
+    return rows["row"].to_numpy().astype(np.int64)
+
+
+def _tables(snapshot: Snapshot, block: str) -> list[tuple[np.ndarray | sparse.csr_matrix, list[str]]]:
+    """(rows, features) values of a block with the names of their columns; where a name comes twice the first counts."""
+    if block in snapshot.layers:
+        layer = snapshot.layers[block]
+        return [(layer.values, layer.var["feature"].to_list())]
+    if block == "records" and snapshot.events is not None:
+        c = counts(snapshot)
+        last = np.where(c.measured.toarray() > 0, c.values.toarray(), np.nan)
+        return [(last, c.numeric), (c.total, c.tokens)]
+    return [_covariates(snapshot.covariates)] if block == "covariates" else []
+
+
+def _covariates(table: pl.DataFrame) -> tuple[np.ndarray, list[str]]:
+    columns: dict[str, np.ndarray] = {}
+    for series in table:
+        if series.dtype == pl.String:
+            for value in series.drop_nulls().unique().sort():
+                columns[f"{series.name}={value}"] = _floats(series == value)
+        else:
+            columns[series.name] = _floats(series)
+    if not columns:
+        return np.empty((table.height, 0)), []
+    return np.column_stack(list(columns.values())), list(columns)
+
+
+def _floats(series: pl.Series) -> np.ndarray:
+    return series.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+
+
+def _dense(x: np.ndarray | sparse.csr_matrix) -> np.ndarray:
+    return np.array(x.toarray() if isinstance(x, sparse.csr_matrix) else x, dtype=np.float64)

@@ -1,0 +1,1 @@
+"""Training networks: batches, tokens, the loop."""

@@ -1,0 +1,249 @@
+"""Training on Lightning: early stopping inside the training part, best weights kept in memory, silent, no files."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..heads.heads import Head
+from .batch import Batch, Source
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a network is trained. patience and epochs count passes over the training rows."""
+
+    epochs: int = 60
+    patience: int = 10
+    lr: float = 1e-3
+    weight_decay: float = 1e-2
+    batch_size: int = 128
+    warmup: int = 20  # steps
+    clip: float = 1.0
+    seed: int = 1
+    full_batch: int = 0  # up to so many rows, one batch holds them all
+
+
+@dataclass(frozen=True)
+class Report:
+    """What training did: the loss of every epoch on either part, `tuning` with one before the first.
+
+    best: after how many epochs the weights were kept; 0: as they started, -1: there was nothing to judge by.
+    """
+
+    best: int
+    train: tuple[float, ...]
+    tuning: tuple[float, ...]
+
+
+class Network(nn.Module):
+    """encode -> head. The encoder answers (n, dim) and a mask of rows that it could serve."""
+
+    def __init__(self, encoder: nn.Module, head: Head) -> None:
+        super().__init__()
+        self.encoder, self.head = encoder, head
+
+    def loss(self, batch: Batch) -> Tensor | None:
+        if batch.target is None:
+            raise ValueError("network: got a batch without a target to learn from")
+        return self.head.loss(self.head.raw(self.encoder(batch)[0]), batch.target)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """The head's answer in the user's units."""
+        return torch.as_tensor(self.head(self.encoder(batch)[0]))
+
+
+class Batches:
+    """An iterable of batches over some rows; shuffled anew in each pass, rows of like length together."""
+
+    def __init__(self, source: Source, rows: np.ndarray, size: int, seed: int | None = None) -> None:
+        self.source, self.rows, self.size = source, rows, max(1, size)
+        self.rng = None if seed is None else np.random.default_rng(seed)
+        self._whole: Batch | None = None
+
+    def __len__(self) -> int:
+        return (len(self.rows) + self.size - 1) // self.size
+
+    def __iter__(self) -> Iterator[Batch]:
+        if len(self) == 1:
+            self._whole = self._whole or self.source.take(self.rows)
+            yield self._whole
+            return
+        for rows in self.parts():
+            yield self.source.take(rows)
+
+    def parts(self) -> list[np.ndarray]:
+        """The rows of each batch. Shuffled, then sorted by length within stretches of 32 batches, then shuffled."""
+        rows, lengths = self.rows, self.source.lengths
+        if self.rng is None:
+            if lengths is not None:
+                rows = rows[np.argsort(lengths[rows], kind="stable")]
+            return np.array_split(rows, len(self))
+        rows = self.rng.permutation(rows)
+        if lengths is not None:
+            stretch = 32 * self.size
+            parts = [rows[i : i + stretch] for i in range(0, len(rows), stretch)]
+            rows = np.concatenate([p[np.argsort(lengths[p], kind="stable")] for p in parts])
+        split = np.array_split(rows, len(self))
+        return [split[i] for i in self.rng.permutation(len(split))]
+
+
+def fit(network: Network, source: Source, train: np.ndarray, tuning: np.ndarray, plan: Plan) -> Report:
+    """Train the network in place; it ends with the weights of the epoch that did best on `tuning`.
+
+    Without tuning rows (or where they hold no event) there is no early stopping: all epochs are run.
+    A GPU is used where there is one. The same seed on the same machine gives the same weights.
+    """
+    size = len(train) if len(train) <= plan.full_batch else plan.batch_size
+    batches = Batches(source, train, size, plan.seed)
+    held = Batches(source, tuning, max(size, 256)) if len(tuning) else None
+    module = _Fit(network, plan, plan.epochs * len(batches))
+    with quiet(), reproducible(plan.seed):
+        trainer = pl.Trainer(
+            max_epochs=plan.epochs, accelerator="auto", devices=1, logger=False, enable_checkpointing=False,
+            enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=-1,
+            gradient_clip_val=plan.clip or None, use_distributed_sampler=False,
+        )  # fmt: skip
+        trainer.fit(module, batches, held)
+    network.to("cpu").eval()
+    if module.weights is not None:
+        network.load_state_dict(module.weights)
+    return Report(module.best, tuple(module.losses), tuple(module.tuned))
+
+
+def predict(network: nn.Module, source: Source, rows: np.ndarray, batch_size: int = 512) -> np.ndarray:
+    """The head's answer for these rows, in their order: (n,) or (n, classes) float64."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network.to(device).eval()
+    order = np.arange(len(rows)) if source.lengths is None else np.argsort(source.lengths[rows], kind="stable")
+    scores = [np.zeros(0)]
+    with torch.no_grad():
+        for part in np.array_split(order, -(-len(order) // batch_size) or 1) if len(order) else []:
+            scores.append(network(source.take(rows[part]).to(device)).cpu().double().numpy())
+    network.to("cpu")
+    found = np.concatenate(scores[1:]) if len(scores) > 1 else scores[0]
+    out = np.empty_like(found)
+    out[order] = found
+    return out
+
+
+def set_weights(network: nn.Module, weights: Mapping[str, np.ndarray]) -> None:
+    """Give a network of the same build the weights (and buffers) that its `state_dict` had, and make it ready to predict.
+
+    Raises: ValueError where they are not those of this build.
+    """
+    try:
+        network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
+    except RuntimeError as error:
+        raise ValueError(f"weights: {error}") from error
+    network.eval()
+
+
+class _Fit(pl.LightningModule):
+    """The loop's hooks: loss, schedule, and the best weights so far."""
+
+    def __init__(self, network: Network, plan: Plan, steps: int) -> None:
+        super().__init__()
+        self.network, self.plan, self.steps = network, plan, steps
+        self.losses: list[float] = []
+        self.tuned: list[float] = []
+        self.weights: dict[str, Tensor] | None = None
+        self.best = -1
+        self._seen: list[tuple[float, int]] = []
+        self._held: list[tuple[float, int]] = []
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        return batch.to(device)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
+        loss = self.network.loss(batch)
+        if loss is not None:  # None: no event in this batch, Lightning takes no step
+            self._seen.append((float(loss.detach()), batch.size))
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        loss = self.network.loss(batch)
+        if loss is not None:
+            self._held.append((float(loss), batch.size))
+
+    def on_train_epoch_end(self) -> None:
+        self.losses.append(_mean(self._seen))
+        self._seen = []
+
+    def on_validation_epoch_end(self) -> None:
+        if not self._held:
+            return
+        self.tuned.append(_mean(self._held))
+        self._held = []
+        if self.best < 0 or self.tuned[-1] < self.tuned[self.best]:
+            self.best = len(self.tuned) - 1
+            self.weights = {k: v.detach().cpu().clone() for k, v in self.network.state_dict().items()}
+        if len(self.tuned) - 1 - self.best >= self.plan.patience:
+            self.trainer.should_stop = True
+
+    def configure_optimizers(self) -> Any:
+        """AdamW, decay on matrices only; linear warm-up, then a half cosine down to a twentieth."""
+        decayed = [p for p in self.network.parameters() if p.dim() > 1]
+        plain = [p for p in self.network.parameters() if p.dim() <= 1]
+        groups = [{"params": decayed, "weight_decay": self.plan.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+        optimizer = torch.optim.AdamW(groups, lr=self.plan.lr, fused=True)
+        warm, steps = min(self.plan.warmup, self.steps // 4), self.steps
+
+        def scale(step: int) -> float:
+            if step < warm:
+                return (step + 1) / warm
+            return 0.05 + 0.95 * 0.5 * (1 + float(np.cos(np.pi * min(1.0, (step - warm) / max(1, steps - warm)))))
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, scale)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def _mean(parts: list[tuple[float, int]]) -> float:
+    weight = sum(n for _, n in parts)
+    return sum(loss * n for loss, n in parts) / weight if weight else float("nan")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Lightning's notices and warnings speak of loggers and workers that we do not use."""
+    names = ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero")
+    loggers = [logging.getLogger(name) for name in names]
+    before = [one.level for one in loggers]
+    for one in loggers:
+        one.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for one, level in zip(loggers, before, strict=True):
+            one.setLevel(level)
+
+
+@contextmanager
+def reproducible(seed: int) -> Iterator[None]:
+    """One seed and deterministic kernels inside; the caller's generator and flags come back afterwards.
+
+    On a GPU some kernels (cumulative sums) have no deterministic form: there they are used as they are.
+    """
+    before = torch.are_deterministic_algorithms_enabled()
+    only_warn = torch.is_deterministic_algorithms_warn_only_enabled()
+    fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # slow, for debugging
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(before, warn_only=only_warn)
+            torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
