@@ -21,7 +21,8 @@ from ..base.learner import Learner
 from ..base.serialization import read_state, write_state
 from .workers import Work, Workers
 
-OURS = f"{__package__}.learners."
+MODELS = __package__.rpartition(".")[0]
+OURS = f"{MODELS}.learners."
 
 
 class Asked(Protocol):
@@ -60,7 +61,7 @@ class Finished:
 
     def place(self, kind: str, one: Asked, learner: Learner) -> Path | None:
         """A unit's folder; None for a learner of the user's own, whose code may have been changed since."""
-        if not type(learner).__module__.startswith(OURS):
+        if not type(learner).__module__.startswith(OURS) or getattr(learner, "own_code", False):
             return None
         decides = {name: _hash(v.tobytes()) if isinstance(v, np.ndarray) else v for name, v in one.decides().items()}
         parts = [self.basis, code(), kind, learner.name, decides]
@@ -95,8 +96,8 @@ def resumed(
 
 @cache
 def code() -> str:
-    """A hash of this package's source: a unit that other code made is not this code's."""
-    here = Path(__file__).parent
+    """A hash of the source of `clinome.models`: a unit that other code made is not this code's."""
+    here = Path(__file__).parents[1]
     files = sorted(here.rglob("*.py"))
     return _hash(b"".join(str(file.relative_to(here)).encode() + b"\0" + file.read_bytes() for file in files))
 
