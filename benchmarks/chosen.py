@@ -18,7 +18,7 @@ import diabetes
 import lung
 
 import clinome
-from clinome.say import Say
+from clinome.console import Say
 
 COHORTS = ("luad", "lusc", "gbmlgg", "blca", "kirc", "diabetes")
 

@@ -14,7 +14,7 @@ import polars as pl
 from sklearn.model_selection import StratifiedGroupKFold
 
 import clinome
-from clinome.say import Say
+from clinome.console import Say
 
 GONE = [11, 13, 14, 19, 20, 21]  # deaths and hospice
 STUDY = '''

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from clinome.synthetic import write_cohort
+from clinome.demo.synthetic_cohort import write_cohort
 
 Break = Callable[[bytes], bytes]
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import clinome
 
-LOAD = "from clinome.cli import main; main()"
+LOAD = "from clinome.cli.main import main; main()"
 
 
 def moved(study: Path, folder: Path) -> Path:

@@ -21,9 +21,9 @@ from typing import Any
 
 import polars as pl
 
-from clinome.training import UNITS
+from clinome.verbs.train import UNITS
 
-MAIN = "from clinome.cli import main; main()"
+MAIN = "from clinome.cli.main import main; main()"
 MAY_DIFFER = ("seconds", "peak_mb")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 import clinome
-from clinome.say import Say
+from clinome.console import Say
 
 TCGA = """
 name = "{name}"

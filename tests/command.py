@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from clinome.cli import main
+from clinome.cli.main import main
 
 STUDY = """
 name = "small"

@@ -12,15 +12,15 @@ import polars as pl
 import pytest
 
 import clinome
-from clinome import removing
-from clinome.cohorts import take_cohort
+from clinome.console import SILENT, Say
 from clinome.graphs import schema
 from clinome.graphs.ingest.findings import store_run
 from clinome.graphs.store.embedded import EmbeddedStore
 from clinome.graphs.store.fingerprint import fingerprint
-from clinome.loading import load_study
-from clinome.runs import Run
-from clinome.say import SILENT, Say
+from clinome.run_folder import Run
+from clinome.verbs import remove as removing
+from clinome.verbs.cohort import take_cohort
+from clinome.verbs.load import load_study
 
 WHO = "TWO-7731"
 FILES = {

@@ -21,7 +21,7 @@ from clinome.models.evaluation.subgroups import groupings, subgroups
 from clinome.models.experiment.results import parts_of
 from clinome.models.metrics.survival import Followed
 from clinome.models.statistics.table_one import table_one
-from clinome.report import presence
+from clinome.reports.page import presence
 
 HEADLINE = {"binary": "auroc", "multiclass": "accuracy", "survival": "c_index"}
 SKILL = {"majority": 0.0, "covariates": 0.4, "best_feature": 0.6, "ridge_late": 1.3, "hetero_gnn": 1.0, "chosen": 1.4}

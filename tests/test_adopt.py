@@ -14,7 +14,7 @@ import pytest
 from stopping import Crash, stopping
 
 import clinome
-from clinome.cohorts import take_cohort
+from clinome.console import SILENT, Say
 from clinome.graphs.ingest.findings import store_run
 from clinome.graphs.ingest.load_source import rebuild
 from clinome.graphs.ingest.studies import enter
@@ -24,8 +24,8 @@ from clinome.graphs.store.fingerprint import fingerprint
 from clinome.graphs.store.protocol import Store
 from clinome.graphs.tables.study_tables import Tables
 from clinome.loaders.errors import InputError
-from clinome.loading import load_study
-from clinome.say import SILENT, Say
+from clinome.verbs.cohort import take_cohort
+from clinome.verbs.load import load_study
 
 RANKED = pl.DataFrame(
     {"layer": ["rna", "sets"], "feature": ["NCBIGene:1", "PATHWAY:2"], "effect": [1.0, 0.5], "rank": [1, 2],

@@ -11,13 +11,14 @@ import polars as pl
 import pytest
 from command import Clinome
 
-from clinome import own, rank_plots
-from clinome.benchmarking import study_files
+from clinome import user_learners as own
 from clinome.loaders.errors import InputError, UsageError
 from clinome.models.evaluation.study_ranks import rank
-from clinome.runs import Run
-from clinome.scoreboard import scoreboard
+from clinome.plots import ranks as rank_plots
+from clinome.reports.scoreboard import scoreboard
+from clinome.run_folder import Run
 from clinome.study import Study
+from clinome.verbs.benchmark import study_files
 
 STUDY = """
 name = "{name}"

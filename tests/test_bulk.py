@@ -19,6 +19,7 @@ from stores import Stores
 from test_load import study
 
 import clinome
+from clinome.console import SILENT, Say
 from clinome.graphs import schema
 from clinome.graphs.ingest import estimate as size
 from clinome.graphs.ingest.estimate import relationships
@@ -34,10 +35,9 @@ from clinome.graphs.neo4j_store.store import Neo4jStore
 from clinome.graphs.store.embedded import EmbeddedStore
 from clinome.graphs.store.fingerprint import fingerprint
 from clinome.graphs.store.protocol import Edges, Nodes, Store
-from clinome.importing import import_study, write_files
 from clinome.loaders.errors import EngineError, InputError
-from clinome.loading import _Size, load_into
-from clinome.say import SILENT, Say
+from clinome.verbs.bulk_import import import_study, write_files
+from clinome.verbs.load import _Size, load_into
 
 # a property name that the files cannot hold, line breaks, a lone quote: the patients are then written after the import
 PATIENTS = 'patient_id,age,sex,OS (days),note\np1,50,F,10,"a ""b\n"\np2,61,M,,\\\np3,47,F,3,x\np4,NA,M,4,"é\r\n"\n'

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from command import ROWS, STUDY, Clinome, write_study
 
-from clinome import asking
+from clinome.verbs import query as asking
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def processor_seconds() -> float:
 def test_nothing_heavy_is_imported_before_it_is_needed(words: Sequence[str], tmp_path: Path) -> None:
     code = f"""
 import sys
-from clinome.cli import main
+from clinome.cli.main import main
 sys.argv = ["clinome", *{list(words)!r}]
 try:
     main()

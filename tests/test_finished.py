@@ -31,8 +31,8 @@ from clinome.models.learners.adapters.scikit_learn import sklearn
 from clinome.models.learners.baselines.boosting import Boosting
 from clinome.models.learners.baselines.forest import Forest
 from clinome.models.learners.registry import make, select
-from clinome.runs import Run
-from clinome.training import UNITS
+from clinome.run_folder import Run
+from clinome.verbs.train import UNITS
 
 NAMES = ("majority", "covariates", "ridge_late", "boosting")
 LEARN = Learn(trials=2, workers=1)
@@ -153,7 +153,7 @@ learners = ["majority", "covariates", "ridge_late", "boosting"]
 trials = 2
 workers = 2
 """
-MAIN = "from clinome.cli import main; main()"
+MAIN = "from clinome.cli.main import main; main()"
 
 
 def write_study(folder: Path, n: int = 60) -> Path:

@@ -14,12 +14,12 @@ import polars as pl
 import pytest
 
 import clinome
+from clinome.demo.synthetic_cohort import write_cohort
 from clinome.graphs.snapshot.fence import Fence, fence, no_fence
 from clinome.graphs.snapshot.freeze import freeze
 from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.models.base.folds import make_folds, parts
 from clinome.models.learners.registry import make
-from clinome.synthetic import write_cohort
 
 LATE = 12
 """So many patients gave their sample only after the index date."""

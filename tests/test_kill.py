@@ -12,11 +12,11 @@ from functools import partial
 from pathlib import Path
 
 import clinome
-from clinome.synthetic import write_cohort
+from clinome.demo.synthetic_cohort import write_cohort
 
 LOAD = (
     "import clinome.graphs.ingest.write_source as write; write.BATCH = 200\n"  # more moments at which a load is half done
-    "from clinome.cli import main; main()"
+    "from clinome.cli.main import main; main()"
 )
 LEFT_OUT = r"\[omics\.\w+\][^\[]*"
 """Sections of the study that only cost time here; test_write stops loads of omics too."""

@@ -12,7 +12,6 @@ import pytest
 from snapshots import make_snapshot
 from test_benchmark import write
 
-from clinome import growing as face
 from clinome import pipeline
 from clinome.loaders.errors import InputError
 from clinome.models.base.folds import make_folds
@@ -21,6 +20,7 @@ from clinome.models.experiment import run as harness
 from clinome.models.experiment.learning_curve import LEAST, SHARES, growing, learning_curve, plain, shares_of
 from clinome.models.learners.registry import select
 from clinome.study import Study
+from clinome.verbs import learning_curve as face
 
 
 def test_parts_grow_in_proportion_and_keep_patients_whole() -> None:

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 import clinome
+from clinome.console import SILENT, Say
 from clinome.graphs.ingest.load_source import Report, load_identity, load_source, rebuild, remove_source
 from clinome.graphs.store.embedded import EmbeddedStore
 from clinome.graphs.store.fingerprint import fingerprint
@@ -19,8 +20,7 @@ from clinome.loaders.errors import InputError
 from clinome.loaders.identifiers.genes import read_genes
 from clinome.loaders.specs import Omics
 from clinome.loaders.tables import Known
-from clinome.loading import load_study
-from clinome.say import SILENT, Say
+from clinome.verbs.load import load_study
 
 FILES = {
     "genes.tsv": "symbol\tprev_symbol\tentrez_id\nAAA\tOLDA\t1\nBBB\t\t2\nCCC\t\t3\nDDD\t\t4\n",

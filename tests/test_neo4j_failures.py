@@ -18,17 +18,17 @@ import pytest
 from servers import Server, kill_server, session, start_again, wipe
 
 import clinome
+from clinome.console import SILENT
 from clinome.graphs.neo4j_store.errors import ServerAway
 from clinome.graphs.neo4j_store.store import Neo4jStore
 from clinome.loaders.errors import EngineError
-from clinome.loading import load_study
-from clinome.say import SILENT
 from clinome.study import Study
+from clinome.verbs.load import load_study
 
 LOAD = (
     "import logging; logging.basicConfig(level=logging.DEBUG)\n"  # whoever logs everything must not log patients
     "import clinome.graphs.ingest.write_source as write; write.BATCH = 200\n"  # more moments at which a load is half done
-    "from clinome.cli import main; main()"
+    "from clinome.cli.main import main; main()"
 )
 PLANTED = "PLANTED"
 STUDY = """

@@ -10,7 +10,7 @@ import pytest
 from command import Clinome
 from typer.main import get_command
 
-from clinome import serving
+from clinome.cli import server as serving
 from clinome.graphs.neo4j_server import jars as neo4j_jars
 from clinome.graphs.neo4j_server.jars import RELEASES, ROOTS, Jar, Release
 from clinome.graphs.neo4j_server.log_reasons import words

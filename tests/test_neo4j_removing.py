@@ -10,13 +10,13 @@ from removal_study import RANKED, WHO, data, never_had, places, removed, study
 from servers import Server, clear
 
 import clinome
-from clinome.cohorts import take_cohort
+from clinome.console import SILENT
 from clinome.graph import open_store
 from clinome.graphs.ingest.findings import store_run
 from clinome.graphs.store.fingerprint import fingerprint
 from clinome.loaders.errors import InputError
-from clinome.loading import load_study
-from clinome.say import SILENT
+from clinome.verbs.cohort import take_cohort
+from clinome.verbs.load import load_study
 
 
 def on_server(folder: Path, server: Server, name: str, more: str = "") -> clinome.Study:

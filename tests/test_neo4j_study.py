@@ -12,11 +12,11 @@ from command import Clinome, write_study
 from servers import Server, clear
 
 import clinome
+from clinome.console import SILENT
+from clinome.demo.synthetic_cohort import write_cohort
 from clinome.graph import open_store
-from clinome.loading import load_study
-from clinome.say import SILENT
 from clinome.study import Study
-from clinome.synthetic import write_cohort
+from clinome.verbs.load import load_study
 
 LEFT_OUT = r"\[omics\.(methylation|copy_number)\][^\[]*"
 """Sections of the study that only cost time here."""

@@ -16,15 +16,15 @@ from small_study import QUERY, build, fill, save
 
 import clinome as package
 from clinome import pipeline
-from clinome.frozen import read_model, run_of
 from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.graphs.store.embedded import EmbeddedStore
 from clinome.graphs.tables.study_tables import Tables
 from clinome.loaders.errors import InputError
 from clinome.loaders.specs import Omics, Records
-from clinome.predicting import Predicted
-from clinome.runs import Run
+from clinome.model_folder import read_model, run_of
+from clinome.run_folder import Run
 from clinome.study import Study
+from clinome.verbs.predict import Predicted
 
 STUDY = '''
 name = "NAME"
@@ -234,9 +234,9 @@ def test_a_learner_of_ones_own_is_given_again(kind: str, tmp_path: Path) -> None
 
 
 def test_a_run_that_keeps_no_model_leaves_no_older_one(home: tuple[Study, Run], tmp_path: Path) -> None:
-    from clinome.frozen import keep_model
+    from clinome.console import SILENT
     from clinome.graphs.cohort.cohort import Cohort
-    from clinome.say import SILENT
+    from clinome.model_folder import keep_model
 
     shutil.copytree(home[1].folder, tmp_path / "run")
     run = run_of(tmp_path / "run")

@@ -14,11 +14,11 @@ import pytest
 from typer.main import get_command
 
 from clinome import Study
-from clinome.cli import app
+from clinome.cli.main import app
+from clinome.demo.synthetic_cohort import write_cohort
 from clinome.graphs import schema
 from clinome.graphs.query.cypher import library
 from clinome.models.learners.registry import CHOSEN, NAMES
-from clinome.synthetic import write_cohort
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -26,14 +26,14 @@ from removal_study import (
 )
 
 import clinome
+from clinome.console import SILENT, Say
 from clinome.graphs.ingest.findings import store_run
 from clinome.graphs.store.embedded import EmbeddedStore
 from clinome.graphs.store.fingerprint import fingerprint
 from clinome.graphs.tables.study_tables import Tables
 from clinome.loaders.errors import InputError, UsageError
-from clinome.loading import load_study
-from clinome.runs import Run
-from clinome.say import SILENT, Say
+from clinome.run_folder import Run
+from clinome.verbs.load import load_study
 
 __all__ = ["here", "loaded"]  # fixtures
 

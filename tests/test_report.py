@@ -16,9 +16,11 @@ from run_folder import HEADLINE, make_run, write_json
 from sklearn.metrics import roc_auc_score
 from snapshots import CLASSES, make_snapshot
 
-from clinome import curves, headline, numbers
 from clinome.loaders.errors import InputError
-from clinome.report import presence, write_report
+from clinome.plots import curves
+from clinome.reports import format as numbers
+from clinome.reports import headline
+from clinome.reports.page import presence, write_report
 
 
 class _Page(HTMLParser):

@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from clinome.say import SILENT, Say
+from clinome.console import SILENT, Say
 
-WORK = "from clinome.say import Say\nwith Say().working('omics.rna') as done:\n    done(20_000); done(1_500)\nSay()('after')"
+WORK = "from clinome.console import Say\nwith Say().working('omics.rna') as done:\n    done(20_000); done(1_500)\nSay()('after')"
 
 
 def test_on_a_terminal_a_line_moves_and_is_gone_afterwards() -> None:

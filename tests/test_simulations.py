@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from clinome import numbers
 from clinome.models.base.specs import Evaluate, Learn
 from clinome.models.experiment import run as harness
 from clinome.models.learners.registry import make
+from clinome.reports import format as numbers
 
 ROOT = Path(__file__).resolve().parents[1]
 

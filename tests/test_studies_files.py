@@ -9,11 +9,11 @@ import pytest
 from test_load import FILES, load, print_of, study
 
 import clinome
+from clinome.console import SILENT, Say
 from clinome.graphs.store.embedded import EmbeddedStore
 from clinome.graphs.store.protocol import Edges
 from clinome.loaders.errors import InputError
-from clinome.loading import load_study
-from clinome.say import SILENT, Say
+from clinome.verbs.load import load_study
 
 
 def another(folder: Path, name: str, store: Path, more: str = "", tables: str = "") -> clinome.Study:

@@ -11,8 +11,8 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
+from clinome.demo.synthetic_cohort import RATE, Truth, read_truth, write_cohort
 from clinome.study import Study
-from clinome.synthetic import RATE, Truth, read_truth, write_cohort
 
 PATIENTS = 600
 

@@ -11,14 +11,14 @@ from command import Clinome, write_study
 from scipy import stats
 from small_study import QUERY, build, cohort_frame
 
-from clinome.describing import describe, write_tables
 from clinome.graphs.cohort.cohort import Cohort
 from clinome.graphs.snapshot.freeze import freeze
 from clinome.loaders.errors import InputError
 from clinome.models.statistics.table_one import described, short_number, smd_numbers, smd_words, table_one, words_p
-from clinome.report import table_ones
-from clinome.runs import Run
+from clinome.reports.page import table_ones
+from clinome.run_folder import Run
 from clinome.study import Study
+from clinome.verbs.table_one import describe, write_tables
 
 
 def columns(n: int = 60) -> tuple[pl.DataFrame, pl.Series]:

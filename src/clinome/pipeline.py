@@ -9,35 +9,35 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clinome.runs import Run
-from clinome.say import SILENT, Say
+from clinome.console import SILENT, Say
+from clinome.run_folder import Run
 from clinome.study import Study
 
 if TYPE_CHECKING:
     from clinome.graphs.cohort.cohort import Cohort
     from clinome.graphs.ingest.load_source import Report
     from clinome.models.base.learner import Learner
-    from clinome.predicting import Predicted
+    from clinome.verbs.predict import Predicted
 
 
 def load(study: Study, say: Say = SILENT) -> list[Report]:
     """Files -> tables -> graph, source by source; what is there and unchanged stays."""
-    from clinome.loading import load_study
+    from clinome.verbs.load import load_study
 
     return load_study(study, say)
 
 
 def cohort(study: Study, say: Say = SILENT) -> Cohort:
     """The cohort query -> subjects, prediction times, labels, attrition; kept in the graph."""
-    from clinome.cohorts import take_cohort
+    from clinome.verbs.cohort import take_cohort
 
     return take_cohort(study, say)
 
 
 def train(study: Study, name: str | None = None, learners: Mapping[str, Any] | None = None, say: Say = SILENT) -> Run:
     """Snapshot behind the fence, folds, learners, comparison -> the run folder."""
-    from clinome.own import check_names, learner_of
-    from clinome.training import train_study
+    from clinome.user_learners import check_names, learner_of
+    from clinome.verbs.train import train_study
 
     own = {mine: learner_of(given, mine, study) for mine, given in check_names(learners or {}).items()}
     return train_study(study, Run.of(study, name), own, say)
@@ -45,14 +45,14 @@ def train(study: Study, name: str | None = None, learners: Mapping[str, Any] | N
 
 def biomarkers(study: Study, name: str | None = None, say: Say = SILENT) -> Run:
     """Attributions on held-out patients -> ranked features and pathways, written back into the graph."""
-    from clinome.ranking import rank_features
+    from clinome.verbs.biomarkers import rank_features
 
     return rank_features(study, Run.of(study, name), say)
 
 
 def report(study: Study, name: str | None = None, say: Say = SILENT) -> Run:
     """The run folder -> one self-contained page."""
-    from clinome.report import report_run
+    from clinome.reports.page import report_run
 
     return report_run(Run.of(study, name), say)
 
@@ -65,7 +65,7 @@ def predict(
     say: Say = SILENT,
 ) -> Predicted:
     """A run's frozen model on another study. `learners` gives again what of the model is the user's own code, by name."""
-    from clinome.predicting import predict_study
+    from clinome.verbs.predict import predict_study
 
     study = study if isinstance(study, Study) else Study.read(study)
     return predict_study(run, study, learners or {}, None if out is None else Path(out), say)

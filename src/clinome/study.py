@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from clinome.checked import nearest, section
 from clinome.loaders.errors import InputError, NotBuilt
 from clinome.loaders.specs import (
     KINDS,
@@ -22,6 +21,7 @@ from clinome.loaders.specs import (
     Samples,
 )
 from clinome.models.base.specs import BUILT, TASKS, Evaluate, Learn, Task
+from clinome.typed_toml import nearest, section
 
 T = TypeVar("T")
 

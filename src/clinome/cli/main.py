@@ -1,0 +1,277 @@
+"""The command line: a thin face of the pipeline. Verbs, options and exit codes are those of docs/study.md."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from clinome.cli import server as serving
+from clinome.console import Say
+from clinome.loaders.errors import ClinomeError, NotBuilt
+
+app = typer.Typer(
+    name="clinome",
+    help="Omics and health records on one patient–gene–pathway–diagnosis graph.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+StudyFile = Annotated[
+    Path, typer.Argument(metavar="STUDY", help="The study file (study.toml), or the folder that holds it.")
+]
+Json = Annotated[bool, typer.Option("--json", help="End with one line of JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")]
+Own = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=WHERE", help="A learner of your own: mine=module:object, mine=file.py:object."),
+]
+Name = Annotated[str | None, typer.Option("--name", help="Name of the run (default: the study's name).")]
+
+
+def _study(path: Path) -> Any:
+    from clinome.study import Study
+
+    return Study.read(path)
+
+
+def _end(as_json: bool, result: Callable[[], dict[str, object]]) -> None:
+    if as_json:
+        typer.echo(json.dumps(result(), default=str))
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to put it.")] = Path("clinome-demo"),
+    seed: Annotated[int, typer.Option(help="Another seed, another cohort.")] = 1,
+    patients: Annotated[int | None, typer.Option(min=150, help="How many patients.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make a synthetic cohort with a planted truth, run it whole, say what was recovered."""
+    from clinome.demo.demo import run_demo
+
+    found = run_demo(folder, seed, patients, Say(quiet))
+    _end(as_json, lambda: found)
+
+
+@app.command()
+def load(study: StudyFile, as_json: Json = False, quiet: Quiet = False) -> None:
+    """Files -> tables -> graph. A second load changes nothing and says so."""
+    from clinome import pipeline
+    from clinome.verbs import load as loading
+
+    reports = pipeline.load(_study(study), Say(quiet))
+    _end(as_json, lambda: loading.summary(reports))
+
+
+@app.command()
+def query(
+    study: Annotated[Path | None, typer.Argument(metavar="STUDY", help="The study file.")] = None,
+    text: Annotated[
+        str | None, typer.Argument(metavar="NAME or TEXT", help="A query of the library, or Cypher.")
+    ] = None,
+    param: Annotated[list[str] | None, typer.Option("-p", metavar="name=value", help="A parameter.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the rows to a .csv or .parquet file.")] = None,
+    show_list: Annotated[bool, typer.Option("--list", help="Show the library.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Ask the graph in Cypher; read-only."""
+    from clinome.verbs import query as asking
+
+    if show_list:
+        asking.show_library(Say(quiet))
+        return
+    if study is None or text is None:
+        raise typer.BadParameter("name a study and a query, or use --list")
+    rows = asking.ask(_study(study), text, param or [], out, Say(quiet), show=not as_json)
+    _end(as_json, lambda: {"columns": rows.columns, "rows": [list(r) for r in rows.iter_rows()]})
+
+
+@app.command()
+def cohort(
+    study: StudyFile,
+    by: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Show Table 1 by it: label, split, or a column.")
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run the cohort query, show the attrition, store the cohort in the graph."""
+    from clinome import pipeline
+    from clinome.verbs import table_one as describing
+
+    read = _study(study)
+    made = pipeline.cohort(read, Say(quiet))
+    if by is not None:
+        table = describing.table_one(read, by)
+        Say(quiet).table(table.columns, table.iter_rows())
+    _end(as_json, lambda: {"cohort": made.name, "steps": [{"step": s.step, "count": s.count} for s in made.steps]})
+
+
+@app.command()
+def train(
+    study: StudyFile, learner: Own = None, name: Name = None, as_json: Json = False, quiet: Quiet = False
+) -> None:
+    """Snapshot, folds, learners, comparison."""
+    from clinome import pipeline
+    from clinome import user_learners as own
+
+    made = pipeline.train(_study(study), name, own.read_learners(learner or []), Say(quiet))
+    _end(as_json, made.summary)
+
+
+@app.command()
+def biomarkers(study: StudyFile, name: Name = None, as_json: Json = False, quiet: Quiet = False) -> None:
+    """Attribution on held-out patients, stability, enrichment; written back into the graph."""
+    from clinome import pipeline
+
+    made = pipeline.biomarkers(_study(study), name, say=Say(quiet))
+    _end(as_json, made.summary)
+
+
+@app.command()
+def run(study: StudyFile, learner: Own = None, name: Name = None, as_json: Json = False, quiet: Quiet = False) -> None:
+    """Everything in order: load, cohort, train, biomarkers, report. What is done and unchanged is not done again."""
+    from clinome import pipeline
+    from clinome import user_learners as own
+
+    made = pipeline.run(_study(study), own.read_learners(learner or []), name, Say(quiet))
+    _end(as_json, made.summary)
+
+
+@app.command()
+def report(study: StudyFile, name: Name = None, as_json: Json = False, quiet: Quiet = False) -> None:
+    """Write the run's report.html."""
+    from clinome import pipeline
+
+    made = pipeline.report(_study(study), name, say=Say(quiet))
+    _end(as_json, made.summary)
+
+
+@app.command()
+def predict(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder: runs/NAME.")],
+    study: Annotated[Path, typer.Option(metavar="OTHER", help="The study file of the patients to predict.")],
+    out: Annotated[Path | None, typer.Option(help="Write the predictions to this .parquet or .csv file.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """The run's frozen model on new patients; what they lack or it does not know is served, and counted."""
+    from clinome import pipeline
+
+    made = pipeline.predict(run, _study(study), out=out, say=Say(quiet))
+    _end(as_json, made.summary)
+
+
+@app.command()
+def learners(study: StudyFile, as_json: Json = False, quiet: Quiet = False) -> None:
+    """What can run on this study, and why the rest cannot."""
+    from clinome.verbs.train import learner_rows
+
+    rows = learner_rows(_study(study), Say(quiet))
+    _end(as_json, lambda: {"learners": rows})
+
+
+@app.command()
+def remove(
+    study: StudyFile,
+    what: Annotated[str, typer.Argument(metavar="run|source|patient")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Of patients, -: one id a line on stdin.")],
+    quiet: Quiet = False,
+) -> None:
+    """Take a source, a run or a patient out of the graph, the tables and the runs."""
+    from clinome.verbs import remove as removing
+
+    removing.remove(_study(study), what, names, Say(quiet))
+
+
+@app.command()
+def compare(
+    study: StudyFile,
+    a: Annotated[str, typer.Argument(metavar="A", help="A query of the library, a .cypher file, or Cypher.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The other one.")],
+    param: Annotated[
+        list[str] | None, typer.Option("-p", metavar="name=value", help="A parameter of both; a.name, b.name: of one.")
+    ] = None,
+    names: Annotated[tuple[str, str] | None, typer.Option("--names", metavar="A B", help="What to call them.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where to write (compare/A-vs-B beside the study).")
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Two cohorts beside one another: overlap, Table 1, survival, features that differ; behind the time fence."""
+    from clinome.verbs import compare as comparing
+
+    given = comparing.parse_given(param or [])
+    made = comparing.compare(_study(study), a, b, given, names=names, out=out, say=Say(quiet))
+    _end(as_json, made.summary)
+
+
+@app.command()
+def benchmark(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Every study.toml below it is run.")],
+    learner: Own = None,
+    only: Annotated[
+        str | None, typer.Option(metavar="NAME,NAME", help="These learners instead of the studies'.")
+    ] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Settings a learner, instead of the studies'.")] = None,
+    reference: Annotated[str | None, typer.Option(help="What the others are set against (ridge_late).")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run many studies; one table: ranks, wins, losses."""
+    from clinome import user_learners as own
+    from clinome.verbs import benchmark as benchmarking
+
+    mine = own.read_learners(learner or [])
+    names = [name.strip() for name in only.split(",")] if only else []
+    found = benchmarking.benchmark(folder, mine, only=names, trials=trials, reference=reference, say=Say(quiet))
+    _end(as_json, found.summary)
+    raise typer.Exit(found.exit_code)
+
+
+app.add_typer(serving.app)
+
+Rest = Annotated[list[str] | None, typer.Argument(hidden=True)]
+
+
+def _later(verb: str) -> None:
+    anything = {"ignore_unknown_options": True, "allow_extra_args": True}
+
+    @app.command(verb, hidden=True, context_settings=anything)
+    def _(rest: Rest = None) -> None:
+        raise NotBuilt(f"clinome {verb} is not built yet.")
+
+
+for _verb in ("audit", "share"):
+    _later(_verb)
+
+
+def main() -> None:
+    """The console script: every failure is one plain message and the exit code that docs/study.md names."""
+    try:
+        app()
+    except ClinomeError as error:
+        typer.echo(f"clinome: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("clinome: stopped; the same command goes on from here.", err=True)
+        sys.exit(130)
+    except Exception as error:
+        if os.environ.get("CLINOME_DEBUG"):
+            raise
+        # Only the type: a library's message may quote a patient's value.
+        typer.echo(
+            f"clinome: an engine failed ({type(error).__name__}). This is a mistake of ours: run it again with "
+            "CLINOME_DEBUG=1 and send us the trace.",
+            err=True,
+        )
+        sys.exit(3)

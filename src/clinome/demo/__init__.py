@@ -1,0 +1,1 @@
+"""The demo: a synthetic cohort with a planted truth."""

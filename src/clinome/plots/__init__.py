@@ -1,0 +1,1 @@
+"""Plots: matplotlib figures of runs, cohorts and benchmarks."""

@@ -1,0 +1,71 @@
+"""benchmark.html and benchmark.csv: what a benchmark found, as one self-contained page and one table."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from clinome.models.evaluation.study_ranks import LEAST
+from clinome.reports.headline import METRIC
+from clinome.reports.html import write_page
+from clinome.verbs.train import PACKAGES
+
+if TYPE_CHECKING:
+    from clinome.reports.scoreboard import Scoreboard
+    from clinome.verbs.benchmark import Benchmark
+
+
+def write_benchmark(found: Benchmark, folder: Path, command: str) -> None:
+    """Both files; the page also where nothing but failures came of it."""
+    board = found.board
+    part = found.csv.with_suffix(".part")
+    found.table.write_csv(part)
+    part.replace(found.csv)
+    write_page(
+        "benchmark.html.jinja",
+        found.page,
+        title=folder.resolve().name,
+        board=board,
+        failed=found.failed,
+        left_out=found.left_out,
+        command=command,
+        versions={package: version(package) for package in PACKAGES},
+        **(_tables(board, folder) if board else {}),
+    )
+
+
+def _tables(board: Scoreboard, folder: Path) -> dict[str, Any]:
+    from clinome.plots import ranks as rank_plots
+
+    order = [row["learner"] for row in board.rows]
+    paired = [row for row in board.rows if row["difference"] is not None]
+    each = {row["learner"]: _points(board.table, row["learner"]) for row in paired}
+    ranked = len(board.ranked) > 1 and len(board.studies) >= LEAST
+    return {
+        "order": order,
+        "grid": [_line(board, study, order, folder) for study in board.studies],
+        "cd_svg": rank_plots.critical_difference(board.ranked, board.ranking, ("chosen",)) if ranked else "",
+        "differences_svg": rank_plots.differences(paired, each, board.reference) if paired else "",
+    }
+
+
+def _points(table: pl.DataFrame, learner: str) -> list[tuple[float, str]]:
+    mine = table.filter((pl.col("learner") == learner) & pl.col("difference").is_not_null())
+    return list(mine.select("difference", "outcome").iter_rows())
+
+
+def _line(board: Scoreboard, study: str, order: list[str], folder: Path) -> dict[str, Any]:
+    """One study's row of the grid: a cell a learner, the best of the ranked ones marked."""
+    mine = {row["learner"]: row for row in board.table.filter(pl.col("study") == study).iter_rows(named=True)}
+    best = max((row["mean"] for row in mine.values() if row["mean"] is not None), default=None)
+    report = board.runs[study].path("report.html")
+    return {
+        "study": study,
+        "metric": METRIC.get(next(iter(mine.values()))["metric"]),
+        "report": Path(os.path.relpath(report, folder.resolve())).as_posix() if report.exists() else None,
+        "cells": [{**mine[name], "best": mine[name]["mean"] == best} if name in mine else None for name in order],
+    }

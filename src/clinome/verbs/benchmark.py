@@ -1,0 +1,192 @@
+"""`clinome benchmark`: every study below a folder is run; one table says which learner does how well on which."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clinome.console import SILENT, Say
+from clinome.loaders.errors import ClinomeError, InputError, UsageError
+from clinome.reports.scoreboard import Scoreboard, scoreboard
+from clinome.run_folder import Run
+from clinome.study import Study
+from clinome.typed_toml import nearest
+from clinome.user_learners import check_names, learner_of
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from clinome.models.base.learner import Learner
+
+NAME = "benchmark"
+"""The run beside a study's own, where the benchmark asks for something else than its study file."""
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What came of a folder of studies.
+
+    board: the comparison; None where no study could be run. failed: study -> why, in plain words; left_out: study ->
+    one's own learner -> why it cannot run there. page, csv: where they were written. exit_code: 0, or the worst failure's.
+    """
+
+    board: Scoreboard | None
+    failed: Mapping[str, str]
+    left_out: Mapping[str, Mapping[str, str]]
+    page: Path
+    csv: Path
+    exit_code: int = 0
+
+    @property
+    def table(self) -> pl.DataFrame:
+        """One row a study and learner (benchmark.csv)."""
+        import polars as pl
+
+        return pl.DataFrame() if self.board is None else self.board.table
+
+    def summary(self) -> dict[str, object]:
+        """What `--json` ends with."""
+        board = self.board
+        return {"benchmark": str(self.page), "table": str(self.csv), "studies": board.studies if board else [],
+                "reference": board.reference if board else None, "learners": board.rows if board else [],
+                "failed": dict(self.failed)}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What every study is run with."""
+
+    own: Mapping[str, Any]
+    only: tuple[str, ...]
+    trials: int | None
+
+    @property
+    def name(self) -> str | None:
+        """None: the study's own run, which `clinome run` makes too."""
+        return NAME if self.own or self.only or self.trials else None
+
+    def of(self, study: Study) -> Study:
+        learn = study.learn
+        learn = replace(learn, learners=self.only or learn.learners, trials=self.trials or learn.trials)
+        return replace(study, learn=learn)
+
+
+def benchmark(
+    folder: str | Path,
+    learners: Mapping[str, Any] | None = None,
+    *,
+    only: Sequence[str] = (),
+    trials: int | None = None,
+    reference: str | None = None,
+    say: Say = SILENT,
+) -> Benchmark:
+    """Run every study.toml below a folder, then compare all learners over all studies.
+
+    What is done and unchanged is not done again. A study that fails is told, and the others go on.
+    Args:
+        learners: one's own by name: an estimator, a PyG module, a learner, or a function that returns one.
+        only: learners instead of those of the study files. trials: settings a learner, instead of theirs.
+        reference: the learner that every other one is set against (default: ridge_late, where it ran).
+    Returns: the table, what failed, and where FOLDER/benchmark.html and benchmark.csv are.
+    Example:
+        found = clinome.benchmark("studies", learners={"svm": LinearSVC()})
+    """
+    from clinome.reports.benchmark import write_benchmark
+
+    asked = _Asked(check_names(learners or {}), check_only("--only", only), trials)
+    check_only("--reference", [reference] if reference and reference not in asked.own else [])
+    folder = Path(folder)
+    files = study_files(folder)
+    runs: dict[str, Run] = {}
+    seeds: dict[str, int] = {}
+    failed: dict[str, str] = {}
+    left_out: dict[str, Mapping[str, str]] = {}
+    code = 0
+    for i, (label, file) in enumerate(files.items()):
+        start = time.perf_counter()
+        try:
+            study = asked.of(Study.read(file))
+            runs[label], left_out[label] = _run(study, asked)
+            seeds[label] = study.evaluate.seed
+            fate = f"{time.perf_counter() - start:.0f} s"
+        except Exception as error:
+            if os.environ.get("CLINOME_DEBUG"):
+                raise
+            failed[label], exit_code = _why(error)
+            fate, code = f"failed: {failed[label]}", max(code, exit_code)
+        say(f"[{i + 1}/{len(files)}] {label}: {fate}")
+    board = scoreboard(runs, seeds, reference) if runs else None
+    found = Benchmark(board, failed, {k: v for k, v in left_out.items() if v},
+                      folder / "benchmark.html", folder / "benchmark.csv", code)  # fmt: skip
+    write_benchmark(found, folder, _command(folder, asked, reference))
+    _tell(found, say)
+    return found
+
+
+def study_files(folder: Path) -> dict[str, Path]:
+    """Every study.toml below the folder, by the path that leads to it."""
+    if not folder.is_dir():
+        raise InputError("there is no such folder", folder, fix="name a folder with studies below it")
+    files = sorted(path for path in folder.rglob("study.toml") if path.is_file())
+    if not files:
+        raise InputError("no study below this folder", folder, expected="files called study.toml")
+    return {path.parent.relative_to(folder).as_posix() if path.parent != folder else folder.resolve().name: path
+            for path in files}  # fmt: skip
+
+
+def check_only(option: str, only: Sequence[str]) -> tuple[str, ...]:
+    """Names of learners, or UsageError."""
+    from clinome.models.learners.registry import CHOSEN, NAMES
+
+    for name in only:
+        if name not in ("default", CHOSEN, *NAMES):
+            raise UsageError(f"{option} {name!r}: expected names of learners, such as {nearest(name, NAMES)}.")
+    return tuple(only)
+
+
+def _run(study: Study, asked: _Asked) -> tuple[Run, dict[str, str]]:
+    """One study; one's own learners that cannot run on it stay out of it, with the reason."""
+    from clinome import pipeline
+    from clinome.verbs.train import CannotRun
+
+    own: dict[str, Learner] = {name: learner_of(given, name, study) for name, given in asked.own.items()}
+    out: dict[str, str] = {}
+    while True:
+        try:
+            return pipeline.run(study, own, asked.name), out
+        except CannotRun as error:
+            out[error.name] = error.reason
+            del own[error.name]
+
+
+def _why(error: Exception) -> tuple[str, int]:
+    """In words, and the exit code. Of an engine's own error only the type: its text may quote a patient's value."""
+    if isinstance(error, ClinomeError):
+        return str(error), error.exit_code
+    return f"an engine failed ({type(error).__name__}); CLINOME_DEBUG=1 shows where", 3
+
+
+def _command(folder: Path, asked: _Asked, reference: str | None) -> str:
+    words = ["clinome benchmark", folder.name or str(folder)]
+    words += [f"--learner {name}=…" for name in asked.own]
+    words += [f"--only {','.join(asked.only)}"] if asked.only else []
+    words += [f"--trials {asked.trials}"] if asked.trials else []
+    words += [f"--reference {reference}"] if reference else []
+    return " ".join(words)
+
+
+def _tell(found: Benchmark, say: Say) -> None:
+    board = found.board
+    if board is not None:
+        head = ["learner", "studies", "mean rank", "wins", "ties", "losses", f"mean difference from {board.reference}"]
+        keys = ("learner", "studies", "mean_rank", "wins", "ties", "losses", "difference")
+        say.table(head, [[row[key] for key in keys] for row in board.rows])
+        for sentence in board.words:
+            say(sentence)
+    if found.failed:
+        say(f"{len(found.failed)} of {len(found.failed) + len(board.studies if board else [])} studies failed")
+    say(f"benchmark: {found.page}")

@@ -1,0 +1,80 @@
+"""`clinome biomarkers`: the run's attributions -> ranked features and pathways, written back into the graph."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from clinome.console import Say
+from clinome.graph import open_graph, open_store
+from clinome.loaders.errors import InputError
+from clinome.run_folder import Run
+from clinome.study import Study
+
+if TYPE_CHECKING:
+    from clinome.models.biomarkers.ranking import FoldAttribution
+
+
+def rank_features(study: Study, run: Run, say: Say) -> Run:
+    """Rank what moved held-out predictions, enrich it against what was measured, keep it as (:Run)-[:RANKS]->."""
+    from clinome.graphs.snapshot.snapshot import Snapshot
+    from clinome.models.biomarkers.enrichment import enrich, measured_genes
+    from clinome.models.biomarkers.ranking import biomarkers
+
+    key = run.read_json("run.json").get("train", "")
+    if not key:
+        raise InputError("this run has not been trained", run.name, fix=f"clinome train {study.file.name}")
+    if run.done("biomarkers", key):
+        say("biomarkers: nothing has changed; the ranking stands")
+        return run
+    snapshot = Snapshot.read(run.path("snapshot"))
+    ranked = biomarkers(snapshot, fold_attributions(pl.read_parquet(run.path("attributions.parquet"))))
+    with open_graph(study) as graph:
+        names = graph.query("MATCH (w:Pathway) RETURN w.id AS id, w.name AS name")
+    pathways = enrich(
+        ranked, snapshot.links, measured_genes(snapshot), names=dict(zip(names["id"], names["name"], strict=True))
+    )
+    ranked.write_csv(run.path("biomarkers.csv"))
+    pathways.write_csv(run.path("enrichment.csv"))
+    _write_back(study, run, ranked)
+    run.mark("biomarkers", key)
+    run.log("biomarkers", features=ranked.height, pathways=pathways.height)
+    _show(ranked, pathways, say)
+    return run
+
+
+def fold_attributions(table: pl.DataFrame) -> list[FoldAttribution]:
+    """attributions.parquet (repeat, fold, block, feature, importance, slope) as one object a fold and block."""
+    from clinome.models.biomarkers.ranking import FoldAttribution
+
+    return [
+        FoldAttribution(
+            repeat, fold, block, part["feature"].to_list(), part["importance"].to_numpy(), part["slope"].to_numpy()
+        )
+        for (repeat, fold, block), part in table.group_by("repeat", "fold", "block", maintain_order=True)
+    ]
+
+
+def _write_back(study: Study, run: Run, ranked: pl.DataFrame) -> None:
+    from clinome.graphs.ingest.findings import store_run
+    from clinome.graphs.tables.study_tables import Tables
+
+    predictions = pl.read_parquet(run.path("predictions.parquet"))
+    score = "score" if "score" in predictions.columns else None
+    risks = pl.DataFrame(schema={"subject_id": pl.String, "risk": pl.Float64})
+    if score:
+        chosen = predictions.filter(pl.col("learner") == "chosen")
+        risks = chosen.group_by("subject_id").agg(pl.col(score).mean().alias("risk")).sort("subject_id")
+    with open_store(study, write=True) as store:
+        if store_run(store, run.name, ranked, risks, Tables(study.tables, study.name).study):
+            store.save()
+
+
+def _show(ranked: pl.DataFrame, pathways: pl.DataFrame, say: Say) -> None:
+    say.table(
+        ["rank", "layer", "feature", "symbol", "effect", "stability", "q"],
+        ranked.head(10).select("rank", "layer", "feature", "symbol", "effect", "stability", "q").iter_rows(),
+    )
+    if pathways.height:
+        say.table(["pathway", "overlap", "q"], pathways.head(5).select("name", "overlap", "q").iter_rows())

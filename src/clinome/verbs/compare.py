@@ -1,0 +1,222 @@
+"""`clinome compare`: two cohorts in Cypher, who is in which, and how they differ, all behind the time fence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from clinome.console import SILENT, Say
+from clinome.graph import Graph, open_graph
+from clinome.loaders.errors import InputError
+from clinome.study import Study
+from clinome.verbs.table_one import columns_of
+
+if TYPE_CHECKING:
+    from clinome.graphs.cohort.cohort import Cohort
+    from clinome.graphs.snapshot.snapshot import Snapshot
+    from clinome.models.statistics.differential import Followed
+
+FDR = 0.05
+_OUTCOMES = ("label", "duration_days", "event")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two cohorts beside one another.
+
+    names: what they are called. cohorts: as they were taken, everybody in. both: patients of both, who are in no
+    comparison. later: rows of patients beyond their first, left out. table: Table 1 by cohort. features: as
+    `models.statistics.differential.contrast`. survival: where both queries give duration_days and event. curves: duration_days, event
+    and cohort of those followed. folder: where it was written.
+    """
+
+    names: tuple[str, str]
+    cohorts: tuple[Cohort, Cohort]
+    both: int
+    later: int
+    table: pl.DataFrame
+    features: pl.DataFrame
+    survival: Followed | None
+    curves: pl.DataFrame
+    folder: Path
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Patients of each, those of both among them."""
+        first, second = (cohort.frame["subject_id"].n_unique() for cohort in self.cohorts)
+        return first, second
+
+    @property
+    def differ(self) -> int:
+        return self.features.filter(pl.col("q") < FDR).height
+
+    def summary(self) -> dict[str, object]:
+        """What `--json` ends with, and compare.json holds."""
+        return {"compare": str(self.folder), "patients": dict(zip(self.names, self.sizes, strict=True)), "both": self.both,
+                "tested": int(self.features["p"].count()), "differ": self.differ,
+                "survival": None if self.survival is None else asdict(self.survival)}  # fmt: skip
+
+
+def compare(
+    study: Study | str | Path,
+    a: str,
+    b: str,
+    params: Mapping[str, Any] | None = None,
+    *,
+    names: tuple[str, str] | None = None,
+    out: str | Path | None = None,
+    say: Say = SILENT,
+) -> Compared:
+    """Two cohort queries of one study: overlap, Table 1, survival, features that differ.
+
+    Nothing that was known only after a row's prediction_time enters. Patients of both are left out of every comparison.
+    Args:
+        a, b: names in the library, .cypher files, or Cypher text, as `[cohort] query`; columns subject_id, prediction_time
+            where the study holds records, duration_days and event where survival shall be compared.
+        params: by name for both, or as `a.NAME` and `b.NAME` for one of them; what the study's own cohort is given
+            counts where they say nothing.
+        names: what to call them. out: a folder (default: compare/A-vs-B beside the study file).
+    Returns: everything, which also lies in the folder: compare.html, table1.csv, features.csv, compare.json.
+    """
+    from clinome.graphs.snapshot.freeze import freeze
+    from clinome.models.statistics.differential import contrast
+    from clinome.models.statistics.table_one import table_one
+    from clinome.reports.cohort_comparison import write_compare
+
+    if names is not None and names[0] == names[1]:
+        raise InputError("both cohorts would have one name", "--names", names[0], "two names")
+    study = study if isinstance(study, Study) else Study.read(study)
+    with open_graph(study) as graph:
+        cohorts = _cohort(graph, a, "a", params or {}), _cohort(graph, b, "b", params or {})
+        called = names or _names(cohorts)
+        frame, both, later = _apart(cohorts)
+        union = replace(cohorts[0], frame=frame.drop("cohort"))
+        covariates = study.task.covariates if study.task else ()
+        snapshot = freeze(union, graph.tables, "survival", covariates, lenient=True)
+        columns = columns_of(union, snapshot, graph.tables)
+    first = frame["cohort"].to_numpy() == 0
+    group = pl.Series("cohort", [called[0] if one else called[1] for one in first])
+    survival, curves = _followed(snapshot, first)
+    folder = Path(out) if out is not None else study.folder / "compare" / _folder_name(called)
+    found = Compared(
+        called, cohorts, both, later, table_one(columns, group), contrast(snapshot, first), survival, curves, folder
+    )
+    write_compare(found, study.name)
+    _tell(found, say)
+    return found
+
+
+def parse_given(pairs: Sequence[str]) -> dict[str, Any]:
+    """`name=value` of the command line; types are the queries' business."""
+    given = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise InputError("a parameter without a value", "-p", pair, "name=value, a.name=value or b.name=value")
+        given[name.strip()] = value
+    return given
+
+
+def _cohort(graph: Graph, text: str, side: str, given: Mapping[str, Any]) -> Cohort:
+    """One side's cohort. Labels do not matter here, so rows without one stay."""
+    from clinome.graphs.cohort.cohort import make_cohort, weakest_clock
+    from clinome.graphs.query.cypher import find
+    from clinome.graphs.query.params import guess
+
+    study = graph.study
+    query = find(text, study.folder)
+    types = {param.name: param.type for param in query.params}
+    own = {name.removeprefix(f"{side}."): value for name, value in given.items() if name.startswith(f"{side}.")}
+    shared = {name: value for name, value in given.items() if not name.startswith(("a.", "b."))}
+    kept = study.cohort.params if study.cohort else {}
+    params = {name: value for name, value in {**kept, **shared}.items() if name in types} | own
+    params = {name: guess(v) if types.get(name) == "any" and isinstance(v, str) else v for name, v in params.items()}
+    survival = study.task.label if study.task and study.task.kind == "survival" else "event"
+    ordered = weakest_clock(graph.tables) == "order"  # ranks are no durations
+    return make_cohort(
+        graph.store, text, params, task="multiclass" if ordered else "survival", label="label" if ordered else survival,
+        name=query.name, base=study.folder, tables=graph.tables, unlabelled=True,
+    )  # fmt: skip
+
+
+def _names(cohorts: tuple[Cohort, Cohort]) -> tuple[str, str]:
+    """The queries' own names, and what tells them apart where they have one and the same."""
+    first, second = (cohort.name for cohort in cohorts)
+    if first != second:
+        return first, second
+    differing = [name for name, value in cohorts[0].params.items() if cohorts[1].params.get(name) != value]
+    if first == "query" or not differing:
+        return "A", "B"
+    a, b = (", ".join(f"{name} {cohort.params[name]}" for name in differing) for cohort in cohorts)
+    return f"{first} ({a})", f"{first} ({b})"
+
+
+def _folder_name(names: tuple[str, str]) -> str:
+    return "-vs-".join(
+        "".join(c if c.isalnum() or c in "._-" else "_" for c in name).strip("._") or "cohort" for name in names
+    )
+
+
+def _apart(cohorts: tuple[Cohort, Cohort]) -> tuple[pl.DataFrame, int, int]:
+    """One row a patient, their first, of those in one cohort only, sorted; how many are in both, and rows left out."""
+    frames = [cohort.frame.with_columns(cohort=pl.lit(i)) for i, cohort in enumerate(cohorts)]
+    ids = [set(frame["subject_id"]) for frame in frames]
+    both = ids[0] & ids[1]
+    for frame, own, cohort in zip(frames, ids, cohorts, strict=True):
+        if not own - both:
+            raise InputError(
+                "nobody is in this cohort alone", cohort.name, f"{len(own):,} patients, all of them in the other one too",
+                "two cohorts that differ", "leave the patients of the one out of the other in Cypher",
+            ) if frame.height else InputError("nobody is in this cohort", cohort.name)  # fmt: skip
+    every = pl.concat(
+        [frame.filter(~pl.col("subject_id").is_in(list(both))) for frame in frames], how="diagonal_relaxed"
+    )
+    keys = ["subject_id", "prediction_time"]
+    first = every.sort(keys).unique("subject_id", keep="first", maintain_order=True)
+    wanted = [*keys, *(c for c in _OUTCOMES if c in first.columns)]
+    return first.select(*wanted, pl.exclude(wanted)), len(both), every.height - first.height
+
+
+def _followed(snapshot: Snapshot, first: np.ndarray) -> tuple[Followed | None, pl.DataFrame]:
+    """Survival of those whose time at risk is known, where both cohorts have some."""
+    from clinome.models.statistics.differential import followed
+
+    rows = snapshot.rows
+    if "duration_days" not in rows.columns:
+        return None, pl.DataFrame()
+    known = rows.select(
+        pl.col("duration_days").cast(pl.Float64), pl.col("event").cast(pl.Float64), pl.Series("first", first)
+    ).drop_nulls()
+    inside = known["first"].to_numpy()
+    if inside.all() or not inside.any():
+        return None, pl.DataFrame()
+    return followed(known["duration_days"].to_numpy(), known["event"].to_numpy() > 0, inside), known
+
+
+def in_words(found: Compared) -> list[str]:
+    """Who, how long, and how many features differ."""
+    (a, b), (n_a, n_b) = found.names, found.sizes
+    said = [f"{n_a:,} patients in {a}, {n_b:,} in {b}."]
+    both = "1 patient is" if found.both == 1 else f"{found.both:,} patients are"
+    said.append(f"{both} in both, and in no comparison." if found.both else "Nobody is in both.")
+    if found.later:
+        said.append(f"Of patients with several rows the first counts; {found.later:,} later ones are left out.")
+    tested = int(found.features["p"].count())
+    if tested:
+        said.append(f"{found.differ:,} of {tested:,} tested features differ at a false discovery rate of {FDR:.0%}.")
+    return said
+
+
+def _tell(found: Compared, say: Say) -> None:
+    from clinome.reports.cohort_comparison import survival_in_words
+
+    for sentence in [*in_words(found), *survival_in_words(found)]:
+        say(sentence)
+    columns = ["block", "feature", "symbol", "measure", "a", "b", "effect", "p", "q"]
+    say.table(columns, found.features.head(10).select(columns).iter_rows())
+    say(f"compare: {found.folder / 'compare.html'}")

@@ -1,0 +1,182 @@
+"""`clinome load`: every source of a study in order, each row accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clinome.console import Say
+from clinome.graph import open_store, store_folder
+from clinome.loaders.specs import AnySource, Knowledge, Patients, Samples
+from clinome.loaders.tables import Known, Loaded
+from clinome.study import Study
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from clinome.graphs.ingest.load_source import Report
+    from clinome.graphs.store.protocol import Store
+    from clinome.graphs.tables.study_tables import Tables
+    from clinome.loaders.identifiers.genes import GeneTable
+
+Door = Callable[[Loaded], Loaded]
+"""What every source's tables pass on their way in: namespace and pseudonyms."""
+Ready = Callable[["Tables", str], None]
+"""Is shown a source once its tables are there, before it is written into the graph."""
+
+
+def _nothing(tables: Tables, source: str) -> None:
+    pass
+
+
+@dataclass
+class _Size:
+    """Says once, before much is written into a server that holds nothing, that a bulk import is faster."""
+
+    store: Store
+    say: Say
+    relationships: int = 0
+    empty: bool | None = None
+
+    def see(self, tables: Tables, source: str) -> None:
+        from clinome.graphs.ingest.estimate import MANY, relationships
+
+        if self.empty is None:
+            self.empty = self.store.run("MATCH (l:Load) RETURN count(l) AS n", {})["n"][0] == 0
+        before, self.relationships = self.relationships, self.relationships + relationships(tables, source)
+        if self.empty and before < MANY <= self.relationships:
+            self.say(
+                f"more than {MANY // 1_000_000} M relationships into an empty database: `clinome neo4j import STUDY` is "
+                "faster; stop this load for it, what is read is not read again"
+            )
+
+
+def load_study(study: Study, say: Say) -> list[Report]:
+    """Load every source; sources that the study no longer names are taken out. Nothing changes twice."""
+    with open_store(study, write=True) as store:
+        return load_into(study, store, say, _Size(store, say).see if store_folder(study) is None else _nothing)
+
+
+def load_into(study: Study, store: Store, say: Say, ready: Ready = _nothing) -> list[Report]:
+    """`load_study` into a store that is open for writing. ready: is shown every source before it is written."""
+    from clinome.graphs.ingest.load_source import load_source
+    from clinome.graphs.tables.study_tables import Tables
+
+    tables = Tables(study.tables, study.name)
+    genes = read_names(study)
+    reports = []
+    store.prepare()
+    if _enter(study, store, tables, genes):
+        say("the graph is of an older Clinome: it is brought to this one's form")
+    _forget(study, store, tables, say)
+    for spec in study.sources():
+        known = known_before(study, spec, tables, genes)
+        door, there = door_of(study, tables), partial(ready, tables, spec.source)
+        with say.working(spec.source) as progress:
+            reports.append(load_source(store, tables, spec, known, door=door, progress=progress, ready=there))
+        say_source(reports[-1], say)
+    if store.retried:
+        say(f"{store.retried:,} transactions were run again: others were in their way, or the server was away")
+    _say_stopped(store, tables, say)
+    _say_all(reports, tables, say)
+    return reports
+
+
+def summary(reports: list[Report]) -> dict[str, object]:
+    """What `--json` ends with: each source's tally, and whether anything changed."""
+    sources = [{"source": r.source, **vars(r.tally), "seconds": round(r.seconds, 3)} for r in reports]
+    return {"sources": sources, "changed": any(r.changed for r in reports)}
+
+
+def read_names(study: Study) -> GeneTable:
+    """The study's table of gene names; an empty one where it names none."""
+    from clinome.loaders.identifiers.genes import GeneTable, read_genes
+
+    return read_genes(study.identifiers.genes) if study.identifiers.genes else GeneTable.empty()
+
+
+def _enter(study: Study, store: Store, tables: Tables, genes: GeneTable) -> bool:
+    """Refuse a study whose name is another's in this graph; take over what an older Clinome wrote for this one."""
+    from clinome.graphs.ingest.load_source import load_identity
+    from clinome.graphs.ingest.studies import enter
+    from clinome.graphs.ingest.upgrade_v1 import adopt
+
+    first = study.sources()[0]
+    load_id = "" if tables.sources() else load_identity(tables, first, known_before(study, first, tables, genes))
+    enter(store, tables, study.file.name, store_folder(study), load_id)
+    return adopt(store, tables)
+
+
+def known_before(study: Study, spec: AnySource, tables: Tables, genes: GeneTable) -> Known:
+    """What is known before this source is read; ids as they stand in the files."""
+    from clinome.loaders.files.removed_ids import read_removed
+    from clinome.loaders.subjects.pseudonyms import file_samples
+
+    loaded = () if isinstance(spec, Patients) else tables.sources()
+    patients = tables.read("patients").patients if study.patients and "patients" in loaded else None
+    sampled = study.samples is not None and "samples" in loaded and not isinstance(spec, Samples)
+    samples = tables.read("samples").samples if sampled else None
+    namespace = study.patients.namespace if study.patients else ""
+    return Known(
+        subjects=None if patients is None else _ids(patients["subject_id"], namespace, study),
+        samples=None if samples is None else file_samples(samples, namespace, study.tables),
+        genes=genes,
+        opaque=tables.opaque_names() if isinstance(spec, Knowledge) else {},
+        removed=read_removed(study.tables),
+    )
+
+
+def _ids(subjects: pl.Series, namespace: str, study: Study) -> frozenset[str]:
+    """Ids as they stand in the files."""
+    from clinome.loaders.subjects.pseudonyms import file_ids
+
+    return frozenset(i for i in file_ids(subjects, namespace, study.tables) if i is not None)
+
+
+def door_of(study: Study, tables: Tables) -> Door:
+    from clinome.loaders.subjects.pseudonyms import door
+
+    if study.patients is None:
+        return lambda loaded: loaded
+    return door(study.patients.namespace, study.patients.pseudonymise, Path(study.tables))
+
+
+def _forget(study: Study, store: Store, tables: Tables, say: Say) -> None:
+    from clinome.graphs.ingest.load_source import remove_source
+
+    named = {spec.source for spec in study.sources()}
+    for source in tables.sources():
+        if source not in named:
+            remove_source(store, tables, source)
+            say(f"{source}: no longer in the study; removed")
+
+
+def say_source(report: Report, say: Say) -> None:
+    t = report.tally
+    state = f"{report.seconds:.1f} s" if report.changed else "unchanged"
+    say(
+        f"{report.source}: {t.read:,} rows read, {t.written:,} written, {t.merged:,} merged, {t.rejected:,} rejected ({state})"
+    )
+    if report.changed:
+        for what, count in report.counts.items():
+            say(f"    {count:,} {what}")
+
+
+def _say_stopped(store: Store, tables: Tables, say: Say) -> None:
+    """Readers of an embedded store never see half a load, nor what was loaded beside it."""
+    from clinome.graphs.ingest.write_source import stopped
+
+    others = sorted({name.partition("/")[0] for name in stopped(store) if not tables.owns(name)})
+    if others:
+        say(f"a load of another study was stopped in the middle ({', '.join(others)}): load it again; until then readers "
+            "of an embedded store see neither")  # fmt: skip
+
+
+def _say_all(reports: list[Report], tables: Tables, say: Say) -> None:
+    rejected = sum(r.tally.rejected for r in reports)
+    if not any(r.changed for r in reports):
+        say("nothing has changed since the last load")
+    say(f"{rejected:,} rows rejected" + (f": see {tables.folder.name}/rejects.csv" if rejected else ""))

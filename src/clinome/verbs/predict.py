@@ -1,0 +1,180 @@
+"""`clinome predict`: a run's frozen model on another study's patients, behind the same fence, in the model's own words."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from clinome.console import Say
+from clinome.graph import open_graph
+from clinome.loaders.errors import InputError
+from clinome.model_folder import in_words, read_model, run_of
+from clinome.run_folder import Run
+from clinome.study import Study
+from clinome.verbs.query import check_out
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from clinome.graphs.snapshot.snapshot import Snapshot
+    from clinome.models.base.learner import Learner
+    from clinome.models.base.snapshot import Derived
+    from clinome.models.inference.model import Model
+
+FOLDER = "predict"
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What a model says of another study's cohort.
+
+    table: subject_id, prediction_time, and score or score_CLASS (as in predictions.parquet), one row a row of the cohort.
+    metrics: metric -> {mean, low, high, …}, over the rows that have an outcome; {} where none has.
+    notes: what was missing or unknown, in plain words; counted: the same in numbers.
+    path: where the table was written; beside it a .json with all the rest.
+    """
+
+    table: pl.DataFrame
+    metrics: dict[str, dict[str, Any]]
+    notes: list[str]
+    counted: dict[str, Any]
+    model: str
+    path: Path
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def summary(self) -> dict[str, object]:
+        """What `--json` ends with."""
+        return {"predictions": str(self.path), "rows": self.table.height, "model": self.model, "metrics": self.metrics,
+                "notes": self.notes}  # fmt: skip
+
+
+def predict_study(
+    run: str | Path | Run, study: Study, own: Mapping[str, Learner], out: Path | None, say: Say
+) -> Predicted:
+    """Cohort -> fenced snapshot -> the model's own shape -> predictions, and metrics where there are outcomes."""
+    start = time.perf_counter()
+    run = run_of(run)
+    if out is not None:
+        check_out(out)
+    model = read_model(run)
+    _check_task(model, study)
+    snapshot, notes = _frozen(study, model, say)
+    served = model.serve(snapshot)
+    beside = _beside(run, model, served.snapshot) if model.needs_training else None
+    score = model.predict(served.snapshot, own, beside)
+    table = _table(served.snapshot, score)
+    metrics, unjudged = _judged(served.snapshot, score)
+    notes = [
+        *notes,
+        *served.counted.words(),
+        *_without_input(snapshot),
+        *unjudged,
+        *_trained_on(run, snapshot, metrics),
+    ]
+    path = out or run.path(FOLDER, f"{study.name}.parquet")
+    about = {"run": run.name, "study": study.name, "trained_on": model.about.get("snapshot", {}),
+             "snapshot": snapshot.checksums()}  # fmt: skip
+    made = Predicted(table, metrics, notes, served.counted.as_json(), model.name, path, about)
+    _write(made)
+    run.log("predict", study=study.name, rows=table.height, seconds=round(time.perf_counter() - start, 2))
+    _show(made, model, say)
+    return made
+
+
+def _check_task(model: Model, study: Study) -> None:
+    if study.task is not None and study.task.kind != model.seen.task:
+        where = f"{study.file.name} [task] kind"
+        raise InputError("a model of another task", where, study.task.kind, model.seen.task, "name a run of this task")
+
+
+def _frozen(study: Study, model: Model, say: Say) -> tuple[Snapshot, list[str]]:
+    """The other study's cohort behind the fence, with the covariates that the model asks for; loaded where it is not."""
+    from clinome.graphs.cohort.cohort import make_cohort
+    from clinome.graphs.snapshot.freeze import freeze
+    from clinome.graphs.tables.study_tables import Tables
+
+    spec = study.need_cohort()
+    if not Tables(study.tables, study.name).sources():
+        from clinome.verbs.load import load_study
+
+        load_study(study, say)
+    label = study.task.label if study.task else str(model.about.get("label", "label"))
+    with open_graph(study) as graph:
+        cohort = make_cohort(
+            graph.store, spec.query, spec.params, task=model.seen.task, label=label, name=study.name, base=study.folder,
+            tables=graph.tables, unlabelled=True,
+        )  # fmt: skip
+        snapshot = freeze(cohort, graph.tables, model.seen.task, tuple(model.seen.covariates), lenient=True)
+    people = cohort.frame["subject_id"].n_unique()
+    say(f"cohort {cohort.name}: {cohort.frame.height:,} rows of {people:,} patients")
+    return snapshot, list(cohort.notes)
+
+
+def _beside(run: Run, model: Model, served: Derived) -> tuple[Snapshot, int]:
+    """The rows that the model was trained on, from the run folder, and the new ones behind them."""
+    from clinome.graphs.snapshot.append_rows import beside
+    from clinome.graphs.snapshot.snapshot import Snapshot
+
+    training = Snapshot.read(run.folder / "snapshot")
+    if training.manifest["sha256"] != model.about.get("snapshot"):
+        raise InputError("the snapshot is not the one that the model was trained on", run.folder / "snapshot",
+                         fix="train it again: clinome train STUDY")  # fmt: skip
+    return beside(training, served), training.rows.height
+
+
+def _table(served: Derived, score: np.ndarray) -> pl.DataFrame:
+    from clinome.models.metrics.task_metrics import as_columns
+
+    columns = pl.DataFrame(dict(as_columns(served.task, served.classes, score)))
+    return pl.concat([served.rows.select("subject_id", "prediction_time"), columns], how="horizontal")
+
+
+def _judged(served: Derived, score: np.ndarray) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    from clinome.models.evaluation.external import judge_external
+
+    return judge_external(served, score)
+
+
+def _without_input(snapshot: Snapshot) -> list[str]:
+    nothing = int((~snapshot.with_input()).sum())
+    return [f"{nothing:,} of {snapshot.rows.height:,} rows have no input at all before the fence"] if nothing else []
+
+
+def _trained_on(run: Run, snapshot: Snapshot, metrics: Mapping[str, object]) -> list[str]:
+    """Whether the model may have been trained on these very patients."""
+    known = run.folder / "cohort.parquet"
+    if not metrics or not known.exists():
+        return []
+    ids = snapshot.rows["subject_id"].unique()
+    both = int(ids.is_in(pl.read_parquet(known)["subject_id"].unique().implode()).sum())
+    if not both:
+        return []
+    who = f"{both:,} of {len(ids):,} patients have ids of patients whom the model was trained on"
+    return [f"{who}: where they are the same people, the metrics say nothing about new ones"]
+
+
+def _write(made: Predicted) -> None:
+    if made.path.suffix == ".csv":
+        made.table.write_csv(made.path)
+    else:
+        made.table.write_parquet(made.path)
+    beside = {**made.about, **made.summary(), "counted": made.counted}
+    made.path.with_suffix(".json").write_text(json.dumps(beside, indent=1, default=str), encoding="utf-8")
+
+
+def _show(made: Predicted, model: Model, say: Say) -> None:
+    for note in made.notes:
+        say(note)
+    say(f"predicted by {in_words(model.choice.share())}")
+    found = [(name, m["mean"], m["low"], m["high"]) for name, m in made.metrics.items() if m["mean"] is not None]
+    if found:
+        say.table(["metric", "value", "low", "high"], found)
+    else:
+        say("no row has an outcome to judge the predictions by")
+    say(f"{made.table.height:,} predictions written to {made.path}")

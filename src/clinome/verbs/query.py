@@ -1,0 +1,53 @@
+"""`clinome query`: one question in, rows out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clinome.console import Say
+from clinome.graph import open_graph
+from clinome.loaders.errors import InputError
+from clinome.study import Study
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def show_library(say: Say) -> None:
+    """The queries of neo4j/queries/: name, parameters, question."""
+    from clinome.graphs.query.cypher import library
+
+    for query in library():
+        say(f"{query.name}({', '.join(p.name for p in query.params)})")
+        say(f"    {query.question}")
+
+
+def ask(study: Study, text: str, given: list[str], out: Path | None, say: Say, *, show: bool = True) -> pl.DataFrame:
+    """Run a query of the library, a .cypher file or Cypher text; print the first rows, or write them all to `out`."""
+    from clinome.graphs.query.cypher import find, parse_params, run_query
+
+    if out is not None:
+        check_out(out)
+    query = find(text, study.folder)
+    params = parse_params(query, given)
+    with open_graph(study) as graph:
+        rows = run_query(graph.store, query, params)
+    if out is not None:
+        if out.suffix == ".csv":
+            rows.write_csv(out)
+        else:
+            rows.write_parquet(out)
+        say(f"{rows.height:,} rows written to {out}")
+    elif show:
+        say.table(rows.columns, rows.head(50).iter_rows())
+        say(f"{rows.height:,} rows" + (", the first 50 shown; --out FILE writes all" if rows.height > 50 else ""))
+    return rows
+
+
+def check_out(out: Path) -> None:
+    """A file to write a table to; asked before the work, which may take long."""
+    if out.suffix not in (".csv", ".parquet"):
+        raise InputError("unknown ending", "--out", out.suffix, ".csv or .parquet")
+    if not out.parent.is_dir():
+        raise InputError("there is no such folder", "--out", str(out.parent), "a folder that is there", "make it first")
