@@ -40,7 +40,7 @@ class NoGraph(InputError):
 
 @runtime_checkable
 class Store(Protocol):
-    """What graphs/ asks of a database. Every implementation passes tests/test_store_contract.py."""
+    """What graphs/ asks of a database. Every implementation passes tests/graphs/store/test_store_contract.py."""
 
     name: str  # "embedded" or "neo4j": a query's header may ask for one
     workers: int  # how many threads may write at once, each its own batches; 1: one after another

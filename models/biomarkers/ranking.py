@@ -70,7 +70,7 @@ def biomarkers(
     rank is the rank product: the geometric mean, over folds, of the rank of the feature's importance among all
     features of all blocks. One fold cannot carry a feature, folds in which `chosen` was another learner compare, and in
     simulations with planted genes it found more of them than mean importance, mean importance times stability, or the
-    mean rank, most of all where attributions were noisy (tests/test_biomarkers.py).
+    mean rank, most of all where attributions were noisy (tests/models/biomarkers/test_ranking.py).
 
     Args:
         attributions: every block of every fold, of held-out rows.

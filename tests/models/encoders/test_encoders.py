@@ -1,0 +1,139 @@
+"""One contract over every encoder: shape, gradient, padding, order of rows, missing rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+
+import pytest
+import torch
+from tiny_batches import DIM, ENCODERS, fusion, make_batch, message, sequence
+from torch import Tensor, nn
+
+from clinome.models.encoders.hetero_gnn import MessageEncoder
+from clinome.models.encoders.masked_fusion import MaskedFusion
+from clinome.models.encoders.transformer import KNOTS, gap_hats
+from clinome.models.training.batch import Batch, Tokens
+
+every = pytest.mark.parametrize("make", ENCODERS.values(), ids=ENCODERS)
+
+
+def encode(encoder: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    with torch.no_grad():
+        h, mask = encoder.eval()(batch)
+    return h, mask
+
+
+def pick(batch: Batch, rows: Tensor) -> Batch:
+    assert batch.tokens is not None
+    tokens = Tokens(**{f.name: getattr(batch.tokens, f.name)[rows] for f in fields(Tokens)})
+    layers = {name: x[rows] for name, x in batch.layers.items()}
+    return Batch(len(rows), layers, {name: x[rows] for name, x in batch.present.items()}, tokens)
+
+
+def padded(tokens: Tokens, more: int) -> Tokens:
+    return Tokens(**{f.name: nn.functional.pad(getattr(tokens, f.name), (0, more)) for f in fields(Tokens)})
+
+
+@every
+def test_one_finite_vector_a_row_and_a_mask(make: Callable[[], nn.Module]) -> None:
+    h, mask = encode(make(), make_batch())
+    assert h.shape == (6, DIM) and h.dtype == torch.float32 and bool(torch.isfinite(h).all())
+    assert mask.dtype == torch.bool and mask.tolist() == [True] * 5 + [False]
+
+
+@every
+def test_the_gradient_reaches_every_parameter(make: Callable[[], nn.Module]) -> None:
+    torch.manual_seed(1)
+    encoder = make().train()
+    encoder(make_batch())[0].add(0.1).square().sum().backward()
+    for name, parameter in encoder.named_parameters():
+        timeless = name.endswith("days") and not getattr(encoder, "timed", True)
+        assert timeless or (parameter.grad is not None and bool(parameter.grad.abs().sum() > 0)), name
+
+
+@every
+def test_rows_do_not_see_each_other(make: Callable[[], nn.Module]) -> None:
+    encoder, batch = make(), make_batch()
+    h, mask = encode(encoder, batch)
+    order = torch.tensor([3, 5, 0, 4, 2, 1])
+    moved, moved_mask = encode(encoder, pick(batch, order))
+    assert torch.allclose(moved, h[order], atol=1e-6) and torch.equal(moved_mask, mask[order])
+    alone, _ = encode(encoder, pick(batch, torch.tensor([2])))
+    assert torch.allclose(alone[0], h[2], atol=1e-6)
+
+
+@every
+def test_padding_and_what_lies_in_it_change_nothing(make: Callable[[], nn.Module]) -> None:
+    encoder, batch = make(), make_batch()
+    assert batch.tokens is not None
+    h, _ = encode(encoder, batch)
+    longer = padded(batch.tokens, 4)
+    dirt = torch.where(longer.mask, longer.days, torch.full_like(longer.days, 77.0))
+    for tokens in (longer, replace(longer, days=dirt)):
+        assert torch.allclose(encode(encoder, replace(batch, tokens=tokens))[0], h, atol=1e-6)
+
+
+def test_a_missing_layer_is_zero_whatever_its_numbers_say() -> None:
+    encoder, batch = message(), make_batch()
+    h, _ = encode(encoder, batch)
+    assert not h[-1].any()
+    loud = batch.layers["rna"].clone()
+    loud[-1] = 1e6
+    assert torch.equal(encode(encoder, replace(batch, layers={"rna": loud}))[0], h)
+
+
+def test_fusion_lets_a_missing_modality_weigh_nothing_and_serves_a_row_with_none() -> None:
+    encoder, batch = fusion(), make_batch()
+    assert isinstance(encoder, MaskedFusion)
+    encoder.nothing.data.fill_(0.5)
+    h, mask = encode(encoder, batch)
+    assert not mask[-1] and torch.equal(h[-1], torch.full((DIM,), 0.5))
+    without = replace(batch, present={"rna": torch.zeros(6, dtype=torch.bool)})
+    alone, _ = encode(encoder, without)
+    only, _ = encode(encoder.encoders[1], batch)
+    assert torch.allclose(alone[:-1], encoder.weight[1] * only[:-1], atol=1e-6)
+
+
+def test_modality_dropout_never_takes_the_last_one() -> None:
+    encoder = MaskedFusion({"a": message(), "b": message(), "c": message()}, DIM, drop=0.9).train()
+    mask = torch.rand(500, 3) < 0.6
+    kept = encoder.keep(mask)
+    assert bool((kept <= mask).all()) and torch.equal(kept.any(1), mask.any(1))
+    assert kept.sum() < 0.7 * mask.sum()
+    assert torch.equal(encoder.eval().keep(mask), mask)
+
+
+def test_the_order_of_two_events_matters_and_only_days_tell_time() -> None:
+    torch.manual_seed(0)
+    encoder, batch = sequence(), pick(make_batch(), torch.tensor([0]))
+    assert batch.tokens is not None
+    h, _ = encode(encoder, batch)
+    swapped = torch.tensor([1, 0, *range(2, 7)])
+    turned = replace(batch, tokens=replace(batch.tokens, code=batch.tokens.code[:, swapped]))
+    assert not torch.allclose(encode(encoder, turned)[0], h, atol=1e-4)
+    late = replace(batch, tokens=replace(batch.tokens, days=batch.tokens.days * 3))
+    assert not torch.allclose(encode(encoder, late)[0], h, atol=1e-4)
+    ordered = sequence(False)
+    assert torch.equal(encode(ordered, late)[0], encode(ordered, batch)[0])
+
+
+def test_hats_sum_to_one_and_peak_at_their_knots() -> None:
+    knots = torch.tensor(KNOTS)
+    gap = torch.sign(knots) * (2 ** knots.abs() - 1)
+    assert torch.allclose(gap_hats(gap[None, None])[0, :, 0], torch.eye(len(KNOTS)), atol=1e-5)
+    anything = torch.linspace(-3000, 3000, 501)[None, None]
+    assert torch.allclose(gap_hats(anything).sum(1), torch.ones(1, 1, 501), atol=1e-5)
+
+
+def test_batches_refuse_what_does_not_fit() -> None:
+    batch = make_batch()
+    assert batch.tokens is not None
+    with pytest.raises(ValueError, match=r"tokens.value: got torch.float64"):
+        replace(batch.tokens, value=batch.tokens.value.double())
+    with pytest.raises(ValueError, match=r"batch.present: got \[\]"):
+        Batch(6, batch.layers, {})
+    with pytest.raises(ValueError, match="6 rows"):
+        replace(batch, present={"rna": batch.present["rna"]}, size=6, layers={"rna": batch.layers["rna"][:3]})
+    with pytest.raises(ValueError, match="at most as many"):
+        MessageEncoder("rna", 9, 12, 8)

@@ -1,0 +1,82 @@
+"""A user's own PyTorch Geometric module as a learner."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from own_network import PLAN, Sage
+from snapshots import make_snapshot
+from torch import Tensor, nn
+
+import clinome
+from clinome.graphs.snapshot.snapshot import Layer, Snapshot
+from clinome.models.base.folds import parts
+from clinome.models.base.learner import Learner
+from clinome.models.experiment.controls import permuted
+from clinome.models.metrics.task_metrics import inner_score, targets
+
+
+@pytest.mark.parametrize(("task", "width"), [("binary", 6), ("binary", 1), ("multiclass", 3), ("survival", 6)])
+def test_a_small_module_learns_the_planted_cause(task: str, width: int) -> None:
+    snapshot = make_snapshot(task, n=240, signal=2.0)
+    train, tuning, held = parts(snapshot.folds, 0, 0)
+    learner = clinome.pyg(Sage(width), task, plan=PLAN).with_setting({}, 1)
+    assert isinstance(learner, Learner) and learner.supports(snapshot) is None and learner.name == "Sage"
+    learner.fit(snapshot, train, tuning)
+    score = learner.predict(snapshot, held)
+    assert score.shape == ((len(held), 3) if task == "multiclass" else (len(held),)) and np.isfinite(score).all()
+    assert inner_score(task, targets(snapshot.rows[held], task, snapshot.classes), score) > 0.65  # 0.5 by chance
+    if task == "multiclass":
+        assert np.allclose(score.sum(1), 1)
+
+
+def garbage(snapshot: Snapshot, rows: np.ndarray) -> Snapshot:
+    """Other values in these rows."""
+    layer = snapshot.layers["rna"]
+    values = np.array(layer.values)
+    values[rows] = np.random.default_rng(9).uniform(0, 1e6, values[rows].shape)
+    other = Layer(layer.name, layer.kind, layer.scale, layer.var, values, layer.profiled)
+    age = snapshot.covariates["age"].to_numpy().copy()
+    age[rows] = 1000.0
+    return replace(
+        snapshot, layers={**snapshot.layers, "rna": other}, covariates=snapshot.covariates.with_columns(age=pl.lit(age))
+    )
+
+
+def test_held_out_rows_reach_neither_the_weights_nor_each_other() -> None:
+    snapshot = make_snapshot(n=150)
+    train, tuning, held = parts(snapshot.folds, 0, 0)
+    other = garbage(snapshot, held[1:])
+    first, second = (clinome.pyg(Sage(4), "binary", plan=PLAN).with_setting({}, 1) for _ in range(2))
+    torch.manual_seed(5)
+    second.module.load_state_dict(first.module.state_dict(), strict=False)
+    first.fit(snapshot, train, tuning)
+    second.fit(other, train, tuning)
+    for name, value in first.state()["weights"].items():
+        assert np.array_equal(value, second.state()["weights"][name]), name
+    assert first.predict(snapshot, held)[0] == second.predict(other, held)[0]
+    assert np.abs(first.predict(snapshot, held)[1:] - second.predict(other, held)[1:]).max() > 1e-6
+
+
+def test_what_cannot_run_says_why() -> None:
+    snapshot = make_snapshot(n=60, features=40)
+    with pytest.raises(ValueError, match="expected one of binary"):
+        clinome.pyg(Sage(2), "ranking")
+    assert "survival" in str(clinome.pyg(Sage(2), "survival").supports(snapshot))
+    bare = permuted(snapshot, 1)
+    learner = clinome.pyg(Sage(2), "binary")
+    assert "hetero_for" in str(learner.supports(bare))
+    train, tuning, _ = parts(snapshot.folds, 0, 0)
+    with pytest.raises(TypeError, match="hetero_for"):
+        learner.fit(bare, train, tuning)
+
+    class Wrong(nn.Module):
+        def forward(self, x: dict[str, Tensor], edges: object) -> Tensor:
+            return x["gene"]
+
+    with pytest.raises(ValueError, match=r"Wrong: got an answer .* expected \(60, width\)"):
+        clinome.pyg(Wrong(), "binary").fit(snapshot, train, tuning)
