@@ -18,7 +18,7 @@ import diabetes
 import lung
 
 import clinome
-from clinome.console import Say
+from clinome.console import Console
 
 COHORTS = ("luad", "lusc", "gbmlgg", "blca", "kirc", "diabetes")
 
@@ -58,7 +58,7 @@ def main() -> None:
         out = args.out.resolve() / cohort
         out.mkdir(parents=True, exist_ok=True)
         (out / "study.toml").write_text(study(args.data.resolve(), out, cohort, args.trials))
-        run = clinome.run(clinome.Study.read(out), say=Say())
+        run = clinome.run(clinome.Study.read(out), say=Console())
         difference, text = line(cohort, json.loads((run.folder / "results.json").read_text()))
         found.append(difference)
         lines.append(text)

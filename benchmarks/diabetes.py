@@ -14,7 +14,7 @@ import polars as pl
 from sklearn.model_selection import StratifiedGroupKFold
 
 import clinome
-from clinome.console import Say
+from clinome.console import Console
 
 GONE = [11, 13, 14, 19, 20, 21]  # deaths and hospice
 STUDY = '''
@@ -96,7 +96,7 @@ def main() -> None:
     out = args.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     (out / "study.toml").write_text(study(args.data.resolve(), out, args.trials))
-    run = clinome.run(clinome.Study.read(out), say=Say())
+    run = clinome.run(clinome.Study.read(out), say=Console())
     results = json.loads((run.folder / "results.json").read_text())
     for name, learner in results["learners"].items():
         m = learner["metrics"]

@@ -22,7 +22,7 @@ from clinome.models.base.folds import make_folds, parts
 from clinome.models.base.learner import Learner
 from clinome.models.base.specs import Evaluate
 from clinome.models.evaluation.comparison import compare
-from clinome.models.evaluation.fold_scores import FoldScores, Judged, draw, judge
+from clinome.models.evaluation.fold_scores import FoldScores, LearnerScores, draw, judge
 from clinome.models.experiment.tuning import seed_of
 from clinome.models.learners.registry import make
 from clinome.models.metrics.task_metrics import auroc
@@ -84,7 +84,7 @@ def _scored(
     return FoldScores(learner.name, 0, fold, held, y, fitted.predict(snapshot, held))
 
 
-def nested_terms(snapshot: Snapshot, learner: Learner, outer: Judged) -> np.ndarray:
+def nested_terms(snapshot: Snapshot, learner: Learner, outer: LearnerScores) -> np.ndarray:
     """(1, folds, 3) of nested cross-validation on the folds themselves: a model without two of them judges both."""
     held = [parts(snapshot.folds, 0, fold)[2] for fold in range(FOLDS)]
     inner = np.full((FOLDS, FOLDS), np.nan)

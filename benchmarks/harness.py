@@ -32,7 +32,7 @@ from clinome.models.base.threads import one_thread
 from clinome.models.experiment import run as harness
 from clinome.models.experiment.tuning import inner_plan, seed_of
 from clinome.models.learners.registry import make
-from clinome.models.preprocessing.blocks import DenseBlock, Joined
+from clinome.models.preprocessing.blocks import DenseBlock, JoinedBlocks
 from clinome.models.preprocessing.tree_table import Table
 
 PATIENTS, FEATURES, CARRYING, PATHWAY = 450, 1500, 30, 30
@@ -79,9 +79,9 @@ def compared(snapshot: Snapshot, names: tuple[str, ...], workers: int, whole: bo
 
 def by_hand(snapshot: Snapshot, names: tuple[str, ...]) -> dict[str, Any]:
     """Tune, fit, predict, as anybody would write it; and how much of it went into making matrices."""
-    units = harness._units(snapshot.folds, list(names), Evaluate(), Learn(trials=TRIALS), 0.0)
+    units = harness._jobs(snapshot.folds, list(names), Evaluate(), Learn(trials=TRIALS), 0.0)
     begun = time.perf_counter()
-    with one_thread(), clocked(Table, DenseBlock, Joined) as matrices:
+    with one_thread(), clocked(Table, DenseBlock, JoinedBlocks) as matrices:
         for unit in units:
             learner, seed = make(names[unit.learner]), seed_of(unit.seed, names[unit.learner])
             plan = inner_plan(snapshot, unit.train, unit.tuning, unit.seed)

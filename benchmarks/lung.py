@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 import clinome
-from clinome.console import Say
+from clinome.console import Console
 
 TCGA = """
 name = "{name}"
@@ -163,7 +163,7 @@ def main() -> None:
             else published(data, out, name, args.trials)
         )
         (out / "study.toml").write_text(text)
-        run = clinome.run(clinome.Study.read(out), say=Say())
+        run = clinome.run(clinome.Study.read(out), say=Console())
         show(run.folder)
 
 

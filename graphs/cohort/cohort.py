@@ -31,7 +31,7 @@ _STEP = re.compile(r"^[ \t]*//[ \t]*step:[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Step:
+class AttritionStep:
     """One line of the attrition: how many patients were left after it."""
 
     step: str
@@ -54,7 +54,7 @@ class Cohort:
 
     name: str
     frame: pl.DataFrame
-    steps: tuple[Step, ...]
+    steps: tuple[AttritionStep, ...]
     query: str
     params: Mapping[str, Any]
     clock: str
@@ -64,7 +64,7 @@ class Cohort:
 
     def with_step(self, step: str, count: int) -> Cohort:
         """The same cohort with one more line of attrition."""
-        return replace(self, steps=(*self.steps, Step(step, count)))
+        return replace(self, steps=(*self.steps, AttritionStep(step, count)))
 
 
 def make_cohort(
@@ -92,17 +92,17 @@ def make_cohort(
     check_entered(store, tables)
     asked = find(query, base)
     bound = bind(asked, params)
-    steps = [Step("in store", _count(store, _IN_STORE, {}, asked.name)), *_named_steps(store, asked, bound)]
+    steps = [AttritionStep("in store", _count(store, _IN_STORE, {}, asked.name)), *_named_steps(store, asked, bound)]
     found = run_lists(store, asked, bound)
-    steps.append(Step("returned", len(set(found.get("subject_id", ())))))
+    steps.append(AttritionStep("returned", len(set(found.get("subject_id", ())))))
     own = _typed(_own(found, tables.subjects()))
-    steps.append(Step("of this study", own["subject_id"].n_unique()))
+    steps.append(AttritionStep("of this study", own["subject_id"].n_unique()))
     labelled = (with_any_label if unlabelled else with_label)(own, task, label)
     fate = "to predict, and not to judge by" if unlabelled else "left out"
     notes = [*labelled.notes, *_said(labelled.unlabelled, f"rows without a label {fate}")]
-    steps.append(Step("labelled", labelled.patients))
+    steps.append(AttritionStep("labelled", labelled.patients))
     if task == "survival" and not unlabelled:
-        steps.append(Step("at risk", labelled.rows["subject_id"].n_unique()))
+        steps.append(AttritionStep("at risk", labelled.rows["subject_id"].n_unique()))
     notes += _said(labelled.no_risk, f"rows without time at risk (duration_days <= 0) {fate}")
     frame = _one_row_each(labelled.rows)
     notes += _said(labelled.rows.height - frame.height, "equal rows merged")
@@ -124,12 +124,12 @@ def weakest_clock(tables: Tables) -> str:
     return next((clock for clock in CLOCKS if clock in found), "dated")
 
 
-def _named_steps(store: Store, query: Query, params: Mapping[str, Any]) -> list[Step]:
+def _named_steps(store: Store, query: Query, params: Mapping[str, Any]) -> list[AttritionStep]:
     """Each prefix of the query up to a `// step:` line, counted in patients."""
     steps = []
     for line in _STEP.finditer(query.text):
         text = query.text[: line.start()] + "\nRETURN count(DISTINCT p) AS n"
-        steps.append(Step(line.group(1), _count(store, text, params, f"{query.name}, step {line.group(1)!r}")))
+        steps.append(AttritionStep(line.group(1), _count(store, text, params, f"{query.name}, step {line.group(1)!r}")))
     return steps
 
 

@@ -28,7 +28,7 @@ _READING = 1
 
 
 @dataclass(frozen=True)
-class Report:
+class SourceReport:
     """What became of one source. changed: whether this call wrote anything; seconds: how long the call took."""
 
     source: str
@@ -48,7 +48,7 @@ def load_source(
     door: Callable[[Loaded], Loaded] = lambda loaded: loaded,
     progress: Progress = lambda rows: None,
     ready: Callable[[], None] = lambda: None,
-) -> Report:
+) -> SourceReport:
     """Bring one source into tables and graph; what is there and unchanged stays, a killed load goes on.
 
     Args:
@@ -71,7 +71,7 @@ def load_source(
     rejects = tables.table(spec.source, "rejects")
     assert rejects is not None
     seconds = time.perf_counter() - start
-    return Report(spec.source, Tally(**record["tally"]), seconds, changed, record["counts"], rejects)
+    return SourceReport(spec.source, Tally(**record["tally"]), seconds, changed, record["counts"], rejects)
 
 
 def is_as_loaded(tables: Tables, spec: AnySource) -> bool:

@@ -13,7 +13,7 @@ from scipy import sparse
 from .snapshot import Layer, Snapshot
 
 
-class Served(Protocol):
+class ServedRows(Protocol):
     """Rows in the shape of a model: the same layers, their features in the same order, the same covariates."""
 
     @property
@@ -26,7 +26,7 @@ class Served(Protocol):
     def events(self) -> pl.DataFrame | None: ...
 
 
-def beside(training: Snapshot, served: Served) -> Snapshot:
+def beside(training: Snapshot, served: ServedRows) -> Snapshot:
     """The training snapshot's rows, and behind them the new ones; the knowledge is that of the training.
 
     Outcomes of the new rows are not carried over: any one stands in their place, and no mask lets it be read.

@@ -15,7 +15,7 @@ from .protocol import Store
 
 
 @dataclass(frozen=True)
-class Step:
+class Migration:
     """What a graph of the version before needs to become one of this version.
 
     Args:
@@ -31,7 +31,7 @@ class Step:
 STEPS = (
     # the label Study; what version 1 wrote under bare names is taken over by the load of the study whose tables hold it
     # (graphs/ingest/upgrade_v1.py): the graph alone does not know whose it is
-    Step(2, None),
+    Migration(2, None),
 )
 
 

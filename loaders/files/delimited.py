@@ -15,7 +15,7 @@ NEWLINE, QUOTE = 10, 34
 
 
 @dataclass(frozen=True)
-class Records:
+class DelimitedRecords:
     """Where each record lies in data, and what is wrong with it.
 
     starts, ends: (records,) byte offsets; cells: (records,) how many cells it has.
@@ -67,7 +67,7 @@ def sniff(lines: list[bytes], preferred: bytes) -> bytes:
     return max(DELIMITERS, key=evenness)
 
 
-def split(data: bytes, delimiter: bytes) -> Records:
+def split(data: bytes, delimiter: bytes) -> DelimitedRecords:
     """Cut a text into records and count the cells of each; blank lines are no records.
 
     Where every quote of the file pairs, quoted cells may hold delimiters and newlines. Else a record ends with its
@@ -95,7 +95,9 @@ def split(data: bytes, delimiter: bytes) -> Records:
     cells = np.searchsorted(delimiters, ends) - np.searchsorted(delimiters, starts) + 1
     nul = np.zeros(starts.size, bool)
     nul[np.searchsorted(starts, np.flatnonzero(buffer == 0), side="right") - 1] = True
-    return Records(data, delimiter, starts, ends, cells, torn, nul, _undecodable(data, buffer, starts, ends), quoted)
+    return DelimitedRecords(
+        data, delimiter, starts, ends, cells, torn, nul, _undecodable(data, buffer, starts, ends), quoted
+    )
 
 
 def _misplaced(buffer: NDArray[np.uint8], quotes: Positions, first: Positions, delimiter: int) -> Mask:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..specs import MISSING, Column
 from ..tables import REJECTS
-from .delimited import Records, plain, sniff, split
+from .delimited import DelimitedRecords, plain, sniff, split
 from .dtypes import dates, numbers, typed
 
 __all__ = [
@@ -172,7 +172,7 @@ def _without_comments(path: Path, data: bytes) -> bytes:
     return data[at:]
 
 
-def _header(path: Path, records: Records, width: int) -> list[str]:
+def _header(path: Path, records: DelimitedRecords, width: int) -> list[str]:
     """The cells of the first record, "" where one is empty."""
     if records.undecodable[0] or records.nul[0] or records.torn[0]:
         raise InputError("its header cannot be read", path, expected="a line of names in UTF-8", fix="save it as UTF-8")
@@ -208,7 +208,7 @@ def _unique(found: list[str]) -> tuple[list[str], dict[str, int]]:
 
 
 def _parse(
-    path: Path, records: Records, kept: NDArray[np.int64], names: list[str], missing: Sequence[str]
+    path: Path, records: DelimitedRecords, kept: NDArray[np.int64], names: list[str], missing: Sequence[str]
 ) -> pl.DataFrame:
     """The kept records as text columns; null where missing."""
     schema = dict.fromkeys(names, pl.String)
@@ -230,7 +230,7 @@ def _parse(
     return frame
 
 
-def _dense(records: Records, first: int) -> bool:
+def _dense(records: DelimitedRecords, first: int) -> bool:
     """Whether no blank line lies between the records from this one on."""
     starts, ends = records.starts[first:], records.ends[first:]
     return bool((starts[1:] == ends[:-1] + 1).all()) and records.data[int(ends[-1]) :] in (b"", b"\n")

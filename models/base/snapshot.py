@@ -80,7 +80,7 @@ class Snapshot(Protocol):
 
 
 @dataclass(frozen=True)
-class Derived:
+class DerivedSnapshot:
     """A snapshot made of parts of another one."""
 
     task: str

@@ -46,7 +46,7 @@ class Subgraph:
 
 
 @dataclass(frozen=True)
-class Knowledge:
+class KnowledgeGraph:
     """How messages travel. Nodes 0 .. features - 1 are a modality's columns; the others are known by CURIE.
 
     adjacency: (nodes, nodes) float32: half of a message stays, half goes over the relations, each normalised.
@@ -108,7 +108,7 @@ def subgraph(columns: Sequence[str | None], genes: Mapping[str, str], links: pl.
     return Subgraph(tuple(nodes), relations)
 
 
-def knowledge(graph: Subgraph, features: int, shuffle: np.random.Generator | None = None) -> Knowledge | None:
+def knowledge(graph: Subgraph, features: int, shuffle: np.random.Generator | None = None) -> KnowledgeGraph | None:
     """Normalise each relation by D^-1/2 A D^-1/2 and average them; None where no edge touches a feature.
 
     shuffle: the control. Features change places in the graph: every degree stays, every meaning goes.
@@ -128,7 +128,7 @@ def knowledge(graph: Subgraph, features: int, shuffle: np.random.Generator | Non
     if not graph.relations or not total[:features].nnz:
         return None
     walk = (total / len(graph.relations) + sparse.identity(n)) / 2
-    return Knowledge(features, graph.nodes, walk.tocsr().astype(np.float32))
+    return KnowledgeGraph(features, graph.nodes, walk.tocsr().astype(np.float32))
 
 
 class MessageEncoder(nn.Module):

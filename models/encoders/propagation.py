@@ -19,7 +19,7 @@ import numpy as np
 from ..estimators.univariate import association
 
 if TYPE_CHECKING:
-    from .hetero_gnn import Knowledge
+    from .hetero_gnn import KnowledgeGraph
 
 RESTARTS = (1.0, 0.3, 0.1)  # 1: no message over knowledge
 PENALTIES = np.logspace(-3, 4, 15)  # of the mean eigenvalue
@@ -83,7 +83,7 @@ def fit_messages(
     take: Take,
     rows: np.ndarray,
     response: np.ndarray,
-    knowledge: Knowledge | None,
+    knowledge: KnowledgeGraph | None,
     *,
     directions: int = 32,
     seed: int = 0,
@@ -109,7 +109,7 @@ def fit_messages(
     return _messages(best, both[:, : response.shape[1]], both[:, response.shape[1] :], mean)
 
 
-def _choose(x: np.ndarray, response: np.ndarray, knowledge: Knowledge | None, part: np.ndarray) -> _Tried:
+def _choose(x: np.ndarray, response: np.ndarray, knowledge: KnowledgeGraph | None, part: np.ndarray) -> _Tried:
     """Gates without knowledge first, then how far to propagate, then gates once more where that helped."""
     tried: dict[tuple[float, float], _Tried] = {}
 
@@ -151,7 +151,7 @@ def _directions(spectrum: _Spectrum, count: int) -> np.ndarray:
 
 
 def _fit_many(
-    take: Take, rows: np.ndarray, response: np.ndarray, knowledge: Knowledge | None, directions: int
+    take: Take, rows: np.ndarray, response: np.ndarray, knowledge: KnowledgeGraph | None, directions: int
 ) -> Messages:
     """Many rows: one pass for the mean, one for the features' covariance; no gates."""
     parts = [rows[i : i + CHUNK] for i in range(0, len(rows), CHUNK)]
@@ -205,7 +205,7 @@ def _eigen(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values[kept], (vectors * signs)[:, kept]
 
 
-def _smooth(x: np.ndarray, knowledge: Knowledge | None, restart: float) -> np.ndarray:
+def _smooth(x: np.ndarray, knowledge: KnowledgeGraph | None, restart: float) -> np.ndarray:
     return x if knowledge is None else knowledge.propagate(x, restart)
 
 

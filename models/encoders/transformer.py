@@ -58,7 +58,7 @@ class Attention(nn.Module):
         return torch.as_tensor(self.out(mixed.transpose(1, 2).reshape(b, length, dim)))
 
 
-class Block(nn.Module):
+class TransformerBlock(nn.Module):
     """Pre-norm: attention, then a two-layer perceptron, each added to its input."""
 
     def __init__(self, dim: int, heads: int, dropout: float) -> None:
@@ -134,7 +134,7 @@ class SequenceEncoder(nn.Module):
         super().__init__()
         self.heads, self.timed = heads, timed
         self.embed = TokenEmbedding(ancestors, dim, timed)
-        self.blocks = nn.ModuleList(Block(dim, heads, dropout) for _ in range(depth))
+        self.blocks = nn.ModuleList(TransformerBlock(dim, heads, dropout) for _ in range(depth))
         self.steps = nn.Parameter(torch.zeros(2 * GAPS + 1, depth * heads))
         self.days = nn.Parameter(torch.zeros(depth * heads, len(KNOTS)))
         self.norm, self.drop = nn.LayerNorm(dim), nn.Dropout(dropout)

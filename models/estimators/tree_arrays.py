@@ -65,7 +65,7 @@ class Trees:
 
 
 @dataclass(frozen=True)
-class Grown:
+class TreeArrays:
     """A forest or a boosted sum of trees, answering as the estimator that grew it: `predict` or `predict_proba`.
 
     kind: forest (the mean of the trees) or boosting (start plus their sum, through the link of the task).
@@ -121,7 +121,7 @@ class Grown:
         return cls(state["kind"], trees, state["classes"], state["start"], state["importance"])
 
 
-def of_forest(model: Any) -> Grown:
+def of_forest(model: Any) -> TreeArrays:
     """A fitted RandomForestClassifier or RandomForestRegressor."""
     nodes = []
     for tree in (one.tree_ for one in model.estimators_):
@@ -136,10 +136,10 @@ def of_forest(model: Any) -> Grown:
             }
         )  # fmt: skip
     classes = np.asarray(getattr(model, "classes_", np.zeros(0, np.int64)))
-    return Grown("forest", _joined(nodes, []), classes, np.zeros(0), np.asarray(model.feature_importances_))
+    return TreeArrays("forest", _joined(nodes, []), classes, np.zeros(0), np.asarray(model.feature_importances_))
 
 
-def of_boosting(model: Any, columns: int) -> Grown:
+def of_boosting(model: Any, columns: int) -> TreeArrays:
     """A fitted HistGradientBoostingClassifier or -Regressor; scikit-learn shows its trees to nobody but itself.
 
     With columns of words it puts those first and numbers their words anew: here both are as in the table again.
@@ -173,7 +173,7 @@ def of_boosting(model: Any, columns: int) -> Grown:
         )  # fmt: skip
     classes = np.asarray(getattr(model, "classes_", np.zeros(0, np.int64)))
     start = np.asarray(model._baseline_prediction, dtype=np.float64).ravel()
-    return Grown("boosting", _joined(nodes, words), classes, start, gain)
+    return TreeArrays("boosting", _joined(nodes, words), classes, start, gain)
 
 
 def _sides(bits: np.ndarray, known: np.ndarray, width: int) -> np.ndarray:

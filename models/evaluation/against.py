@@ -13,7 +13,7 @@ from ..experiment.results import parts_of
 from ..metrics.task_metrics import PRIMARY
 from .bootstrap import Resamples, measures
 from .comparison import Comparison, compare
-from .fold_scores import FoldScores, Judged, draw
+from .fold_scores import FoldScores, LearnerScores, draw
 from .intervals import holm
 
 
@@ -37,7 +37,7 @@ def against(snapshot: Snapshot, predictions: pl.DataFrame, reference: str, seed:
     return [replace(one, p_holm=p) for one, p in zip(found, corrected, strict=True)]
 
 
-def judge_primary(snapshot: Snapshot, parts: Sequence[FoldScores], resamples: Resamples) -> Judged:
+def judge_primary(snapshot: Snapshot, parts: Sequence[FoldScores], resamples: Resamples) -> LearnerScores:
     """The primary metric alone."""
     metric = PRIMARY[snapshot.task]
     values, drawn = [], []
@@ -47,4 +47,4 @@ def judge_primary(snapshot: Snapshot, parts: Sequence[FoldScores], resamples: Re
         values.append(float(up[0] / down[0]) if down[0] > 0 else None)
         up, down = resamples.score(one.rows, {metric: measure})[metric]
         drawn.append(np.divide(up, down, out=np.full(len(up), np.nan), where=down > 0))
-    return Judged([one.place for one in parts], {metric: values}, {metric: np.stack(drawn)}, snapshot.task, 0)
+    return LearnerScores([one.place for one in parts], {metric: values}, {metric: np.stack(drawn)}, snapshot.task, 0)

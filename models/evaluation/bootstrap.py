@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..metrics import concordance
-from ..metrics.survival import Followed, auc_parts, brier_rows
+from ..metrics.survival import SurvivalCurves, auc_parts, brier_rows
 from ..metrics.task_metrics import bins_of, confidence
 from .influence import auprc_rows, auroc_rows, td_auc_rows, ties
 
@@ -71,7 +71,7 @@ Measure = Callable[[np.ndarray], Drawn]
 
 
 def measures(
-    task: str, y: np.ndarray, score: np.ndarray, classes: int = 0, followed: Followed | None = None
+    task: str, y: np.ndarray, score: np.ndarray, classes: int = 0, followed: SurvivalCurves | None = None
 ) -> dict[str, Measure]:
     """Every metric of `metrics.evaluate` as a function of weights (with weights of one the same number, tested).
 
@@ -204,7 +204,7 @@ def _concordance(y: np.ndarray, risk: np.ndarray) -> Measure:
     return exact
 
 
-def _td_auc(y: np.ndarray, risk: np.ndarray, followed: Followed) -> Measure:
+def _td_auc(y: np.ndarray, risk: np.ndarray, followed: SurvivalCurves) -> Measure:
     case, control, share = auc_parts(y, followed)
     if len(y) > MANY:
         rows, value = td_auc_rows(case, control, share, risk)

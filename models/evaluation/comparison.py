@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from ..learners.registry import CHOSEN, SIMPLE
-from .fold_scores import Judged
+from .fold_scores import LearnerScores
 from .intervals import FOLDS, SPLIT, holm, mean_over_folds, spread
 
 
@@ -30,7 +30,7 @@ class Comparison:
         return asdict(self)
 
 
-def comparisons(judged: Mapping[str, Judged], metric: str) -> list[Comparison]:
+def comparisons(judged: Mapping[str, LearnerScores], metric: str) -> list[Comparison]:
     """`chosen` less each learner, and each other learner less the best simple one.
 
     The best simple learner is picked by these same held-out folds, so a difference from it is on the strict side.
@@ -47,18 +47,18 @@ def comparisons(judged: Mapping[str, Judged], metric: str) -> list[Comparison]:
     return out
 
 
-def best_simple(judged: Mapping[str, Judged], metric: str) -> str:
+def best_simple(judged: Mapping[str, LearnerScores], metric: str) -> str:
     """The plain learner with the best mean; "" where none ran."""
     means = _means(judged, metric)
     return max((name for name in (*SIMPLE, "cox_pca") if name in means), key=lambda name: means[name], default="")
 
 
-def _means(judged: Mapping[str, Judged], metric: str) -> dict[str, float]:
+def _means(judged: Mapping[str, LearnerScores], metric: str) -> dict[str, float]:
     return {name: float(np.mean(known)) for name, one in judged.items()
             if (known := [v for v in one.values.get(metric, []) if v is not None])}  # fmt: skip
 
 
-def compare(a: str, left: Judged, b: str, right: Judged, metric: str) -> Comparison:
+def compare(a: str, left: LearnerScores, b: str, right: LearnerScores, metric: str) -> Comparison:
     """a − b over the folds in which both were scored; without an interval where the metric is nowhere defined."""
     both = [(i, right.places.index(place)) for i, place in enumerate(left.places) if place in right.places]
     pairs = [(i, j) for i, j in both if left.values[metric][i] is not None and right.values[metric][j] is not None]

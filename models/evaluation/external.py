@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..base.snapshot import Derived
+from ..base.snapshot import DerivedSnapshot
 from ..metrics.task_metrics import targets
 from .fold_scores import FoldScores, draw, judge
 
@@ -16,7 +16,9 @@ CURVES = ("ibs", "td_auc")
 """Scores of survival curves: a model that was kept gives risks, whose curves would have to be fitted on new patients."""
 
 
-def judge_external(served: Derived, score: np.ndarray, seed: int = 1) -> tuple[dict[str, dict[str, Any]], list[str]]:
+def judge_external(
+    served: DerivedSnapshot, score: np.ndarray, seed: int = 1
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """Metrics of the rows that have an outcome; {} where none has.
 
     Args:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..base.folds import strata
 from ..base.snapshot import Snapshot
-from ..metrics.survival import Followed
+from ..metrics.survival import SurvivalCurves
 from ..metrics.task_metrics import evaluate, why_none
 from .bootstrap import Resamples, measures
 from .intervals import bounds, summary
@@ -26,7 +26,7 @@ class FoldScores:
     rows: np.ndarray
     y: np.ndarray
     score: np.ndarray
-    followed: Followed | None = None
+    followed: SurvivalCurves | None = None
 
     @property
     def place(self) -> tuple[int, int]:
@@ -34,7 +34,7 @@ class FoldScores:
 
 
 @dataclass(frozen=True)
-class Judged:
+class LearnerScores:
     """One learner. places: (repeat, fold) of each part. values: metric -> one a part. drawn: metric -> (parts, resamples)."""
 
     places: list[tuple[int, int]]
@@ -60,7 +60,7 @@ def draw(snapshot: Snapshot, rows: Sequence[np.ndarray], seed: int) -> Resamples
     return Resamples.of(subject, held_out, seed)
 
 
-def judge(snapshot: Snapshot, parts: Sequence[FoldScores], resamples: Resamples) -> Judged:
+def judge(snapshot: Snapshot, parts: Sequence[FoldScores], resamples: Resamples) -> LearnerScores:
     """All parts of one learner (or of one control), in their order."""
     values: dict[str, list[float | None]] = {}
     drawn: dict[str, list[np.ndarray]] = {}
@@ -74,7 +74,7 @@ def judge(snapshot: Snapshot, parts: Sequence[FoldScores], resamples: Resamples)
             up, down = scored.get(metric, (nothing, nothing))
             drawn.setdefault(metric, []).append(np.divide(up, down, out=nothing.copy(), where=down > 0))
     stacked = {metric: np.stack(rows) for metric, rows in drawn.items()}
-    return Judged([one.place for one in parts], values, stacked, snapshot.task, _cases(snapshot, parts))
+    return LearnerScores([one.place for one in parts], values, stacked, snapshot.task, _cases(snapshot, parts))
 
 
 def _cases(snapshot: Snapshot, parts: Sequence[FoldScores]) -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..estimators.ridge import fit_cox
-from ..metrics.survival import Followed
+from ..metrics.survival import SurvivalCurves
 
 TIMES = 20
 """At how many times within follow-up curves are scored."""
@@ -27,7 +27,9 @@ def grid(y: np.ndarray) -> np.ndarray:
     return np.unique(np.quantile(died, np.linspace(*SPAN, TIMES))) if len(died) else np.zeros(0)
 
 
-def follow(train: np.ndarray, known: np.ndarray, inner: np.ndarray, risk: np.ndarray, times: np.ndarray) -> Followed:
+def follow(
+    train: np.ndarray, known: np.ndarray, inner: np.ndarray, risk: np.ndarray, times: np.ndarray
+) -> SurvivalCurves:
     """Held-out risks as survival curves.
 
     Args:
@@ -42,7 +44,7 @@ def follow(train: np.ndarray, known: np.ndarray, inner: np.ndarray, risk: np.nda
     else:
         z, new, slope = np.zeros(len(inner)), np.zeros(len(risk)), 0.0
     hazard = breslow(known[:, 0], known[:, 1], slope * z, times)
-    return Followed(train, times, np.exp(-hazard * np.exp(slope * new)[:, None]))
+    return SurvivalCurves(train, times, np.exp(-hazard * np.exp(slope * new)[:, None]))
 
 
 def breslow(duration: np.ndarray, event: np.ndarray, log_hazard: np.ndarray, times: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Units of work that a run had finished when it was interrupted: the same run, started again, does only the others.
+"""Checkpoints: jobs that a run had finished when it was interrupted: the same run, started again, does only the others.
 
 Each lies in a folder of its own, named by a hash of all that decides what comes of it, written beside and renamed: what
 is there is whole, and a run that differs in anything that matters does not find it.
@@ -26,7 +26,7 @@ OURS = f"{MODELS}.learners."
 
 
 class Asked(Protocol):
-    """A unit of work: `models.experiment.job.Unit`, `models.experiment.refit.Ask`."""
+    """A job: `models.experiment.job.Job`, `models.experiment.refit.FitRequest`."""
 
     @property
     def learner(self) -> int: ...
@@ -35,7 +35,7 @@ class Asked(Protocol):
 
 
 class Made(Protocol):
-    """What came of one: `models.experiment.job.Done`, `models.experiment.refit.Answer`."""
+    """What came of one: `models.experiment.job.JobResult`, `models.experiment.refit.FitResult`."""
 
     @property
     def asked(self) -> Asked: ...
@@ -48,19 +48,19 @@ Its = TypeVar("Its", bound=Made)
 
 
 @dataclass(frozen=True)
-class Finished:
-    """Where finished units lie. basis: what all of them rest on beside this package's code: the snapshot, versions.
+class Checkpoint:
+    """Where finished jobs lie. basis: what all of them rest on beside this package's code: the snapshot, versions.
 
     Example:
-        finished = Finished(Path("runs/lung/units.part"), "sha256 of the snapshot, …")
-        results = harness.run(snapshot, learners, evaluate, learn, finished=finished)
+        checkpoint = Checkpoint(Path("runs/lung/units.part"), "sha256 of the snapshot, …")
+        results = harness.run(snapshot, learners, evaluate, learn, checkpoint=checkpoint)
     """
 
     folder: Path
     basis: str
 
     def place(self, kind: str, one: Asked, learner: Learner) -> Path | None:
-        """A unit's folder; None for a learner of the user's own, whose code may have been changed since."""
+        """A job's folder; None for a learner of the user's own, whose code may have been changed since."""
         if not type(learner).__module__.startswith(OURS) or getattr(learner, "own_code", False):
             return None
         decides = {name: _hash(v.tobytes()) if isinstance(v, np.ndarray) else v for name, v in one.decides().items()}
@@ -69,17 +69,17 @@ class Finished:
 
 
 def resumed(
-    finished: Finished | None,
+    checkpoint: Checkpoint | None,
     workers: Workers,
     work: Work[One, Its],
     asked: Sequence[One],
     restore: Callable[[One, Mapping[str, Any]], Its],
 ) -> Iterator[Its]:
-    """What came of each unit: of those that were finished before, then of the others, which are kept as they end."""
+    """What came of each job: of those that were finished before, then of the others, which are kept as they end."""
     left: list[One] = []
 
     def place(one: Asked) -> Path | None:
-        return finished.place(work.__name__, one, workers.learners[one.learner]) if finished else None
+        return checkpoint.place(work.__name__, one, workers.learners[one.learner]) if checkpoint else None
 
     for one in asked:
         state = _read(place(one))
@@ -96,14 +96,14 @@ def resumed(
 
 @cache
 def code() -> str:
-    """A hash of the source of `clinome.models`: a unit that other code made is not this code's."""
+    """A hash of the source of `clinome.models`: a job that other code made is not this code's."""
     here = Path(__file__).parents[1]
     files = sorted(here.rglob("*.py"))
     return _hash(b"".join(str(file.relative_to(here)).encode() + b"\0" + file.read_bytes() for file in files))
 
 
 def _read(place: Path | None) -> dict[str, Any] | None:
-    """A unit that cannot be read (the power went before the disk had it) is done again."""
+    """A job that cannot be read (the power went before the disk had it) is done again."""
     if place is None or not place.is_dir():
         return None
     try:

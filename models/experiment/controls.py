@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
-from ..base.snapshot import Derived, Snapshot
+from ..base.snapshot import DerivedSnapshot, Snapshot
 
 PERMUTED, SHUFFLED, EDGELESS = "permuted_labels", "shuffled_graph", "no_edges"
 MISSINGNESS, BATCH, CLOCK = "missingness_only", "batch_only", "clock_only"
@@ -52,7 +52,7 @@ def seen(snapshot: Snapshot, control: str, seed: int) -> Snapshot:
     raise ValueError(f"got control {control!r}; expected one of {', '.join(LEARNER)}")
 
 
-def permuted(snapshot: Snapshot, seed: int) -> Derived:
+def permuted(snapshot: Snapshot, seed: int) -> DerivedSnapshot:
     """The same cohort, its outcomes dealt anew over all rows."""
     names = ["duration_days", "event"] if snapshot.task == "survival" else ["label"]
     order = np.random.default_rng(seed).permutation(len(snapshot.rows))
@@ -60,7 +60,7 @@ def permuted(snapshot: Snapshot, seed: int) -> Derived:
     return replace(_same(snapshot), rows=rows)
 
 
-def missingness(snapshot: Snapshot) -> Derived:
+def missingness(snapshot: Snapshot) -> DerivedSnapshot:
     """Only what was measured, and how much of it: no value, no code's meaning beyond which labs were taken at all."""
     columns: dict[str, np.ndarray] = {}
     for name, layer in snapshot.layers.items():
@@ -74,13 +74,13 @@ def missingness(snapshot: Snapshot) -> Derived:
     return _only(snapshot, pl.DataFrame(columns))
 
 
-def batches(snapshot: Snapshot) -> Derived:
+def batches(snapshot: Snapshot) -> DerivedSnapshot:
     """Only where and with whom someone was measured: batch and site of each layer's sample, and the folds' site."""
     own = snapshot.rows.select(name for name in snapshot.rows.columns if name not in _ROWS)
     return _only(snapshot, pl.concat([_origin(snapshot), own], how="horizontal").cast(pl.String))
 
 
-def clock(snapshot: Snapshot) -> Derived:
+def clock(snapshot: Snapshot) -> DerivedSnapshot:
     """Only how long a subject has been there when asked, where some are asked several times.
 
     Which time it is (1st, 2nd, …), days since the first one, and days since the subject's first event.
@@ -100,7 +100,7 @@ def clock(snapshot: Snapshot) -> Derived:
     return _only(snapshot, table.drop("row"))
 
 
-def _only(snapshot: Snapshot, columns: pl.DataFrame) -> Derived:
+def _only(snapshot: Snapshot, columns: pl.DataFrame) -> DerivedSnapshot:
     """These columns as covariates, as far as they vary, and nothing else."""
     varies = [name for name in columns.columns if columns[name].n_unique() > 1]
     return replace(_same(snapshot), covariates=columns.select(varies), layers={}, events=None)
@@ -118,8 +118,8 @@ def _taken(events: pl.DataFrame, rows: int) -> Iterator[tuple[str, np.ndarray]]:
         yield f"{code} taken", taken
 
 
-def _same(snapshot: Snapshot) -> Derived:
-    return Derived(snapshot.task, snapshot.rows, snapshot.covariates, snapshot.layers, snapshot.events, snapshot.links,
+def _same(snapshot: Snapshot) -> DerivedSnapshot:
+    return DerivedSnapshot(snapshot.task, snapshot.rows, snapshot.covariates, snapshot.layers, snapshot.events, snapshot.links,
                    snapshot.clock, snapshot.classes)  # fmt: skip
 
 

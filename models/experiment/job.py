@@ -1,4 +1,4 @@
-"""One unit of work: one learner in one fold, or one fold of a control; runs in any process, with one thread."""
+"""A job: one learner in one fold, or one fold of a control; runs in any process, with one thread."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ..base.snapshot import Snapshot
 from ..base.threads import one_thread
 from ..biomarkers.feature_effects import SCHEMA, effects
 from .controls import SETTING, seen
-from .tuning import Tuned, fit_tuned, inner_plan, seed_of, tune
+from .tuning import TuningResult, fit_tuned, inner_plan, seed_of, tune
 
 
 @dataclass(frozen=True)
-class Unit:
+class Job:
     """What to run. control: "" for a learner, else its name in models/experiment/controls.py."""
 
     learner: int
@@ -41,20 +41,20 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class Done:
-    """What came of a unit. score is None where the time limit came first; before: an interrupted run had done it."""
+class JobResult:
+    """What came of a job. score is None where the time limit came first; before: an interrupted run had done it."""
 
-    unit: Unit
+    job: Job
     score: np.ndarray | None
-    tuned: Tuned | None
+    tuned: TuningResult | None
     effects: pl.DataFrame | None
     seconds: float
     peak_mb: float | None
     before: bool = False
 
     @property
-    def asked(self) -> Unit:
-        return self.unit
+    def asked(self) -> Job:
+        return self.job
 
     def state(self) -> dict[str, Any] | None:
         if self.score is None or (self.tuned is not None and self.tuned.cut):
@@ -65,41 +65,41 @@ class Done:
         }  # fmt: skip
 
     @classmethod
-    def restored(cls, unit: Unit, state: Mapping[str, Any]) -> Self:
-        """What `state` was taken of; unit: the one that was asked for now."""
+    def restored(cls, job: Job, state: Mapping[str, Any]) -> Self:
+        """What `state` was taken of; job: the one that was asked for now."""
         tuned, table = state["tuned"], state["effects"]
-        return cls(unit, state["score"], tuned and Tuned(**tuned), None if table is None else pl.DataFrame(table, SCHEMA),
+        return cls(job, state["score"], tuned and TuningResult(**tuned), None if table is None else pl.DataFrame(table, SCHEMA),
                    state["seconds"], state["peak_mb"], before=True)  # fmt: skip
 
 
-def run_unit(snapshot: Snapshot, learners: Sequence[Learner], unit: Unit) -> Done:
+def run_job(snapshot: Snapshot, learners: Sequence[Learner], job: Job) -> JobResult:
     """Tune, fit, predict the held-out rows, attribute. Nothing of the held-out rows' outcomes is looked at."""
     start = time.monotonic()
-    if unit.deadline is not None and start > unit.deadline:
-        return Done(unit, None, None, None, 0.0, None)
-    learner = learners[unit.learner]
+    if job.deadline is not None and start > job.deadline:
+        return JobResult(job, None, None, None, 0.0, None)
+    learner = learners[job.learner]
     with one_thread(learner):
-        work = _control if unit.control else _learn
-        score, tuned, table = work(snapshot, learner, unit)
-    return Done(unit, score, tuned, table, time.monotonic() - start, _peak_mb())
+        work = _control if job.control else _learn
+        score, tuned, table = work(snapshot, learner, job)
+    return JobResult(job, score, tuned, table, time.monotonic() - start, _peak_mb())
 
 
-def _learn(snapshot: Snapshot, learner: Learner, unit: Unit) -> tuple[np.ndarray, Tuned, pl.DataFrame | None]:
-    plan = inner_plan(snapshot, unit.train, unit.tuning, unit.seed)
-    seed = seed_of(unit.seed, learner.name)
-    tuned = tune(learner, snapshot, plan, trials=unit.trials, seed=seed, deadline=unit.deadline)
-    fitted = fit_tuned(learner, snapshot, unit.train, unit.tuning, tuned, seed)
-    score = fitted.predict(snapshot, unit.held_out)
+def _learn(snapshot: Snapshot, learner: Learner, job: Job) -> tuple[np.ndarray, TuningResult, pl.DataFrame | None]:
+    plan = inner_plan(snapshot, job.train, job.tuning, job.seed)
+    seed = seed_of(job.seed, learner.name)
+    tuned = tune(learner, snapshot, plan, trials=job.trials, seed=seed, deadline=job.deadline)
+    fitted = fit_tuned(learner, snapshot, job.train, job.tuning, tuned, seed)
+    score = fitted.predict(snapshot, job.held_out)
     if not np.isfinite(score).all():
-        raise ValueError(f"{learner.name}: got a prediction that is not finite in fold {unit.fold}")
-    return score, tuned, effects(fitted, snapshot, unit.held_out, seed) if unit.attribute else None
+        raise ValueError(f"{learner.name}: got a prediction that is not finite in fold {job.fold}")
+    return score, tuned, effects(fitted, snapshot, job.held_out, seed) if job.attribute else None
 
 
-def _control(snapshot: Snapshot, learner: Learner, unit: Unit) -> tuple[np.ndarray, None, None]:
-    view = seen(snapshot, unit.control, unit.seed)
-    fitted = learner.with_setting(SETTING.get(unit.control, {}), unit.seed)
-    fitted.fit(view, unit.train, unit.tuning)
-    return fitted.predict(view, unit.held_out), None, None
+def _control(snapshot: Snapshot, learner: Learner, job: Job) -> tuple[np.ndarray, None, None]:
+    view = seen(snapshot, job.control, job.seed)
+    fitted = learner.with_setting(SETTING.get(job.control, {}), job.seed)
+    fitted.fit(view, job.train, job.tuning)
+    return fitted.predict(view, job.held_out), None, None
 
 
 def _columns(table: pl.DataFrame) -> dict[str, Any]:

@@ -16,10 +16,10 @@ from ..base.snapshot import Snapshot
 from ..base.specs import Evaluate, Learn
 from ..evaluation.against import judge_primary
 from ..evaluation.comparison import compare
-from ..evaluation.fold_scores import FoldScores, Judged, draw
+from ..evaluation.fold_scores import FoldScores, LearnerScores, draw
 from ..evaluation.intervals import bounds, summary
 from ..metrics.task_metrics import PRIMARY, targets
-from .job import Unit, run_unit
+from .job import Job, run_job
 from .results import parts_of
 from .tuning import seed_of
 from .workers import workers_for
@@ -81,22 +81,22 @@ def learning_curve(
     base = list(_base(folds, evaluate, learn))
     small = [share for share in shares if any(not _enough(snapshot, u, share) for u in base)]
     shares = _different(snapshot, base, tuple(share for share in shares if share not in small))
-    units = [replace(part, learner=i) for share in shares for u in base for part in [_part(snapshot, u, share)]
+    jobs = [replace(part, learner=i) for share in shares for u in base for part in [_part(snapshot, u, share)]
              for i in range(len(learners))]  # fmt: skip
     share_of = {(u.repeat, u.fold, len(u.train) + len(u.tuning)): share for share in shares
                 for u in (_part(snapshot, one, share) for one in base)}  # fmt: skip
     y = targets(snapshot.rows, snapshot.task, snapshot.classes)
     scores: dict[tuple[str, float], list[FoldScores]] = {}
     with workers_for(snapshot, learners, learn) as workers:
-        for k, done in enumerate(workers(run_unit, units)):
-            u, name = done.unit, learners[done.unit.learner].name
+        for k, done in enumerate(workers(run_job, jobs)):
+            u, name = done.job, learners[done.job.learner].name
             if done.score is not None:
                 share = share_of[u.repeat, u.fold, len(u.train) + len(u.tuning)]
                 scores.setdefault((name, share), []).append(
                     FoldScores(name, u.repeat, u.fold, u.held_out, y[u.held_out], done.score)
                 )
             if progress is not None:
-                progress(f"learning curve [{k + 1}/{len(units)}] {name}, fold {u.fold}: {done.seconds:.1f} s")
+                progress(f"learning curve [{k + 1}/{len(jobs)}] {name}, fold {u.fold}: {done.seconds:.1f} s")
     first = predictions.filter(pl.col("repeat") == 0)
     for one in learners:
         if whole := parts_of(first, snapshot, one.name):
@@ -106,7 +106,7 @@ def learning_curve(
     return {"shares": [*shares, 1.0], **_judged(snapshot, scores, sizes, evaluate.seed), "too_small": small}
 
 
-def _different(snapshot: Snapshot, base: Sequence[Unit], shares: Sequence[float]) -> tuple[float, ...]:
+def _different(snapshot: Snapshot, base: Sequence[Job], shares: Sequence[float]) -> tuple[float, ...]:
     """Without shares that hold as many rows as another one (or all) in some fold: those would be the same part."""
     kept: list[float] = []
     seen = [{len(u.train) + len(u.tuning)} for u in base]
@@ -119,29 +119,27 @@ def _different(snapshot: Snapshot, base: Sequence[Unit], shares: Sequence[float]
     return tuple(kept)
 
 
-def _base(folds: pl.DataFrame, evaluate: Evaluate, learn: Learn) -> Iterator[Unit]:
-    """The run's units of the first repeat, of no learner yet."""
+def _base(folds: pl.DataFrame, evaluate: Evaluate, learn: Learn) -> Iterator[Job]:
+    """The run's jobs of the first repeat, of no learner yet."""
     deadline = time.monotonic() + 60 * learn.minutes if learn.minutes else None
     for repeat, fold in folds.filter(pl.col("repeat") == 0).select("repeat", "fold").unique().sort("fold").iter_rows():
         seed = seed_of(evaluate.seed, repeat, fold)
-        yield Unit(0, repeat, fold, *parts(folds, repeat, fold), seed, learn.trials, deadline, "", False)
+        yield Job(0, repeat, fold, *parts(folds, repeat, fold), seed, learn.trials, deadline, "", False)
 
 
-def _part(snapshot: Snapshot, unit: Unit, share: float) -> Unit:
-    """The unit on a share of its training patients; those for stopping early shrink with the others."""
-    kept = (
-        growing(snapshot, np.sort(np.concatenate([unit.train, unit.tuning])), share, unit.seed) if share < 1 else None
-    )
+def _part(snapshot: Snapshot, job: Job, share: float) -> Job:
+    """The job on a share of its training patients; those for stopping early shrink with the others."""
+    kept = growing(snapshot, np.sort(np.concatenate([job.train, job.tuning])), share, job.seed) if share < 1 else None
     if kept is None:
-        return unit
-    return replace(unit, train=unit.train[np.isin(unit.train, kept)], tuning=unit.tuning[np.isin(unit.tuning, kept)])
+        return job
+    return replace(job, train=job.train[np.isin(job.train, kept)], tuning=job.tuning[np.isin(job.tuning, kept)])
 
 
-def _enough(snapshot: Snapshot, unit: Unit, share: float) -> bool:
-    part = _part(snapshot, unit, share)
+def _enough(snapshot: Snapshot, job: Job, share: float) -> bool:
+    part = _part(snapshot, job, share)
     rows = np.concatenate([part.train, part.tuning])
     outcome, subject = strata(snapshot.rows, snapshot.task), snapshot.rows["subject_id"].to_numpy()
-    every = np.unique(outcome[np.concatenate([unit.train, unit.tuning])])
+    every = np.unique(outcome[np.concatenate([job.train, job.tuning])])
     return bool(len(part.train)) and all(len(np.unique(subject[rows[outcome[rows] == k]])) >= LEAST for k in every)
 
 
@@ -162,7 +160,7 @@ def _judged(
     return {"metric": metric, "learners": points, "gains": gains}
 
 
-def _gain(name: str, judged: dict[tuple[str, float], Judged], metric: str) -> dict[str, Any]:
+def _gain(name: str, judged: dict[tuple[str, float], LearnerScores], metric: str) -> dict[str, Any]:
     """All training rows less the share nearest to half of them."""
     shares = [share for who, share in judged if who == name and share < 1]
     if not shares or (name, 1.0) not in judged:

@@ -1,4 +1,4 @@
-"""Work on Ray: the same units, on the processes of a cluster or of a Ray that is started on this machine.
+"""Work on Ray: the same jobs, on the processes of a cluster or of a Ray that is started on this machine.
 
 Snapshot and learners are put into Ray's object store once; no file is shared. What must be there already: this version of
 Clinome with its packages, on every node.
@@ -37,7 +37,7 @@ _HERE: dict[str, tuple[Snapshot, Sequence[Learner]]] = {}
 
 
 class RayWorkers(Workers):
-    """Workers of a Ray cluster, one thread and one CPU a unit.
+    """Workers of a Ray cluster, one thread and one CPU a job.
 
     address: `ray://host:port`, or `ray`: the cluster that RAY_ADDRESS names, else one that is started here, on the
     loopback, and ended with this object. A Ray that this process has joined already is used as it is, and left so.
@@ -127,7 +127,7 @@ def _private(ray: Any) -> Iterator[None]:
 
 
 def _work(given: list[Any], work: Work[Asked, Made], one: Asked) -> bytes:
-    """In a process of the cluster. given: the reference, in a list, so that Ray does not fetch it for every unit."""
+    """In a process of the cluster. given: the reference, in a list, so that Ray does not fetch it for every job."""
     import ray
 
     place = given[0].hex()

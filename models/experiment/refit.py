@@ -19,12 +19,12 @@ from ..base.serialization import why_unsaved
 from ..base.snapshot import Snapshot
 from ..base.specs import Evaluate, Learn
 from ..base.threads import one_thread
-from ..inference.input_schema import Seen
+from ..inference.input_schema import InputSchema
 from ..inference.model import Member, Model, member_of
 from ..learners.stacking import Choice, choose
 from ..metrics.task_metrics import targets
-from .checkpoint import Finished, resumed
-from .tuning import Tuned, fit_tuned, inner_plan, seed_of, tune
+from .checkpoint import Checkpoint, resumed
+from .tuning import TuningResult, fit_tuned, inner_plan, seed_of, tune
 from .workers import Workers
 
 NEVER = "majority"
@@ -33,14 +33,14 @@ _STACKED = 5
 
 
 @dataclass(frozen=True)
-class Ask:
+class FitRequest:
     """One learner on all rows. tuned: None to tune it, else what to fit."""
 
     learner: int
     seed: int
     trials: int
     deadline: float | None = None
-    tuned: Tuned | None = None
+    tuned: TuningResult | None = None
 
     def decides(self) -> dict[str, Any]:
         """All of it but who learns (by name, `models.experiment.checkpoint`) and the time limit."""
@@ -48,16 +48,16 @@ class Ask:
 
 
 @dataclass(frozen=True)
-class Answer:
+class FitResult:
     """tuned, or a fitted member; or why a fitted one cannot be saved; nothing where the time limit came first."""
 
-    ask: Ask
-    tuned: Tuned | None = None
+    ask: FitRequest
+    tuned: TuningResult | None = None
     member: Member | None = None
     unsaved: str | None = None
 
     @property
-    def asked(self) -> Ask:
+    def asked(self) -> FitRequest:
         return self.ask
 
     def state(self) -> dict[str, Any] | None:
@@ -65,12 +65,12 @@ class Answer:
         return None if self.tuned is None or self.tuned.cut else {"tuned": vars(self.tuned)}
 
     @classmethod
-    def restored(cls, ask: Ask, state: Mapping[str, Any]) -> Self:
-        return cls(ask, Tuned(**state["tuned"]))
+    def restored(cls, ask: FitRequest, state: Mapping[str, Any]) -> Self:
+        return cls(ask, TuningResult(**state["tuned"]))
 
 
 @dataclass(frozen=True)
-class Whole:
+class FinalFit:
     """model: None where there is none. left_out: learner -> why it was no candidate. seconds: what it took."""
 
     model: Model | None
@@ -92,23 +92,23 @@ def fit_whole(
     learn: Learn,
     start: float,
     progress: Callable[[str], object] | None = None,
-    finished: Finished | None = None,
-) -> Whole:
+    checkpoint: Checkpoint | None = None,
+) -> FinalFit:
     """Tune all candidates, choose, fit what was chosen.
 
     Args:
         workers: over the learners of these names, in this order.
         start: when the run began, `time.monotonic`: its time limit holds here too.
-        finished: where what is tuned is kept, should the run be interrupted.
+        checkpoint: where what is tuned is kept, should the run be interrupted.
     """
     began, seed = time.monotonic(), seed_of(evaluate.seed, "all rows")
     deadline = start + 60 * learn.minutes if learn.minutes else None
     able = [i for i, name in enumerate(names) if name != NEVER] or list(range(len(names)))
-    asked = [Ask(i, seed, learn.trials, deadline) for i in sorted(able, reverse=True)]
+    asked = [FitRequest(i, seed, learn.trials, deadline) for i in sorted(able, reverse=True)]
     say = progress or (lambda line: None)
-    tuned: dict[str, Tuned] = {}
+    tuned: dict[str, TuningResult] = {}
     left_out: dict[str, str] = {}
-    for done in resumed(finished, workers, tune_whole, asked, Answer.restored):
+    for done in resumed(checkpoint, workers, tune_whole, asked, FitResult.restored):
         name = names[done.ask.learner]
         if done.tuned is None:
             left_out[name] = "the time limit came first"
@@ -121,7 +121,7 @@ def fit_whole(
     while tuned:  # a second time only where one that was chosen turns out to be of a kind that no file can hold
         choice = choose_among(workers.snapshot, tuned, evaluate.seed)
         wanted = [name for name in choice.weights if name not in members]
-        asked = [Ask(names.index(n), seed, learn.trials, tuned=tuned[n]) for n in wanted]
+        asked = [FitRequest(names.index(n), seed, learn.trials, tuned=tuned[n]) for n in wanted]
         for done in workers(fit_member, asked):
             name = names[done.ask.learner]
             say(f"on all rows: {name} fitted")
@@ -136,12 +136,12 @@ def fit_whole(
     settings = {name: one.setting for name, one in tuned.items()}
     made = None
     if choice is not None:
-        made = Model(Seen.of(workers.snapshot), choice, tuple(members[name] for name in choice.weights))
+        made = Model(InputSchema.of(workers.snapshot), choice, tuple(members[name] for name in choice.weights))
     left_out = {name: left_out[name] for name in names if name in left_out}
-    return Whole(made, left_out, settings, time.monotonic() - began)
+    return FinalFit(made, left_out, settings, time.monotonic() - began)
 
 
-def choose_among(snapshot: Snapshot, tuned: Mapping[str, Tuned], seed: int) -> Choice:
+def choose_among(snapshot: Snapshot, tuned: Mapping[str, TuningResult], seed: int) -> Choice:
     """All learners were scored on the same inner rows, in the same order; those of a fold, or of the whole."""
     rows = next(iter(tuned.values())).rows
     y = targets(snapshot.rows[rows], snapshot.task, snapshot.classes)
@@ -149,18 +149,18 @@ def choose_among(snapshot: Snapshot, tuned: Mapping[str, Tuned], seed: int) -> C
     return choose({name: one.oof for name, one in tuned.items()}, y, part, snapshot.task)
 
 
-def tune_whole(snapshot: Snapshot, learners: Sequence[Learner], ask: Ask) -> Answer:
+def tune_whole(snapshot: Snapshot, learners: Sequence[Learner], ask: FitRequest) -> FitResult:
     """The setting that does best inside all rows, and what it predicts for rows that it has not seen."""
     if ask.deadline is not None and time.monotonic() > ask.deadline:
-        return Answer(ask)
+        return FitResult(ask)
     learner = learners[ask.learner]
     with one_thread(learner):
         plan = inner_plan(snapshot, *_split(snapshot, ask.seed), ask.seed)
         seed = seed_of(ask.seed, learner.name)
-        return Answer(ask, tune(learner, snapshot, plan, trials=ask.trials, seed=seed, deadline=ask.deadline))
+        return FitResult(ask, tune(learner, snapshot, plan, trials=ask.trials, seed=seed, deadline=ask.deadline))
 
 
-def fit_member(snapshot: Snapshot, learners: Sequence[Learner], ask: Ask) -> Answer:
+def fit_member(snapshot: Snapshot, learners: Sequence[Learner], ask: FitRequest) -> FitResult:
     """The learner with its setting, fitted on all rows, as plain values."""
     learner, tuned = learners[ask.learner], ask.tuned
     if tuned is None:
@@ -168,7 +168,7 @@ def fit_member(snapshot: Snapshot, learners: Sequence[Learner], ask: Ask) -> Ans
     with one_thread(learner):
         fitted = fit_tuned(learner, snapshot, *_split(snapshot, ask.seed), tuned, seed_of(ask.seed, learner.name))
     reason = _why_unsaved(fitted)
-    return Answer(ask, member=member_of(fitted)) if reason is None else Answer(ask, unsaved=reason)
+    return FitResult(ask, member=member_of(fitted)) if reason is None else FitResult(ask, unsaved=reason)
 
 
 def _why_unsaved(fitted: Learner) -> str | None:

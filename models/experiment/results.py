@@ -14,7 +14,7 @@ from ..evaluation.calibration import Calibration, at_horizon
 from ..evaluation.comparison import Comparison
 from ..evaluation.fold_scores import FoldScores
 from ..metrics.task_metrics import as_columns, inner_score, score_columns, targets
-from .refit import Whole
+from .refit import FinalFit
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Results:
     settings: dict[str, list[dict[str, Any]]]
     cut: list[dict[str, Any]] = field(default_factory=list)
     total_seconds: float = 0.0
-    whole: Whole | None = None
+    final_fit: FinalFit | None = None
     calibration: dict[str, Calibration] = field(default_factory=dict)
     decision: dict[str, Any] = field(default_factory=dict)
     optimism: dict[str, Any] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class Results:
             "seconds": self.total_seconds,
             "peak_mb": max(peaks, default=None),
             "cut": self.cut,
-            "model": None if self.whole is None else self.whole.as_json(),
+            "model": None if self.final_fit is None else self.final_fit.as_json(),
         }  # fmt: skip
 
 

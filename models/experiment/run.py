@@ -23,12 +23,12 @@ from ..evaluation.fold_scores import FoldScores, draw, judge
 from ..evaluation.survival_curves import follow, grid
 from ..learners.registry import CHOSEN, make
 from ..metrics.task_metrics import PRIMARY, targets
-from .checkpoint import Finished, resumed
+from .checkpoint import Checkpoint, resumed
 from .controls import LEARNER, PERMUTED
 from .controls import controls as which_controls
 from .controls import seen as view
-from .job import Done, Unit, run_unit
-from .refit import Whole, choose_among, fit_whole
+from .job import Job, JobResult, run_job
+from .refit import FinalFit, choose_among, fit_whole
 from .results import Results, optimism, prediction_table
 from .tuning import seed_of
 from .workers import workers_for
@@ -48,7 +48,7 @@ def run(
     *,
     controls: bool = True,
     keep: bool = False,
-    finished: Finished | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Results:
     """Every learner in every fold; results are the same whatever the number of workers.
 
@@ -56,10 +56,10 @@ def run(
         snapshot: its own `folds` are used where it has any, else they are made from `evaluate`.
         learners: from `catalogue.select`, the plainest first; names must differ.
         learn: trials (settings a learner may try), minutes (0: no limit), workers (0: the machine's cores).
-        progress: called with one line a unit.
+        progress: called with one line a job.
         controls: those of models/experiment/controls.py that say something here.
         keep: after all that, choose and fit on all rows what shall predict new patients (`models.experiment.refit`).
-        finished: where units are kept as they end; those that an interrupted run left there are not done again.
+        checkpoint: where jobs are kept as they end; those that an interrupted run left there are not done again.
     """
     start = time.monotonic()
     names = [learner.name for learner in learners]
@@ -69,34 +69,34 @@ def run(
     if folds is None or not len(folds):
         folds = make_folds(snapshot.rows, snapshot.task, evaluate)
     everyone = [*learners, make("ridge_late")]
-    units = _units(folds, names, evaluate, learn, start)
+    jobs = _jobs(folds, names, evaluate, learn, start)
     if controls:
-        units += _control_units(snapshot, [u for u in units if u.learner == 0], names, evaluate.seed)
-    done: list[Done] = []
+        jobs += _control_jobs(snapshot, [u for u in jobs if u.learner == 0], names, evaluate.seed)
+    done: list[JobResult] = []
     with workers_for(snapshot, everyone, learn) as workers:
-        for one in resumed(finished, workers, run_unit, units, Done.restored):
+        for one in resumed(checkpoint, workers, run_job, jobs, JobResult.restored):
             done.append(one)
             if progress is not None:
-                progress(_line(one, everyone, len(done), len(units)))
-        whole = fit_whole(workers, names, evaluate, learn, start, progress, finished) if keep else None
-    # by all that tells units apart (permutations by their seeds): the order in which they ended must not show
-    done.sort(key=lambda d: (d.unit.control, d.unit.repeat, d.unit.fold, d.unit.learner, d.unit.seed))
+                progress(_line(one, everyone, len(done), len(jobs)))
+        final_fit = fit_whole(workers, names, evaluate, learn, start, progress, checkpoint) if keep else None
+    # by all that tells jobs apart (permutations by their seeds): the order in which they ended must not show
+    done.sort(key=lambda d: (d.job.control, d.job.repeat, d.job.fold, d.job.learner, d.job.seed))
     with one_thread():
-        return _gather(snapshot, names, done, evaluate.seed, time.monotonic() - start, whole)
+        return _gather(snapshot, names, done, evaluate.seed, time.monotonic() - start, final_fit)
 
 
-def _units(folds: pl.DataFrame, names: list[str], evaluate: Evaluate, learn: Learn, start: float) -> list[Unit]:
+def _jobs(folds: pl.DataFrame, names: list[str], evaluate: Evaluate, learn: Learn, start: float) -> list[Job]:
     """Longest first: networks stand last in the catalogue."""
     deadline = start + 60 * learn.minutes if learn.minutes else None
     out = []
     for repeat, fold in folds.select("repeat", "fold").unique().sort("repeat", "fold").iter_rows():
         train, tuning, held = parts(folds, repeat, fold)
         seed = seed_of(evaluate.seed, repeat, fold)
-        out += [Unit(i, repeat, fold, train, tuning, held, seed, learn.trials, deadline) for i in range(len(names))]
+        out += [Job(i, repeat, fold, train, tuning, held, seed, learn.trials, deadline) for i in range(len(names))]
     return sorted(out, key=lambda u: (-u.learner, u.repeat, u.fold))
 
 
-def _control_units(snapshot: Snapshot, base: list[Unit], names: list[str], seed: int) -> list[Unit]:
+def _control_jobs(snapshot: Snapshot, base: list[Job], names: list[str], seed: int) -> list[Job]:
     """One fit a fold of the first repeat; of permuted labels several, the whole cohort permuted alike in every fold."""
     first = [replace(u, attribute=False) for u in base if u.repeat == 0]
     times = PERMUTATIONS if len(snapshot.rows) <= MANY else 1
@@ -113,17 +113,17 @@ def _control_units(snapshot: Snapshot, base: list[Unit], names: list[str], seed:
 
 
 def _gather(
-    snapshot: Snapshot, names: list[str], done: list[Done], seed: int, seconds: float, whole: Whole | None
+    snapshot: Snapshot, names: list[str], done: list[JobResult], seed: int, seconds: float, final_fit: FinalFit | None
 ) -> Results:
-    learned = [d for d in done if not d.unit.control]
+    learned = [d for d in done if not d.job.control]
     y = targets(snapshot.rows, snapshot.task, snapshot.classes)
     times = grid(y) if snapshot.task == "survival" else np.zeros(0)
     scores: list[FoldScores] = []
     picked: list[FoldScores] = []
     chosen, effects = [], [pl.DataFrame(schema={"repeat": pl.Int64, "fold": pl.Int64, **SCHEMA})]
-    for repeat, fold in sorted({(d.unit.repeat, d.unit.fold) for d in learned}):
-        here = {names[d.unit.learner]: d for d in learned
-                if (d.unit.repeat, d.unit.fold) == (repeat, fold) and d.score is not None}  # fmt: skip
+    for repeat, fold in sorted({(d.job.repeat, d.job.fold) for d in learned}):
+        here = {names[d.job.learner]: d for d in learned
+                if (d.job.repeat, d.job.fold) == (repeat, fold) and d.score is not None}  # fmt: skip
         if not here:
             continue
         for name, d in here.items():
@@ -146,10 +146,10 @@ def _gather(
     settings: dict[str, list[dict[str, object]]] = {}
     for d in learned:
         if d.tuned is not None:
-            entry = {"repeat": d.unit.repeat, "fold": d.unit.fold, "setting": d.tuned.setting, "inner": d.tuned.inner}
-            settings.setdefault(names[d.unit.learner], []).append(entry)
-    seconds_of = {name: sum(d.seconds for d in learned if names[d.unit.learner] == name) for name in names}
-    peaks = {name: max((d.peak_mb for d in learned if names[d.unit.learner] == name and d.peak_mb), default=None)
+            entry = {"repeat": d.job.repeat, "fold": d.job.fold, "setting": d.tuned.setting, "inner": d.tuned.inner}
+            settings.setdefault(names[d.job.learner], []).append(entry)
+    seconds_of = {name: sum(d.seconds for d in learned if names[d.job.learner] == name) for name in names}
+    peaks = {name: max((d.peak_mb for d in learned if names[d.job.learner] == name and d.peak_mb), default=None)
              for name in names}  # fmt: skip
     scores += picked
     resamples = draw(snapshot, [one.rows for one in scores], seed)
@@ -164,7 +164,7 @@ def _gather(
         comparisons=comparisons(judged, metric), controls=_controls(snapshot, done, resamples),
         attributions=pl.concat(effects), seconds={**seconds_of, CHOSEN: sum(seconds_of.values())},
         peak_mb={**peaks, CHOSEN: max((p for p in peaks.values() if p), default=None)},
-        settings=settings, cut=_cut(names, learned), total_seconds=seconds, whole=whole,
+        settings=settings, cut=_cut(names, learned), total_seconds=seconds, final_fit=final_fit,
         calibration={name: found for name, its in each.items() if its and (found := calibrated(snapshot.task, its, subject))},
         decision=decision_curves(snapshot.task, {name: each[name] for name in (CHOSEN, simple) if each.get(name)}),
         optimism=optimism(chosen, picked, snapshot.task), horizon_days=horizon(picked) if len(times) and picked else None,
@@ -172,37 +172,37 @@ def _gather(
 
 
 def _fold_scores(
-    name: str, y: np.ndarray, d: Done, score: np.ndarray, inner: np.ndarray, times: np.ndarray
+    name: str, y: np.ndarray, d: JobResult, score: np.ndarray, inner: np.ndarray, times: np.ndarray
 ) -> FoldScores:
-    """inner: scores of training rows by models that had not seen them, in the order of the unit's tuned rows."""
-    followed, held_out = None, d.unit.held_out
+    """inner: scores of training rows by models that had not seen them, in the order of the job's tuned rows."""
+    followed, held_out = None, d.job.held_out
     if len(times) and d.tuned is not None:
-        train = y[np.concatenate([d.unit.train, d.unit.tuning])]
+        train = y[np.concatenate([d.job.train, d.job.tuning])]
         followed = follow(train, y[d.tuned.rows], inner, score, times)
-    return FoldScores(name, d.unit.repeat, d.unit.fold, held_out, y[held_out], score, followed)
+    return FoldScores(name, d.job.repeat, d.job.fold, held_out, y[held_out], score, followed)
 
 
-def _controls(snapshot: Snapshot, done: list[Done], resamples: Resamples) -> dict[str, dict[str, object]]:
+def _controls(snapshot: Snapshot, done: list[JobResult], resamples: Resamples) -> dict[str, dict[str, object]]:
     """Each control's primary metric over its folds and permutations; the interval is that of every learner."""
     metric, out = PRIMARY[snapshot.task], {}
     for name in LEARNER:
         found = []
         for d in done:
-            if d.unit.control == name and d.score is not None:
-                rows = view(snapshot, name, d.unit.seed).rows if name == PERMUTED else snapshot.rows
-                y = targets(rows, snapshot.task, snapshot.classes)[d.unit.held_out]
-                found.append(FoldScores(name, d.unit.repeat, d.unit.fold, d.unit.held_out, y, d.score))
+            if d.job.control == name and d.score is not None:
+                rows = view(snapshot, name, d.job.seed).rows if name == PERMUTED else snapshot.rows
+                y = targets(rows, snapshot.task, snapshot.classes)[d.job.held_out]
+                found.append(FoldScores(name, d.job.repeat, d.job.fold, d.job.held_out, y, d.score))
         if found:
             about = {"metric": metric, "learner": LEARNER[name]}
             out[name] = {**about, **judge(snapshot, found, resamples).table()[metric]}
     return out
 
 
-def _cut(names: list[str], learned: list[Done]) -> list[dict[str, object]]:
-    """What the time limit left out: whole units, or settings untried."""
+def _cut(names: list[str], learned: list[JobResult]) -> list[dict[str, object]]:
+    """What the time limit left out: whole jobs, or settings untried."""
     out: list[dict[str, object]] = []
     for d in learned:
-        where = {"learner": names[d.unit.learner], "repeat": d.unit.repeat, "fold": d.unit.fold}
+        where = {"learner": names[d.job.learner], "repeat": d.job.repeat, "fold": d.job.fold}
         if d.score is None:
             out.append({**where, "what": "not run"})
         elif d.tuned is not None and d.tuned.cut:
@@ -210,7 +210,7 @@ def _cut(names: list[str], learned: list[Done]) -> list[dict[str, object]]:
     return out
 
 
-def _line(d: Done, learners: Sequence[Learner], k: int, total: int) -> str:
-    name = f"{learners[d.unit.learner].name}{' · ' + d.unit.control if d.unit.control else ''}"
+def _line(d: JobResult, learners: Sequence[Learner], k: int, total: int) -> str:
+    name = f"{learners[d.job.learner].name}{' · ' + d.job.control if d.job.control else ''}"
     fate = "cut by the time limit" if d.score is None else f"{d.seconds:.1f} s" + ", before" * d.before
-    return f"[{k}/{total}] {name}, repeat {d.unit.repeat}, fold {d.unit.fold}: {fate}"
+    return f"[{k}/{total}] {name}, repeat {d.job.repeat}, fold {d.job.fold}: {fate}"

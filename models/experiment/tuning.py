@@ -31,7 +31,7 @@ def seed_of(*parts: object) -> int:
 
 
 @dataclass(frozen=True)
-class Inner:
+class InnerSplit:
     """One inner fit: learn on train, stop early on tuning, predict scored. No row is in two of them."""
 
     train: np.ndarray
@@ -39,23 +39,23 @@ class Inner:
     scored: np.ndarray
 
 
-def inner_plan(snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray, seed: int) -> list[Inner]:
+def inner_plan(snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray, seed: int) -> list[InnerSplit]:
     """The same for every learner of a fold, so that their inner scores can be compared and stacked."""
     rows = np.sort(np.concatenate([train, tuning]))
     if len(rows) > FEW and len(tuning):
         first, stop = carve(snapshot.rows, snapshot.task, train, seed)
-        return [Inner(first, stop, tuning)]
+        return [InnerSplit(first, stop, tuning)]
     part = deal(snapshot.rows, snapshot.task, rows, INNER, seed)
     plan = []
     for k in range(INNER):
         rest = rows[part != k]
         first, stop = carve(snapshot.rows, snapshot.task, rest, seed + k + 1)
-        plan.append(Inner(first, stop, rows[part == k]))
+        plan.append(InnerSplit(first, stop, rows[part == k]))
     return plan
 
 
 @dataclass
-class Tuned:
+class TuningResult:
     """What tuning found. rows: the rows scored inside, oof: their predictions by the best setting."""
 
     setting: dict[str, Any]
@@ -72,12 +72,12 @@ class Tuned:
 def tune(
     learner: Learner,
     snapshot: Snapshot,
-    plan: Sequence[Inner],
+    plan: Sequence[InnerSplit],
     *,
     trials: int,
     seed: int,
     deadline: float | None = None,
-) -> Tuned:
+) -> TuningResult:
     """Try at most `trials` settings by the plan; the first one that is within a hair of the best wins.
 
     Args:
@@ -104,11 +104,11 @@ def tune(
     if getattr(learner, "recalibrates", False) and snapshot.task != "survival":
         final = calibrate(as_logits(score, snapshot.task), y, snapshot.task)
         score = scaled(score, final)
-    return Tuned(dict(setting), value, rows, score, tried, len(settings) - len(found), final)
+    return TuningResult(dict(setting), value, rows, score, tried, len(settings) - len(found), final)
 
 
 def fit_tuned(
-    learner: Learner, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray, tuned: Tuned, seed: int
+    learner: Learner, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray, tuned: TuningResult, seed: int
 ) -> Learner:
     """The learner fitted by the setting that tuning found, recalibrated where it asks for that."""
     fitted = learner.with_setting(tuned.setting, seed)

@@ -29,7 +29,7 @@ class Workers:
 
     Example:
         with Workers(snapshot, learners, 2) as workers:
-            for done in workers(run_unit, units):
+            for done in workers(run_job, jobs):
                 print(done.seconds)
     """
 

@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass
-class Counted:
+class InputGaps:
     """What was missing, and what was not known, in one served snapshot. Numbers and names only."""
 
     rows: int

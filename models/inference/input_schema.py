@@ -15,9 +15,9 @@ import polars as pl
 from scipy import sparse
 
 from ...loaders.errors import InputError
-from ..base.snapshot import Derived, Layer, Snapshot
-from ..preprocessing.omics_layer import Arranged, by_name, is_mutation
-from .counted import Counted
+from ..base.snapshot import DerivedSnapshot, Layer, Snapshot
+from ..preprocessing.omics_layer import AlignedLayer, by_name, is_mutation
+from .counted import InputGaps
 
 EVENTS = {
     "row": pl.Int64, "days": pl.Float64, "age": pl.Float32, "code": pl.String,
@@ -27,7 +27,7 @@ WHERE = "the study to predict"
 
 
 @dataclass(frozen=True)
-class SeenLayer:
+class LayerSchema:
     """A layer as the model knows it: its features (CURIEs), in order."""
 
     kind: str
@@ -37,7 +37,7 @@ class SeenLayer:
 
 
 @dataclass(frozen=True)
-class Seen:
+class InputSchema:
     """The shape of a snapshot, and nothing of any patient in it.
 
     covariates: name -> number, boolean or text. codes: of the records, sorted; None where the study had no records.
@@ -47,18 +47,18 @@ class Seen:
     task: str
     classes: tuple[str, ...]
     clock: str
-    layers: Mapping[str, SeenLayer]
+    layers: Mapping[str, LayerSchema]
     covariates: Mapping[str, str]
     codes: list[str] | None
     above: tuple[list[str], list[str]]
 
     @classmethod
-    def of(cls, snapshot: Snapshot) -> Seen:
+    def of(cls, snapshot: Snapshot) -> InputSchema:
         is_a = snapshot.links.filter(pl.col("predicate") == "IS_A").unique(["subject", "object"])
         is_a = is_a.sort("subject", "object")
         return cls(
             snapshot.task, tuple(snapshot.classes), snapshot.clock,
-            {name: SeenLayer(x.kind, x.scale, is_mutation(x), x.var["feature"].to_list())
+            {name: LayerSchema(x.kind, x.scale, is_mutation(x), x.var["feature"].to_list())
              for name, x in snapshot.layers.items()},
             {name: kind_of(snapshot.covariates[name]) for name in snapshot.covariates.columns},
             None if snapshot.events is None else snapshot.events["code"].unique().sort().to_list(),
@@ -69,26 +69,26 @@ class Seen:
         return {**vars(self), "layers": {name: vars(layer) for name, layer in self.layers.items()}}
 
     @classmethod
-    def restored(cls, state: Mapping[str, Any]) -> Seen:
-        return cls(**{**state, "layers": {name: SeenLayer(**layer) for name, layer in state["layers"].items()}})
+    def restored(cls, state: Mapping[str, Any]) -> InputSchema:
+        return cls(**{**state, "layers": {name: LayerSchema(**layer) for name, layer in state["layers"].items()}})
 
-    def serve(self, snapshot: Snapshot) -> Served:
+    def serve(self, snapshot: Snapshot) -> ServedSnapshot:
         """The snapshot in this shape. What it was served has the same rows in the same order.
 
         Raises: InputError for another task, a layer of another kind, or an order where the model needs times.
         """
         if snapshot.task != self.task:
             raise InputError("a model of another task", WHERE, snapshot.task, self.task, "predict a study of its task")
-        count = Counted(snapshot.rows.height, snapshot.rows["subject_id"].n_unique())
+        count = InputGaps(snapshot.rows.height, snapshot.rows["subject_id"].n_unique())
         layers = {name: self._layer(snapshot, name, count) for name in self.layers}
         count.unknown_layers = sorted(set(snapshot.layers) - set(self.layers))
         covariates = self._covariates(snapshot.covariates, count)
         events = self._events(snapshot, count)
         links = self._links(snapshot.links)
-        made = Derived(self.task, snapshot.rows, covariates, layers, events, links, self.clock, self.classes)
-        return Served(made, count)
+        made = DerivedSnapshot(self.task, snapshot.rows, covariates, layers, events, links, self.clock, self.classes)
+        return ServedSnapshot(made, count)
 
-    def _layer(self, snapshot: Snapshot, name: str, count: Counted) -> Layer:
+    def _layer(self, snapshot: Snapshot, name: str, count: InputGaps) -> Layer:
         seen, own = self.layers[name], snapshot.layers.get(name)
         if own is not None and own.kind != seen.kind:
             raise InputError("a layer of another kind", f"{WHERE} layer {name}", own.kind, seen.kind,
@@ -105,9 +105,9 @@ class Seen:
             "scale": None if own is None or own.scale == seen.scale else f"{own.scale}, not {seen.scale}",
         }  # fmt: skip
         scale = seen.scale if own is None else own.scale
-        return Arranged(name, seen.kind, scale, made.var, values, made.profiled)
+        return AlignedLayer(name, seen.kind, scale, made.var, values, made.profiled)
 
-    def _covariates(self, table: pl.DataFrame, count: Counted) -> pl.DataFrame:
+    def _covariates(self, table: pl.DataFrame, count: InputGaps) -> pl.DataFrame:
         columns = []
         for name, kind in self.covariates.items():
             own = table[name] if name in table.columns else None
@@ -122,7 +122,7 @@ class Seen:
             columns.append(served)
         return pl.DataFrame(columns)
 
-    def _events(self, snapshot: Snapshot, count: Counted) -> pl.DataFrame | None:
+    def _events(self, snapshot: Snapshot, count: InputGaps) -> pl.DataFrame | None:
         own = snapshot.events
         if self.codes is None:
             count.unknown_records = own is not None
@@ -154,11 +154,11 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedSnapshot:
     """A snapshot as a model wants it, and what had to be made up for."""
 
-    snapshot: Derived
-    counted: Counted
+    snapshot: DerivedSnapshot
+    counted: InputGaps
 
 
 def kind_of(values: pl.Series) -> str:

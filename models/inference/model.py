@@ -16,7 +16,7 @@ from ..base.snapshot import Snapshot
 from ..base.threads import one_thread
 from ..learners.registry import NAMES, make
 from ..learners.stacking import Choice
-from .input_schema import Seen, Served
+from .input_schema import InputSchema, ServedSnapshot
 
 FORMAT = 1
 
@@ -61,7 +61,7 @@ class Model:
         risk = model.predict(snapshot)
     """
 
-    seen: Seen
+    seen: InputSchema
     choice: Choice
     members: tuple[Member, ...]
     about: Mapping[str, Any] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class Model:
         """Whether a member predicts only beside the rows that it was fitted on."""
         return any(member.with_training for member in self.members)
 
-    def serve(self, snapshot: Snapshot) -> Served:
+    def serve(self, snapshot: Snapshot) -> ServedSnapshot:
         """Any snapshot of the task in the model's own shape, and what it lacked (`models.inference.input_schema`)."""
         return self.seen.serve(snapshot)
 
@@ -128,7 +128,7 @@ class Model:
             raise InputError("a model of another format", folder, state.get("format"), FORMAT, fix)
         try:
             return cls(
-                Seen.restored(state["seen"]),
+                InputSchema.restored(state["seen"]),
                 Choice(**state["choice"]),
                 tuple(Member(**member) for member in state["members"]),
                 state["about"],

@@ -14,14 +14,14 @@ from ..base.snapshot import Snapshot
 from ..estimators.late_fusion import calibrate, fit_weights, skill, standardise
 from ..estimators.univariate import regression_target
 from ..metrics.task_metrics import targets
-from ..preprocessing.graph_edges import Edges
+from ..preprocessing.graph_edges import GraphEdges
 from .base import BaseLearner
 
 if TYPE_CHECKING:
     from ..encoders.propagation import Messages
     from ..training.batch import Batch, Target
     from ..training.tokenizer import Sequences, Vocabulary
-    from ..training.trainer import Plan
+    from ..training.trainer import TrainingPlan
 
 FEW = 10  # a modality measured in fewer training rows is left out
 SEQUENCE = "sequence"
@@ -32,13 +32,13 @@ HELD = 200_000_000  # messages of so many numbers are kept in memory, not made a
 
 @dataclass
 class Inputs:
-    """A snapshot's rows as batches (`models.training.batch.Source`). Everything in it was fitted on training rows.
+    """A snapshot's rows as batches (`models.training.batch.BatchSource`). Everything in it was fitted on training rows.
 
     honest: modality -> (rows of the snapshot, linear), NaN but for the rows fitted on: their leave-one-out readout.
     """
 
     snapshot: Snapshot
-    edges: Mapping[str, Edges]
+    edges: Mapping[str, GraphEdges]
     messages: Mapping[str, Messages]
     sequences: Sequences | None = None
     honest: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -152,7 +152,7 @@ class NetworkLearner(BaseLearner):
         self.longest = self.setting.get("longest", 256 if len(snapshot.rows) <= 10_000 else 96)
         y = np.zeros((len(snapshot.rows), 2)) if self.task == "survival" else np.zeros(len(snapshot.rows), np.int64)
         y[rows] = targets(snapshot.rows[rows], self.task, snapshot.classes)
-        self.edges: dict[str, Edges] = {}
+        self.edges: dict[str, GraphEdges] = {}
         self.messages: dict[str, Messages] = {}
         honest = self._fit_messages(snapshot, rows, y)
         self.vocabulary = self._vocabulary(snapshot, rows)
@@ -172,14 +172,14 @@ class NetworkLearner(BaseLearner):
         self.report = training.fit(self.network, inputs, train, tuning, plan)
         torch.set_grad_enabled(True)
 
-    def _plan(self, rows: int) -> Plan:
+    def _plan(self, rows: int) -> TrainingPlan:
         """The learner's plan; with many rows larger batches and fewer passes. What the setting names stays."""
-        from ..training.trainer import Plan
+        from ..training.trainer import TrainingPlan
 
         plan = {"batch_size": 64, "epochs": 30, **self.plan}
         plan["batch_size"] = max(plan["batch_size"], min(512, rows // 128))
         plan["epochs"] = min(plan["epochs"], max(8, SEEN // max(1, rows)))
-        return Plan(**{**plan, **self.setting.get("plan", {}), "seed": self.seed + 1})
+        return TrainingPlan(**{**plan, **self.setting.get("plan", {}), "seed": self.seed + 1})
 
     def _fit_messages(self, snapshot: Snapshot, rows: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
         """Fit every modality's edges and messages; the training rows' leave-one-out readouts."""
@@ -189,7 +189,7 @@ class NetworkLearner(BaseLearner):
         honest: dict[str, np.ndarray] = {}
         mode = self.setting.get("edges", "true")
         for name in self.modalities(snapshot):
-            edges = Edges(name).fit(snapshot, rows)
+            edges = GraphEdges(name).fit(snapshot, rows)
             here = rows[edges.present(snapshot, rows)]
             if len(here) < FEW or not edges.scale.any():
                 continue
@@ -273,7 +273,7 @@ class NetworkLearner(BaseLearner):
         from ..training.tokenizer import Vocabulary
 
         super().restore(state)
-        self.edges = {name: Edges(name).restore(one) for name, one in state["edges"].items()}
+        self.edges = {name: GraphEdges(name).restore(one) for name, one in state["edges"].items()}
         self.messages = {name: Messages.restored(one) for name, one in state["messages"].items()}
         self.vocabulary = None if state["vocabulary"] is None else Vocabulary.restored(state["vocabulary"])
         self.network = training.Network(self._encoder({}), make_head(self.task, self.width, self.classes))

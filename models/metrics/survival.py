@@ -12,7 +12,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Followed:
+class SurvivalCurves:
     """What scores over time need beside the risks of a held-out part.
 
     train: (m, 2) duration_days and event of the training part. times: (t,) days, rising.
@@ -43,14 +43,14 @@ def _product_limit(duration: np.ndarray, gone: np.ndarray, exposed: np.ndarray, 
     return np.asarray(np.append(1.0, kept)[np.searchsorted(time, at, side="right")])
 
 
-def usable(y: np.ndarray, followed: Followed) -> np.ndarray:
+def usable(y: np.ndarray, followed: SurvivalCurves) -> np.ndarray:
     """(t,) bool: times that lie within the held-out follow-up and at which censoring weights are finite."""
     times = followed.times
     within = (times >= y[:, 0].min(initial=np.inf)) & (times < y[:, 0].max(initial=-np.inf))
     return np.asarray(within & (censoring(followed.train, times) > 0))
 
 
-def brier_rows(y: np.ndarray, followed: Followed) -> np.ndarray:
+def brier_rows(y: np.ndarray, followed: SurvivalCurves) -> np.ndarray:
     """(n,) each row's integrated Brier score; their mean is the study's `ibs`. Empty where fewer than two times count.
 
     Source: Graf et al. 1999, doi:10.1002/(SICI)1097-0258(19990915/30)18:17/18<2529::AID-SIM274>3.0.CO;2-5.
@@ -65,7 +65,7 @@ def brier_rows(y: np.ndarray, followed: Followed) -> np.ndarray:
     return np.asarray(np.trapezoid(score, times, axis=1) / (times[-1] - times[0]))
 
 
-def auc_parts(y: np.ndarray, followed: Followed) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def auc_parts(y: np.ndarray, followed: SurvivalCurves) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(n, t) weights of the cases and (n, t) the controls at each time that has both, and (t,) each time's share.
 
     Shares are drops of the held-out rows' Kaplan–Meier curve, as in scikit-survival's mean AUC; they sum to one.
@@ -80,13 +80,13 @@ def auc_parts(y: np.ndarray, followed: Followed) -> tuple[np.ndarray, np.ndarray
     return case, control, share / share.sum() if share.sum() > 0 else share
 
 
-def _weights(y: np.ndarray, followed: Followed) -> np.ndarray:
+def _weights(y: np.ndarray, followed: SurvivalCurves) -> np.ndarray:
     """(n,) 1/G at each row's own time; 0 where G is 0, as nobody there stands for the others."""
     g = censoring(followed.train, y[:, 0])
     return np.asarray(np.divide(1.0, g, out=np.zeros(len(y)), where=g > 0))
 
 
-def td_auc(y: np.ndarray, risk: np.ndarray, followed: Followed) -> float | None:
+def td_auc(y: np.ndarray, risk: np.ndarray, followed: SurvivalCurves) -> float | None:
     """Mean cumulative/dynamic AUC: at each time, do those who had their event lie above those who have not yet?
 
     Returns: None where at no time there are both.

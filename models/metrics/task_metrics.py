@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from .concordance import c_index
-from .survival import Followed, brier_rows, td_auc
+from .survival import SurvivalCurves, brier_rows, td_auc
 
 PRIMARY = {"binary": "auroc", "multiclass": "accuracy", "survival": "c_index"}
 """What learners are compared by."""
@@ -27,7 +27,7 @@ def targets(rows: pl.DataFrame, task: str, classes: tuple[str, ...]) -> np.ndarr
 
 
 def evaluate(
-    task: str, y: np.ndarray, score: np.ndarray, classes: tuple[str, ...] = (), followed: Followed | None = None
+    task: str, y: np.ndarray, score: np.ndarray, classes: tuple[str, ...] = (), followed: SurvivalCurves | None = None
 ) -> dict[str, float | None]:
     """Every metric of a task.
 
@@ -163,7 +163,7 @@ def _macro_f1(y: np.ndarray, guess: np.ndarray) -> float:
     return float(f1_score(y, guess, average="macro", labels=np.unique(y), zero_division=0))
 
 
-def _survival(y: np.ndarray, risk: np.ndarray, followed: Followed | None) -> dict[str, float | None]:
+def _survival(y: np.ndarray, risk: np.ndarray, followed: SurvivalCurves | None) -> dict[str, float | None]:
     rows = np.zeros(0) if followed is None else brier_rows(y, followed)
     return {
         "c_index": c_index(y[:, 0], y[:, 1], risk),

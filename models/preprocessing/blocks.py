@@ -213,7 +213,7 @@ def _quantiles(x: np.ndarray, at: tuple[float, ...]) -> list[np.ndarray]:
     return [ordered[np.clip(np.round(q * (n - 1)).astype(np.int64), 0, None), column] for q in at]
 
 
-class Joined:
+class JoinedBlocks:
     """All blocks side by side, each scaled to a mean squared row norm of one, with a flag for each that can be missing."""
 
     kind = name = "joined"
@@ -261,7 +261,7 @@ class Joined:
         return self
 
 
-def saved_block(block: Block | Joined) -> dict[str, Any]:
+def saved_block(block: Block | JoinedBlocks) -> dict[str, Any]:
     """A fitted block as plain values: its kind, its name, and its state."""
     return {"kind": block.kind, "name": block.name, "state": block.state()}
 
@@ -279,15 +279,15 @@ def restored_block(saved: Mapping[str, Any]) -> Any:
         case "records":
             return RecordsBlock().restore(state)
         case "joined":
-            return Joined([]).restore(state)
+            return JoinedBlocks([]).restore(state)
     raise ValueError(
         f"saved block: got kind {saved['kind']!r}; expected dense, mutation, covariates, records or joined"
     )
 
 
-def pieces(block: Block | Joined, contributions: np.ndarray) -> dict[str, np.ndarray]:
+def pieces(block: Block | JoinedBlocks, contributions: np.ndarray) -> dict[str, np.ndarray]:
     """(n, columns) of a block, or of joined ones, as {block: (n, its names)}."""
-    if not isinstance(block, Joined):
+    if not isinstance(block, JoinedBlocks):
         return {block.name: block.gather(contributions)}
     out, at = {}, 0
     for one, width, flagged in zip(block.blocks, block.width, block.flagged, strict=True):

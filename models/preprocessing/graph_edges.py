@@ -17,7 +17,7 @@ from .records import RecordsBlock
 FLOOR = 0.01  # added to a column's variance, so that the rarest edges do not shout
 
 
-class Edges:
+class GraphEdges:
     """A modality's edges, fitted once.
 
     names: what contributions are given for. columns: the CURIE behind each column, None where it is no entity.
@@ -29,7 +29,7 @@ class Edges:
         self.columns: list[str | None] = []
         self.genes: dict[str, str] = {}
 
-    def fit(self, snapshot: Snapshot, rows: np.ndarray) -> Edges:
+    def fit(self, snapshot: Snapshot, rows: np.ndarray) -> GraphEdges:
         """Columns and scales of these rows; a column without variance sends no messages and is dropped."""
         block = _block(self.name, _kind(snapshot, self.name))
         self.block = block.fit(snapshot, rows)
@@ -65,7 +65,7 @@ class Edges:
     def state(self) -> dict[str, Any]:
         return {"kind": self.block.kind, "block": self.block.state(), "scale": self.scale}
 
-    def restore(self, state: Mapping[str, Any]) -> Edges:
+    def restore(self, state: Mapping[str, Any]) -> GraphEdges:
         self.block = _block(self.name, state["kind"]).restore(state["block"])
         self.names, self.columns, self.scale = self.block.names, self.block.entities(), state["scale"]
         return self

@@ -14,7 +14,7 @@ from ..base.snapshot import Layer, Snapshot
 
 
 @dataclass(frozen=True)
-class Arranged:
+class AlignedLayer:
     """A layer whose features stand as a model knows them (`models.base.snapshot.Layer`)."""
 
     name: str
@@ -53,7 +53,7 @@ def by_name(snapshot: Snapshot, name: str, features: Sequence[str]) -> Layer:
     if layer is None:
         n, var = snapshot.rows.height, pl.DataFrame({"feature": features}, schema={"feature": pl.String})
         nothing = np.broadcast_to(np.float32(np.nan), (n, len(features)))
-        return Arranged(name, "", "none", var, nothing, np.zeros(n, dtype=bool))
+        return AlignedLayer(name, "", "none", var, nothing, np.zeros(n, dtype=bool))
     own = layer.var["feature"].to_list()
     as_it_is = len(own) == len(features) or not len(features) or is_mutation(layer)
     if as_it_is and own[: len(features)] == list(features):
@@ -61,7 +61,7 @@ def by_name(snapshot: Snapshot, name: str, features: Sequence[str]) -> Layer:
     return _arranged(layer, own, list(features))
 
 
-def _arranged(layer: Layer, own: list[str], features: list[str]) -> Arranged:
+def _arranged(layer: Layer, own: list[str], features: list[str]) -> AlignedLayer:
     place = {feature: j for j, feature in enumerate(own)}
     found = [(k, place[feature]) for k, feature in enumerate(features) if feature in place]
     to, at = (np.array(v, dtype=np.int64) for v in zip(*found, strict=True)) if found else (np.zeros(0, np.int64),) * 2
@@ -74,8 +74,8 @@ def _arranged(layer: Layer, own: list[str], features: list[str]) -> Arranged:
         every = mutation_values(layer, np.arange(n)).tocsc()[:, [*at, *beyond]].tocoo()
         column = np.concatenate([to, np.arange(len(features), width)]).astype(np.int64)
         values = sparse.csr_matrix((every.data, (every.row, column[every.col])), shape=(n, width), dtype=np.float32)
-        return Arranged(layer.name, layer.kind, layer.scale, var, values, layer.profiled)
+        return AlignedLayer(layer.name, layer.kind, layer.scale, var, values, layer.profiled)
     dense = np.full((n, width), np.nan, dtype=np.float32)
     dense[:, to] = np.asarray(layer.values, dtype=np.float32)[:, at]
     known_rows = layer.profiled & np.isfinite(dense).any(axis=1)  # none of these features: not measured, as to a model
-    return Arranged(layer.name, layer.kind, layer.scale, var, dense, known_rows)
+    return AlignedLayer(layer.name, layer.kind, layer.scale, var, dense, known_rows)

@@ -17,7 +17,7 @@ CLIP = 5.0
 
 
 @dataclass(frozen=True)
-class Counts:
+class EventCounts:
     """What each row's records hold, unfitted: how often each token occurs, and the last number of each code.
 
     Tokens are codes, their ancestors, and `code=text` where an event has a text value. current is the last visit's part
@@ -38,10 +38,10 @@ class Counts:
     amount: np.ndarray
 
 
-_CACHE: dict[int, tuple[weakref.ref[pl.DataFrame], Counts]] = {}
+_CACHE: dict[int, tuple[weakref.ref[pl.DataFrame], EventCounts]] = {}
 
 
-def counts(snapshot: Snapshot) -> Counts:
+def counts(snapshot: Snapshot) -> EventCounts:
     """The counts of all rows, made once for each table of events: nothing in them is fitted."""
     events = snapshot.events
     if events is None:
@@ -71,7 +71,7 @@ def ancestors(codes: list[str], links: pl.DataFrame) -> dict[str, list[str]]:
     return out
 
 
-def _count(snapshot: Snapshot, events: pl.DataFrame) -> Counts:
+def _count(snapshot: Snapshot, events: pl.DataFrame) -> EventCounts:
     n = snapshot.rows.height
     by_visit = bool(events["visit"].is_not_null().any())
     last = pl.col("visit") == pl.col("visit").max().over("row") if by_visit else pl.lit(False)
@@ -104,7 +104,7 @@ def _count(snapshot: Snapshot, events: pl.DataFrame) -> Counts:
     values = sparse.csr_matrix((numbers["number"].to_numpy(), at), shape=(n, len(numeric)))
     measured = sparse.csr_matrix((np.ones(len(at[0]), np.float32), at), shape=values.shape)
     earlier = sparse.csr_matrix((numbers["past"].to_numpy(), at), shape=values.shape)
-    return Counts(tokens, names["code"].to_list(), total, _matrix(long.filter("now"), n, len(tokens)) if by_visit else None,
+    return EventCounts(tokens, names["code"].to_list(), total, _matrix(long.filter("now"), n, len(tokens)) if by_visit else None,
                   numeric, values, measured, earlier, _amounts(now, n))  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from ..estimators.univariate import association
 from .blocks import COVARIATES, RECORDS, DenseBlock, MutationBlock
 from .covariates import column, frequent_words, word_index
 from .omics_layer import by_name, dense_values, is_mutation, mutation_values
-from .records import Counts, counts, frequent, pick, rows_are_visits
+from .records import EventCounts, counts, frequent, pick, rows_are_visits
 
 WIDE = 400
 """A layer with more features than this enters with its BEST ones, ranked on the training rows alone."""
@@ -26,7 +26,7 @@ _RECORDS = ("split", "now", "before", "numeric")
 
 
 @dataclass
-class Part:
+class TableBlock:
     """The columns of one block. index: the block's feature of each column; -1 for one that is no feature.
 
     mutations: whether it is a layer of them, whose last column is the burden.
@@ -38,12 +38,12 @@ class Part:
     mutations: bool = False
 
 
-class Table:
+class TreeTable:
     """Fitted on training rows: which features, words and codes there are."""
 
     def fit(self, snapshot: Snapshot, rows: np.ndarray, target: np.ndarray) -> Self:
         """target: (n, k) from `univariate.regression_target`; it ranks the features of wide layers."""
-        self.parts: list[Part] = []
+        self.parts: list[TableBlock] = []
         for name, layer in snapshot.layers.items():
             block = (MutationBlock(name) if is_mutation(layer) else DenseBlock(name)).fit(snapshot, rows)
             kept, here = block.kept, block.present(snapshot, rows)
@@ -51,13 +51,13 @@ class Table:
                 x = block.transform(snapshot, rows[here])[:, : len(kept)]
                 kept = np.sort(kept[np.argsort(-association(x, target[here]), kind="stable")[:BEST]])
             extra = [-1] if is_mutation(layer) else []
-            self.parts.append(Part(name, block.names, np.r_[kept, extra].astype(np.int64), is_mutation(layer)))
+            self.parts.append(TableBlock(name, block.names, np.r_[kept, extra].astype(np.int64), is_mutation(layer)))
         self.words: dict[str, list[str | None]] = {}
         if snapshot.covariates.width:
             for name in snapshot.covariates.columns:
                 if not _is_number(snapshot.covariates[name]):
                     self.words[name] = frequent_words(snapshot.covariates[name][rows])[:WORDS]
-            self.parts.append(Part(COVARIATES, snapshot.covariates.columns, np.arange(snapshot.covariates.width)))
+            self.parts.append(TableBlock(COVARIATES, snapshot.covariates.columns, np.arange(snapshot.covariates.width)))
         if snapshot.events is not None:
             self.parts.append(self._fit_records(snapshot, rows))
         self.categorical = np.concatenate(
@@ -65,7 +65,7 @@ class Table:
         ).astype(bool)  # fmt: skip
         return self
 
-    def _fit_records(self, snapshot: Snapshot, rows: np.ndarray) -> Part:
+    def _fit_records(self, snapshot: Snapshot, rows: np.ndarray) -> TableBlock:
         c = counts(snapshot)
         self.split = c.current is not None and rows_are_visits(snapshot, rows)
         least = max(2.0, 0.005 * len(rows))
@@ -77,9 +77,11 @@ class Table:
         owners = [code[t] for t in self.now + self.before] + self.numeric * (1 + self.split)
         names = sorted(set(owners))
         place = {name: i for i, name in enumerate(names)}
-        return Part(RECORDS, names, np.array([place[o] for o in owners] + [-1] * c.amount.shape[1], dtype=np.int64))
+        return TableBlock(
+            RECORDS, names, np.array([place[o] for o in owners] + [-1] * c.amount.shape[1], dtype=np.int64)
+        )
 
-    def _tokens(self, c: Counts) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+    def _tokens(self, c: EventCounts) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
         """What counts now, and what was before: all is now where rows are no visits, or no event has one."""
         return (c.current, c.total - c.current) if self.split and c.current is not None else (c.total, 0 * c.total)
 
@@ -144,7 +146,7 @@ class Table:
         return {"parts": parts, "words": self.words, "categorical": self.categorical, "records": records}
 
     def restore(self, state: Mapping[str, Any]) -> Self:
-        self.parts = [Part(**part) for part in state["parts"]]
+        self.parts = [TableBlock(**part) for part in state["parts"]]
         self.words, self.categorical = state["words"], state["categorical"]
         for name in _RECORDS:
             if name in state["records"]:

@@ -160,7 +160,7 @@ def _table(block: str, features: list[str], symbols: list[Any], measure: str, *c
 
 
 @dataclass(frozen=True)
-class Followed:
+class SurvivalContrast:
     """Two groups followed over time. p: log-rank. hazard_ratio: A to B, with 95 %; None where a group has no event.
 
     median: days until half had the event, by Kaplan–Meier; None where it was not reached.
@@ -175,7 +175,7 @@ class Followed:
     high: float | None = None
 
 
-def followed(duration: np.ndarray, event: np.ndarray, group: np.ndarray) -> Followed:
+def followed(duration: np.ndarray, event: np.ndarray, group: np.ndarray) -> SurvivalContrast:
     """Log-rank test and hazard ratio of two groups.
 
     Args:
@@ -194,7 +194,7 @@ def followed(duration: np.ndarray, event: np.ndarray, group: np.ndarray) -> Foll
         medians.append(found if np.isfinite(found) else None)
     p = float(logrank_test(duration[group], duration[~group], event[group], event[~group]).p_value) if min(n) else None
     ratio = _hazard_ratio(duration, event, group) if min(died) else (None, None, None)
-    return Followed((n[0], n[1]), (died[0], died[1]), (medians[0], medians[1]), p, *ratio)
+    return SurvivalContrast((n[0], n[1]), (died[0], died[1]), (medians[0], medians[1]), p, *ratio)
 
 
 def _hazard_ratio(duration: np.ndarray, event: np.ndarray, group: np.ndarray) -> tuple[float, float, float]:

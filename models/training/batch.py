@@ -114,7 +114,7 @@ class Batch:
         )
 
 
-class Source(Protocol):
+class BatchSource(Protocol):
     """Where a network's batches come from: rows in, a batch out."""
 
     @property

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from ..heads.heads import Head
-from .batch import Batch, Source
+from .batch import Batch, BatchSource
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """How a network is trained. patience and epochs count passes over the training rows."""
 
     epochs: int = 60
@@ -34,7 +34,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Report:
+class TrainingReport:
     """What training did: the loss of every epoch on either part, `tuning` with one before the first.
 
     best: after how many epochs the weights were kept; 0: as they started, -1: there was nothing to judge by.
@@ -65,7 +65,7 @@ class Network(nn.Module):
 class Batches:
     """An iterable of batches over some rows; shuffled anew in each pass, rows of like length together."""
 
-    def __init__(self, source: Source, rows: np.ndarray, size: int, seed: int | None = None) -> None:
+    def __init__(self, source: BatchSource, rows: np.ndarray, size: int, seed: int | None = None) -> None:
         self.source, self.rows, self.size = source, rows, max(1, size)
         self.rng = None if seed is None else np.random.default_rng(seed)
         self._whole: Batch | None = None
@@ -97,7 +97,9 @@ class Batches:
         return [split[i] for i in self.rng.permutation(len(split))]
 
 
-def fit(network: Network, source: Source, train: np.ndarray, tuning: np.ndarray, plan: Plan) -> Report:
+def fit(
+    network: Network, source: BatchSource, train: np.ndarray, tuning: np.ndarray, plan: TrainingPlan
+) -> TrainingReport:
     """Train the network in place; it ends with the weights of the epoch that did best on `tuning`.
 
     Without tuning rows (or where they hold no event) there is no early stopping: all epochs are run.
@@ -117,10 +119,10 @@ def fit(network: Network, source: Source, train: np.ndarray, tuning: np.ndarray,
     network.to("cpu").eval()
     if module.weights is not None:
         network.load_state_dict(module.weights)
-    return Report(module.best, tuple(module.losses), tuple(module.tuned))
+    return TrainingReport(module.best, tuple(module.losses), tuple(module.tuned))
 
 
-def predict(network: nn.Module, source: Source, rows: np.ndarray, batch_size: int = 512) -> np.ndarray:
+def predict(network: nn.Module, source: BatchSource, rows: np.ndarray, batch_size: int = 512) -> np.ndarray:
     """The head's answer for these rows, in their order: (n,) or (n, classes) float64."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network.to(device).eval()
@@ -151,7 +153,7 @@ def set_weights(network: nn.Module, weights: Mapping[str, np.ndarray]) -> None:
 class _Fit(pl.LightningModule):
     """The loop's hooks: loss, schedule, and the best weights so far."""
 
-    def __init__(self, network: Network, plan: Plan, steps: int) -> None:
+    def __init__(self, network: Network, plan: TrainingPlan, steps: int) -> None:
         super().__init__()
         self.network, self.plan, self.steps = network, plan, steps
         self.losses: list[float] = []

@@ -11,7 +11,7 @@ import typer
 
 
 @dataclass(frozen=True)
-class Say:
+class Console:
     """Says lines on stdout, unless quiet.
 
     Example:
@@ -63,4 +63,4 @@ def _cell(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
-SILENT = Say(quiet=True)
+SILENT = Console(quiet=True)

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clinome.console import Say
+from clinome.console import Console
 from clinome.loaders.errors import InputError
 from clinome.run_folder import Run
 from clinome.study import Study
@@ -15,13 +15,15 @@ from clinome.study import Study
 if TYPE_CHECKING:
     from clinome.graphs.cohort.cohort import Cohort
     from clinome.graphs.snapshot.snapshot import Snapshot
-    from clinome.models.experiment.refit import Whole
+    from clinome.models.experiment.refit import FinalFit
     from clinome.models.inference.model import Model
 
 FOLDER = "model"
 
 
-def keep_model(run: Run, study: Study, cohort: Cohort, snapshot: Snapshot, whole: Whole | None, say: Say) -> None:
+def keep_model(
+    run: Run, study: Study, cohort: Cohort, snapshot: Snapshot, whole: FinalFit | None, say: Console
+) -> None:
     """Write what all rows picked; a model of an earlier run never stays behind."""
     from dataclasses import replace
 
@@ -60,7 +62,7 @@ def in_words(share: dict[str, float]) -> str:
     return f"a stack of {', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def _about(study: Study, cohort: Cohort, snapshot: Snapshot, whole: Whole) -> dict[str, Any]:
+def _about(study: Study, cohort: Cohort, snapshot: Snapshot, whole: FinalFit) -> dict[str, Any]:
     """What it was trained on. No patient, no path."""
     task = study.need_task()
     manifest = snapshot.manifest

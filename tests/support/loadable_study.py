@@ -6,7 +6,7 @@ from pathlib import Path
 
 import clinome
 from clinome.console import SILENT
-from clinome.graphs.ingest.load_source import Report
+from clinome.graphs.ingest.load_source import SourceReport
 from clinome.verbs.load import load_study
 
 FILES = {
@@ -53,7 +53,7 @@ def print_of(made: clinome.Study) -> str:
         return graph.fingerprint()
 
 
-def load(made: clinome.Study) -> dict[str, Report]:
+def load(made: clinome.Study) -> dict[str, SourceReport]:
     return {report.source: report for report in load_study(made, SILENT)}
 
 

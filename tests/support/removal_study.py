@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 import clinome
-from clinome.console import SILENT, Say
+from clinome.console import SILENT, Console
 from clinome.graphs import schema
 from clinome.graphs.ingest.findings import store_run
 from clinome.graphs.store.embedded import EmbeddedStore
@@ -110,7 +110,7 @@ def print_of(made: clinome.Study) -> str:
         return graph.fingerprint()
 
 
-def removed(made: clinome.Study, what: str, *names: str, say: Say = SILENT) -> None:
+def removed(made: clinome.Study, what: str, *names: str, say: Console = SILENT) -> None:
     removing.remove(made, what, names, say)
 
 

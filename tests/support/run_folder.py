@@ -19,7 +19,7 @@ from clinome.models.evaluation.fold_scores import FoldScores, draw
 from clinome.models.evaluation.intervals import FOLDS
 from clinome.models.evaluation.subgroups import groupings, subgroups
 from clinome.models.experiment.results import parts_of
-from clinome.models.metrics.survival import Followed
+from clinome.models.metrics.survival import SurvivalCurves
 from clinome.models.statistics.table_one import table_one
 from clinome.reports.page import presence
 
@@ -142,7 +142,7 @@ def _trust(snapshot: Snapshot, predictions: pl.DataFrame) -> dict[str, Any]:
 def _curve(one: FoldScores, predictions: pl.DataFrame) -> FoldScores:
     mine = predictions.filter(learner=one.learner, repeat=one.repeat, fold=one.fold)
     curves = mine["survival"].to_numpy()[:, None] ** np.array([0.5, 1.0, 1.5])
-    return replace(one, followed=Followed(one.y, np.array([350.0, 700.0, 1050.0]), curves))
+    return replace(one, followed=SurvivalCurves(one.y, np.array([350.0, 700.0, 1050.0]), curves))
 
 
 def _biomarkers(rng: np.random.Generator, n: int = 60) -> pl.DataFrame:

@@ -36,7 +36,7 @@ def pyg(module: nn.Module, head: str, name: str | None = None, plan: Mapping[str
             head answers (1, or one a class) the head starts as the identity. Lazy sizes are fine. Each fit works on a
             copy, whose weights are reset.
         head: binary, multiclass or survival, as the study's task.
-        plan: fields of `models.training.trainer.Plan` to set: epochs, patience, lr, weight_decay.
+        plan: fields of `models.training.trainer.TrainingPlan` to set: epochs, patience, lr, weight_decay.
     Raises: ValueError for an unknown head; in `fit` for an answer of another shape.
     Example:
         class MyEncoder(torch.nn.Module):
@@ -57,7 +57,7 @@ def pyg(module: nn.Module, head: str, name: str | None = None, plan: Mapping[str
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows as batches that hold nothing but their place in the graph (`models.training.batch.Source`)."""
+    """Rows as batches that hold nothing but their place in the graph (`models.training.batch.BatchSource`)."""
 
     task: str
     y: np.ndarray | None = None
@@ -123,7 +123,9 @@ class PygLearner(BaseLearner):
         rows = np.concatenate([train, tuning])
         y = np.zeros((len(snapshot.rows), 2)) if self.task == "survival" else np.zeros(len(snapshot.rows), np.int64)
         y[rows] = targets(snapshot.rows[rows], self.task, snapshot.classes)
-        plan = training.Plan(**{**self.plan, "full_batch": len(snapshot.rows), **self.own, "seed": self.seed + 1})
+        plan = training.TrainingPlan(
+            **{**self.plan, "full_batch": len(snapshot.rows), **self.own, "seed": self.seed + 1}
+        )
         encoder = make_encoder(copy.deepcopy(self.module), self.graph(snapshot))
         with training.reproducible(plan.seed):
             for part in encoder.module.modules():

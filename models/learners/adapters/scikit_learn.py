@@ -14,7 +14,7 @@ from ...estimators.late_fusion import calibrate
 from ...estimators.ridge import as_probability
 from ...estimators.univariate import martingale_residuals
 from ...metrics.task_metrics import targets
-from ...preprocessing.blocks import Joined, make_blocks
+from ...preprocessing.blocks import JoinedBlocks, make_blocks
 from ..base import BaseLearner, has_inputs
 from .source_hash import written
 
@@ -22,7 +22,7 @@ from .source_hash import written
 def sklearn(estimator: Any, name: str | None = None, *, space: Mapping[str, Any] | None = None) -> Wrapped:
     """Any scikit-learn classifier (survival: regressor) as a learner, on all blocks side by side.
 
-    Features are fitted in the fold (`models.preprocessing.blocks.Joined`). A classifier without predict_proba is calibrated on its
+    Features are fitted in the fold (`models.preprocessing.blocks.JoinedBlocks`). A classifier without predict_proba is calibrated on its
     decision function's training scores, which keeps the order but not the exact probabilities. Survival: the regressor
     learns martingale residuals, higher = sooner. space: parameter -> values or a scipy distribution, from which settings
     beyond the estimator's own are drawn within the study's `trials`.
@@ -78,7 +78,7 @@ class Wrapped(BaseLearner):
         self.task, self.classes = snapshot.task, len(snapshot.classes)
         rows = np.sort(np.concatenate([train, tuning]))
         y = targets(snapshot.rows[rows], self.task, snapshot.classes)
-        self.block = Joined(make_blocks(snapshot)).fit(snapshot, rows)
+        self.block = JoinedBlocks(make_blocks(snapshot)).fit(snapshot, rows)
         x = self.block.transform(snapshot, rows)
         self.model = self._seeded(clone(self.estimator).set_params(**self.setting))
         self.model.fit(x, martingale_residuals(y) if self.task == "survival" else y)
@@ -145,7 +145,7 @@ class Wrapped(BaseLearner):
 
         for name in ("task", "classes", "final", "recalibration"):
             setattr(self, name, state[name])
-        self.block = Joined([]).restore(state["block"])
+        self.block = JoinedBlocks([]).restore(state["block"])
         self.model = self._seeded(clone(self.estimator).set_params(**self.setting))
         params = {name: str(value) for name, value in self.model.get_params().items()}
         for name in sorted(params.keys() | state["params"].keys()):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...estimators.ridge import SMALL
-from ...estimators.tree_arrays import Grown, of_boosting
+from ...estimators.tree_arrays import TreeArrays, of_boosting
 from ...estimators.univariate import deviance_residuals
 from ...metrics.task_metrics import inner_score
 from .trees import TreeLearner
@@ -83,5 +83,5 @@ class Boosting(TreeLearner):
             else:
                 yield p[:, 1]
 
-    def grown(self) -> Grown:
+    def grown(self) -> TreeArrays:
         return of_boosting(self.model, len(self.mean))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...base.snapshot import Snapshot
-from ...preprocessing.blocks import Block, CovariateBlock, Joined
+from ...preprocessing.blocks import Block, CovariateBlock, JoinedBlocks
 from .ridge_late import RidgeLate
 
 
@@ -16,5 +16,5 @@ class Covariates(RidgeLate):
     def supports(self, snapshot: Snapshot) -> str | None:
         return None if snapshot.covariates.width else "the study names no covariates ([task] covariates)"
 
-    def blocks(self, snapshot: Snapshot) -> list[Block | Joined]:
+    def blocks(self, snapshot: Snapshot) -> list[Block | JoinedBlocks]:
         return [CovariateBlock()]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...estimators.ridge import SMALL
-from ...estimators.tree_arrays import Grown, of_forest
+from ...estimators.tree_arrays import TreeArrays, of_forest
 from ...estimators.univariate import deviance_residuals
 from .trees import TreeLearner
 
@@ -46,5 +46,5 @@ class Forest(TreeLearner):
             return RandomForestRegressor(**options).fit(x, deviance_residuals(y))
         return RandomForestClassifier(**options).fit(x, y)
 
-    def grown(self) -> Grown:
+    def grown(self) -> TreeArrays:
         return of_forest(self.model)

@@ -14,7 +14,7 @@ from ...estimators.late_fusion import calibrate, fit_weights, skill, standardise
 from ...estimators.ridge import SMALL, Ridge, as_probability, as_score, fit_ridge
 from ...estimators.univariate import Matrix
 from ...metrics.task_metrics import targets
-from ...preprocessing.blocks import Block, Joined, make_blocks, pieces, restored_block, saved_block
+from ...preprocessing.blocks import Block, JoinedBlocks, make_blocks, pieces, restored_block, saved_block
 from ..base import BaseLearner, has_inputs
 
 _FEW = 10
@@ -35,16 +35,16 @@ class RidgeLate(BaseLearner):
     def supports(self, snapshot: Snapshot) -> str | None:
         return has_inputs(snapshot)
 
-    def blocks(self, snapshot: Snapshot) -> list[Block | Joined]:
+    def blocks(self, snapshot: Snapshot) -> list[Block | JoinedBlocks]:
         """Unfitted blocks that become one model each."""
         found = make_blocks(snapshot)
-        return [Joined(found)] if self.setting.get("fusion") == "early" else [*found]
+        return [JoinedBlocks(found)] if self.setting.get("fusion") == "early" else [*found]
 
     def fit(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> None:
         self.task, self.classes = snapshot.task, len(snapshot.classes)
         rows, part = self._parts(snapshot, train, tuning)
         y = targets(snapshot.rows[rows], self.task, snapshot.classes)
-        self.members: list[tuple[Block | Joined, Ridge, np.ndarray]] = []
+        self.members: list[tuple[Block | JoinedBlocks, Ridge, np.ndarray]] = []
         scores = []
         for block in self.blocks(snapshot):
             here = block.present(snapshot, rows)
@@ -127,7 +127,7 @@ class RidgeLate(BaseLearner):
 
     def codes(self) -> list[str]:
         for block, _, _ in self.members:
-            for one in block.blocks if isinstance(block, Joined) else [block]:
+            for one in block.blocks if isinstance(block, JoinedBlocks) else [block]:
                 if one.name == "records":
                     return one.names
         return []

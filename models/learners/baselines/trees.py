@@ -8,17 +8,17 @@ from typing import Any, Self
 import numpy as np
 
 from ...base.snapshot import Snapshot
-from ...estimators.tree_arrays import Grown
+from ...estimators.tree_arrays import TreeArrays
 from ...estimators.univariate import regression_target
 from ...metrics.task_metrics import targets
-from ...preprocessing.tree_table import Table
+from ...preprocessing.tree_table import TreeTable
 from ..base import BaseLearner, has_inputs
 
 _ABLATED = 40
 
 
 class TreeLearner(BaseLearner):
-    """A model on `models.preprocessing.tree_table.Table`; a subclass fits `self.model`."""
+    """A model on `models.preprocessing.tree_table.TreeTable`; a subclass fits `self.model`."""
 
     model: Any = None
     recalibrates = True  # forests are too timid, boosted trees too bold in small cohorts
@@ -30,7 +30,7 @@ class TreeLearner(BaseLearner):
         self.task, self.classes = snapshot.task, len(snapshot.classes)
         rows = np.sort(np.concatenate([train, tuning]))
         y = targets(snapshot.rows[rows], self.task, snapshot.classes)
-        self.table = Table().fit(snapshot, rows, regression_target(y, self.task, self.classes))
+        self.table = TreeTable().fit(snapshot, rows, regression_target(y, self.task, self.classes))
         x = self.table.transform(snapshot, rows)
         with np.errstate(invalid="ignore"):
             known = np.maximum(np.isfinite(x).sum(axis=0), 1)
@@ -74,12 +74,12 @@ class TreeLearner(BaseLearner):
                 out[:, group] = self._loss(x, whole, group)
         return self.table.gather(out)
 
-    def grown(self) -> Grown:
+    def grown(self) -> TreeArrays:
         """The fitted estimator's trees as arrays."""
         raise NotImplementedError
 
-    def _grown(self) -> Grown:
-        return self.model if isinstance(self.model, Grown) else self.grown()
+    def _grown(self) -> TreeArrays:
+        return self.model if isinstance(self.model, TreeArrays) else self.grown()
 
     def state(self) -> dict[str, Any]:
         grown = None if self.model is None else self._grown().state()
@@ -90,8 +90,8 @@ class TreeLearner(BaseLearner):
         """The trees are then walked here, and no scikit-learn is asked."""
         for name in ("task", "classes", "mean", "rate", "recalibration"):
             setattr(self, name, state[name])
-        self.table = Table().restore(state["table"])
-        self.model = None if state["grown"] is None else Grown.restored(state["grown"])
+        self.table = TreeTable().restore(state["table"])
+        self.model = None if state["grown"] is None else TreeArrays.restored(state["grown"])
         return self
 
     def _loss(self, x: np.ndarray, whole: np.ndarray, group: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from clinome.cli import server as serving
-from clinome.console import Say
+from clinome.console import Console
 from clinome.loaders.errors import ClinomeError, NotBuilt
 
 app = typer.Typer(
@@ -56,7 +56,7 @@ def demo(
     """Make a synthetic cohort with a planted truth, run it whole, say what was recovered."""
     from clinome.demo.demo import run_demo
 
-    found = run_demo(folder, seed, patients, Say(quiet))
+    found = run_demo(folder, seed, patients, Console(quiet))
     _end(as_json, lambda: found)
 
 
@@ -66,7 +66,7 @@ def load(study: StudyFile, as_json: Json = False, quiet: Quiet = False) -> None:
     from clinome import pipeline
     from clinome.verbs import load as loading
 
-    reports = pipeline.load(_study(study), Say(quiet))
+    reports = pipeline.load(_study(study), Console(quiet))
     _end(as_json, lambda: loading.summary(reports))
 
 
@@ -86,11 +86,11 @@ def query(
     from clinome.verbs import query as asking
 
     if show_list:
-        asking.show_library(Say(quiet))
+        asking.show_library(Console(quiet))
         return
     if study is None or text is None:
         raise typer.BadParameter("name a study and a query, or use --list")
-    rows = asking.ask(_study(study), text, param or [], out, Say(quiet), show=not as_json)
+    rows = asking.ask(_study(study), text, param or [], out, Console(quiet), show=not as_json)
     _end(as_json, lambda: {"columns": rows.columns, "rows": [list(r) for r in rows.iter_rows()]})
 
 
@@ -108,10 +108,10 @@ def cohort(
     from clinome.verbs import table_one as describing
 
     read = _study(study)
-    made = pipeline.cohort(read, Say(quiet))
+    made = pipeline.cohort(read, Console(quiet))
     if by is not None:
         table = describing.table_one(read, by)
-        Say(quiet).table(table.columns, table.iter_rows())
+        Console(quiet).table(table.columns, table.iter_rows())
     _end(as_json, lambda: {"cohort": made.name, "steps": [{"step": s.step, "count": s.count} for s in made.steps]})
 
 
@@ -123,7 +123,7 @@ def train(
     from clinome import pipeline
     from clinome import user_learners as own
 
-    made = pipeline.train(_study(study), name, own.read_learners(learner or []), Say(quiet))
+    made = pipeline.train(_study(study), name, own.read_learners(learner or []), Console(quiet))
     _end(as_json, made.summary)
 
 
@@ -132,7 +132,7 @@ def biomarkers(study: StudyFile, name: Name = None, as_json: Json = False, quiet
     """Attribution on held-out patients, stability, enrichment; written back into the graph."""
     from clinome import pipeline
 
-    made = pipeline.biomarkers(_study(study), name, say=Say(quiet))
+    made = pipeline.biomarkers(_study(study), name, say=Console(quiet))
     _end(as_json, made.summary)
 
 
@@ -142,7 +142,7 @@ def run(study: StudyFile, learner: Own = None, name: Name = None, as_json: Json 
     from clinome import pipeline
     from clinome import user_learners as own
 
-    made = pipeline.run(_study(study), own.read_learners(learner or []), name, Say(quiet))
+    made = pipeline.run(_study(study), own.read_learners(learner or []), name, Console(quiet))
     _end(as_json, made.summary)
 
 
@@ -151,7 +151,7 @@ def report(study: StudyFile, name: Name = None, as_json: Json = False, quiet: Qu
     """Write the run's report.html."""
     from clinome import pipeline
 
-    made = pipeline.report(_study(study), name, say=Say(quiet))
+    made = pipeline.report(_study(study), name, say=Console(quiet))
     _end(as_json, made.summary)
 
 
@@ -166,7 +166,7 @@ def predict(
     """The run's frozen model on new patients; what they lack or it does not know is served, and counted."""
     from clinome import pipeline
 
-    made = pipeline.predict(run, _study(study), out=out, say=Say(quiet))
+    made = pipeline.predict(run, _study(study), out=out, say=Console(quiet))
     _end(as_json, made.summary)
 
 
@@ -175,7 +175,7 @@ def learners(study: StudyFile, as_json: Json = False, quiet: Quiet = False) -> N
     """What can run on this study, and why the rest cannot."""
     from clinome.verbs.train import learner_rows
 
-    rows = learner_rows(_study(study), Say(quiet))
+    rows = learner_rows(_study(study), Console(quiet))
     _end(as_json, lambda: {"learners": rows})
 
 
@@ -189,7 +189,7 @@ def remove(
     """Take a source, a run or a patient out of the graph, the tables and the runs."""
     from clinome.verbs import remove as removing
 
-    removing.remove(_study(study), what, names, Say(quiet))
+    removing.remove(_study(study), what, names, Console(quiet))
 
 
 @app.command()
@@ -211,7 +211,7 @@ def compare(
     from clinome.verbs import compare as comparing
 
     given = comparing.parse_given(param or [])
-    made = comparing.compare(_study(study), a, b, given, names=names, out=out, say=Say(quiet))
+    made = comparing.compare(_study(study), a, b, given, names=names, out=out, say=Console(quiet))
     _end(as_json, made.summary)
 
 
@@ -233,7 +233,7 @@ def benchmark(
 
     mine = own.read_learners(learner or [])
     names = [name.strip() for name in only.split(",")] if only else []
-    found = benchmarking.benchmark(folder, mine, only=names, trials=trials, reference=reference, say=Say(quiet))
+    found = benchmarking.benchmark(folder, mine, only=names, trials=trials, reference=reference, say=Console(quiet))
     _end(as_json, found.summary)
     raise typer.Exit(found.exit_code)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from clinome.console import Say
+from clinome.console import Console
 
 app = typer.Typer(name="neo4j", help="A real Neo4j server without Docker.", no_args_is_help=True)
 
@@ -37,7 +37,7 @@ def start(
     from clinome.graphs.neo4j_server import process as neo4j_server
     from clinome.graphs.neo4j_server.home import Home
 
-    say = Say(quiet)
+    say = Console(quiet)
     server = neo4j_server.start(Home.of(folder), version, port, heap, pagecache, say)
     state = "runs" if server.began else "runs already"
     say(f"Neo4j {server.which.version} {state}: {server.uri}")
@@ -52,7 +52,7 @@ def stop(folder: Folder = HERE, quiet: Quiet = False) -> None:
     from clinome.graphs.neo4j_server.home import Home
 
     stopped = neo4j_server.stop(Home.of(folder))
-    Say(quiet)("Neo4j: stopped" if stopped else "Neo4j: does not run here")
+    Console(quiet)("Neo4j: stopped" if stopped else "Neo4j: does not run here")
 
 
 @app.command()
@@ -61,7 +61,7 @@ def status(folder: Folder = HERE, as_json: Json = False, quiet: Quiet = False) -
     from clinome.graphs.neo4j_server.home import Home
     from clinome.graphs.neo4j_server.status import status_of
 
-    found, say = status_of(Home.of(folder)), Say(quiet)
+    found, say = status_of(Home.of(folder)), Console(quiet)
     say(f"Neo4j: {found['state']}")
     for name, value in found.items():
         if name not in ("state", "running") and value is not None:
@@ -84,7 +84,7 @@ def bulk_import(
     from clinome.verbs import bulk_import as importing
     from clinome.verbs import load as loading
 
-    read, say = Study.read(study), Say(quiet)
+    read, say = Study.read(study), Console(quiet)
     reports = importing.write_files(read, csv, say) if csv else importing.import_study(read, folder, say)
     _end(as_json, loading.summary(reports))
 
@@ -100,7 +100,7 @@ def dump(
     from clinome.graphs.neo4j_server import backup as neo4j_backup
     from clinome.graphs.neo4j_server.home import Home
 
-    say = Say(quiet)
+    say = Console(quiet)
     size = neo4j_backup.dump(Home.of(folder), file, say)
     say(f"{file}: {size:,} bytes")
     _end(as_json, {"file": str(file), "bytes": size})
@@ -118,8 +118,8 @@ def restore(
     from clinome.graphs.neo4j_server import backup as neo4j_backup
     from clinome.graphs.neo4j_server.home import Home
 
-    neo4j_backup.restore(Home.of(folder), file, version, replace, Say(quiet))
-    Say(quiet)(f"{file}: restored")
+    neo4j_backup.restore(Home.of(folder), file, version, replace, Console(quiet))
+    Console(quiet)(f"{file}: restored")
 
 
 def _end(as_json: bool, result: dict[str, object]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from clinome import pipeline
-from clinome.console import Say
+from clinome.console import Console
 from clinome.demo.synthetic_cohort import Truth, write_cohort
 from clinome.graph import open_graph
 from clinome.run_folder import Run
@@ -18,7 +18,7 @@ PATIENTS = 1000
 FIRST = 20
 
 
-def run_demo(folder: Path, seed: int, patients: int | None, say: Say) -> dict[str, object]:
+def run_demo(folder: Path, seed: int, patients: int | None, say: Console) -> dict[str, object]:
     """Make the cohort, run it whole, compare what was found with what was planted.
 
     Returns: true_auroc, chosen_auroc, permuted_auroc, decoy_auroc, decoy_gain, genes_in_first_20, pathway_rank,
@@ -90,7 +90,7 @@ def _with_decoy(study: Study) -> float:
     return float(results.as_json()["learners"]["ridge_late"]["metrics"]["auroc"]["mean"])
 
 
-def _tell(truth: Truth, found: dict[str, object], say: Say) -> None:
+def _tell(truth: Truth, found: dict[str, object], say: Console) -> None:
     genes = ", ".join(sorted(truth.genes))
     say()
     say(f"What was planted: the activity of “{truth.pathway}” (its ten genes {genes}),")

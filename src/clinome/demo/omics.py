@@ -23,7 +23,7 @@ PATHWAYS = [
 
 
 @dataclass(frozen=True)
-class Plan:
+class CohortPlan:
     """What exists before any patient: invented genes, who is measured where, pathways, what is planted.
 
     entrez: symbol -> CURIE, for the genes that the gene table maps. members: pathway -> its symbols.
@@ -55,7 +55,7 @@ class Biology:
     carrier: np.ndarray
 
 
-def plan(rng: np.random.Generator) -> Plan:
+def plan(rng: np.random.Generator) -> CohortPlan:
     """Draw layers and pathways; plant ten genes that RNA measures, and one mutated gene outside of them."""
     symbols = np.array([f"SYN{i:04d}" for i in range(1, UNIVERSE + 1)])
     layers = {name: np.sort(rng.choice(symbols, size, replace=False)) for name, size in SIZES.items()}
@@ -69,10 +69,10 @@ def plan(rng: np.random.Generator) -> Plan:
     mutation = str(rng.choice(np.setdiff1d(layers["mutations"], planted)))
     unmapped = set(rng.choice(np.setdiff1d(symbols, [*planted, mutation]), 20, replace=False))
     entrez = {str(s): f"NCBIGene:{990_000_000 + i}" for i, s in enumerate(symbols, 1) if s not in unmapped}
-    return Plan(symbols, entrez, layers, members, pathway, mutation)
+    return CohortPlan(symbols, entrez, layers, members, pathway, mutation)
 
 
-def draw(rng: np.random.Generator, plan: Plan, n: int) -> Biology:
+def draw(rng: np.random.Generator, plan: CohortPlan, n: int) -> Biology:
     """Standard normal expression in which pathways move together, and mutations; 20 % carry the planted one."""
     genes = plan.layers["rna"]
     latent = {name: rng.normal(size=n) for name in PATHWAYS}
@@ -92,7 +92,7 @@ def draw(rng: np.random.Generator, plan: Plan, n: int) -> Biology:
 
 
 def write(
-    rng: np.random.Generator, folder: Path, plan: Plan, biology: Biology, ids: np.ndarray, index: np.ndarray
+    rng: np.random.Generator, folder: Path, plan: CohortPlan, biology: Biology, ids: np.ndarray, index: np.ndarray
 ) -> None:
     """Write genes, pathways, interactions, samples and the four layers. ids, index: (patients,)."""
     samples = np.char.add(ids, "-T1")
@@ -134,7 +134,7 @@ def _matrix(corner: str, rows: np.ndarray, columns: np.ndarray, values: np.ndarr
     return cells.insert_column(0, pl.Series(corner, rows))
 
 
-def _genes(folder: Path, plan: Plan) -> None:
+def _genes(folder: Path, plan: CohortPlan) -> None:
     """symbol, earlier symbol, Entrez id; the twenty genes that no table maps are not in it."""
     renamed = set(plan.layers["methylation"][:12])
     rows = [(s, s.replace("SYN", "OLD") if s in renamed else None, c.split(":")[1]) for s, c in plan.entrez.items()]
@@ -142,7 +142,7 @@ def _genes(folder: Path, plan: Plan) -> None:
     table.write_csv(folder / "genes.tsv", separator="\t")
 
 
-def _pathways(folder: Path, plan: Plan) -> None:
+def _pathways(folder: Path, plan: CohortPlan) -> None:
     lines = [
         "\t".join((name, f"PATHWAY:SYN{number:02d}", *members))
         for number, (name, members) in enumerate(plan.members.items(), 1)
@@ -150,7 +150,7 @@ def _pathways(folder: Path, plan: Plan) -> None:
     (folder / "pathways.gmt").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _interactions(rng: np.random.Generator, folder: Path, plan: Plan) -> None:
+def _interactions(rng: np.random.Generator, folder: Path, plan: CohortPlan) -> None:
     """Members of a pathway meet often, others now and then; two rows are broken."""
     pairs = {tuple(sorted(rng.choice(plan.symbols, 2, replace=False))) for _ in range(1500)}
     for members in plan.members.values():
@@ -166,7 +166,12 @@ def _interactions(rng: np.random.Generator, folder: Path, plan: Plan) -> None:
 
 
 def _maf(
-    rng: np.random.Generator, folder: Path, plan: Plan, mutated: np.ndarray, samples: np.ndarray, sequenced: np.ndarray
+    rng: np.random.Generator,
+    folder: Path,
+    plan: CohortPlan,
+    mutated: np.ndarray,
+    samples: np.ndarray,
+    sequenced: np.ndarray,
 ) -> None:
     """One row a mutation of those sequenced; three rows are broken."""
     who, which = np.nonzero(mutated & sequenced[:, None])

@@ -15,14 +15,14 @@ from clinome.reports.page import table_ones
 from clinome.verbs.train import PACKAGES
 
 if TYPE_CHECKING:
-    from clinome.verbs.compare import Compared
+    from clinome.verbs.compare import CohortComparison
 
 _TOP = 30
 _DRAWN = 15
 _OF_A_TASK = ("labelled", "at risk")
 
 
-def write_compare(found: Compared, study: str) -> None:
+def write_compare(found: CohortComparison, study: str) -> None:
     """All four files; the page is self-contained and names no patient."""
     from clinome.plots import cohorts as compare_plots
     from clinome.verbs.compare import in_words
@@ -65,7 +65,7 @@ def _about(cohort: Any, name: str) -> dict[str, Any]:
             "params": {key: str(value) for key, value in cohort.params.items()}}  # fmt: skip
 
 
-def survival_in_words(found: Compared) -> list[str]:
+def survival_in_words(found: CohortComparison) -> list[str]:
     """Log-rank and hazard ratio; nothing where nobody was followed."""
     it = found.survival
     if it is None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from clinome.console import SILENT, Say
+from clinome.console import SILENT, Console
 from clinome.reports import format as numbers
 from clinome.reports import headline as words
 from clinome.reports.figures import held_out_figures
@@ -27,7 +27,7 @@ _LINES = 80
 """Of Table 1 on the page; the file has all."""
 
 
-def report_run(run: Run, say: Say = SILENT) -> Run:
+def report_run(run: Run, say: Console = SILENT) -> Run:
     """Write the run's report.html and say where it is."""
     say(f"report: {write_report(run.folder, run.name, run.path('report.html'))}")
     return run

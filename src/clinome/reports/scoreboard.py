@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from clinome.loaders.errors import InputError
-from clinome.models.base.snapshot import Derived
+from clinome.models.base.snapshot import DerivedSnapshot
 from clinome.models.evaluation.against import against
 from clinome.models.evaluation.intervals import holm
 from clinome.models.evaluation.study_ranks import LEAST, Ranking, mean_interval, rank, signed_rank
@@ -108,11 +108,11 @@ def _outcome(low: float | None, high: float | None) -> str:
     return "win" if low is not None and low > 0 else "loss" if high is not None and high < 0 else "tie"
 
 
-def _looked_at(run: Run) -> Derived:
+def _looked_at(run: Run) -> DerivedSnapshot:
     """The run's rows, task and classes: all that judging its predictions needs."""
     manifest = run.read_json("snapshot/manifest.json")
     nothing = pl.DataFrame()
-    return Derived(manifest["task"], pl.read_parquet(run.path("snapshot", "rows.parquet")), nothing, {}, None, nothing,
+    return DerivedSnapshot(manifest["task"], pl.read_parquet(run.path("snapshot", "rows.parquet")), nothing, {}, None, nothing,
                    manifest["clock"], tuple(manifest["classes"]))  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clinome.console import SILENT, Say
+from clinome.console import SILENT, Console
 from clinome.loaders.errors import ClinomeError, InputError, UsageError
 from clinome.reports.scoreboard import Scoreboard, scoreboard
 from clinome.run_folder import Run
@@ -82,7 +82,7 @@ def benchmark(
     only: Sequence[str] = (),
     trials: int | None = None,
     reference: str | None = None,
-    say: Say = SILENT,
+    say: Console = SILENT,
 ) -> Benchmark:
     """Run every study.toml below a folder, then compare all learners over all studies.
 
@@ -179,7 +179,7 @@ def _command(folder: Path, asked: _Asked, reference: str | None) -> str:
     return " ".join(words)
 
 
-def _tell(found: Benchmark, say: Say) -> None:
+def _tell(found: Benchmark, say: Console) -> None:
     board = found.board
     if board is not None:
         head = ["learner", "studies", "mean rank", "wins", "ties", "losses", f"mean difference from {board.reference}"]

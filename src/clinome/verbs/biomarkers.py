@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from clinome.console import Say
+from clinome.console import Console
 from clinome.graph import open_graph, open_store
 from clinome.loaders.errors import InputError
 from clinome.run_folder import Run
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from clinome.models.biomarkers.ranking import FoldAttribution
 
 
-def rank_features(study: Study, run: Run, say: Say) -> Run:
+def rank_features(study: Study, run: Run, say: Console) -> Run:
     """Rank what moved held-out predictions, enrich it against what was measured, keep it as (:Run)-[:RANKS]->."""
     from clinome.graphs.snapshot.snapshot import Snapshot
     from clinome.models.biomarkers.enrichment import enrich, measured_genes
@@ -71,7 +71,7 @@ def _write_back(study: Study, run: Run, ranked: pl.DataFrame) -> None:
             store.save()
 
 
-def _show(ranked: pl.DataFrame, pathways: pl.DataFrame, say: Say) -> None:
+def _show(ranked: pl.DataFrame, pathways: pl.DataFrame, say: Console) -> None:
     say.table(
         ["rank", "layer", "feature", "symbol", "effect", "stability", "q"],
         ranked.head(10).select("rank", "layer", "feature", "symbol", "effect", "stability", "q").iter_rows(),

@@ -6,13 +6,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clinome.console import Say
+from clinome.console import Console
 from clinome.loaders.errors import InputError
 from clinome.study import SERVERS, Study
 from clinome.verbs.load import load_into
 
 if TYPE_CHECKING:
-    from clinome.graphs.ingest.load_source import Report
+    from clinome.graphs.ingest.load_source import SourceReport
     from clinome.graphs.neo4j_server.home import Home
     from clinome.graphs.store.protocol import Store
 
@@ -29,7 +29,7 @@ They name patients: keep them to yourself, and remove them afterwards.
 """
 
 
-def import_study(study: Study, folder: Path, say: Say) -> list[Report]:
+def import_study(study: Study, folder: Path, say: Console) -> list[SourceReport]:
     """Files -> tables -> graph, as `clinome load`; the graph by bulk import. The server runs when this returns.
 
     Args:
@@ -69,7 +69,7 @@ def import_study(study: Study, folder: Path, say: Say) -> list[Report]:
     return reports
 
 
-def write_files(study: Study, folder: Path, say: Say) -> list[Report]:
+def write_files(study: Study, folder: Path, say: Console) -> list[SourceReport]:
     """Only the files, and how to import them into a server that is not ours.
 
     Args:

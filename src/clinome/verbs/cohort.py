@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clinome.console import Say
+from clinome.console import Console
 from clinome.graph import open_graph, open_store
 from clinome.study import Study
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from clinome.graphs.cohort.cohort import Cohort
 
 
-def take_cohort(study: Study, say: Say) -> Cohort:
+def take_cohort(study: Study, say: Console) -> Cohort:
     """The study's cohort; stored in the graph as (:Cohort)-[:INCLUDES]->(:Patient)."""
     with open_graph(study) as graph:
         made = graph.cohort()

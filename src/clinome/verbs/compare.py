@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from clinome.console import SILENT, Say
+from clinome.console import SILENT, Console
 from clinome.graph import Graph, open_graph
 from clinome.loaders.errors import InputError
 from clinome.study import Study
@@ -19,14 +19,14 @@ from clinome.verbs.table_one import columns_of
 if TYPE_CHECKING:
     from clinome.graphs.cohort.cohort import Cohort
     from clinome.graphs.snapshot.snapshot import Snapshot
-    from clinome.models.statistics.differential import Followed
+    from clinome.models.statistics.differential import SurvivalContrast
 
 FDR = 0.05
 _OUTCOMES = ("label", "duration_days", "event")
 
 
 @dataclass(frozen=True)
-class Compared:
+class CohortComparison:
     """Two cohorts beside one another.
 
     names: what they are called. cohorts: as they were taken, everybody in. both: patients of both, who are in no
@@ -41,7 +41,7 @@ class Compared:
     later: int
     table: pl.DataFrame
     features: pl.DataFrame
-    survival: Followed | None
+    survival: SurvivalContrast | None
     curves: pl.DataFrame
     folder: Path
 
@@ -70,8 +70,8 @@ def compare(
     *,
     names: tuple[str, str] | None = None,
     out: str | Path | None = None,
-    say: Say = SILENT,
-) -> Compared:
+    say: Console = SILENT,
+) -> CohortComparison:
     """Two cohort queries of one study: overlap, Table 1, survival, features that differ.
 
     Nothing that was known only after a row's prediction_time enters. Patients of both are left out of every comparison.
@@ -103,7 +103,7 @@ def compare(
     group = pl.Series("cohort", [called[0] if one else called[1] for one in first])
     survival, curves = _followed(snapshot, first)
     folder = Path(out) if out is not None else study.folder / "compare" / _folder_name(called)
-    found = Compared(
+    found = CohortComparison(
         called, cohorts, both, later, table_one(columns, group), contrast(snapshot, first), survival, curves, folder
     )
     write_compare(found, study.name)
@@ -182,7 +182,7 @@ def _apart(cohorts: tuple[Cohort, Cohort]) -> tuple[pl.DataFrame, int, int]:
     return first.select(*wanted, pl.exclude(wanted)), len(both), every.height - first.height
 
 
-def _followed(snapshot: Snapshot, first: np.ndarray) -> tuple[Followed | None, pl.DataFrame]:
+def _followed(snapshot: Snapshot, first: np.ndarray) -> tuple[SurvivalContrast | None, pl.DataFrame]:
     """Survival of those whose time at risk is known, where both cohorts have some."""
     from clinome.models.statistics.differential import followed
 
@@ -198,7 +198,7 @@ def _followed(snapshot: Snapshot, first: np.ndarray) -> tuple[Followed | None, p
     return followed(known["duration_days"].to_numpy(), known["event"].to_numpy() > 0, inside), known
 
 
-def in_words(found: Compared) -> list[str]:
+def in_words(found: CohortComparison) -> list[str]:
     """Who, how long, and how many features differ."""
     (a, b), (n_a, n_b) = found.names, found.sizes
     said = [f"{n_a:,} patients in {a}, {n_b:,} in {b}."]
@@ -212,7 +212,7 @@ def in_words(found: Compared) -> list[str]:
     return said
 
 
-def _tell(found: Compared, say: Say) -> None:
+def _tell(found: CohortComparison, say: Console) -> None:
     from clinome.reports.cohort_comparison import survival_in_words
 
     for sentence in [*in_words(found), *survival_in_words(found)]:

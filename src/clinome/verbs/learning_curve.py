@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from clinome.console import Say
+from clinome.console import Console
 from clinome.reports.headline import METRIC, interval
 from clinome.run_folder import Run, key_of
 from clinome.study import Study
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from clinome.models.base.learner import Learner
 
 
-def add_curve(run: Run, study: Study, snapshot: Snapshot, learners: Sequence[Learner], say: Say) -> None:
+def add_curve(run: Run, study: Study, snapshot: Snapshot, learners: Sequence[Learner], say: Console) -> None:
     """Put it into results.json, unless it is there or is not asked for; what is there and not asked for goes."""
     from clinome.models.experiment.learning_curve import learning_curve, plain, shares_of
 

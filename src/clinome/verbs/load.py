@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clinome.console import Say
+from clinome.console import Console
 from clinome.graph import open_store, store_folder
 from clinome.loaders.specs import AnySource, Knowledge, Patients, Samples
 from clinome.loaders.tables import Known, Loaded
@@ -17,7 +17,7 @@ from clinome.study import Study
 if TYPE_CHECKING:
     import polars as pl
 
-    from clinome.graphs.ingest.load_source import Report
+    from clinome.graphs.ingest.load_source import SourceReport
     from clinome.graphs.store.protocol import Store
     from clinome.graphs.tables.study_tables import Tables
     from clinome.loaders.identifiers.genes import GeneTable
@@ -37,7 +37,7 @@ class _Size:
     """Says once, before much is written into a server that holds nothing, that a bulk import is faster."""
 
     store: Store
-    say: Say
+    say: Console
     relationships: int = 0
     empty: bool | None = None
 
@@ -54,13 +54,13 @@ class _Size:
             )
 
 
-def load_study(study: Study, say: Say) -> list[Report]:
+def load_study(study: Study, say: Console) -> list[SourceReport]:
     """Load every source; sources that the study no longer names are taken out. Nothing changes twice."""
     with open_store(study, write=True) as store:
         return load_into(study, store, say, _Size(store, say).see if store_folder(study) is None else _nothing)
 
 
-def load_into(study: Study, store: Store, say: Say, ready: Ready = _nothing) -> list[Report]:
+def load_into(study: Study, store: Store, say: Console, ready: Ready = _nothing) -> list[SourceReport]:
     """`load_study` into a store that is open for writing. ready: is shown every source before it is written."""
     from clinome.graphs.ingest.load_source import load_source
     from clinome.graphs.tables.study_tables import Tables
@@ -85,7 +85,7 @@ def load_into(study: Study, store: Store, say: Say, ready: Ready = _nothing) -> 
     return reports
 
 
-def summary(reports: list[Report]) -> dict[str, object]:
+def summary(reports: list[SourceReport]) -> dict[str, object]:
     """What `--json` ends with: each source's tally, and whether anything changed."""
     sources = [{"source": r.source, **vars(r.tally), "seconds": round(r.seconds, 3)} for r in reports]
     return {"sources": sources, "changed": any(r.changed for r in reports)}
@@ -144,7 +144,7 @@ def door_of(study: Study, tables: Tables) -> Door:
     return door(study.patients.namespace, study.patients.pseudonymise, Path(study.tables))
 
 
-def _forget(study: Study, store: Store, tables: Tables, say: Say) -> None:
+def _forget(study: Study, store: Store, tables: Tables, say: Console) -> None:
     from clinome.graphs.ingest.load_source import remove_source
 
     named = {spec.source for spec in study.sources()}
@@ -154,7 +154,7 @@ def _forget(study: Study, store: Store, tables: Tables, say: Say) -> None:
             say(f"{source}: no longer in the study; removed")
 
 
-def say_source(report: Report, say: Say) -> None:
+def say_source(report: SourceReport, say: Console) -> None:
     t = report.tally
     state = f"{report.seconds:.1f} s" if report.changed else "unchanged"
     say(
@@ -165,7 +165,7 @@ def say_source(report: Report, say: Say) -> None:
             say(f"    {count:,} {what}")
 
 
-def _say_stopped(store: Store, tables: Tables, say: Say) -> None:
+def _say_stopped(store: Store, tables: Tables, say: Console) -> None:
     """Readers of an embedded store never see half a load, nor what was loaded beside it."""
     from clinome.graphs.ingest.write_source import stopped
 
@@ -175,7 +175,7 @@ def _say_stopped(store: Store, tables: Tables, say: Say) -> None:
             "of an embedded store see neither")  # fmt: skip
 
 
-def _say_all(reports: list[Report], tables: Tables, say: Say) -> None:
+def _say_all(reports: list[SourceReport], tables: Tables, say: Console) -> None:
     rejected = sum(r.tally.rejected for r in reports)
     if not any(r.changed for r in reports):
         say("nothing has changed since the last load")

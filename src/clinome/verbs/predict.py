@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from clinome.console import Say
+from clinome.console import Console
 from clinome.graph import open_graph
 from clinome.loaders.errors import InputError
 from clinome.model_folder import in_words, read_model, run_of
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
     from clinome.graphs.snapshot.snapshot import Snapshot
     from clinome.models.base.learner import Learner
-    from clinome.models.base.snapshot import Derived
+    from clinome.models.base.snapshot import DerivedSnapshot
     from clinome.models.inference.model import Model
 
 FOLDER = "predict"
 
 
 @dataclass(frozen=True)
-class Predicted:
+class PredictionReport:
     """What a model says of another study's cohort.
 
     table: subject_id, prediction_time, and score or score_CLASS (as in predictions.parquet), one row a row of the cohort.
@@ -55,8 +55,8 @@ class Predicted:
 
 
 def predict_study(
-    run: str | Path | Run, study: Study, own: Mapping[str, Learner], out: Path | None, say: Say
-) -> Predicted:
+    run: str | Path | Run, study: Study, own: Mapping[str, Learner], out: Path | None, say: Console
+) -> PredictionReport:
     """Cohort -> fenced snapshot -> the model's own shape -> predictions, and metrics where there are outcomes."""
     start = time.perf_counter()
     run = run_of(run)
@@ -80,7 +80,7 @@ def predict_study(
     path = out or run.path(FOLDER, f"{study.name}.parquet")
     about = {"run": run.name, "study": study.name, "trained_on": model.about.get("snapshot", {}),
              "snapshot": snapshot.checksums()}  # fmt: skip
-    made = Predicted(table, metrics, notes, served.counted.as_json(), model.name, path, about)
+    made = PredictionReport(table, metrics, notes, served.counted.as_json(), model.name, path, about)
     _write(made)
     run.log("predict", study=study.name, rows=table.height, seconds=round(time.perf_counter() - start, 2))
     _show(made, model, say)
@@ -93,7 +93,7 @@ def _check_task(model: Model, study: Study) -> None:
         raise InputError("a model of another task", where, study.task.kind, model.seen.task, "name a run of this task")
 
 
-def _frozen(study: Study, model: Model, say: Say) -> tuple[Snapshot, list[str]]:
+def _frozen(study: Study, model: Model, say: Console) -> tuple[Snapshot, list[str]]:
     """The other study's cohort behind the fence, with the covariates that the model asks for; loaded where it is not."""
     from clinome.graphs.cohort.cohort import make_cohort
     from clinome.graphs.snapshot.freeze import freeze
@@ -116,7 +116,7 @@ def _frozen(study: Study, model: Model, say: Say) -> tuple[Snapshot, list[str]]:
     return snapshot, list(cohort.notes)
 
 
-def _beside(run: Run, model: Model, served: Derived) -> tuple[Snapshot, int]:
+def _beside(run: Run, model: Model, served: DerivedSnapshot) -> tuple[Snapshot, int]:
     """The rows that the model was trained on, from the run folder, and the new ones behind them."""
     from clinome.graphs.snapshot.append_rows import beside
     from clinome.graphs.snapshot.snapshot import Snapshot
@@ -128,14 +128,14 @@ def _beside(run: Run, model: Model, served: Derived) -> tuple[Snapshot, int]:
     return beside(training, served), training.rows.height
 
 
-def _table(served: Derived, score: np.ndarray) -> pl.DataFrame:
+def _table(served: DerivedSnapshot, score: np.ndarray) -> pl.DataFrame:
     from clinome.models.metrics.task_metrics import as_columns
 
     columns = pl.DataFrame(dict(as_columns(served.task, served.classes, score)))
     return pl.concat([served.rows.select("subject_id", "prediction_time"), columns], how="horizontal")
 
 
-def _judged(served: Derived, score: np.ndarray) -> tuple[dict[str, dict[str, Any]], list[str]]:
+def _judged(served: DerivedSnapshot, score: np.ndarray) -> tuple[dict[str, dict[str, Any]], list[str]]:
     from clinome.models.evaluation.external import judge_external
 
     return judge_external(served, score)
@@ -159,7 +159,7 @@ def _trained_on(run: Run, snapshot: Snapshot, metrics: Mapping[str, object]) -> 
     return [f"{who}: where they are the same people, the metrics say nothing about new ones"]
 
 
-def _write(made: Predicted) -> None:
+def _write(made: PredictionReport) -> None:
     if made.path.suffix == ".csv":
         made.table.write_csv(made.path)
     else:
@@ -168,7 +168,7 @@ def _write(made: Predicted) -> None:
     made.path.with_suffix(".json").write_text(json.dumps(beside, indent=1, default=str), encoding="utf-8")
 
 
-def _show(made: Predicted, model: Model, say: Say) -> None:
+def _show(made: PredictionReport, model: Model, say: Console) -> None:
     for note in made.notes:
         say(note)
     say(f"predicted by {in_words(model.choice.share())}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clinome.console import Say
+from clinome.console import Console
 from clinome.graph import open_graph
 from clinome.loaders.errors import InputError
 from clinome.study import Study
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def show_library(say: Say) -> None:
+def show_library(say: Console) -> None:
     """The queries of neo4j/queries/: name, parameters, question."""
     from clinome.graphs.query.cypher import library
 
@@ -23,7 +23,9 @@ def show_library(say: Say) -> None:
         say(f"    {query.question}")
 
 
-def ask(study: Study, text: str, given: list[str], out: Path | None, say: Say, *, show: bool = True) -> pl.DataFrame:
+def ask(
+    study: Study, text: str, given: list[str], out: Path | None, say: Console, *, show: bool = True
+) -> pl.DataFrame:
     """Run a query of the library, a .cypher file or Cypher text; print the first rows, or write them all to `out`."""
     from clinome.graphs.query.cypher import find, parse_params, run_query
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clinome.console import Say
+from clinome.console import Console
 from clinome.graph import open_store, store_folder
 from clinome.loaders.errors import InputError, UsageError
 from clinome.loaders.specs import Knowledge
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from clinome.graphs.tables.study_tables import Tables
 
 
-def remove(study: Study, what: str, names: Sequence[str], say: Say) -> None:
+def remove(study: Study, what: str, names: Sequence[str], say: Console) -> None:
     """Take sources, runs or patients out of the graph, the tables and the run folders.
 
     Args:
@@ -64,7 +64,7 @@ def _writing(study: Study, tables: Tables) -> Iterator[Store]:
         yield store
 
 
-def _remove_sources(study: Study, tables: Tables, names: Sequence[str], say: Say) -> None:
+def _remove_sources(study: Study, tables: Tables, names: Sequence[str], say: Console) -> None:
     from clinome.graphs.ingest.load_source import remove_source
 
     stopped = tables.going()
@@ -82,7 +82,7 @@ def _remove_sources(study: Study, tables: Tables, names: Sequence[str], say: Say
         say(f"{study.file.name} still names {', '.join(sorted(named))}: the next load reads it again")
 
 
-def _remove_runs(study: Study, tables: Tables, names: Sequence[str], say: Say) -> None:
+def _remove_runs(study: Study, tables: Tables, names: Sequence[str], say: Console) -> None:
     from clinome.graphs.ingest.findings import runs_of
     from clinome.graphs.ingest.studies import leave
     from clinome.graphs.ingest.write_back import forget
@@ -121,7 +121,7 @@ class People:
     belongings: dict[str, frozenset[str]]
 
 
-def _remove_patients(study: Study, tables: Tables, ids: Sequence[str], say: Say) -> None:
+def _remove_patients(study: Study, tables: Tables, ids: Sequence[str], say: Console) -> None:
     from clinome.graphs.ingest.remove_patients import erase
     from clinome.graphs.ingest.write_back import recount
     from clinome.graphs.ingest.write_source import publish
@@ -189,7 +189,7 @@ def _people(study: Study, tables: Tables, ids: Sequence[str]) -> People:
     return People(frozenset(subjects), frozenset(marks | samples), frozenset(outside), theirs)
 
 
-def _reread(study: Study, store: Store, tables: Tables, people: People, say: Say) -> None:
+def _reread(study: Study, store: Store, tables: Tables, people: People, say: Console) -> None:
     """Every source once more, without them; where its files are not what was loaded, its tables are cut as they stand."""
     from clinome.graphs.ingest.load_source import is_as_loaded, load_identity, load_source, remove_source
     from clinome.graphs.ingest.remove_patients import strip

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from clinome.console import Say
+from clinome.console import Console
 from clinome.graph import open_graph
 from clinome.loaders.errors import InputError
 from clinome.model_folder import keep_model
@@ -44,7 +44,7 @@ class CannotRun(InputError):
         self.name, self.reason = name, reason
 
 
-def train_study(study: Study, run: Run, own: Mapping[str, Learner], say: Say) -> Run:
+def train_study(study: Study, run: Run, own: Mapping[str, Learner], say: Console) -> Run:
     """Everything between the graph and results.json. Nothing is done again while nothing that it rests on changed."""
     start = time.perf_counter()
     with open_graph(study) as graph:
@@ -68,7 +68,7 @@ def train_study(study: Study, run: Run, own: Mapping[str, Learner], say: Say) ->
     results = _compare(snapshot, learners, study, run, say)
     run.write_json("run.json", {})  # stopped while the files are replaced, none of them may pass for another's
     _write(run, cohort, results, _subgroups(study, cohort, snapshot, results))
-    keep_model(run, study, cohort, snapshot, results.whole, say)
+    keep_model(run, study, cohort, snapshot, results.final_fit, say)
     run.write_json("summary.json", _summary(study, cohort, snapshot, counts))
     run.mark("train", key)
     _whole(run)
@@ -82,7 +82,7 @@ def _patients(cohort: Cohort, snapshot: Snapshot) -> int:
     return int(snapshot.rows.filter(snapshot.with_input())["subject_id"].n_unique())
 
 
-def learner_rows(study: Study, say: Say) -> list[dict[str, str | None]]:
+def learner_rows(study: Study, say: Console) -> list[dict[str, str | None]]:
     """`clinome learners`: what can run on this study, and why the rest cannot."""
     from clinome.models.learners.registry import every
 
@@ -93,7 +93,7 @@ def learner_rows(study: Study, say: Say) -> list[dict[str, str | None]]:
     return rows
 
 
-def show(run: Run, say: Say) -> None:
+def show(run: Run, say: Console) -> None:
     """The comparison as a table."""
     results = run.read_json("results.json")
     metric = results["metric"]
@@ -104,7 +104,7 @@ def show(run: Run, say: Say) -> None:
     )
 
 
-def _learners(snapshot: Snapshot, study: Study, own: Mapping[str, Learner], say: Say) -> list[Learner]:
+def _learners(snapshot: Snapshot, study: Study, own: Mapping[str, Learner], say: Console) -> list[Learner]:
     from clinome.models.learners.registry import select
 
     chosen, left_out = select(snapshot, study.learn.learners)
@@ -123,12 +123,12 @@ def _named(name: str, learner: Learner, snapshot: Snapshot) -> Learner:
     return named
 
 
-def _compare(snapshot: Snapshot, learners: list[Learner], study: Study, run: Run, say: Say) -> Results:
+def _compare(snapshot: Snapshot, learners: list[Learner], study: Study, run: Run, say: Console) -> Results:
     from clinome.models.experiment import run as harness
-    from clinome.models.experiment.checkpoint import Finished
+    from clinome.models.experiment.checkpoint import Checkpoint
 
-    finished = Finished(run.path(UNITS), key_of(_content(snapshot), sys.version, _device(), *map(version, NUMERIC)))
-    return harness.run(snapshot, learners, study.evaluate, study.learn, progress=say, keep=True, finished=finished)
+    finished = Checkpoint(run.path(UNITS), key_of(_content(snapshot), sys.version, _device(), *map(version, NUMERIC)))
+    return harness.run(snapshot, learners, study.evaluate, study.learn, progress=say, keep=True, checkpoint=finished)
 
 
 def _content(snapshot: Snapshot) -> dict[str, object]:

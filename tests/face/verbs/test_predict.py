@@ -24,7 +24,7 @@ from clinome.loaders.specs import Omics, Records
 from clinome.model_folder import read_model, run_of
 from clinome.run_folder import Run
 from clinome.study import Study
-from clinome.verbs.predict import Predicted
+from clinome.verbs.predict import PredictionReport
 
 STUDY = '''
 name = "NAME"
@@ -74,7 +74,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, Run]:
     return study, pipeline.train(study)
 
 
-def predicted(home: tuple[Study, Run], study: Study, out: Path, **more: Any) -> Predicted:
+def predicted(home: tuple[Study, Run], study: Study, out: Path, **more: Any) -> PredictionReport:
     return package.predict(home[1].folder, study, out=out / "out.parquet", **more)
 
 

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from small_study import QUERY, build, fill
 
-from clinome.graphs.cohort.cohort import Cohort, Step, make_cohort, store_cohort
+from clinome.graphs.cohort.cohort import AttritionStep, Cohort, make_cohort, store_cohort
 from clinome.graphs.store.embedded import EmbeddedStore
 from clinome.graphs.store.protocol import Nodes
 from clinome.graphs.tables.study_tables import Tables
@@ -51,10 +51,10 @@ def test_attrition_counts_others_and_named_steps(study: tuple[EmbeddedStore, Tab
     everybody = people(study[1])
     labelled = everybody["subtype"].count()
     assert got.steps == (
-        Step("in store", everybody.height + 2), Step("has a subtype", labelled + 2), Step("returned", labelled + 2),
-        Step("of this study", labelled), Step("labelled", labelled),
+        AttritionStep("in store", everybody.height + 2), AttritionStep("has a subtype", labelled + 2), AttritionStep("returned", labelled + 2),
+        AttritionStep("of this study", labelled), AttritionStep("labelled", labelled),
     )  # fmt: skip
-    assert got.with_step("with input", 3).steps[-1] == Step("with input", 3)
+    assert got.with_step("with input", 3).steps[-1] == AttritionStep("with input", 3)
 
 
 def test_two_texts_become_zero_and_one_and_it_is_told(study: tuple[EmbeddedStore, Tables]) -> None:
@@ -83,7 +83,7 @@ def test_survival_counts_who_is_not_at_risk(study: tuple[EmbeddedStore, Tables])
     durations = people(study[1])["os_days"].to_numpy()
     assert got.frame.columns[:4] == ["subject_id", "prediction_time", "duration_days", "event"]
     assert got.frame.height == (durations > 0).sum() and (got.frame["duration_days"] > 0).all()
-    assert got.steps[-1] == Step("at risk", int((durations > 0).sum())) and "time at risk" in got.notes[-1]
+    assert got.steps[-1] == AttritionStep("at risk", int((durations > 0).sum())) and "time at risk" in got.notes[-1]
 
 
 def test_equal_rows_merge_and_differing_ones_are_refused(study: tuple[EmbeddedStore, Tables]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from loadable_study import FILES, SECTIONS, fresh, load, print_of, study
 
 import clinome
-from clinome.console import Say
+from clinome.console import Console
 from clinome.graphs.ingest.load_source import load_identity, load_source, rebuild, remove_source
 from clinome.graphs.store.embedded import EmbeddedStore
 from clinome.graphs.store.fingerprint import fingerprint
@@ -67,7 +67,7 @@ def test_the_second_load_changes_nothing_and_says_so(here: Path, capsys: pytest.
     before = print_of(study(here))
     files = {file: file.read_bytes() for file in (here / "small.tables").rglob("*.parquet")}
     graph = (here / "small.graph" / "saved.kgl").read_bytes()
-    reports = load_study(study(here), Say())
+    reports = load_study(study(here), Console())
     assert not any(report.changed for report in reports)
     said = capsys.readouterr().out.splitlines()
     assert "nothing has changed since the last load" in said
@@ -115,7 +115,7 @@ def test_a_patient_more_and_a_patient_fewer_reach_every_source(here: Path, tmp_p
 def test_a_source_that_the_study_no_longer_names_is_taken_out(
     here: Path, tmp_path: Path, source: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    load_study(study(here, without=source), Say())
+    load_study(study(here, without=source), Console())
     assert f"{source}: no longer in the study; removed" in capsys.readouterr().out
     assert print_of(study(here, without=source)) == fresh(tmp_path / "fresh", without=source)
     assert source not in Tables(here / "small.tables").sources()

@@ -9,7 +9,7 @@ import pytest
 from loadable_study import FILES, load, print_of, study
 
 import clinome
-from clinome.console import SILENT, Say
+from clinome.console import SILENT, Console
 from clinome.graphs.store.embedded import EmbeddedStore
 from clinome.graphs.store.protocol import Edges
 from clinome.loaders.errors import InputError
@@ -104,9 +104,9 @@ def test_half_a_load_of_another_study_is_told(
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(EmbeddedStore, "write_edges", stop)
         load(first)
-    load_study(second, Say())
+    load_study(second, Console())
     assert "a load of another study was stopped in the middle (small): load it again" in capsys.readouterr().out
-    load_study(first, Say())
+    load_study(first, Console())
     assert "stopped" not in capsys.readouterr().out
     load_study(second, SILENT)
     with clinome.open(second) as graph:

@@ -14,7 +14,7 @@ import pytest
 from stopping import Crash, stopping
 
 import clinome
-from clinome.console import SILENT, Say
+from clinome.console import SILENT, Console
 from clinome.graphs.ingest.findings import store_run
 from clinome.graphs.ingest.load_source import rebuild
 from clinome.graphs.ingest.studies import enter
@@ -71,11 +71,11 @@ def take_over(store: Store, tables: Tables, folder: Path) -> None:
 def test_an_old_store_becomes_what_a_fresh_load_makes(
     old: clinome.Study, want: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    reports = load_study(old, Say())
+    reports = load_study(old, Console())
     assert "of an older Clinome" in capsys.readouterr().out
     assert print_of(old) == want
     assert all(report.tally.read for report in reports)
-    load_study(old, Say())
+    load_study(old, Console())
     said = capsys.readouterr().out
     assert "nothing has changed since the last load" in said
     assert "older" not in said

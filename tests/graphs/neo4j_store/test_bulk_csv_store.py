@@ -19,7 +19,7 @@ from small_study import fill
 from stores import Stores
 
 import clinome
-from clinome.console import SILENT, Say
+from clinome.console import SILENT, Console
 from clinome.graphs import schema
 from clinome.graphs.ingest import estimate as size
 from clinome.graphs.ingest.estimate import relationships
@@ -44,7 +44,7 @@ PATIENTS = 'patient_id,age,sex,OS (days),note\np1,50,F,10,"a ""b\n"\np2,61,M,,\\
 
 
 @dataclass(frozen=True)
-class Lines(Say):
+class Lines(Console):
     """Keeps what is said."""
 
     said: list[str] = field(default_factory=list)

@@ -19,7 +19,7 @@ from clinome.graphs.neo4j_store.store import Neo4jStore
 from clinome.graphs.store import migrations
 from clinome.graphs.store.embedded import EmbeddedStore
 from clinome.graphs.store.kglite_process import Engine
-from clinome.graphs.store.migrations import STEPS, Step
+from clinome.graphs.store.migrations import STEPS, Migration
 from clinome.graphs.store.protocol import Nodes, Store
 from clinome.loaders.errors import EngineError
 
@@ -90,7 +90,7 @@ def old(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
         store.write_nodes("1", "load", Nodes("Patient", rows))
         store.save()
     age(stores, 1)
-    steps = (Step(2, add("2")), Step(3, None), Step(4, add("4")))
+    steps = (Migration(2, add("2")), Migration(3, None), Migration(4, add("4")))
     with monkeypatch.context() as changed:
         changed.setattr(migrations, "STEPS", steps)
         changed.setattr(schema, "VERSION", 4)
@@ -117,7 +117,9 @@ def test_an_older_graph_does_only_the_steps_that_it_lacks(old: Stores) -> None:
 def test_files_of_an_older_clinome_make_an_older_graph(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """`clinome neo4j import --csv` long ago: nothing but its loads says which version wrote them."""
     changed: list[int] = []
-    monkeypatch.setattr(migrations, "STEPS", (Step(2, lambda store: changed.append(2)), Step(3, lambda store: None)))
+    monkeypatch.setattr(
+        migrations, "STEPS", (Migration(2, lambda store: changed.append(2)), Migration(3, lambda store: None))
+    )
     for version, steps in ((3, []), (1, [2])):
         wipe(server)
         with session(server) as opened:

@@ -14,7 +14,7 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 
-from clinome.models.estimators.tree_arrays import Grown, of_boosting, of_forest
+from clinome.models.estimators.tree_arrays import TreeArrays, of_boosting, of_forest
 
 N, COLUMNS = 300, 7
 WORDS = np.array([False, False, True, False, False, True, False])
@@ -89,7 +89,7 @@ def test_many_rows_are_walked_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_trees_come_back_from_their_state_and_such_that_never_end_are_refused() -> None:
     x = _table(1)
     grown = of_boosting(HistGradientBoostingClassifier(max_iter=5).fit(x, _outcome(x, 2)), COLUMNS)
-    np.testing.assert_array_equal(Grown.restored(grown.state()).predict_proba(x), grown.predict_proba(x))
+    np.testing.assert_array_equal(TreeArrays.restored(grown.state()).predict_proba(x), grown.predict_proba(x))
     trees = grown.trees
     inner = int(np.flatnonzero(trees.left != np.arange(len(trees.left)))[1])
     for name in ("left", "right"):

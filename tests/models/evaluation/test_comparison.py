@@ -10,12 +10,12 @@ from snapshots import make_snapshot
 from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.models.evaluation.bootstrap import Resamples
 from clinome.models.evaluation.comparison import compare
-from clinome.models.evaluation.fold_scores import FoldScores, Judged, draw, judge
+from clinome.models.evaluation.fold_scores import FoldScores, LearnerScores, draw, judge
 from clinome.models.evaluation.intervals import FOLDS, SPLIT, holm, mean_over_folds, spread, summary
 from clinome.models.metrics.task_metrics import targets
 
 
-def _judged(snapshot: Snapshot, score: np.ndarray, folds: int, seed: int = 0) -> Judged:
+def _judged(snapshot: Snapshot, score: np.ndarray, folds: int, seed: int = 0) -> LearnerScores:
     """Fixed scores of all rows, as if they were held out in so many folds (by subject)."""
     y = targets(snapshot.rows, snapshot.task, snapshot.classes)
     subject = snapshot.rows["subject_id"].rank("dense").to_numpy()
@@ -79,11 +79,11 @@ def test_rows_of_one_subject_move_together() -> None:
 def test_only_folds_that_both_have_are_compared() -> None:
     snapshot = make_snapshot("binary", n=120, layers=())
     whole = _judged(snapshot, _scores(snapshot, 1, 1), 3)
-    two = Judged(
+    two = LearnerScores(
         whole.places[:2], {"auroc": whole.values["auroc"][:2]}, {"auroc": whole.drawn["auroc"][:2]}, "binary", 9
     )
     assert compare("a", whole, "b", two, "auroc").difference == 0.0
-    none = Judged(whole.places, {"auroc": [None] * 3}, {"auroc": np.full((3, 1000), np.nan)}, "binary", 9)
+    none = LearnerScores(whole.places, {"auroc": [None] * 3}, {"auroc": np.full((3, 1000), np.nan)}, "binary", 9)
     found = compare("a", whole, "b", none, "auroc")
     assert (found.difference, found.low, found.high, found.p) == (None, None, None, None)
 

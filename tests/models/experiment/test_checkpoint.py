@@ -25,7 +25,7 @@ from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.models.base.learner import Learner
 from clinome.models.base.specs import Evaluate, Learn
 from clinome.models.experiment import run as harness
-from clinome.models.experiment.checkpoint import Finished
+from clinome.models.experiment.checkpoint import Checkpoint
 from clinome.models.experiment.results import Results
 from clinome.models.learners.adapters.scikit_learn import sklearn
 from clinome.models.learners.baselines.boosting import Boosting
@@ -42,7 +42,9 @@ class Stop(Exception):
     """The power went."""
 
 
-def run(snapshot: Snapshot, finished: Finished | None, stop: int = 0, learn: Learn = LEARN, **own: Learner) -> Results:
+def run(
+    snapshot: Snapshot, checkpoint: Checkpoint | None, stop: int = 0, learn: Learn = LEARN, **own: Learner
+) -> Results:
     """The harness, stopped when `stop` lines were said."""
     said: list[str] = []
 
@@ -52,7 +54,7 @@ def run(snapshot: Snapshot, finished: Finished | None, stop: int = 0, learn: Lea
             raise Stop
 
     learners = [*select(snapshot, NAMES)[0], *own.values()]
-    return harness.run(snapshot, learners, Evaluate(), learn, progress, keep=True, finished=finished)
+    return harness.run(snapshot, learners, Evaluate(), learn, progress, keep=True, checkpoint=checkpoint)
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "survival"])
@@ -61,11 +63,11 @@ def test_a_run_stopped_twice_goes_on_to_the_same_results(
 ) -> None:
     snapshot = make_snapshot(task, n=60, features=12, records=True)
     expected = run(snapshot, None)
-    finished = Finished(tmp_path / UNITS, "basis")
+    checkpoint = Checkpoint(tmp_path / UNITS, "basis")
     for stop in (4, 23):
         with pytest.raises(Stop):
-            run(snapshot, finished, stop)
-    done = len(list(finished.folder.iterdir()))
+            run(snapshot, checkpoint, stop)
+    done = len(list(checkpoint.folder.iterdir()))
     assert done == 23
     fits: list[int] = []
     fit = Boosting.fit
@@ -75,31 +77,31 @@ def test_a_run_stopped_twice_goes_on_to_the_same_results(
         fit(*given)
 
     monkeypatch.setattr(Boosting, "fit", counted)
-    equal(run(snapshot, finished), expected)
+    equal(run(snapshot, checkpoint), expected)
     before = len(fits)
-    equal(run(snapshot, finished), expected)
+    equal(run(snapshot, checkpoint), expected)
     assert len(fits) == before, "what is whole was learnt again"
-    assert len(list(finished.folder.iterdir())) > done
+    assert len(list(checkpoint.folder.iterdir())) > done
 
 
 def test_units_are_found_by_all_that_decides_them_and_by_nothing_else(tmp_path: Path) -> None:
     snapshot = make_snapshot(n=90, features=20)
-    finished = Finished(tmp_path, "basis")
-    run(snapshot, finished)
-    units = harness._units(snapshot.folds, ["forest"], Evaluate(), LEARN, 0.0)
-    unit, learner = units[0], make("ridge_late")
-    here = finished.place("run_unit", replace(unit, attribute=True), learner)
+    checkpoint = Checkpoint(tmp_path, "basis")
+    run(snapshot, checkpoint)
+    jobs = harness._jobs(snapshot.folds, ["forest"], Evaluate(), LEARN, 0.0)
+    job, learner = jobs[0], make("ridge_late")
+    here = checkpoint.place("run_job", replace(job, attribute=True), learner)
     assert here is not None and here.is_dir()
-    assert finished.place("run_unit", replace(unit, deadline=1.0, learner=7), learner) == here
-    rows = unit.train[::-1].copy()
+    assert checkpoint.place("run_job", replace(job, deadline=1.0, learner=7), learner) == here
+    rows = job.train[::-1].copy()
     others: list[Any] = [
-        replace(unit, **change)
+        replace(job, **change)
         for change in ({"seed": 9}, {"trials": 3}, {"fold": 2}, {"repeat": 1}, {"train": rows}, {"held_out": rows},
                        {"tuning": rows}, {"control": "permuted_labels"}, {"attribute": False})
     ]  # fmt: skip
-    found = {finished.place("run_unit", one, learner) for one in others}
-    found |= {finished.place("tune_whole", unit, learner), finished.place("run_unit", unit, Forest())}
-    found |= {replace(finished, basis="other").place("run_unit", unit, learner)}
+    found = {checkpoint.place("run_job", one, learner) for one in others}
+    found |= {checkpoint.place("tune_whole", job, learner), checkpoint.place("run_job", job, Forest())}
+    found |= {replace(checkpoint, basis="other").place("run_job", job, learner)}
     assert here not in found and len(found) == len(others) + 3
 
 
@@ -107,31 +109,31 @@ def test_a_learner_of_the_users_own_is_always_done_again(tmp_path: Path) -> None
     from sklearn.linear_model import LogisticRegression
 
     snapshot = make_snapshot(n=60, features=10)
-    finished = Finished(tmp_path, "basis")
+    checkpoint = Checkpoint(tmp_path, "basis")
     with pytest.raises(Stop):
-        run(snapshot, finished, 3, mine=sklearn(LogisticRegression(), "mine"))
+        run(snapshot, checkpoint, 3, mine=sklearn(LogisticRegression(), "mine"))
     assert not list(tmp_path.iterdir())
 
 
 def test_what_the_time_limit_cut_is_not_kept(tmp_path: Path) -> None:
     snapshot = make_snapshot(n=60, features=10)
-    run(snapshot, Finished(tmp_path, "basis"), learn=replace(LEARN, minutes=1e-9))
+    run(snapshot, Checkpoint(tmp_path, "basis"), learn=replace(LEARN, minutes=1e-9))
     assert not list(tmp_path.iterdir())
 
 
 def test_a_damaged_unit_is_done_again(tmp_path: Path) -> None:
     snapshot = make_snapshot(n=60, features=10)
-    finished = Finished(tmp_path / UNITS, "basis")
-    expected = run(snapshot, finished)
-    for number, unit in enumerate(sorted(finished.folder.iterdir())):
+    checkpoint = Checkpoint(tmp_path / UNITS, "basis")
+    expected = run(snapshot, checkpoint)
+    for number, job in enumerate(sorted(checkpoint.folder.iterdir())):
         match number % 4:
             case 0:
-                (unit / "model.safetensors").write_bytes(b"")
+                (job / "model.safetensors").write_bytes(b"")
             case 1:
-                (unit / "model.json").write_text("{")
+                (job / "model.json").write_text("{")
             case 2:
-                unit.rename(unit.with_name(unit.name + ".part"))
-    equal(run(snapshot, finished), expected)
+                job.rename(job.with_name(job.name + ".part"))
+    equal(run(snapshot, checkpoint), expected)
 
 
 STUDY = """
@@ -178,46 +180,48 @@ def test_a_killed_run_goes_on_by_the_same_command(tmp_path: Path) -> None:
     study = write_study(tmp_path)
     assert command("load", study).wait() == 0
     assert command("train", study, "--name", "whole").wait() == 0
-    units, killed = tmp_path / "runs" / "small" / UNITS, []
+    jobs, killed = tmp_path / "runs" / "small" / UNITS, []
     for least in (3, 20):
         process = command("train", study)
-        while process.poll() is None and (not units.exists() or len(list(units.iterdir())) < least):
+        while process.poll() is None and (not jobs.exists() or len(list(jobs.iterdir())) < least):
             time.sleep(0.02)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        killed.append(len([unit for unit in units.iterdir() if unit.suffix != ".part"]))
+        killed.append(len([job for job in jobs.iterdir() if job.suffix != ".part"]))
     assert killed == sorted(killed) and killed[0] >= 2
     assert not (tmp_path / "runs" / "small" / "results.json").exists()
     assert command("train", study).wait() == 0
-    whole, small = (tmp_path / "runs" / name for name in ("whole", "small"))
-    one, two = (pl.read_parquet(folder / "predictions.parquet") for folder in (whole, small))
+    final_fit, small = (tmp_path / "runs" / name for name in ("whole", "small"))
+    one, two = (pl.read_parquet(folder / "predictions.parquet") for folder in (final_fit, small))
     assert_frame_equal(one, two, check_exact=True)
-    left, right = (plain(json.loads((folder / "results.json").read_text())) for folder in (whole, small))
+    left, right = (plain(json.loads((folder / "results.json").read_text())) for folder in (final_fit, small))
     assert left == right
-    assert (whole / "model" / "model.safetensors").read_bytes() == (small / "model" / "model.safetensors").read_bytes()
-    assert not units.exists(), "what is whole leaves no units"
+    assert (final_fit / "model" / "model.safetensors").read_bytes() == (
+        small / "model" / "model.safetensors"
+    ).read_bytes()
+    assert not jobs.exists(), "what is whole leaves no units"
     assert "patient-0" not in (small / "log.jsonl").read_text()
 
 
 def test_who_is_removed_is_in_no_unit(tmp_path: Path) -> None:
     study = clinome.Study.read(write_study(tmp_path, n=40))
     folder = Run.of(study).folder
-    finished = Finished(folder / UNITS, "basis")
+    checkpoint = Checkpoint(folder / UNITS, "basis")
     with pytest.raises(Stop):
-        run(make_snapshot(n=60, features=10), finished, 5)
-    assert list(finished.folder.iterdir())
+        run(make_snapshot(n=60, features=10), checkpoint, 5)
+    assert list(checkpoint.folder.iterdir())
     clinome.load(study)
     assert command("remove", study.file, "patient", "patient-003").wait() == 0
-    assert not finished.folder.exists()
+    assert not checkpoint.folder.exists()
 
 
 def test_a_unit_that_is_half_written_is_none(tmp_path: Path) -> None:
     """Killed between writing and renaming, only NAME.part is there."""
     snapshot = make_snapshot(n=60, features=10)
-    finished = Finished(tmp_path / UNITS, "basis")
+    checkpoint = Checkpoint(tmp_path / UNITS, "basis")
     with pytest.raises(Stop):
-        run(snapshot, finished, 1)
-    only = next(finished.folder.iterdir())
+        run(snapshot, checkpoint, 1)
+    only = next(checkpoint.folder.iterdir())
     shutil.copytree(only, only.with_name(f"{only.name}.part"))
     expected = run(snapshot, None)
-    equal(run(snapshot, finished), expected)
+    equal(run(snapshot, checkpoint), expected)

@@ -19,7 +19,7 @@ import clinome
 from clinome.loaders.errors import EngineError, UsageError
 from clinome.models.base.specs import Evaluate, Learn
 from clinome.models.experiment import run as harness
-from clinome.models.experiment.checkpoint import Finished
+from clinome.models.experiment.checkpoint import Checkpoint
 from clinome.models.experiment.ray_workers import RayWorkers, _by_own_clock, _by_wall_clock
 from clinome.models.learners.adapters.scikit_learn import sklearn
 from clinome.models.learners.registry import select
@@ -74,11 +74,11 @@ def test_a_learners_own_error_comes_as_itself_and_what_was_done_is_kept(
     from sklearn.linear_model import LogisticRegression
 
     monkeypatch.setenv("RAY_ADDRESS", "local")
-    snapshot, finished = make_snapshot(n=60, features=12), Finished(tmp_path / "units.part", "basis")
+    snapshot, checkpoint = make_snapshot(n=60, features=12), Checkpoint(tmp_path / "units.part", "basis")
     learners = [*select(snapshot, ("majority", "covariates"))[0], sklearn(LogisticRegression(C=-1.0), "mine")]
     with pytest.raises(ValueError, match="'C' parameter of LogisticRegression"):
-        harness.run(snapshot, learners[::-1], Evaluate(), Learn(trials=1, workers="ray"), finished=finished)
-    assert all(unit.suffix != ".part" for unit in finished.folder.glob("*"))
+        harness.run(snapshot, learners[::-1], Evaluate(), Learn(trials=1, workers="ray"), checkpoint=checkpoint)
+    assert all(job.suffix != ".part" for job in checkpoint.folder.glob("*"))
 
 
 def test_without_ray_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,9 +105,9 @@ def test_workers_are_a_number_or_rays() -> None:
 
 def test_a_deadline_is_told_by_the_clock_on_the_wall() -> None:
     snapshot = make_snapshot(n=30, features=5)
-    unit = harness._units(snapshot.folds, ["majority"], Evaluate(), Learn(trials=1, workers=1), 0.0)[0]
-    assert _by_wall_clock(unit) is unit and _by_own_clock(unit) is unit
-    late = replace(unit, deadline=time.monotonic() + 60)
+    job = harness._jobs(snapshot.folds, ["majority"], Evaluate(), Learn(trials=1, workers=1), 0.0)[0]
+    assert _by_wall_clock(job) is job and _by_own_clock(job) is job
+    late = replace(job, deadline=time.monotonic() + 60)
     told = _by_wall_clock(late)
     assert abs(told.deadline - time.time() - 60) < 1
     assert abs(_by_own_clock(told).deadline - late.deadline) < 1

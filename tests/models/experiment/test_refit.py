@@ -17,7 +17,7 @@ from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.models.base.serialization import TEXT
 from clinome.models.base.specs import Evaluate, Learn
 from clinome.models.experiment import run as harness
-from clinome.models.experiment.refit import Whole
+from clinome.models.experiment.refit import FinalFit
 from clinome.models.experiment.results import Results
 from clinome.models.inference.model import Model
 from clinome.models.learners.adapters.scikit_learn import sklearn
@@ -37,9 +37,9 @@ def _run(task: str = "binary", workers: int = 1, keep: bool = True) -> tuple[Sna
     return snapshot, harness.run(snapshot, learners, Evaluate(), learn, controls=False, keep=keep)
 
 
-def _whole(results: Results) -> Whole:
-    assert results.whole is not None
-    return results.whole
+def _whole(results: Results) -> FinalFit:
+    assert results.final_fit is not None
+    return results.final_fit
 
 
 def _model(results: Results) -> Model:
@@ -65,7 +65,7 @@ def test_a_model_is_chosen_saved_and_read_and_predicts_every_row(task: str, tmp_
 
 def test_held_out_results_are_those_of_a_run_that_keeps_no_model() -> None:
     (_, one), (_, other) = _run(), _run(keep=False)
-    assert other.whole is None
+    assert other.final_fit is None
     assert_frame_equal(one.predictions, other.predictions)
     assert one.chosen == other.chosen
 
@@ -90,9 +90,9 @@ def test_what_no_file_can_hold_is_left_out_of_the_choice_and_the_reason_said() -
     snapshot = make_snapshot("binary", n=90, features=24)
     mine = sklearn(RandomForestClassifier(20), "mine")
     learners = [make("majority"), make("covariates"), mine]
-    whole = _whole(harness.run(snapshot, learners, Evaluate(), ONE, controls=False, keep=True))
-    assert whole.model is not None and "mine" not in whole.model.choice.weights
-    assert "plain values cannot hold" in whole.left_out["mine"]
+    final_fit = _whole(harness.run(snapshot, learners, Evaluate(), ONE, controls=False, keep=True))
+    assert final_fit.model is not None and "mine" not in final_fit.model.choice.weights
+    assert "plain values cannot hold" in final_fit.left_out["mine"]
 
 
 class Odd(Covariates):
@@ -122,10 +122,10 @@ class Older:
 def test_a_learner_that_cannot_be_kept_does_not_end_the_run() -> None:
     snapshot = make_snapshot("binary", n=60, features=24)
     learners: list[Any] = [make("covariates"), Odd(), Older(make("covariates"))]
-    whole = _whole(harness.run(snapshot, learners, Evaluate(), ONE, controls=False, keep=True))
-    assert whole.model is not None and whole.model.name == "covariates"
-    assert whole.left_out["odd"] == "model: got object; expected arrays, numbers, text, lists or dicts"
-    assert "older has no `unsaved` and `restore`" in whole.left_out["older"]
+    final_fit = _whole(harness.run(snapshot, learners, Evaluate(), ONE, controls=False, keep=True))
+    assert final_fit.model is not None and final_fit.model.name == "covariates"
+    assert final_fit.left_out["odd"] == "model: got object; expected arrays, numbers, text, lists or dicts"
+    assert "older has no `unsaved` and `restore`" in final_fit.left_out["older"]
 
 
 def test_only_majority_is_kept_where_nothing_else_ran_and_nothing_where_all_is_lost() -> None:
@@ -142,8 +142,8 @@ def test_only_majority_is_kept_where_nothing_else_ran_and_nothing_where_all_is_l
 def test_the_time_limit_leaves_out_what_it_cuts() -> None:
     snapshot = make_snapshot("binary", n=60, features=24)
     learn = Learn(trials=1, workers=1, minutes=1e-9)
-    whole = _whole(harness.run(snapshot, [make("covariates")], Evaluate(), learn, controls=False, keep=True))
-    assert whole.model is None and whole.left_out == {"covariates": "the time limit came first"}
+    final_fit = _whole(harness.run(snapshot, [make("covariates")], Evaluate(), learn, controls=False, keep=True))
+    assert final_fit.model is None and final_fit.left_out == {"covariates": "the time limit came first"}
 
 
 def test_labels_are_not_looked_at_when_a_model_predicts() -> None:

@@ -231,11 +231,11 @@ def test_ridge_in_principal_coordinates_is_scikit_learns_ridge() -> None:
     y = (x[:, :5].sum(axis=1) + rng.normal(size=60) > 0).astype(int)
     found = fit_ridge(x, y, np.arange(60) % 3, "binary", 2)
     plain = found.gamma == 0
-    unit = np.sqrt((x**2).sum() / 60)
+    job = np.sqrt((x**2).sum() / 60)
     assert np.isfinite(found.oof).all()
     if plain:
-        expected = LogisticRegression(C=found.c, tol=1e-8, max_iter=5000).fit(x / unit, y)
-        np.testing.assert_allclose(found.coef[:, 0] * unit, expected.coef_[0], atol=1e-2)
+        expected = LogisticRegression(C=found.c, tol=1e-8, max_iter=5000).fit(x / job, y)
+        np.testing.assert_allclose(found.coef[:, 0] * job, expected.coef_[0], atol=1e-2)
     assert found.inner > 0.6
 
 

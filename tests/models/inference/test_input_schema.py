@@ -16,9 +16,9 @@ from clinome.graphs.cohort.labels import with_any_label
 from clinome.graphs.snapshot.append_rows import beside
 from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.loaders.errors import InputError
-from clinome.models.base.snapshot import Derived
+from clinome.models.base.snapshot import DerivedSnapshot
 from clinome.models.evaluation.external import judge_external
-from clinome.models.inference.input_schema import Seen
+from clinome.models.inference.input_schema import InputSchema
 from clinome.models.preprocessing.omics_layer import by_name
 
 N = 40
@@ -34,9 +34,9 @@ def _dense(values: Any) -> np.ndarray:
 
 def test_the_study_that_was_seen_is_served_as_it_is_and_nothing_is_said() -> None:
     snapshot = _study()
-    seen = Seen.of(snapshot)
-    served = Seen.restored(seen.state()).serve(snapshot)
-    assert Seen.restored(seen.state()) == seen
+    seen = InputSchema.of(snapshot)
+    served = InputSchema.restored(seen.state()).serve(snapshot)
+    assert InputSchema.restored(seen.state()) == seen
     assert served.counted.words() == [
         f"covariate {name} is missing for {snapshot.covariates[name].null_count()} of 40 patients"
         for name in ("age", "sex")
@@ -49,7 +49,7 @@ def test_the_study_that_was_seen_is_served_as_it_is_and_nothing_is_said() -> Non
 
 
 def test_nothing_at_all_is_served_as_missing_throughout() -> None:
-    seen, other = Seen.of(_study()), replace(_study(1), layers={}, covariates=pl.DataFrame(), events=None)
+    seen, other = InputSchema.of(_study()), replace(_study(1), layers={}, covariates=pl.DataFrame(), events=None)
     served = seen.serve(replace(other, links=other.links.clear()))
     assert served.counted.words() == [
         f"{what} missing for all 40 patients"
@@ -62,7 +62,7 @@ def test_nothing_at_all_is_served_as_missing_throughout() -> None:
 
 
 def test_what_the_model_does_not_know_is_left_out_but_counts_towards_the_burden_of_mutations() -> None:
-    seen, other = Seen.of(_study()), _study(1)
+    seen, other = InputSchema.of(_study()), _study(1)
     layers = {}
     for name, layer in other.layers.items():
         var = layer.var.with_columns(feature=pl.col("feature").replace("NCBIGene:2", "NCBIGene:999"))
@@ -104,7 +104,7 @@ def test_a_patient_with_none_of_the_features_has_not_been_measured() -> None:
 
 
 def test_codes_keep_their_ancestors_where_the_other_study_has_no_hierarchy() -> None:
-    seen, other = Seen.of(_study()), _study(1)
+    seen, other = InputSchema.of(_study()), _study(1)
     own = pl.DataFrame([("ICD10CM:J44.1", "IS_A", "ICD10CM:ELSE", None, "x"), ("ICD10CM:Z1", "IS_A", "ICD10CM:Z", None, "x")],
                        schema=other.links.schema, orient="row")  # fmt: skip
     links = seen.serve(replace(other, links=own)).snapshot.links
@@ -130,7 +130,7 @@ def test_a_covariate_of_another_kind_is_taken_where_it_says_the_same(
     values: pl.Series, kind: str, expected: list[Any]
 ) -> None:
     rows = pl.DataFrame({"subject_id": [str(i) for i in range(len(values))]})
-    seen = Seen("binary", ("0", "1"), "dated", {}, {"x": kind}, None, ([], []))
+    seen = InputSchema("binary", ("0", "1"), "dated", {}, {"x": kind}, None, ([], []))
     nothing = pl.DataFrame(
         schema={
             "subject": pl.String,
@@ -140,12 +140,12 @@ def test_a_covariate_of_another_kind_is_taken_where_it_says_the_same(
             "source": pl.String,
         }
     )
-    served = seen.serve(Derived("binary", rows, values.to_frame(), {}, None, nothing, "dated", ("0", "1")))
+    served = seen.serve(DerivedSnapshot("binary", rows, values.to_frame(), {}, None, nothing, "dated", ("0", "1")))
     assert served.snapshot.covariates["x"].to_list() == expected
 
 
 def test_what_cannot_be_served_is_an_error() -> None:
-    seen, other = Seen.of(_study()), _study(1)
+    seen, other = InputSchema.of(_study()), _study(1)
     with pytest.raises(InputError, match="another task"):
         seen.serve(_study(task="survival"))
     with pytest.raises(InputError, match="layer of another kind"):
@@ -159,13 +159,13 @@ def test_what_cannot_be_served_is_an_error() -> None:
 def test_another_scale_is_said() -> None:
     other = _study(1)
     rna = replace(other.layers["rna"], scale="none")
-    said = Seen.of(_study()).serve(replace(other, layers={**other.layers, "rna": rna})).counted.words()
+    said = InputSchema.of(_study()).serve(replace(other, layers={**other.layers, "rna": rna})).counted.words()
     assert "layer rna: scale is none, not log1p as where the model was trained" in said
 
 
 def test_new_rows_lie_behind_the_training_ones_and_change_nothing_in_front() -> None:
     training, other = _study(), _study(1, n=15)
-    both = beside(training, Seen.of(training).serve(other).snapshot)
+    both = beside(training, InputSchema.of(training).serve(other).snapshot)
     assert both.rows.height == N + 15 and both.rows["subject_id"][N:].to_list() == other.rows["subject_id"].to_list()
     for name, layer in both.layers.items():
         np.testing.assert_array_equal(_dense(layer.values)[:N], _dense(training.layers[name].values))
@@ -181,7 +181,7 @@ def test_new_rows_lie_behind_the_training_ones_and_change_nothing_in_front() -> 
 def test_only_rows_with_an_outcome_that_the_model_knows_are_judged() -> None:
     for task in ("binary", "multiclass", "survival"):
         snapshot = _study(task=task, n=80)
-        served = Seen.of(snapshot).serve(snapshot).snapshot
+        served = InputSchema.of(snapshot).serve(snapshot).snapshot
         rng = np.random.default_rng(0)
         score = rng.dirichlet(np.ones(3), 80) if task == "multiclass" else rng.random(80)
         whole, said = judge_external(served, score)

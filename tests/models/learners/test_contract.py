@@ -21,7 +21,7 @@ from clinome.loaders.errors import InputError, NotBuilt
 from clinome.models.base.learner import Learner
 from clinome.models.base.serialization import read_state, write_state
 from clinome.models.experiment.controls import permuted
-from clinome.models.inference.input_schema import Seen
+from clinome.models.inference.input_schema import InputSchema
 from clinome.models.learners.adapters.scikit_learn import sklearn
 from clinome.models.learners.registry import NAMES, SIMPLE, default, every, make, select
 from clinome.models.metrics.task_metrics import inner_score, targets
@@ -222,7 +222,7 @@ def test_features_are_found_by_name_in_another_order_and_number(name: str, task:
 def test_a_study_that_lacks_everything_or_all_visits_is_served(name: str, task: str) -> None:
     """As `clinome predict` brings it into the model's shape (`models.inference.input_schema`)."""
     snapshot = make_snapshot(task, n=110, records=True, features=24, rows_per_subject=2)
-    learner, seen = _fitted(name, task, snapshot), Seen.of(snapshot)
+    learner, seen = _fitted(name, task, snapshot), InputSchema.of(snapshot)
     assert snapshot.events is not None
     bare = replace(snapshot, layers={}, covariates=pl.DataFrame(), events=None, links=snapshot.links.clear())
     score = learner.predict(seen.serve(bare).snapshot, HELD)

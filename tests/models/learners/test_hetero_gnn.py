@@ -12,7 +12,7 @@ from snapshots import make_snapshot
 
 from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.models.base.folds import parts
-from clinome.models.encoders.hetero_gnn import Knowledge, knowledge, subgraph
+from clinome.models.encoders.hetero_gnn import KnowledgeGraph, knowledge, subgraph
 from clinome.models.encoders.propagation import fit_messages
 from clinome.models.learners.registry import make
 from clinome.models.metrics.task_metrics import inner_score, targets
@@ -95,7 +95,7 @@ def test_messages_spread_and_fade_and_hubs_do_no_harm() -> None:
     columns = [f"G{i}" for i in range(30)]
     star = [("G0", "INTERACTS_WITH", f"G{i}", 1.0) for i in range(2, 30)] + [("G1", "INTERACTS_WITH", "G2", 1.0)]
     made = knowledge(subgraph(columns, {}, pl.DataFrame(star, schema=LINKS.schema, orient="row")), 30)
-    assert isinstance(made, Knowledge)
+    assert isinstance(made, KnowledgeGraph)
     x = np.eye(30, dtype=np.float32)
     heard = made.propagate(x, 0.3)
     assert np.allclose(heard, heard.T, atol=1e-6) and np.linalg.eigvalsh(heard).max() <= 1 + 1e-5

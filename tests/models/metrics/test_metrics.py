@@ -22,7 +22,7 @@ from clinome.models.evaluation import influence
 from clinome.models.evaluation.bootstrap import MANY, Resamples, measures
 from clinome.models.evaluation.survival_curves import breslow, follow, grid
 from clinome.models.metrics.concordance import c_index, matrices, pairs
-from clinome.models.metrics.survival import Followed, kaplan_meier
+from clinome.models.metrics.survival import SurvivalCurves, kaplan_meier
 from clinome.models.metrics.task_metrics import (
     PRIMARY,
     auroc,
@@ -48,7 +48,7 @@ def _binary(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return y, rng.integers(0, int(rng.integers(2, 40)), n) / 40
 
 
-def _followed(seed: int, n: int | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray, Followed]:
+def _followed(seed: int, n: int | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray, SurvivalCurves]:
     """Outcomes with tied times, risks with ties, more outcomes to train on, and curves at times of follow-up."""
     rng = np.random.default_rng(seed)
     n = n or int(rng.integers(12, 80))
@@ -60,7 +60,7 @@ def _followed(seed: int, n: int | None = None) -> tuple[np.ndarray, np.ndarray, 
     times = np.unique(rng.choice(y[1:n, 0], 6))
     times = times[times < y[:n, 0].max()]
     curves = np.sort(rng.random((n, len(times))), axis=1)[:, ::-1]
-    return y[:n], risk[:n], y[n:], Followed(y[n:], times, curves)
+    return y[:n], risk[:n], y[n:], SurvivalCurves(y[n:], times, curves)
 
 
 def _surv(y: np.ndarray) -> np.ndarray:

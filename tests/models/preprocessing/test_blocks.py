@@ -17,9 +17,16 @@ from clinome.models.estimators.univariate import (
     martingale_residuals,
     regression_target,
 )
-from clinome.models.preprocessing.blocks import CovariateBlock, DenseBlock, Joined, MutationBlock, make_blocks, pieces
+from clinome.models.preprocessing.blocks import (
+    CovariateBlock,
+    DenseBlock,
+    JoinedBlocks,
+    MutationBlock,
+    make_blocks,
+    pieces,
+)
 from clinome.models.preprocessing.records import RecordsBlock, ancestors, code_counts, counts, last_values
-from clinome.models.preprocessing.tree_table import BEST, WIDE, Table
+from clinome.models.preprocessing.tree_table import BEST, WIDE, TreeTable
 
 TRAIN, HELD = np.arange(60), np.arange(60, 100)
 ALL = ("rna", "cnv", "methylation", "mutations")
@@ -178,7 +185,7 @@ def test_codes_unseen_in_training_are_served() -> None:
 
 def test_joined_blocks_fall_apart_into_what_they_were() -> None:
     snapshot = make_snapshot("binary", n=80, layers=("rna", "mutations"), records=True, missing=0.3)
-    joined = Joined(make_blocks(snapshot)).fit(snapshot, TRAIN)
+    joined = JoinedBlocks(make_blocks(snapshot)).fit(snapshot, TRAIN)
     x = as_array(joined.transform(snapshot, TRAIN))
     found = pieces(joined, x)
     assert {name: a.shape[1] for name, a in found.items()} == {b.name: len(b.names) for b in joined.blocks}
@@ -189,7 +196,7 @@ def test_joined_blocks_fall_apart_into_what_they_were() -> None:
 def test_the_table_keeps_missing_as_missing_and_maps_back(task: str) -> None:
     snapshot = make_snapshot(task, n=100, layers=ALL, records=True, rows_per_subject=2)
     y = np.column_stack([np.arange(60.0), np.arange(60) % 2]) if task == "survival" else np.arange(60) % 2
-    table = Table().fit(snapshot, TRAIN, regression_target(y, task, 3))
+    table = TreeTable().fit(snapshot, TRAIN, regression_target(y, task, 3))
     x = table.transform(snapshot, np.arange(100))
     assert np.isnan(x[~snapshot.layers["rna"].profiled][:, :60]).all()
     found = table.gather(np.ones_like(x))
@@ -204,7 +211,7 @@ def test_a_wide_layer_enters_with_its_best_features() -> None:
     y = rng.integers(0, 2, 60)
     values[:60, 7] += 3 * y
     snapshot = replace(_dense(values), covariates=pl.DataFrame())
-    table = Table().fit(snapshot, TRAIN, regression_target(y, "binary", 2))
+    table = TreeTable().fit(snapshot, TRAIN, regression_target(y, "binary", 2))
     assert len(table.parts[0].index) == BEST
     assert 7 in table.parts[0].index
 

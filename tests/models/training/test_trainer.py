@@ -12,14 +12,14 @@ from tiny_batches import DIM, ENCODERS, make_batch
 
 from clinome.models.heads.heads import make_head
 from clinome.models.training.batch import Batch, Target, Tokens
-from clinome.models.training.trainer import Batches, Network, Plan, Report, fit, predict
+from clinome.models.training.trainer import Batches, Network, TrainingPlan, TrainingReport, fit, predict
 
 N = 16
 
 
 @dataclass
 class Fixed:
-    """A tiny set held in memory, every row with its layer and tokens of its own (`models.training.batch.Source`)."""
+    """A tiny set held in memory, every row with its layer and tokens of its own (`models.training.batch.BatchSource`)."""
 
     task: str
     n: int = N
@@ -48,10 +48,12 @@ class Fixed:
         return Batch(len(rows), layers, {k: v[at] for k, v in whole.present.items()}, tokens, target)
 
 
-PLAN = Plan(epochs=60, lr=2e-2, weight_decay=0.0, full_batch=N, warmup=2)
+PLAN = TrainingPlan(epochs=60, lr=2e-2, weight_decay=0.0, full_batch=N, warmup=2)
 
 
-def trained(encoder: str, task: str, plan: Plan = PLAN, tuning: int = 0) -> tuple[Network, Fixed, Report]:
+def trained(
+    encoder: str, task: str, plan: TrainingPlan = PLAN, tuning: int = 0
+) -> tuple[Network, Fixed, TrainingReport]:
     torch.manual_seed(plan.seed)
     source = Fixed(task)
     network = Network(ENCODERS[encoder](), make_head(task, DIM, 3))
@@ -77,17 +79,17 @@ def test_every_encoder_with_every_head_overfits_a_tiny_set(encoder: str, task: s
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
-    plan = Plan(epochs=3, batch_size=5, seed=7)
+    plan = TrainingPlan(epochs=3, batch_size=5, seed=7)
     (one, source, first), (two, _, second) = (trained("fusion", "binary", plan, tuning=4) for _ in range(2))
     assert first == second
     for name, value in one.state_dict().items():
         assert torch.equal(value, two.state_dict()[name]), name
-    other, _, _ = trained("fusion", "binary", Plan(epochs=3, batch_size=5, seed=8), tuning=4)
+    other, _, _ = trained("fusion", "binary", TrainingPlan(epochs=3, batch_size=5, seed=8), tuning=4)
     assert not np.array_equal(predict(other, source, np.arange(N)), predict(one, source, np.arange(N)))
 
 
 def test_the_weights_that_did_best_on_tuning_are_kept() -> None:
-    plan = Plan(epochs=40, lr=5e-2, patience=5, full_batch=N, warmup=1)
+    plan = TrainingPlan(epochs=40, lr=5e-2, patience=5, full_batch=N, warmup=1)
     network, source, report = trained("message", "binary", plan, tuning=6)
     assert report.best == int(np.argmin(report.tuning)) and len(report.tuning) <= report.best + 1 + plan.patience
     loss = network.loss(source.take(np.arange(N - 6, N)))
@@ -102,7 +104,9 @@ def test_training_that_never_helps_leaves_the_weights_as_they_were() -> None:
     network = Network(ENCODERS["message"](), make_head("binary", DIM))
     network.head.linear.weight.data.zero_()
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    report = fit(network, source, rows[: N // 2], rows[N // 2 :], Plan(epochs=20, lr=5e-2, patience=4, full_batch=N))
+    report = fit(
+        network, source, rows[: N // 2], rows[N // 2 :], TrainingPlan(epochs=20, lr=5e-2, patience=4, full_batch=N)
+    )
     assert report.best == 0 and len(report.tuning) == 5 and report.train[-1] < report.train[0]
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
@@ -113,14 +117,14 @@ def test_training_leaves_no_files_no_seed_and_no_flags(tmp_path: Path, monkeypat
     torch.manual_seed(11)
     expected = torch.rand(3)
     torch.manual_seed(11)
-    fit(network, source, np.arange(10), np.arange(10, N), Plan(epochs=2))
+    fit(network, source, np.arange(10), np.arange(10, N), TrainingPlan(epochs=2))
     assert torch.equal(torch.rand(3), expected)
     assert not torch.are_deterministic_algorithms_enabled()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_training_says_nothing(capfd: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder) -> None:
-    trained("fusion", "survival", Plan(epochs=2), tuning=5)
+    trained("fusion", "survival", TrainingPlan(epochs=2), tuning=5)
     assert capfd.readouterr() == ("", "")
     assert [str(w.message) for w in recwarn.list] == []
 
