@@ -23,10 +23,11 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedKFold
 
 from clinome.models.estimators.ridge import fit_cox
-from clinome.models.evaluation.bootstrap import Resamples, measures
+from clinome.models.evaluation.bootstrap import Resamples
 from clinome.models.evaluation.intervals import spread
 from clinome.models.metrics.concordance import c_index
-from clinome.models.metrics.task_metrics import auroc
+from clinome.models.metrics.discrimination import auroc
+from clinome.models.metrics.task_metrics import measures
 
 NEW, NEW_SURVIVAL = 20_000, 4000
 """New patients on whom the truth is measured, the same ones in all simulations of a scenario."""

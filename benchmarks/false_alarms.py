@@ -25,7 +25,7 @@ from clinome.models.evaluation.comparison import compare
 from clinome.models.evaluation.fold_scores import FoldScores, LearnerScores, draw, judge
 from clinome.models.experiment.tuning import seed_of
 from clinome.models.learners.registry import make
-from clinome.models.metrics.task_metrics import auroc
+from clinome.models.metrics.discrimination import auroc
 
 PATIENTS, FEATURES, CARRYING = 150, 50, 5
 TRUE_AUROC = 0.80

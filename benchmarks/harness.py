@@ -33,7 +33,7 @@ from clinome.models.experiment import run as harness
 from clinome.models.experiment.tuning import inner_plan, seed_of
 from clinome.models.learners.registry import make
 from clinome.models.preprocessing.blocks import DenseBlock, JoinedBlocks
-from clinome.models.preprocessing.tree_table import Table
+from clinome.models.preprocessing.tree_table import TreeTable
 
 PATIENTS, FEATURES, CARRYING, PATHWAY = 450, 1500, 30, 30
 LAYERS = {"rna": "expression", "cnv": "copy_number", "protein": "protein"}
@@ -81,7 +81,7 @@ def by_hand(snapshot: Snapshot, names: tuple[str, ...]) -> dict[str, Any]:
     """Tune, fit, predict, as anybody would write it; and how much of it went into making matrices."""
     units = harness._jobs(snapshot.folds, list(names), Evaluate(), Learn(trials=TRIALS), 0.0)
     begun = time.perf_counter()
-    with one_thread(), clocked(Table, DenseBlock, JoinedBlocks) as matrices:
+    with one_thread(), clocked(TreeTable, DenseBlock, JoinedBlocks) as matrices:
         for unit in units:
             learner, seed = make(names[unit.learner]), seed_of(unit.seed, names[unit.learner])
             plan = inner_plan(snapshot, unit.train, unit.tuning, unit.seed)

@@ -20,12 +20,14 @@ import polars as pl
 from clinome.graphs.snapshot.snapshot import Layer, Snapshot
 from clinome.models.base.folds import make_folds, parts
 from clinome.models.base.specs import Evaluate
-from clinome.models.estimators.late_fusion import as_logits, calibrate, scaled
+from clinome.models.base.task import task_of
+from clinome.models.estimators.late_fusion import calibrate, scaled
 from clinome.models.evaluation.calibration import calibrated
 from clinome.models.evaluation.fold_scores import FoldScores
 from clinome.models.experiment.tuning import inner_plan, tune
 from clinome.models.learners.registry import make
-from clinome.models.metrics.task_metrics import calibration_error, confidence, targets
+from clinome.models.metrics.calibration_error import calibration_error, confidence
+from clinome.models.metrics.task_metrics import targets
 
 LEARNERS = ("covariates", "best_feature", "ridge_late", "forest", "boosting")
 KINDS = {  # patients, features, features that carry, share with the event (0: three classes)
@@ -74,7 +76,7 @@ def both(snapshot: Snapshot, name: str) -> tuple[list[FoldScores], list[FoldScor
         fitted = learner.with_setting(tuned.setting, fold)
         fitted.fit(snapshot, train, tuning)
         score = fitted.predict(snapshot, held)
-        final = calibrate(as_logits(tuned.oof, task), y[tuned.rows], task)
+        final = calibrate(task_of(task).logits(tuned.oof), y[tuned.rows], task)
         plain.append(FoldScores(name, 0, fold, held, y[held], score))
         mended.append(replace(plain[-1], score=scaled(score, final)))
     return plain, mended

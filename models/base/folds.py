@@ -11,6 +11,7 @@ import polars as pl
 from ...loaders.errors import InputError
 from .specs import Evaluate
 from .splits import by_site, by_time
+from .task import task_of
 
 SPLITS = ("train", "tuning", "held_out")
 TUNING = 0.2
@@ -21,8 +22,7 @@ _SEED_SHIFT = 99
 
 def strata(rows: pl.DataFrame, task: str) -> np.ndarray:
     """(n,) int64: what each split should hold equal shares of: the class, or whether the event was seen."""
-    column = rows["event"].cast(pl.Int64) if task == "survival" else rows["label"].cast(pl.String)
-    return column.rank("dense").cast(pl.Int64).to_numpy() - 1
+    return task_of(task).strata(rows)
 
 
 def make_folds(rows: pl.DataFrame, task: str, evaluate: Evaluate) -> pl.DataFrame:

@@ -91,7 +91,7 @@ def fit_messages(
     """Fit on these rows (all inside the training part).
 
     Args:
-        response: (n, outputs) float, what a linear readout should predict (`univariate.regression_target`).
+        response: (n, outputs) float, what a linear readout should predict (`Task.working_response`).
         directions: how many leading directions to keep beside the readout.
         seed: deals the rows into the parts that gates are judged on.
     """

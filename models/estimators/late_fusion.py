@@ -4,19 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..metrics.concordance import c_index
-from ..metrics.task_metrics import auroc, ovr_auroc
-from .losses import make_loss
-from .ridge import as_probability
-
-
-def skill(task: str, y: np.ndarray, score: np.ndarray) -> float:
-    """How far a score is from chance: 0 no better, 1 perfect (AUROC, for survival Harrell's C)."""
-    if task == "survival":
-        value = c_index(y[:, 0], y[:, 1], score)
-    else:
-        value = ovr_auroc(y, score) if task == "multiclass" else auroc(y, score)
-    return 0.0 if value is None else max(0.0, 2 * value - 1)
+from ..base.task import task_of
 
 
 def standardise(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -35,7 +23,7 @@ def fit_weights(scores: np.ndarray, y: np.ndarray, task: str, prior: np.ndarray,
     from scipy.optimize import minimize
 
     base = np.einsum("nmk,m->nk", scores, prior)
-    loss = make_loss(task, y)
+    loss = task_of(task).loss(y)
     one = minimize(lambda a: loss(a[0] * base)[0], np.ones(1), bounds=[(0.0, 20.0)], method="L-BFGS-B").x[0]
     goal = one * prior
 
@@ -49,7 +37,7 @@ def fit_weights(scores: np.ndarray, y: np.ndarray, task: str, prior: np.ndarray,
 
 
 def calibrate(score: np.ndarray, y: np.ndarray, task: str) -> np.ndarray:
-    """(1 + k,) a slope > 0 and an intercept a column that make scores (n, k) logits. Survival: slope 1, intercept 0.
+    """(1 + k,) a slope > 0 and an intercept a column that make scores (n, k) logits; slope 1, intercept 0 for risks.
 
     Source: Platt 1999, with a ridge of one pseudo-row; a slope below 0 is taken as "knows nothing".
     """
@@ -57,9 +45,9 @@ def calibrate(score: np.ndarray, y: np.ndarray, task: str) -> np.ndarray:
 
     k = score.shape[1]
     start = np.append(1.0, np.zeros(k))
-    if task == "survival":
+    if not task_of(task).probabilities:
         return start
-    loss = make_loss(task, y)
+    loss = task_of(task).loss(y)
 
     def objective(v: np.ndarray) -> tuple[float, np.ndarray]:
         value, pull = loss(v[0] * score + v[1:])
@@ -70,18 +58,7 @@ def calibrate(score: np.ndarray, y: np.ndarray, task: str) -> np.ndarray:
     return np.asarray(minimize(objective, start, jac=True, bounds=bounds, method="L-BFGS-B").x)
 
 
-def as_logits(score: np.ndarray, task: str, least: float = 1e-4) -> np.ndarray:
-    """(n, k) predictions on an additive scale: logit, log probability, or the risk itself.
-
-    least: nothing is taken for surer than this, lest one row that was too sure of itself outweigh all others.
-    """
-    if task == "survival":
-        return score.reshape(-1, 1)
-    p = np.clip(score, least, 1 - least)
-    return np.asarray(np.log(p)) if task == "multiclass" else np.log(p / (1 - p)).reshape(-1, 1)
-
-
 def scaled(score: np.ndarray, final: np.ndarray) -> np.ndarray:
     """Probabilities (n,) or (n, classes) with a slope and intercepts (as `calibrate` gives them) put on their logits."""
-    task = "binary" if score.ndim == 1 else "multiclass"
-    return as_probability(final[0] * as_logits(score, task, least=1e-9) + final[1:], task)  # the order stays
+    task = task_of("binary" if score.ndim == 1 else "multiclass")
+    return task.probability(final[0] * task.logits(score, least=1e-9) + final[1:])  # the order stays

@@ -1,48 +1,49 @@
-"""The losses of linear models, as functions of the logits alone."""
+"""Losses of linear models, as functions of the logits alone: logistic, softmax, Cox."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-Loss = Callable[[np.ndarray], tuple[float, np.ndarray]]
+from ..base.task import Loss
 
 
-def make_loss(task: str, y: np.ndarray) -> Loss:
-    """logits (n, k) -> mean loss and its gradient (n, k).
-
-    binary: logistic; multiclass: softmax; survival: −log partial likelihood of Cox with Breslow's ties, of log hazards.
-    Args:
-        y: from `metrics.targets`.
-    """
+def logistic_loss(y: np.ndarray) -> Loss:
+    """Binary cross-entropy of logits (n, 1). y: (n,) 0 or 1."""
     n = len(y)
-    if task == "survival":
-        order = np.argsort(-y[:, 0], kind="stable")
-        time, died = -y[order, 0], y[order, 1]
-        last = np.searchsorted(time, time, side="right") - 1
-
-        def cox(eta: np.ndarray) -> tuple[float, np.ndarray]:
-            e = eta[order, 0] - eta.max()
-            hazard = np.exp(e)
-            at_risk = np.cumsum(hazard)[last]
-            share = np.bincount(last, weights=died / at_risk, minlength=n)
-            pull = np.empty((n, 1))
-            pull[order, 0] = hazard * np.cumsum(share[::-1])[::-1] - died
-            return float(-np.sum(died * (e - np.log(at_risk)))) / n, pull / n
-
-        return cox
-    if task == "multiclass":
-
-        def softmax(eta: np.ndarray) -> tuple[float, np.ndarray]:
-            e = eta - eta.max(axis=1, keepdims=True)
-            logp = e - np.log(np.exp(e).sum(axis=1, keepdims=True))
-            return float(-logp[np.arange(n), y].mean()), (np.exp(logp) - np.eye(eta.shape[1])[y]) / n
-
-        return softmax
 
     def logistic(eta: np.ndarray) -> tuple[float, np.ndarray]:
         v = eta[:, 0]
         return float(np.mean(np.logaddexp(0, v) - y * v)), ((1 / (1 + np.exp(-v)) - y) / n)[:, None]
 
     return logistic
+
+
+def softmax_loss(y: np.ndarray) -> Loss:
+    """Cross-entropy of logits (n, classes). y: (n,) index of the class."""
+    n = len(y)
+
+    def softmax(eta: np.ndarray) -> tuple[float, np.ndarray]:
+        e = eta - eta.max(axis=1, keepdims=True)
+        logp = e - np.log(np.exp(e).sum(axis=1, keepdims=True))
+        return float(-logp[np.arange(n), y].mean()), (np.exp(logp) - np.eye(eta.shape[1])[y]) / n
+
+    return softmax
+
+
+def cox_loss(y: np.ndarray) -> Loss:
+    """−log partial likelihood of Cox with Breslow's ties, of log hazards (n, 1). y: (n, 2) duration_days and event."""
+    n = len(y)
+    order = np.argsort(-y[:, 0], kind="stable")
+    time, died = -y[order, 0], y[order, 1]
+    last = np.searchsorted(time, time, side="right") - 1
+
+    def cox(eta: np.ndarray) -> tuple[float, np.ndarray]:
+        e = eta[order, 0] - eta.max()
+        hazard = np.exp(e)
+        at_risk = np.cumsum(hazard)[last]
+        share = np.bincount(last, weights=died / at_risk, minlength=n)
+        pull = np.empty((n, 1))
+        pull[order, 0] = hazard * np.cumsum(share[::-1])[::-1] - died
+        return float(-np.sum(died * (e - np.log(at_risk)))) / n, pull / n
+
+    return cox

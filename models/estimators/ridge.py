@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from ..metrics.task_metrics import inner_score
-from .losses import make_loss
-from .univariate import Matrix, association, regression_target
+from ..base.task import Task, task_of
+from .univariate import Matrix, association
 
 STRENGTHS = (0.003, 0.03, 0.3, 3.0)
 """C, the inverse penalty, for rows scaled to a mean squared norm of one."""
@@ -57,12 +56,13 @@ def fit_ridge(x: Matrix, y: np.ndarray, part: np.ndarray, task: str, classes: in
     """
     if sparse.issparse(x):
         x = x.toarray() if x.shape[0] * x.shape[1] <= _DENSE else x.astype(np.float64)
-    k = classes if task == "multiclass" else 1
+    kind = task_of(task)
+    k = kind.width(classes)
     squares = x.multiply(x).sum() if sparse.issparse(x) else float(np.einsum("ij,ij->", x, x, dtype=np.float64))
     unit = float(np.sqrt(max(squares / max(len(y), 1), 1e-12)))
     gammas = GAMMAS if not sparse.issparse(x) and len(y) <= SMALL and x.shape[1] > 3 else GAMMAS[:1]
     strengths = STRENGTHS if len(y) <= SMALL else MANY_STRENGTHS
-    target = regression_target(y, task, classes)
+    target = kind.working_response(y, classes)
     oof = {(g, c): np.full((len(y), k), np.nan) for g in gammas for c in strengths}
     whole = _coordinates(x / unit)[0] if x.shape[1] else np.zeros((len(y), 0))
     for f in np.unique(part[part >= 0]):
@@ -73,34 +73,18 @@ def fit_ridge(x: Matrix, y: np.ndarray, part: np.ndarray, task: str, classes: in
                 z = _coordinates(x * (_weights(x[a], target[a], g) / unit))[0]
             start = None
             for c in strengths:
-                coef, intercept = _fit(z[a], y[a], c, task, k, start=start)
+                coef, intercept = _fit(z[a], y[a], c, kind, k, start=start)
                 start = np.vstack([coef, intercept])
                 oof[g, c][b] = z[b] @ coef + intercept
     scored = part >= 0
-    inner = {key: inner_score(task, y[scored], as_score(task, s[scored])) for key, s in oof.items()}
+    inner = {key: kind.inner_score(y[scored], kind.score(s[scored])) for key, s in oof.items()}
     best = max(inner.values())
     g, c = next(key for key in oof if inner[key] >= best - _MARGIN)  # the plainest of the good ones
     weights = _weights(x, target, g) / unit if g else np.full(x.shape[1], 1 / unit)
     z, back = (whole, None) if not g and not x.shape[1] else _coordinates(x * weights if g else x / unit)
-    coef, intercept = _fit(z, y, c, task, k)
+    coef, intercept = _fit(z, y, c, kind, k)
     coef = (coef if back is None else back @ coef) * weights[:, None]
     return Ridge(coef, intercept, oof[g, c], inner[g, c], c, g)
-
-
-def as_score(task: str, logits: np.ndarray) -> np.ndarray:
-    """Logits (n, k) as the metrics want them: (n,) for one column, softmax for one a class."""
-    if task != "multiclass":
-        return logits[:, 0]
-    e = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(e / e.sum(axis=1, keepdims=True))
-
-
-def as_probability(logits: np.ndarray, task: str) -> np.ndarray:
-    """Calibrated logits (n, k) as a learner predicts them: probabilities, or for survival the risk itself."""
-    if task == "binary":
-        p = np.exp(-np.logaddexp(0, -logits[:, 0]))
-        return np.asarray(p)
-    return as_score(task, logits)
 
 
 def _weights(x: np.ndarray, target: np.ndarray, gamma: float) -> np.ndarray:
@@ -121,7 +105,7 @@ def _coordinates(x: Matrix) -> tuple[Matrix, np.ndarray | None]:
 
 
 def _fit(
-    z: Matrix, y: np.ndarray, c: float, task: str, k: int, *, start: np.ndarray | None = None
+    z: Matrix, y: np.ndarray, c: float, task: Task, k: int, *, start: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """coef (r, k), intercept (k,): min −log likelihood + |coef|² / 2C, the intercept free.
 
@@ -130,12 +114,12 @@ def _fit(
     from scipy.optimize import minimize
 
     n, r = z.shape
-    known = np.unique(y) if task == "multiclass" else np.arange(1)
+    known = np.unique(y) if k > 1 else np.arange(1)
     coef, intercept = np.zeros((r, k)), np.full(k, -20.0)
-    if task == "survival" and not y[:, 1].any():
+    if not task.learnable(y):
         return coef, np.zeros(k)
-    inside = np.searchsorted(known, y) if task == "multiclass" else y
-    loss, free, width = make_loss(task, inside), 0.0 if task == "survival" else 1.0, len(known)
+    inside = np.searchsorted(known, y) if k > 1 else y
+    loss, free, width = task.loss(inside), float(task.intercept), len(known)
     ridge, turned = 1 / (c * n), z.T.tocsr() if sparse.issparse(z) else z.T
 
     def objective(v: np.ndarray) -> tuple[float, np.ndarray]:
@@ -145,9 +129,8 @@ def _fit(
         return value + 0.5 * ridge * float(np.einsum("ij,ij->", w, w)), np.append(slope, free * pull.sum(axis=0))
 
     first = np.zeros((r + 1) * width) if start is None else start[:, known].ravel()
-    if start is None and task == "binary":
-        share = np.clip(np.mean(y), 1e-4, 1 - 1e-4)
-        first[-1] = np.log(share / (1 - share))
+    if start is None and (begin := task.first_intercept(y)) is not None:
+        first[-1] = begin
     options = {"maxiter": 300, "ftol": 1e-9 if n <= SMALL else 1e-7, "gtol": 1e-6}
     found = minimize(objective, first, jac=True, method="L-BFGS-B", options=options).x.reshape(r + 1, width)
     coef[:, known], intercept[known] = found[:r], found[r]
@@ -159,4 +142,4 @@ def fit_cox(x: Matrix, duration: np.ndarray, event: np.ndarray, c: float) -> np.
 
     Source: Cox 1972, doi:10.1111/j.2517-6161.1972.tb00899.x; Breslow 1974, doi:10.2307/2529620.
     """
-    return _fit(x, np.column_stack([duration, event]), c, "survival", 1)[0][:, 0]
+    return _fit(x, np.column_stack([duration, event]), c, task_of("survival"), 1)[0][:, 0]

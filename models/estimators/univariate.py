@@ -38,22 +38,11 @@ def deviance_residuals(y: np.ndarray) -> np.ndarray:
     return np.asarray(np.sign(m) * np.sqrt(np.maximum(-2 * inside, 0.0)))
 
 
-def regression_target(y: np.ndarray, task: str, classes: int) -> np.ndarray:
-    """(n, k) what a feature can be correlated with: 0/1, one column a class, or martingale residuals."""
-    match task:
-        case "survival":
-            return martingale_residuals(y)[:, None]
-        case "multiclass":
-            return np.asarray(np.eye(classes)[y])
-        case _:
-            return np.asarray(y, dtype=np.float64)[:, None]
-
-
 def association(x: Matrix, target: np.ndarray) -> np.ndarray:
     """(p,) share of each column's variance that the target explains: R², for one column a class the ANOVA's.
 
     Args:
-        x: (n, p) without NaN; target: (n, k) from `regression_target`.
+        x: (n, p) without NaN; target: (n, k) from `Task.working_response`.
     """
     n = len(target)
     mean = np.asarray(x.mean(axis=0), dtype=np.float64).ravel()

@@ -1,4 +1,4 @@
-"""Does a risk of 30 % mean thirty of a hundred? Slope, intercept and error of held-out predictions.
+"""Calibration: does a risk of 30 % mean thirty of a hundred? Slope, intercept and error of held-out predictions.
 
 Binary: a logistic regression of the outcome on the predicted logit. Survival: a Cox model of the outcome on the predicted
 complementary log-log risk at one time. A slope below 1 says that predictions are too extreme, above 1 too timid; the
@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from ..base.task import task_of
 from ..estimators.ridge import fit_cox
+from ..metrics.calibration_error import bins_of, calibration_error
 from ..metrics.survival import kaplan_meier
-from ..metrics.task_metrics import bins_of, calibration_error
 from .fold_scores import FoldScores
 from .intervals import DOUBLED
 
@@ -54,11 +55,12 @@ def calibrated(task: str, parts: Sequence[FoldScores], subject: np.ndarray) -> C
     rows = np.concatenate([one.rows for one in parts])
     y = np.concatenate([one.y for one in parts])
     widen = float(np.sqrt(DOUBLED)) if len({one.place for one in parts}) > 1 else 1.0
-    if task == "binary":
+    kind = task_of(task)
+    if kind.label_type == "boolean":
         p = np.concatenate([one.score for one in parts])
         varies = any(np.ptp(one.score) > _EDGE for one in parts if len(one.score))
         return _binary(y, p, subject[rows], varies, widen) if 0 < y.sum() < len(y) else None
-    if task == "survival" and all(one.followed is not None for one in parts):
+    if kind.over_time and all(one.followed is not None for one in parts):
         p = np.concatenate([at_horizon(one) for one in parts])
         return _survival(y, p, subject[rows], horizon(parts), widen) if y[:, 1].any() else None
     return None

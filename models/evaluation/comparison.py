@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
+import polars as pl
 
-from ..learners.registry import CHOSEN, SIMPLE
-from .fold_scores import LearnerScores
+from ..base.snapshot import Snapshot
+from ..base.task import task_of
+from ..metrics.task_metrics import measures
+from .bootstrap import Resamples
+from .fold_scores import FoldScores, LearnerScores, draw
 from .intervals import FOLDS, SPLIT, holm, mean_over_folds, spread
+from .predictions import parts_of
 
 
 @dataclass(frozen=True)
@@ -30,15 +35,17 @@ class Comparison:
         return asdict(self)
 
 
-def comparisons(judged: Mapping[str, LearnerScores], metric: str) -> list[Comparison]:
-    """`chosen` less each learner, and each other learner less the best simple one.
+def comparisons(
+    judged: Mapping[str, LearnerScores], metric: str, chosen: str, baselines: Sequence[str]
+) -> list[Comparison]:
+    """`chosen` less each learner, and each other learner less the best baseline.
 
-    The best simple learner is picked by these same held-out folds, so a difference from it is on the strict side.
+    The best baseline learner is picked by these same held-out folds, so a difference from it is on the strict side.
     """
     means = _means(judged, metric)
-    best = best_simple(judged, metric)
-    pairs = [(CHOSEN, name) for name in means if name != CHOSEN and CHOSEN in means]
-    rivals = [(name, best) for name in means if best and name not in (best, CHOSEN)]
+    best = best_baseline(judged, metric, baselines)
+    pairs = [(chosen, name) for name in means if name != chosen and chosen in means]
+    rivals = [(name, best) for name in means if best and name not in (best, chosen)]
     out: list[Comparison] = []
     for family in (pairs, rivals):
         found = [compare(a, judged[a], b, judged[b], metric) for a, b in family]
@@ -47,10 +54,10 @@ def comparisons(judged: Mapping[str, LearnerScores], metric: str) -> list[Compar
     return out
 
 
-def best_simple(judged: Mapping[str, LearnerScores], metric: str) -> str:
+def best_baseline(judged: Mapping[str, LearnerScores], metric: str, baselines: Sequence[str]) -> str:
     """The plain learner with the best mean; "" where none ran."""
     means = _means(judged, metric)
-    return max((name for name in (*SIMPLE, "cox_pca") if name in means), key=lambda name: means[name], default="")
+    return max((name for name in baselines if name in means), key=lambda name: means[name], default="")
 
 
 def _means(judged: Mapping[str, LearnerScores], metric: str) -> dict[str, float]:
@@ -69,3 +76,38 @@ def compare(a: str, left: LearnerScores, b: str, right: LearnerScores, metric: s
     difference = float(np.mean([(left.values[metric][i] or 0.0) - (right.values[metric][j] or 0.0) for i, j in pairs]))
     drawn = mean_over_folds(left.drawn[metric][mine] - right.drawn[metric][others])
     return Comparison(a, b, metric, difference, *spread(difference, drawn, len(both) > 1), method)
+
+
+def compare_with_reference(
+    snapshot: Snapshot, predictions: pl.DataFrame, reference: str, seed: int
+) -> list[Comparison]:
+    """Every other learner less the reference, by the task's primary metric, with the intervals of `comparisons`.
+
+    Args:
+        snapshot: rows, task and classes are looked at, nothing else.
+        predictions: as `Results.predictions`. seed: of the resamples; the run's own gives the run's own intervals.
+    Returns: one a learner, p_holm over all of them; [] where the reference did not run.
+    """
+    names = predictions["learner"].unique(maintain_order=True).to_list()
+    if reference not in names:
+        return []
+    parts = {name: parts_of(predictions, snapshot, name) for name in names}
+    resamples = draw(snapshot, [one.rows for its in parts.values() for one in its], seed)
+    judged = {name: judge_primary(snapshot, its, resamples) for name, its in parts.items()}
+    metric = task_of(snapshot.task).primary
+    found = [compare(name, judged[name], reference, judged[reference], metric) for name in names if name != reference]
+    corrected = holm([one.p for one in found])
+    return [replace(one, p_holm=p) for one, p in zip(found, corrected, strict=True)]
+
+
+def judge_primary(snapshot: Snapshot, parts: Sequence[FoldScores], resamples: Resamples) -> LearnerScores:
+    """The primary metric alone."""
+    metric = task_of(snapshot.task).primary
+    values, drawn = [], []
+    for one in parts:
+        measure = measures(snapshot.task, one.y, one.score, len(snapshot.classes))[metric]
+        up, down = measure(np.ones((1, len(one.rows))))
+        values.append(float(up[0] / down[0]) if down[0] > 0 else None)
+        up, down = resamples.score(one.rows, {metric: measure})[metric]
+        drawn.append(np.divide(up, down, out=np.full(len(up), np.nan), where=down > 0))
+    return LearnerScores([one.place for one in parts], {metric: values}, {metric: np.stack(drawn)}, snapshot.task, 0)

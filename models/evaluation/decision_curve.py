@@ -1,4 +1,4 @@
-"""Is acting on the predictions worth it? Net benefit over thresholds, against acting on everyone and on no one.
+"""Decision curves: net benefit over thresholds, against acting on everyone and on no one.
 
 Who acts at a risk of t holds a missed event to be (1 − t)/t times as bad as acting in vain.
 Source: Vickers & Elkin 2006, doi:10.1177/0272989X06295361; survival: Vickers et al. 2008, doi:10.1186/1472-6947-8-53.
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..base.task import task_of
 from ..metrics.survival import kaplan_meier
 from .calibration import at_horizon, horizon
 from .fold_scores import FoldScores
@@ -45,9 +46,11 @@ def decision_curves(task: str, parts: Mapping[str, Sequence[FoldScores]]) -> dic
     Returns: {} for tasks without one risk a row.
     """
     first = next(iter(parts.values()), [])
-    if task not in ("binary", "survival") or not first or (task == "survival" and first[0].followed is None):
+    kind = task_of(task)
+    one_risk = kind.label_type == "boolean" or kind.over_time
+    if not one_risk or not first or (kind.over_time and first[0].followed is None):
         return {}
-    at = horizon(first) if task == "survival" else None
+    at = horizon(first) if kind.over_time else None
     curves = {name: _mean(task, found, at) for name, found in parts.items()}
     y = np.concatenate([one.y for one in first if one.repeat == first[0].repeat])
     curves |= {"everyone": net_benefit(y, np.ones(len(y)), at=at), "no one": np.zeros(len(THRESHOLDS))}
@@ -67,7 +70,7 @@ def useful(decision: Mapping[str, Any], name: str = "chosen") -> tuple[float, fl
 
 
 def _risks(task: str, parts: Sequence[FoldScores]) -> np.ndarray:
-    return np.concatenate([one.score if task == "binary" else at_horizon(one) for one in parts])
+    return np.concatenate([at_horizon(one) if task_of(task).over_time else one.score for one in parts])
 
 
 def _mean(task: str, parts: Sequence[FoldScores], at: float | None) -> np.ndarray:

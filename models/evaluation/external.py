@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from ..base.snapshot import DerivedSnapshot
-from ..metrics.task_metrics import targets
+from ..base.task import task_of
 from .fold_scores import FoldScores, draw, judge
 
 CURVES = ("ibs", "td_auc")
@@ -25,12 +25,13 @@ def judge_external(
         served: in the model's shape (`models.inference.input_schema`): its classes are the model's. score: of all its rows.
     Returns: metric -> {mean, sd, low, high, folds} with one part, as in results.json; and what was left out, in words.
     """
-    known = ["duration_days", "event"] if served.task == "survival" else ["label"]
+    task = task_of(served.task)
+    known = list(task.outcome)
     if not set(known) <= set(served.rows.columns):
         return {}, []
     rows = np.flatnonzero(served.rows.select(pl.all_horizontal(pl.col(known).is_not_null())).to_series().to_numpy())
     said = []
-    if served.task == "multiclass" and len(rows):
+    if task.label_type == "categorical" and len(rows):
         label = served.rows["label"].cast(pl.String)[rows]
         strange = ~label.is_in(list(served.classes))
         if strange.any():
@@ -39,7 +40,7 @@ def judge_external(
     if not len(rows):
         return {}, said
     labelled = replace(served, rows=served.rows[rows])
-    y, every = targets(labelled.rows, served.task, served.classes), np.arange(len(rows))
+    y, every = task.targets(labelled.rows, served.classes), np.arange(len(rows))
     part = FoldScores("model", 0, 0, every, y, score[rows])
     found = judge(labelled, [part], draw(labelled, [every], seed)).table()
     return {metric: one for metric, one in found.items() if metric not in CURVES}, said

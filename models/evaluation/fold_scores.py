@@ -10,10 +10,10 @@ import numpy as np
 
 from ..base.folds import strata
 from ..base.snapshot import Snapshot
-from ..metrics.survival import SurvivalCurves
-from ..metrics.task_metrics import evaluate, why_none
-from .bootstrap import Resamples, measures
-from .intervals import bounds, summary
+from ..metrics.metric import SurvivalCurves
+from ..metrics.task_metrics import evaluate, measures, metrics_of
+from .bootstrap import Resamples
+from .intervals import summary
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,12 @@ class LearnerScores:
 
     def table(self) -> dict[str, dict[str, Any]]:
         """metric -> mean, sd, low, high, folds; `why` stands where a metric has no value at all."""
+        known = metrics_of(self.task)
         out: dict[str, dict[str, Any]] = {}
         for metric, values in self.values.items():
-            out[metric] = summary(values, self.drawn[metric], bounds(metric, self.task), self.cases)
+            out[metric] = summary(values, self.drawn[metric], known[metric].limits, self.cases)
             if out[metric]["mean"] is None:
-                out[metric]["why"] = why_none(metric)
+                out[metric]["why"] = known[metric].why_null
         return out
 
 

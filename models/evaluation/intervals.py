@@ -1,4 +1,4 @@
-"""How sure a number is: 95 % intervals and p-values from patients drawn anew (`models.evaluation.bootstrap`).
+"""Confidence intervals: 95 % intervals and p-values from patients drawn anew (`models.evaluation.bootstrap`).
 
 One fixed split: percentiles of the bootstrap. Several folds: every patient is held out once and trains the other models,
 so the bootstrap of held-out predictions sees half of what a patient does: its variance is doubled. Where nothing can be
@@ -18,12 +18,6 @@ SPLIT = "patient bootstrap of the held-out part"
 FOLDS = "patient bootstrap over folds, variance doubled"
 DOUBLED = 2.0
 LEVEL = 0.95
-_BOUNDS = {"mae": (0.0, np.inf), "r2": (-np.inf, 1.0), "spearman": (-1.0, 1.0)}
-
-
-def bounds(metric: str, task: str = "") -> tuple[float, float]:
-    """Between what a metric lies; multiclass Brier scores go up to 2."""
-    return (0.0, 2.0) if (metric, task) == ("brier", "multiclass") else _BOUNDS.get(metric, (0.0, 1.0))
 
 
 def spread(value: float, drawn: np.ndarray, several: bool) -> tuple[float, float, float]:

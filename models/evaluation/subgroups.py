@@ -14,10 +14,12 @@ import numpy as np
 import polars as pl
 
 from ..base.snapshot import Snapshot
-from ..metrics.task_metrics import PRIMARY, why_none
-from .bootstrap import Drawn, Resamples, measures
+from ..base.task import task_of
+from ..metrics.metric import Drawn
+from ..metrics.task_metrics import measures, metrics_of
+from .bootstrap import Resamples
 from .fold_scores import FoldScores
-from .intervals import FOLDS, SPLIT, bounds, holm, spread
+from .intervals import FOLDS, SPLIT, holm, spread
 
 HIDDEN = 10
 """Groups, and counts of outcomes, below this are not shown."""
@@ -71,7 +73,7 @@ def subgroups(
     Args:
         parts: of one learner. groups: from `groupings`, one row a row of the snapshot.
     """
-    metric, several = PRIMARY[snapshot.task], len({one.place for one in parts}) > 1
+    metric, several = task_of(snapshot.task).primary, len({one.place for one in parts}) > 1
     out: list[dict[str, Any]] = []
     subject = snapshot.rows["subject_id"].rank("dense").to_numpy()
     rows = np.unique(np.concatenate([one.rows for one in parts])) if parts else np.zeros(0, dtype=np.int64)
@@ -105,13 +107,13 @@ def _within(one: FoldScores, kept: np.ndarray) -> FoldScores:
 def _scored(
     snapshot: Snapshot, inside: list[FoldScores], outside: list[FoldScores], resamples: Resamples, several: bool
 ) -> dict[str, Any]:
-    metric = PRIMARY[snapshot.task]
-    limits = bounds(metric, snapshot.task)
+    metric = task_of(snapshot.task).primary
+    limits = metrics_of(snapshot.task)[metric].limits
     mine, own = _added(snapshot, inside, resamples)
     other, others = _added(snapshot, outside, resamples)
     found: dict[str, Any] = _shares(snapshot.task, inside)
     if mine is None:
-        return {**found, "mean": None, "why": why_none(metric)}
+        return {**found, "mean": None, "why": metrics_of(snapshot.task)[metric].why_null}
     low, high, _ = spread(mine, own, several)
     found |= {"mean": mine, "low": max(low, limits[0]), "high": min(high, limits[1])}
     if other is not None:
@@ -122,7 +124,7 @@ def _scored(
 
 def _added(snapshot: Snapshot, parts: list[FoldScores], resamples: Resamples) -> tuple[float | None, np.ndarray]:
     """The metric over all folds, their numerators and denominators added up; and the same of patients drawn anew."""
-    metric = PRIMARY[snapshot.task]
+    metric = task_of(snapshot.task).primary
     times = len(resamples.weights)
     once, drawn = np.zeros(2), np.zeros((2, times))
     for one in parts:
@@ -138,7 +140,7 @@ def _added(snapshot: Snapshot, parts: list[FoldScores], resamples: Resamples) ->
 
 def _shares(task: str, parts: list[FoldScores]) -> dict[str, float]:
     """Binary: mean risk and share of events, where neither outcome is rarer than HIDDEN."""
-    if task != "binary":
+    if task_of(task).label_type != "boolean":
         return {}
     y, p = (np.concatenate([getattr(one, side) for one in parts]) for side in ("y", "score"))
     repeats = max(1, len({one.repeat for one in parts}))

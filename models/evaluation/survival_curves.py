@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..estimators.ridge import fit_cox
-from ..metrics.survival import SurvivalCurves
+from ..metrics.metric import SurvivalCurves
 
 TIMES = 20
 """At how many times within follow-up curves are scored."""

@@ -15,11 +15,15 @@ import polars as pl
 from scipy import sparse
 
 from ..base.snapshot import DerivedSnapshot, Snapshot
+from ..base.task import task_of
+from ..learners.registry import GRAPH_CONTROL, TABULAR_CONTROL
 
 PERMUTED, SHUFFLED, EDGELESS = "permuted_labels", "shuffled_graph", "no_edges"
 MISSINGNESS, BATCH, CLOCK = "missingness_only", "batch_only", "clock_only"
-LEARNER = {PERMUTED: "ridge_late", MISSINGNESS: "ridge_late", BATCH: "ridge_late", CLOCK: "ridge_late",
-           SHUFFLED: "hetero_gnn", EDGELESS: "hetero_gnn"}  # fmt: skip
+LEARNER = {
+    **dict.fromkeys((PERMUTED, MISSINGNESS, BATCH, CLOCK), TABULAR_CONTROL),
+    **dict.fromkeys((SHUFFLED, EDGELESS), GRAPH_CONTROL),
+}
 """Who learns in each control."""
 SETTING: Mapping[str, dict[str, Any]] = {SHUFFLED: {"edges": "shuffled"}, EDGELESS: {"edges": "none"}}
 _ROWS = ("subject_id", "prediction_time", "label", "duration_days", "event")
@@ -31,7 +35,7 @@ def controls(snapshot: Snapshot, learners: list[str]) -> list[str]:
     for name, view in ((MISSINGNESS, missingness), (BATCH, batches), (CLOCK, clock)):
         if view(snapshot).covariates.width:
             found.append(name)
-    if "hetero_gnn" in learners:
+    if GRAPH_CONTROL in learners:
         found += [SHUFFLED, EDGELESS]
     return found
 
@@ -54,9 +58,10 @@ def seen(snapshot: Snapshot, control: str, seed: int) -> Snapshot:
 
 def permuted(snapshot: Snapshot, seed: int) -> DerivedSnapshot:
     """The same cohort, its outcomes dealt anew over all rows."""
-    names = ["duration_days", "event"] if snapshot.task == "survival" else ["label"]
     order = np.random.default_rng(seed).permutation(len(snapshot.rows))
-    rows = snapshot.rows.with_columns(*(snapshot.rows[name][order].alias(name) for name in names))
+    rows = snapshot.rows.with_columns(
+        *(snapshot.rows[name][order].alias(name) for name in task_of(snapshot.task).outcome)
+    )
     return replace(_same(snapshot), rows=rows)
 
 

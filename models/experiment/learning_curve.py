@@ -14,13 +14,14 @@ from ..base.folds import parts, strata
 from ..base.learner import Learner
 from ..base.snapshot import Snapshot
 from ..base.specs import Evaluate, Learn
-from ..evaluation.against import judge_primary
-from ..evaluation.comparison import compare
+from ..base.task import task_of
+from ..evaluation.comparison import compare, judge_primary
 from ..evaluation.fold_scores import FoldScores, LearnerScores, draw
-from ..evaluation.intervals import bounds, summary
-from ..metrics.task_metrics import PRIMARY, targets
+from ..evaluation.intervals import summary
+from ..evaluation.predictions import parts_of
+from ..learners.registry import is_floor
+from ..metrics.task_metrics import metrics_of
 from .job import Job, run_job
-from .results import parts_of
 from .tuning import seed_of
 from .workers import workers_for
 
@@ -39,7 +40,7 @@ def shares_of(evaluate: Evaluate) -> tuple[float, ...]:
 
 def plain(learners: Sequence[Learner]) -> list[Learner]:
     """Those that are no networks, and one's own estimators; the majority learns nothing that could grow."""
-    return [one for one in learners if not getattr(one, "on_torch", False) and one.name != "majority"]
+    return [one for one in learners if not getattr(one, "on_torch", False) and not is_floor(one.name)]
 
 
 def growing(snapshot: Snapshot, rows: np.ndarray, share: float, seed: int) -> np.ndarray:
@@ -85,7 +86,7 @@ def learning_curve(
              for i in range(len(learners))]  # fmt: skip
     share_of = {(u.repeat, u.fold, len(u.train) + len(u.tuning)): share for share in shares
                 for u in (_part(snapshot, one, share) for one in base)}  # fmt: skip
-    y = targets(snapshot.rows, snapshot.task, snapshot.classes)
+    y = task_of(snapshot.task).targets(snapshot.rows, snapshot.classes)
     scores: dict[tuple[str, float], list[FoldScores]] = {}
     with workers_for(snapshot, learners, learn) as workers:
         for k, done in enumerate(workers(run_job, jobs)):
@@ -146,7 +147,7 @@ def _enough(snapshot: Snapshot, job: Job, share: float) -> bool:
 def _judged(
     snapshot: Snapshot, scores: dict[tuple[str, float], list[FoldScores]], sizes: dict[float, float], seed: int
 ) -> dict[str, Any]:
-    metric = PRIMARY[snapshot.task]
+    metric = task_of(snapshot.task).primary
     if not scores:
         return {"metric": metric, "learners": {}, "gains": {}}
     resamples = draw(snapshot, [one.rows for its in scores.values() for one in its], seed)
@@ -154,7 +155,7 @@ def _judged(
     judged = {key: judge_primary(snapshot, its, resamples) for key, its in ordered.items()}
     points: dict[str, list[dict[str, Any]]] = {}
     for (name, share), one in judged.items():
-        found = summary(one.values[metric], one.drawn[metric], bounds(metric, snapshot.task), one.cases)
+        found = summary(one.values[metric], one.drawn[metric], metrics_of(snapshot.task)[metric].limits, one.cases)
         points.setdefault(name, []).append({"share": share, "rows": sizes[share], **found})
     gains = {name: gain for name in points if (gain := _gain(name, judged, metric))}
     return {"metric": metric, "learners": points, "gains": gains}

@@ -18,17 +18,16 @@ from ..base.learner import Learner
 from ..base.serialization import why_unsaved
 from ..base.snapshot import Snapshot
 from ..base.specs import Evaluate, Learn
+from ..base.task import task_of
 from ..base.threads import one_thread
 from ..inference.input_schema import InputSchema
 from ..inference.model import Member, Model, member_of
+from ..learners.registry import is_floor
 from ..learners.stacking import Choice, choose
-from ..metrics.task_metrics import targets
 from .checkpoint import Checkpoint, resumed
 from .tuning import TuningResult, fit_tuned, inner_plan, seed_of, tune
 from .workers import Workers
 
-NEVER = "majority"
-"""The floor is no candidate where there is any other (`learners.chosen.choose`)."""
 _STACKED = 5
 
 
@@ -103,7 +102,8 @@ def fit_whole(
     """
     began, seed = time.monotonic(), seed_of(evaluate.seed, "all rows")
     deadline = start + 60 * learn.minutes if learn.minutes else None
-    able = [i for i, name in enumerate(names) if name != NEVER] or list(range(len(names)))
+    # the floor is no candidate where there is any other, as in `choose`
+    able = [i for i, name in enumerate(names) if not is_floor(name)] or list(range(len(names)))
     asked = [FitRequest(i, seed, learn.trials, deadline) for i in sorted(able, reverse=True)]
     say = progress or (lambda line: None)
     tuned: dict[str, TuningResult] = {}
@@ -144,7 +144,7 @@ def fit_whole(
 def choose_among(snapshot: Snapshot, tuned: Mapping[str, TuningResult], seed: int) -> Choice:
     """All learners were scored on the same inner rows, in the same order; those of a fold, or of the whole."""
     rows = next(iter(tuned.values())).rows
-    y = targets(snapshot.rows[rows], snapshot.task, snapshot.classes)
+    y = task_of(snapshot.task).targets(snapshot.rows[rows], snapshot.classes)
     part = deal(snapshot.rows, snapshot.task, rows, _STACKED, seed)
     return choose({name: one.oof for name, one in tuned.items()}, y, part, snapshot.task)
 

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..base.snapshot import Snapshot
-from ..evaluation.calibration import Calibration, at_horizon
+from ..base.task import task_of
+from ..evaluation.calibration import Calibration
 from ..evaluation.comparison import Comparison
 from ..evaluation.fold_scores import FoldScores
-from ..metrics.task_metrics import as_columns, inner_score, score_columns, targets
 from .refit import FinalFit
 
 
@@ -30,7 +29,7 @@ class Results:
     calibration: learner -> slope, intercept, error. decision: net benefit over thresholds. optimism: what `chosen` scored
         where it was picked, and where it was held out. horizon_days: survival, until when risks and `survival` are.
     seconds, peak_mb, settings: by learner. cut: what the time limit left out.
-    whole: what all rows picked, fitted on all of them, for new patients; None where that was not asked for.
+    final_fit: what all rows picked, fitted on all of them, for new patients; None where that was not asked for.
     """
 
     task: str
@@ -77,42 +76,13 @@ class Results:
         }  # fmt: skip
 
 
-def prediction_table(snapshot: Snapshot, scores: Sequence[FoldScores]) -> pl.DataFrame:
-    """One row a learner, repeat, fold and held-out row; survival: with the probability of no event until the horizon."""
-    survival = snapshot.task == "survival"
-    truth = ["duration_days", "event"] if survival else ["label"]
-    known = snapshot.rows.select("subject_id", "prediction_time", *truth)
-    nobody = np.zeros((0, len(snapshot.classes)) if snapshot.task == "multiclass" else 0)
-    out = []
-    for one in scores or [FoldScores("", 0, 0, np.zeros(0, dtype=np.int64), nobody, nobody)]:
-        head = {"learner": one.learner, "repeat": one.repeat, "fold": one.fold, "row": one.rows}
-        frame = pl.DataFrame(head).with_columns(pl.col("row").cast(pl.Int64))
-        columns = pl.DataFrame(dict(as_columns(snapshot.task, snapshot.classes, one.score)))
-        if survival:
-            columns = columns.with_columns(survival=pl.Series(1 - at_horizon(one), dtype=pl.Float64).fill_nan(None))
-        out.append(pl.concat([frame, known[one.rows], columns], how="horizontal"))
-    return pl.concat(out).rename({} if survival else {"label": "y_true"})
-
-
-def parts_of(predictions: pl.DataFrame, snapshot: Snapshot, learner: str) -> list[FoldScores]:
-    """One learner's held-out parts, read back from the table of predictions."""
-    y, columns = targets(snapshot.rows, snapshot.task, snapshot.classes), score_columns(snapshot.task, snapshot.classes)
-    out = []
-    mine = predictions.filter(pl.col("learner") == learner)
-    for (repeat, fold), part in mine.group_by("repeat", "fold", maintain_order=True):
-        rows, score = part["row"].to_numpy(), part.select(columns).to_numpy()
-        score = score if snapshot.task == "multiclass" else score[:, 0]
-        out.append(FoldScores(learner, int(repeat), int(fold), rows, y[rows], score))
-    return out
-
-
 def optimism(chosen: Sequence[dict[str, Any]], parts: Sequence[FoldScores], task: str) -> dict[str, Any]:
     """What `chosen` scored on the rows by which it was picked, and on the held-out ones: means over folds.
 
-    By `metrics.inner_score`, the measure that it was picked by. Inner models had fewer rows to learn from, so the
+    By `Task.inner_score`, the measure that it was picked by. Inner models had fewer rows to learn from, so the
     difference is the optimism of picking less what more rows gain.
     """
-    held_out = {one.place: inner_score(task, one.y, one.score) for one in parts}
+    held_out = {one.place: task_of(task).inner_score(one.y, one.score) for one in parts}
     pairs = [(one["inner"][one["name"]], held_out[one["repeat"], one["fold"]]) for one in chosen]
     if not pairs:
         return {}

@@ -13,23 +13,24 @@ from ..base.folds import make_folds, parts
 from ..base.learner import Learner
 from ..base.snapshot import Snapshot
 from ..base.specs import Evaluate, Learn
+from ..base.task import task_of
 from ..base.threads import one_thread
 from ..biomarkers.feature_effects import SCHEMA, weigh
 from ..evaluation.bootstrap import Resamples
 from ..evaluation.calibration import calibrated, horizon
-from ..evaluation.comparison import best_simple, comparisons
+from ..evaluation.comparison import best_baseline, comparisons
 from ..evaluation.decision_curve import decision_curves
 from ..evaluation.fold_scores import FoldScores, draw, judge
+from ..evaluation.predictions import prediction_table
 from ..evaluation.survival_curves import follow, grid
-from ..learners.registry import CHOSEN, make
-from ..metrics.task_metrics import PRIMARY, targets
+from ..learners.registry import CHOSEN, TABULAR_CONTROL, baselines, make
 from .checkpoint import Checkpoint, resumed
 from .controls import LEARNER, PERMUTED
 from .controls import controls as which_controls
 from .controls import seen as view
 from .job import Job, JobResult, run_job
 from .refit import FinalFit, choose_among, fit_whole
-from .results import Results, optimism, prediction_table
+from .results import Results, optimism
 from .tuning import seed_of
 from .workers import workers_for
 
@@ -68,7 +69,7 @@ def run(
     folds = getattr(snapshot, "folds", None)
     if folds is None or not len(folds):
         folds = make_folds(snapshot.rows, snapshot.task, evaluate)
-    everyone = [*learners, make("ridge_late")]
+    everyone = [*learners, make(TABULAR_CONTROL)]
     jobs = _jobs(folds, names, evaluate, learn, start)
     if controls:
         jobs += _control_jobs(snapshot, [u for u in jobs if u.learner == 0], names, evaluate.seed)
@@ -116,8 +117,9 @@ def _gather(
     snapshot: Snapshot, names: list[str], done: list[JobResult], seed: int, seconds: float, final_fit: FinalFit | None
 ) -> Results:
     learned = [d for d in done if not d.job.control]
-    y = targets(snapshot.rows, snapshot.task, snapshot.classes)
-    times = grid(y) if snapshot.task == "survival" else np.zeros(0)
+    task = task_of(snapshot.task)
+    y = task.targets(snapshot.rows, snapshot.classes)
+    times = grid(y) if task.over_time else np.zeros(0)
     scores: list[FoldScores] = []
     picked: list[FoldScores] = []
     chosen, effects = [], [pl.DataFrame(schema={"repeat": pl.Int64, "fold": pl.Int64, **SCHEMA})]
@@ -155,13 +157,13 @@ def _gather(
     resamples = draw(snapshot, [one.rows for one in scores], seed)
     each = {name: [one for one in scores if one.learner == name] for name in (*names, CHOSEN)}
     judged = {name: judge(snapshot, its, resamples) for name, its in each.items() if its}
-    metric = PRIMARY[snapshot.task]
+    metric = task.primary
     subject = snapshot.rows["subject_id"].rank("dense").to_numpy()
-    simple = best_simple(judged, metric)
+    simple = best_baseline(judged, metric, baselines())
     return Results(
         task=snapshot.task, metric=metric, predictions=prediction_table(snapshot, scores),
         metrics={name: one.table() for name, one in judged.items()}, chosen=chosen,
-        comparisons=comparisons(judged, metric), controls=_controls(snapshot, done, resamples),
+        comparisons=comparisons(judged, metric, CHOSEN, baselines()), controls=_controls(snapshot, done, resamples),
         attributions=pl.concat(effects), seconds={**seconds_of, CHOSEN: sum(seconds_of.values())},
         peak_mb={**peaks, CHOSEN: max((p for p in peaks.values() if p), default=None)},
         settings=settings, cut=_cut(names, learned), total_seconds=seconds, final_fit=final_fit,
@@ -184,13 +186,14 @@ def _fold_scores(
 
 def _controls(snapshot: Snapshot, done: list[JobResult], resamples: Resamples) -> dict[str, dict[str, object]]:
     """Each control's primary metric over its folds and permutations; the interval is that of every learner."""
-    metric, out = PRIMARY[snapshot.task], {}
+    task = task_of(snapshot.task)
+    metric, out = task.primary, {}
     for name in LEARNER:
         found = []
         for d in done:
             if d.job.control == name and d.score is not None:
                 rows = view(snapshot, name, d.job.seed).rows if name == PERMUTED else snapshot.rows
-                y = targets(rows, snapshot.task, snapshot.classes)[d.job.held_out]
+                y = task.targets(rows, snapshot.classes)[d.job.held_out]
                 found.append(FoldScores(name, d.job.repeat, d.job.fold, d.job.held_out, y, d.score))
         if found:
             about = {"metric": metric, "learner": LEARNER[name]}

@@ -13,8 +13,8 @@ import numpy as np
 from ..base.folds import carve, deal
 from ..base.learner import Learner, Setting
 from ..base.snapshot import Snapshot
-from ..estimators.late_fusion import as_logits, calibrate, scaled
-from ..metrics.task_metrics import inner_score, targets
+from ..base.task import task_of
+from ..estimators.late_fusion import calibrate, scaled
 
 if TYPE_CHECKING:
     from ..learners.base import BaseLearner
@@ -85,7 +85,8 @@ def tune(
     """
     settings = list(learner.settings(trials))[: max(1, trials)]
     rows = np.concatenate([p.scored for p in plan])
-    y = targets(snapshot.rows[rows], snapshot.task, snapshot.classes)
+    task = task_of(snapshot.task)
+    y = task.targets(snapshot.rows[rows], snapshot.classes)
     found: list[tuple[float, Setting, np.ndarray]] = []
     for i, setting in enumerate(settings):
         if found and deadline is not None and time.monotonic() > deadline:
@@ -96,13 +97,13 @@ def tune(
             one.fit(snapshot, part.train, part.tuning)
             scores.append(one.predict(snapshot, part.scored))
         score = np.concatenate(scores)
-        found.append((inner_score(snapshot.task, y, score), setting, score))
+        found.append((task.inner_score(y, score), setting, score))
     best = max(value for value, _, _ in found)
     value, setting, score = next(one for one in found if one[0] >= best - _MARGIN)
     tried = [(dict(s), v) for v, s, _ in found]
     final = None
-    if getattr(learner, "recalibrates", False) and snapshot.task != "survival":
-        final = calibrate(as_logits(score, snapshot.task), y, snapshot.task)
+    if getattr(learner, "recalibrates", False) and task.probabilities:
+        final = calibrate(task.logits(score), y, snapshot.task)
         score = scaled(score, final)
     return TuningResult(dict(setting), value, rows, score, tried, len(settings) - len(found), final)
 

@@ -14,7 +14,7 @@ from ..base.learner import Learner
 from ..base.serialization import read_state, write_state
 from ..base.snapshot import Snapshot
 from ..base.threads import one_thread
-from ..learners.registry import NAMES, make
+from ..learners.registry import LEARNERS, make
 from ..learners.stacking import Choice
 from .input_schema import InputSchema, ServedSnapshot
 
@@ -34,7 +34,7 @@ class Member:
 
     def restored(self, own: Mapping[str, Learner]) -> Learner:
         """Raises: InputError where it is the user's own, and not given."""
-        if not self.own_code and self.name in NAMES:
+        if not self.own_code and self.name in LEARNERS:
             found = make(self.name)
         elif self.name in own:
             found = own[self.name]
@@ -141,6 +141,6 @@ def member_of(learner: Learner) -> Member:
     """A fitted learner as plain values."""
     return Member(
         learner.name, dict(getattr(learner, "setting", {})), int(getattr(learner, "seed", 0)),
-        bool(getattr(learner, "own_code", learner.name not in NAMES)), bool(getattr(learner, "with_training", False)),
+        bool(getattr(learner, "own_code", learner.name not in LEARNERS)), bool(getattr(learner, "with_training", False)),
         learner.state(),
     )  # fmt: skip

@@ -11,15 +11,14 @@ import numpy as np
 from scipy.special import softmax
 
 from ..base.snapshot import Snapshot
-from ..estimators.late_fusion import calibrate, fit_weights, skill, standardise
-from ..estimators.univariate import regression_target
-from ..metrics.task_metrics import targets
+from ..base.task import task_of
+from ..estimators.late_fusion import calibrate, fit_weights, standardise
 from ..preprocessing.graph_edges import GraphEdges
 from .base import BaseLearner
 
 if TYPE_CHECKING:
     from ..encoders.propagation import Messages
-    from ..training.batch import Batch, Target
+    from ..training.batch import Batch
     from ..training.tokenizer import Sequences, Vocabulary
     from ..training.trainer import TrainingPlan
 
@@ -83,7 +82,7 @@ class Inputs:
             layers[name] = torch.from_numpy(self.receive(name, rows) * here[:, None].astype(np.float32))
             present[name] = torch.from_numpy(here)
         tokens = None if self.sequences is None else self.sequences.take(rows, SEQUENCE in self.hidden)
-        target = None if self.y is None else as_target(self.y[rows], self.snapshot.task)
+        target = None if self.y is None else task_of(self.snapshot.task).tensors(self.y[rows])
         return Batch(len(rows), layers, present, tokens, target)
 
 
@@ -100,7 +99,9 @@ def late_fusion(
     known = np.asarray(~np.isnan(scores).any(2), dtype=bool)
     centre, spread = standardise(scores)
     standard = np.where(known[..., None], (scores - centre) / spread[:, None], 0.0)
-    prior = np.array([skill(task, y[known[:, m]], _score(standard[known[:, m], m])) for m in range(len(honest))])
+    prior = np.array(
+        [task_of(task).skill(y[known[:, m]], _score(standard[known[:, m], m])) for m in range(len(honest))]
+    )
     weight = fit_weights(standard, y, task, prior, SHRINK)
     slope = calibrate(np.einsum("nmk,m->nk", standard, weight), y, task)[0]
     return dict(zip(honest, weight / spread, strict=True)), float(slope)
@@ -108,17 +109,6 @@ def late_fusion(
 
 def _score(readout: np.ndarray) -> np.ndarray:
     return readout[:, 0] if readout.shape[1] == 1 else np.asarray(softmax(readout, axis=1))
-
-
-def as_target(y: np.ndarray, task: str) -> Target:
-    """`metrics.targets` as tensors."""
-    import torch
-
-    from ..training.batch import Target
-
-    if task == "survival":
-        return Target(duration_days=torch.tensor(y[:, 0]), event=torch.tensor(y[:, 1] > 0))
-    return Target(y=torch.tensor(y, dtype=torch.float32 if task == "binary" else torch.int64))
 
 
 class NetworkLearner(BaseLearner):
@@ -144,14 +134,14 @@ class NetworkLearner(BaseLearner):
     def fit(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> None:
         import torch
 
-        from ..heads.heads import make_head
         from ..training import trainer as training
 
         rows = np.sort(np.concatenate([train, tuning]))
         self.task, self.classes, self.clock = snapshot.task, len(snapshot.classes), snapshot.clock
         self.longest = self.setting.get("longest", 256 if len(snapshot.rows) <= 10_000 else 96)
-        y = np.zeros((len(snapshot.rows), 2)) if self.task == "survival" else np.zeros(len(snapshot.rows), np.int64)
-        y[rows] = targets(snapshot.rows[rows], self.task, snapshot.classes)
+        task = task_of(self.task)
+        y = task.blank(len(snapshot.rows))
+        y[rows] = task.targets(snapshot.rows[rows], snapshot.classes)
         self.edges: dict[str, GraphEdges] = {}
         self.messages: dict[str, Messages] = {}
         honest = self._fit_messages(snapshot, rows, y)
@@ -162,13 +152,13 @@ class NetworkLearner(BaseLearner):
         start, slope = late_fusion(honest, rows, y[rows], self.task)
         with training.reproducible(plan.seed):
             encoder = self._encoder(start)
-            head = make_head(self.task, self.width, self.classes)
-        head.start(as_target(y[rows], self.task))
+            head = task_of(self.task).head(self.width, self.classes)
+        head.start(task.tensors(y[rows]))
         if self.messages:
             head.read(slope)
         self.network = training.Network(encoder, head)
-        if self.task == "survival" and not (y[train, 1] > 0).any():
-            raise ValueError("survival: got no event in the training rows; expected at least one")
+        if not task.learnable(y[train]):
+            raise ValueError(f"{self.task}: got no event in the training rows; expected at least one")
         self.report = training.fit(self.network, inputs, train, tuning, plan)
         torch.set_grad_enabled(True)
 
@@ -193,7 +183,7 @@ class NetworkLearner(BaseLearner):
             here = rows[edges.present(snapshot, rows)]
             if len(here) < FEW or not edges.scale.any():
                 continue
-            response = regression_target(y[here], self.task, self.classes)
+            response = task_of(self.task).working_response(y[here], self.classes)
             if not response.std(0).any():
                 continue
             shuffle = np.random.default_rng(self.seed) if mode == "shuffled" else None
@@ -225,7 +215,8 @@ class NetworkLearner(BaseLearner):
     @property
     def width(self) -> int:
         """Columns of a row's vector: room for a readout a class and for what the network adds."""
-        return self.dim + (self.classes if self.task == "multiclass" else 0)
+        logits = task_of(self.task).width(self.classes)
+        return self.dim + (logits if logits > 1 else 0)
 
     def _encoder(self, start: Mapping[str, float]) -> Any:
         from torch import nn
@@ -268,7 +259,6 @@ class NetworkLearner(BaseLearner):
 
     def restore(self, state: Mapping[str, Any]) -> Self:
         from ..encoders.propagation import Messages
-        from ..heads.heads import make_head
         from ..training import trainer as training
         from ..training.tokenizer import Vocabulary
 
@@ -276,7 +266,7 @@ class NetworkLearner(BaseLearner):
         self.edges = {name: GraphEdges(name).restore(one) for name, one in state["edges"].items()}
         self.messages = {name: Messages.restored(one) for name, one in state["messages"].items()}
         self.vocabulary = None if state["vocabulary"] is None else Vocabulary.restored(state["vocabulary"])
-        self.network = training.Network(self._encoder({}), make_head(self.task, self.width, self.classes))
+        self.network = training.Network(self._encoder({}), task_of(self.task).head(self.width, self.classes))
         training.set_weights(self.network, state["weights"])
         return self
 

@@ -1,20 +1,71 @@
-"""Which learners there are, by name, and which of them apply to a study."""
+"""Learners by name: one table of those there are, what each needs, and which of them are baselines.
+
+A new learner is a class (models/learners/) and a line in LEARNERS.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
 
 from ...loaders.errors import InputError, NotBuilt
 from ..base.learner import Learner
+from ..base.lookup import look_up
 from ..base.snapshot import Snapshot
 
-SIMPLE = ("majority", "covariates", "best_feature", "ridge_late", "forest", "boosting")
-"""The mandatory ones: they run beside every network."""
-NAMES = (*SIMPLE, "cox_pca", "hetero_gnn", "sequence", "fusion")
+
+@dataclass(frozen=True)
+class Entry:
+    """One learner of the table.
+
+    where: `module:Class`. needs: the kind of task ("survival"), "layers", "records";
+    where the study lacks one it is no default. baseline: a plain model, beside which every network is judged.
+    anchor: a plain linear model, to which stacking holds. floor: knows nothing of a patient.
+    """
+
+    where: str
+    needs: tuple[str, ...] = ()
+    baseline: bool = False
+    anchor: bool = False
+    floor: bool = False
+
+
+HERE = "clinome.models.learners"
+LEARNERS: dict[str, Entry] = {
+    "majority": Entry(f"{HERE}.baselines.majority:Majority", baseline=True, floor=True),
+    "covariates": Entry(f"{HERE}.baselines.covariates:Covariates", baseline=True),
+    "best_feature": Entry(f"{HERE}.baselines.best_feature:BestFeature", baseline=True),
+    "ridge_late": Entry(f"{HERE}.baselines.ridge_late:RidgeLate", baseline=True, anchor=True),
+    "forest": Entry(f"{HERE}.baselines.forest:Forest", baseline=True),
+    "boosting": Entry(f"{HERE}.baselines.boosting:Boosting", baseline=True),
+    "cox_pca": Entry(f"{HERE}.baselines.cox_pca:CoxPCA", needs=("survival",), baseline=True, anchor=True),
+    "hetero_gnn": Entry(f"{HERE}.graph.hetero_gnn:HeteroGNN"),
+    "sequence": Entry(f"{HERE}.sequence.sequence:Sequence", needs=("records",)),
+    "fusion": Entry(f"{HERE}.fusion:Fusion", needs=("records", "layers")),
+}
+"""In the order in which they are shown: the plainest first, networks last."""
 LATER = ("gene_gnn", "patient_gnn")
 """Promised, not built yet."""
 CHOSEN = "chosen"
 """No learner of its own: what the training part picked among the others. It always runs."""
+TABULAR_CONTROL, GRAPH_CONTROL = "ridge_late", "hetero_gnn"
+"""Who learns in the controls: of permuted labels, missingness, batches, clocks; of shuffled and missing edges."""
+
+
+def baselines() -> list[str]:
+    """Names of the plain learners, the plainest first."""
+    return [name for name, entry in LEARNERS.items() if entry.baseline]
+
+
+def anchors() -> list[str]:
+    """Names of the plain linear learners to which stacking holds."""
+    return [name for name, entry in LEARNERS.items() if entry.anchor]
+
+
+def is_floor(name: str) -> bool:
+    """Whether a learner of this name knows nothing of a patient."""
+    return name in LEARNERS and LEARNERS[name].floor
 
 
 def make(name: str) -> Learner:
@@ -22,43 +73,22 @@ def make(name: str) -> Learner:
 
     Raises: NotBuilt for one that is promised, InputError for one that is not.
     """
-    match name:
-        case "majority":
-            from .baselines.majority import Majority as Made
-        case "covariates":
-            from .baselines.covariates import Covariates as Made  # type: ignore[assignment]
-        case "best_feature":
-            from .baselines.best_feature import BestFeature as Made  # type: ignore[assignment]
-        case "ridge_late":
-            from .baselines.ridge_late import RidgeLate as Made  # type: ignore[assignment]
-        case "forest":
-            from .baselines.forest import Forest as Made  # type: ignore[assignment]
-        case "boosting":
-            from .baselines.boosting import Boosting as Made  # type: ignore[assignment]
-        case "cox_pca":
-            from .baselines.cox_pca import CoxPCA as Made  # type: ignore[assignment]
-        case "hetero_gnn":
-            from .graph.hetero_gnn import HeteroGNN as Made  # type: ignore[assignment]
-        case "sequence":
-            from .sequence.sequence import Sequence as Made  # type: ignore[assignment]
-        case "fusion":
-            from .fusion import Fusion as Made  # type: ignore[assignment]
-        case later if later in LATER:
-            raise NotBuilt(f"learner {name} is not built yet; hetero_gnn learns on the graph")
-        case _:
-            got, known = name, ", ".join((*NAMES, CHOSEN, "default"))
-            raise InputError("unknown learner", "study.toml [learn] learners", got, known, "rename it")
-    return Made()
+    if name in LATER:
+        raise NotBuilt(f"learner {name} is not built yet; {GRAPH_CONTROL} learns on the graph")
+    if name not in LEARNERS:
+        got, known = name, ", ".join((*LEARNERS, CHOSEN, "default"))
+        raise InputError("unknown learner", "study.toml [learn] learners", got, known, "rename it")
+    return cast(Learner, look_up({name: LEARNERS[name].where}, name, "learner")())
 
 
 def default(snapshot: Snapshot) -> list[str]:
-    """The names behind `default`: the simple ones, the graph network, and for records the sequence encoder."""
-    names = [*SIMPLE, *(["cox_pca"] if snapshot.task == "survival" else []), "hetero_gnn"]
-    if snapshot.events is not None:
-        names.append("sequence")
-        if snapshot.layers:
-            names.append("fusion")
-    return names
+    """The names behind `default`: every learner that finds what it needs."""
+    has = {
+        snapshot.task,
+        *(["layers"] if snapshot.layers else []),
+        *(["records"] if snapshot.events is not None else []),
+    }
+    return [name for name, entry in LEARNERS.items() if has >= set(entry.needs)]
 
 
 def select(snapshot: Snapshot, names: Sequence[str]) -> tuple[list[Learner], dict[str, str]]:
@@ -86,4 +116,4 @@ def select(snapshot: Snapshot, names: Sequence[str]) -> tuple[list[Learner], dic
 
 def every(snapshot: Snapshot) -> list[Learner]:
     """Every learner that is built, whether or not it applies to this study."""
-    return [make(name) for name in NAMES]
+    return [make(name) for name in LEARNERS]

@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..estimators.late_fusion import as_logits, calibrate, fit_weights
-from ..estimators.ridge import as_probability, as_score
-from ..metrics.task_metrics import inner_score
+from ..base.task import task_of
+from ..estimators.late_fusion import calibrate, fit_weights
+from .registry import anchors, is_floor
 
 STACK = "stack"
 NEAR = 0.02
 """Learners whose inner score lies further below the best one's are not stacked: averaging needs near equals."""
-ANCHORS = ("ridge_late", "cox_pca")
 ANCHOR_NEAR = 0.08
 ANCHOR_WEIGHT = 3.0
 """Plain linear models, which few networks beat on small cohorts: they stay in from further off, and weigh more before
@@ -45,10 +44,10 @@ class Choice:
         if self.name != STACK:
             return scores[self.name]
         logits = self.final[0] * sum(w * self._standard(m, scores[m], task) for m, w in self.weights.items())
-        return as_probability(logits + self.final[1:], task)
+        return task_of(task).probability(logits + self.final[1:])
 
     def _standard(self, member: str, score: np.ndarray, task: str) -> np.ndarray:
-        return np.asarray(np.clip((as_logits(score, task) - self.centre[member]) / self.spread[member], -5, 5))
+        return np.asarray(np.clip((task_of(task).logits(score) - self.centre[member]) / self.spread[member], -5, 5))
 
     def share(self) -> dict[str, float]:
         """Each member's part, summing to one."""
@@ -64,7 +63,7 @@ def choose(scores: Mapping[str, np.ndarray], y: np.ndarray, part: np.ndarray, ta
     """Choose among learners by their inner scores.
 
     A stack of those near the best, rather than the best: the argmax of noisy inner scores is mostly luck (measured: the
-    best single one is 0.01 to 0.02 worse). Weights are non-negative and drawn to the prior ones (`ANCHORS`), by less
+    best single one is 0.01 to 0.02 worse). Weights are non-negative and drawn to the prior ones (`anchors`), by less
     the more rows there are. Where one learner stands alone, or is clearly better than the stack on rows that the
     weights have not seen, it is taken alone.
 
@@ -72,25 +71,26 @@ def choose(scores: Mapping[str, np.ndarray], y: np.ndarray, part: np.ndarray, ta
         scores: learner -> out-of-fold predictions of the same rows; the plainest learner first.
         y: targets of these rows. part: (n,) in which of a few parts each row lies, subjects whole.
     """
-    inner = {name: inner_score(task, y, s) for name, s in scores.items()}
-    able = {n: v for n, v in inner.items() if n != "majority"} or inner
+    kind, held = task_of(task), anchors()
+    inner = {name: kind.inner_score(y, s) for name, s in scores.items()}
+    able = {n: v for n, v in inner.items() if not is_floor(n)} or inner
     single = max(able, key=lambda name: able[name])
     alone = Choice(single, {single: 1.0}, {}, {}, np.zeros(0), inner)
-    near = {name: ANCHOR_NEAR if name in ANCHORS else NEAR for name in able}
+    near = {name: ANCHOR_NEAR if name in held else NEAR for name in able}
     members = [n for n, value in able.items() if value >= able[single] - near[n] and _varies(scores[n])]
     if len(members) < 2:
         return alone
-    logits = {m: as_logits(scores[m], task) for m in members}
+    logits = {m: kind.logits(scores[m]) for m in members}
     centre = {m: v.mean(axis=0) for m, v in logits.items()}
     spread = {m: float(np.sqrt(((v - centre[m]) ** 2).mean())) for m, v in logits.items()}
     z = np.stack([np.clip((logits[m] - centre[m]) / spread[m], -5, 5) for m in members], axis=1)
-    prior = np.array([ANCHOR_WEIGHT if m in ANCHORS else 1.0 for m in members])
+    prior = np.array([ANCHOR_WEIGHT if m in held else 1.0 for m in members])
     prior /= prior.sum()
     honest = np.zeros((len(y), z.shape[2]))
     for k in np.unique(part):
         a, b = part != k, part == k
         honest[b] = np.einsum("nmk,m->nk", z[b], _weigh(z[a], y[a], task, prior))
-    inner[STACK] = inner_score(task, y, as_score(task, honest))
+    inner[STACK] = kind.inner_score(y, kind.score(honest))
     if inner[STACK] < able[single] - MARGIN:
         return alone
     weights = _weigh(z, y, task, prior)

@@ -6,8 +6,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .discrimination import first_order
+from .metric import MANY, Drawn, Measure, Metric, Scored
+
 _PAIRS = 4_000_000
 """Up to so many pairs are compared all at once; above, they are counted by merging."""
+
+
+class ConcordanceIndex(Metric):
+    """Harrell's C (`c_index`)."""
+
+    key, label, chance = "c_index", "C-index", 0.5
+    why_null = "nobody with an event can be compared"
+
+    def value(self, part: Scored) -> float | None:
+        return c_index(part.y[:, 0], part.y[:, 1], part.score)
+
+    def measure(self, part: Scored) -> Measure:
+        return _concordance(part.y, part.score)
 
 
 @dataclass(frozen=True)
@@ -105,3 +121,18 @@ def _dominated(key: np.ndarray, rank: np.ndarray, against: np.ndarray) -> np.nda
     out = np.empty(n, dtype=np.int64)
     out[order] = found
     return out
+
+
+def _concordance(y: np.ndarray, risk: np.ndarray) -> Measure:
+    if len(y) > MANY:
+        found = pairs(y[:, 0], y[:, 1], risk)
+        return first_order((found.early + found.late)[:, ::-1], found.early.sum(axis=0)[::-1])
+    died = y[:, 1] > 0
+    comparable, concordant = matrices(y[:, 0], y[:, 1], risk)
+
+    def exact(w: np.ndarray) -> Drawn:
+        first, w = w[:, died].astype(np.float32), w.astype(np.float32)
+        up, down = (np.einsum("bj,bj->b", first @ m, w, dtype=np.float64) for m in (concordant, comparable))
+        return up, down
+
+    return exact

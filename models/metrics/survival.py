@@ -6,22 +6,39 @@ row, because intervals resample patients.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from .discrimination import by_score
+from .influence import td_auc_rows, ties
+from .metric import MANY, Drawn, Measure, Metric, Scored, SurvivalCurves, mean
 
-@dataclass(frozen=True)
-class SurvivalCurves:
-    """What scores over time need beside the risks of a held-out part.
 
-    train: (m, 2) duration_days and event of the training part. times: (t,) days, rising.
-    curves: (n, t) probability of no event until each time.
-    """
+class TimeDependentAUC(Metric):
+    """Cumulative/dynamic AUC, a mean over times (`td_auc`)."""
 
-    train: np.ndarray
-    times: np.ndarray
-    curves: np.ndarray
+    key, label, chance = "td_auc", "AUC over time", 0.5
+    why_null = "no time lies within follow-up with events before it and patients after it"
+
+    def value(self, part: Scored) -> float | None:
+        return None if part.curves is None else td_auc(part.y, part.score, part.curves)
+
+    def measure(self, part: Scored) -> Measure | None:
+        return None if part.curves is None else _td_auc(part.y, part.score, part.curves)
+
+
+class IntegratedBrier(Metric):
+    """Integrated Brier score of survival curves, censoring weighed out (`brier_rows`)."""
+
+    key, label, higher_is_better = "ibs", "integrated Brier score", False
+    why_null = TimeDependentAUC.why_null
+
+    def value(self, part: Scored) -> float | None:
+        rows = np.zeros(0) if part.curves is None else brier_rows(part.y, part.curves)
+        return float(rows.mean()) if len(rows) else None
+
+    def measure(self, part: Scored) -> Measure | None:
+        rows = np.zeros(0) if part.curves is None else brier_rows(part.y, part.curves)
+        return mean(rows) if len(rows) else None
 
 
 def kaplan_meier(duration: np.ndarray, event: np.ndarray, at: np.ndarray) -> np.ndarray:
@@ -101,3 +118,25 @@ def td_auc(y: np.ndarray, risk: np.ndarray, followed: SurvivalCurves) -> float |
     positive, negative = (np.add.reduceat(w[order], first, axis=0) for w in (case, control))
     below = np.cumsum(negative, axis=0) - negative / 2
     return float(share @ ((positive * below).sum(axis=0) / (positive.sum(axis=0) * negative.sum(axis=0))))
+
+
+def _td_auc(y: np.ndarray, risk: np.ndarray, followed: SurvivalCurves) -> Measure:
+    case, control, share = auc_parts(y, followed)
+    if len(y) > MANY:
+        rows, value = td_auc_rows(case, control, share, risk)
+        return lambda w: (value + w @ rows, np.full(len(w), 1.0 if len(share) else 0.0))
+    order, first = ties(risk)
+    case, control = case[order].T, control[order].T
+
+    def td_auc(w: np.ndarray) -> Drawn:
+        w = w[:, order]
+        total, known = np.zeros(len(w)), np.zeros(len(w))
+        for one, other, part in zip(case, control, share, strict=True):
+            up, down = by_score(w * one, first), by_score(w * other, first)
+            pairs = up.sum(axis=1) * down.sum(axis=1)
+            below = np.cumsum(down, axis=1) - down / 2
+            area = np.divide(np.einsum("bg,bg->b", up, below), pairs, out=np.zeros(len(w)), where=pairs > 0)
+            total, known = total + part * area, known + part * (pairs > 0)
+        return total, known
+
+    return td_auc

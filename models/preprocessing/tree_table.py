@@ -42,7 +42,7 @@ class TreeTable:
     """Fitted on training rows: which features, words and codes there are."""
 
     def fit(self, snapshot: Snapshot, rows: np.ndarray, target: np.ndarray) -> Self:
-        """target: (n, k) from `univariate.regression_target`; it ranks the features of wide layers."""
+        """target: (n, k) from `Task.working_response`; it ranks the features of wide layers."""
         self.parts: list[TableBlock] = []
         for name, layer in snapshot.layers.items():
             block = (MutationBlock(name) if is_mutation(layer) else DenseBlock(name)).fit(snapshot, rows)

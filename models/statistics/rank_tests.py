@@ -13,6 +13,7 @@ import polars as pl
 from scipy import sparse, stats
 
 from ..base.snapshot import Snapshot
+from ..base.task import task_of
 from ..preprocessing.records import counts
 
 _CELLS = 4_000_000  # values ranked at once: 32 MB a matrix
@@ -61,7 +62,7 @@ def _text(snapshot: Snapshot, column: str) -> float:
 
 
 def _test(task: str, x: np.ndarray, outcome: pl.DataFrame) -> np.ndarray:
-    if task == "survival":
+    if task_of(task).over_time:
         duration = outcome["duration_days"].to_numpy().astype(np.float64)
         return cox_score(x, duration, outcome["event"].cast(pl.Float64).to_numpy().astype(bool))
     return kruskal(x, outcome["label"].cast(pl.String).to_numpy())
@@ -133,8 +134,11 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
 
 def _one_row_a_subject(snapshot: Snapshot) -> np.ndarray:
     """Rows of one subject are no independent tests: the first labelled one stands for it."""
-    label = ["duration_days", "event"] if snapshot.task == "survival" else ["label"]
-    rows = snapshot.rows.with_row_index("row").drop_nulls(label).unique("subject_id", keep="first", maintain_order=True)
+    rows = (
+        snapshot.rows.with_row_index("row")
+        .drop_nulls(task_of(snapshot.task).outcome)
+        .unique("subject_id", keep="first", maintain_order=True)
+    )
     return rows["row"].to_numpy().astype(np.int64)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..heads.heads import Head
+from ..heads.head import Head
 from .batch import Batch, BatchSource
 
 

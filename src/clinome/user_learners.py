@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 from clinome.loaders.errors import InputError, UsageError
-from clinome.models.learners.registry import CHOSEN, NAMES
+from clinome.models.learners.registry import CHOSEN, LEARNERS
 
 if TYPE_CHECKING:
     from clinome.models.base.learner import Learner
@@ -38,7 +38,7 @@ def read_learners(words: Sequence[str]) -> dict[str, Any]:
 def check_names(own: Mapping[str, Any]) -> dict[str, Any]:
     """A name of ours would hide our learner from the comparison."""
     for name in own:
-        if name in (*NAMES, CHOSEN):
+        if name in (*LEARNERS, CHOSEN):
             raise InputError("this name is one of Clinome's own learners", "learners", name, "another name")
     return dict(own)
 

@@ -18,7 +18,7 @@ from clinome.cli.main import app
 from clinome.demo.synthetic_cohort import write_cohort
 from clinome.graphs import schema
 from clinome.graphs.query.cypher import library
-from clinome.models.learners.registry import CHOSEN, NAMES
+from clinome.models.learners.registry import CHOSEN, LEARNERS
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -159,7 +159,7 @@ def test_the_pages_name_every_verb_and_no_other() -> None:
 def test_the_page_names_every_learner() -> None:
     page = (ROOT / "docs" / "study.md").read_text(encoding="utf-8").partition("## Learners")[2].partition("\n## ")[0]
     named = {name for row in re.findall(r"^\| (`.*?`) \|", page, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
-    assert named == {*NAMES, CHOSEN}
+    assert named == {*LEARNERS, CHOSEN}
 
 
 def test_the_page_of_the_graph_is_the_schema() -> None:

@@ -17,9 +17,9 @@ from clinome.models.evaluation.calibration import calibrated
 from clinome.models.evaluation.decision_curve import decision_curves
 from clinome.models.evaluation.fold_scores import FoldScores, draw
 from clinome.models.evaluation.intervals import FOLDS
+from clinome.models.evaluation.predictions import parts_of
 from clinome.models.evaluation.subgroups import groupings, subgroups
-from clinome.models.experiment.results import parts_of
-from clinome.models.metrics.survival import SurvivalCurves
+from clinome.models.metrics.metric import SurvivalCurves
 from clinome.models.statistics.table_one import table_one
 from clinome.reports.page import presence
 

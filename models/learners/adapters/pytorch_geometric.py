@@ -14,7 +14,7 @@ import numpy as np
 from ....loaders.errors import InputError
 from ...base.learner import Setting
 from ...base.snapshot import Snapshot, WithHetero
-from ...metrics.task_metrics import targets
+from ...base.task import TASKS, task_of
 from ..base import BaseLearner
 from .source_hash import written
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from ...training.batch import Batch
 
-HEADS = ("binary", "multiclass", "survival")
 PATIENT, ROW = "patient", "row"
 
 
@@ -50,8 +49,8 @@ def pyg(module: nn.Module, head: str, name: str | None = None, plan: Mapping[str
 
         learner = clinome.pyg(MyEncoder(), "binary")
     """
-    if head not in HEADS:
-        raise ValueError(f"pyg: got head {head!r}; expected one of {', '.join(HEADS)}")
+    if head not in TASKS:
+        raise ValueError(f"pyg: got head {head!r}; expected one of {', '.join(TASKS)}")
     return PygLearner(module, head, name or type(module).__name__, plan)
 
 
@@ -67,10 +66,9 @@ class _Rows:
         import torch
 
         from ...training.batch import Batch
-        from ..network import as_target
 
         place = {ROW: torch.from_numpy(rows.astype(np.int64))}
-        target = None if self.y is None else as_target(self.y[rows], self.task)
+        target = None if self.y is None else task_of(self.task).tensors(self.y[rows])
         return Batch(len(rows), place, {ROW: torch.ones(len(rows), dtype=torch.bool)}, None, target)
 
 
@@ -112,17 +110,16 @@ class PygLearner(BaseLearner):
     def fit(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> None:
         import torch
 
-        from ...heads.heads import make_head
         from ...training import trainer as training
-        from ..network import as_target
 
         self.task, self.classes = snapshot.task, len(snapshot.classes)
         self.train, self.tuning = train, tuning
         self._weights: Mapping[str, np.ndarray] | None = None
         self._held: tuple[weakref.ref[Any], Any] | None = None
         rows = np.concatenate([train, tuning])
-        y = np.zeros((len(snapshot.rows), 2)) if self.task == "survival" else np.zeros(len(snapshot.rows), np.int64)
-        y[rows] = targets(snapshot.rows[rows], self.task, snapshot.classes)
+        task = task_of(self.task)
+        y = task.blank(len(snapshot.rows))
+        y[rows] = task.targets(snapshot.rows[rows], snapshot.classes)
         plan = training.TrainingPlan(
             **{**self.plan, "full_batch": len(snapshot.rows), **self.own, "seed": self.seed + 1}
         )
@@ -133,10 +130,9 @@ class PygLearner(BaseLearner):
                     part.reset_parameters()
             with torch.no_grad():
                 width = encoder.answer().shape[1]  # lazy sizes are known from here on
-            outputs = self.classes if self.task == "multiclass" else 1
-            head = make_head(self.task, width, self.classes)
-        head.start(as_target(y[rows], self.task))
-        if width == outputs:
+            head = task.head(width, self.classes)
+        head.start(task.tensors(y[rows]))
+        if width == task.width(self.classes):
             head.read(1.0)
         self.network = training.Network(encoder, head)
         self.report = training.fit(self.network, _Rows(self.task, y), train, tuning, plan)
@@ -179,13 +175,12 @@ class PygLearner(BaseLearner):
         """The network, once there is a graph that lazy sizes can be taken from."""
         import torch
 
-        from ...heads.heads import make_head
         from ...training import trainer as training
 
         encoder = make_encoder(copy.deepcopy(self.module), graph)
         try:
             with training.reproducible(0), torch.no_grad():
-                head = make_head(self.task, encoder.answer().shape[1], self.classes)
+                head = task_of(self.task).head(encoder.answer().shape[1], self.classes)
             self.network = training.Network(encoder, head)
             training.set_weights(self.network, weights)
         except ValueError as error:

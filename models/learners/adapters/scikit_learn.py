@@ -10,10 +10,8 @@ import numpy as np
 from ....loaders.errors import InputError
 from ...base.learner import Setting
 from ...base.snapshot import Snapshot
+from ...base.task import task_of
 from ...estimators.late_fusion import calibrate
-from ...estimators.ridge import as_probability
-from ...estimators.univariate import martingale_residuals
-from ...metrics.task_metrics import targets
 from ...preprocessing.blocks import JoinedBlocks, make_blocks
 from ..base import BaseLearner, has_inputs
 from .source_hash import written
@@ -66,9 +64,10 @@ class Wrapped(BaseLearner):
     def supports(self, snapshot: Snapshot) -> str | None:
         from sklearn.base import is_regressor
 
-        if snapshot.task == "survival" and not is_regressor(self.estimator):
-            return f"{self.name} is a classifier: for survival wrap a regressor"
-        if snapshot.task != "survival" and is_regressor(self.estimator):
+        regresses = task_of(snapshot.task).regresses
+        if regresses and not is_regressor(self.estimator):
+            return f"{self.name} is a classifier: for {snapshot.task} wrap a regressor"
+        if not regresses and is_regressor(self.estimator):
             return f"{self.name} is a regressor: for {snapshot.task} wrap a classifier"
         return has_inputs(snapshot)
 
@@ -77,13 +76,14 @@ class Wrapped(BaseLearner):
 
         self.task, self.classes = snapshot.task, len(snapshot.classes)
         rows = np.sort(np.concatenate([train, tuning]))
-        y = targets(snapshot.rows[rows], self.task, snapshot.classes)
+        task = task_of(self.task)
+        y = task.targets(snapshot.rows[rows], snapshot.classes)
         self.block = JoinedBlocks(make_blocks(snapshot)).fit(snapshot, rows)
         x = self.block.transform(snapshot, rows)
         self.model = self._seeded(clone(self.estimator).set_params(**self.setting))
-        self.model.fit(x, martingale_residuals(y) if self.task == "survival" else y)
+        self.model.fit(x, task.regression_target(y) if task.regresses else y)
         self.final = None
-        if self.task != "survival" and not hasattr(self.model, "predict_proba"):
+        if not task.regresses and not hasattr(self.model, "predict_proba"):
             self.final = calibrate(self._decision(x), y, self.task)
 
     def _seeded(self, model: Any) -> Any:
@@ -94,7 +94,7 @@ class Wrapped(BaseLearner):
     def _decision(self, x: Any) -> np.ndarray:
         """(n, k) decision function, a class that training lacked far below the others."""
         found = np.asarray(self.model.decision_function(x))
-        if self.task == "binary":
+        if task_of(self.task).width(self.classes) == 1:
             return found.reshape(-1, 1)
         if found.ndim == 1:
             found = np.column_stack([-found, found])
@@ -104,14 +104,15 @@ class Wrapped(BaseLearner):
 
     def predict(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
         x = self.block.transform(snapshot, rows)
-        if self.task == "survival":
+        task = task_of(self.task)
+        if task.regresses:
             return np.asarray(self.model.predict(x), dtype=np.float64)
         if self.final is not None:
             logits = self.final[0] * self._decision(x) + self.final[1:]
-            return self.settled(as_probability(logits, self.task))
+            return self.settled(task.probability(logits))
         p = np.zeros((len(rows), max(self.classes, 2)))
         p[:, self.model.classes_] = self.model.predict_proba(x)
-        return self.settled(p if self.task == "multiclass" else p[:, 1])
+        return self.settled(task.from_probabilities(p))
 
     def _attributes(self) -> dict[str, Any]:
         """What fitting set on the estimator."""

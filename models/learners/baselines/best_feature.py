@@ -8,9 +8,10 @@ from typing import Any, Self
 import numpy as np
 
 from ...base.snapshot import Snapshot
+from ...base.task import task_of
 from ...estimators.late_fusion import calibrate
-from ...estimators.ridge import as_probability, fit_ridge
-from ...estimators.univariate import association, regression_target
+from ...estimators.ridge import fit_ridge
+from ...estimators.univariate import association
 from ...metrics.task_metrics import targets
 from ...preprocessing.blocks import Block, make_blocks, restored_block, saved_block
 from ..base import BaseLearner, has_inputs
@@ -41,7 +42,7 @@ class BestFeature(BaseLearner):
             x = block.fit(snapshot, rows).transform(snapshot, rows[here])
             if not x.shape[1]:
                 continue
-            share = association(x, regression_target(y[here], self.task, self.classes)) * here.mean()
+            share = association(x, task_of(self.task).working_response(y[here], self.classes)) * here.mean()
             j = int(share.argmax())
             if best is None or share[j] > best[0]:
                 best = float(share[j]), block, j
@@ -61,7 +62,7 @@ class BestFeature(BaseLearner):
 
     def predict(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
         logits = self.final[0] * (self._values(snapshot, rows) @ self.coef + self.intercept) + self.final[1:]
-        return self.settled(as_probability(logits, self.task))
+        return self.settled(task_of(self.task).probability(logits))
 
     def state(self) -> dict[str, Any]:
         block = None if self.block is None else saved_block(self.block)

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ...base.task import task_of
 from ...estimators.ridge import SMALL
 from ...estimators.tree_arrays import TreeArrays, of_boosting
-from ...estimators.univariate import deviance_residuals
-from ...metrics.task_metrics import inner_score
 from .trees import TreeLearner
 
 _STEP = 5
@@ -41,12 +40,13 @@ class Boosting(TreeLearner):
 
     def fit_model(self, x: np.ndarray, y: np.ndarray, tuning: np.ndarray) -> Any:
         rounds = 200 if len(x) > SMALL else 100
-        outcome = y[:, 1] if self.task == "survival" else y
+        task = task_of(self.task)
+        outcome = task.groups(y)
         learnable = tuning.any() and len(np.unique(outcome[~tuning])) > 1
         if learnable:
             first = self._estimator(len(x), rounds, x[~tuning], y[~tuning])
             found = [
-                (inner_score(self.task, y[tuning], s), i)
+                (task.inner_score(y[tuning], s), i)
                 for i, s in enumerate(self._staged(first, x[tuning]), 1)
                 if i % _STEP == 0
             ]
@@ -67,21 +67,20 @@ class Boosting(TreeLearner):
             **self.setting, "max_iter": rounds, "early_stopping": False, "random_state": self.seed,
             "categorical_features": self.table.categorical if self.table.categorical.any() else None,
         }  # fmt: skip
-        if self.task == "survival":
-            return HistGradientBoostingRegressor(**options).fit(x, deviance_residuals(y))
+        task = task_of(self.task)
+        if task.regresses:
+            return HistGradientBoostingRegressor(**options).fit(x, task.numeric_response(y))
         return HistGradientBoostingClassifier(**options).fit(x, y)
 
     def _staged(self, model: Any, x: np.ndarray) -> Iterator[np.ndarray]:
-        if self.task == "survival":
+        task = task_of(self.task)
+        if task.regresses:
             yield from model.staged_predict(x)
             return
         for p in model.staged_predict_proba(x):
-            if self.task == "multiclass":
-                out = np.zeros((len(x), self.classes))
-                out[:, model.classes_] = p
-                yield out
-            else:
-                yield p[:, 1]
+            out = np.zeros((len(x), max(self.classes, 2)))
+            out[:, model.classes_] = p
+            yield task.from_probabilities(out)
 
     def grown(self) -> TreeArrays:
         return of_boosting(self.model, len(self.mean))

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ...base.task import task_of
 from ...estimators.ridge import SMALL
 from ...estimators.tree_arrays import TreeArrays, of_forest
-from ...estimators.univariate import deviance_residuals
 from .trees import TreeLearner
 
 
@@ -42,8 +42,9 @@ class Forest(TreeLearner):
             "max_features": 0.1 if large else "sqrt", "max_samples": 0.5 if large else None,
             **self.setting, "random_state": self.seed, "n_jobs": 1,
         }  # fmt: skip
-        if self.task == "survival":
-            return RandomForestRegressor(**options).fit(x, deviance_residuals(y))
+        task = task_of(self.task)
+        if task.regresses:
+            return RandomForestRegressor(**options).fit(x, task.numeric_response(y))
         return RandomForestClassifier(**options).fit(x, y)
 
     def grown(self) -> TreeArrays:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...base.snapshot import Snapshot
-from ...metrics.task_metrics import targets
+from ...base.task import task_of
 from ..base import BaseLearner
 
 
@@ -16,15 +16,9 @@ class Majority(BaseLearner):
     fitted = ("rate",)
 
     def fit(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> None:
-        y = targets(snapshot.rows[np.concatenate([train, tuning])], snapshot.task, snapshot.classes)
-        match snapshot.task:
-            case "survival":
-                self.rate = np.zeros(1)
-            case "multiclass":
-                self.rate = np.bincount(y, minlength=len(snapshot.classes)) / len(y)
-            case _:
-                self.rate = np.array([y.mean()])
+        task = task_of(snapshot.task)
+        y = task.targets(snapshot.rows[np.concatenate([train, tuning])], snapshot.classes)
+        self.rate = task.base_rate(y, len(snapshot.classes))
 
     def predict(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
-        out = np.tile(self.rate, (len(rows), 1))
-        return out if snapshot.task == "multiclass" else out[:, 0]
+        return task_of(snapshot.task).constant(self.rate, len(rows))

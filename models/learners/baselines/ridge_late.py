@@ -10,10 +10,10 @@ import numpy as np
 from ...base.folds import carve, deal
 from ...base.learner import Setting
 from ...base.snapshot import Snapshot
-from ...estimators.late_fusion import calibrate, fit_weights, skill, standardise
-from ...estimators.ridge import SMALL, Ridge, as_probability, as_score, fit_ridge
+from ...base.task import task_of
+from ...estimators.late_fusion import calibrate, fit_weights, standardise
+from ...estimators.ridge import SMALL, Ridge, fit_ridge
 from ...estimators.univariate import Matrix
-from ...metrics.task_metrics import targets
 from ...preprocessing.blocks import Block, JoinedBlocks, make_blocks, pieces, restored_block, saved_block
 from ..base import BaseLearner, has_inputs
 
@@ -43,12 +43,13 @@ class RidgeLate(BaseLearner):
     def fit(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> None:
         self.task, self.classes = snapshot.task, len(snapshot.classes)
         rows, part = self._parts(snapshot, train, tuning)
-        y = targets(snapshot.rows[rows], self.task, snapshot.classes)
+        task = task_of(self.task)
+        y = task.targets(snapshot.rows[rows], snapshot.classes)
         self.members: list[tuple[Block | JoinedBlocks, Ridge, np.ndarray]] = []
         scores = []
         for block in self.blocks(snapshot):
             here = block.present(snapshot, rows)
-            outcomes = np.unique(y[here][:, 1] if self.task == "survival" else y[here])
+            outcomes = np.unique(task.groups(y[here]))
             if here.sum() < _FEW or len(outcomes) < 2 or not _varies(part[here]):
                 continue
             x = block.fit(snapshot, rows).transform(snapshot, rows[here])
@@ -70,7 +71,7 @@ class RidgeLate(BaseLearner):
         return rows, np.where(np.isin(rows, left_out), 0, -1)
 
     def _fuse(self, scores: list[np.ndarray], y: np.ndarray, part: np.ndarray) -> None:
-        k = self.classes if self.task == "multiclass" else 1
+        k = task_of(self.task).width(self.classes)
         scored = part >= 0
         s = np.stack(scores, axis=1)[scored] if scores else np.zeros((int(scored.sum()), 0, k))
         y = y[scored]
@@ -83,7 +84,7 @@ class RidgeLate(BaseLearner):
         self.final = calibrate(np.einsum("nmk,m->nk", z, self.weights), y, self.task)
 
     def _logits(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
-        k = self.classes if self.task == "multiclass" else 1
+        k = task_of(self.task).width(self.classes)
         total = np.zeros((len(rows), k))
         for m, (block, model, _) in enumerate(self.members):
             here = block.present(snapshot, rows)
@@ -93,7 +94,7 @@ class RidgeLate(BaseLearner):
 
     def predict(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
         logits = self._logits(snapshot, rows)
-        return as_probability(logits, self.task)
+        return task_of(self.task).probability(logits)
 
     def state(self) -> dict[str, Any]:
         members = [
@@ -143,5 +144,5 @@ def _varies(part: np.ndarray) -> bool:
 
 
 def _skill(task: str, y: np.ndarray, score: np.ndarray) -> float:
-    known = np.isfinite(score).all(axis=1)
-    return skill(task, y[known], as_score(task, score[known])) if known.any() else 0.0
+    kind, known = task_of(task), np.isfinite(score).all(axis=1)
+    return kind.skill(y[known], kind.score(score[known])) if known.any() else 0.0

@@ -8,9 +8,8 @@ from typing import Any, Self
 import numpy as np
 
 from ...base.snapshot import Snapshot
+from ...base.task import task_of
 from ...estimators.tree_arrays import TreeArrays
-from ...estimators.univariate import regression_target
-from ...metrics.task_metrics import targets
 from ...preprocessing.tree_table import TreeTable
 from ..base import BaseLearner, has_inputs
 
@@ -29,15 +28,16 @@ class TreeLearner(BaseLearner):
     def fit(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> None:
         self.task, self.classes = snapshot.task, len(snapshot.classes)
         rows = np.sort(np.concatenate([train, tuning]))
-        y = targets(snapshot.rows[rows], self.task, snapshot.classes)
-        self.table = TreeTable().fit(snapshot, rows, regression_target(y, self.task, self.classes))
+        task = task_of(self.task)
+        y = task.targets(snapshot.rows[rows], snapshot.classes)
+        self.table = TreeTable().fit(snapshot, rows, task.working_response(y, self.classes))
         x = self.table.transform(snapshot, rows)
         with np.errstate(invalid="ignore"):
             known = np.maximum(np.isfinite(x).sum(axis=0), 1)
             self.mean = (np.nansum(x, axis=0, dtype=np.float64) / known).astype(np.float32)
         self.mean[self.table.categorical] = np.nan
-        outcomes = np.unique(y[:, 1] if self.task == "survival" else y)
-        self.rate = np.bincount(y, minlength=max(self.classes, 2)) / len(y) if self.task != "survival" else np.zeros(1)
+        outcomes = np.unique(task.groups(y))
+        self.rate = task.base_rate(y, self.classes)
         self.model = self.fit_model(x, y, np.isin(rows, tuning)) if len(outcomes) > 1 and x.shape[1] else None
 
     def fit_model(self, x: np.ndarray, y: np.ndarray, tuning: np.ndarray) -> Any:
@@ -48,14 +48,14 @@ class TreeLearner(BaseLearner):
         return self._scores(self.table.transform(snapshot, rows))
 
     def _scores(self, x: np.ndarray) -> np.ndarray:
+        task = task_of(self.task)
         if self.model is None:
-            out = np.tile(self.rate, (len(x), 1))
-            return out if self.task == "multiclass" else out[:, -1]
-        if self.task == "survival":
+            return task.constant(self.rate, len(x))
+        if task.regresses:
             return np.asarray(self.model.predict(x))
         p = np.zeros((len(x), max(self.classes, 2)))
         p[:, self.model.classes_] = self.model.predict_proba(x)
-        return self.settled(p if self.task == "multiclass" else p[:, 1])
+        return self.settled(task.from_probabilities(p))
 
     def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, np.ndarray] | None:
         """What the score (a logit; multiclass: of the predicted class) loses when a column is set to its training mean.
@@ -101,17 +101,9 @@ class TreeLearner(BaseLearner):
             here = np.isfinite(x[:, j]) | self.table.categorical[j]
             without[i * len(x) : (i + 1) * len(x), j] = np.where(here, self.mean[j], x[:, j])
         less = self._scores(without).reshape(len(group), *whole.shape)
-        if self.task == "multiclass":
-            guess = whole.argmax(axis=1)
-            whole, less = whole[np.arange(len(x)), guess], less[:, np.arange(len(x)), guess]
-        if self.task == "survival":
-            return np.asarray((whole - less).T)
-        return np.asarray((_logit(whole) - _logit(less)).T)
+        task = task_of(self.task)
+        kept = task.predicted(whole, whole)
+        return np.stack([kept - task.predicted(one, whole) for one in less], axis=1)
 
     def codes(self) -> list[str]:
         return self.table.codes()
-
-
-def _logit(p: np.ndarray) -> np.ndarray:
-    p = np.clip(p, 1e-4, 1 - 1e-4)
-    return np.asarray(np.log(p / (1 - p)))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clinome.models.learners.registry import SIMPLE as MANDATORY
+from clinome.models.learners.registry import baselines
 
 METRIC = {
     "auroc": "AUROC", "auprc": "AUPRC", "c_index": "C-index", "brier": "Brier score", "ibs": "integrated Brier score",
@@ -15,7 +15,7 @@ METRIC = {
 }  # fmt: skip
 CHANCE = {"auroc": 0.5, "macro_auroc": 0.5, "c_index": 0.5, "r2": 0.0, "spearman": 0.0, "nmi": 0.0}
 SMALLER_IS_BETTER = frozenset({"brier", "ibs", "ece", "mae", "log_loss", "rmse"})
-SIMPLE = (*MANDATORY, "cox_pca")
+SIMPLE = tuple(baselines())
 """The baselines that anything has to beat before anyone should listen: the plain linear model is one of them."""
 CONTROL = {
     "permuted_labels": "outcomes dealt anew over all rows: nothing is left to learn",

@@ -11,7 +11,7 @@ import polars as pl
 
 from clinome.loaders.errors import InputError
 from clinome.models.base.snapshot import DerivedSnapshot
-from clinome.models.evaluation.against import against
+from clinome.models.evaluation.comparison import compare_with_reference
 from clinome.models.evaluation.intervals import holm
 from clinome.models.evaluation.study_ranks import LEAST, Ranking, mean_interval, rank, signed_rank
 from clinome.reports.figures import p_text
@@ -91,7 +91,7 @@ def scoreboard(runs: Mapping[str, Run], seeds: Mapping[str, int], reference: str
 def _of_study(study: str, run: Run, results: Mapping[str, Any], reference: str, seed: int) -> pl.DataFrame:
     """One study's rows of the table, without ranks."""
     metric, predictions = str(results["metric"]), pl.read_parquet(run.path("predictions.parquet"))
-    pairs = {pair.a: pair for pair in against(_looked_at(run), predictions, reference, seed)}
+    pairs = {pair.a: pair for pair in compare_with_reference(_looked_at(run), predictions, reference, seed)}
     out = []
     for learner, found in results["learners"].items():
         value, pair = found["metrics"].get(metric) or {}, pairs.get(learner)

@@ -140,11 +140,11 @@ def study_files(folder: Path) -> dict[str, Path]:
 
 def check_only(option: str, only: Sequence[str]) -> tuple[str, ...]:
     """Names of learners, or UsageError."""
-    from clinome.models.learners.registry import CHOSEN, NAMES
+    from clinome.models.learners.registry import CHOSEN, LEARNERS
 
     for name in only:
-        if name not in ("default", CHOSEN, *NAMES):
-            raise UsageError(f"{option} {name!r}: expected names of learners, such as {nearest(name, NAMES)}.")
+        if name not in ("default", CHOSEN, *LEARNERS):
+            raise UsageError(f"{option} {name!r}: expected names of learners, such as {nearest(name, LEARNERS)}.")
     return tuple(only)
 
 

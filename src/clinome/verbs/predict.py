@@ -129,9 +129,9 @@ def _beside(run: Run, model: Model, served: DerivedSnapshot) -> tuple[Snapshot, 
 
 
 def _table(served: DerivedSnapshot, score: np.ndarray) -> pl.DataFrame:
-    from clinome.models.metrics.task_metrics import as_columns
+    from clinome.models.base.task import task_of
 
-    columns = pl.DataFrame(dict(as_columns(served.task, served.classes, score)))
+    columns = pl.DataFrame(dict(task_of(served.task).as_columns(served.classes, score)))
     return pl.concat([served.rows.select("subject_id", "prediction_time"), columns], how="horizontal")
 
 

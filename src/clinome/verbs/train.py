@@ -146,8 +146,8 @@ def _subgroups(study: Study, cohort: Cohort, snapshot: Snapshot, results: Result
     from clinome.graphs.snapshot.covariates import patient_properties
     from clinome.graphs.tables.study_tables import Tables
     from clinome.models.evaluation.fold_scores import draw
+    from clinome.models.evaluation.predictions import parts_of
     from clinome.models.evaluation.subgroups import groupings, subgroups
-    from clinome.models.experiment.results import parts_of
     from clinome.models.learners.registry import CHOSEN
 
     rows = cohort.frame.sort("subject_id", "prediction_time")

@@ -12,7 +12,8 @@ from sklearn.svm import LinearSVC
 from snapshots import make_snapshot
 
 from clinome.models.base.folds import parts
-from clinome.models.estimators.late_fusion import as_logits, calibrate, scaled
+from clinome.models.base.task import task_of
+from clinome.models.estimators.late_fusion import calibrate, scaled
 from clinome.models.evaluation.calibration import calibrated, cox_slope, horizon, logistic
 from clinome.models.evaluation.decision_curve import THRESHOLDS, decision_curves, net_benefit, useful
 from clinome.models.evaluation.fold_scores import FoldScores
@@ -151,7 +152,7 @@ def test_who_needs_it_is_recalibrated_by_scores_of_training_rows_not_seen(name: 
     y = targets(snapshot.rows[tuned.rows], task, snapshot.classes)
     assert tuned.final is not None and tuned.final[0] != pytest.approx(1.0, abs=1e-3)
     np.testing.assert_allclose(
-        calibrate(as_logits(tuned.oof, task), y, task)[0], 1.0, atol=0.05
+        calibrate(task_of(task).logits(tuned.oof), y, task)[0], 1.0, atol=0.05
     )  # nothing left to mend
 
     plain = learner.with_setting(tuned.setting, 7)

@@ -9,9 +9,9 @@ from snapshots import make_snapshot
 
 from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.models.evaluation.fold_scores import FoldScores, draw
+from clinome.models.evaluation.predictions import parts_of
 from clinome.models.evaluation.subgroups import bands, groupings, subgroups
-from clinome.models.experiment.results import parts_of
-from clinome.models.metrics.task_metrics import PRIMARY, evaluate, targets
+from clinome.models.metrics.task_metrics import evaluate, targets
 
 
 def _parts(snapshot: Snapshot, blind: np.ndarray, folds: int = 3) -> list[FoldScores]:
@@ -56,7 +56,7 @@ def test_one_fold_of_one_group_is_the_metric_of_its_rows() -> None:
     groups = pl.DataFrame({"sex": np.where(women, "F", "M")})
     parts = _parts(snapshot, np.zeros(200, dtype=bool), folds=1)
     found = subgroups(snapshot, parts, groups, draw(snapshot, [parts[0].rows], 0))
-    expected = evaluate("binary", parts[0].y[women], parts[0].score[women])[PRIMARY["binary"]]
+    expected = evaluate("binary", parts[0].y[women], parts[0].score[women])["auroc"]
     assert found[0]["mean"] == pytest.approx(expected)
 
 
@@ -113,7 +113,7 @@ def test_ages_fall_into_bands_and_bands_stay() -> None:
 def test_parts_are_read_back_from_predictions() -> None:
     snapshot = make_snapshot("multiclass", n=60, layers=())
     parts = _parts(snapshot, np.zeros(60, dtype=bool))
-    from clinome.models.experiment.results import prediction_table
+    from clinome.models.evaluation.predictions import prediction_table
 
     again = parts_of(prediction_table(snapshot, parts), snapshot, "chosen")
     for one, other in zip(parts, again, strict=True):

@@ -15,6 +15,7 @@ from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.models.base.folds import parts
 from clinome.models.base.learner import Learner
 from clinome.models.base.specs import Evaluate, Learn
+from clinome.models.base.task import task_of
 from clinome.models.biomarkers.feature_effects import slopes, weigh
 from clinome.models.estimators.late_fusion import calibrate, fit_weights
 from clinome.models.estimators.ridge import fit_cox, fit_ridge
@@ -24,7 +25,7 @@ from clinome.models.experiment.results import Results
 from clinome.models.experiment.tuning import inner_plan, tune
 from clinome.models.learners.registry import make, select
 from clinome.models.learners.stacking import STACK, choose
-from clinome.models.metrics.task_metrics import PRIMARY, evaluate, inner_score, score_columns, targets
+from clinome.models.metrics.task_metrics import evaluate, inner_score, targets
 
 QUICK = ("majority", "covariates", "best_feature", "ridge_late")
 ONE = Learn(trials=1, workers=1)
@@ -48,7 +49,9 @@ def test_every_held_out_row_is_predicted_once_by_everyone(task: str) -> None:
     assert dict(table.group_by("learner").len().iter_rows()) == {name: 120 for name in (*QUICK, "chosen")}
     truth = ["duration_days", "event"] if task == "survival" else ["y_true"]
     columns = ["learner", "repeat", "fold", "row", "subject_id", "prediction_time", *truth]
-    assert table.columns == columns + score_columns(task, snapshot.classes) + ["survival"] * (task == "survival")
+    assert table.columns == columns + task_of(task).score_columns(snapshot.classes) + ["survival"] * (
+        task == "survival"
+    )
     assert table.null_count().transpose().sum().item() == 0
 
 
@@ -272,4 +275,4 @@ def test_a_stacks_effects_are_its_members_by_their_shares() -> None:
 
 
 def test_the_primary_metric_is_named_for_every_task() -> None:
-    assert {_run(task)[1].metric for task in ("binary", "multiclass", "survival")} == set(PRIMARY.values())
+    assert {_run(task)[1].metric for task in ("binary", "multiclass", "survival")} == {"auroc", "accuracy", "c_index"}

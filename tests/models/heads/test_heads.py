@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchsurv.loss.cox import neg_partial_log_likelihood
 
-from clinome.models.heads.heads import Head, cox_loss, make_head
+from clinome.models.base.task import task_of
+from clinome.models.heads.cox import cox_loss
+from clinome.models.heads.head import Head
 from clinome.models.training.batch import Target
 
 
@@ -84,7 +86,7 @@ def test_cox_does_not_depend_on_the_order_of_rows_nor_on_a_constant() -> None:
 
 def test_binary_and_multiclass_are_cross_entropy_in_the_users_units() -> None:
     h = torch.randn(7, 4)
-    binary, multi = make_head("binary", 4), make_head("multiclass", 4, 3)
+    binary, multi = task_of("binary").head(4), task_of("multiclass").head(4, 3)
     p, y = binary(h).detach().double(), torch.tensor([0.0, 1, 1, 0, 1, 0, 0])
     naive = -(y * p.log() + (1 - y) * (1 - p).log()).mean()
     loss = binary.loss(binary.raw(h), Target(y=y))
@@ -99,7 +101,7 @@ def test_binary_and_multiclass_are_cross_entropy_in_the_users_units() -> None:
 
 def test_without_any_input_a_head_says_what_the_training_rows_say() -> None:
     none = torch.zeros(3, 4)
-    binary, multi = make_head("binary", 4), make_head("multiclass", 4, 3)
+    binary, multi = task_of("binary").head(4), task_of("multiclass").head(4, 3)
     binary.start(Target(y=torch.tensor([1.0, 0, 0, 0])))
     multi.start(Target(y=torch.tensor([0] * 60 + [1] * 30 + [2] * 10)))
     assert torch.allclose(binary(none), torch.full((3,), 0.25))
@@ -107,7 +109,7 @@ def test_without_any_input_a_head_says_what_the_training_rows_say() -> None:
 
 
 def test_a_head_starts_as_the_readout_that_it_is_given() -> None:
-    multi = make_head("multiclass", 6, 3)
+    multi = task_of("multiclass").head(6, 3)
     multi.read(2.0)
     h = torch.zeros(1, 6)
     h[0, :3] = torch.tensor([1.0, 0.0, -1.0])
@@ -118,7 +120,7 @@ def test_a_head_starts_as_the_readout_that_it_is_given() -> None:
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 @pytest.mark.parametrize("task", ["binary", "multiclass", "survival"])
 def test_a_loss_that_is_not_finite_raises(task: str, bad: float) -> None:
-    head = make_head(task, 2, 3)
+    head = task_of(task).head(2, 3)
     raw = torch.zeros(4, head.linear.out_features)
     raw[1] = bad
     time, event = torch.tensor([4.0, 3.0, 2.0, 1.0]), torch.tensor([True, True, True, False])
@@ -128,16 +130,16 @@ def test_a_loss_that_is_not_finite_raises(task: str, bad: float) -> None:
 
 
 def test_rows_without_an_event_say_nothing() -> None:
-    head = make_head("survival", 2)
+    head = task_of("survival").head(2)
     target = Target(duration_days=torch.ones(3), event=torch.zeros(3, dtype=torch.bool))
     assert head.loss(torch.zeros(3, 1), target) is None
 
 
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ValueError, match="expected one of binary, multiclass, survival"):
-        make_head("ranking", 4)
-    survival: Head = make_head("survival", 4)
+        task_of("ranking").head(4)
+    survival: Head = task_of("survival").head(4)
     with pytest.raises(ValueError, match="without duration_days"):
         survival.loss(torch.zeros(2, 1), Target(y=torch.zeros(2)))
     with pytest.raises(ValueError, match="without y"):
-        make_head("binary", 4).loss(torch.zeros(1, 1), Target(duration_days=torch.ones(1), event=torch.ones(1) > 0))
+        task_of("binary").head(4).loss(torch.zeros(1, 1), Target(duration_days=torch.ones(1), event=torch.ones(1) > 0))

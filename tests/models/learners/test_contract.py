@@ -23,7 +23,7 @@ from clinome.models.base.serialization import read_state, write_state
 from clinome.models.experiment.controls import permuted
 from clinome.models.inference.input_schema import InputSchema
 from clinome.models.learners.adapters.scikit_learn import sklearn
-from clinome.models.learners.registry import NAMES, SIMPLE, default, every, make, select
+from clinome.models.learners.registry import LEARNERS, baselines, default, every, is_floor, make, select
 from clinome.models.metrics.task_metrics import inner_score, targets
 
 TASKS = ("binary", "multiclass", "survival")
@@ -50,7 +50,7 @@ def _make(name: str, task: str) -> Learner:
 
 
 def _cases() -> list[Any]:
-    names = (*NAMES, "wrapped")
+    names = (*LEARNERS, "wrapped")
     return [(name, task) for name in names for task in TASKS if (name, task == "survival") != ("cox_pca", False)]
 
 
@@ -176,7 +176,7 @@ def test_another_process_loads_every_learner_and_predicts_the_same(tmp_path: Pat
         np.save(tmp_path / task / f"{name}.npy", learner.predict(_snapshot(task), np.arange(110)))
         _snapshot(task).save(tmp_path / task / "snapshot")
         saved.append(f"{task} {name}")
-    command = [sys.executable, "-c", _ANOTHER_PROCESS, str(tmp_path), *NAMES]
+    command = [sys.executable, "-c", _ANOTHER_PROCESS, str(tmp_path), *LEARNERS]
     told = subprocess.run(command, capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stderr
     assert sorted(told.stdout.split("\n")[:-1]) == sorted(saved)
@@ -263,7 +263,7 @@ def test_a_training_part_with_one_patient_of_a_class_is_survived(name: str, task
     assert np.isfinite(_fitted(name, task, lonely).predict(lonely, HELD)).all()
 
 
-@pytest.mark.parametrize("name", [n for n in SIMPLE if n != "majority"])
+@pytest.mark.parametrize("name", [n for n in baselines() if not is_floor(n) and n != "cox_pca"])
 def test_a_covariate_of_many_words_is_survived(name: str) -> None:
     snapshot = _snapshot("binary")
     words = pl.Series("ward", [f"w{i % 36:02d}" for i in range(110)])
@@ -285,7 +285,7 @@ def test_a_planted_signal_is_found(name: str, task: str) -> None:
         assert size[:PLANTED].mean() > 2 * size[PLANTED:].mean()
 
 
-@pytest.mark.parametrize("name", [n for n in (*SIMPLE, "wrapped") if n != "majority"])
+@pytest.mark.parametrize("name", [n for n in (*baselines(), "wrapped") if not is_floor(n) and n != "cox_pca"])
 def test_permuted_labels_teach_nothing(name: str) -> None:
     snapshot = make_snapshot("binary", n=200, layers=("rna", "mutations"), records=True, features=24)
     found = []
@@ -298,7 +298,7 @@ def test_permuted_labels_teach_nothing(name: str) -> None:
     assert abs(np.mean(found) - 0.5) < 0.1  # 0.03 is one standard error of the mean of four
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", LEARNERS)
 def test_settings_keep_the_budget_and_start_with_the_default(name: str) -> None:
     learner = make(name)
     assert learner.settings(8)[0] == {}
@@ -331,7 +331,7 @@ def test_the_catalogue_says_what_cannot_run_and_why() -> None:
         "sequence",
         "fusion",
     ]
-    assert [x.name for x in every(snapshot)] == list(NAMES)
+    assert [x.name for x in every(snapshot)] == list(LEARNERS)
     with pytest.raises(InputError, match="unknown learner"):
         select(snapshot, ("ridge",))
     with pytest.raises(NotBuilt):

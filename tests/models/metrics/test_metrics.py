@@ -18,20 +18,16 @@ from sklearn import metrics as sk
 from sksurv import metrics as sks
 from sksurv.util import Surv
 
-from clinome.models.evaluation import influence
-from clinome.models.evaluation.bootstrap import MANY, Resamples, measures
+from clinome.models.evaluation.bootstrap import Resamples
 from clinome.models.evaluation.survival_curves import breslow, follow, grid
+from clinome.models.metrics import influence
+from clinome.models.metrics.calibration_error import calibration_error
 from clinome.models.metrics.concordance import c_index, matrices, pairs
-from clinome.models.metrics.survival import SurvivalCurves, kaplan_meier
-from clinome.models.metrics.task_metrics import (
-    PRIMARY,
-    auroc,
-    calibration_error,
-    evaluate,
-    inner_score,
-    targets,
-    why_none,
-)
+from clinome.models.metrics.discrimination import auroc
+from clinome.models.metrics.metric import MANY, Metric, Scored, SurvivalCurves
+from clinome.models.metrics.registry import METRICS
+from clinome.models.metrics.survival import kaplan_meier
+from clinome.models.metrics.task_metrics import evaluate, inner_score, measures, targets
 
 CASES = range(200)
 
@@ -97,12 +93,12 @@ def test_regression_and_clustering_are_scikit_learns_and_scipys() -> None:
     for seed in CASES:
         rng = np.random.default_rng(seed)
         y, score = rng.integers(0, 9, 30) + 0.0, rng.integers(0, 9, 30) + 0.0
-        found = evaluate("regression", y, score)
+        found = {key: METRICS[key].value(Scored(y, score)) for key in ("r2", "mae", "spearman")}
         assert found["r2"] == _same(sk.r2_score(y, score))
         assert found["mae"] == _same(sk.mean_absolute_error(y, score))
         assert found["spearman"] == _same(spearmanr(y, score).statistic)
         nmi = sk.normalized_mutual_info_score(y > 4, score)
-        assert evaluate("clustering", y > 4, score)["nmi"] == _same(nmi)
+        assert METRICS["nmi"].value(Scored(y > 4, score)) == _same(nmi)
 
 
 def test_c_index_is_lifelines_and_scikit_survivals() -> None:
@@ -187,10 +183,10 @@ def test_one_class_or_nobody_with_an_event_gives_none_and_a_reason() -> None:
     nobody = evaluate("survival", censored, np.arange(4.0), (), followed)
     assert (nobody["c_index"], nobody["td_auc"]) == (None, None)
     assert evaluate("survival", censored, np.arange(4.0)) == {"c_index": None, "td_auc": None, "ibs": None}
-    assert evaluate("regression", np.ones(4), np.arange(4.0))["r2"] is None
+    assert METRICS["r2"].value(Scored(np.ones(4), np.arange(4.0))) is None
     assert inner_score("binary", np.zeros(4, dtype=int), np.linspace(0, 1, 4)) == 0.5
-    assert "one class" in why_none("auroc") and "event" in why_none("c_index") and "follow-up" in why_none("ibs")
-    assert set(PRIMARY) == {"binary", "multiclass", "survival"}
+    why = {key: metric.why_null for key, metric in METRICS.items()}
+    assert "one class" in why["auroc"] and "event" in why["c_index"] and "follow-up" in why["ibs"]
 
 
 @pytest.mark.parametrize("task", ("binary", "multiclass", "survival"))
@@ -232,7 +228,8 @@ def test_many_rows_to_the_first_order_vary_as_all_of_them_do(monkeypatch: pytest
     resamples = Resamples.of(rows, rows, seed=0, times=60)
     drawn = []
     for many in (MANY, 10 * n):
-        monkeypatch.setattr("clinome.models.evaluation.bootstrap.MANY", many)
+        for place in ("discrimination", "concordance", "survival"):
+            monkeypatch.setattr(f"clinome.models.metrics.{place}.MANY", many)
         found = measures("binary", y, p) | measures("survival", outcome, risk, 0, followed)
         drawn.append({m: up / down for m, (up, down) in resamples.score(rows, found).items()})
     for metric in ("auroc", "auprc", "c_index", "td_auc"):
@@ -287,3 +284,32 @@ def test_targets_are_class_numbers_or_durations_with_events() -> None:
     rows = pl.DataFrame({"label": ["b", "a", "b"], "duration_days": [3, 1, 2], "event": [True, False, True]})
     assert targets(rows, "multiclass", ("a", "b")).tolist() == [1, 0, 1]
     assert targets(rows, "survival", ()).tolist() == [[3, 1], [1, 0], [2, 1]]
+
+
+@pytest.mark.parametrize("key", [key for key in METRICS if key not in ("td_auc", "ibs")])
+def test_a_measure_of_weights_is_the_metric_of_repeated_rows(key: str) -> None:
+    """Also where a metric says nothing of its own: resamples are then scored one by one."""
+    rng = np.random.default_rng(3)
+    y, score = rng.integers(0, 3, 40), rng.integers(0, 3, 40) + 0.0
+    if key in ("auroc", "auprc", "brier", "ece"):
+        y, score = y % 2, rng.random(40).round(1)
+    if key == "brier_multiclass":
+        score = rng.dirichlet(np.ones(3), 40)
+    if key == "c_index":
+        y, score = np.column_stack([rng.integers(1, 20, 40), rng.integers(0, 2, 40)]) + 0.0, rng.random(40)
+    part, metric = Scored(y, score, classes=3 if key in ("accuracy", "macro_f1") else 0), METRICS[key]
+    weights = rng.integers(0, 3, (5, 40)) + 0.0
+    own, plain = metric.measure(part), Metric.measure(metric, part)
+    assert own is not None and plain is not None
+    (up, down), (slow, known) = own(weights), plain(weights)
+    assert (down > 0).tolist() == (known > 0).tolist() and known.all()
+    if key != "ece":  # its bins stay those of the whole part
+        assert up / down == _same(slow)
+
+
+def test_every_metric_says_its_range_direction_and_why_it_can_be_missing() -> None:
+    for metric in METRICS.values():
+        low, high = metric.limits
+        assert (
+            low < high and metric.label and metric.why_null and (metric.chance is None or low <= metric.chance <= high)
+        )

@@ -11,11 +11,11 @@ from scipy import sparse
 from snapshots import as_array, garbage, make_snapshot
 
 from clinome.graphs.snapshot.snapshot import Layer, Snapshot
+from clinome.models.base.task import task_of
 from clinome.models.estimators.univariate import (
     association,
     cumulative_hazard,
     martingale_residuals,
-    regression_target,
 )
 from clinome.models.preprocessing.blocks import (
     CovariateBlock,
@@ -196,7 +196,7 @@ def test_joined_blocks_fall_apart_into_what_they_were() -> None:
 def test_the_table_keeps_missing_as_missing_and_maps_back(task: str) -> None:
     snapshot = make_snapshot(task, n=100, layers=ALL, records=True, rows_per_subject=2)
     y = np.column_stack([np.arange(60.0), np.arange(60) % 2]) if task == "survival" else np.arange(60) % 2
-    table = TreeTable().fit(snapshot, TRAIN, regression_target(y, task, 3))
+    table = TreeTable().fit(snapshot, TRAIN, task_of(task).working_response(y, 3))
     x = table.transform(snapshot, np.arange(100))
     assert np.isnan(x[~snapshot.layers["rna"].profiled][:, :60]).all()
     found = table.gather(np.ones_like(x))
@@ -211,7 +211,7 @@ def test_a_wide_layer_enters_with_its_best_features() -> None:
     y = rng.integers(0, 2, 60)
     values[:60, 7] += 3 * y
     snapshot = replace(_dense(values), covariates=pl.DataFrame())
-    table = TreeTable().fit(snapshot, TRAIN, regression_target(y, "binary", 2))
+    table = TreeTable().fit(snapshot, TRAIN, task_of("binary").working_response(y, 2))
     assert len(table.parts[0].index) == BEST
     assert 7 in table.parts[0].index
 
@@ -219,12 +219,12 @@ def test_a_wide_layer_enters_with_its_best_features() -> None:
 def test_association_is_the_squared_correlation_and_the_anovas_share() -> None:
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(50, 4)), rng.integers(0, 3, 50)
-    one = association(x, regression_target((y > 0).astype(int), "binary", 2))
+    one = association(x, task_of("binary").working_response((y > 0).astype(int), 2))
     np.testing.assert_allclose(one, [np.corrcoef(x[:, j], y > 0)[0, 1] ** 2 for j in range(4)])
     between = [sum((y == k).sum() * (x[y == k, j].mean() - x[:, j].mean()) ** 2 for k in range(3)) for j in range(4)]
     share = np.array(between) / (50 * x.var(axis=0))
-    np.testing.assert_allclose(association(x, regression_target(y, "multiclass", 3)), share)
-    np.testing.assert_allclose(association(sparse.csr_matrix(x), regression_target(y, "multiclass", 3)), share)
+    np.testing.assert_allclose(association(x, task_of("multiclass").working_response(y, 3)), share)
+    np.testing.assert_allclose(association(sparse.csr_matrix(x), task_of("multiclass").working_response(y, 3)), share)
 
 
 def test_hazard_and_residuals_are_lifelines() -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from tiny_batches import DIM, ENCODERS, make_batch
 
-from clinome.models.heads.heads import make_head
+from clinome.models.base.task import task_of
 from clinome.models.training.batch import Batch, Target, Tokens
 from clinome.models.training.trainer import Batches, Network, TrainingPlan, TrainingReport, fit, predict
 
@@ -56,7 +56,7 @@ def trained(
 ) -> tuple[Network, Fixed, TrainingReport]:
     torch.manual_seed(plan.seed)
     source = Fixed(task)
-    network = Network(ENCODERS[encoder](), make_head(task, DIM, 3))
+    network = Network(ENCODERS[encoder](), task_of(task).head(DIM, 3))
     rows = np.arange(N)
     report = fit(network, source, rows[: N - tuning], rows[N - tuning :], plan)
     return network, source, report
@@ -101,7 +101,7 @@ def test_training_that_never_helps_leaves_the_weights_as_they_were() -> None:
     source, rows = Fixed("binary"), np.arange(N)
     source.whole.layers["rna"][N // 2 : N] = source.whole.layers["rna"][: N // 2]
     source.y[N // 2 :] = 1 - source.y[: N // 2]  # each tuning row contradicts its twin
-    network = Network(ENCODERS["message"](), make_head("binary", DIM))
+    network = Network(ENCODERS["message"](), task_of("binary").head(DIM))
     network.head.linear.weight.data.zero_()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     report = fit(
@@ -113,7 +113,7 @@ def test_training_that_never_helps_leaves_the_weights_as_they_were() -> None:
 
 def test_training_leaves_no_files_no_seed_and_no_flags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    source, network = Fixed("binary"), Network(ENCODERS["message"](), make_head("binary", DIM))
+    source, network = Fixed("binary"), Network(ENCODERS["message"](), task_of("binary").head(DIM))
     torch.manual_seed(11)
     expected = torch.rand(3)
     torch.manual_seed(11)
@@ -144,6 +144,6 @@ def test_every_row_is_in_one_batch_and_rows_of_one_length_together() -> None:
 def test_a_diverged_loss_is_an_error() -> None:
     source = Fixed("binary")
     source.whole.layers["rna"][0, 0] = float("nan")
-    network = Network(ENCODERS["message"](), make_head("binary", DIM))
+    network = Network(ENCODERS["message"](), task_of("binary").head(DIM))
     with pytest.raises(FloatingPointError):
         fit(network, source, np.arange(N), np.arange(0), PLAN)

@@ -1,0 +1,43 @@
+"""The metrics there are, by the name that results.json gives them. A new one is a class and a line here."""
+
+from __future__ import annotations
+
+from .calibration_error import Brier, ExpectedCalibrationError, MulticlassBrier
+from .classification import Accuracy, MacroF1
+from .clustering import NormalisedMutualInformation
+from .concordance import ConcordanceIndex
+from .discrimination import AUROC, AveragePrecision
+from .metric import Metric
+from .regression import R2, MeanAbsoluteError, Spearman
+from .survival import IntegratedBrier, TimeDependentAUC
+
+METRICS: dict[str, Metric] = {
+    "auroc": AUROC(),
+    "auprc": AveragePrecision(),
+    "brier": Brier(),
+    "brier_multiclass": MulticlassBrier(),
+    "ece": ExpectedCalibrationError(),
+    "accuracy": Accuracy(),
+    "macro_f1": MacroF1(),
+    "c_index": ConcordanceIndex(),
+    "td_auc": TimeDependentAUC(),
+    "ibs": IntegratedBrier(),
+    "r2": R2(),
+    "mae": MeanAbsoluteError(),
+    "spearman": Spearman(),
+    "nmi": NormalisedMutualInformation(),
+}
+"""Name in a task's list -> metric. (Two tasks may judge by metrics of one key: both Brier scores are `brier`.)"""
+
+
+def metric_of(key: str) -> Metric:
+    """The metric of a key in results.json.
+
+    Raises: ValueError for a key that there is not.
+    Example:
+        >>> metric_of("c_index").label
+        'C-index'
+    """
+    if key not in METRICS:
+        raise ValueError(f"metric: got {key!r}; expected one of {', '.join(METRICS)}")
+    return METRICS[key]

@@ -1,0 +1,1 @@
+"""Tasks: one class for each kind of outcome; `models.base.task.TASKS` names them."""
