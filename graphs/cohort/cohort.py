@@ -21,7 +21,7 @@ from ..query.params import naive
 from ..store.columns import table
 from ..store.protocol import Edges, Store
 from ..tables.study_tables import Tables
-from .labels import WHERE, with_any_label, with_label
+from .labels import TIME_TO_EVENT, WHERE, with_any_label, with_label
 
 CLOCKS = ("order", "relative", "dated")
 """From the weakest to the strongest: a study is as good as its weakest source."""
@@ -72,7 +72,7 @@ def make_cohort(
     query: str,
     params: Mapping[str, Any],
     *,
-    task: str,
+    label_type: str,
     label: str,
     name: str,
     base: Path,
@@ -84,7 +84,7 @@ def make_cohort(
     Args:
         store: the graph; it may hold other studies' patients, who are counted and left out.
         query: a name in the library, a .cypher file relative to base, or Cypher text whose patient is `p`.
-        task, label: what `[task]` says.
+        label_type: boolean, categorical or time_to_event. label: what `[task]` says.
         tables: the study's tables: its own patients, and whether it holds records.
         unlabelled: keep those without a label too (null): for a model that predicts them.
     Raises: InputError for rows that cannot be a cohort, if nobody is left, and if the study is not in the graph.
@@ -97,11 +97,11 @@ def make_cohort(
     steps.append(AttritionStep("returned", len(set(found.get("subject_id", ())))))
     own = _typed(_own(found, tables.subjects()))
     steps.append(AttritionStep("of this study", own["subject_id"].n_unique()))
-    labelled = (with_any_label if unlabelled else with_label)(own, task, label)
+    labelled = (with_any_label if unlabelled else with_label)(own, label_type, label)
     fate = "to predict, and not to judge by" if unlabelled else "left out"
     notes = [*labelled.notes, *_said(labelled.unlabelled, f"rows without a label {fate}")]
     steps.append(AttritionStep("labelled", labelled.patients))
-    if task == "survival" and not unlabelled:
+    if label_type == TIME_TO_EVENT and not unlabelled:
         steps.append(AttritionStep("at risk", labelled.rows["subject_id"].n_unique()))
     notes += _said(labelled.no_risk, f"rows without time at risk (duration_days <= 0) {fate}")
     frame = _one_row_each(labelled.rows)
@@ -109,7 +109,7 @@ def make_cohort(
     if frame.is_empty():
         raise InputError("nobody is left in the cohort", WHERE, "; ".join(f"{s.step}: {s.count}" for s in steps))
     clock = weakest_clock(tables)
-    _check_times(frame, task, clock, has_records(tables))
+    _check_times(frame, label_type, clock, has_records(tables))
     return Cohort(name, frame, tuple(steps), asked.text, bound, clock, labelled.classes, tuple(notes), label)
 
 
@@ -189,14 +189,14 @@ def _one_row_each(rows: pl.DataFrame) -> pl.DataFrame:
     return frame
 
 
-def _check_times(frame: pl.DataFrame, task: str, clock: str, records: bool) -> None:
+def _check_times(frame: pl.DataFrame, label_type: str, clock: str, records: bool) -> None:
     without = frame["prediction_time"].null_count()
     if records and without:
         raise InputError(
             "rows without prediction_time, while the study holds records", WHERE, without, "a time in every row",
             "RETURN … AS prediction_time: nothing known later becomes an input",
         )  # fmt: skip
-    if task == "survival" and clock == "order" and without < frame.height:
+    if label_type == TIME_TO_EVENT and clock == "order" and without < frame.height:
         raise InputError("durations from an order", WHERE, clock, "a dated or relative clock", "ranks are not days")
 
 

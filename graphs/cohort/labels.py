@@ -1,4 +1,4 @@
-"""What a cohort query returned as label, in the form that learners take; what cannot be one is refused."""
+"""Labels of a cohort: what its query returned, in the form that learners take; what cannot be one is refused."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import polars.selectors as cs
 from ...loaders.errors import InputError
 
 WHERE = "cohort query"
+BOOLEAN, CATEGORICAL, TIME_TO_EVENT = LABEL_TYPES = ("boolean", "categorical", "time_to_event")
 
 
 @dataclass(frozen=True)
@@ -28,53 +29,55 @@ class Labelled:
     notes: tuple[str, ...] = ()
 
 
-def with_label(rows: pl.DataFrame, task: str, label: str) -> Labelled:
-    """Rows with `label` (binary: 0 or 1; multiclass: text) or `duration_days` and `event` (survival: 0 or 1).
+def with_label(rows: pl.DataFrame, label_type: str, label: str) -> Labelled:
+    """Rows with `label` (boolean: 0 or 1; categorical: text), or `duration_days` and `event` (time_to_event: 0 or 1).
 
     Args:
         rows: what the query returned, in any column order.
-        task: binary, multiclass or survival.
-        label: the column that holds the label; survival: the event's column.
-    Raises: InputError for a column that is not there, and for values that the task cannot take.
+        label_type: boolean, categorical or time_to_event (`Task.label_type`, after MEDS).
+        label: the column that holds the label; of time_to_event the event's column.
+    Raises: InputError for a column that is not there, and for values that the label cannot be.
     Example:
-        >>> with_label(pl.DataFrame({"subject_id": ["a", "b"], "label": ["no", "yes"]}), "binary", "label").notes
+        >>> with_label(pl.DataFrame({"subject_id": ["a", "b"], "label": ["no", "yes"]}), "boolean", "label").notes
         ("label: 'no' is 0, 'yes' is 1",)
     """
+    if label_type not in LABEL_TYPES:
+        raise ValueError(f"label type: got {label_type!r}; expected one of {', '.join(LABEL_TYPES)}")
     rows = rows.with_columns(cs.float().fill_nan(None))
-    if task == "survival":
-        return _survival(rows, label if label in rows.columns else "event")
-    _need(rows, label, f"{task} needs a label")
+    if label_type == TIME_TO_EVENT:
+        return _time_to_event(rows, label if label in rows.columns else "event")
+    _need(rows, label, f"a {label_type} task needs a label")
     known = rows.filter(pl.col(label).is_not_null()).rename({label: "label"} if label != "label" else {})
     counts = known["subject_id"].n_unique(), rows.height - known.height
-    if task == "multiclass":
+    if label_type == CATEGORICAL:
         text = _as_text(known["label"])
         return Labelled(known.with_columns(text), tuple(sorted(text.unique())), *counts)
     zero_one, notes = _binary(known["label"])
     return Labelled(known.with_columns(zero_one), ("0", "1"), *counts, notes=notes)
 
 
-def with_any_label(rows: pl.DataFrame, task: str, label: str) -> Labelled:
+def with_any_label(rows: pl.DataFrame, label_type: str, label: str) -> Labelled:
     """All rows, labelled where the query gave a label: for a model that predicts them, and is judged where it can be.
 
     Args: as `with_label`. Without a label column nobody is labelled; without time at risk a row is not.
     Returns: label, or duration_days and event, null where there is none.
-    Raises: InputError for values that the task cannot take.
+    Raises: InputError for values that the label cannot be.
     """
     event = label if label in rows.columns else "event"
-    named = {"duration_days", event} if task == "survival" else {label}
-    kept: dict[str, Any] = {"label": pl.String if task == "multiclass" else pl.Int64}
-    if task == "survival":
+    named = {"duration_days", event} if label_type == TIME_TO_EVENT else {label}
+    kept: dict[str, Any] = {"label": pl.String if label_type == CATEGORICAL else pl.Int64}
+    if label_type == TIME_TO_EVENT:
         kept = {"duration_days": pl.Float64, "event": pl.Int64}
     numbered = rows.with_row_index("_row")
     found = Labelled(numbered.select("_row").clear(), (), 0, rows.height)
     if named <= set(rows.columns):
-        found = with_label(numbered, task, label)
+        found = with_label(numbered, label_type, label)
     rest = numbered.join(found.rows, on="_row", how="anti").drop((named | set(kept)) & set(rows.columns))
     every = pl.concat([pl.DataFrame(schema=kept), found.rows, rest], how="diagonal").sort("_row").drop("_row")
     return replace(found, rows=every)
 
 
-def _survival(rows: pl.DataFrame, event: str) -> Labelled:
+def _time_to_event(rows: pl.DataFrame, event: str) -> Labelled:
     _need(rows, event, "survival needs event")
     _need(rows, "duration_days", "survival needs duration_days")
     if not (rows["duration_days"].dtype.is_numeric() or rows["duration_days"].dtype == pl.Null):

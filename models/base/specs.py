@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-TASKS = ("binary", "multiclass", "multilabel", "regression", "survival", "clustering", "links")
-BUILT = ("binary", "multiclass", "survival")
+TASK_KINDS = ("binary", "multiclass", "multilabel", "regression", "survival", "clustering", "links")
+"""Kinds of tasks that a study file may name; built are those of `models.base.task.TASKS`."""
 
 
 @dataclass(frozen=True)
-class Task:
+class TaskSpec:
     """`[task]`."""
 
     kind: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import polars as pl
@@ -23,7 +23,7 @@ class BinaryTask(ClassificationTask):
 
     kind = "binary"
     label_type = "boolean"
-    metrics = ("auroc", "auprc", "brier", "ece", "accuracy", "macro_f1")
+    metrics: ClassVar[tuple[str, ...]] = ("auroc", "auprc", "brier", "ece", "accuracy", "macro_f1")
     primary = "auroc"
 
     def targets(self, rows: pl.DataFrame, classes: Sequence[str]) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import polars as pl
@@ -23,7 +23,7 @@ class MulticlassTask(ClassificationTask):
 
     kind = "multiclass"
     label_type = "categorical"
-    metrics = ("accuracy", "macro_f1", "auroc", "brier_multiclass", "ece")
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "macro_f1", "auroc", "brier_multiclass", "ece")
     primary = "accuracy"
 
     def targets(self, rows: pl.DataFrame, classes: Sequence[str]) -> np.ndarray:

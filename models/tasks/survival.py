@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import polars as pl
@@ -24,7 +24,7 @@ class SurvivalTask(Task):
     kind = "survival"
     label_type = "time_to_event"
     outcome = ("duration_days", "event")
-    metrics = ("c_index", "td_auc", "ibs")
+    metrics: ClassVar[tuple[str, ...]] = ("c_index", "td_auc", "ibs")
     primary = "c_index"
     probabilities = False
     regresses = True

@@ -61,6 +61,7 @@ class Graph:
     def cohort(self, study: Study | None = None, params: Mapping[str, object] | None = None) -> Cohort:
         """The study's cohort: who is in, when the prediction is made, the label; with its attrition."""
         from clinome.graphs.cohort.cohort import make_cohort
+        from clinome.models.base.task import task_of
 
         study = study or self.study
         spec, task = study.need_cohort(), study.need_task()
@@ -68,7 +69,7 @@ class Graph:
             self.store,
             spec.query,
             {**spec.params, **(params or {})},
-            task=task.kind,
+            label_type=task_of(task.kind).label_type,
             label=task.label,
             name=study.name,
             base=study.folder,

@@ -20,7 +20,8 @@ from clinome.loaders.specs import (
     Records,
     Samples,
 )
-from clinome.models.base.specs import BUILT, TASKS, Evaluate, Learn, Task
+from clinome.models.base.specs import TASK_KINDS, Evaluate, Learn, TaskSpec
+from clinome.models.base.task import TASKS
 from clinome.typed_toml import nearest, section
 
 T = TypeVar("T")
@@ -62,7 +63,7 @@ class Study:
     records: tuple[Records, ...] = ()
     knowledge: tuple[Knowledge, ...] = ()
     cohort: CohortSpec | None = None
-    task: Task | None = None
+    task: TaskSpec | None = None
     evaluate: Evaluate = field(default_factory=Evaluate)
     learn: Learn = field(default_factory=Learn)
 
@@ -96,9 +97,9 @@ class Study:
                 raise NotBuilt(f"{where}: [{later}] is not built yet; leave it out to go on without it.")
         name = _text(raw, "name", where)
         _folder_name(name, f"{where} name")
-        task = _one(Task, raw, "task", where, folder)
+        task = _one(TaskSpec, raw, "task", where, folder)
         if task is not None:
-            _word(task.kind, TASKS, f"{where} [task] kind")
+            _word(task.kind, (*TASK_KINDS, *TASKS), f"{where} [task] kind")
         study = cls(
             name=name,
             folder=folder,
@@ -132,15 +133,15 @@ class Study:
             )
         return self.cohort
 
-    def need_task(self) -> Task:
+    def need_task(self) -> TaskSpec:
         """The task, or an error; what this version cannot learn yet is refused here."""
         if self.task is None:
             raise InputError(
                 "the study has no [task]", self.file.name, fix='add [task] with kind = "binary" and label = "label"'
             )
-        if self.task.kind not in BUILT:
+        if self.task.kind not in TASKS:
             raise NotBuilt(
-                f"{self.file.name} [task]: kind {self.task.kind!r} is not built yet; built are {', '.join(BUILT)}."
+                f"{self.file.name} [task]: kind {self.task.kind!r} is not built yet; built are {', '.join(TASKS)}."
             )
         if self.task.target is not None:
             raise NotBuilt(

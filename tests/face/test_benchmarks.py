@@ -13,5 +13,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 
 @pytest.mark.parametrize("script", sorted(file.stem for file in FOLDER.glob("*.py")))
 def test_a_script_finds_what_it_imports(script: str) -> None:
-    done = subprocess.run([sys.executable, "-c", f"import {script}"], cwd=FOLDER, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", f"import {script}"], cwd=FOLDER, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr

@@ -139,7 +139,7 @@ def _cohort(graph: Graph, text: str, side: str, given: Mapping[str, Any]) -> Coh
     survival = study.task.label if study.task and study.task.kind == "survival" else "event"
     ordered = weakest_clock(graph.tables) == "order"  # ranks are no durations
     return make_cohort(
-        graph.store, text, params, task="multiclass" if ordered else "survival", label="label" if ordered else survival,
+        graph.store, text, params, label_type="categorical" if ordered else "time_to_event", label="label" if ordered else survival,
         name=query.name, base=study.folder, tables=graph.tables, unlabelled=True,
     )  # fmt: skip
 

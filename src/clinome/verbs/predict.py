@@ -98,6 +98,7 @@ def _frozen(study: Study, model: Model, say: Console) -> tuple[Snapshot, list[st
     from clinome.graphs.cohort.cohort import make_cohort
     from clinome.graphs.snapshot.freeze import freeze
     from clinome.graphs.tables.study_tables import Tables
+    from clinome.models.base.task import task_of
 
     spec = study.need_cohort()
     if not Tables(study.tables, study.name).sources():
@@ -107,7 +108,7 @@ def _frozen(study: Study, model: Model, say: Console) -> tuple[Snapshot, list[st
     label = study.task.label if study.task else str(model.about.get("label", "label"))
     with open_graph(study) as graph:
         cohort = make_cohort(
-            graph.store, spec.query, spec.params, task=model.seen.task, label=label, name=study.name, base=study.folder,
+            graph.store, spec.query, spec.params, label_type=task_of(model.seen.task).label_type, label=label, name=study.name, base=study.folder,
             tables=graph.tables, unlabelled=True,
         )  # fmt: skip
         snapshot = freeze(cohort, graph.tables, model.seen.task, tuple(model.seen.covariates), lenient=True)

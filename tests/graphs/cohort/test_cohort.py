@@ -40,10 +40,10 @@ def people(tables: Tables) -> pl.DataFrame:
     return table
 
 
-def take(study: tuple[EmbeddedStore, Tables], query: str = QUERY, task: str = "binary", **more: Any) -> Cohort:
+def take(study: tuple[EmbeddedStore, Tables], query: str = QUERY, label_type: str = "boolean", **more: Any) -> Cohort:
     store, tables = study
     rest = {"label": "label", "name": "small", "base": Path(), "params": {}, **more}
-    return make_cohort(store, query, rest.pop("params"), task=task, tables=tables, **rest)
+    return make_cohort(store, query, rest.pop("params"), label_type=label_type, tables=tables, **rest)
 
 
 def test_attrition_counts_others_and_named_steps(study: tuple[EmbeddedStore, Tables]) -> None:
@@ -66,7 +66,7 @@ def test_two_texts_become_zero_and_one_and_it_is_told(study: tuple[EmbeddedStore
 
 
 def test_multiclass_keeps_the_text(study: tuple[EmbeddedStore, Tables]) -> None:
-    got = take(study, task="multiclass")
+    got = take(study, label_type="categorical")
     assert got.classes == ("x", "y") and set(got.frame["label"]) == {"x", "y"}
 
 
@@ -79,7 +79,7 @@ def test_a_label_under_another_name_and_rows_without_one(study: tuple[EmbeddedSt
 
 
 def test_survival_counts_who_is_not_at_risk(study: tuple[EmbeddedStore, Tables]) -> None:
-    got = take(study, SURVIVAL + "p.os_days AS duration_days", "survival", label="label")
+    got = take(study, SURVIVAL + "p.os_days AS duration_days", "time_to_event", label="label")
     durations = people(study[1])["os_days"].to_numpy()
     assert got.frame.columns[:4] == ["subject_id", "prediction_time", "duration_days", "event"]
     assert got.frame.height == (durations > 0).sum() and (got.frame["duration_days"] > 0).all()
@@ -98,23 +98,25 @@ def test_equal_rows_merge_and_differing_ones_are_refused(study: tuple[EmbeddedSt
 
 
 @pytest.mark.parametrize(
-    ("query", "task", "message"),
+    ("query", "label_type", "message"),
     [
-        ("MATCH (p:Patient) RETURN p.id AS patient, p.sex AS label", "binary", "no column subject_id"),
-        ("MATCH (p:Patient) RETURN p.id AS subject_id, p.sex AS label", "binary", "without prediction_time"),
-        ("MATCH (p:Patient) RETURN p.id AS subject_id, p.sex AS prediction_time", "binary", "that is no time"),
-        ("MATCH (p:Patient) RETURN p.id AS subject_id, p.age AS prediction_time", "binary", "that is no time"),
-        ("MATCH (p:Patient) RETURN p.id AS subject_id", "binary", "needs a label"),
-        (SURVIVAL + "1 AS duration_days, 1 AS label", "survival", "two columns could tell"),
-        (SURVIVAL + "1 AS x", "survival", "needs duration_days"), (SURVIVAL + "'a' AS duration_days", "survival", "no number"),
-        (QUERY.replace("p.subtype AS", "p.age AS"), "binary", "different values"),
-        (QUERY.replace("IS NOT NULL", "= 'unheard'"), "binary", "nobody is left"),
-        ("MATCH (p:Patient)\nWHERE p.age > 3 AND\n// step: half\np.age < 9 RETURN p.id AS subject_id", "binary", "step 'half'"),
+        ("MATCH (p:Patient) RETURN p.id AS patient, p.sex AS label", "boolean", "no column subject_id"),
+        ("MATCH (p:Patient) RETURN p.id AS subject_id, p.sex AS label", "boolean", "without prediction_time"),
+        ("MATCH (p:Patient) RETURN p.id AS subject_id, p.sex AS prediction_time", "boolean", "that is no time"),
+        ("MATCH (p:Patient) RETURN p.id AS subject_id, p.age AS prediction_time", "boolean", "that is no time"),
+        ("MATCH (p:Patient) RETURN p.id AS subject_id", "boolean", "needs a label"),
+        (SURVIVAL + "1 AS duration_days, 1 AS label", "time_to_event", "two columns could tell"),
+        (SURVIVAL + "1 AS x", "time_to_event", "needs duration_days"), (SURVIVAL + "'a' AS duration_days", "time_to_event", "no number"),
+        (QUERY.replace("p.subtype AS", "p.age AS"), "boolean", "different values"),
+        (QUERY.replace("IS NOT NULL", "= 'unheard'"), "boolean", "nobody is left"),
+        ("MATCH (p:Patient)\nWHERE p.age > 3 AND\n// step: half\np.age < 9 RETURN p.id AS subject_id", "boolean", "step 'half'"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_a_cohort(study: tuple[EmbeddedStore, Tables], query: str, task: str, message: str) -> None:
+def test_what_cannot_be_a_cohort(
+    study: tuple[EmbeddedStore, Tables], query: str, label_type: str, message: str
+) -> None:
     with pytest.raises(InputError, match=message):
-        take(study, query, task)
+        take(study, query, label_type)
 
 
 def test_dates_and_zoned_times_become_naive_utc(study: tuple[EmbeddedStore, Tables]) -> None:

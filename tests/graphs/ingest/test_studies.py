@@ -254,7 +254,7 @@ def test_a_cohort_takes_the_studys_own_patients(store: Store, one: Tables, two: 
     fill(store, two)
     text = "MATCH (p:Patient) WHERE p.subtype IS NOT NULL RETURN p.id AS subject_id, p.index_time AS prediction_time, p.subtype AS label"  # fmt: skip
     for tables in (one, two):
-        given = {"task": "binary", "label": "label", "name": "c", "base": tmp_path}
+        given = {"label_type": "boolean", "label": "label", "name": "c", "base": tmp_path}
         cohort = make_cohort(store, text, {}, tables=tables, **given)  # type: ignore[arg-type]
         assert cohort.frame["subject_id"].to_list() == cohort_frame(tables)["subject_id"].to_list()
         counts = {step.step: step.count for step in cohort.steps}
@@ -317,9 +317,9 @@ def test_what_other_studies_hold_decides_no_type(store: Store, tmp_path: Path) -
     )
     given = {"name": "c", "base": tmp_path, "params": {}}
     for tables in studies:
-        cohort = make_cohort(store, text, task="binary", label="label", tables=tables, **given)  # type: ignore[arg-type]
+        cohort = make_cohort(store, text, label_type="boolean", label="label", tables=tables, **given)  # type: ignore[arg-type]
         assert cohort.frame["label"].sort().to_list() == ([0, 1, 1] if tables.study == "one" else [0, 0, 1])
-    cohort = make_cohort(store, text, task="survival", label="event", tables=studies[0], **given)  # type: ignore[arg-type]
+    cohort = make_cohort(store, text, label_type="time_to_event", label="event", tables=studies[0], **given)  # type: ignore[arg-type]
     assert cohort.frame["duration_days"].to_list() == [1.5, 2.5, 3.5]
 
 

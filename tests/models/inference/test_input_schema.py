@@ -208,19 +208,19 @@ ROWS = {"subject_id": ["a", "b", "c"], "prediction_time": [None, None, None]}
 
 def test_labels_are_taken_where_there_are_any() -> None:
     frame = pl.DataFrame({**ROWS, "outcome": ["yes", None, "no"], "age": [1, 2, 3]})
-    found = with_any_label(frame, "binary", "outcome")
+    found = with_any_label(frame, "boolean", "outcome")
     assert found.rows["label"].to_list() == [1, None, 0] and found.rows["age"].to_list() == [1, 2, 3]
     assert (found.patients, found.unlabelled, found.notes) == (2, 1, ("label: 'no' is 0, 'yes' is 1",))
-    none = with_any_label(frame.drop("outcome"), "binary", "outcome")
+    none = with_any_label(frame.drop("outcome"), "boolean", "outcome")
     assert none.rows["label"].to_list() == [None] * 3 and none.unlabelled == 3
-    multi = with_any_label(frame.rename({"outcome": "label"}), "multiclass", "label")
+    multi = with_any_label(frame.rename({"outcome": "label"}), "categorical", "label")
     assert multi.rows["label"].to_list() == ["yes", None, "no"] and multi.classes == ("no", "yes")
 
 
 def test_time_without_risk_is_no_outcome() -> None:
     frame = pl.DataFrame({**ROWS, "duration_days": [10.0, 0.0, None], "died": [True, True, False]})
-    found = with_any_label(frame, "survival", "died")
+    found = with_any_label(frame, "time_to_event", "died")
     assert found.rows.select("duration_days", "event").rows() == [(10.0, 1), (None, None), (None, None)]
     assert (found.unlabelled, found.no_risk) == (1, 1)
-    timeless = with_any_label(frame.drop("duration_days"), "survival", "died")
+    timeless = with_any_label(frame.drop("duration_days"), "time_to_event", "died")
     assert timeless.rows.select("duration_days", "event").null_count().row(0) == (3, 3)
