@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..base.task import Loss
+from .risk_sets import risk_sets
 
 
 def logistic_loss(y: np.ndarray) -> Loss:
@@ -33,9 +34,8 @@ def softmax_loss(y: np.ndarray) -> Loss:
 def cox_loss(y: np.ndarray) -> Loss:
     """−log partial likelihood of Cox with Breslow's ties, of log hazards (n, 1). y: (n, 2) duration_days and event."""
     n = len(y)
-    order = np.argsort(-y[:, 0], kind="stable")
-    time, died = -y[order, 0], y[order, 1]
-    last = np.searchsorted(time, time, side="right") - 1
+    order, last = risk_sets(y[:, 0])
+    died = y[order, 1]
 
     def cox(eta: np.ndarray) -> tuple[float, np.ndarray]:
         e = eta[order, 0] - eta.max()

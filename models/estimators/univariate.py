@@ -7,20 +7,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy import sparse
 
+from .risk_sets import cumulative_hazard
+
 Matrix: TypeAlias = Any
 """A dense array or a scipy csr_matrix, (n, p): scipy publishes no types."""
-
-
-def cumulative_hazard(duration: np.ndarray, event: np.ndarray) -> np.ndarray:
-    """(n,) Nelson–Aalen estimate of the cumulative hazard of these rows, at each row's own time."""
-    order = np.argsort(duration, kind="stable")
-    time, died = duration[order], event[order]
-    first = np.searchsorted(time, time, side="left")
-    at_risk = len(time) - first
-    steps = np.cumsum(died / at_risk)
-    hazard = np.empty(len(time))
-    hazard[order] = steps[np.searchsorted(time, time, side="right") - 1]
-    return np.asarray(hazard)
 
 
 def martingale_residuals(y: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..base.task import task_of
 from ..estimators.ridge import fit_cox
+from ..estimators.risk_sets import risk_sets
 from ..metrics.calibration_error import bins_of, calibration_error
 from ..metrics.survival import kaplan_meier
 from .fold_scores import FoldScores
@@ -103,8 +104,7 @@ def logistic(x: np.ndarray, y: np.ndarray, offset: np.ndarray, cluster: np.ndarr
 def cox_slope(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """Coefficient of a Cox model of one covariate (Breslow's ties) and its standard error by the information."""
     slope = float(fit_cox(x[:, None], y[:, 0], y[:, 1], 1e6)[0])
-    order = np.argsort(-y[:, 0], kind="stable")
-    last = np.searchsorted(-y[order, 0], -y[order, 0], side="right") - 1
+    order, last = risk_sets(y[:, 0])
     z, weight = x[order], np.exp(slope * (x[order] - x.max()))
     at_risk, first, second = (np.cumsum(weight * z**k)[last] for k in range(3))
     information = float((y[order, 1] * (second / at_risk - (first / at_risk) ** 2)).sum())

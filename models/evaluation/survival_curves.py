@@ -1,4 +1,4 @@
-"""From risks to survival curves: one Cox model of one covariate, fitted on risks of rows that no model had seen.
+"""Survival curves from risks: one Cox model of one covariate, fitted on risks of rows that no model had seen.
 
 Learners predict risks, which order patients and say no more. To be scored over time (`models.metrics.survival`) each learner's risks
 become curves in the same way: slope and Breslow baseline are fitted on the training rows, with the risk that the inner
@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..estimators.ridge import fit_cox
+from ..estimators.risk_sets import breslow
 from ..metrics.metric import SurvivalCurves
 
 TIMES = 20
@@ -45,13 +46,3 @@ def follow(
         z, new, slope = np.zeros(len(inner)), np.zeros(len(risk)), 0.0
     hazard = breslow(known[:, 0], known[:, 1], slope * z, times)
     return SurvivalCurves(train, times, np.exp(-hazard * np.exp(slope * new)[:, None]))
-
-
-def breslow(duration: np.ndarray, event: np.ndarray, log_hazard: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """(t,) cumulative baseline hazard at these times. Source: Breslow 1972, J. R. Stat. Soc. B 34:216."""
-    order = np.argsort(-duration, kind="stable")
-    time, died = duration[order], event[order]
-    last = np.searchsorted(-time, -time, side="right") - 1
-    at_risk = np.cumsum(np.exp(log_hazard[order]))[last]
-    steps = np.cumsum((died / at_risk)[::-1])
-    return np.asarray(np.append(0.0, steps)[np.searchsorted(time[::-1], times, side="right")])

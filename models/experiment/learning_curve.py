@@ -23,7 +23,7 @@ from ..learners.registry import is_floor
 from ..metrics.task_metrics import metrics_of
 from .job import Job, run_job
 from .tuning import seed_of
-from .workers import workers_for
+from .worker_pool import workers_for
 
 SHARES = (0.125, 0.25, 0.5, 0.75)
 """Of the training patients, where the study names none; all of them are the run's own results."""

@@ -32,7 +32,7 @@ from .job import Job, JobResult, run_job
 from .refit import FinalFit, choose_among, fit_whole
 from .results import Results, optimism
 from .tuning import seed_of
-from .workers import workers_for
+from .worker_pool import workers_for
 
 Progress = Callable[[str], object]
 PERMUTATIONS = 3

@@ -11,7 +11,6 @@ from typing import Any, Self, TypeVar
 
 from ..base.learner import Learner
 from ..base.snapshot import Snapshot
-from ..base.specs import Learn
 from ..base.threads import ENVIRONMENT
 
 Asked = TypeVar("Asked")
@@ -64,23 +63,6 @@ class Workers:
     ) -> None:
         if self._pool is not None:  # after an error, what is under way is of no use any more
             self._pool.shutdown(kill_workers=kind is not None)
-
-
-def workers_for(snapshot: Snapshot, learners: Sequence[Learner], learn: Learn) -> Workers:
-    """The workers that a study asks for: a number of processes, or Ray's."""
-    match learn.workers:
-        case str(address) if address == "ray" or address.startswith("ray://"):
-            from .ray_workers import RayWorkers
-
-            return RayWorkers(snapshot, learners, address, count_of(learn))
-        case _:
-            return Workers(snapshot, learners, count_of(learn))
-
-
-def count_of(learn: Learn) -> int:
-    """How many workers a study asks for; 0: the machine's cores."""
-    count = int(learn.workers) if str(learn.workers).isdigit() else 0
-    return count or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else count or os.cpu_count() or 1
 
 
 def _adopt(snapshot: Snapshot, learners: Sequence[Learner]) -> None:

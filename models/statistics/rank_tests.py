@@ -14,6 +14,7 @@ from scipy import sparse, stats
 
 from ..base.snapshot import Snapshot
 from ..base.task import task_of
+from ..estimators.risk_sets import risk_sets
 from ..preprocessing.records import counts
 
 _CELLS = 4_000_000  # values ranked at once: 32 MB a matrix
@@ -107,10 +108,8 @@ def cox_score(x: np.ndarray, duration: np.ndarray, event: np.ndarray) -> np.ndar
     Returns: (p,) two-sided p-values; NaN without variance or events.
     Source: Cox 1972, U = sum over events (x - mean over the risk set), var U = sum of the risk sets' variances.
     """
-    order = np.argsort(-duration, kind="stable")
+    order, last = risk_sets(duration)
     ranked, there = ranks(x[order])
-    later = duration[order]
-    last = np.searchsorted(-later, -later, side="right") - 1  # tied times share the risk set that ends with the last
     size = there.cumsum(0)[last]
     with np.errstate(divide="ignore", invalid="ignore"):
         centred = np.where(there, ranked - ranked.sum(0) / there.sum(0), 0.0)  # keeps the squares below small

@@ -18,8 +18,9 @@ from sklearn import metrics as sk
 from sksurv import metrics as sks
 from sksurv.util import Surv
 
+from clinome.models.estimators.risk_sets import breslow
 from clinome.models.evaluation.bootstrap import Resamples
-from clinome.models.evaluation.survival_curves import breslow, follow, grid
+from clinome.models.evaluation.survival_curves import follow, grid
 from clinome.models.metrics import influence
 from clinome.models.metrics.calibration_error import calibration_error
 from clinome.models.metrics.concordance import c_index, matrices, pairs

@@ -12,9 +12,9 @@ from snapshots import as_array, garbage, make_snapshot
 
 from clinome.graphs.snapshot.snapshot import Layer, Snapshot
 from clinome.models.base.task import task_of
+from clinome.models.estimators.risk_sets import cumulative_hazard
 from clinome.models.estimators.univariate import (
     association,
-    cumulative_hazard,
     martingale_residuals,
 )
 from clinome.models.preprocessing.blocks import (
