@@ -32,7 +32,8 @@ from clinome.models.base.threads import one_thread
 from clinome.models.experiment import run as harness
 from clinome.models.experiment.tuning import inner_plan, seed_of
 from clinome.models.learners.registry import make
-from clinome.models.preprocessing.blocks import DenseBlock, JoinedBlocks
+from clinome.models.preprocessing.blocks import JoinedBlocks
+from clinome.models.preprocessing.omics_layer import DenseBlock
 from clinome.models.preprocessing.tree_table import TreeTable
 
 PATIENTS, FEATURES, CARRYING, PATHWAY = 450, 1500, 30, 30

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import polars as pl
 from scipy import sparse
 
 from .snapshot import Layer, Snapshot
+
+SomeSnapshot = TypeVar("SomeSnapshot", bound=Snapshot)
 
 
 class ServedRows(Protocol):
@@ -26,7 +28,7 @@ class ServedRows(Protocol):
     def events(self) -> pl.DataFrame | None: ...
 
 
-def beside(training: Snapshot, served: ServedRows) -> Snapshot:
+def beside(training: SomeSnapshot, served: ServedRows) -> SomeSnapshot:
     """The training snapshot's rows, and behind them the new ones; the knowledge is that of the training.
 
     Outcomes of the new rows are not carried over: any one stands in their place, and no mask lets it be read.

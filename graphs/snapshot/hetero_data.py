@@ -1,6 +1,6 @@
 """One fold of a snapshot as PyTorch Geometric's HeteroData: patients, features, codes, knowledge.
 
-Whatever is fitted (scalers, thresholds, which features and codes there are) comes from the fold's training rows.
+Values come scaled (`Inputs`): those of the fold's one preprocessing, which every other learner sees too.
 Training patients send messages; tuning and held-out patients receive them and send none, so that nobody's embedding
 depends on them.
 """
@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import polars as pl
+from scipy import sparse
 
 from ...loaders.errors import InputError
 from ..ends import RELATED, code_labels, feature_labels, link_ends
 from ..schema import LAYER
-from .fold_inputs import Fold, FoldLayer, covariate_columns, fold_layer, fold_of
 from .knowledge import upwards
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
 
-    from .snapshot import Snapshot
+    from .snapshot import Layer, Snapshot
 
 PATIENT = "patient"
 
@@ -33,40 +35,93 @@ def node_type(label: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", label).lower()
 
 
-def hetero(snapshot: Snapshot, repeat: int = 0, fold: int = 0, threshold: float = 2.0) -> HeteroData:
+class LayerInputs(Protocol):
+    """A layer's values over the snapshot's rows, scaled on training rows.
+
+    features: CURIEs of its columns, those that training rows have. values: (rows, features) float32, or csr of mutations.
+    measured: (rows, features) bool, False where a value was filled in; None where absent means negative (mutations).
+    """
+
+    @property
+    def features(self) -> Sequence[str]: ...
+    @property
+    def values(self) -> np.ndarray | sparse.csr_matrix: ...
+    @property
+    def measured(self) -> np.ndarray | None: ...
+
+
+class Inputs(Protocol):
+    """What is fitted in a fold, and made elsewhere: the graph is given values, it scales none.
+
+    layers: by name. covariates: (rows, columns) float32, called covariate_names. event_values: (events,) float32, a number
+    for each of the snapshot's events, 0 where there is none.
+    """
+
+    @property
+    def layers(self) -> Mapping[str, LayerInputs]: ...
+    @property
+    def covariates(self) -> np.ndarray: ...
+    @property
+    def covariate_names(self) -> Sequence[str]: ...
+    @property
+    def event_values(self) -> np.ndarray | None: ...
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Which rows train, tune and are held out: (rows,) bool each. A row may be none of them."""
+
+    train: np.ndarray
+    tuning: np.ndarray
+    held_out: np.ndarray
+
+
+def fold_of(snapshot: Snapshot, repeat: int, fold: int) -> Fold:
+    """The masks of one fold. Raises: InputError if the snapshot has no such fold."""
+    mine = snapshot.folds.filter((pl.col("repeat") == repeat) & (pl.col("fold") == fold))
+    if mine.is_empty():
+        known = snapshot.folds.select("repeat", "fold").unique().sort("repeat", "fold").rows()
+        raise InputError("no such fold", "snapshot", (repeat, fold), f"one of {known}", "with_folds(…) adds folds")
+    masks = []
+    for split in ("train", "tuning", "held_out"):
+        mask = np.zeros(snapshot.rows.height, dtype=bool)
+        mask[mine.filter(pl.col("split") == split)["row"].to_numpy()] = True
+        masks.append(mask)
+    return Fold(*masks)
+
+
+def hetero_data(snapshot: Snapshot, fold: Fold, inputs: Inputs, threshold: float = 2.0) -> HeteroData:
     """The graph of one fold.
 
     Node types: `patient` (one node a row of the snapshot), the layers' features (`gene`, `methylation_site`, …), codes
     by their label (`diagnosis`, `medication`, …), and what knowledge adds (`pathway`, `phenotype`, …).
-    - `data["patient"]`: x (rows, inputs) float32: dense layers, standardised, then covariates, missing is 0;
+    - `data["patient"]`: x (rows, inputs) float32: dense layers, then covariates, as given in `inputs`;
       `layer_slices` (name -> first and last + 1 column), `present` (rows, layers) bool with their names in `layers`;
+      `covariates` (names of their columns);
       y int64, or duration_days and event; train_mask, tuning_mask, held_out_mask; id (subject_id), row.
     - other types: id (CURIEs), x (nodes, 1) of ones, so that any convolution runs as it is.
-    - (patient, expresses, gene) and its kind: |z| >= threshold, edge_attr (edges, 1) z; mutations: their value.
+    - (patient, expresses, gene) and its kind: measured and |z| >= threshold, edge_attr (edges, 1) z; mutations: their
+      value.
     - (patient, diagnosed, diagnosis) and its kind: edge_attr (edges, 2): days before the prediction (0 where undated),
-      and the value's z among the code's training values (0 where there is none).
+      and the z of its value (0 where there is none).
     - knowledge: (gene, in_pathway, pathway), …: edge_attr (edges, 1) score, 1 where there is none.
     - every relation has its reverse, `rev_…`.
-    `data.dropped` counts features and codes that no training row has.
-    Raises: InputError if the snapshot has no such fold, or neither layers nor records.
-    Example:
-        data = snapshot.hetero(repeat=0, fold=0)
-        data["patient"].x[data["patient"].train_mask]
+    `data.dropped` counts features that do not vary in training rows, and codes that no training row has.
+    Raises: InputError if the snapshot has neither layers nor records.
     """
-    here = fold_of(snapshot, repeat, fold)
     if not snapshot.layers and snapshot.events is None:
         raise InputError("a graph needs layers or records", "snapshot", fix="add [omics.NAME] or [records.NAME]")
-    layers = [fold_layer(snapshot.layers[name], here) for name in sorted(snapshot.layers)]
-    events, dropped_codes = _known_events(snapshot.events, here)
+    layers = {name: snapshot.layers[name] for name in sorted(snapshot.layers)}
+    events, dropped_codes = _known_events(snapshot.events, inputs.event_values, fold)
     graph = _Graph()
-    patients = _patient_inputs(snapshot, layers, here)
-    for layer in layers:
-        _add_layer(graph, layer, layers, threshold)
+    patients = _patient_inputs(snapshot, layers, inputs, fold)
+    for name, layer in layers.items():
+        _add_layer(graph, layer, inputs.layers[name], layers, threshold)
     if events is not None:
         _add_events(graph, events)
     _add_knowledge(graph, snapshot.links)
-    dropped = {"features": sum(layer.dropped for layer in layers), "codes": dropped_codes}
-    return graph.data(snapshot, here, patients, dropped)
+    unseen = sum(layer.var.height - len(inputs.layers[name].features) for name, layer in layers.items())
+    return graph.data(snapshot, fold, patients, {"features": unseen, "codes": dropped_codes})
 
 
 class _Graph:
@@ -112,42 +167,42 @@ def _relate(data: HeteroData, relation: tuple[str, str, str], index: np.ndarray,
     data[relation].edge_attr = torch.from_numpy(np.ascontiguousarray(attr, dtype=np.float32))
 
 
-def _patient_inputs(snapshot: Snapshot, layers: list[FoldLayer], fold: Fold) -> dict[str, object]:
+def _patient_inputs(snapshot: Snapshot, layers: Mapping[str, Layer], inputs: Inputs, fold: Fold) -> dict[str, object]:
     """Everything that lies on the patient nodes."""
     rows = snapshot.rows
+    dense = {name: inputs.layers[name].values for name in layers if not sparse.issparse(inputs.layers[name].values)}
     blocks, slices, width = [], {}, 0
-    names, covariates = covariate_columns(snapshot.covariates, fold)
-    for name, block in [*((a.layer.name, a.z) for a in layers if a.z is not None), ("covariates", covariates)]:
-        blocks.append(np.nan_to_num(block, nan=0.0).astype(np.float32))
+    for name, block in [*dense.items(), ("covariates", inputs.covariates)]:
+        blocks.append(np.asarray(block, dtype=np.float32))
         slices[name] = (width, width + block.shape[1])
         width += block.shape[1]
     if not width:
         blocks = [np.ones((rows.height, 1), dtype=np.float32)]
-    present = [np.asarray(layer.layer.profiled, dtype=bool) for layer in layers]
-    inputs: dict[str, object] = {
-        "x": np.concatenate(blocks, axis=1), "layer_slices": slices, "covariates": names,
+    present = [np.asarray(layer.profiled, dtype=bool) for layer in layers.values()]
+    nodes: dict[str, object] = {
+        "x": np.concatenate(blocks, axis=1), "layer_slices": slices, "covariates": list(inputs.covariate_names),
         "present": np.stack(present, axis=1) if present else np.zeros((rows.height, 0), dtype=bool),
-        "layers": [layer.layer.name for layer in layers], "id": rows["subject_id"].to_list(),
+        "layers": list(layers), "id": rows["subject_id"].to_list(),
         "row": np.arange(rows.height), "num_nodes": rows.height,
     }  # fmt: skip
     if snapshot.task == "survival":
-        inputs |= {name: rows[name].cast(pl.Float32).to_numpy().copy() for name in ("duration_days", "event")}
+        nodes |= {name: rows[name].cast(pl.Float32).to_numpy().copy() for name in ("duration_days", "event")}
     elif snapshot.task == "multiclass":
-        inputs["y"] = np.searchsorted(np.array(snapshot.classes), rows["label"].to_numpy().astype(str)).astype(np.int64)
+        nodes["y"] = np.searchsorted(np.array(snapshot.classes), rows["label"].to_numpy().astype(str)).astype(np.int64)
     else:
-        inputs["y"] = rows["label"].cast(pl.Int64).to_numpy().copy()
-    return {**inputs, "train_mask": fold.train, "tuning_mask": fold.tuning, "held_out_mask": fold.held_out}
+        nodes["y"] = rows["label"].cast(pl.Int64).to_numpy().copy()
+    return {**nodes, "train_mask": fold.train, "tuning_mask": fold.tuning, "held_out_mask": fold.held_out}
 
 
-def _add_layer(graph: _Graph, part: FoldLayer, layers: list[FoldLayer], threshold: float) -> None:
+def _add_layer(graph: _Graph, layer: Layer, inputs: LayerInputs, layers: Mapping[str, Layer], threshold: float) -> None:
     """Edges from patients to the layer's features, and from those to their genes."""
-    layer = part.layer
-    var = part.var.rename({"feature": "id"})
+    var = pl.DataFrame({"id": list(inputs.features)}, schema={"id": pl.String})
+    var = var.join(layer.var, left_on="id", right_on="feature", how="left", maintain_order="left")
     kinds = feature_labels(var, layer.kind)
     relation = LAYER[layer.kind][0].lower()
-    if sum(LAYER[other.layer.kind][0].lower() == relation for other in layers) > 1:
+    if sum(LAYER[other.kind][0].lower() == relation for other in layers.values()) > 1:
         relation += f"_{layer.name}"
-    rows, columns, values = part.edges(threshold)
+    rows, columns, values = _calls(inputs, threshold)
     for label in sorted(kinds.unique()):
         mine = (kinds == label).to_numpy()
         features = var["id"].to_numpy()
@@ -161,6 +216,16 @@ def _add_layer(graph: _Graph, part: FoldLayer, layers: list[FoldLayer], threshol
             _add_pairs(graph, label, RELATED[label], pairs["id"].to_list(), pairs["gene"].to_list())
 
 
+def _calls(inputs: LayerInputs, threshold: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(row, column, value) of what becomes an edge: measured and |z| >= threshold, or whatever is not 0 in a sparse layer."""
+    if sparse.issparse(inputs.values):
+        found = sparse.csr_matrix(inputs.values).tocoo()
+        return found.row.astype(np.int64), found.col.astype(np.int64), found.data
+    values = np.asarray(inputs.values)
+    row, column = np.nonzero((np.abs(values) >= threshold) & inputs.measured)
+    return row, column, values[row, column]
+
+
 def _add_pairs(graph: _Graph, label: str, predicate: str, subjects: list[str], objects: list[str]) -> None:
     key = (node_type(label), predicate.lower(), "gene")
     old = graph.knowledge.get(key, ([], [], np.zeros((0, 1))))
@@ -168,18 +233,15 @@ def _add_pairs(graph: _Graph, label: str, predicate: str, subjects: list[str], o
     graph.knowledge[key] = ([a for a, _ in pairs], [b for _, b in pairs], np.ones((len(pairs), 1)))
 
 
-def _known_events(events: pl.DataFrame | None, fold: Fold) -> tuple[pl.DataFrame | None, int]:
-    """Events whose code a training row has, with `z` of their values; and how many codes were left out."""
+def _known_events(
+    events: pl.DataFrame | None, values: np.ndarray | None, fold: Fold
+) -> tuple[pl.DataFrame | None, int]:
+    """Events whose code a training row has, with the `z` of their values; and how many codes were left out."""
     if events is None:
         return None, 0
-    own = events.filter(pl.Series(fold.train[events["row"].to_numpy()]))
-    moments = own.group_by("code").agg(
-        pl.col("numeric_value").mean().alias("mean"), pl.col("numeric_value").std(ddof=0).alias("sd")
-    )
-    known = events.join(moments, on="code", how="inner", maintain_order="left")
-    sd = pl.when(pl.col("sd") > 0).then("sd")
-    z = ((pl.col("numeric_value") - pl.col("mean")) / sd).clip(-10, 10).fill_nan(None).fill_null(0.0)
-    return known.with_columns(z=z), events["code"].n_unique() - moments.height
+    own = events.filter(pl.Series(fold.train[events["row"].to_numpy()]))["code"].unique()
+    known = events.with_columns(z=pl.lit(0.0) if values is None else pl.Series(values, dtype=pl.Float64))
+    return known.filter(pl.col("code").is_in(own.implode())), events["code"].n_unique() - len(own)
 
 
 def _add_events(graph: _Graph, events: pl.DataFrame) -> None:

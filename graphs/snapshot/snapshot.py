@@ -6,11 +6,10 @@ import hashlib
 import io
 import json
 import shutil
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 from urllib.parse import quote
 
 import numpy as np
@@ -19,9 +18,6 @@ from scipy import sparse
 
 from ...loaders.errors import InputError
 from ..schema import VERSION
-
-if TYPE_CHECKING:
-    from torch_geometric.data import HeteroData
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -66,7 +62,7 @@ class Snapshot:
     counts: Mapping[str, int] = field(default_factory=dict)
     origin: pl.DataFrame = field(default_factory=pl.DataFrame)
 
-    def with_folds(self, folds: pl.DataFrame) -> Snapshot:
+    def with_folds(self, folds: pl.DataFrame) -> Self:
         """The same snapshot with these folds: (repeat, fold, row, split)."""
         return replace(self, folds=folds.select(list(FOLDS)).cast(FOLDS).sort("repeat", "fold", "row"))  # type: ignore[arg-type]
 
@@ -81,28 +77,11 @@ class Snapshot:
             found[self.events["row"].unique().to_numpy()] = True
         return found
 
-    def hetero(self, repeat: int = 0, fold: int = 0, threshold: float = 2.0) -> HeteroData:
-        """One fold as PyTorch Geometric's HeteroData; see graphs/snapshot/hetero_data.py."""
-        with warnings.catch_warnings():  # torch_geometric announces to everybody that torch.jit will go
-            warnings.simplefilter("ignore", FutureWarning)
-            from torch_geometric.data import HeteroData  # noqa: F401
-        from .hetero_data import hetero
-
-        return hetero(self, repeat, fold, threshold)
-
-    def hetero_for(self, train: np.ndarray, tuning: np.ndarray, threshold: float = 2.0) -> HeteroData:
-        """The same for rows of one's own choice: fitted on `train`, every row in neither is held out."""
-        split = np.full(self.rows.height, "held_out", dtype=object)
-        split[train], split[tuning] = "train", "tuning"
-        rows = np.arange(self.rows.height)
-        folds = pl.DataFrame({"row": rows, "split": split.astype(str)}).with_columns(repeat=pl.lit(0), fold=pl.lit(0))
-        return self.with_folds(folds).hetero(threshold=threshold)
-
     def checksums(self) -> dict[str, str]:
         """sha256 of every file that `save` would write: equal for equal contents, whatever the store."""
         return {name: hashlib.sha256(content).hexdigest() for name, content in sorted(_files(self).items())}
 
-    def save(self, folder: Path) -> Snapshot:
+    def save(self, folder: Path) -> Self:
         """Write Parquet files and manifest.json; an older snapshot in the folder is replaced at once.
 
         Returns: the snapshot with the manifest that was written.
@@ -121,7 +100,7 @@ class Snapshot:
         return saved
 
     @classmethod
-    def read(cls, folder: Path) -> Snapshot:
+    def read(cls, folder: Path) -> Self:
         """A snapshot that `save` wrote. Raises: InputError if a file is missing or is not the one that was written."""
         manifest = _checked_manifest(folder)
         files = manifest["sha256"]

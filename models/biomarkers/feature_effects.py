@@ -9,9 +9,10 @@ import polars as pl
 
 from ..base.learner import Learner
 from ..base.snapshot import Snapshot
-from ..preprocessing.blocks import COVARIATES, RECORDS
+from ..preprocessing.covariates import COVARIATES
+from ..preprocessing.event_counts import code_counts, last_values
 from ..preprocessing.omics_layer import dense_values, is_mutation, mutation_values
-from ..preprocessing.records import code_counts, last_values
+from ..preprocessing.records import RECORDS
 
 ROWS = 300
 """Held-out rows beyond this are sampled: the mean over them says the same."""

@@ -18,7 +18,7 @@ from ..learners.registry import LEARNERS, make
 from ..learners.stacking import Choice
 from .input_schema import InputSchema, ServedSnapshot
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)

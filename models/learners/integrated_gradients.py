@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..base.snapshot import Snapshot
 from ..encoders.transformer import SequenceEncoder
-from ..preprocessing.blocks import RECORDS
+from ..preprocessing.records import RECORDS
 from ..training.batch import Batch
 
 if TYPE_CHECKING:

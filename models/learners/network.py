@@ -18,8 +18,8 @@ from .base import BaseLearner
 
 if TYPE_CHECKING:
     from ..encoders.propagation import Messages
+    from ..preprocessing.tokenizer import Sequences, Vocabulary
     from ..training.batch import Batch
-    from ..training.tokenizer import Sequences, Vocabulary
     from ..training.trainer import TrainingPlan
 
 FEW = 10  # a modality measured in fewer training rows is left out
@@ -199,14 +199,14 @@ class NetworkLearner(BaseLearner):
         return honest
 
     def _vocabulary(self, snapshot: Snapshot, rows: np.ndarray) -> Vocabulary | None:
-        from ..training.tokenizer import fit_vocabulary
+        from ..preprocessing.tokenizer import fit_vocabulary
 
         if snapshot.events is None or self.records not in ("sequence", "both"):
             return None
-        return fit_vocabulary(snapshot.events, snapshot.links, rows)
+        return fit_vocabulary(snapshot, rows)
 
     def _sequences(self, snapshot: Snapshot) -> Sequences | None:
-        from ..training.tokenizer import tokenize
+        from ..preprocessing.tokenizer import tokenize
 
         if self.vocabulary is None or snapshot.events is None:
             return None
@@ -259,8 +259,8 @@ class NetworkLearner(BaseLearner):
 
     def restore(self, state: Mapping[str, Any]) -> Self:
         from ..encoders.propagation import Messages
+        from ..preprocessing.tokenizer import Vocabulary
         from ..training import trainer as training
-        from ..training.tokenizer import Vocabulary
 
         super().restore(state)
         self.edges = {name: GraphEdges(name).restore(one) for name, one in state["edges"].items()}

@@ -1,16 +1,19 @@
-"""One omics layer's values for a model, found by the names of the features that were fitted on, never by their place."""
+"""Omics layers as blocks: values found by the names of the features that were fitted on, never by their place."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
 from scipy import sparse
 
 from ..base.snapshot import Layer, Snapshot
+from ..estimators.univariate import Matrix
+from .scaling import Scale, log1p
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ def is_mutation(layer: Layer) -> bool:
 def dense_values(layer: Layer, rows: np.ndarray) -> np.ndarray:
     """(n, features) float32 on the scale of a model: log1p where the layer asks for it. NaN stays NaN."""
     values = np.asarray(layer.values[rows], dtype=np.float32)
-    return np.log1p(np.clip(values, 0, None)) if layer.scale == "log1p" else values
+    return log1p(values) if layer.scale == "log1p" else values
 
 
 def mutation_values(layer: Layer, rows: np.ndarray) -> sparse.csr_matrix:
@@ -79,3 +82,117 @@ def _arranged(layer: Layer, own: list[str], features: list[str]) -> AlignedLayer
     dense[:, to] = np.asarray(layer.values, dtype=np.float32)[:, at]
     known_rows = layer.profiled & np.isfinite(dense).any(axis=1)  # none of these features: not measured, as to a model
     return AlignedLayer(layer.name, layer.kind, layer.scale, var, dense, known_rows)
+
+
+class DenseBlock:
+    """A dense layer: log1p where it asks for it, then `models.preprocessing.scaling.Scale`, missing values the median.
+
+    Features without variance in the training rows are dropped. A row without the layer is zero throughout.
+    """
+
+    kind = "dense"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.names: list[str] = []
+
+    def fit(self, snapshot: Snapshot, rows: np.ndarray) -> Self:
+        layer = snapshot.layers[self.name]
+        self.names = layer.var["feature"].to_list()
+        scale = Scale.fit(dense_values(layer, rows[layer.profiled[rows]]))
+        self.kept = np.flatnonzero(scale.varies)
+        self.scale = scale.take(self.kept)
+        return self
+
+    def transform(self, snapshot: Snapshot, rows: np.ndarray) -> Matrix:
+        layer = by_name(snapshot, self.name, self.names)
+        x = self.scale.filled(dense_values(layer, rows)[:, self.kept])
+        x[~layer.profiled[rows]] = 0.0
+        return x
+
+    def measured(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
+        """(n, columns) bool: False where `transform` had to fill in."""
+        layer = by_name(snapshot, self.name, self.names)
+        known = np.isfinite(np.asarray(layer.values[rows])[:, self.kept])
+        return np.asarray(known & layer.profiled[rows][:, None])
+
+    def present(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
+        return np.asarray(by_name(snapshot, self.name, self.names).profiled[rows])
+
+    def entities(self) -> list[str | None]:
+        return [self.names[i] for i in self.kept]
+
+    def gather(self, contributions: np.ndarray) -> np.ndarray:
+        out = np.zeros((len(contributions), len(self.names)))
+        out[:, self.kept] = contributions
+        return out
+
+    def state(self) -> dict[str, Any]:
+        return {"names": self.names, "kept": self.kept, "scale": self.scale.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> Self:
+        self.names, self.kept, self.scale = state["names"], state["kept"], Scale(**state["scale"])
+        return self
+
+
+class MutationBlock:
+    """A mutation layer: genes hit in at least max(2, 1 %) of the profiled training rows, and the log burden of all.
+
+    `with_rare` has every gene hit in a training row: on a graph, rare ones share strength with their neighbours.
+    """
+
+    kind = "mutation"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.names: list[str] = []
+
+    def fit(self, snapshot: Snapshot, rows: np.ndarray) -> Self:
+        layer = snapshot.layers[self.name]
+        self.names = layer.var["feature"].to_list()
+        x = mutation_values(layer, rows[layer.profiled[rows]])
+        hits = np.asarray((x != 0).sum(axis=0)).ravel()
+        self.kept = np.flatnonzero((hits >= max(2, 0.01 * x.shape[0])) & (hits < x.shape[0]))
+        self.hit = np.flatnonzero(hits)
+        self.burden = Scale.fit(_burden(x))
+        return self
+
+    def with_rare(self) -> Self:
+        """The same fitted block over every gene hit in a training row, however rare."""
+        block = copy(self)
+        block.kept = self.hit
+        return block
+
+    def transform(self, snapshot: Snapshot, rows: np.ndarray) -> Matrix:
+        layer = by_name(snapshot, self.name, self.names)
+        x = mutation_values(layer, rows)
+        z = np.where(layer.profiled[rows][:, None], self.burden.filled(_burden(x)), np.float32(0))
+        return np.hstack([x[:, self.kept].toarray(), z])
+
+    def entries(self, snapshot: Snapshot, rows: np.ndarray) -> sparse.csr_matrix:
+        """(n, genes) the columns of `transform` without the burden, sparse."""
+        return mutation_values(by_name(snapshot, self.name, self.names), rows)[:, self.kept]
+
+    def present(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
+        return np.asarray(by_name(snapshot, self.name, self.names).profiled[rows])
+
+    def entities(self) -> list[str | None]:
+        return [*(self.names[i] for i in self.kept), None]
+
+    def gather(self, contributions: np.ndarray) -> np.ndarray:
+        out = np.zeros((len(contributions), len(self.names)))
+        out[:, self.kept] = contributions[:, :-1]  # the burden is no gene's
+        return out
+
+    def state(self) -> dict[str, Any]:
+        return {"names": self.names, "kept": self.kept, "hit": self.hit, "burden": self.burden.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> Self:
+        self.names, self.kept, self.hit = state["names"], state["kept"], state["hit"]
+        self.burden = Scale(**state["burden"])
+        return self
+
+
+def _burden(x: sparse.csr_matrix) -> np.ndarray:
+    """(n, 1) log1p of how many genes are hit, those too that no model knows."""
+    return np.log1p(np.asarray((x != 0).sum(axis=1), dtype=np.float64).reshape(-1, 1))

@@ -1,145 +1,28 @@
-"""Health records as counts: codes, what lies above them, last values, how much there is. No order, no recency."""
+"""Health records as a block of counts, last values and amounts."""
 
 from __future__ import annotations
 
-import weakref
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
-import polars as pl
 from scipy import sparse
 
-from ..base.fitted import Fitted
 from ..base.snapshot import Snapshot
+from .code_values import CodeValues, measurements
+from .event_counts import counts, frequent, pick, rows_are_visits
+from .scaling import Scale
 
-CLIP = 5.0
-
-
-@dataclass(frozen=True)
-class EventCounts:
-    """What each row's records hold, unfitted: how often each token occurs, and the last number of each code.
-
-    Tokens are codes, their ancestors, and `code=text` where an event has a text value. current is the last visit's part
-    of total; None where events have no visits.
-    values: (n, codes with numbers) csr of the last number; measured tells a 0 from nothing.
-    earlier: (n, codes with numbers) csr, the sum of the numbers before the current visit.
-    amount: (n, 3) events, visits, events before the current visit.
-    """
-
-    tokens: list[str]
-    code: list[str]
-    total: sparse.csr_matrix
-    current: sparse.csr_matrix | None
-    numeric: list[str]
-    values: sparse.csr_matrix
-    measured: sparse.csr_matrix
-    earlier: sparse.csr_matrix
-    amount: np.ndarray
+RECORDS = "records"
 
 
-_CACHE: dict[int, tuple[weakref.ref[pl.DataFrame], EventCounts]] = {}
-
-
-def counts(snapshot: Snapshot) -> EventCounts:
-    """The counts of all rows, made once for each table of events: nothing in them is fitted."""
-    events = snapshot.events
-    if events is None:
-        raise ValueError("this study has no records")
-    key = id(events)
-    if key not in _CACHE:
-        _CACHE[key] = (weakref.ref(events, lambda _: _CACHE.pop(key, None)), _count(snapshot, events))
-    return _CACHE[key][1]
-
-
-def ancestors(codes: list[str], links: pl.DataFrame) -> dict[str, list[str]]:
-    """What lies above each code: IS_A as far as it goes, and an ICD code cut at its dot. Cycles do no harm."""
-    above: dict[str, set[str]] = {}
-    for child, parent in links.filter(pl.col("predicate") == "IS_A").select("subject", "object").iter_rows():
-        above.setdefault(child, set()).add(parent)
-    out = {}
-    for code in codes:
-        found: set[str] = set()
-        todo = [code]
-        while todo:
-            here = todo.pop()
-            parents = above.get(here, set()) | ({here.split(".")[0]} if here.startswith("ICD") else set())
-            todo.extend(parents - found - {code})
-            found |= parents - {code}
-        if found:
-            out[code] = sorted(found)
-    return out
-
-
-def _count(snapshot: Snapshot, events: pl.DataFrame) -> EventCounts:
-    n = snapshot.rows.height
-    by_visit = bool(events["visit"].is_not_null().any())
-    last = pl.col("visit") == pl.col("visit").max().over("row") if by_visit else pl.lit(False)
-    now = events.select("row", "code", "text_value", "visit", number=pl.col("numeric_value"), now=last.fill_null(False))
-    tree = ancestors(now["code"].unique().to_list(), snapshot.links)
-    up = pl.DataFrame(
-        [(c, a) for c, found in tree.items() for a in found], schema={"code": pl.String, "above": pl.String},
-        orient="row",
-    )  # fmt: skip
-    long = pl.concat(
-        [
-            now.select("row", "now", token="code", code="code"),
-            now.filter(pl.col("text_value").is_not_null())
-            .select("row", "now", token=pl.col("code") + "=" + pl.col("text_value"), code="code"),
-            now.join(up, on="code").select("row", "now", token="above", code="above"),
-        ]
-    )  # fmt: skip
-    names = long.group_by("token").agg(pl.col("code").min()).sort("token")
-    tokens = names["token"].to_list()
-    long = long.join(names.select("token", column=pl.int_range(pl.len(), dtype=pl.Int64)), on="token")
-    total = _matrix(long, n, len(tokens))
-    past = pl.col("number").filter(~pl.col("now") & by_visit).sum().alias("past")
-    numbers = now.filter(pl.col("number").is_finite()).group_by("row", "code").agg(pl.col("number").last(), past)
-    numeric = numbers["code"].unique().sort().to_list()
-    place = pl.DataFrame(
-        {"code": numeric, "column": np.arange(len(numeric))}, schema={"code": pl.String, "column": pl.Int64}
-    )
-    numbers = numbers.join(place, on="code")
-    at = (numbers["row"].to_numpy(), numbers["column"].to_numpy())
-    values = sparse.csr_matrix((numbers["number"].to_numpy(), at), shape=(n, len(numeric)))
-    measured = sparse.csr_matrix((np.ones(len(at[0]), np.float32), at), shape=values.shape)
-    earlier = sparse.csr_matrix((numbers["past"].to_numpy(), at), shape=values.shape)
-    return EventCounts(tokens, names["code"].to_list(), total, _matrix(long.filter("now"), n, len(tokens)) if by_visit else None,
-                  numeric, values, measured, earlier, _amounts(now, n))  # fmt: skip
-
-
-def _matrix(long: pl.DataFrame, n: int, width: int) -> sparse.csr_matrix:
-    cells = long.group_by("row", "column").len()
-    at = (cells["row"].to_numpy(), cells["column"].to_numpy())
-    return sparse.csr_matrix((cells["len"].to_numpy().astype(np.float32), at), shape=(n, width))
-
-
-def _amounts(now: pl.DataFrame, n: int) -> np.ndarray:
-    """(n, 3) events, visits, events before the current visit; 0 for rows without any."""
-    found = now.group_by("row").agg(
-        events=pl.len(),
-        visits=pl.col("visit").n_unique() - pl.col("visit").is_null().any(),
-        current=pl.col("now").sum(),
-    )
-    out = np.zeros((n, 3), dtype=np.float32)
-    earlier = pl.when(pl.col("current") > 0).then(pl.col("events") - pl.col("current")).otherwise(0).alias("earlier")
-    out[found["row"].to_numpy()] = found.select("events", "visits", earlier).to_numpy()
-    return out
-
-
-def rows_are_visits(snapshot: Snapshot, rows: np.ndarray) -> bool:
-    """Whether subjects come several times: a row then stands for its last visit, and what came before is its past."""
-    return bool(snapshot.rows["subject_id"][rows].is_duplicated().any())
-
-
-class RecordsBlock(Fitted):
+class RecordsBlock:
     """Records for linear models: log1p counts of frequent tokens, in all and in the current visit; last values; amounts.
 
     A token is frequent if max(2, 20 or 0.2 % of the training rows, whichever is fewer) rows hold it.
     """
 
-    kind = name = "records"
-    fitted = ("names", "tokens", "current", "numeric", "scale", "amount", "owner")
+    kind = name = RECORDS
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -148,21 +31,11 @@ class RecordsBlock(Fitted):
         c = counts(snapshot)
         least = max(2.0, min(20.0, 0.002 * len(rows)))
         self.tokens = frequent(c.total, rows, least, c.tokens)
-        split = rows_are_visits(snapshot, rows)
-        self.current = [] if c.current is None or not split else frequent(c.current, rows, least, c.tokens)
+        self.split = rows_are_visits(snapshot, rows)
+        self.current = [] if c.current is None or not self.split else frequent(c.current, rows, least, c.tokens)
         self.numeric = frequent(c.measured, rows, least, c.numeric)
-        index = _places(c.numeric, self.numeric)
-        values, measured = c.values[rows][:, index], c.measured[rows][:, index]
-        self.scale = np.zeros((3, len(index)))  # centre, sd, whether log1p: numbers that are never negative are
-        for j in range(len(index)):
-            known = values[:, [j]].toarray().ravel()[measured[:, [j]].toarray().ravel() > 0]
-            positive = bool(known.min() >= 0)
-            known = np.log1p(known) if positive else known
-            low, high = np.quantile(known, (0.01, 0.99))
-            self.scale[:, j] = known.mean(), np.clip(known, low, high).std() or 1.0, positive
-        amount = np.log1p(c.amount[rows])
-        amount[:, 2] *= split
-        self.amount = np.vstack([amount.mean(axis=0), np.where(amount.std(axis=0) > 0, amount.std(axis=0), np.inf)])
+        self.values = CodeValues.fit(snapshot, rows)
+        self.amount = Scale.fit(self._amount(c.amount[rows]))
         code = dict(zip(c.tokens, c.code, strict=True))
         owners = [code[t] for t in self.tokens] + [code[t] for t in self.current] + self.numeric
         self.names = sorted(set(owners))
@@ -170,61 +43,42 @@ class RecordsBlock(Fitted):
         self.owner = np.array([place[o] for o in owners], dtype=np.int64)
         return self
 
+    def _amount(self, amount: np.ndarray) -> np.ndarray:
+        """(n, 3) log1p; what was before the current visit only counts where rows are visits."""
+        return np.asarray(np.log1p(amount) * np.array([1, 1, self.split]))
+
     def transform(self, snapshot: Snapshot, rows: np.ndarray) -> sparse.csr_matrix:
         c = counts(snapshot)
         parts = [pick(c.total, rows, c.tokens, self.tokens).log1p()]
         if self.current:
             now = c.total if c.current is None else c.current
             parts.append(pick(now, rows, c.tokens, self.current).log1p())
-        measured = pick(c.measured, rows, c.numeric, self.numeric).tocoo()
-        values = pick(c.values, rows, c.numeric, self.numeric).tocsr()
-        raw = np.asarray(values[measured.row, measured.col]).ravel() if measured.nnz else np.zeros(0)
-        raw = np.where(self.scale[2, measured.col] > 0, np.log1p(np.maximum(raw, 0)), raw)
-        z = np.clip((raw - self.scale[0, measured.col]) / self.scale[1, measured.col], -CLIP, CLIP)
-        parts.append(sparse.csr_matrix((z, (measured.row, measured.col)), shape=measured.shape))
-        parts.append(sparse.csr_matrix((np.log1p(c.amount[rows]) - self.amount[0]) / self.amount[1]))
+        row, column, number = measurements(c, rows, self.numeric)
+        place = {code: j for j, code in enumerate(self.values.codes)}
+        scale = np.array([place[code] for code in self.numeric], dtype=np.int64)
+        z = self.values.z(scale[column], number)
+        parts.append(sparse.csr_matrix((z, (row, column)), shape=(len(rows), len(self.numeric))))
+        parts.append(sparse.csr_matrix(self.amount.filled(self._amount(c.amount[rows]))))
         return sparse.hstack(parts, format="csr").astype(np.float32)
 
     def present(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
         return np.asarray(counts(snapshot).amount[rows, 0] > 0)
+
+    def entities(self) -> list[str | None]:
+        return [*(self.names[i] for i in self.owner), None, None, None]
 
     def gather(self, contributions: np.ndarray) -> np.ndarray:
         out = np.zeros((len(contributions), len(self.names)))
         np.add.at(out.T, self.owner, contributions[:, : len(self.owner)].T)  # what follows is how much there is
         return out
 
+    def state(self) -> dict[str, Any]:
+        return {"names": self.names, "tokens": self.tokens, "current": self.current, "numeric": self.numeric,
+                "split": self.split, "values": self.values.state(), "amount": self.amount.state(),
+                "owner": self.owner}  # fmt: skip
 
-def code_counts(snapshot: Snapshot, rows: np.ndarray, codes: list[str]) -> np.ndarray:
-    """(n, codes) log1p of how often each code (or anything below it) occurs; 0 for codes nobody has."""
-    c = counts(snapshot)
-    return np.asarray(pick(c.total, rows, c.tokens, codes).log1p().toarray())
-
-
-def last_values(snapshot: Snapshot, rows: np.ndarray, codes: list[str]) -> np.ndarray:
-    """(n, codes) the last number of each code; NaN where there is none."""
-    c = counts(snapshot)
-    values = pick(c.values, rows, c.numeric, codes).toarray()
-    return np.where(pick(c.measured, rows, c.numeric, codes).toarray() > 0, values, np.nan)
-
-
-def frequent(matrix: sparse.csr_matrix, rows: np.ndarray, least: float, names: list[str], most: int = 0) -> list[str]:
-    """Names of the columns that at least `least` of the rows hold; of more than `most`, those that most rows hold."""
-    held = np.asarray((matrix[rows] != 0).sum(axis=0)).ravel()
-    chosen = np.flatnonzero(held >= least)
-    if most and len(chosen) > most:
-        chosen = np.sort(chosen[np.argsort(-held[chosen], kind="stable")[:most]])
-    return [names[j] for j in chosen]
-
-
-def _places(names: list[str], wanted: list[str]) -> np.ndarray:
-    index = {name: j for j, name in enumerate(names)}
-    return np.array([index[name] for name in wanted], dtype=np.int64)
-
-
-def pick(matrix: sparse.csr_matrix, rows: np.ndarray, names: list[str], wanted: list[str]) -> sparse.csr_matrix:
-    """Columns of `matrix` by name; a name that it does not hold is a column of zeros (unseen in this snapshot)."""
-    index = {name: j for j, name in enumerate(names)}
-    known = [(k, index[name]) for k, name in enumerate(wanted) if name in index]
-    to, at = (np.array(v, dtype=np.int64) for v in zip(*known, strict=True)) if known else (np.zeros(0, int),) * 2
-    part = matrix[rows][:, at].tocoo()
-    return sparse.csr_matrix((part.data, (part.row, to[part.col])), shape=(len(rows), len(wanted)))
+    def restore(self, state: Mapping[str, Any]) -> Self:
+        for name in ("names", "tokens", "current", "numeric", "split", "owner"):
+            setattr(self, name, state[name])
+        self.values, self.amount = CodeValues.restored(state["values"]), Scale(**state["amount"])
+        return self

@@ -1,4 +1,9 @@
-"""A snapshot as one numeric table for trees: missing stays NaN, words are numbered, counts are counts."""
+"""A snapshot as one numeric table for trees: missing stays NaN, words are numbered, counts are counts.
+
+Values stay as they were measured: where a tree splits does not change under any monotone scale, it can split on what is
+missing only if nothing was filled in, and thresholds read in the units of the data. Which features there are comes from
+the fold's fitted blocks, as for every other learner.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +17,11 @@ from scipy import sparse
 
 from ..base.snapshot import Snapshot
 from ..estimators.univariate import association
-from .blocks import COVARIATES, RECORDS, DenseBlock, MutationBlock
-from .covariates import column, frequent_words, word_index
-from .omics_layer import by_name, dense_values, is_mutation, mutation_values
-from .records import EventCounts, counts, frequent, pick, rows_are_visits
+from .covariates import COVARIATES, column, frequent_words, is_number, word_index
+from .event_counts import EventCounts, counts, frequent, pick, rows_are_visits
+from .fold import FoldPreprocessing
+from .omics_layer import DenseBlock, MutationBlock, by_name, dense_values, mutation_values
+from .records import RECORDS
 
 WIDE = 400
 """A layer with more features than this enters with its BEST ones, ranked on the training rows alone."""
@@ -44,18 +50,18 @@ class TreeTable:
     def fit(self, snapshot: Snapshot, rows: np.ndarray, target: np.ndarray) -> Self:
         """target: (n, k) from `Task.working_response`; it ranks the features of wide layers."""
         self.parts: list[TableBlock] = []
-        for name, layer in snapshot.layers.items():
-            block = (MutationBlock(name) if is_mutation(layer) else DenseBlock(name)).fit(snapshot, rows)
-            kept, here = block.kept, block.present(snapshot, rows)
+        for name, block in FoldPreprocessing.fit(snapshot, rows, [*snapshot.layers]).blocks.items():
+            assert isinstance(block, DenseBlock | MutationBlock)
+            kept, here, mutations = block.kept, block.present(snapshot, rows), isinstance(block, MutationBlock)
             if len(kept) > WIDE and here.any():
-                x = block.transform(snapshot, rows[here])[:, : len(kept)]
+                x = np.asarray(block.transform(snapshot, rows[here]))[:, : len(kept)]
                 kept = np.sort(kept[np.argsort(-association(x, target[here]), kind="stable")[:BEST]])
-            extra = [-1] if is_mutation(layer) else []
-            self.parts.append(TableBlock(name, block.names, np.r_[kept, extra].astype(np.int64), is_mutation(layer)))
+            extra = [-1] if mutations else []
+            self.parts.append(TableBlock(name, block.names, np.r_[kept, extra].astype(np.int64), mutations))
         self.words: dict[str, list[str | None]] = {}
         if snapshot.covariates.width:
             for name in snapshot.covariates.columns:
-                if not _is_number(snapshot.covariates[name]):
+                if not is_number(snapshot.covariates[name]):
                     self.words[name] = frequent_words(snapshot.covariates[name][rows])[:WORDS]
             self.parts.append(TableBlock(COVARIATES, snapshot.covariates.columns, np.arange(snapshot.covariates.width)))
         if snapshot.events is not None:
@@ -152,7 +158,3 @@ class TreeTable:
             if name in state["records"]:
                 setattr(self, name, state["records"][name])
         return self
-
-
-def _is_number(column: pl.Series) -> bool:
-    return column.dtype.is_numeric() or column.dtype == pl.Boolean

@@ -12,8 +12,8 @@ import polars as pl
 from scipy import sparse, stats
 
 from ..base.snapshot import Layer, Snapshot
+from ..preprocessing.event_counts import counts
 from ..preprocessing.omics_layer import is_mutation
-from ..preprocessing.records import counts
 from .rank_tests import benjamini_hochberg, kruskal, ranks
 
 LEAST = 5

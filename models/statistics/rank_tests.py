@@ -15,7 +15,7 @@ from scipy import sparse, stats
 from ..base.snapshot import Snapshot
 from ..base.task import task_of
 from ..estimators.risk_sets import risk_sets
-from ..preprocessing.records import counts
+from ..preprocessing.event_counts import counts
 
 _CELLS = 4_000_000  # values ranked at once: 32 MB a matrix
 

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from clinome.graphs.cohort.cohort import Cohort
-    from clinome.graphs.snapshot.snapshot import Snapshot
     from clinome.graphs.store.protocol import Store
     from clinome.graphs.tables.study_tables import Tables
+    from clinome.snapshot import Snapshot
 
 
 def open_store(study: Study, write: bool) -> Store:
@@ -80,10 +80,11 @@ class Graph:
         """Freeze a cohort behind the time fence, with the folds that the study asks for."""
         from clinome.graphs.snapshot.freeze import freeze
         from clinome.models.base.folds import make_folds
+        from clinome.snapshot import Snapshot
 
         task, evaluate = self.study.need_task(), self.study.evaluate
         keep = tuple(name for name in (evaluate.site, evaluate.stratify) if name is not None)
-        snapshot = freeze(cohort, self.tables, task.kind, task.covariates, keep=keep)
+        snapshot = Snapshot.of(freeze(cohort, self.tables, task.kind, task.covariates, keep=keep))
         return snapshot.with_folds(make_folds(snapshot.rows, task.kind, evaluate))
 
     def fingerprint(self) -> str:

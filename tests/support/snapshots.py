@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
-from clinome.graphs.snapshot.snapshot import Layer, Snapshot
+from clinome.graphs.snapshot.snapshot import Layer
+from clinome.snapshot import Snapshot
 
 PLANTED = 10
 """The first so many features of each dense layer carry the signal; they are one pathway's genes."""

@@ -144,7 +144,7 @@ class PygLearner(BaseLearner):
         if not isinstance(snapshot, WithHetero):
             raise TypeError(
                 f"{self.name}: got a {type(snapshot).__name__} without hetero_for(train, tuning); expected a snapshot "
-                "that can be had as HeteroData (graphs.snapshot.snapshot.Snapshot)"
+                "that can be had as HeteroData (clinome.snapshot.Snapshot)"
             )
         data = snapshot.hetero_for(self.train, self.tuning)
         self._held = (weakref.ref(snapshot), data)

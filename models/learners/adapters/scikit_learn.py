@@ -12,7 +12,8 @@ from ...base.learner import Setting
 from ...base.snapshot import Snapshot
 from ...base.task import task_of
 from ...estimators.late_fusion import calibrate
-from ...preprocessing.blocks import JoinedBlocks, make_blocks
+from ...preprocessing.blocks import JoinedBlocks
+from ...preprocessing.fold import FoldPreprocessing
 from ..base import BaseLearner, has_inputs
 from .source_hash import written
 
@@ -20,7 +21,7 @@ from .source_hash import written
 def sklearn(estimator: Any, name: str | None = None, *, space: Mapping[str, Any] | None = None) -> Wrapped:
     """Any scikit-learn classifier (survival: regressor) as a learner, on all blocks side by side.
 
-    Features are fitted in the fold (`models.preprocessing.blocks.JoinedBlocks`). A classifier without predict_proba is calibrated on its
+    Features are fitted in the fold (`models.preprocessing.fold.FoldPreprocessing`). A classifier without predict_proba is calibrated on its
     decision function's training scores, which keeps the order but not the exact probabilities. Survival: the regressor
     learns martingale residuals, higher = sooner. space: parameter -> values or a scipy distribution, from which settings
     beyond the estimator's own are drawn within the study's `trials`.
@@ -78,7 +79,7 @@ class Wrapped(BaseLearner):
         rows = np.sort(np.concatenate([train, tuning]))
         task = task_of(self.task)
         y = task.targets(snapshot.rows[rows], snapshot.classes)
-        self.block = JoinedBlocks(make_blocks(snapshot)).fit(snapshot, rows)
+        self.block = FoldPreprocessing.fit(snapshot, rows).joined(snapshot, rows)
         x = self.block.transform(snapshot, rows)
         self.model = self._seeded(clone(self.estimator).set_params(**self.setting))
         self.model.fit(x, task.regression_target(y) if task.regresses else y)

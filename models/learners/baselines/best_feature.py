@@ -13,7 +13,8 @@ from ...estimators.late_fusion import calibrate
 from ...estimators.ridge import fit_ridge
 from ...estimators.univariate import association
 from ...metrics.task_metrics import targets
-from ...preprocessing.blocks import Block, make_blocks, restored_block, saved_block
+from ...preprocessing.blocks import Block, restored_block, saved_block
+from ...preprocessing.fold import FoldPreprocessing
 from ..base import BaseLearner, has_inputs
 
 
@@ -35,11 +36,11 @@ class BestFeature(BaseLearner):
         rows = np.sort(np.concatenate([train, tuning]))
         y = targets(snapshot.rows[rows], self.task, snapshot.classes)
         best: tuple[float, Block, int] | None = None
-        for block in make_blocks(snapshot):
+        for block in FoldPreprocessing.fit(snapshot, rows).blocks.values():
             here = block.present(snapshot, rows)
             if here.sum() < 3:
                 continue
-            x = block.fit(snapshot, rows).transform(snapshot, rows[here])
+            x = block.transform(snapshot, rows[here])
             if not x.shape[1]:
                 continue
             share = association(x, task_of(self.task).working_response(y[here], self.classes)) * here.mean()

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...base.snapshot import Snapshot
-from ...preprocessing.blocks import Block, CovariateBlock, JoinedBlocks
+from ...preprocessing.blocks import Block, JoinedBlocks
+from ...preprocessing.covariates import COVARIATES
+from ...preprocessing.fold import FoldPreprocessing
 from .ridge_late import RidgeLate
 
 
@@ -16,5 +20,5 @@ class Covariates(RidgeLate):
     def supports(self, snapshot: Snapshot) -> str | None:
         return None if snapshot.covariates.width else "the study names no covariates ([task] covariates)"
 
-    def blocks(self, snapshot: Snapshot) -> list[Block | JoinedBlocks]:
-        return [CovariateBlock()]
+    def blocks(self, snapshot: Snapshot, rows: np.ndarray) -> list[Block | JoinedBlocks]:
+        return [FoldPreprocessing.fit(snapshot, rows, [COVARIATES]).blocks[COVARIATES]]

@@ -14,7 +14,8 @@ from ...base.task import task_of
 from ...estimators.late_fusion import calibrate, fit_weights, standardise
 from ...estimators.ridge import SMALL, Ridge, fit_ridge
 from ...estimators.univariate import Matrix
-from ...preprocessing.blocks import Block, JoinedBlocks, make_blocks, pieces, restored_block, saved_block
+from ...preprocessing.blocks import Block, JoinedBlocks, pieces, restored_block, saved_block
+from ...preprocessing.fold import FoldPreprocessing
 from ..base import BaseLearner, has_inputs
 
 _FEW = 10
@@ -35,10 +36,10 @@ class RidgeLate(BaseLearner):
     def supports(self, snapshot: Snapshot) -> str | None:
         return has_inputs(snapshot)
 
-    def blocks(self, snapshot: Snapshot) -> list[Block | JoinedBlocks]:
-        """Unfitted blocks that become one model each."""
-        found = make_blocks(snapshot)
-        return [JoinedBlocks(found)] if self.setting.get("fusion") == "early" else [*found]
+    def blocks(self, snapshot: Snapshot, rows: np.ndarray) -> list[Block | JoinedBlocks]:
+        """Fitted blocks that become one model each."""
+        fitted = FoldPreprocessing.fit(snapshot, rows)
+        return [fitted.joined(snapshot, rows)] if self.setting.get("fusion") == "early" else [*fitted.blocks.values()]
 
     def fit(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> None:
         self.task, self.classes = snapshot.task, len(snapshot.classes)
@@ -47,12 +48,12 @@ class RidgeLate(BaseLearner):
         y = task.targets(snapshot.rows[rows], snapshot.classes)
         self.members: list[tuple[Block | JoinedBlocks, Ridge, np.ndarray]] = []
         scores = []
-        for block in self.blocks(snapshot):
+        for block in self.blocks(snapshot, rows):
             here = block.present(snapshot, rows)
             outcomes = np.unique(task.groups(y[here]))
             if here.sum() < _FEW or len(outcomes) < 2 or not _varies(part[here]):
                 continue
-            x = block.fit(snapshot, rows).transform(snapshot, rows[here])
+            x = block.transform(snapshot, rows[here])
             if not x.shape[1]:
                 continue
             model = fit_ridge(x, y[here], part[here], self.task, self.classes)

@@ -120,7 +120,7 @@ def _frozen(study: Study, model: Model, say: Console) -> tuple[Snapshot, list[st
 def _beside(run: Run, model: Model, served: DerivedSnapshot) -> tuple[Snapshot, int]:
     """The rows that the model was trained on, from the run folder, and the new ones behind them."""
     from clinome.graphs.snapshot.append_rows import beside
-    from clinome.graphs.snapshot.snapshot import Snapshot
+    from clinome.snapshot import Snapshot
 
     training = Snapshot.read(run.folder / "snapshot")
     if training.manifest["sha256"] != model.about.get("snapshot"):

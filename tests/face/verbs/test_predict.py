@@ -16,13 +16,13 @@ from small_study import QUERY, build, fill, save
 
 import clinome as package
 from clinome import pipeline
-from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.graphs.store.embedded import EmbeddedStore
 from clinome.graphs.tables.study_tables import Tables
 from clinome.loaders.errors import InputError
 from clinome.loaders.specs import Omics, Records
 from clinome.model_folder import read_model, run_of
 from clinome.run_folder import Run
+from clinome.snapshot import Snapshot
 from clinome.study import Study
 from clinome.verbs.predict import PredictionReport
 

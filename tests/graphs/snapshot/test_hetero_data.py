@@ -16,11 +16,13 @@ from small_study import build, cohort_frame
 from snapshots import make_snapshot
 
 from clinome.graphs.cohort.cohort import Cohort
-from clinome.graphs.snapshot.fold_inputs import fold_layer, fold_of
 from clinome.graphs.snapshot.freeze import freeze
-from clinome.graphs.snapshot.hetero_data import node_type
-from clinome.graphs.snapshot.snapshot import Snapshot
+from clinome.graphs.snapshot.hetero_data import fold_of, node_type
 from clinome.loaders.errors import InputError
+from clinome.models.preprocessing.blocks import make_block
+from clinome.models.preprocessing.fold import FoldPreprocessing
+from clinome.models.preprocessing.records import RecordsBlock
+from clinome.snapshot import Snapshot
 
 DENSE = ("rna", "methylation", "mutations")
 
@@ -33,7 +35,7 @@ def snapshot() -> Snapshot:
 def frozen(folder: Path, task: str = "binary") -> Snapshot:
     tables = build(folder)
     frame = cohort_frame(tables, rows_per_subject=2)
-    got = freeze(Cohort("small", frame, (), "", {}, "dated", ("0", "1")), tables, task, ("age", "sex"))
+    got = Snapshot.of(freeze(Cohort("small", frame, (), "", {}, "dated", ("0", "1")), tables, task, ("age", "sex")))
     rows = np.arange(got.rows.height)
     split = np.where(rows // 2 % 3 == 0, "held_out", np.where(rows // 2 % 5 == 0, "tuning", "train"))
     return got.with_folds(pl.DataFrame({"repeat": 0, "fold": 0, "row": rows, "split": split}))
@@ -92,7 +94,14 @@ def test_patients_carry_labels_masks_and_inputs(task: str) -> None:
     assert (train.mean(0).abs() < 0.2).all() and last - first == 60
     assert (patient.x[~patient.present[:, patient.layers.index("rna")]][:, first:last] == 0).all()
     first, last = patient.layer_slices["covariates"]
-    assert patient.covariates == ["age", "sex=F", "sex=M", "smoker"] and last == patient.x.shape[1] == first + 4
+    assert [one for one in patient.covariates if one != "age missing"] == [
+        "age",
+        "sex=F",
+        "sex=M",
+        "sex other",
+        "smoker",
+    ]
+    assert last == patient.x.shape[1] == first + len(patient.covariates)
 
 
 def test_edges_are_what_the_tables_say(snapshot: Snapshot) -> None:
@@ -117,13 +126,33 @@ def test_edges_are_what_the_tables_say(snapshot: Snapshot) -> None:
 
 
 def test_dense_edges_are_the_calls_beyond_the_threshold(snapshot: Snapshot) -> None:
-    part = fold_layer(snapshot.layers["rna"], fold_of(snapshot, 0, 0))
-    for threshold in (1.0, 2.5):
+    train = np.flatnonzero(fold_of(snapshot, 0, 0).train)
+    rna = FoldPreprocessing.fit(snapshot, train).graph_inputs(snapshot).layers["rna"]
+    assert rna.measured is not None and not rna.measured.all()
+    assert np.array_equal(rna.measured, ~np.isnan(np.asarray(snapshot.layers["rna"].values)) & rna.measured)
+    for threshold in (0.5, 1.0, 2.0):
         data = snapshot.hetero(threshold=threshold)
         relation = data["gene", "rev_expresses", "patient"]
         assert (relation.edge_attr.abs() >= threshold).all()
-        assert part.z is not None
-        assert len(relation.edge_attr) == (np.abs(part.z) >= threshold).sum()
+        assert len(relation.edge_attr) == ((np.abs(rna.values) >= threshold) & rna.measured).sum() > 0
+
+
+def test_inputs_and_edges_carry_what_the_blocks_of_the_fold_say(snapshot: Snapshot) -> None:
+    """The numbers are those of `ridge_late`'s blocks, fitted on the same rows."""
+    data, rows = snapshot.hetero(), np.arange(snapshot.rows.height)
+    train = np.flatnonzero(data["patient"].train_mask.numpy())
+    for name in ("rna", "methylation", "covariates"):
+        first, last = data["patient"].layer_slices[name]
+        want = make_block(snapshot, name).fit(snapshot, train).transform(snapshot, rows)
+        np.testing.assert_array_equal(data["patient"].x[:, first:last].numpy(), want)
+    records = make_block(snapshot, "records").fit(snapshot, train)
+    assert isinstance(records, RecordsBlock) and snapshot.events is not None
+    labs = snapshot.events.filter(pl.col("code") == "LOINC:2160-0")
+    want = records.values.scaled(labs["code"], labs["numeric_value"].to_numpy())
+    relation = data["lab_test", "rev_measured", "patient"]
+    mine = relation.edge_index[0] == data["lab_test"].id.index("LOINC:2160-0")
+    np.testing.assert_array_equal(relation.edge_attr[mine, 1].numpy(), np.nan_to_num(want))
+    assert relation.edge_attr[mine, 1].std() > 0.3
 
 
 def test_only_training_patients_send(snapshot: Snapshot) -> None:
@@ -157,11 +186,6 @@ def test_garbage_in_held_out_rows_reaches_nobody_else(snapshot: Snapshot) -> Non
             assert torch.equal(one.edge_attr[keep], other.edge_attr[again])
         else:
             assert torch.equal(one.edge_index, other.edge_index) and torch.equal(one.edge_attr, other.edge_attr)
-    for name in snapshot.layers:
-        parts = [fold_layer(s.layers[name], fold_of(s, 0, 0)) for s in (snapshot, garbled(snapshot, beyond))]
-        if parts[0].mean is not None:
-            np.testing.assert_array_equal(parts[0].mean, parts[1].mean)
-            np.testing.assert_array_equal(parts[0].sd, parts[1].sd)
     assert dirty.dropped["codes"] == clean.dropped["codes"] + 1
 
 

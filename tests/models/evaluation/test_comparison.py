@@ -7,12 +7,12 @@ import pytest
 from scipy import stats
 from snapshots import make_snapshot
 
-from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.models.evaluation.bootstrap import Resamples
 from clinome.models.evaluation.comparison import compare
 from clinome.models.evaluation.fold_scores import FoldScores, LearnerScores, draw, judge
 from clinome.models.evaluation.intervals import FOLDS, SPLIT, holm, mean_over_folds, spread, summary
 from clinome.models.metrics.task_metrics import targets
+from clinome.snapshot import Snapshot
 
 
 def _judged(snapshot: Snapshot, score: np.ndarray, folds: int, seed: int = 0) -> LearnerScores:

@@ -11,7 +11,6 @@ import polars as pl
 import pytest
 from snapshots import garbage, make_snapshot
 
-from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.models.base.folds import parts
 from clinome.models.base.learner import Learner
 from clinome.models.base.specs import Evaluate, Learn
@@ -26,6 +25,7 @@ from clinome.models.experiment.tuning import inner_plan, tune
 from clinome.models.learners.registry import make, select
 from clinome.models.learners.stacking import STACK, choose
 from clinome.models.metrics.task_metrics import evaluate, inner_score, targets
+from clinome.snapshot import Snapshot
 
 QUICK = ("majority", "covariates", "best_feature", "ridge_late")
 ONE = Learn(trials=1, workers=1)

@@ -14,12 +14,12 @@ from snapshots import make_snapshot
 
 from clinome.graphs.cohort.labels import with_any_label
 from clinome.graphs.snapshot.append_rows import beside
-from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.loaders.errors import InputError
 from clinome.models.base.snapshot import DerivedSnapshot
 from clinome.models.evaluation.external import judge_external
 from clinome.models.inference.input_schema import InputSchema
 from clinome.models.preprocessing.omics_layer import by_name
+from clinome.snapshot import Snapshot
 
 N = 40
 

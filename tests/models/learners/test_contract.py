@@ -16,7 +16,6 @@ import pytest
 from scipy import sparse
 from snapshots import PLANTED, garbage, make_snapshot
 
-from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.loaders.errors import InputError, NotBuilt
 from clinome.models.base.learner import Learner
 from clinome.models.base.serialization import read_state, write_state
@@ -25,6 +24,7 @@ from clinome.models.inference.input_schema import InputSchema
 from clinome.models.learners.adapters.scikit_learn import sklearn
 from clinome.models.learners.registry import LEARNERS, baselines, default, every, is_floor, make, select
 from clinome.models.metrics.task_metrics import inner_score, targets
+from clinome.snapshot import Snapshot
 
 TASKS = ("binary", "multiclass", "survival")
 BLIND = {"majority", "covariates"}
@@ -151,7 +151,7 @@ _ANOTHER_PROCESS = """
 import sys
 from pathlib import Path
 import numpy as np
-from clinome.graphs.snapshot.snapshot import Snapshot
+from clinome.snapshot import Snapshot
 from clinome.models.learners.registry import make
 from clinome.models.base.serialization import read_state
 folder = Path(sys.argv[1])

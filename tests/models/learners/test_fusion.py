@@ -9,11 +9,12 @@ import polars as pl
 import pytest
 from snapshots import make_snapshot
 
-from clinome.graphs.snapshot.snapshot import Layer, Snapshot
+from clinome.graphs.snapshot.snapshot import Layer
 from clinome.models.base.folds import parts
 from clinome.models.learners.network import NetworkLearner, late_fusion
 from clinome.models.learners.registry import make
 from clinome.models.metrics.task_metrics import inner_score, targets
+from clinome.snapshot import Snapshot
 
 
 def without(snapshot: Snapshot, rows: np.ndarray, layers: tuple[str, ...], records: bool = False) -> Snapshot:

@@ -10,12 +10,12 @@ import pytest
 from scipy import sparse
 from snapshots import make_snapshot
 
-from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.models.base.folds import parts
 from clinome.models.encoders.hetero_gnn import KnowledgeGraph, knowledge, subgraph
 from clinome.models.encoders.propagation import fit_messages
 from clinome.models.learners.registry import make
 from clinome.models.metrics.task_metrics import inner_score, targets
+from clinome.snapshot import Snapshot
 
 LINKS = pl.DataFrame(
     [("A", "INTERACTS_WITH", "B", 0.5), ("B", "INTERACTS_WITH", "C", 1.0), ("A", "IN_PATHWAY", "P", None),

@@ -13,11 +13,12 @@ from snapshots import make_snapshot
 from torch import Tensor, nn
 
 import clinome
-from clinome.graphs.snapshot.snapshot import Layer, Snapshot
+from clinome.graphs.snapshot.snapshot import Layer
 from clinome.models.base.folds import parts
 from clinome.models.base.learner import Learner
 from clinome.models.experiment.controls import permuted
 from clinome.models.metrics.task_metrics import inner_score, targets
+from clinome.snapshot import Snapshot
 
 
 @pytest.mark.parametrize(("task", "width"), [("binary", 6), ("binary", 1), ("multiclass", 3), ("survival", 6)])

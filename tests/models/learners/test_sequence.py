@@ -13,7 +13,7 @@ from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.models.base.folds import parts
 from clinome.models.learners.registry import make
 from clinome.models.metrics.task_metrics import inner_score
-from clinome.models.training.tokenizer import PAD, UNKNOWN, fit_vocabulary, tokenize
+from clinome.models.preprocessing.tokenizer import PAD, UNKNOWN, fit_vocabulary, tokenize
 
 
 def order_study(n: int = 500, seed: int = 1) -> Snapshot:
@@ -70,8 +70,9 @@ def test_the_vocabulary_is_of_the_training_rows() -> None:
     mine = pl.Series(np.isin(snapshot.events["row"].to_numpy(), held))
     stranger = pl.when(mine).then(pl.lit("X:new")).otherwise(pl.col("code")).alias("code")
     changed = snapshot.events.with_columns(stranger, numeric_value=pl.when(mine).then(1e9).otherwise("numeric_value"))
-    one, two = (fit_vocabulary(events, snapshot.links, rows) for events in (snapshot.events, changed))
-    assert one.entries == two.entries and np.array_equal(one.mean, two.mean) and one.age == two.age
+    one, two = (fit_vocabulary(replace(snapshot, events=events), rows) for events in (snapshot.events, changed))
+    assert one.entries == two.entries and one.age == two.age
+    assert one.values.codes == two.values.codes and np.array_equal(one.values.scale.mean, two.values.scale.mean)
     made = tokenize(changed, len(snapshot.rows), two, "dated")
     tokens = made.take(held)
     assert bool((tokens.code[tokens.mask] == UNKNOWN).all()) and float(tokens.value.abs().max()) <= 5
@@ -84,7 +85,7 @@ def test_a_rare_code_is_read_as_what_lies_above_it() -> None:
     row = events.filter(pl.col("code") == "ICD10CM:I10").head(1).with_columns(code=pl.lit("ICD10CM:I50.9"))
     links = pl.concat([snapshot.links, snapshot.links.head(1).with_columns(
         subject=pl.lit("ICD10CM:I50.9"), predicate=pl.lit("IS_A"), object=pl.lit("ICD10CM:I50"))])  # fmt: skip
-    vocabulary = fit_vocabulary(pl.concat([events, row]), links, np.arange(30))
+    vocabulary = fit_vocabulary(replace(snapshot, events=pl.concat([events, row]), links=links), np.arange(30))
     assert "ICD10CM:I50.9" not in vocabulary.known
     assert vocabulary.entries[vocabulary.index("ICD10CM:I50.9", "ICD10CM:I50.9")] == "ICD10CM:I50"
     assert vocabulary.index("NEVER:1", "NEVER:1") == UNKNOWN
@@ -96,7 +97,7 @@ def test_a_rare_code_is_read_as_what_lies_above_it() -> None:
 def test_long_rows_keep_their_latest_events_and_short_ones_are_padded() -> None:
     snapshot = make_snapshot(n=40, layers=(), records=True)
     assert snapshot.events is not None
-    vocabulary = fit_vocabulary(snapshot.events, snapshot.links, np.arange(40))
+    vocabulary = fit_vocabulary(snapshot, np.arange(40))
     whole, cut = (tokenize(snapshot.events, 40, vocabulary, "dated", longest) for longest in (256, 8))
     assert whole.lengths.sum() == len(snapshot.events) and cut.lengths.max() == 8
     for row in range(40):

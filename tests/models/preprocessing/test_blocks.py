@@ -10,23 +10,22 @@ import pytest
 from scipy import sparse
 from snapshots import as_array, garbage, make_snapshot
 
-from clinome.graphs.snapshot.snapshot import Layer, Snapshot
+from clinome.graphs.snapshot.snapshot import Layer
 from clinome.models.base.task import task_of
 from clinome.models.estimators.risk_sets import cumulative_hazard
 from clinome.models.estimators.univariate import (
     association,
     martingale_residuals,
 )
-from clinome.models.preprocessing.blocks import (
-    CovariateBlock,
-    DenseBlock,
-    JoinedBlocks,
-    MutationBlock,
-    make_blocks,
-    pieces,
-)
-from clinome.models.preprocessing.records import RecordsBlock, ancestors, code_counts, counts, last_values
+from clinome.models.preprocessing.blocks import make_blocks, pieces
+from clinome.models.preprocessing.code_hierarchy import CodeHierarchy
+from clinome.models.preprocessing.covariates import CovariateBlock
+from clinome.models.preprocessing.event_counts import code_counts, counts, last_values
+from clinome.models.preprocessing.fold import FoldPreprocessing
+from clinome.models.preprocessing.omics_layer import DenseBlock, MutationBlock
+from clinome.models.preprocessing.records import RecordsBlock
 from clinome.models.preprocessing.tree_table import BEST, WIDE, TreeTable
+from clinome.snapshot import Snapshot
 
 TRAIN, HELD = np.arange(60), np.arange(60, 100)
 ALL = ("rna", "cnv", "methylation", "mutations")
@@ -127,10 +126,17 @@ def test_words_new_or_rare_are_one_and_missing_is_a_word_of_its_own() -> None:
 
 def test_ancestors_follow_is_a_and_cut_icd_at_the_dot_even_in_a_circle() -> None:
     links = pl.DataFrame({"subject": ["A:1", "A:2", "A:3"], "predicate": ["IS_A"] * 3, "object": ["A:2", "A:3", "A:1"]})
-    assert ancestors(["A:1", "ICD9CM:428.0", "LOINC:1-1"], links) == {
-        "A:1": ["A:2", "A:3"],
-        "ICD9CM:428.0": ["ICD9CM:428"],
-    }
+    tree = CodeHierarchy.of(links)
+    assert tree.ancestors("A:1") == ("A:2", "A:3")
+    assert tree.ancestors("ICD9CM:428.0") == ("ICD9CM:428",)
+    assert tree.ancestors("LOINC:1-1") == tree.ancestors("ICD9CM:428") == ()
+    assert CodeHierarchy.restored(tree.state()) == tree
+
+
+def test_the_nearest_ancestor_comes_first() -> None:
+    subject, above = ["ICD10CM:I50.21", "ICD10CM:I50", "ICD10CM:I50.21"], ["ICD10CM:I50.2", "ICD10CM:I30-52", "A:heart"]
+    tree = CodeHierarchy.of(pl.DataFrame({"subject": subject, "predicate": ["IS_A"] * 3, "object": above}))
+    assert tree.ancestors("ICD10CM:I50.21") == ("A:heart", "ICD10CM:I50.2", "ICD10CM:I50", "ICD10CM:I30-52")
 
 
 def _events(rows: list[tuple[int, float, str, float | None, str | None, int | None]], n: int = 4) -> Snapshot:
@@ -185,7 +191,7 @@ def test_codes_unseen_in_training_are_served() -> None:
 
 def test_joined_blocks_fall_apart_into_what_they_were() -> None:
     snapshot = make_snapshot("binary", n=80, layers=("rna", "mutations"), records=True, missing=0.3)
-    joined = JoinedBlocks(make_blocks(snapshot)).fit(snapshot, TRAIN)
+    joined = FoldPreprocessing.fit(snapshot, TRAIN).joined(snapshot, TRAIN)
     x = as_array(joined.transform(snapshot, TRAIN))
     found = pieces(joined, x)
     assert {name: a.shape[1] for name, a in found.items()} == {b.name: len(b.names) for b in joined.blocks}

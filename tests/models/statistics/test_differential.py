@@ -9,7 +9,7 @@ from lifelines.statistics import logrank_test
 from scipy import sparse, stats
 from snapshots import make_snapshot
 
-from clinome.models.preprocessing.records import counts
+from clinome.models.preprocessing.event_counts import counts
 from clinome.models.statistics.differential import LEAST, cliffs_delta, contrast, followed, odds_ratio
 
 

@@ -1,4 +1,4 @@
-"""Events -> token tensors. The vocabulary, and the scale of values and ages, come from the training rows only."""
+"""Tokenizer: events -> token tensors. The vocabulary and the scales of values and ages come from the training rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import numpy as np
 import polars as pl
 import torch
 
-from .batch import Tokens
+from ..base.snapshot import Snapshot
+from ..training.batch import Tokens
+from .code_hierarchy import CodeHierarchy
+from .code_values import CodeValues
 
 PAD, UNKNOWN = 0, 1
 RARE = 2  # a code seen in fewer training rows is read as its nearest known ancestor
@@ -24,42 +27,41 @@ class Vocabulary:
     entries:   names; `code`, or `code = text` for a code with categories, or an ancestor that no row names itself.
     codes:     (entries,) the code of each entry: what `attribute` speaks of.
     parents:   entry -> its ancestors' indices, nearest first.
-    mean, sd:  (entries,) of the numeric values of that entry.
+    values:    the scale of each code's numbers.
     age:       mean and sd of the age at an event, years.
     known:     code -> index of the entry that stands for it (a rare code: its nearest known ancestor).
+    hierarchy: what lies above a code, one that no training row holds too.
     """
 
     entries: tuple[str, ...]
     codes: tuple[str, ...]
     parents: tuple[tuple[int, ...], ...]
-    mean: np.ndarray
-    sd: np.ndarray
+    values: CodeValues
     age: tuple[float, float]
     known: Mapping[str, int]
-    above: Mapping[str, tuple[str, ...]]
+    hierarchy: CodeHierarchy
 
     def __len__(self) -> int:
         return len(self.entries)
 
     def index(self, entry: str, code: str) -> int:
         """The index for an event; an entry never seen falls back to its code, then its ancestors, then UNKNOWN."""
-        for name in (entry, code, *self.above.get(code, ())):
-            if name in self.known:
-                return self.known[name]
-        return UNKNOWN
+        if entry in self.known:
+            return self.known[entry]
+        found = (self.known[name] for name in (code, *self.hierarchy.ancestors(code)) if name in self.known)
+        return next(found, UNKNOWN)
 
     def state(self) -> dict[str, Any]:
-        above = {code: list(found) for code, found in self.above.items()}
         return {"entries": list(self.entries), "codes": list(self.codes), "parents": [list(p) for p in self.parents],
-                "mean": self.mean, "sd": self.sd, "age": list(self.age), "above": above}  # fmt: skip
+                "values": self.values.state(), "age": list(self.age), "hierarchy": self.hierarchy.state()}  # fmt: skip
 
     @classmethod
     def restored(cls, state: Mapping[str, Any]) -> Vocabulary:
         entries, (mean, sd) = tuple(state["entries"]), state["age"]
         return cls(
-            entries, tuple(state["codes"]), tuple(tuple(p) for p in state["parents"]), state["mean"], state["sd"],
-            (mean, sd), {name: i for i, name in enumerate(entries) if i > UNKNOWN},
-            {code: tuple(found) for code, found in state["above"].items()},
+            entries, tuple(state["codes"]), tuple(tuple(p) for p in state["parents"]),
+            CodeValues.restored(state["values"]), (mean, sd),
+            {name: i for i, name in enumerate(entries) if i > UNKNOWN}, CodeHierarchy.restored(state["hierarchy"]),
         )  # fmt: skip
 
     def ancestor_table(self) -> torch.Tensor:
@@ -71,50 +73,30 @@ class Vocabulary:
         return table
 
 
-def fit_vocabulary(events: pl.DataFrame, links: pl.DataFrame, train: np.ndarray) -> Vocabulary:
-    """The vocabulary of the training rows, with the IS_A ancestors of its codes as entries that codes share."""
-    seen = _entries(events.filter(np.isin(events["row"].to_numpy(), train)))
+def fit_vocabulary(snapshot: Snapshot, train: np.ndarray) -> Vocabulary:
+    """The vocabulary of the training rows, with the ancestors of its codes as entries that codes share.
+
+    Raises: ValueError for a snapshot without records.
+    """
+    if snapshot.events is None:
+        raise ValueError("this study has no records")
+    seen = _entries(snapshot.events.filter(np.isin(snapshot.events["row"].to_numpy(), train)))
     count = seen.group_by("entry").agg(pl.col("code").first(), pl.col("row").n_unique()).sort("entry")
-    above = ancestors(links)
+    hierarchy = CodeHierarchy.of(snapshot.links)
     kept = [e for e, _, n in count.iter_rows() if n >= RARE]
     named = {e: c for e, c, _ in count.iter_rows()}
-    used = sorted({a for code in named.values() for a in above.get(code, ())} - set(kept))
+    above = {code: hierarchy.ancestors(code) for code in named.values()}
+    used = sorted({a for found in above.values() for a in found} - set(kept))
     entries = ("", "?", *kept, *used)
     known = {name: i for i, name in enumerate(entries) if i > UNKNOWN}
     codes = tuple(named.get(e, e) for e in entries)
     parents = tuple(
-        tuple(known[a] for a in above.get(code, ()) if a in known and a != name) if i > UNKNOWN else ()
+        tuple(known[a] for a in hierarchy.ancestors(code) if a in known and a != name) if i > UNKNOWN else ()
         for i, (name, code) in enumerate(zip(entries, codes, strict=True))
     )
-    value = (
-        seen.drop_nulls("numeric_value")
-        .group_by("entry")
-        .agg(pl.col("numeric_value").mean().alias("mean"), pl.col("numeric_value").std().alias("sd"))
-    )
-    mean, sd = np.zeros(len(entries)), np.ones(len(entries))
-    for entry, m, s in value.select("entry", "mean", "sd").iter_rows():
-        if entry in known:
-            mean[known[entry]], sd[known[entry]] = m, s if s and np.isfinite(s) and s > 1e-6 else 1.0
     age = seen["age"].drop_nulls().drop_nans().to_numpy()
     centre = (float(age.mean()), float(max(age.std(), 1.0))) if len(age) else (0.0, 1.0)
-    return Vocabulary(entries, codes, parents, mean.astype(np.float32), sd.astype(np.float32), centre, known, above)
-
-
-def ancestors(links: pl.DataFrame) -> dict[str, tuple[str, ...]]:
-    """Code -> everything above it by IS_A, nearest first; a cycle ends where it closes."""
-    edges = links.filter(pl.col("predicate") == "IS_A").select("subject", "object").unique().sort("subject", "object")
-    parents: dict[str, list[str]] = {}
-    for child, parent in edges.iter_rows():
-        parents.setdefault(child, []).append(parent)
-    out = {}
-    for code in parents:
-        found: dict[str, None] = {}
-        level = [code]
-        while level:
-            level = sorted({p for c in level for p in parents.get(c, ()) if p not in found and p != code})
-            found.update(dict.fromkeys(level))
-        out[code] = tuple(found)
-    return out
+    return Vocabulary(entries, codes, parents, CodeValues.fit(snapshot, train), centre, known, hierarchy)
 
 
 @dataclass(frozen=True)
@@ -171,17 +153,14 @@ def tokenize(events: pl.DataFrame, rows: int, vocabulary: Vocabulary, clock: str
     days = table["days"].fill_null(0.0).to_numpy()
     if clock == "order":
         days = table.select((pl.len() - 1 - pl.int_range(pl.len())).over("row"))[:, 0].to_numpy()
-    measured = table["numeric_value"].is_not_null().to_numpy() & np.isfinite(
-        table["numeric_value"].fill_null(0.0).to_numpy()
-    )
-    value = np.where(measured, table["numeric_value"].fill_null(0.0).to_numpy(), vocabulary.mean[code])
+    number = table["numeric_value"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
     age = table["age"].fill_null(float("nan")).to_numpy()
     count = np.bincount(table["row"].to_numpy(), minlength=rows)
     return Sequences(
         start=np.concatenate([[0], np.cumsum(count)]),
         code=code,
-        value=np.clip((value - vocabulary.mean[code]) / vocabulary.sd[code], -5, 5).astype(np.float32),
-        measured=measured,
+        value=np.nan_to_num(vocabulary.values.scaled(table["code"], number)),
+        measured=np.isfinite(number),
         days=days.astype(np.float32),
         dated=table["dated"].to_numpy(),
         age=np.nan_to_num((age - vocabulary.age[0]) / vocabulary.age[1]).astype(np.float32),

@@ -1,0 +1,49 @@
+"""Code hierarchies: the ancestors of a code, by IS_A links and by the dot of an ICD code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+
+@dataclass(frozen=True)
+class CodeHierarchy:
+    """parents: code -> what lies right above it by IS_A, sorted."""
+
+    parents: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, links: pl.DataFrame) -> CodeHierarchy:
+        """The IS_A links among a snapshot's links (subject, predicate, object)."""
+        edges = links.filter(pl.col("predicate") == "IS_A").select("subject", "object").unique()
+        parents: dict[str, tuple[str, ...]] = {}
+        for child, parent in edges.sort("subject", "object").iter_rows():
+            parents[child] = (*parents.get(child, ()), parent)
+        return cls(parents)
+
+    def ancestors(self, code: str) -> tuple[str, ...]:
+        """Everything above a code, nearest first: IS_A as far as it goes, and an ICD code cut at its dot.
+
+        A circle ends where it closes; no code is its own ancestor.
+        Example:
+            >>> CodeHierarchy({"ICD9CM:428": ("ICD9CM:420-429",)}).ancestors("ICD9CM:428.0")
+            ('ICD9CM:428', 'ICD9CM:420-429')
+        """
+        found: dict[str, None] = {}
+        level = [code]
+        while level:
+            above = sorted({parent for one in level for parent in self.parents.get(one, ())})
+            cut = sorted({one.split(".")[0] for one in level if one.startswith("ICD")})
+            level = [one for one in dict.fromkeys([*above, *cut]) if one not in found and one != code]
+            found.update(dict.fromkeys(level))
+        return tuple(found)
+
+    def state(self) -> dict[str, Any]:
+        return {code: list(above) for code, above in self.parents.items()}
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> CodeHierarchy:
+        return cls({code: tuple(above) for code, above in state.items()})

@@ -1,0 +1,67 @@
+"""Values of codes: the numbers of laboratory tests and vital signs, each code's on its own scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from ..base.snapshot import Snapshot
+from .event_counts import EventCounts, counts, frequent, pick
+from .scaling import Scale, log1p
+
+
+@dataclass(frozen=True)
+class CodeValues:
+    """Fitted once, on each training row's last number of each code, so that nobody counts more for being measured more.
+
+    codes: those with a number in a training row. logged: (codes,) bool, whether log1p comes first: numbers that are never
+    negative are skewed.
+    """
+
+    codes: list[str]
+    logged: np.ndarray
+    scale: Scale
+
+    @classmethod
+    def fit(cls, snapshot: Snapshot, rows: np.ndarray) -> CodeValues:
+        c = counts(snapshot)
+        codes = frequent(c.measured, rows, 1, c.numeric)
+        _, column, number = measurements(c, rows, codes)
+        order = np.argsort(column, kind="stable")
+        parts = np.split(number[order], np.cumsum(np.bincount(column, minlength=len(codes)))[:-1]) if codes else []
+        logged = np.array([part.min() >= 0 for part in parts], dtype=bool)
+        logs = (log1p(part) if log else part for part, log in zip(parts, logged, strict=True))
+        return cls(codes, logged, Scale.joined([Scale.fit(part[:, None]) for part in logs]))
+
+    def z(self, column: np.ndarray, number: np.ndarray) -> np.ndarray:
+        """(m,) z-score of each number on the scale of `codes[column]`."""
+        number = np.where(self.logged[column], log1p(number), number)
+        return np.asarray(self.scale.take(column).z(number[None])[0])
+
+    def scaled(self, codes: pl.Series, numbers: np.ndarray) -> np.ndarray:
+        """(m,) float32 z-score of each number on its code's scale; NaN without a number, or a scale of its code."""
+        place = {code: j for j, code in enumerate(self.codes)}
+        column = codes.replace_strict(place, default=-1, return_dtype=pl.Int64).to_numpy()
+        out = np.full(len(numbers), np.nan, dtype=np.float32)
+        known = (column >= 0) & np.isfinite(numbers)
+        out[known] = self.z(column[known], numbers[known])
+        return out
+
+    def state(self) -> dict[str, Any]:
+        return {"codes": self.codes, "logged": self.logged, "scale": self.scale.state()}
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> CodeValues:
+        return cls(state["codes"], state["logged"], Scale(**state["scale"]))
+
+
+def measurements(c: EventCounts, rows: np.ndarray, codes: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(place among rows, place among codes, number): every last number there is, zeros too."""
+    measured = pick(c.measured, rows, c.numeric, codes).tocoo()
+    values = pick(c.values, rows, c.numeric, codes).tocsr()
+    number = np.asarray(values[measured.row, measured.col]).ravel() if measured.nnz else np.zeros(0)
+    return measured.row.astype(np.int64), measured.col.astype(np.int64), number

@@ -1,0 +1,103 @@
+"""Standardisation of numbers on training rows: winsorising, z-scores, median imputation, clipping.
+
+The only scaler there is: omics layers, covariates and the values of codes all go through `Scale`, with these constants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+WINSORISED = (0.01, 0.99)
+"""Quantiles of the training rows beyond which a value counts as the quantile."""
+CLIP = 5.0
+"""No z-score lies further from 0."""
+FLAT = 1e-6
+"""A column varies if its standard deviation is more than this share of its mean."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The scale of p columns, fitted once.
+
+    low, high: (p,) where values are winsorised; infinite where both quantiles are one value, for winsorising would erase
+        rare calls.
+    mean, sd: (p,) of the winsorised training values; sd is 0 for a column that does not vary.
+    median: (p,) z-score that stands for a missing value.
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+    mean: np.ndarray
+    sd: np.ndarray
+    median: np.ndarray
+
+    @classmethod
+    def fit(cls, x: np.ndarray) -> Scale:
+        """x: (n, p) float values of the training rows; NaN is missing. What is fitted has the type of x.
+
+        Example:
+            >>> Scale.fit(np.array([[1.0], [2.0], [3.0]])).z(np.array([[2.0], [np.nan]])).ravel().tolist()
+            [0.0, nan]
+        """
+        kind = x.dtype
+        low, median, high = quantiles(x, (WINSORISED[0], 0.5, WINSORISED[1]))
+        flat = ~(low < high)
+        low, high = np.where(flat, -np.inf, low), np.where(flat, np.inf, high)
+        x = np.clip(x, low, high)
+        known = np.isfinite(x)
+        n = np.maximum(known.sum(axis=0), 1)
+        mean = np.where(known, x, 0).sum(axis=0, dtype=np.float64) / n
+        sd = np.sqrt(np.where(known, (x - mean) ** 2, 0).sum(axis=0, dtype=np.float64) / n)
+        sd[sd <= FLAT * np.maximum(np.abs(mean), 1e-3)] = 0.0
+        low, high, mean, sd, median = (np.asarray(a, dtype=kind) for a in (low, high, mean, sd, median))
+        middle = np.clip((median - mean) / np.where(sd > 0, sd, 1), -CLIP, CLIP)
+        return cls(low, high, mean, sd, np.where((sd > 0) & np.isfinite(middle), middle, 0).astype(kind))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Scale]) -> Scale:
+        """The columns of all parts, one after the other."""
+        empty = np.zeros(0)
+        return cls(*(np.concatenate([empty, *(getattr(part, f.name) for part in parts)]) for f in fields(cls)))
+
+    @property
+    def varies(self) -> np.ndarray:
+        """(p,) bool."""
+        return np.asarray(self.sd > 0)
+
+    def take(self, columns: np.ndarray) -> Scale:
+        """The scale of these columns; one may be named several times."""
+        return Scale(*(getattr(self, f.name)[columns] for f in fields(self)))
+
+    def z(self, x: np.ndarray) -> np.ndarray:
+        """(n, p) z-scores within ±CLIP; a missing value stays NaN, a column that does not vary is 0."""
+        varies = self.varies
+        if varies.all():
+            return np.asarray(np.clip((np.clip(x, self.low, self.high) - self.mean) / self.sd, -CLIP, CLIP))
+        z = (np.clip(x, self.low, self.high) - self.mean) / np.where(varies, self.sd, 1)
+        return np.asarray(np.clip(np.where(varies | np.isnan(z), z, 0), -CLIP, CLIP))
+
+    def filled(self, x: np.ndarray) -> np.ndarray:
+        """(n, p) float32 z-scores, the training median where a value is missing."""
+        z = self.z(x)
+        return np.where(np.isnan(z), self.median, z).astype(np.float32)
+
+    def state(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+
+def log1p(x: np.ndarray) -> np.ndarray:
+    """log(1 + x); what is negative counts as 0."""
+    return np.asarray(np.log1p(np.clip(x, 0, None)))
+
+
+def quantiles(x: np.ndarray, at: Sequence[float]) -> list[np.ndarray]:
+    """(p,) a quantile, of the known values by nearest rank; one sort for all columns. NaN where nothing is known."""
+    if not len(x):
+        return [np.full(x.shape[1], np.nan) for _ in at]
+    ordered, n = np.sort(x, axis=0), np.isfinite(x).sum(axis=0)
+    column = np.arange(x.shape[1])
+    return [ordered[np.clip(np.round(q * (n - 1)).astype(np.int64), 0, None), column] for q in at]
