@@ -100,7 +100,7 @@ class PygLearner(BaseLearner):
     def with_setting(self, setting: Setting, seed: int) -> PygLearner:
         return PygLearner(self.module, self.head, self.name, self.own, setting=setting, seed=seed)
 
-    def supports(self, snapshot: Snapshot) -> str | None:
+    def reason(self, snapshot: Snapshot) -> str | None:
         if snapshot.task != self.head:
             return f"{self.name} has a head for {self.head}, the study's task is {snapshot.task}"
         if not snapshot.layers and snapshot.events is None:

@@ -61,7 +61,7 @@ class Wrapped(BaseLearner):
     def space(self) -> Mapping[str, Any]:
         return self._space
 
-    def supports(self, snapshot: Snapshot) -> str | None:
+    def reason(self, snapshot: Snapshot) -> str | None:
         from sklearn.base import is_regressor
 
         regresses = task_of(snapshot.task).regresses

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.attribution import Attribution
 from ...base.snapshot import Snapshot
 from ...estimators.ridge import fit_cox
 from ...metrics.task_metrics import targets
@@ -26,7 +27,7 @@ class CoxPCA(BaseLearner):
     name = "cox_pca"
     fitted = ("layers", "mean", "sd", "centre", "beta", "penalizer")
 
-    def supports(self, snapshot: Snapshot) -> str | None:
+    def reason(self, snapshot: Snapshot) -> str | None:
         if snapshot.task != "survival":
             return "cox_pca is for survival"
         return None if snapshot.layers else "cox_pca needs an omics layer"
@@ -95,14 +96,14 @@ class CoxPCA(BaseLearner):
         z = self._scaled(self._values(snapshot, rows)) - self.centre
         return np.asarray(z @ self.beta)
 
-    def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, np.ndarray] | None:
+    def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, Attribution] | None:
         """Exact: coefficient times scaled value less its training mean."""
         whole = (self._scaled(self._values(snapshot, rows)) - self.centre) * self.beta
-        out, at = {}, 0
-        for known in self.layers:
-            width = len(known["features"])
-            out[known["name"]], at = whole[:, at : at + width], at + width
-        return out
+        ends = np.cumsum([len(known["features"]) for known in self.layers])
+        parts = np.split(whole, ends[:-1], axis=1)
+        return {
+            known["name"]: Attribution(known["features"], part) for known, part in zip(self.layers, parts, strict=True)
+        }
 
 
 def _svd(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -25,7 +25,7 @@ def test_a_small_module_learns_the_planted_cause(task: str, width: int) -> None:
     snapshot = make_snapshot(task, n=240, signal=2.0)
     train, tuning, held = parts(snapshot.folds, 0, 0)
     learner = clinome.pyg(Sage(width), task, plan=PLAN).with_setting({}, 1)
-    assert isinstance(learner, Learner) and learner.supports(snapshot) is None and learner.name == "Sage"
+    assert isinstance(learner, Learner) and learner.supports(snapshot) and learner.name == "Sage"
     learner.fit(snapshot, train, tuning)
     score = learner.predict(snapshot, held)
     assert score.shape == ((len(held), 3) if task == "multiclass" else (len(held),)) and np.isfinite(score).all()
@@ -66,10 +66,10 @@ def test_what_cannot_run_says_why() -> None:
     snapshot = make_snapshot(n=60, features=40)
     with pytest.raises(ValueError, match="expected one of binary"):
         clinome.pyg(Sage(2), "ranking")
-    assert "survival" in str(clinome.pyg(Sage(2), "survival").supports(snapshot))
+    assert "survival" in str(clinome.pyg(Sage(2), "survival").reason(snapshot))
     bare = permuted(snapshot, 1)
     learner = clinome.pyg(Sage(2), "binary")
-    assert "hetero_for" in str(learner.supports(bare))
+    assert "hetero_for" in str(learner.reason(bare))
     train, tuning, _ = parts(snapshot.folds, 0, 0)
     with pytest.raises(TypeError, match="hetero_for"):
         learner.fit(bare, train, tuning)
