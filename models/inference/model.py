@@ -39,9 +39,9 @@ class Member:
         elif self.name in own:
             found = own[self.name]
         else:
-            fix = f'clinome.predict(run, study, learners={{"{self.name}": clinome.sklearn(…) or clinome.pyg(…)}}) in Python'
+            fix = f'clinome.predict(run, study, learners={{"{self.name}": …}}) in Python'
             raise InputError("the model holds a learner of your own, whose code no file can keep", "model", self.name,
-                             "the same estimator or module again", fix)  # fmt: skip
+                             "the same object, estimator or module again", fix)  # fmt: skip
         try:
             return found.with_setting(self.setting, self.seed).restore(self.state)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:

@@ -14,7 +14,7 @@ from ...base.task import task_of
 from ...estimators.late_fusion import calibrate
 from ...preprocessing.blocks import JoinedBlocks, make_blocks
 from ..base import BaseLearner, has_inputs
-from .source_hash import written
+from .own_code import calling, written
 
 
 def sklearn(estimator: Any, name: str | None = None, *, space: Mapping[str, Any] | None = None) -> Wrapped:
@@ -81,7 +81,8 @@ class Wrapped(BaseLearner):
         self.block = JoinedBlocks(make_blocks(snapshot)).fit(snapshot, rows)
         x = self.block.transform(snapshot, rows)
         self.model = self._seeded(clone(self.estimator).set_params(**self.setting))
-        self.model.fit(x, task.regression_target(y) if task.regresses else y)
+        with calling(self.name, "fit"):
+            self.model.fit(x, task.regression_target(y) if task.regresses else y)
         self.final = None
         if not task.regresses and not hasattr(self.model, "predict_proba"):
             self.final = calibrate(self._decision(x), y, self.task)

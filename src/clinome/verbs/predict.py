@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +55,7 @@ class PredictionReport:
 
 
 def predict_study(
-    run: str | Path | Run, study: Study, own: Mapping[str, Learner], out: Path | None, say: Console
+    run: str | Path | Run, study: Study, own: Mapping[str, Any], out: Path | None, say: Console
 ) -> PredictionReport:
     """Cohort -> fenced snapshot -> the model's own shape -> predictions, and metrics where there are outcomes."""
     start = time.perf_counter()
@@ -67,7 +67,7 @@ def predict_study(
     snapshot, notes = _frozen(study, model, say)
     served = model.serve(snapshot)
     beside = _beside(run, model, served.snapshot) if model.needs_training else None
-    score = model.predict(served.snapshot, own, beside)
+    score = model.predict(served.snapshot, _given_again(own, study, model), beside)
     table = _table(served.snapshot, score)
     metrics, unjudged = _judged(served.snapshot, score)
     notes = [
@@ -85,6 +85,15 @@ def predict_study(
     run.log("predict", study=study.name, rows=table.height, seconds=round(time.perf_counter() - start, 2))
     _show(made, model, say)
     return made
+
+
+def _given_again(own: Mapping[str, Any], study: Study, model: Model) -> dict[str, Learner]:
+    """One's own learners, as the training had made them of what was given."""
+    from clinome.models.base.specs import Task
+    from clinome.user_learners import learner_of
+
+    asked = study if study.task is not None else replace(study, task=Task(model.seen.task))
+    return {name: learner_of(given, name, asked) for name, given in own.items()}
 
 
 def _check_task(model: Model, study: Study) -> None:

@@ -52,7 +52,7 @@ def test_a_feature_is_found_by_its_name_wherever_it_stands() -> None:
 def test_the_slope_of_a_linear_score_is_its_coefficient() -> None:
     snapshot = make_snapshot(n=80, records=True)
     age = snapshot.covariates["age"][ROWS].to_numpy()
-    standard = (age - np.nanmean(age)) / np.nanstd(age)
+    standard = np.nan_to_num((age - np.nanmean(age)) / np.nanstd(age))
     said = {
         "covariates": Attribution(["age"], -0.7 * standard[:, None]),
         "of my own": Attribution(["x"], np.ones((40, 1))),

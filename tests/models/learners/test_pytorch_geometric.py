@@ -17,6 +17,7 @@ from clinome.graphs.snapshot.snapshot import Layer, Snapshot
 from clinome.models.base.folds import parts
 from clinome.models.base.learner import Learner
 from clinome.models.experiment.controls import permuted
+from clinome.models.learners.adapters.own_code import LearnerFailed
 from clinome.models.metrics.task_metrics import inner_score, targets
 
 
@@ -78,5 +79,5 @@ def test_what_cannot_run_says_why() -> None:
         def forward(self, x: dict[str, Tensor], edges: object) -> Tensor:
             return x["gene"]
 
-    with pytest.raises(ValueError, match=r"Wrong: got an answer .* expected \(60, width\)"):
+    with pytest.raises(LearnerFailed, match=r"'Wrong'\]: forward gave another shape; got \(.* expected \(60, width\)"):
         clinome.pyg(Wrong(), "binary").fit(snapshot, train, tuning)
