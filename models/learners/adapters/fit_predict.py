@@ -37,8 +37,9 @@ class FitPredictLearner(BaseLearner):
         """Equal for equal code and settings: what a run's results depend on."""
         kind = type(self.given)
         code = " ".join(written(cls) for cls in kind.__mro__ if cls is not object)
-        plain = kind.__repr__ is object.__repr__  # says only where in memory it lies
-        return f"{code} {dict(sorted(vars(self.given).items())) if plain else self.given!r}"
+        if kind.__repr__ in (object.__repr__,):  # it says only where in memory it lies
+            return f"{code} {dict(sorted(vars(self.given).items()))}"
+        return f"{code} {self.given!r}"
 
     def with_setting(self, setting: Setting, seed: int) -> FitPredictLearner:
         return FitPredictLearner(self.given, self.name, setting, seed)

@@ -150,7 +150,7 @@ def test_estimators_modules_and_learners_are_told_apart(tmp_path: Path) -> None:
         def predict(self, snapshot: Any, rows: np.ndarray) -> np.ndarray:
             return np.zeros(len(rows))
 
-    class Named(Mean, BaseEstimator):
+    class Named(Mean, BaseEstimator):  # type: ignore[misc]
         """scikit-learn's conveniences, a learner's fit."""
 
     class Wants(Mean):
