@@ -11,6 +11,7 @@ import numpy as np
 from ...base.attribution import Attribution
 from ...base.learner import Setting
 from ...base.snapshot import Snapshot
+from ...base.task import task_of
 from ..base import BaseLearner
 from ..search_space import budgeted
 from .own_code import LearnerFailed, calling, written
@@ -130,8 +131,10 @@ def checked(name: str, answer: Any, snapshot: Snapshot, rows: int) -> np.ndarray
 
     Raises: LearnerFailed for another shape, values that are not finite, or probabilities that are none.
     """
-    many = snapshot.task == "multiclass"
-    shape = (rows, len(snapshot.classes)) if many else (rows,)
+    task = task_of(snapshot.task)
+    columns = len(task.score_columns(snapshot.classes))
+    many = columns > 1
+    shape = (rows, columns) if many else (rows,)
     what = "one score a row" if not many else f"one probability a row and class ({', '.join(snapshot.classes)})"
     try:
         score = np.asarray(answer, dtype=np.float64)
@@ -144,7 +147,7 @@ def checked(name: str, answer: Any, snapshot: Snapshot, rows: int) -> np.ndarray
         raise LearnerFailed(
             name, "predict gave values that are not finite", f"{bad} of {rows} rows", "a number in each"
         )
-    if snapshot.task == "survival" or not rows:
+    if not task.probabilities or not rows:
         return score
     low, high = float(score.min()), float(score.max())
     if low < -1e-6 or high > 1 + 1e-6:
