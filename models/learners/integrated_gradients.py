@@ -35,6 +35,10 @@ class Inputs(Protocol):
     def edges(self) -> Mapping[str, GraphEdges]: ...
     @property
     def messages(self) -> Mapping[str, Messages]: ...
+    @property
+    def lengths(self) -> np.ndarray | None:
+        """(rows of the snapshot,) how long each sequence is: rows of about one length go together."""
+
     def take(self, rows: np.ndarray) -> Batch: ...
 
 
@@ -59,7 +63,8 @@ def integrated_gradients(
     out = {name: np.zeros((len(rows), len(names))) for name, names in blocks.items()}
     place = {code: i for i, code in enumerate(blocks.get(RECORDS, ()))}
     entry = np.array([place.get(code, -1) for code in vocabulary], dtype=np.int64)
-    for at in np.array_split(np.arange(len(rows)), -(-len(rows) // ROWS)) if len(rows) else []:
+    order = np.arange(len(rows)) if inputs.lengths is None else np.argsort(inputs.lengths[rows], kind="stable")
+    for at in np.array_split(order, -(-len(rows) // ROWS)) if len(rows) else []:
         batch = inputs.take(rows[at])
         gradients, tokens = _gradients(network, batch)
         for name, gradient in gradients.items():

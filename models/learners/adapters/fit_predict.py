@@ -36,11 +36,10 @@ class FitPredictLearner(BaseLearner):
 
     def __repr__(self) -> str:
         """Equal for equal code and settings: what a run's results depend on."""
-        kind = type(self.given)
-        code = " ".join(written(cls) for cls in kind.__mro__ if cls is not object)
-        if kind.__repr__ in (object.__repr__,):  # it says only where in memory it lies
-            return f"{code} {dict(sorted(vars(self.given).items()))}"
-        return f"{code} {self.given!r}"
+        kinds = [cls for cls in type(self.given).__mro__ if cls is not object]
+        told = any("__repr__" in vars(cls) for cls in kinds)  # object's says only where in memory it lies
+        what = repr(self.given) if told else dict(sorted(vars(self.given).items()))
+        return f"{' '.join(map(written, kinds))} {what}"
 
     def with_setting(self, setting: Setting, seed: int) -> FitPredictLearner:
         return FitPredictLearner(self.given, self.name, setting, seed)
