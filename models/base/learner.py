@@ -1,4 +1,4 @@
-"""The learner protocol: fit on training rows, predict any rows; and what the harness needs to know beside that."""
+"""Learner: the protocol of everything that learns, from `fit` and `predict` to what a run may ask beside them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from .attribution import Attribution
 from .snapshot import Snapshot
 
 Setting = Mapping[str, Any]
@@ -14,17 +15,58 @@ Setting = Mapping[str, Any]
 
 
 @runtime_checkable
-class Learner(Protocol):
-    """One way to learn. An instance is one setting, fitted once.
+class FitPredict(Protocol):
+    """The smallest learner: `fit` and `predict`, nothing else."""
 
-    train and tuning are disjoint arrays of row indices, both inside the training part of a fold. A learner that stops
-    early does so on tuning; one that does not learns from both. Nothing is fitted on any other row.
+    def fit(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> object: ...
+    def predict(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray: ...
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """What learns: an object with `fit(snapshot, train, tuning)` and `predict(snapshot, rows)` is enough.
+
+        class Mean:
+            def fit(self, snapshot, train, tuning):
+                rows = np.concatenate([train, tuning])
+                self.rate = snapshot.rows["label"].gather(rows).mean()
+
+            def predict(self, snapshot, rows):
+                return np.full(len(rows), self.rate)
+
+        clinome.run(study, learners={"mean": Mean()})
+
+    `train` and `tuning` are disjoint (n,) int64 indices into `snapshot.rows`, both in the training part of a fold: stop
+    early on tuning, or learn from both. Nothing may be fitted on any other row. Each fit works on a fresh copy of the
+    object given. `predict` answers for any rows, in their order:
+
+    | task       | answer            | is                                              |
+    |------------|-------------------|-------------------------------------------------|
+    | binary     | `(n,)`            | probability of the event, 0 to 1                |
+    | multiclass | `(n, classes)`    | probabilities, in the order of `snapshot.classes` |
+    | survival   | `(n,)`            | risk, higher = sooner; any finite numbers       |
+
+    What may be added, each by itself (`models.learners.adapters.fit_predict` fills in what is not there):
+
+    - `seed`: an attribute; each copy gets its own, so that runs repeat.
+    - `reason(snapshot)`: None if it can run on this study, else why not in plain words; or `supports(snapshot)`, a bool.
+    - `space`: {parameter: values or a scipy distribution}, from which the study's `trials` draws; what is drawn is set
+      as attributes of the copy. Or `settings(trials)`: the settings themselves, the default {} first.
+    - `state()` and `restore(state)`: what was fitted, as arrays, numbers, text, None, lists and dicts; then it can be
+      part of the run's model, and `clinome.predict(run, study, learners={"mean": Mean()})` serves new patients.
+    - `attribute(snapshot, rows)`: {block: `Attribution(names, values)`}; then its features are ranked as biomarkers.
+
+    This class is the whole of it, as a run sees every learner; `models.learners.base.BaseLearner` brings defaults for
+    all but fit and predict.
     """
 
     name: str
 
-    def supports(self, snapshot: Snapshot) -> str | None:
-        """None if it can run on this study, else the reason in plain words."""
+    def supports(self, snapshot: Snapshot) -> bool:
+        """Whether it can run on this study."""
+
+    def reason(self, snapshot: Snapshot) -> str | None:
+        """Why it cannot run on this study, in plain words; None where it can."""
 
     def settings(self, trials: int) -> Sequence[Setting]:
         """At most `trials` settings to try, the default first. The same on every call."""
@@ -32,11 +74,11 @@ class Learner(Protocol):
     def with_setting(self, setting: Setting, seed: int) -> Learner:
         """A fresh, unfitted learner of this kind."""
 
-    def fit(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> None: ...
+    def fit(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> None:
+        """Learn from these rows, and from no other."""
 
     def predict(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
-        """Scores. binary: (n,) probability of the event; multiclass: (n, classes) probabilities;
-        survival: (n,) risk, higher = sooner."""
+        """Scores of these rows, in their order: (n,), of multiclass (n, classes)."""
 
     def state(self) -> dict[str, Any]:
         """Everything fitted, as arrays, numbers, text, None, lists and dicts: what is saved, and what the garbage test
@@ -48,9 +90,6 @@ class Learner(Protocol):
     def restore(self, state: Mapping[str, Any]) -> Learner:
         """As if fitted: of `state` makes, in a learner of the same name, one that predicts the same. Returns itself."""
 
-    def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, np.ndarray] | None:
-        """Contribution of each feature to each row's score, {layer name or "records" or "covariates": (n, features)};
-        None where the learner cannot say. For "records" the features are `self.codes()`, for a layer its var."""
-
-    def codes(self) -> list[str]:
-        """Names of the features of the "records" block in `attribute`, in order."""
+    def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> Mapping[str, Attribution] | None:
+        """What each feature contributed to each row's score, by block: a layer's name, "records" or "covariates".
+        None where the learner cannot say."""

@@ -1,1 +1,1 @@
-"""Biomarkers: feature effects, rankings over folds, pathway enrichment."""
+"""Biomarkers: feature effects, ranking over folds, association, differential features, pathway enrichment."""

@@ -1,4 +1,4 @@
-"""Which pathways the ranked genes fall into more often than the measured genes would by chance."""
+"""Pathway enrichment: pathways that the ranked genes fall into more often than the measured genes would by chance."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What each feature did to a learner's held-out scores: how much, and in which direction."""
+"""Feature effects: how much each feature moved a learner's held-out scores, and in which direction."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -11,7 +11,7 @@ from ..base.learner import Learner
 from ..base.snapshot import Snapshot
 from ..preprocessing.covariates import COVARIATES
 from ..preprocessing.event_counts import code_counts, last_values
-from ..preprocessing.omics_layer import dense_values, is_mutation, mutation_values
+from ..preprocessing.omics_layer import by_name, dense_values, is_mutation, mutation_values
 from ..preprocessing.records import RECORDS
 
 ROWS = 300
@@ -31,14 +31,10 @@ def effects(learner: Learner, snapshot: Snapshot, rows: np.ndarray, seed: int) -
     if attributed is None:
         return None
     out = [pl.DataFrame(schema=SCHEMA)]
-    for block, a in attributed.items():
-        names, values = _values(learner, snapshot, block, rows)
-        importance = np.abs(a).mean(axis=0) if len(rows) else np.zeros(a.shape[1])
-        out.append(
-            pl.DataFrame(
-                {"block": block, "feature": names, "importance": importance, "slope": slopes(a, values)}, schema=SCHEMA
-            )
-        )
+    for block, one in attributed.items():
+        slope = slopes(one.values, feature_values(snapshot, block, one.names, rows))
+        table = {"block": block, "feature": list(one.names), "importance": one.importance(), "slope": slope}
+        out.append(pl.DataFrame(table, schema=SCHEMA))
     return pl.concat(out)
 
 
@@ -76,21 +72,24 @@ def weigh(parts: Mapping[str, pl.DataFrame | None], share: Mapping[str, float]) 
     )  # fmt: skip
 
 
-def _values(learner: Learner, snapshot: Snapshot, block: str, rows: np.ndarray) -> tuple[list[str], np.ndarray]:
-    """Names of a block's features, and their values in these rows (NaN unknown)."""
-    if block == RECORDS:
-        names = learner.codes()
-        counts, last = code_counts(snapshot, rows, names), last_values(snapshot, rows, names)
-        return names, np.where(np.isfinite(last).any(axis=0), last, counts)
+def feature_values(snapshot: Snapshot, block: str, names: Sequence[str], rows: np.ndarray) -> np.ndarray:
+    """(n, p) values of a block's features in these rows, by name; NaN where one is unknown, or is text.
+
+    block: a layer's name, "records" (the last number of a code that has numbers, else log1p of how often it occurs) or
+    "covariates". Of any other block nothing is known.
+    """
+    if block == RECORDS and snapshot.events is not None:
+        counts, last = code_counts(snapshot, rows, list(names)), last_values(snapshot, rows, list(names))
+        return np.where(np.isfinite(last).any(axis=0), last, counts)
+    values = np.full((len(rows), len(names)), np.nan)
     if block == COVARIATES:
         table = snapshot.covariates[rows]
-        columns = [
-            c.cast(pl.Float64).to_numpy() if c.dtype.is_numeric() or c.dtype == pl.Boolean else np.full(len(c), np.nan)
-            for c in table
-        ]
-        return table.columns, np.column_stack(columns).astype(np.float64)
-    layer = snapshot.layers[block]
-    values = mutation_values(layer, rows).toarray() if is_mutation(layer) else dense_values(layer, rows)
-    values = values.astype(np.float64)
-    values[~layer.profiled[rows]] = np.nan
-    return layer.var["feature"].to_list(), values
+        for j, name in enumerate(names):
+            if name in table.columns and (table[name].dtype.is_numeric() or table[name].dtype == pl.Boolean):
+                values[:, j] = table[name].cast(pl.Float64).to_numpy()
+    elif block in snapshot.layers:
+        layer = by_name(snapshot, block, names)
+        found = mutation_values(layer, rows).toarray() if is_mutation(layer) else dense_values(layer, rows)
+        values[:] = found[:, : len(names)]
+        values[~layer.profiled[rows]] = np.nan
+    return values

@@ -1,4 +1,4 @@
-"""Rank features by what they did to held-out predictions, with an effect, an interval and a stability over folds."""
+"""Biomarker ranking: features by what they did to held-out predictions, with effect, interval and stability over folds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import polars as pl
 from scipy import stats
 
 from ..base.snapshot import Snapshot
-from ..statistics.rank_tests import benjamini_hochberg, p_values
+from ..statistics.rank_tests import benjamini_hochberg
+from .association import p_values
 
 SCHEMA = {
     "layer": pl.String, "feature": pl.String, "symbol": pl.String, "effect": pl.Float64, "low": pl.Float64,

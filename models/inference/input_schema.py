@@ -1,4 +1,4 @@
-"""What a study held when a model was fitted, and how another study's snapshot is brought into that shape.
+"""Input schema: what a study held when a model was fitted, and how another study's snapshot is brought into that shape.
 
 Layers, features, covariates and codes are matched by name. What the other study lacks is missing, what only it holds is
 not used; both are counted, and said in plain words.
@@ -6,7 +6,7 @@ not used; both are counted, and said in plain words.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,6 @@ from scipy import sparse
 from ...loaders.errors import InputError
 from ..base.snapshot import DerivedSnapshot, Layer, Snapshot
 from ..preprocessing.omics_layer import AlignedLayer, by_name, is_mutation
-from .counted import InputGaps
 
 EVENTS = {
     "row": pl.Int64, "days": pl.Float64, "age": pl.Float32, "code": pl.String,
@@ -79,65 +78,58 @@ class InputSchema:
         """
         if snapshot.task != self.task:
             raise InputError("a model of another task", WHERE, snapshot.task, self.task, "predict a study of its task")
-        count = InputGaps(snapshot.rows.height, snapshot.rows["subject_id"].n_unique())
-        layers = {name: self._layer(snapshot, name, count) for name in self.layers}
-        count.unknown_layers = sorted(set(snapshot.layers) - set(self.layers))
-        covariates = self._covariates(snapshot.covariates, count)
-        events = self._events(snapshot, count)
-        links = self._links(snapshot.links)
-        made = DerivedSnapshot(self.task, snapshot.rows, covariates, layers, events, links, self.clock, self.classes)
-        return ServedSnapshot(made, count)
+        layers = {name: self._layer(snapshot, name) for name in self.layers}
+        covariates = {name: _covariate(snapshot, name, kind) for name, kind in self.covariates.items()}
+        events, of_records = self._events(snapshot)
+        made = DerivedSnapshot(
+            self.task, snapshot.rows, pl.DataFrame([column for column, _ in covariates.values()]),
+            {name: layer for name, (layer, _) in layers.items()}, events, self._links(snapshot.links), self.clock,
+            self.classes,
+        )  # fmt: skip
+        gaps = InputGaps(
+            rows=snapshot.rows.height, patients=snapshot.rows["subject_id"].n_unique(),
+            layers={name: gap for name, (_, gap) in layers.items()},
+            unknown_layers=sorted(set(snapshot.layers) - set(self.layers)),
+            covariates={name: gap for name, (_, gap) in covariates.items()}, records=of_records,
+            unknown_records=self.codes is None and snapshot.events is not None,
+        )  # fmt: skip
+        return ServedSnapshot(made, gaps)
 
-    def _layer(self, snapshot: Snapshot, name: str, count: InputGaps) -> Layer:
-        seen, own = self.layers[name], snapshot.layers.get(name)
-        if own is not None and own.kind != seen.kind:
-            raise InputError("a layer of another kind", f"{WHERE} layer {name}", own.kind, seen.kind,
+    def _layer(self, snapshot: Snapshot, name: str) -> tuple[Layer, dict[str, Any]]:
+        known, own = self.layers[name], snapshot.layers.get(name)
+        if own is not None and own.kind != known.kind:
+            raise InputError("a layer of another kind", f"{WHERE} layer {name}", own.kind, known.kind,
                              "name the layers as in the study that the model comes from")  # fmt: skip
-        made = by_name(snapshot, name, seen.features)
+        made = by_name(snapshot, name, known.features)
         values = made.values
-        if seen.mutations and not sparse.issparse(values):
+        if known.mutations and not sparse.issparse(values):
             values = sparse.csr_matrix(np.nan_to_num(values, nan=0.0), dtype=np.float32)
         named = set() if own is None else set(own.var["feature"])
-        absent = len(set(seen.features) - named)
-        count.layers[name] = {
-            "kind": seen.kind, "missing_rows": int((~made.profiled).sum()), "features": len(seen.features),
-            "absent": absent, "unknown": len(named) - len(seen.features) + absent,
-            "scale": None if own is None or own.scale == seen.scale else f"{own.scale}, not {seen.scale}",
+        absent = len(set(known.features) - named)
+        gap = {
+            "kind": known.kind, "missing_rows": int((~made.profiled).sum()), "features": len(known.features),
+            "absent": absent, "unknown": len(named) - len(known.features) + absent,
+            "scale": None if own is None or own.scale == known.scale else f"{own.scale}, not {known.scale}",
         }  # fmt: skip
-        scale = seen.scale if own is None else own.scale
-        return AlignedLayer(name, seen.kind, scale, made.var, values, made.profiled)
+        scale = known.scale if own is None else own.scale
+        return AlignedLayer(name, known.kind, scale, made.var, values, made.profiled), gap
 
-    def _covariates(self, table: pl.DataFrame, count: InputGaps) -> pl.DataFrame:
-        columns = []
-        for name, kind in self.covariates.items():
-            own = table[name] if name in table.columns else None
-            served = None if own is None else _as_kind(own, kind)
-            if served is None:
-                kinds = {"number": pl.Float64, "boolean": pl.Boolean, "text": pl.String}
-                served = pl.Series(name, [None] * count.rows, dtype=kinds[kind])
-            count.covariates[name] = {
-                "missing_rows": served.null_count(),
-                "instead": kind_of(own) if own is not None and own.null_count() < served.null_count() else None,
-            }
-            columns.append(served)
-        return pl.DataFrame(columns)
-
-    def _events(self, snapshot: Snapshot, count: InputGaps) -> pl.DataFrame | None:
+    def _events(self, snapshot: Snapshot) -> tuple[pl.DataFrame | None, dict[str, int] | None]:
         own = snapshot.events
         if self.codes is None:
-            count.unknown_records = own is not None
-            return None
+            return None, None
         if own is None:
             own = pl.DataFrame(schema=EVENTS)
         elif snapshot.clock == "order" and self.clock != "order":
             raise InputError("records that only have an order", WHERE, "clock order", f"clock {self.clock}",
                              "this model needs times: dates, or days since an origin")  # fmt: skip
         known = own["code"].is_in(self.codes)
-        count.records = {
-            "missing_rows": count.rows - own["row"].n_unique(), "codes": own["code"].n_unique(), "events": own.height,
-            "unknown_codes": own.filter(~known)["code"].n_unique(), "unknown_events": int((~known).sum()),
+        gap = {
+            "missing_rows": snapshot.rows.height - own["row"].n_unique(), "codes": own["code"].n_unique(),
+            "events": own.height, "unknown_codes": own.filter(~known)["code"].n_unique(),
+            "unknown_events": int((~known).sum()),
         }  # fmt: skip
-        return own
+        return own, gap
 
     def _links(self, links: pl.DataFrame) -> pl.DataFrame:
         """The model's own hierarchy; the other study's only for codes that it says nothing of."""
@@ -155,10 +147,81 @@ class InputSchema:
 
 @dataclass(frozen=True)
 class ServedSnapshot:
-    """A snapshot as a model wants it, and what had to be made up for."""
+    """A snapshot in a model's shape, and what it lacked."""
 
     snapshot: DerivedSnapshot
-    counted: InputGaps
+    gaps: InputGaps
+
+
+@dataclass(frozen=True)
+class InputGaps:
+    """What of a model's inputs another study lacks, and what of its own the model does not know; numbers and names only.
+
+    layers: name -> kind, missing_rows, features, absent, unknown, scale; covariates: name -> missing_rows, instead;
+    records: missing_rows, codes, events, unknown_codes, unknown_events; None where the model knows no records.
+    """
+
+    rows: int
+    patients: int
+    layers: Mapping[str, Mapping[str, Any]]
+    unknown_layers: Sequence[str]
+    covariates: Mapping[str, Mapping[str, Any]]
+    records: Mapping[str, int] | None
+    unknown_records: bool
+
+    def as_json(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+    def words(self) -> list[str]:
+        """One plain line for everything that a reader of the predictions has to know."""
+        said = [line for name, one in self.layers.items() for line in self._of_layer(name, one)]
+        said += [f"layer {name} is unknown to the model, and not used" for name in self.unknown_layers]
+        for name, one in self.covariates.items():
+            what = self._missing(f"covariate {name}", one["missing_rows"])
+            said += [f"{line} (it is {one['instead']} here)" if one["instead"] else line for line in what]
+        if self.unknown_records:
+            said.append("records are unknown to the model, and not used")
+        if self.records is not None:
+            r = self.records
+            said += self._missing("records", r["missing_rows"], verb="are")
+            if r["unknown_codes"]:
+                said.append(
+                    f"{r['unknown_codes']:,} of {r['codes']:,} codes are unknown to the model "
+                    f"({r['unknown_events']:,} of {r['events']:,} events)"
+                )
+        return said
+
+    def _of_layer(self, name: str, one: Mapping[str, Any]) -> list[str]:
+        said = self._missing(f"layer {name}", one["missing_rows"])
+        if one["missing_rows"] == self.rows:
+            return said
+        if one["absent"]:
+            why = "not found in anyone here" if one["kind"] == "mutation" else "missing here"
+            said.append(f"layer {name}: {one['absent']:,} of {one['features']:,} features are {why}")
+        if one["unknown"]:
+            use = "only count towards how many there are" if one["kind"] == "mutation" else "are not used"
+            said.append(f"layer {name}: {one['unknown']:,} features are unknown to the model, and {use}")
+        if one["scale"]:
+            said.append(f"layer {name}: scale is {one['scale']} as where the model was trained")
+        return said
+
+    def _missing(self, what: str, rows: int, verb: str = "is") -> list[str]:
+        if not rows:
+            return []
+        people = "patients" if self.rows == self.patients else "rows"
+        many = f"all {self.rows:,}" if rows == self.rows else f"{rows:,} of {self.rows:,}"
+        return [f"{what} {verb} missing for {many} {people}"]
+
+
+def _covariate(snapshot: Snapshot, name: str, kind: str) -> tuple[pl.Series, dict[str, Any]]:
+    """A covariate of this name and kind, null where there is none."""
+    own = snapshot.covariates[name] if name in snapshot.covariates.columns else None
+    served = None if own is None else _as_kind(own, kind)
+    if served is None:
+        kinds = {"number": pl.Float64, "boolean": pl.Boolean, "text": pl.String}
+        served = pl.Series(name, [None] * snapshot.rows.height, dtype=kinds[kind])
+    instead = kind_of(own) if own is not None and own.null_count() < served.null_count() else None
+    return served, {"missing_rows": served.null_count(), "instead": instead}
 
 
 def kind_of(values: pl.Series) -> str:

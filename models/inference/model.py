@@ -1,4 +1,4 @@
-"""A model that leaves the run: the learner, or the stack of learners, that all rows picked; and what it has seen."""
+"""Model: the learner, or the stack of learners, that leaves a run to predict new patients; with its input schema."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class Member:
         elif self.name in own:
             found = own[self.name]
         else:
-            fix = f'clinome.predict(run, study, learners={{"{self.name}": clinome.sklearn(…) or clinome.pyg(…)}}) in Python'
+            fix = f'clinome.predict(run, study, learners={{"{self.name}": …}}) in Python'
             raise InputError("the model holds a learner of your own, whose code no file can keep", "model", self.name,
-                             "the same estimator or module again", fix)  # fmt: skip
+                             "the same object, estimator or module again", fix)  # fmt: skip
         try:
             return found.with_setting(self.setting, self.seed).restore(self.state)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
@@ -61,7 +61,7 @@ class Model:
         risk = model.predict(snapshot)
     """
 
-    seen: InputSchema
+    schema: InputSchema
     choice: Choice
     members: tuple[Member, ...]
     about: Mapping[str, Any] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class Model:
 
     def serve(self, snapshot: Snapshot) -> ServedSnapshot:
         """Any snapshot of the task in the model's own shape, and what it lacked (`models.inference.input_schema`)."""
-        return self.seen.serve(snapshot)
+        return self.schema.serve(snapshot)
 
     def predict(
         self, snapshot: Snapshot, own: Mapping[str, Learner] | None = None, beside: tuple[Snapshot, int] | None = None
@@ -108,11 +108,11 @@ class Model:
                     here, first = beside
                 rows = np.arange(first, first + served.rows.height)
                 scores[member.name] = learner.predict(here, rows)
-        return np.asarray(self.choice.combine(scores, self.seen.task))
+        return np.asarray(self.choice.combine(scores, self.schema.task))
 
     def save(self, folder: Path) -> None:
         """Write model.json and model.safetensors; an older model in the folder is replaced at once."""
-        state = {"format": FORMAT, "about": dict(self.about), "seen": self.seen.state(), "choice": self.choice.state(),
+        state = {"format": FORMAT, "about": dict(self.about), "seen": self.schema.state(), "choice": self.choice.state(),
                  "members": [vars(member) for member in self.members]}  # fmt: skip
         write_state(folder, state)
 

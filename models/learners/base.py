@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from ..base.attribution import Attribution
 from ..base.fitted import Fitted
 from ..base.learner import Setting
 from ..base.snapshot import Snapshot
@@ -36,7 +37,10 @@ class BaseLearner(Fitted):
         self.seed = seed
         self.recalibration: np.ndarray | None = None
 
-    def supports(self, snapshot: Snapshot) -> str | None:
+    def supports(self, snapshot: Snapshot) -> bool:
+        return self.reason(snapshot) is None
+
+    def reason(self, snapshot: Snapshot) -> str | None:
         return None
 
     def settings(self, trials: int) -> Sequence[Setting]:
@@ -62,11 +66,8 @@ class BaseLearner(Fitted):
             return f"{self.name} does not say what of it is fitted (`fitted`, or `state` and `restore`)"
         return None
 
-    def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, np.ndarray] | None:
+    def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> Mapping[str, Attribution] | None:
         return None
-
-    def codes(self) -> list[str]:
-        return []
 
 
 def has_inputs(snapshot: Snapshot) -> str | None:

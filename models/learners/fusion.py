@@ -27,7 +27,7 @@ class Fusion(NetworkLearner):
             "plan": [{"lr": lr} for lr in (5e-4, 2e-3, 5e-3)],
         }
 
-    def supports(self, snapshot: Snapshot) -> str | None:
+    def reason(self, snapshot: Snapshot) -> str | None:
         if snapshot.layers and snapshot.events is not None:
             return None
         return "the study has no omics" if snapshot.events is not None else "the study has no records"

@@ -1,59 +1,87 @@
-"""What each feature did to a network's score: integrated gradients, from the messages back to features and codes."""
+"""Integrated gradients of a network's score: what each feature and code contributed to it, row by row.
+
+The gradient is taken at a few points between a baseline (the training mean) and the row, and multiplied by the way.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..base.attribution import Attribution
 from ..base.snapshot import Snapshot
+from ..encoders.propagation import Messages
 from ..encoders.transformer import SequenceEncoder
+from ..preprocessing.graph_edges import GraphEdges
 from ..preprocessing.records import RECORDS
 from ..training.batch import Batch
-
-if TYPE_CHECKING:
-    from .network import NetworkLearner
 
 STEPS = 4
 ROWS = 64
 
 
-def attribute(learner: NetworkLearner, snapshot: Snapshot, rows: np.ndarray) -> dict[str, np.ndarray]:
-    """Integrated gradients of the raw score (a logit, log hazard; multiclass: of the predicted class), {block: (n, p)}.
+class Inputs(Protocol):
+    """A snapshot's rows as a network gets them: the edges and messages of each modality, and batches of both."""
 
-    Layers and covariates start from the training mean. As messages are linear in the feature values, the gradient is
-    taken by message and brought back to the features exactly. A token starts from the mean code, with its own time:
-    what it contributes is what its code and value say. Rows without a block have zeros in it.
+    @property
+    def snapshot(self) -> Snapshot: ...
+    @property
+    def edges(self) -> Mapping[str, GraphEdges]: ...
+    @property
+    def messages(self) -> Mapping[str, Messages]: ...
+    @property
+    def lengths(self) -> np.ndarray | None:
+        """(rows of the snapshot,) how long each sequence is: rows of about one length go together."""
+
+    def take(self, rows: np.ndarray) -> Batch: ...
+
+
+def integrated_gradients(
+    network: Any, inputs: Inputs, rows: np.ndarray, vocabulary: Sequence[str] = ()
+) -> dict[str, Attribution]:
+    """Integrated gradients of the raw score (a logit, log hazard; multiclass: of the predicted class), by block.
+
+    Layers and covariates start from the training mean. As messages are linear in the feature values, the gradient by
+    message is carried back to the features exactly. A token starts from the mean code, with its own time: what it
+    contributes is what its code and value say. Rows without a block have zeros in it.
+    Args:
+        network: `models.training.trainer.Network` over `models.encoders.masked_fusion.MaskedFusion`.
+        vocabulary: the code of each entry of the sequences' vocabulary, two reserved ones first; () without sequences.
+    Returns: of the "records", the codes of their messages and of the sequences, sorted; else the block's own names.
     Source: Sundararajan 2017, arXiv:1703.01365.
     """
-    codes = learner.codes()
-    place = {code: i for i, code in enumerate(codes)}
-    inputs = learner.inputs(snapshot)
-    out = {name: np.zeros((len(rows), len(edges.names))) for name, edges in learner.edges.items() if name != RECORDS}
-    if codes or RECORDS in learner.edges:
-        out[RECORDS] = np.zeros((len(rows), len(codes)))
-    for at in np.array_split(np.arange(len(rows)), -(-len(rows) // ROWS) or 1) if len(rows) else []:
+    blocks = {name: edges.names for name, edges in inputs.edges.items() if name != RECORDS}
+    of_messages = inputs.edges[RECORDS].names if RECORDS in inputs.edges else []
+    if vocabulary or RECORDS in inputs.edges:
+        blocks[RECORDS] = sorted({*of_messages, *vocabulary[2:]})
+    out = {name: np.zeros((len(rows), len(names))) for name, names in blocks.items()}
+    place = {code: i for i, code in enumerate(blocks.get(RECORDS, ()))}
+    entry = np.array([place.get(code, -1) for code in vocabulary], dtype=np.int64)
+    order = np.arange(len(rows)) if inputs.lengths is None else np.argsort(inputs.lengths[rows], kind="stable")
+    for at in np.array_split(order, -(-len(rows) // ROWS)) if len(rows) else []:
         batch = inputs.take(rows[at])
-        pulls, tokens = _gradients(learner.network, batch)
-        for name, pull in pulls.items():
-            edges, messages = learner.edges[name], learner.messages[name]
-            x = edges.take(snapshot, rows[at]) - messages.mean
-            found = edges.gather(x * (pull @ messages.embedding.T) * edges.present(snapshot, rows[at])[:, None])
+        gradients, tokens = _gradients(network, batch)
+        for name, gradient in gradients.items():
+            edges, messages = inputs.edges[name], inputs.messages[name]
+            x = edges.take(inputs.snapshot, rows[at]) - messages.mean
+            present = edges.present(inputs.snapshot, rows[at])
+            found = edges.gather(x * (gradient @ messages.embedding.T) * present[:, None])
             if name == RECORDS:
                 columns = np.array([place[code] for code in edges.names], dtype=np.int64)
                 out[RECORDS][at[:, None], columns] += found
             else:
                 out[name][at] = found
-        if codes and tokens is not None and batch.tokens is not None and learner.vocabulary is not None:
-            columns = np.array([place.get(code, -1) for code in learner.vocabulary.codes])[batch.tokens.code.numpy()]
+        if place and tokens is not None and batch.tokens is not None:
+            columns = entry[batch.tokens.code.numpy()]
             row, token = np.nonzero(batch.tokens.mask.numpy() & (columns >= 0))
             np.add.at(out[RECORDS], (at[row], columns[row, token]), tokens[row, token])
-    return out
+    return {name: Attribution(names, out[name]) for name, names in blocks.items()}
 
 
 def _gradients(network: Any, batch: Batch) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
@@ -65,7 +93,7 @@ def _gradients(network: Any, batch: Batch) -> tuple[dict[str, np.ndarray], np.nd
         whole, start = None, None
         if encoder is not None and batch.tokens is not None:
             whole, start = encoder.embed(batch.tokens), encoder.embed.neutral(batch.tokens)
-    pulls = {name: np.zeros(tuple(x.shape)) for name, x in batch.layers.items()}
+    gradients = {name: np.zeros(tuple(x.shape)) for name, x in batch.layers.items()}
     tokens = None if whole is None else np.zeros(tuple(whole.shape[:2]))
     for step in range(STEPS if batch.layers or whole is not None else 0):  # without inputs nothing contributed
         share = (step + 0.5) / STEPS
@@ -79,11 +107,11 @@ def _gradients(network: Any, batch: Batch) -> tuple[dict[str, np.ndarray], np.nd
             raw = network.head.raw(network.encoder(replace(batch, layers=layers))[0])
             score = raw.gather(1, guess[:, None]).sum() - (raw.mean(1).sum() if raw.shape[1] > 1 else 0.0)
             found = torch.autograd.grad(score, leaves, allow_unused=True)
-        for name, pull in zip(layers, found, strict=False):
-            pulls[name] += 0.0 if pull is None else pull.numpy() / STEPS
+        for name, gradient in zip(layers, found, strict=False):
+            gradients[name] += 0.0 if gradient is None else gradient.numpy() / STEPS
         if tokens is not None and whole is not None and start is not None and found[-1] is not None:
             tokens += ((whole - start) * found[-1]).sum(-1).numpy() / STEPS
-    return pulls, tokens
+    return gradients, tokens
 
 
 @contextmanager

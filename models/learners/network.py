@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from scipy.special import softmax
 
+from ..base.attribution import Attribution
 from ..base.snapshot import Snapshot
 from ..base.task import task_of
 from ..estimators.late_fusion import calibrate, fit_weights, standardise
@@ -270,12 +271,8 @@ class NetworkLearner(BaseLearner):
         training.set_weights(self.network, state["weights"])
         return self
 
-    def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, np.ndarray] | None:
-        from .integrated_gradients import attribute
+    def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, Attribution] | None:
+        from .integrated_gradients import integrated_gradients
 
-        return attribute(self, snapshot, rows)
-
-    def codes(self) -> list[str]:
-        """Codes of the "records" block: of the messages where they carry records, and of the sequences."""
-        names = set(self.edges["records"].names) if "records" in self.edges else set()
-        return sorted(names | set(self.vocabulary.codes[2:] if self.vocabulary is not None else ()))
+        vocabulary = () if self.vocabulary is None else self.vocabulary.codes
+        return integrated_gradients(self.network, self.inputs(snapshot), rows, vocabulary)

@@ -103,7 +103,7 @@ def select(snapshot: Snapshot, names: Sequence[str]) -> tuple[list[Learner], dic
     left_out: dict[str, str] = {}
     for name in dict.fromkeys(wanted or default(snapshot)):
         learner = make(name)
-        reason = learner.supports(snapshot)
+        reason = learner.reason(snapshot)
         if reason is None:
             learners.append(learner)
         else:

@@ -1,1 +1,1 @@
-"""Statistics of cohorts: Table 1, rank tests, differential features."""
+"""Statistics, arrays and tables in: Table 1, rank tests, differences between two groups."""

@@ -1,72 +1,14 @@
-"""Is a feature by itself associated with the outcome? p-values on ranks, many features at once.
+"""Rank tests of many features at once, arrays in, p-values out: Kruskal–Wallis and Mann–Whitney, Cox score; FDR.
 
-Ranks, because one outlier must not make a biomarker, and because they answer alike before and after log or scaling.
 Missing values are left out feature by feature.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-import polars as pl
-from scipy import sparse, stats
+from scipy import stats
 
-from ..base.snapshot import Snapshot
-from ..base.task import task_of
 from ..estimators.risk_sets import risk_sets
-from ..preprocessing.event_counts import counts
-
-_CELLS = 4_000_000  # values ranked at once: 32 MB a matrix
-
-
-def p_values(snapshot: Snapshot, block: str, feature: Sequence[str]) -> np.ndarray:
-    """p-value of each feature of one block against the outcome, over one row a subject (the first labelled one).
-
-    Binary: Mann–Whitney; multiclass: Kruskal–Wallis; survival: Cox score test on ranks (for 0/1 features the log-rank
-    test). A code with numbers is tested by its last number, any other by how often it, or a code below it, occurs;
-    a covariate as number, `column=value` as 0/1, a column of text by its values (Bonferroni).
-
-    Args:
-        block: a layer's name, "records" or "covariates".
-        feature: names within the block; one that the snapshot does not hold as such gives NaN.
-    Returns: (p,) p-values; NaN without variance, or with one group only.
-    """
-    rows = _one_row_a_subject(snapshot)
-    outcome = snapshot.rows[rows]
-    profiled = snapshot.layers[block].profiled[rows] if block in snapshot.layers else np.ones(len(rows), dtype=bool)
-    out = np.full(len(feature), np.nan)
-    todo = dict(enumerate(feature))
-    for values, names in _tables(snapshot, block):
-        column = {name: j for j, name in enumerate(names)}
-        at = [(i, column[name]) for i, name in todo.items() if name in column]
-        todo = {i: name for i, name in todo.items() if name not in column}
-        mine = values[rows] if at and len(rows) else None
-        for part in np.array_split(np.array(at).reshape(-1, 2), max(1, -(-len(at) * len(rows) // _CELLS))):
-            if mine is None or not len(part):
-                continue
-            x = _dense(mine[:, part[:, 1]])
-            x[~profiled] = np.nan
-            out[part[:, 0]] = _test(snapshot.task, x, outcome)
-    for i in [i for i, name in todo.items() if block == "covariates" and name in snapshot.covariates.columns]:
-        out[i] = _text(snapshot, feature[i])
-    return out
-
-
-def _text(snapshot: Snapshot, column: str) -> float:
-    """The smallest p of a text column's values, times their number; two values are one test."""
-    values = snapshot.covariates[column].drop_nulls().unique().sort().to_list()
-    p = p_values(snapshot, "covariates", [f"{column}={value}" for value in values])
-    if np.isnan(p).all():
-        return float("nan")
-    return min(1.0, float(np.nanmin(p)) * (1 if len(values) == 2 else len(values)))
-
-
-def _test(task: str, x: np.ndarray, outcome: pl.DataFrame) -> np.ndarray:
-    if task_of(task).over_time:
-        duration = outcome["duration_days"].to_numpy().astype(np.float64)
-        return cox_score(x, duration, outcome["event"].cast(pl.Float64).to_numpy().astype(bool))
-    return kruskal(x, outcome["label"].cast(pl.String).to_numpy())
 
 
 def ranks(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -129,46 +71,3 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     if tested.any():
         q[tested] = stats.false_discovery_control(p[tested])
     return q
-
-
-def _one_row_a_subject(snapshot: Snapshot) -> np.ndarray:
-    """Rows of one subject are no independent tests: the first labelled one stands for it."""
-    rows = (
-        snapshot.rows.with_row_index("row")
-        .drop_nulls(task_of(snapshot.task).outcome)
-        .unique("subject_id", keep="first", maintain_order=True)
-    )
-    return rows["row"].to_numpy().astype(np.int64)
-
-
-def _tables(snapshot: Snapshot, block: str) -> list[tuple[np.ndarray | sparse.csr_matrix, list[str]]]:
-    """(rows, features) values of a block with the names of their columns; where a name comes twice the first counts."""
-    if block in snapshot.layers:
-        layer = snapshot.layers[block]
-        return [(layer.values, layer.var["feature"].to_list())]
-    if block == "records" and snapshot.events is not None:
-        c = counts(snapshot)
-        last = np.where(c.measured.toarray() > 0, c.values.toarray(), np.nan)
-        return [(last, c.numeric), (c.total, c.tokens)]
-    return [_covariates(snapshot.covariates)] if block == "covariates" else []
-
-
-def _covariates(table: pl.DataFrame) -> tuple[np.ndarray, list[str]]:
-    columns: dict[str, np.ndarray] = {}
-    for series in table:
-        if series.dtype == pl.String:
-            for value in series.drop_nulls().unique().sort():
-                columns[f"{series.name}={value}"] = _floats(series == value)
-        else:
-            columns[series.name] = _floats(series)
-    if not columns:
-        return np.empty((table.height, 0)), []
-    return np.column_stack(list(columns.values())), list(columns)
-
-
-def _floats(series: pl.Series) -> np.ndarray:
-    return series.cast(pl.Float64).fill_null(float("nan")).to_numpy()
-
-
-def _dense(x: np.ndarray | sparse.csr_matrix) -> np.ndarray:
-    return np.array(x.toarray() if isinstance(x, sparse.csr_matrix) else x, dtype=np.float64)

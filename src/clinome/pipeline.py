@@ -16,7 +16,6 @@ from clinome.study import Study
 if TYPE_CHECKING:
     from clinome.graphs.cohort.cohort import Cohort
     from clinome.graphs.ingest.load_source import SourceReport
-    from clinome.models.base.learner import Learner
     from clinome.verbs.predict import PredictionReport
 
 
@@ -62,7 +61,7 @@ def report(study: Study, name: str | None = None, say: Console = SILENT) -> Run:
 def predict(
     run: str | Path | Run,
     study: Study | str | Path,
-    learners: Mapping[str, Learner] | None = None,
+    learners: Mapping[str, Any] | None = None,
     out: str | Path | None = None,
     say: Console = SILENT,
 ) -> PredictionReport:

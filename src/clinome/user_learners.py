@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from clinome.loaders.errors import InputError, UsageError
 from clinome.models.learners.registry import CHOSEN, LEARNERS
@@ -44,32 +45,73 @@ def check_names(own: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def learner_of(given: Any, name: str, study: Study) -> Learner:
-    """One's own as a learner of this study: a learner as it is, an estimator or a PyG module wrapped for the study's task.
+    """One's own as a learner of this study: a scikit-learn estimator, a PyG module, or any object with
+    `fit(snapshot, train, tuning)` and `predict(snapshot, rows)` (`clinome.Learner` says what else it may have).
 
     A function (or class) is called without arguments first.
     Raises: InputError for anything else.
     """
     from clinome.models.base.learner import Learner
 
-    made = (
-        given()
-        if callable(given) and (isinstance(given, type) or not hasattr(given, "fit")) and not _module_of(given)
-        else given
-    )
-    if isinstance(made, Learner) or hasattr(made, "supports"):
-        return cast("Learner", made)
-    if _module_of(made):
-        from clinome.models.learners.adapters.pytorch_geometric import pyg
-
-        return pyg(made, study.need_task().kind, name)
-    if hasattr(made, "get_params") and hasattr(made, "fit"):
+    made = given() if _makes_one(given, name) else given
+    if isinstance(made, Learner):
+        return made
+    own_fit = _first_parameter(made) == "snapshot"  # an estimator's is X; a module has none
+    if hasattr(made, "get_params") and hasattr(made, "fit") and not own_fit:
         from clinome.models.learners.adapters.scikit_learn import sklearn
 
         return sklearn(made, name)
+    if _module_of(made) and not own_fit:
+        from clinome.models.learners.adapters.pytorch_geometric import pyg
+
+        return pyg(made, study.need_task().kind, name)
+    if _takes(made, "fit", 3) and _takes(made, "predict", 2):
+        from clinome.models.learners.adapters.fit_predict import FitPredictLearner
+
+        return FitPredictLearner(made, name)
     raise InputError(
         "this is no learner", f"learners[{name!r}]", type(made).__name__,
-        "a scikit-learn estimator, a PyTorch Geometric module, a learner, or a function that returns one",
+        "an object with fit(snapshot, train, tuning) and predict(snapshot, rows), a scikit-learn estimator, "
+        "a PyTorch Geometric module, or a function that returns one",
     )  # fmt: skip
+
+
+def _makes_one(given: Any, name: str) -> bool:
+    """Whether it is a class, or a function, that makes a learner. Raises: InputError for one that wants arguments."""
+    if not callable(given) or _module_of(given) or (hasattr(given, "fit") and not isinstance(given, type)):
+        return False
+    try:
+        inspect.signature(given).bind()
+    except TypeError:
+        raise InputError(
+            "it cannot be made without arguments", f"learners[{name!r}]", getattr(given, "__name__", given),
+            "an object, or a class or function that needs no arguments", "give the object: Mine(…)",
+        ) from None  # fmt: skip
+    except ValueError:  # a compiled class does not tell
+        return True
+    return True
+
+
+def _takes(made: Any, method: str, count: int) -> bool:
+    """Whether it has this method, and that takes so many arguments."""
+    found = getattr(made, method, None)
+    if not callable(found):
+        return False
+    try:
+        inspect.signature(found).bind(*range(count))
+    except TypeError:
+        return False
+    except ValueError:
+        return True
+    return True
+
+
+def _first_parameter(made: Any) -> str | None:
+    """What the first argument of its `fit` is called."""
+    try:
+        return next(iter(inspect.signature(made.fit).parameters), None)
+    except (AttributeError, TypeError, ValueError):
+        return None
 
 
 def _module_of(value: Any) -> bool:

@@ -1,1 +1,1 @@
-"""A user's own estimator or network as a learner."""
+"""Adapters: a user's own estimator, network, or object with fit and predict as a learner."""

@@ -16,7 +16,7 @@ from ...base.learner import Setting
 from ...base.snapshot import Snapshot, WithHetero
 from ...base.task import TASKS, task_of
 from ..base import BaseLearner
-from .source_hash import written
+from .own_code import LearnerFailed, calling, written
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,7 +36,7 @@ def pyg(module: nn.Module, head: str, name: str | None = None, plan: Mapping[str
             copy, whose weights are reset.
         head: binary, multiclass or survival, as the study's task.
         plan: fields of `models.training.trainer.TrainingPlan` to set: epochs, patience, lr, weight_decay.
-    Raises: ValueError for an unknown head; in `fit` for an answer of another shape.
+    Raises: ValueError for an unknown head; in `fit` LearnerFailed for an answer of another shape.
     Example:
         class MyEncoder(torch.nn.Module):
             def __init__(self):
@@ -100,7 +100,7 @@ class PygLearner(BaseLearner):
     def with_setting(self, setting: Setting, seed: int) -> PygLearner:
         return PygLearner(self.module, self.head, self.name, self.own, setting=setting, seed=seed)
 
-    def supports(self, snapshot: Snapshot) -> str | None:
+    def reason(self, snapshot: Snapshot) -> str | None:
         if snapshot.task != self.head:
             return f"{self.name} has a head for {self.head}, the study's task is {snapshot.task}"
         if not snapshot.layers and snapshot.events is None:
@@ -123,7 +123,7 @@ class PygLearner(BaseLearner):
         plan = training.TrainingPlan(
             **{**self.plan, "full_batch": len(snapshot.rows), **self.own, "seed": self.seed + 1}
         )
-        encoder = make_encoder(copy.deepcopy(self.module), self.graph(snapshot))
+        encoder = make_encoder(copy.deepcopy(self.module), self.graph(snapshot), self.name)
         with training.reproducible(plan.seed):
             for part in encoder.module.modules():
                 if part is not encoder.module and callable(getattr(part, "reset_parameters", None)):
@@ -177,7 +177,7 @@ class PygLearner(BaseLearner):
 
         from ...training import trainer as training
 
-        encoder = make_encoder(copy.deepcopy(self.module), graph)
+        encoder = make_encoder(copy.deepcopy(self.module), graph, self.name)
         try:
             with training.reproducible(0), torch.no_grad():
                 head = task_of(self.task).head(encoder.answer().shape[1], self.classes)
@@ -190,7 +190,7 @@ class PygLearner(BaseLearner):
         self._weights = None
 
 
-def make_encoder(module: nn.Module, data: Any) -> Any:
+def make_encoder(module: nn.Module, data: Any, name: str) -> Any:
     """The module over a whole graph, answering for the rows that a batch names."""
     import torch
 
@@ -203,12 +203,13 @@ def make_encoder(module: nn.Module, data: Any) -> Any:
             """(patients, width)."""
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message=".*(torch.jit|Sparse|scatter).*")
-                found = self.module(self.data.x_dict, self.data.edge_index_dict)
+                with calling(name, "forward"):
+                    found = self.module(self.data.x_dict, self.data.edge_index_dict)
             found = found[PATIENT] if isinstance(found, Mapping) else found
             patients = self.data[PATIENT].num_nodes
             if not isinstance(found, torch.Tensor) or found.dim() != 2 or len(found) != patients:
                 got = tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
-                raise ValueError(f"{type(self.module).__name__}: got an answer {got}; expected ({patients}, width)")
+                raise LearnerFailed(name, "forward gave another shape", got, f"({patients}, width): a vector a patient")
             return found
 
         def forward(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:

@@ -15,7 +15,7 @@ from ...estimators.late_fusion import calibrate
 from ...preprocessing.blocks import JoinedBlocks
 from ...preprocessing.fold import FoldPreprocessing
 from ..base import BaseLearner, has_inputs
-from .source_hash import written
+from .own_code import calling, written
 
 
 def sklearn(estimator: Any, name: str | None = None, *, space: Mapping[str, Any] | None = None) -> Wrapped:
@@ -62,7 +62,7 @@ class Wrapped(BaseLearner):
     def space(self) -> Mapping[str, Any]:
         return self._space
 
-    def supports(self, snapshot: Snapshot) -> str | None:
+    def reason(self, snapshot: Snapshot) -> str | None:
         from sklearn.base import is_regressor
 
         regresses = task_of(snapshot.task).regresses
@@ -82,7 +82,8 @@ class Wrapped(BaseLearner):
         self.block = FoldPreprocessing.fit(snapshot, rows).joined(snapshot, rows)
         x = self.block.transform(snapshot, rows)
         self.model = self._seeded(clone(self.estimator).set_params(**self.setting))
-        self.model.fit(x, task.regression_target(y) if task.regresses else y)
+        with calling(self.name, "fit"):
+            self.model.fit(x, task.regression_target(y) if task.regresses else y)
         self.final = None
         if not task.regresses and not hasattr(self.model, "predict_proba"):
             self.final = calibrate(self._decision(x), y, self.task)

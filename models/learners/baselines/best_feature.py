@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from ...base.attribution import Attribution
 from ...base.snapshot import Snapshot
 from ...base.task import task_of
 from ...estimators.late_fusion import calibrate
@@ -28,7 +29,7 @@ class BestFeature(BaseLearner):
     fitted = ("task", "classes", "column", "mean", "coef", "intercept", "final", "recalibration")
     recalibrates = True  # the best of many looks better than it is to the rows that it was picked by
 
-    def supports(self, snapshot: Snapshot) -> str | None:
+    def reason(self, snapshot: Snapshot) -> str | None:
         return has_inputs(snapshot)
 
     def fit(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> None:
@@ -74,7 +75,7 @@ class BestFeature(BaseLearner):
         self.block = None if state["block"] is None else restored_block(state["block"])
         return self
 
-    def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, np.ndarray] | None:
+    def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, Attribution] | None:
         if self.block is None:
             return None
         x = self.block.transform(snapshot, rows)
@@ -83,7 +84,4 @@ class BestFeature(BaseLearner):
         coef = self.coef[0] - (self.coef[0].mean() if self.coef.shape[1] > 1 else 0.0)
         slope = self.final[0] * (1.0 if self.recalibration is None else self.recalibration[0])
         whole[:, self.column] = slope * (self._values(snapshot, rows)[:, 0] - self.mean) * coef[logits.argmax(axis=1)]
-        return {self.block.name: self.block.gather(whole)}
-
-    def codes(self) -> list[str]:
-        return self.block.names if self.block is not None and self.block.name == "records" else []
+        return {self.block.name: Attribution(self.block.names, self.block.gather(whole))}

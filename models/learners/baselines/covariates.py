@@ -17,7 +17,7 @@ class Covariates(RidgeLate):
     name = "covariates"
     grid = ({},)
 
-    def supports(self, snapshot: Snapshot) -> str | None:
+    def reason(self, snapshot: Snapshot) -> str | None:
         return None if snapshot.covariates.width else "the study names no covariates ([task] covariates)"
 
     def blocks(self, snapshot: Snapshot, rows: np.ndarray) -> list[Block | JoinedBlocks]:

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from ...base.attribution import Attribution
 from ...base.snapshot import Snapshot
 from ...estimators.ridge import fit_cox
 from ...metrics.task_metrics import targets
@@ -27,7 +28,7 @@ class CoxPCA(BaseLearner):
     name = "cox_pca"
     fitted = ("mean", "sd", "centre", "beta", "penalizer")
 
-    def supports(self, snapshot: Snapshot) -> str | None:
+    def reason(self, snapshot: Snapshot) -> str | None:
         if snapshot.task != "survival":
             return "cox_pca is for survival"
         return None if snapshot.layers else "cox_pca needs an omics layer"
@@ -92,12 +93,15 @@ class CoxPCA(BaseLearner):
         z = self._scaled(self._values(snapshot, rows)) - self.centre
         return np.asarray(z @ self.beta)
 
-    def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, np.ndarray] | None:
+    def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, Attribution] | None:
         """Exact: coefficient times scaled value less its training mean."""
         whole = (self._scaled(self._values(snapshot, rows)) - self.centre) * self.beta
         ends = np.cumsum([len(block.entities()) for block in self.blocks])
         parts = np.split(whole, ends[:-1], axis=1)
-        return {block.name: block.gather(part) for block, part in zip(self.blocks, parts, strict=True)}
+        return {
+            block.name: Attribution(block.names, block.gather(part))
+            for block, part in zip(self.blocks, parts, strict=True)
+        }
 
     def state(self) -> dict[str, Any]:
         return {**super().state(), "blocks": [saved_block(block) for block in self.blocks]}

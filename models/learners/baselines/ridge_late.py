@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from ...base.attribution import Attribution
 from ...base.folds import carve, deal
 from ...base.learner import Setting
 from ...base.snapshot import Snapshot
@@ -33,7 +34,7 @@ class RidgeLate(BaseLearner):
     fitted = ("task", "classes", "centre", "spread", "weights", "final")
     grid: tuple[Setting, ...] = ({}, {"fusion": "early"}, {"fusion": "stacked"})
 
-    def supports(self, snapshot: Snapshot) -> str | None:
+    def reason(self, snapshot: Snapshot) -> str | None:
         return has_inputs(snapshot)
 
     def blocks(self, snapshot: Snapshot, rows: np.ndarray) -> list[Block | JoinedBlocks]:
@@ -114,25 +115,19 @@ class RidgeLate(BaseLearner):
         ]  # fmt: skip
         return self
 
-    def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, np.ndarray] | None:
+    def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, Attribution] | None:
         """Exact: coefficient times value less its training mean, in logits; multiclass: of the predicted class."""
         guess = self._logits(snapshot, rows).argmax(axis=1)
-        out: dict[str, np.ndarray] = {}
+        out: dict[str, Attribution] = {}
         for m, (block, model, mean) in enumerate(self.members):
             here = block.present(snapshot, rows)
             factor = self.final[0] * self.weights[m] / self.spread[m]
             coef = factor * (model.coef - model.coef.mean(axis=1, keepdims=True) * (model.coef.shape[1] > 1))
             contribution = np.zeros((len(rows), len(mean)))
             contribution[here] = (_dense(block.transform(snapshot, rows[here])) - mean) * coef.T[guess[here]]
-            out.update(pieces(block, contribution))
+            names = {one.name: one.names for one in (block.blocks if isinstance(block, JoinedBlocks) else [block])}
+            out |= {name: Attribution(names[name], part) for name, part in pieces(block, contribution).items()}
         return out
-
-    def codes(self) -> list[str]:
-        for block, _, _ in self.members:
-            for one in block.blocks if isinstance(block, JoinedBlocks) else [block]:
-                if one.name == "records":
-                    return one.names
-        return []
 
 
 def _dense(x: Matrix) -> np.ndarray:

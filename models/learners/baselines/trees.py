@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from ...base.attribution import Attribution
 from ...base.snapshot import Snapshot
 from ...base.task import task_of
 from ...estimators.tree_arrays import TreeArrays
@@ -22,7 +23,7 @@ class TreeLearner(BaseLearner):
     model: Any = None
     recalibrates = True  # forests are too timid, boosted trees too bold in small cohorts
 
-    def supports(self, snapshot: Snapshot) -> str | None:
+    def reason(self, snapshot: Snapshot) -> str | None:
         return has_inputs(snapshot)
 
     def fit(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> None:
@@ -57,7 +58,7 @@ class TreeLearner(BaseLearner):
         p[:, self.model.classes_] = self.model.predict_proba(x)
         return self.settled(task.from_probabilities(p))
 
-    def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, np.ndarray] | None:
+    def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, Attribution] | None:
         """What the score (a logit; multiclass: of the predicted class) loses when a column is set to its training mean.
 
         Only the columns that the trees use most are ablated; the others are zero.
@@ -65,14 +66,19 @@ class TreeLearner(BaseLearner):
         x = self.table.transform(snapshot, rows)
         out = np.zeros(x.shape)
         if self.model is None or not len(rows):
-            return self.table.gather(out)
+            return self._named(out)
         importance = self._grown().importance
         matter = np.argsort(-importance, kind="stable")[:_ABLATED]
         whole = self._scores(x)
         for group in np.array_split(matter[importance[matter] > 0], 8):
             if len(group):
                 out[:, group] = self._loss(x, whole, group)
-        return self.table.gather(out)
+        return self._named(out)
+
+    def _named(self, contributions: np.ndarray) -> dict[str, Attribution]:
+        """(n, columns of the table) by block and feature."""
+        names = {part.name: part.names for part in self.table.parts}
+        return {name: Attribution(names[name], values) for name, values in self.table.gather(contributions).items()}
 
     def grown(self) -> TreeArrays:
         """The fitted estimator's trees as arrays."""
@@ -104,6 +110,3 @@ class TreeLearner(BaseLearner):
         task = task_of(self.task)
         kept = task.predicted(whole, whole)
         return np.stack([kept - task.predicted(one, whole) for one in less], axis=1)
-
-    def codes(self) -> list[str]:
-        return self.table.codes()

@@ -31,7 +31,7 @@ class HeteroGNN(NetworkLearner):
             "plan": [{"lr": lr} for lr in (1e-3, 3e-3, 1e-2)],
         }
 
-    def supports(self, snapshot: Snapshot) -> str | None:
+    def reason(self, snapshot: Snapshot) -> str | None:
         if snapshot.layers or snapshot.events is not None:
             return None
         return "the study has no omics and no records, so no graph"

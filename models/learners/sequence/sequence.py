@@ -28,5 +28,5 @@ class Sequence(NetworkLearner):
             "plan": [{"lr": lr} for lr in (5e-4, 2e-3, 5e-3)],
         }
 
-    def supports(self, snapshot: Snapshot) -> str | None:
+    def reason(self, snapshot: Snapshot) -> str | None:
         return None if snapshot.events is not None else "the study has no records"

@@ -31,7 +31,7 @@ def effects(rows: Sequence[Mapping[str, Any]], measure: str, names: tuple[str, s
     """Effect and 95% interval of features in the order given, those with q below 0.05 filled.
 
     Args:
-        rows: as of `models.statistics.differential`. measure: value (Cliff's delta) or share (odds ratio, on a log axis).
+        rows: as of `models.biomarkers.contrast`. measure: value (Cliff's delta) or share (odds ratio, on a log axis).
     """
     figure, (ax,) = canvas(8.2, 0.3 * len(rows) + 1.0)
     none = 0.0 if measure == "value" else 1.0

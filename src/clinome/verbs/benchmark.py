@@ -88,7 +88,7 @@ def benchmark(
 
     What is done and unchanged is not done again. A study that fails is told, and the others go on.
     Args:
-        learners: one's own by name: an estimator, a PyG module, a learner, or a function that returns one.
+        learners: one's own by name: an estimator, a PyG module, an object with fit and predict, or a function that returns one.
         only: learners instead of those of the study files. trials: settings a learner, instead of theirs.
         reference: the learner that every other one is set against (default: ridge_late, where it ran).
     Returns: the table, what failed, and where FOLDER/benchmark.html and benchmark.csv are.
@@ -110,7 +110,8 @@ def benchmark(
         start = time.perf_counter()
         try:
             study = asked.of(Study.read(file))
-            runs[label], left_out[label] = _run(study, asked)
+            runs[label], left_out[label], exit_code = _run(study, asked)
+            code = max(code, exit_code)
             seeds[label] = study.evaluate.seed
             fate = f"{time.perf_counter() - start:.0f} s"
         except Exception as error:
@@ -119,6 +120,8 @@ def benchmark(
             failed[label], exit_code = _why(error)
             fate, code = f"failed: {failed[label]}", max(code, exit_code)
         say(f"[{i + 1}/{len(files)}] {label}: {fate}")
+        for name, reason in left_out.get(label, {}).items():
+            say(f"{name} did not run on {label}: {reason}")
     board = scoreboard(runs, seeds, reference) if runs else None
     found = Benchmark(board, failed, {k: v for k, v in left_out.items() if v},
                       folder / "benchmark.html", folder / "benchmark.csv", code)  # fmt: skip
@@ -148,18 +151,22 @@ def check_only(option: str, only: Sequence[str]) -> tuple[str, ...]:
     return tuple(only)
 
 
-def _run(study: Study, asked: _Asked) -> tuple[Run, dict[str, str]]:
-    """One study; one's own learners that cannot run on it stay out of it, with the reason."""
+def _run(study: Study, asked: _Asked) -> tuple[Run, dict[str, str], int]:
+    """One study. One's own learners that cannot run on it stay out of it, with the reason; so do those that fail there,
+    but these are an exit code too."""
     from clinome import pipeline
+    from clinome.models.learners.adapters.own_code import LearnerFailed
     from clinome.verbs.train import CannotRun
 
     own: dict[str, Learner] = {name: learner_of(given, name, study) for name, given in asked.own.items()}
     out: dict[str, str] = {}
+    code = 0
     while True:
         try:
-            return pipeline.run(study, own, asked.name), out
-        except CannotRun as error:
+            return pipeline.run(study, own, asked.name), out, code
+        except (CannotRun, LearnerFailed) as error:  # what the others had finished is gone on from
             out[error.name] = error.reason
+            code = error.exit_code if isinstance(error, LearnerFailed) else code
             del own[error.name]
 
 

@@ -31,7 +31,7 @@ class CohortComparison:
 
     names: what they are called. cohorts: as they were taken, everybody in. both: patients of both, who are in no
     comparison. later: rows of patients beyond their first, left out. table: Table 1 by cohort. features: as
-    `models.statistics.differential.contrast`. survival: where both queries give duration_days and event. curves: duration_days, event
+    `models.biomarkers.contrast.contrast`. survival: where both queries give duration_days and event. curves: duration_days, event
     and cohort of those followed. folder: where it was written.
     """
 
@@ -84,7 +84,7 @@ def compare(
     Returns: everything, which also lies in the folder: compare.html, table1.csv, features.csv, compare.json.
     """
     from clinome.graphs.snapshot.freeze import freeze
-    from clinome.models.statistics.differential import contrast
+    from clinome.models.biomarkers.contrast import contrast
     from clinome.models.statistics.table_one import table_one
     from clinome.reports.cohort_comparison import write_compare
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +55,7 @@ class PredictionReport:
 
 
 def predict_study(
-    run: str | Path | Run, study: Study, own: Mapping[str, Learner], out: Path | None, say: Console
+    run: str | Path | Run, study: Study, own: Mapping[str, Any], out: Path | None, say: Console
 ) -> PredictionReport:
     """Cohort -> fenced snapshot -> the model's own shape -> predictions, and metrics where there are outcomes."""
     start = time.perf_counter()
@@ -67,12 +67,12 @@ def predict_study(
     snapshot, notes = _frozen(study, model, say)
     served = model.serve(snapshot)
     beside = _beside(run, model, served.snapshot) if model.needs_training else None
-    score = model.predict(served.snapshot, own, beside)
+    score = model.predict(served.snapshot, _given_again(own, study, model), beside)
     table = _table(served.snapshot, score)
     metrics, unjudged = _judged(served.snapshot, score)
     notes = [
         *notes,
-        *served.counted.words(),
+        *served.gaps.words(),
         *_without_input(snapshot),
         *unjudged,
         *_trained_on(run, snapshot, metrics),
@@ -80,17 +80,28 @@ def predict_study(
     path = out or run.path(FOLDER, f"{study.name}.parquet")
     about = {"run": run.name, "study": study.name, "trained_on": model.about.get("snapshot", {}),
              "snapshot": snapshot.checksums()}  # fmt: skip
-    made = PredictionReport(table, metrics, notes, served.counted.as_json(), model.name, path, about)
+    made = PredictionReport(table, metrics, notes, served.gaps.as_json(), model.name, path, about)
     _write(made)
     run.log("predict", study=study.name, rows=table.height, seconds=round(time.perf_counter() - start, 2))
     _show(made, model, say)
     return made
 
 
+def _given_again(own: Mapping[str, Any], study: Study, model: Model) -> dict[str, Learner]:
+    """One's own learners, as the training had made them of what was given."""
+    from clinome.models.base.specs import TaskSpec
+    from clinome.user_learners import learner_of
+
+    asked = study if study.task is not None else replace(study, task=TaskSpec(model.schema.task))
+    return {name: learner_of(given, name, asked) for name, given in own.items()}
+
+
 def _check_task(model: Model, study: Study) -> None:
-    if study.task is not None and study.task.kind != model.seen.task:
+    if study.task is not None and study.task.kind != model.schema.task:
         where = f"{study.file.name} [task] kind"
-        raise InputError("a model of another task", where, study.task.kind, model.seen.task, "name a run of this task")
+        raise InputError(
+            "a model of another task", where, study.task.kind, model.schema.task, "name a run of this task"
+        )
 
 
 def _frozen(study: Study, model: Model, say: Console) -> tuple[Snapshot, list[str]]:
@@ -108,10 +119,10 @@ def _frozen(study: Study, model: Model, say: Console) -> tuple[Snapshot, list[st
     label = study.task.label if study.task else str(model.about.get("label", "label"))
     with open_graph(study) as graph:
         cohort = make_cohort(
-            graph.store, spec.query, spec.params, label_type=task_of(model.seen.task).label_type, label=label, name=study.name, base=study.folder,
+            graph.store, spec.query, spec.params, label_type=task_of(model.schema.task).label_type, label=label, name=study.name, base=study.folder,
             tables=graph.tables, unlabelled=True,
         )  # fmt: skip
-        snapshot = freeze(cohort, graph.tables, model.seen.task, tuple(model.seen.covariates), lenient=True)
+        snapshot = freeze(cohort, graph.tables, model.schema.task, tuple(model.schema.covariates), lenient=True)
     people = cohort.frame["subject_id"].n_unique()
     say(f"cohort {cohort.name}: {cohort.frame.height:,} rows of {people:,} patients")
     return snapshot, list(cohort.notes)

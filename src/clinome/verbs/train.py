@@ -88,7 +88,7 @@ def learner_rows(study: Study, say: Console) -> list[dict[str, str | None]]:
 
     with open_graph(study) as graph:
         snapshot = graph.snapshot(graph.cohort())
-    rows = [{"learner": learner.name, "why_not": learner.supports(snapshot)} for learner in every(snapshot)]
+    rows = [{"learner": learner.name, "why_not": learner.reason(snapshot)} for learner in every(snapshot)]
     say.table(["learner", "runs here"], [(r["learner"], r["why_not"] or "yes") for r in rows])
     return rows
 
@@ -115,7 +115,7 @@ def _learners(snapshot: Snapshot, study: Study, own: Mapping[str, Learner], say:
 
 def _named(name: str, learner: Learner, snapshot: Snapshot) -> Learner:
     """The user's learner under the user's name for it. Raises: CannotRun if it cannot run on this study."""
-    reason = learner.supports(snapshot)
+    reason = learner.reason(snapshot)
     if reason is not None:
         raise CannotRun(name, reason)
     named = copy(learner)

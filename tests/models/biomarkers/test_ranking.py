@@ -13,8 +13,9 @@ from scipy import stats
 from snapshots import PLANTED, PLANTED_CODE, make_snapshot
 
 from clinome.graphs.snapshot.snapshot import Layer
+from clinome.models.biomarkers.association import p_values
 from clinome.models.biomarkers.ranking import FoldAttribution, biomarkers, corrected_interval
-from clinome.models.statistics.rank_tests import benjamini_hochberg, cox_score, kruskal, p_values
+from clinome.models.statistics.rank_tests import benjamini_hochberg, cox_score, kruskal
 from clinome.snapshot import Snapshot
 
 

@@ -37,7 +37,7 @@ def test_the_study_that_was_seen_is_served_as_it_is_and_nothing_is_said() -> Non
     seen = InputSchema.of(snapshot)
     served = InputSchema.restored(seen.state()).serve(snapshot)
     assert InputSchema.restored(seen.state()) == seen
-    assert served.counted.words() == [
+    assert served.gaps.words() == [
         f"covariate {name} is missing for {snapshot.covariates[name].null_count()} of 40 patients"
         for name in ("age", "sex")
     ]
@@ -51,7 +51,7 @@ def test_the_study_that_was_seen_is_served_as_it_is_and_nothing_is_said() -> Non
 def test_nothing_at_all_is_served_as_missing_throughout() -> None:
     seen, other = InputSchema.of(_study()), replace(_study(1), layers={}, covariates=pl.DataFrame(), events=None)
     served = seen.serve(replace(other, links=other.links.clear()))
-    assert served.counted.words() == [
+    assert served.gaps.words() == [
         f"{what} missing for all 40 patients"
         for what in ("layer rna is", "layer mutations is", "covariate age is", "covariate sex is", "covariate smoker is", "records are")
     ]  # fmt: skip
@@ -82,7 +82,7 @@ def test_what_the_model_does_not_know_is_left_out_but_counts_towards_the_burden_
     assert np.isnan(_dense(served.snapshot.layers["rna"].values)[:, 1]).all()
     assert served.snapshot.covariates.columns == ["age", "sex", "smoker"]
     hit = int((events["code"] == "LOINC:1-1").sum())
-    said = served.counted.words()
+    said = served.gaps.words()
     assert [line for line in said if "covariate" not in line] == [
         "layer rna: 1 of 24 features are missing here",
         "layer rna: 1 features are unknown to the model, and are not used",
@@ -159,7 +159,7 @@ def test_what_cannot_be_served_is_an_error() -> None:
 def test_another_scale_is_said() -> None:
     other = _study(1)
     rna = replace(other.layers["rna"], scale="none")
-    said = InputSchema.of(_study()).serve(replace(other, layers={**other.layers, "rna": rna})).counted.words()
+    said = InputSchema.of(_study()).serve(replace(other, layers={**other.layers, "rna": rna})).gaps.words()
     assert "layer rna: scale is none, not log1p as where the model was trained" in said
 
 

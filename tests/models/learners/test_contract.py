@@ -24,6 +24,7 @@ from clinome.models.inference.input_schema import InputSchema
 from clinome.models.learners.adapters.scikit_learn import sklearn
 from clinome.models.learners.registry import LEARNERS, baselines, default, every, is_floor, make, select
 from clinome.models.metrics.task_metrics import inner_score, targets
+from clinome.models.preprocessing.code_hierarchy import CodeHierarchy
 from clinome.snapshot import Snapshot
 
 TASKS = ("binary", "multiclass", "survival")
@@ -64,7 +65,7 @@ def _quick(learner: Learner, seed: int = 0) -> Learner:
 
 def _fitted(name: str, task: str, snapshot: Snapshot, seed: int = 0) -> Learner:
     learner = _quick(_make(name, task), seed)
-    assert learner.supports(snapshot) is None
+    assert learner.supports(snapshot) and learner.reason(snapshot) is None
     learner.fit(snapshot, TRAIN, TUNING)
     return learner
 
@@ -87,6 +88,13 @@ def assert_same_state(one: Learner, two: Learner) -> None:
             assert repr(a) == repr(b)
 
 
+def _codes_and_above(snapshot: Snapshot) -> set[str]:
+    assert snapshot.events is not None
+    codes = snapshot.events["code"].unique().to_list()
+    above = CodeHierarchy.of(snapshot.links)
+    return {*codes, *(one for code in codes for one in above.ancestors(code))}
+
+
 @CASES
 def test_scores_state_and_attribution_have_their_shapes(name: str, task: str) -> None:
     snapshot = _snapshot(task)
@@ -101,12 +109,11 @@ def test_scores_state_and_attribution_have_their_shapes(name: str, task: str) ->
     plain = np.ndarray | np.generic | int | float | str | bool | None
     assert all(isinstance(x, plain) for x in _flat(learner.state()))
     attributed = learner.attribute(snapshot, HELD)
-    for block, a in (attributed or {}).items():
-        width = {"records": len(learner.codes()), "covariates": snapshot.covariates.width}
-        expected = width[block] if block in width else snapshot.layers[block].var.height
-        assert a.shape == (30, expected)
-        assert np.isfinite(a).all()
-    assert len(set(learner.codes())) == len(learner.codes())
+    known = {name: set(layer.var["feature"]) for name, layer in snapshot.layers.items()}
+    known |= {"covariates": set(snapshot.covariates.columns), "records": _codes_and_above(snapshot)}
+    for block, one in (attributed or {}).items():
+        assert one.values.shape == (30, len(one.names)) and len(one.names) > 0
+        assert set(one.names) <= known[block] and np.isfinite(one.values).all()
 
 
 @CASES
@@ -143,8 +150,8 @@ def test_saved_and_loaded_it_predicts_the_same_to_the_last_bit(name: str, task: 
     mine, its = learner.attribute(snapshot, HELD), again.attribute(snapshot, HELD)
     assert (mine is None) == (its is None)
     for block, attributed in (mine or {}).items():
-        np.testing.assert_array_equal((its or {})[block], attributed)
-    assert again.codes() == learner.codes()
+        assert list((its or {})[block].names) == list(attributed.names)
+        np.testing.assert_array_equal((its or {})[block].values, attributed.values)
 
 
 _ANOTHER_PROCESS = """
@@ -281,7 +288,7 @@ def test_a_planted_signal_is_found(name: str, task: str) -> None:
     assert inner_score(task, y, learner.predict(snapshot, rows)) > (0.48 if task == "multiclass" else 0.6)
     attributed = learner.attribute(snapshot, rows)
     if attributed is not None and "rna" in attributed:
-        size = np.abs(attributed["rna"]).mean(axis=0)
+        size = attributed["rna"].importance()
         assert size[:PLANTED].mean() > 2 * size[PLANTED:].mean()
 
 
@@ -316,7 +323,7 @@ def test_ridge_attributions_add_up_to_the_score() -> None:
     logit = np.log(score / (1 - score))
     attributed = learner.attribute(snapshot, HELD)
     assert attributed is not None
-    total = sum(a.sum(axis=1) for a in attributed.values())
+    total = sum(one.values.sum(axis=1) for one in attributed.values())
     assert np.corrcoef(total, logit)[0, 1] > 0.95  # what is left: the mutations' burden and the amount of records
 
 

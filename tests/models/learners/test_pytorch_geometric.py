@@ -17,6 +17,7 @@ from clinome.graphs.snapshot.snapshot import Layer
 from clinome.models.base.folds import parts
 from clinome.models.base.learner import Learner
 from clinome.models.experiment.controls import permuted
+from clinome.models.learners.adapters.own_code import LearnerFailed
 from clinome.models.metrics.task_metrics import inner_score, targets
 from clinome.snapshot import Snapshot
 
@@ -26,7 +27,7 @@ def test_a_small_module_learns_the_planted_cause(task: str, width: int) -> None:
     snapshot = make_snapshot(task, n=240, signal=2.0)
     train, tuning, held = parts(snapshot.folds, 0, 0)
     learner = clinome.pyg(Sage(width), task, plan=PLAN).with_setting({}, 1)
-    assert isinstance(learner, Learner) and learner.supports(snapshot) is None and learner.name == "Sage"
+    assert isinstance(learner, Learner) and learner.supports(snapshot) and learner.name == "Sage"
     learner.fit(snapshot, train, tuning)
     score = learner.predict(snapshot, held)
     assert score.shape == ((len(held), 3) if task == "multiclass" else (len(held),)) and np.isfinite(score).all()
@@ -67,10 +68,10 @@ def test_what_cannot_run_says_why() -> None:
     snapshot = make_snapshot(n=60, features=40)
     with pytest.raises(ValueError, match="expected one of binary"):
         clinome.pyg(Sage(2), "ranking")
-    assert "survival" in str(clinome.pyg(Sage(2), "survival").supports(snapshot))
+    assert "survival" in str(clinome.pyg(Sage(2), "survival").reason(snapshot))
     bare = permuted(snapshot, 1)
     learner = clinome.pyg(Sage(2), "binary")
-    assert "hetero_for" in str(learner.supports(bare))
+    assert "hetero_for" in str(learner.reason(bare))
     train, tuning, _ = parts(snapshot.folds, 0, 0)
     with pytest.raises(TypeError, match="hetero_for"):
         learner.fit(bare, train, tuning)
@@ -79,5 +80,5 @@ def test_what_cannot_run_says_why() -> None:
         def forward(self, x: dict[str, Tensor], edges: object) -> Tensor:
             return x["gene"]
 
-    with pytest.raises(ValueError, match=r"Wrong: got an answer .* expected \(60, width\)"):
+    with pytest.raises(LearnerFailed, match=r"'Wrong'\]: forward gave another shape; got \(.* expected \(60, width\)"):
         clinome.pyg(Wrong(), "binary").fit(snapshot, train, tuning)

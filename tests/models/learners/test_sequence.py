@@ -119,4 +119,4 @@ def test_other_tasks_and_rows_without_any_event(task: str) -> None:
     learner.fit(snapshot, train, tuning)
     score = learner.predict(snapshot, held)
     assert np.isfinite(score).all() and score.shape[0] == len(held)
-    assert learner.supports(replace(snapshot, events=None)) == "the study has no records"
+    assert learner.reason(replace(snapshot, events=None)) == "the study has no records"

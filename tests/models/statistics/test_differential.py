@@ -9,8 +9,9 @@ from lifelines.statistics import logrank_test
 from scipy import sparse, stats
 from snapshots import make_snapshot
 
+from clinome.models.biomarkers.contrast import LEAST, contrast
 from clinome.models.preprocessing.event_counts import counts
-from clinome.models.statistics.differential import LEAST, cliffs_delta, contrast, followed, odds_ratio
+from clinome.models.statistics.differential import cliffs_delta, followed, odds_ratio
 
 
 def test_every_feature_against_scipy() -> None:
