@@ -37,7 +37,8 @@ def attribute(learner: NetworkLearner, snapshot: Snapshot, rows: np.ndarray) -> 
     out = {name: np.zeros((len(rows), len(edges.names))) for name, edges in learner.edges.items() if name != RECORDS}
     if codes or RECORDS in learner.edges:
         out[RECORDS] = np.zeros((len(rows), len(codes)))
-    for at in np.array_split(np.arange(len(rows)), -(-len(rows) // ROWS) or 1) if len(rows) else []:
+    order = np.arange(len(rows)) if inputs.lengths is None else np.argsort(inputs.lengths[rows], kind="stable")
+    for at in np.array_split(order, -(-len(rows) // ROWS)) if len(rows) else []:
         batch = inputs.take(rows[at])
         pulls, tokens = _gradients(learner.network, batch)
         for name, pull in pulls.items():
