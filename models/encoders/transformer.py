@@ -210,10 +210,9 @@ class SequenceEncoder(nn.Module):
         head = torch.arange(len(bias), device=step.device) % self.heads
         later = (head < self.heads // 2)[:, None, None] & (step < 0)
         bias = bias.masked_fill(later, FAR)[:, None]
-        if self.timed:
-            seen = functional.embedding(gap_bins(tokens), self.hats)
-            weight = torch.cat([self.days, torch.full_like(self.days[:, :1], FAR)], 1)
-            bias = (weight @ seen.view(-1, seen.shape[-1]).T).view(-1, b, length, length) + bias
-        else:
-            bias = bias + FAR * (~tokens.mask)[None, :, None, :]
-        return torch.split(bias, self.heads)
+        if not self.timed:
+            return torch.split(bias + FAR * (~tokens.mask)[None, :, None, :], self.heads)
+        seen = functional.embedding(gap_bins(tokens), self.hats).view(b * length * length, -1).T
+        weight = torch.cat([self.days, torch.full_like(self.days[:, :1], FAR)], 1)
+        parts = zip(weight.split(self.heads), bias.split(self.heads), strict=True)  # a block each: no large cut to join
+        return tuple((w @ seen).view(-1, b, length, length).add_(own) for w, own in parts)
