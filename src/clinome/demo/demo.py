@@ -80,13 +80,13 @@ def _with_decoy(study: Study) -> float:
     from clinome.models.base.folds import make_folds, parts
     from clinome.models.base.threads import one_thread
     from clinome.models.learners.registry import make
-    from clinome.models.metrics.task_metrics import auroc, targets
+    from clinome.models.metrics.discrimination import auroc
 
     task = study.need_task()
     with open_graph(study) as graph:
         cohort = graph.cohort()
         snapshot = freeze(cohort, graph.tables, task.kind, task.covariates, fence=no_fence)
-    y, found = targets(snapshot.rows, task.kind, snapshot.classes), []
+    y, found = snapshot.rows["label"].cast(pl.Int64).to_numpy(), []
     folds = make_folds(snapshot.rows, task.kind, study.evaluate)
     with one_thread():
         for repeat, fold in folds.select("repeat", "fold").unique().sort("repeat", "fold").iter_rows():
