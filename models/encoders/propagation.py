@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..base.scratch import digest, kept
 from ..estimators.univariate import association
 
 if TYPE_CHECKING:
@@ -98,8 +99,25 @@ def fit_messages(
     if len(rows) > max(SMALL, take(rows[:1]).shape[1]):
         return _fit_many(take, rows, response, knowledge, directions)
     x = take(rows)
+
+    def key() -> str:
+        walk = () if knowledge is None else [getattr(knowledge.adjacency, n) for n in ("data", "indices", "indptr")]
+        return digest(f"messages {directions} {seed}", x, response, *walk)
+
+    def make() -> dict[str, np.ndarray]:
+        return {
+            name: np.asarray(value) for name, value in vars(_fit_few(x, response, knowledge, directions, seed)).items()
+        }
+
+    return Messages(**{name: value if value.ndim else value.item() for name, value in kept(key, make).items()})
+
+
+def _fit_few(
+    x: np.ndarray, response: np.ndarray, knowledge: KnowledgeGraph | None, directions: int, seed: int
+) -> Messages:
+    """Few rows: gates are tried, on rows that did not make them."""
     mean = x.mean(0)
-    part = np.random.default_rng(seed).permutation(len(rows)) % PARTS
+    part = np.random.default_rng(seed).permutation(len(x)) % PARTS
     best = _choose((x - mean).T, response, knowledge, part)
     z = _smooth((x - mean).T, knowledge, best.restart).T
     gate = _gate(z, response, best.power)

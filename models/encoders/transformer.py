@@ -9,6 +9,7 @@ heads look back only, which makes "A before B" easy to see.
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,9 @@ GAPS = 16  # buckets of one sign of the gap in events: 0, then half-octaves of 1
 KNOTS = (-8.0, -5.0, -2.0, 0.0, 2.0, 5.0, 8.0)  # of the gap in days, as signed log2(1 + days): 3, 31, 255 days
 VISITS = 32
 FAR = -1e9
+FINE = 16  # bins of the gap a factor of two: what attention reads of a gap is looked up, not computed for each pair
+LONGEST = 15  # of the gap, as log2(1 + days): 90 years
+ROWS = 64  # encoded at a time on a processor: what attention reads of so many fits into its cache
 
 
 def gap_bucket(gap: Tensor) -> Tensor:
@@ -39,6 +43,24 @@ def gap_hats(gap: Tensor) -> Tensor:
     return torch.stack(hats, 1)
 
 
+def gap_bins(tokens: Tokens) -> Tensor:
+    """(b, l, l) int32: the bin of the gap in days between two events, a row of `hat_table`."""
+    gap = tokens.days[:, None, :] - tokens.days[:, :, None]
+    place = gap.abs().log1p_().mul_(FINE / math.log(2)).clamp_(max=FINE * LONGEST).copysign_(gap)
+    bins = place.round_().add_(FINE * LONGEST).int()
+    bins.masked_fill_(~(tokens.dated[:, :, None] & tokens.dated[:, None, :]), 2 * FINE * LONGEST + 1)
+    return bins.masked_fill_(~tokens.mask[:, None, :], 2 * FINE * LONGEST + 2)
+
+
+def hat_table() -> Tensor:
+    """(bins, knots + 1): each bin's hats; of two events of which one has no date, none; last, whether it is padding."""
+    place = torch.arange(-FINE * LONGEST, FINE * LONGEST + 1) / FINE
+    table = torch.zeros(len(place) + 2, len(KNOTS) + 1)
+    table[: len(place), :-1] = gap_hats((torch.sign(place) * (2 ** place.abs() - 1))[None, None])[0, :, 0].T
+    table[-1, -1] = 1
+    return table
+
+
 class Attention(nn.Module):
     """Self-attention whose scores start from a bias."""
 
@@ -48,14 +70,14 @@ class Attention(nn.Module):
         self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
-        """x: (b, l, dim); bias: (b, heads, l, l), FAR where a token must not be seen. Returns (b, l, dim)."""
+        """x: (b, l, dim); bias: (heads, b, l, l), FAR where a token must not be seen. Returns (b, l, dim)."""
         b, length, dim = x.shape
-        parts = self.qkv(x).view(b, length, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
-        q, k, v = parts.reshape(3, b * self.heads, length, dim // self.heads)
+        parts = self.qkv(x).view(b, length, 3, self.heads, dim // self.heads).permute(2, 3, 0, 1, 4)
+        q, k, v = parts.reshape(3, self.heads * b, length, dim // self.heads)
         scale = 1 / math.sqrt(dim // self.heads)
-        score = torch.baddbmm(bias.reshape(b * self.heads, length, length), q, k.transpose(1, 2), alpha=scale)
-        mixed = torch.bmm(torch.softmax(score, -1), v).view(b, self.heads, length, -1)
-        return torch.as_tensor(self.out(mixed.transpose(1, 2).reshape(b, length, dim)))
+        score = torch.baddbmm(bias.reshape(self.heads * b, length, length), q, k.transpose(1, 2), alpha=scale)
+        mixed = torch.bmm(torch.softmax(score, -1), v).view(self.heads, b, length, -1)
+        return torch.as_tensor(self.out(mixed.permute(1, 2, 0, 3).reshape(b, length, dim)))
 
 
 class TransformerBlock(nn.Module):
@@ -137,6 +159,7 @@ class SequenceEncoder(nn.Module):
         self.blocks = nn.ModuleList(TransformerBlock(dim, heads, dropout) for _ in range(depth))
         self.steps = nn.Parameter(torch.zeros(2 * GAPS + 1, depth * heads))
         self.days = nn.Parameter(torch.zeros(depth * heads, len(KNOTS)))
+        self.register_buffer("hats", hat_table(), persistent=False)
         self.norm, self.drop = nn.LayerNorm(dim), nn.Dropout(dropout)
         self.query = nn.Linear(dim, heads)
         self.out = nn.Linear(2 * dim, out or dim)
@@ -152,9 +175,20 @@ class SequenceEncoder(nn.Module):
         return h * present[:, None], present
 
     def encode(self, x: Tensor, tokens: Tokens) -> Tensor:
-        """(b, l, dim) token vectors -> (b, dim)."""
-        mask = tokens.mask
+        """(b, l, dim) token vectors -> (b, dim). On a processor few rows at a time, each part as long as it must be."""
         x = self.drop(x)
+        if x.device.type != "cpu" or len(x) <= ROWS:
+            return self._encode(x, tokens)
+        longest = (tokens.mask * torch.arange(1, 1 + x.shape[1])).amax(1)
+        made = []
+        for at in range(0, len(x), ROWS):
+            length = max(1, int(longest[at : at + ROWS].max()))
+            part = {one.name: getattr(tokens, one.name)[at : at + ROWS, :length] for one in fields(Tokens)}
+            made.append(self._encode(x[at : at + ROWS, :length], Tokens(**part)))
+        return torch.cat(made)
+
+    def _encode(self, x: Tensor, tokens: Tokens) -> Tensor:
+        mask = tokens.mask
         for block, bias in zip(self.blocks, self._biases(tokens), strict=True):
             x = block(x, bias)
         x = self.norm(x)
@@ -167,19 +201,18 @@ class SequenceEncoder(nn.Module):
         return torch.as_tensor(self.out(torch.cat([attended, highest], 1)))
 
     def _biases(self, tokens: Tokens) -> tuple[Tensor, ...]:
-        """What each block's attention scores start from: (b, heads, l, l) a block."""
+        """What each block's attention scores start from: (heads, b, l, l) a block."""
         b, length = tokens.code.shape
         place = torch.arange(length, device=tokens.code.device, dtype=torch.float32)
         step = place[:, None] - place[None, :]
-        bias = functional.embedding(gap_bucket(step), self.steps).permute(2, 0, 1)[None]
+        bias = functional.embedding(gap_bucket(step), self.steps).permute(2, 0, 1)
         # the first half of each block's heads looks back only
-        head = torch.arange(bias.shape[1], device=step.device) % self.heads
+        head = torch.arange(len(bias), device=step.device) % self.heads
         later = (head < self.heads // 2)[:, None, None] & (step < 0)
-        bias = bias.masked_fill(later, FAR) + FAR * (~tokens.mask)[:, None, None, :]
-        if self.timed:
-            both = tokens.dated[:, :, None] & tokens.dated[:, None, :]
-            hats = gap_hats(tokens.days[:, None, :] - tokens.days[:, :, None]) * both[:, None]
-            bias = torch.baddbmm(
-                bias.reshape(b, -1, length * length), self.days.expand(b, -1, -1), hats.view(b, len(KNOTS), -1)
-            )
-        return torch.split(bias.view(b, -1, length, length), self.heads, 1)
+        bias = bias.masked_fill(later, FAR)[:, None]
+        if not self.timed:
+            return torch.split(bias + FAR * (~tokens.mask)[None, :, None, :], self.heads)
+        seen = functional.embedding(gap_bins(tokens), self.hats).view(b * length * length, -1).T
+        weight = torch.cat([self.days, torch.full_like(self.days[:, :1], FAR)], 1)
+        parts = zip(weight.split(self.heads), bias.split(self.heads), strict=True)  # a block each: no large cut to join
+        return tuple((w @ seen).view(-1, b, length, length).add_(own) for w, own in parts)

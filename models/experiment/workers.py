@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from ..base.learner import Learner
+from ..base.scratch import share
 from ..base.snapshot import Snapshot
 from ..base.threads import ENVIRONMENT
 
@@ -35,11 +38,18 @@ class Workers:
     def __init__(self, snapshot: Snapshot, learners: Sequence[Learner], count: int) -> None:
         self.snapshot, self.learners, self.count = snapshot, learners, count
         self._pool: Any = None
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
 
     def __call__(self, work: Work[Asked, Made], asked: Sequence[Asked]) -> Iterator[Made]:
         """What came of each, as it comes."""
         if self.count == 1 or (len(asked) == 1 and self._pool is None):
-            yield from (work(self.snapshot, self.learners, one) for one in asked)
+            for one in asked:
+                share(self._shared())
+                try:
+                    made = work(self.snapshot, self.learners, one)
+                finally:
+                    share(None)
+                yield made
             return
         from concurrent.futures import as_completed
 
@@ -51,9 +61,15 @@ class Workers:
         if self._pool is None:
             from joblib.externals.loky import ProcessPoolExecutor
 
-            given = (self.snapshot, self.learners)
+            given = (self.snapshot, self.learners, self._shared())
             self._pool = ProcessPoolExecutor(min(self.count, most), initializer=_adopt, initargs=given, env=ENVIRONMENT)
         return self._pool
+
+    def _shared(self) -> Path:
+        """The folder where the workers keep what several learners fit alike (`models.base.scratch`)."""
+        if self._scratch is None:
+            self._scratch = tempfile.TemporaryDirectory(prefix="clinome-", ignore_cleanup_errors=True)
+        return Path(self._scratch.name)
 
     def __enter__(self) -> Self:
         return self
@@ -63,10 +79,13 @@ class Workers:
     ) -> None:
         if self._pool is not None:  # after an error, what is under way is of no use any more
             self._pool.shutdown(kill_workers=kind is not None)
+        if self._scratch is not None:
+            self._scratch.cleanup()
 
 
-def _adopt(snapshot: Snapshot, learners: Sequence[Learner]) -> None:
+def _adopt(snapshot: Snapshot, learners: Sequence[Learner], scratch: Path) -> None:
     _HERE["work"] = (snapshot, learners)
+    share(scratch)
     if any(getattr(learner, "on_torch", False) for learner in learners):
         import torch  # noqa: F401  # now: loky takes a process that grows by so much later for one that leaks, and ends it
     parent = os.getppid()

@@ -1,15 +1,15 @@
-"""Training on Lightning: early stopping inside the training part, best weights kept in memory, silent, no files."""
+"""Training: early stopping inside the training part, best weights kept in memory, silent, no files.
+
+On an accelerator by Lightning; on a processor by a short loop of the same steps, since Lightning takes longer to load
+than a small network to train.
+"""
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
-import lightning.pytorch as pl
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -108,18 +108,49 @@ def fit(
     size = len(train) if len(train) <= plan.full_batch else plan.batch_size
     batches = Batches(source, train, size, plan.seed)
     held = Batches(source, tuning, max(size, 256)) if len(tuning) else None
-    module = _Fit(network, plan, plan.epochs * len(batches))
-    with quiet(), reproducible(plan.seed):
-        trainer = pl.Trainer(
-            max_epochs=plan.epochs, accelerator="auto", devices=1, logger=False, enable_checkpointing=False,
-            enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=-1,
-            gradient_clip_val=plan.clip or None, use_distributed_sampler=False,
-        )  # fmt: skip
-        trainer.fit(module, batches, held)
+    course = Course(network, plan, plan.epochs * len(batches))
+    with reproducible(plan.seed):
+        if torch.cuda.is_available() or torch.backends.mps.is_available():
+            from .on_lightning import train_on_lightning
+
+            train_on_lightning(course, batches, held)
+        else:
+            _train(course, batches, held)
     network.to("cpu").eval()
-    if module.weights is not None:
-        network.load_state_dict(module.weights)
-    return TrainingReport(module.best, tuple(module.losses), tuple(module.tuned))
+    if course.weights is not None:
+        network.load_state_dict(course.weights)
+    return TrainingReport(course.best, tuple(course.losses), tuple(course.tuned))
+
+
+def _train(course: Course, batches: Batches, held: Batches | None) -> None:
+    """What Lightning's loop does with a course, on one processor: it takes longer to load than this to train."""
+    network, plan = course.network, course.plan
+    optimizer, schedule = course.optimizer()
+    weights = [one for group in optimizer.param_groups for one in group["params"]]
+    stop = held is not None and _judge(course, held)
+    for _ in range(plan.epochs):
+        if stop:
+            break
+        network.train()
+        for batch in batches:
+            loss = course.learn(batch)
+            optimizer.zero_grad()
+            if loss is not None:
+                loss.backward()
+                if plan.clip:
+                    torch.nn.utils.clip_grad_norm_(weights, plan.clip)
+                optimizer.step()
+            schedule.step()
+        course.end_epoch()
+        stop = held is not None and _judge(course, held)
+
+
+def _judge(course: Course, held: Batches) -> bool:
+    course.network.eval()
+    with torch.no_grad():
+        for batch in held:
+            course.judge(batch)
+    return course.end_judging()
 
 
 def predict(network: nn.Module, source: BatchSource, rows: np.ndarray, batch_size: int = 512) -> np.ndarray:
@@ -150,11 +181,10 @@ def set_weights(network: nn.Module, weights: Mapping[str, np.ndarray]) -> None:
     network.eval()
 
 
-class _Fit(pl.LightningModule):
-    """The loop's hooks: loss, schedule, and the best weights so far."""
+class Course:
+    """One training's losses, schedule, and the best weights so far, whatever loop drives it."""
 
     def __init__(self, network: Network, plan: TrainingPlan, steps: int) -> None:
-        super().__init__()
         self.network, self.plan, self.steps = network, plan, steps
         self.losses: list[float] = []
         self.tuned: list[float] = []
@@ -163,36 +193,34 @@ class _Fit(pl.LightningModule):
         self._seen: list[tuple[float, int]] = []
         self._held: list[tuple[float, int]] = []
 
-    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        return batch.to(device)
-
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
+    def learn(self, batch: Batch) -> Tensor | None:
+        """The loss to step on; None where there is no event in this batch, and no step is taken."""
         loss = self.network.loss(batch)
-        if loss is not None:  # None: no event in this batch, Lightning takes no step
+        if loss is not None:
             self._seen.append((float(loss.detach()), batch.size))
         return loss
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+    def judge(self, batch: Batch) -> None:
         loss = self.network.loss(batch)
         if loss is not None:
             self._held.append((float(loss), batch.size))
 
-    def on_train_epoch_end(self) -> None:
+    def end_epoch(self) -> None:
         self.losses.append(_mean(self._seen))
         self._seen = []
 
-    def on_validation_epoch_end(self) -> None:
+    def end_judging(self) -> bool:
+        """Keep the weights if none did better; True where patience has come to its end."""
         if not self._held:
-            return
+            return False
         self.tuned.append(_mean(self._held))
         self._held = []
         if self.best < 0 or self.tuned[-1] < self.tuned[self.best]:
             self.best = len(self.tuned) - 1
             self.weights = {k: v.detach().cpu().clone() for k, v in self.network.state_dict().items()}
-        if len(self.tuned) - 1 - self.best >= self.plan.patience:
-            self.trainer.should_stop = True
+        return len(self.tuned) - 1 - self.best >= self.plan.patience
 
-    def configure_optimizers(self) -> Any:
+    def optimizer(self) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
         """AdamW, decay on matrices only; linear warm-up, then a half cosine down to a twentieth."""
         decayed = [p for p in self.network.parameters() if p.dim() > 1]
         plain = [p for p in self.network.parameters() if p.dim() <= 1]
@@ -205,30 +233,12 @@ class _Fit(pl.LightningModule):
                 return (step + 1) / warm
             return 0.05 + 0.95 * 0.5 * (1 + float(np.cos(np.pi * min(1.0, (step - warm) / max(1, steps - warm)))))
 
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, scale)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, scale)
 
 
 def _mean(parts: list[tuple[float, int]]) -> float:
     weight = sum(n for _, n in parts)
     return sum(loss * n for loss, n in parts) / weight if weight else float("nan")
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Lightning's notices and warnings speak of loggers and workers that we do not use."""
-    names = ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero")
-    loggers = [logging.getLogger(name) for name in names]
-    before = [one.level for one in loggers]
-    for one in loggers:
-        one.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for one, level in zip(loggers, before, strict=True):
-            one.setLevel(level)
 
 
 @contextmanager

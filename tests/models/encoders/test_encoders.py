@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from clinome.models.encoders.hetero_gnn import MessageEncoder
 from clinome.models.encoders.masked_fusion import MaskedFusion
-from clinome.models.encoders.transformer import KNOTS, gap_hats
+from clinome.models.encoders.transformer import KNOTS, gap_bins, gap_hats, hat_table
 from clinome.models.training.batch import Batch, Tokens
 
 every = pytest.mark.parametrize("make", ENCODERS.values(), ids=ENCODERS)
@@ -137,3 +137,15 @@ def test_batches_refuse_what_does_not_fit() -> None:
         replace(batch, present={"rna": batch.present["rna"]}, size=6, layers={"rna": batch.layers["rna"][:3]})
     with pytest.raises(ValueError, match="at most as many"):
         MessageEncoder("rna", 9, 12, 8)
+
+
+def test_the_bin_of_a_gap_has_the_hats_of_the_gap() -> None:
+    batch = make_batch(6, seed=2)
+    tokens = batch.tokens
+    assert tokens is not None
+    looked_up = torch.nn.functional.embedding(gap_bins(tokens), hat_table())
+    gap = tokens.days[:, None, :] - tokens.days[:, :, None]
+    both = tokens.dated[:, :, None] & tokens.dated[:, None, :] & tokens.mask[:, None, :]
+    exact = gap_hats(gap).permute(0, 2, 3, 1) * both[..., None]
+    assert bool(both.any()) and torch.allclose(looked_up[..., :-1], exact, atol=1 / 32)
+    assert torch.equal(looked_up[..., -1] > 0, ~tokens.mask[:, None, :].expand_as(both))

@@ -11,7 +11,9 @@ import torch
 from tiny_batches import DIM, ENCODERS, make_batch
 
 from clinome.models.base.task import task_of
+from clinome.models.training import trainer
 from clinome.models.training.batch import Batch, Target, Tokens
+from clinome.models.training.on_lightning import train_on_lightning
 from clinome.models.training.trainer import Batches, Network, TrainingPlan, TrainingReport, fit, predict
 
 N = 16
@@ -86,6 +88,17 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
         assert torch.equal(value, two.state_dict()[name]), name
     other, _, _ = trained("fusion", "binary", TrainingPlan(epochs=3, batch_size=5, seed=8), tuning=4)
     assert not np.array_equal(predict(other, source, np.arange(N)), predict(one, source, np.arange(N)))
+
+
+@pytest.mark.parametrize("task", ["binary", "survival"])
+def test_the_short_loop_takes_the_steps_that_lightning_takes(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = TrainingPlan(epochs=6, batch_size=5, patience=3, lr=2e-2, seed=7)
+    one, _, report = trained("fusion", task, plan, tuning=4)
+    monkeypatch.setattr(trainer, "_train", train_on_lightning)
+    two, _, other = trained("fusion", task, plan, tuning=4)
+    assert report == other
+    for name, value in one.state_dict().items():
+        assert torch.equal(value, two.state_dict()[name]), name
 
 
 def test_the_weights_that_did_best_on_tuning_are_kept() -> None:
