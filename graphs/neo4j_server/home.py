@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ...loaders.errors import InputError, UsageError
+from ...loaders.files.atomic import write_atomic
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -111,9 +112,7 @@ class Home:
 
     def write(self, record: Record) -> None:
         """Write server.json, whole or not at all."""
-        new = self.path / "server.json.new"
-        new.write_text(json.dumps(asdict(record)) + "\n", encoding="utf-8")
-        new.replace(self.path / "server.json")
+        write_atomic(self.path / "server.json", json.dumps(asdict(record)) + "\n")
 
     def forget_process(self) -> None:
         """It has stopped."""

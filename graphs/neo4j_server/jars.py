@@ -22,6 +22,7 @@ from tempfile import TemporaryDirectory
 from xml.sax.saxutils import escape
 
 from ...loaders.errors import EngineError, UsageError
+from ...loaders.files.atomic import atomic_folder
 
 _AT_ONCE = 8
 _TRIES = 3
@@ -143,15 +144,14 @@ def jars(which: Release, say: Callable[[str], None] = lambda line: None) -> Path
             return folder
         pinned = locked(which)
         say(f"Neo4j {which.version}: downloading {len(pinned)} jars, once for all homes")
-        with TemporaryDirectory(dir=folder.parent, prefix=".new-") as new:
-            fetch(pinned, Path(new) / "jars")
-            (Path(new) / "jars").rename(folder)  # whole or not at all
+        with atomic_folder(folder) as fresh:
+            fetch(pinned, fresh)
     return folder
 
 
 def fetch(pinned: Sequence[Jar], folder: Path) -> None:
-    """Download these jars into a new folder, and check each against its sha256."""
-    folder.mkdir()
+    """Download these jars into an empty folder, and check each against its sha256."""
+    folder.mkdir(exist_ok=True)
     _client()(pinned, folder)
     for jar in pinned:
         if hashlib.sha256((folder / jar.file).read_bytes()).hexdigest() != jar.sha256:

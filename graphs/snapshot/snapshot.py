@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ import polars as pl
 from scipy import sparse
 
 from ...loaders.errors import InputError
+from ...loaders.files.atomic import atomic_folder
 from ..schema import VERSION
 
 FORMAT = 1
@@ -89,14 +89,11 @@ class Snapshot:
         files = _files(self)
         sums = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
         saved = replace(self, manifest={**_manifest(self), "sha256": sums})
-        fresh = folder.with_name(f"{folder.name}.part")
-        shutil.rmtree(fresh, ignore_errors=True)
-        for name, content in files.items():
-            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
-            (fresh / name).write_bytes(content)
-        (fresh / MANIFEST).write_text(json.dumps(saved.manifest, indent=1, sort_keys=True, default=str), "utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        fresh.replace(folder)
+        with atomic_folder(folder) as fresh:
+            for name, content in files.items():
+                (fresh / name).parent.mkdir(parents=True, exist_ok=True)
+                (fresh / name).write_bytes(content)
+            (fresh / MANIFEST).write_text(json.dumps(saved.manifest, indent=1, sort_keys=True, default=str), "utf-8")
         return saved
 
     @classmethod

@@ -20,6 +20,7 @@ from typing import Any, Self
 import polars as pl
 
 from ...loaders.errors import EngineError, InputError
+from ...loaders.files.atomic import atomic_path
 from .. import schema
 from .columns import parameters, properties, rows, table
 from .kglite_process import Engine, EngineFailure
@@ -159,13 +160,11 @@ class EmbeddedStore:
         if not self._unsaved:
             return
         self._checkpoint()
-        fresh = self.folder / ".saved.kgl"
-        fresh.unlink(missing_ok=True)
-        try:
-            os.link(self._file, fresh)
-        except OSError:  # a file system without links
-            shutil.copyfile(self._file, fresh)
-        fresh.replace(self._saved)
+        with atomic_path(self._saved) as fresh:
+            try:
+                os.link(self._file, fresh)
+            except OSError:  # a file system without links
+                shutil.copyfile(self._file, fresh)
         self._unsaved = False
 
     def close(self) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 import shutil
 from collections.abc import Iterable, Mapping
@@ -22,6 +21,7 @@ from typing import Any
 import polars as pl
 
 from ...loaders.errors import EngineError, InputError
+from ...loaders.files.atomic import write_atomic
 from ...loaders.tables import REJECTS, Loaded, Tally
 from .. import schema
 from ..store.fingerprint import digest
@@ -51,7 +51,7 @@ class Tables:
         if not self.token:
             self.token = secrets.token_hex(16)
             self.folder.mkdir(parents=True, exist_ok=True)
-            _replace(self.folder / OWNER, json.dumps({"study": self.study, "token": self.token}, indent=1))
+            write_atomic(self.folder / OWNER, json.dumps({"study": self.study, "token": self.token}, indent=1))
 
     def name_of(self, source: str) -> str:
         """What the source is called in the graph, where other studies have sources too.
@@ -129,7 +129,7 @@ class Tables:
             "checksums": _checksums(folder),
             **({"content": content(loaded)} if is_shared(loaded.source) else {}),
         }  # fmt: skip
-        _replace(home / "record.json", json.dumps(record, indent=1, sort_keys=True))
+        write_atomic(home / "record.json", json.dumps(record, indent=1, sort_keys=True))
         for other in home.iterdir():
             if other.is_dir() and other != folder:
                 shutil.rmtree(other, ignore_errors=True)
@@ -193,8 +193,9 @@ class Tables:
             for path in (self.folder / source).iterdir():
                 if path.is_dir() and path != self._current(source):
                     shutil.rmtree(path)
-        for path in self.folder.glob(".rejects.csv.*"):
-            path.unlink()
+        for path in self.folder.rglob("*.part"):
+            if path.is_file():  # a source may be called so
+                path.unlink()
         if self.going():
             self.write_rejects()
         shutil.rmtree(self.folder / _GOING, ignore_errors=True)
@@ -222,7 +223,7 @@ class Tables:
             table = self.table(source, "rejects")
             if table is not None:
                 found.append(table.select(list(REJECTS)).cast(dict(REJECTS)))  # type: ignore[arg-type]
-        _replace(self.folder / "rejects.csv", pl.concat(found).write_csv(), mode=0o600)
+        write_atomic(self.folder / "rejects.csv", pl.concat(found).write_csv(), private=True)
 
     def _current(self, source: str) -> Path:
         return self.folder / source / str(self.record(source)["load_id"])[:16]
@@ -275,12 +276,3 @@ def sha256(paths: Iterable[Path]) -> str:
         with path.open("rb") as file:
             total.update(hashlib.file_digest(file, "sha256").digest())
     return total.hexdigest()
-
-
-def _replace(path: Path, text: str, mode: int = 0o644) -> None:
-    """Write a file so that a reader sees the old one or the new one, and nobody else what is private."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
-        file.write(text)
-    fresh.replace(path)

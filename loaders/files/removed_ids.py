@@ -16,7 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from ..errors import EngineError
-from .atomic import write_private
+from .atomic import write_atomic
 
 FILE = "removed.json"
 SUBJECT, SAMPLE, GRAPH = "subject", "sample", "graph"
@@ -87,5 +87,6 @@ def add_removed(tables: Path, ids: Iterable[tuple[str, str]]) -> Removed:
     key = before.key or secrets.token_bytes(32)
     both = before.marks | {Removed(key).mark(id, what) for what, id in ids}
     tables.mkdir(parents=True, exist_ok=True)
-    write_private(tables / FILE, json.dumps({"key": key.hex(), "removed": sorted(both)}, indent=1))
+    content = json.dumps({"key": key.hex(), "removed": sorted(both)}, indent=1)
+    write_atomic(tables / FILE, content, private=True)
     return Removed(key, both)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from ..errors import InputError
-from ..files.atomic import write_private
+from ..files.atomic import write_atomic
 from ..tables import Loaded
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def forget_ids(ids: Iterable[str], tables: Path) -> None:
     known = _map(tables)
     left = known.filter(~pl.col("id").is_in(list(ids)))
     if left.height < known.height:
-        write_private(tables / MAP, left.write_csv())
+        write_atomic(tables / MAP, left.write_csv(), private=True)
 
 
 def file_ids(ids: pl.Series, namespace: str, tables: Path) -> list[str | None]:
@@ -142,7 +142,7 @@ def _key(tables: Path) -> bytes:
             raise InputError(
                 "the key of the pseudonyms is gone", file.name, fix="restore it, or load into another tables folder"
             )
-        write_private(file, secrets.token_hex(32))
+        write_atomic(file, secrets.token_hex(32), private=True)
     return bytes.fromhex(file.read_text().strip())
 
 
@@ -160,4 +160,4 @@ def _remember(loaded: Loaded, key: bytes, tables: Path) -> None:
         {"pseudonym": [pseudonym(id, key) for id in ids], "id": ids}, schema={"pseudonym": pl.String, "id": pl.String}
     )
     both = pl.concat([_map(tables), new]).unique("pseudonym").sort("pseudonym")
-    write_private(tables / MAP, both.write_csv())
+    write_atomic(tables / MAP, both.write_csv(), private=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...loaders.errors import InputError
+from ...loaders.files.atomic import atomic_folder
 
 TEXT, ARRAYS = "model.json", "model.safetensors"
 MARK = "$"
@@ -35,13 +35,10 @@ def write_state(folder: Path, state: Mapping[str, Any]) -> None:
     body = packer.pack(state, "")
     content = save(packer.arrays)
     whole = {"sha256": hashlib.sha256(content).hexdigest(), "texts": packer.texts, "state": body}
-    fresh = folder.with_name(f"{folder.name}.part")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    (fresh / ARRAYS).write_bytes(content)
-    (fresh / TEXT).write_text(json.dumps(whole, indent=1, allow_nan=False), encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    fresh.replace(folder)
+    text = json.dumps(whole, indent=1, allow_nan=False)
+    with atomic_folder(folder) as fresh:
+        (fresh / ARRAYS).write_bytes(content)
+        (fresh / TEXT).write_text(text, encoding="utf-8")
 
 
 def why_unsaved(state: Mapping[str, Any]) -> str | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clinome.loaders.files.atomic import atomic_path, write_atomic
 from clinome.study import Study
 
 if TYPE_CHECKING:
@@ -39,10 +40,7 @@ class Run:
         return path
 
     def write_json(self, name: str, value: object) -> None:
-        path = self.path(name)
-        part = path.with_suffix(".part")
-        part.write_text(json.dumps(value, indent=1, default=str), encoding="utf-8")
-        part.replace(path)
+        write_atomic(self.path(name), json.dumps(value, indent=1, default=str))
 
     def read_json(self, name: str) -> dict[str, Any]:
         path = self.folder / name
@@ -136,12 +134,11 @@ def _drop(path: Path, subjects: Collection[str]) -> None:
     rows = _scan(path)
     assert rows is not None
     left = rows.filter(~pl.col("subject_id").cast(pl.String).is_in(list(subjects))).collect()
-    part = path.with_name(f"{path.name}.part")
-    if path.suffix == ".parquet":
-        left.write_parquet(part)
-    else:
-        left.write_csv(part)
-    part.replace(path)
+    with atomic_path(path) as fresh:
+        if path.suffix == ".parquet":
+            left.write_parquet(fresh)
+        else:
+            left.write_csv(fresh)
 
 
 def key_of(*parts: object) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from clinome.loaders.files.atomic import atomic_path
 from clinome.models.evaluation.study_ranks import LEAST
 from clinome.reports.headline import METRIC
 from clinome.reports.html import write_page
@@ -22,9 +23,8 @@ if TYPE_CHECKING:
 def write_benchmark(found: Benchmark, folder: Path, command: str) -> None:
     """Both files; the page also where nothing but failures came of it."""
     board = found.board
-    part = found.csv.with_suffix(".part")
-    found.table.write_csv(part)
-    part.replace(found.csv)
+    with atomic_path(found.csv) as fresh:
+        found.table.write_csv(fresh)
     write_page(
         "benchmark.html.jinja",
         found.page,

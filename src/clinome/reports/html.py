@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from clinome.loaders.files.atomic import write_atomic
 from clinome.reports.figures import p_text
 from clinome.reports.headline import interval
 
@@ -17,9 +18,7 @@ def write_page(template: str, out: Path, **given: Any) -> Path:
     room = Environment(loader=shelf, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     room.filters.update(number=number, p=p_text, interval=interval, share=lambda v: f"{v:.0%}")
     page = room.get_template(template).render(**given)
-    part = out.with_suffix(".part")
-    part.write_text(page, encoding="utf-8")
-    part.replace(out)
+    write_atomic(out, page)
     return out
 
 
