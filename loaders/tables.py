@@ -1,4 +1,4 @@
-"""The tables between the rooms (DESIGN.md): their columns, and what a loader returns."""
+"""The tables between the rooms: their columns, and what a loader returns."""
 
 from __future__ import annotations
 
@@ -8,14 +8,22 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from .files.ledger import REJECTS, Tally
 from .files.removed_ids import NOBODY, Removed
+from .identifiers.genes import GeneTable
+from .specs import Knowledge, Source
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from .identifiers.genes import GeneTable
+__all__ = [
+    "CONCEPTS", "EVENTS", "LINKS", "REJECTS", "SAMPLES", "VISITS", "Known", "Loaded", "Tally",
+    "as_concepts", "as_links", "in_layout",
+]  # fmt: skip
 
-EVENTS = {
+PolarsType = pl.DataType | type[pl.DataType]
+
+EVENTS: dict[str, PolarsType] = {
     "subject_id": pl.String, "time": pl.Datetime("us"), "code": pl.String,
     "numeric_value": pl.Float64, "text_value": pl.String, "known_time": pl.Datetime("us"),
     "visit_id": pl.String, "unit": pl.String, "source": pl.String,
@@ -44,26 +52,6 @@ LINKS = {
     "source": pl.String, "release": pl.String, "licence": pl.String,
 }  # fmt: skip
 """Edges of knowledge between CURIEs."""
-
-REJECTS = {
-    "source": pl.String, "file": pl.String, "row": pl.Int64, "column": pl.String,
-    "got": pl.String, "expected": pl.String, "fix": pl.String,
-}  # fmt: skip
-"""row counts from 1 at the first data row."""
-
-
-@dataclass(frozen=True)
-class Tally:
-    """Rows of one source: read = written + merged + rejected, always."""
-
-    read: int
-    written: int
-    merged: int
-    rejected: int
-
-    def __post_init__(self) -> None:
-        if self.read != self.written + self.merged + self.rejected or min(self.written, self.merged, self.rejected) < 0:
-            raise ValueError(f"rows do not add up: {self}")
 
 
 @dataclass(frozen=True)
@@ -104,3 +92,31 @@ class Loaded:
     links: pl.DataFrame | None = None
     clock: str | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
+
+
+def as_concepts(rows: pl.DataFrame, spec: Source) -> pl.DataFrame:
+    """The concepts table, each id once, with the first name and symbol that any row gives it."""
+    described = in_layout(_from_source(rows, spec), CONCEPTS)
+    first = [pl.col(c).drop_nulls().first() for c in CONCEPTS if c != "id"]
+    return described.drop_nulls("id").group_by("id", maintain_order=True).agg(first).select(*CONCEPTS)
+
+
+def as_links(rows: pl.DataFrame, spec: Source) -> pl.DataFrame:
+    """The links table, each subject, predicate and object once."""
+    links = in_layout(_from_source(rows, spec), LINKS)
+    return links.unique(["subject", "predicate", "object"], keep="first", maintain_order=True)
+
+
+def in_layout(rows: pl.DataFrame, layout: Mapping[str, PolarsType]) -> pl.DataFrame:
+    """The columns of a layout, in its order and types; what `rows` does not hold is null."""
+    return rows.select(
+        pl.col(name).cast(dtype) if name in rows.columns else pl.lit(None, dtype=dtype).alias(name)
+        for name, dtype in layout.items()
+    )
+
+
+def _from_source(rows: pl.DataFrame, spec: Source) -> pl.DataFrame:
+    """The rows with the source that says so, and of knowledge its release and licence."""
+    release, licence = (spec.release, spec.licence) if isinstance(spec, Knowledge) else ("", "")
+    source = getattr(spec, "source", "")
+    return rows.with_columns(source=pl.lit(source), release=pl.lit(release or None), licence=pl.lit(licence or None))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from ...loaders.identifiers.property_names import safe_names
 from ...loaders.specs import AnySource, Omics
 from ...loaders.tables import Loaded
 from ..ends import RELATED, code_labels, concept_labels, feature_labels, link_ends
@@ -45,15 +46,8 @@ def nodes(loaded: Loaded, spec: AnySource) -> dict[str, pl.DataFrame]:
 
 def renamed(table: pl.DataFrame, key: str) -> pl.DataFrame:
     """The table with its key as `id`, and no property under a name that stores keep for themselves."""
-    taken = set(table.columns)
-    names = {key: "id"}
-    for name in RESERVED:
-        if name in taken and name != key:
-            free = f"{name}_"
-            while free in taken:
-                free += "_"
-            names[name] = free
-    return table.rename(names)
+    others = safe_names((name for name in table.columns if name != key), lambda name: name in RESERVED)
+    return table.rename({key: "id", **others})
 
 
 def _omics(loaded: Loaded, spec: Omics, found: Mapping[str, list[pl.DataFrame]]) -> None:

@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
-from ..tables import REJECTS, Tally
 from .removed_ids import EXPECTED, FIX
-from .text_table import Cells
+from .text_table import BROKEN, Cells
 
 Rows = Sequence[int] | pl.Series
 Text = str | pl.Series
 MISSING_CELL = "cell left missing; its row is written"
+
+REJECTS = {"source": pl.String, **BROKEN}
+"""source, file, row, column, got, expected, fix: what was refused, why, and what to do. row counts from 1 at the first
+data row."""
+
+ROW = "row"
+"""The column that carries each row's number in the ledger, until the row is written."""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Rows of one source: read = written + merged + rejected, always."""
+
+    read: int
+    written: int
+    merged: int
+    rejected: int
+
+    def __post_init__(self) -> None:
+        if self.read != self.written + self.merged + self.rejected or min(self.written, self.merged, self.rejected) < 0:
+            raise ValueError(f"rows do not add up: {self}")
 
 
 class Ledger:
@@ -151,3 +172,34 @@ def one_row_each(frame: pl.DataFrame, key: str, numbers: pl.Series, ledger: Ledg
         "keep one of the rows, or drop the columns that differ",
     )
     return frame.filter(rows["i"] == rows["first"])
+
+
+def refuse(
+    rows: pl.DataFrame, bad: pl.Expr, ledger: Ledger, column: str, *, got: str | None, expected: str, fix: str
+) -> pl.DataFrame:
+    """Reject the rows for which `bad` is true, and return the others.
+
+    Args:
+        rows: any columns and ROW.
+        column: the file's column to blame. got: the column of `rows` to quote; None: the cell is empty.
+    """
+    wrong = rows.select(bad.fill_null(False)).to_series()
+    if not wrong.any():
+        return rows
+    out = rows.filter(wrong)
+    ledger.reject(out[ROW], column, quoted(out[got]) if got else "", expected, fix)
+    return rows.filter(~wrong)
+
+
+def quoted(cells: pl.Series) -> pl.Series:
+    """What rejects.csv shows of cells: their beginning."""
+    return cells.cast(pl.String).fill_null("").str.slice(0, 80)
+
+
+def total(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Counts of several columns or files, added; zeros left out."""
+    out: dict[str, int] = {}
+    for each in counts:
+        for what, n in each.items():
+            out[what] = out.get(what, 0) + n
+    return {what: n for what, n in out.items() if n}

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..specs import MISSING, Column
-from ..tables import REJECTS
 from .delimited import DelimitedRecords, plain, sniff, split
 from .dtypes import dates, numbers, typed
 
@@ -27,7 +26,11 @@ __all__ = [
     "Cells", "dates", "has_header", "numbers", "parquet_frame", "read_bytes", "read_cells", "resolve", "typed",
 ]  # fmt: skip
 
-BROKEN = {name: dtype for name, dtype in REJECTS.items() if name != "source"}
+BROKEN = {
+    "file": pl.String, "row": pl.Int64, "column": pl.String, "got": pl.String, "expected": pl.String, "fix": pl.String,
+}  # fmt: skip
+"""How a row that could not be split or decoded is told: the REJECTS layout without source."""
+
 TEXT_FORMATS = {"csv": b",", "tsv": b"\t", "txt": b"\t", "maf": b"\t", "cbioportal": b"\t"}
 
 
@@ -37,7 +40,7 @@ class Cells:
 
     frame: every column String, missing values null; names as in the header, or "0", "1", … where there is none.
     rows: data rows read, broken ones included. numbers: (frame rows,) Int64, which data row each is, from 1.
-    broken: rows that could not be split or decoded, in the REJECTS layout without source.
+    broken: rows that could not be split or decoded, in the BROKEN layout.
     counts: in plain words, what was changed on reading. header: the names as the file has them, () without a header.
     """
 

@@ -1,14 +1,11 @@
-"""Names in knowledge files -> CURIEs, and these -> the concepts and links tables."""
+"""Names in knowledge files -> CURIEs: of genes, and of codes."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import polars as pl
 
 from ..identifiers.curie import CONTROL, LONGEST, VOCABULARIES, is_curie, meds_codes
-from ..specs import Knowledge, Source
-from ..tables import CONCEPTS, LINKS, Known
+from ..tables import Known
 
 GENES = frozenset({"NCBIGene", "opaque"})
 NOT_GENES = frozenset(VOCABULARIES) - GENES
@@ -50,27 +47,6 @@ def code_ends(names: pl.Series, known: Known, bare: bool) -> tuple[pl.Series, di
         curies = _where(is_curie(text), curies)
     opaque = _opaque(text, known)
     return curies.zip_with((opaque.is_null() | is_curie(text)).fill_null(True), opaque), counts
-
-
-def as_concepts(rows: pl.DataFrame, spec: Source) -> pl.DataFrame:
-    """The concepts table, each id once, with the first name and symbol that any row gives it."""
-    filled = _filled(rows, CONCEPTS, spec)
-    first = [pl.col(c).drop_nulls().first() for c in CONCEPTS if c != "id"]
-    return filled.drop_nulls("id").group_by("id", maintain_order=True).agg(first).select(*CONCEPTS)
-
-
-def as_links(rows: pl.DataFrame, spec: Source) -> pl.DataFrame:
-    """The links table, each subject, predicate and object once."""
-    return _filled(rows, LINKS, spec).unique(["subject", "predicate", "object"], keep="first", maintain_order=True)
-
-
-def _filled(rows: pl.DataFrame, schema: Mapping[str, type[pl.DataType]], spec: Source) -> pl.DataFrame:
-    release, licence = (spec.release, spec.licence) if isinstance(spec, Knowledge) else ("", "")
-    source = getattr(spec, "source", "")
-    rows = rows.with_columns(source=pl.lit(source), release=pl.lit(release or None), licence=pl.lit(licence or None))
-    return rows.select(
-        pl.col(c).cast(t) if c in rows.columns else pl.lit(None, dtype=t).alias(c) for c, t in schema.items()
-    )
 
 
 def _opaque(text: pl.Series, known: Known) -> pl.Series:

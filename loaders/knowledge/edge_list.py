@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import polars as pl
 
 from ..errors import InputError
-from ..files.ledger import Ledger, one_row_each
+from ..files.ledger import ROW, Ledger, one_row_each, quoted, refuse, total
 from ..files.rows import Stack, stacked
 from ..files.text_table import numbers, read_cells, resolve
-from ..records.events import ROW, quoted, refuse, total
 from ..specs import Knowledge
-from ..tables import Known, Loaded
-from .concepts import as_concepts, as_links, code_ends, gene_ends
+from ..tables import Known, Loaded, as_concepts, as_links
+from .concepts import code_ends, gene_ends
 
 
 @dataclass(frozen=True)

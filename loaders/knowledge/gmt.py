@@ -10,13 +10,12 @@ import polars as pl
 
 from ..errors import InputError
 from ..files.delimited import plain
-from ..files.ledger import Ledger, one_row_each
+from ..files.ledger import ROW, Ledger, one_row_each, quoted
 from ..files.text_table import read_bytes
 from ..identifiers.curie import Curie
-from ..records.events import ROW, quoted
 from ..specs import Knowledge
-from ..tables import Known, Loaded
-from .concepts import as_concepts, as_links, gene_ends
+from ..tables import Known, Loaded, as_concepts, as_links
+from .concepts import gene_ends
 
 REACTOME = re.compile(r"\bR-[A-Z]{3}-\d+\b")
 WIKIPATHWAYS = re.compile(r"\bWP\d+(?=\b|_r)")

@@ -6,14 +6,14 @@ import polars as pl
 
 from ..errors import InputError
 from ..files.clock import check_unit, order, relative
-from ..files.ledger import Ledger, one_row_each
+from ..files.ledger import ROW, Ledger, one_row_each, quoted, refuse, total
 from ..files.rows import Stack, among, identified, stacked, staying
 from ..files.text_table import dates, has_header, numbers, resolve, typed
 from ..identifiers.curie import KNOWN_LATE, codes, vocabulary
+from ..identifiers.property_names import is_reserved, safe_names
 from ..specs import Column, Records
-from ..subjects.patients import RESERVED
-from ..tables import VISITS, Known, Loaded
-from .events import EVENT_TYPES, ROW, as_events, quoted, refuse, refuse_times, total
+from ..tables import EVENTS, VISITS, Known, Loaded
+from .events import as_events, refuse_times
 
 ROLES = ("subject", "visit", "time", "order", "known_time", "end")
 TIMES = {"time": "time", "end": "end_time", "known_time": "known_time"}
@@ -142,7 +142,7 @@ def _events(spec: Records, rows: pl.DataFrame, ledger: Ledger) -> tuple[pl.DataF
         ledger.cell(rows[ROW].filter(bad), column, quoted(cells.filter(bad)), "a number")
         code = pl.select(pl.when(value.is_not_null()).then(pl.lit(f"VALUE:{column}"))).to_series()
         parts.append(_part(rows, code=code, numeric_value=value, unit=pl.lit(unit or None, pl.String)))
-    found = pl.concat(parts) if parts else pl.DataFrame(schema=EVENT_TYPES)
+    found = pl.concat(parts) if parts else pl.DataFrame(schema=EVENTS)
     late = pl.col("code").str.extract(r"^([^:]+):").is_in(list(KNOWN_LATE))
     known_time = pl.coalesce("known_time", pl.when(late).then("end_time")) if parts else pl.col("known_time")
     events = as_events(found.with_columns(known_time=known_time), spec.source)
@@ -152,13 +152,13 @@ def _events(spec: Records, rows: pl.DataFrame, ledger: Ledger) -> tuple[pl.DataF
 def _part(rows: pl.DataFrame, **result: pl.Series | pl.Expr) -> pl.DataFrame:
     """The events of one column: those of its rows that have a code."""
     base = rows.select("subject_id", "time", "end_time", "known_time", "visit_id")
-    empty = {c: pl.lit(None, EVENT_TYPES[c]) for c in RESULT if c not in result}
+    empty = {c: pl.lit(None, EVENTS[c]) for c in RESULT if c not in result}
     return base.with_columns(**result, **empty).select(*base.columns, *RESULT).drop_nulls("code")
 
 
 def _visits(spec: Records, rows: pl.DataFrame) -> pl.DataFrame:
     """The visits table; without a column of ends a visit ends when it begins, an empty cell of it says it has not."""
-    kept = typed(rows.select(pl.col(_cell(column)).alias(column) for column in spec.keep))
+    kept = typed(rows.select(pl.col(_cell(column)).alias(column) for column in dict.fromkeys(spec.keep)))
     return rows.select(
         "visit_id",
         "subject_id",
@@ -166,9 +166,4 @@ def _visits(spec: Records, rows: pl.DataFrame) -> pl.DataFrame:
         pl.col("end_time" if spec.end is not None else "time").alias("end_time"),
         kind=pl.lit("encounter"),
         source=pl.lit(spec.source),
-    ).with_columns(column.rename(_safe(column.name)) for column in kept)
-
-
-def _safe(name: str) -> str:
-    """A property's name that neither Cypher nor the visits table keeps for itself."""
-    return f"{name}_" if name.lower() in RESERVED | set(VISITS) else name
+    ).hstack(kept.rename(safe_names(kept.columns, lambda name: is_reserved(name) or name.lower() in VISITS)))

@@ -2,45 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import cast
 
 import polars as pl
 
-from ..files.ledger import Ledger
+from ..files.ledger import ROW, Ledger, refuse
 from ..identifiers.curie import CONTROL, LONGEST
-from ..tables import EVENTS, Known
-
-ROW = "row"
-"""The column that carries each row's number in the ledger, until the row is written."""
-
-EVENT_TYPES = cast("Mapping[str, pl.DataType]", EVENTS)
+from ..tables import EVENTS, Known, in_layout
 
 FIRST, LAST = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59)
 """What a datetime of Python and of both stores can hold."""
-
-
-def refuse(
-    rows: pl.DataFrame, bad: pl.Expr, ledger: Ledger, column: str, *, got: str | None, expected: str, fix: str
-) -> pl.DataFrame:
-    """Reject the rows for which `bad` is true, and return the others.
-
-    Args:
-        rows: any columns and ROW.
-        column: the file's column to blame. got: the column of `rows` to quote; None: the cell is empty.
-    """
-    wrong = rows.select(bad.fill_null(False)).to_series()
-    if not wrong.any():
-        return rows
-    out = rows.filter(wrong)
-    ledger.reject(out[ROW], column, quoted(out[got]) if got else "", expected, fix)
-    return rows.filter(~wrong)
-
-
-def quoted(cells: pl.Series) -> pl.Series:
-    """What rejects.csv shows of cells: their beginning."""
-    return cells.cast(pl.String).fill_null("").str.slice(0, 80)
 
 
 def refuse_strangers(rows: pl.DataFrame, known: Known, ledger: Ledger, column: str) -> pl.DataFrame:
@@ -84,19 +56,7 @@ def as_events(rows: pl.DataFrame, source: str) -> pl.DataFrame:
 
     What `rows` does not hold is null; known_time is `time` where nothing else is said.
     """
-    have = rows.with_columns(source=pl.lit(source, dtype=pl.String))
-    filled = have.select(
-        pl.col(c).cast(t) if c in have.columns else pl.lit(None, dtype=t).alias(c) for c, t in EVENT_TYPES.items()
-    )
+    filled = in_layout(rows.with_columns(source=pl.lit(source, dtype=pl.String)), EVENTS)
     known_time = pl.when(pl.col("time").is_not_null()).then(pl.coalesce("known_time", "time"))
     events = filled.with_columns(known_time=known_time).unique(keep="first", maintain_order=True)
     return events.sort("subject_id", "time", maintain_order=True)
-
-
-def total(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    """Counts of several columns or files, added; zeros left out."""
-    out: dict[str, int] = {}
-    for each in counts:
-        for what, n in each.items():
-            out[what] = out.get(what, 0) + n
-    return {what: n for what, n in out.items() if n}

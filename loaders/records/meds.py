@@ -7,13 +7,12 @@ from pathlib import Path
 import polars as pl
 
 from ..errors import InputError
-from ..files.ledger import Ledger
+from ..files.ledger import ROW, Ledger, quoted, refuse, total
 from ..files.text_table import numbers, parquet_frame, read_bytes
 from ..identifiers.curie import meds_codes
-from ..knowledge.concepts import as_concepts, as_links
 from ..specs import Records
-from ..tables import Known, Loaded
-from .events import EVENT_TYPES, ROW, as_events, quoted, refuse, refuse_strangers, refuse_times, total
+from ..tables import EVENTS, Known, Loaded, as_concepts, as_links
+from .events import as_events, refuse_strangers, refuse_times
 
 DATA, CODES = "data", Path("metadata", "codes.parquet")  # as meds.data_subdirectory, meds.code_metadata_filepath
 TIME = pl.Datetime("us")
@@ -82,7 +81,7 @@ def _rows(file: Path, known: Known, ledger: Ledger) -> tuple[pl.DataFrame, dict[
         pl.col("subject_id").cast(pl.String).str.strip_chars(),
         _time(frame["time"]),
         pl.col("code").cast(pl.String),
-        *(frame[c] if c in frame.columns else pl.lit(None, dtype=EVENT_TYPES[c]).alias(c) for c in OPTIONAL),
+        *(frame[c] if c in frame.columns else pl.lit(None, dtype=EVENTS[c]).alias(c) for c in OPTIONAL),
     )
     rows = refuse_strangers(rows, known, ledger, "subject_id")
     code, counts = meds_codes(rows["code"])

@@ -6,13 +6,13 @@ import polars as pl
 
 from ..errors import InputError
 from ..files.clock import relative
-from ..files.ledger import Ledger
+from ..files.ledger import ROW, Ledger, refuse
 from ..files.rows import Stack, among, identified, stacked, staying
 from ..files.text_table import numbers
 from ..identifiers.curie import LONGEST
 from ..specs import Records
 from ..tables import Known, Loaded
-from .events import ROW, as_events, refuse, refuse_times
+from .events import as_events, refuse_times
 
 DETAILS = ("SUBTYPE", "EVENT_TYPE_DETAILED", "TREATMENT_TYPE", "TREATMENT_SUBTYPE", "DIAGNOSTIC_TYPE", "SPECIMEN_TYPE",
            "SPECIMEN_SITE", "STATUS", "AGENT", "TEST", "RESULT", "VALUE")  # fmt: skip

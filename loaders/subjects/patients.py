@@ -9,17 +9,9 @@ from ..files.ledger import Ledger, one_row_each
 from ..files.removed_ids import NOBODY
 from ..files.rows import Stack, identified, stacked, staying
 from ..files.text_table import dates, has_header, numbers, resolve, typed
+from ..identifiers.property_names import safe_names
 from ..specs import Column, Patients
 from ..tables import Known, Loaded
-
-RESERVED = frozenset({
-    "id", "title", "type", "name", "end", "subject_id", "observed_from", "observed_until", "clock", "source",
-    "all", "and", "any", "as", "asc", "ascending", "by", "call", "case", "contains", "create", "delete", "desc",
-    "descending", "detach", "distinct", "drop", "else", "ends", "exists", "false", "foreach", "from", "in", "is",
-    "limit", "load", "match", "merge", "not", "null", "on", "optional", "or", "order", "remove", "return", "set",
-    "single", "skip", "starts", "then", "true", "union", "unique", "unwind", "when", "where", "with", "xor", "yield",
-})  # fmt: skip
-"""Names that Cypher or the stores keep for themselves, and the columns that the patients table has anyway."""
 
 
 def read_patients(spec: Patients, known: Known | None = None) -> Loaded:
@@ -42,14 +34,15 @@ def read_patients(spec: Patients, known: Known | None = None) -> Loaded:
         if column is not None
     }
     kept = _kept(spec, rows, {id, *times.values()}, header)
-    columns = [rows.frame[id].alias("subject_id"), *typed(rows.frame.select(kept)).rename(_safe(kept))]
+    names = safe_names(kept)
+    columns = [rows.frame[id].alias("subject_id"), *typed(rows.frame.select(kept)).rename(names)]
     clocks: set[str] = set()
     for name, column in times.items():
         time, clock = observed(rows, column, ledger)
         columns.append(time.alias(name))
         clocks.add(clock)
     patients = one_row_each(pl.DataFrame(columns), "subject_id", rows.numbers, ledger)
-    renamed = sum(old != new for old, new in _safe(kept).items())
+    renamed = sum(old != new for old, new in names.items())
     ledger.count({"properties given an underscore: their name is reserved": renamed})
     return Loaded(
         spec.source,
@@ -84,16 +77,3 @@ def _kept(spec: Patients, rows: Stack, taken: set[str], header: bool) -> list[st
     asked: list[Column] = [int(k) if not header and k.isdigit() else k for k in spec.keep]
     id = resolve(spec.id, rows.frame, rows.where)
     return [name for name in dict.fromkeys(resolve(k, rows.frame, rows.where) for k in asked) if name != id]
-
-
-def _safe(names: list[str]) -> dict[str, str]:
-    """Old name -> a name that no query language keeps for itself, each there once."""
-    safe: dict[str, str] = {}
-    taken = {name for name in names if name.lower() not in RESERVED}
-    for name in names:
-        new = name
-        while new.lower() in RESERVED or (new != name and new in taken):
-            new += "_"
-        taken.add(new)
-        safe[name] = new
-    return safe

@@ -63,6 +63,16 @@ def test_visits_keep_what_the_study_keeps_under_safe_names(loaded: Loaded) -> No
     assert loaded.visits.columns[-1] == "type_"
 
 
+def test_no_two_kept_columns_become_one(tmp_path: Path) -> None:
+    """`end` is reserved and gets an underscore, but `end_` is there already; so is visit_id, the visits table's own."""
+    spec = replace(SPEC, end=None, values={}, columns={}, keep=("end", "end_", "END", "visit_id", "end"))
+    rows = "stay,who,in,dx,end,end_,END,visit_id\n1,a,2020-01-01,I10,first,second,third,fourth\n"
+    visits = _read(tmp_path, rows, spec).visits
+    assert visits is not None
+    kept = visits.drop(VISITS).row(0, named=True)
+    assert kept == {"end__": "first", "end_": "second", "END_": "third", "visit_id_": "fourth"}
+
+
 def test_events(loaded: Loaded) -> None:
     assert loaded.events is not None and loaded.events.schema == EVENTS
     known = {(e["visit_id"], e["code"]): e for e in loaded.events.to_dicts()}
