@@ -15,7 +15,7 @@ import polars as pl
 
 from ...loaders.errors import InputError
 from ..ingest.studies import check_entered
-from ..ingest.write_back import keep
+from ..ingest.write_back import write_back
 from ..query.cypher import Query, bind, find, run_lists
 from ..query.params import naive
 from ..store.columns import table
@@ -237,4 +237,4 @@ def store_cohort(store: Store, cohort: Cohort, study: str) -> bool:
         "params": params,
         "rows": rows.height,
     }
-    return keep(store, "Cohort", pl.DataFrame(about), [Edges("INCLUDES", "Cohort", "Patient", rows)])
+    return write_back(store, "Cohort", pl.DataFrame(about), [Edges("INCLUDES", "Cohort", "Patient", rows)])

@@ -16,8 +16,9 @@ from ...loaders.errors import InputError
 from ...loaders.specs import AnySource, Knowledge, Omics, Patients
 from ...loaders.tables import Known, Loaded, Tally
 from ..store.protocol import Store
+from ..tables.digest import sha256
 from ..tables.source_spec import about
-from ..tables.study_tables import Tables, is_shared, sha256
+from ..tables.study_tables import Tables, is_shared
 from .nodes import nodes
 from .relationships import left_out
 from .studies import detach, is_used, leave, loads_of, refuse_others

@@ -78,7 +78,7 @@ def said(store: Store, label: str, ids: pl.Series, others: list[str], without: s
     others = [name for name in others if name != without]
     if not others or label not in schema.SHARED:
         return []
-    rows = store.run(_SAID.replace("LABEL", schema.label(label)), {"ids": ids.to_list(), "others": others})
+    rows = store.run(schema.cypher(_SAID, LABEL=label), {"ids": ids.to_list(), "others": others})
     lines: dict[str, list[dict[str, Any]]] = {}
     for row in rows.iter_rows(named=True):
         shown = {name: row[name] for name in _SAYS}

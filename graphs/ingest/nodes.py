@@ -10,7 +10,7 @@ import polars as pl
 from ...loaders.identifiers.property_names import safe_names
 from ...loaders.specs import AnySource, Omics
 from ...loaders.tables import Loaded
-from ..ends import RELATED, code_labels, concept_labels, feature_labels, link_ends
+from ..schema import RELATED, code_labels, concept_labels, feature_labels, link_ends
 from ..tables.matrices import frame
 
 RESERVED = ("id", "title", "type", "sources", "told")

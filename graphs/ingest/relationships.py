@@ -10,7 +10,7 @@ import polars as pl
 from ...loaders.specs import AnySource, Omics
 from ...loaders.tables import Loaded
 from .. import schema
-from ..ends import RELATED, code_labels, feature_labels, link_ends, unlabelled
+from ..schema import RELATED, code_labels, feature_labels, link_ends, unlabelled
 from ..store.protocol import Edges
 from ..tables.matrices import frame
 from .dense_calls import calls

@@ -83,7 +83,7 @@ def erase(store: Store, tables: Tables, subjects: Collection[str], others: dict[
     found = 0
     for label, ids in ({"Patient": frozenset(subjects)} | others).items():
         params = {"ids": sorted(ids), "own": f"{tables.study}/"}
-        own = store.run(_OWN.replace("LABEL", schema.label(label)), params)["id"].cast(pl.String)
+        own = store.run(schema.cypher(_OWN, LABEL=label), params)["id"].cast(pl.String)
         found += store.remove_nodes(label, own.to_list())
     return found
 

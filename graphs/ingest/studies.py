@@ -89,7 +89,7 @@ def enlist(store: Store, tables: Tables) -> None:
 def leave(store: Store, tables: Tables) -> None:
     """Take the study's own node out, if nothing of the study is left in the graph."""
     params = {"study": tables.study}
-    kept = [store.run(_KEPT.replace("LABEL", schema.label(label)), params)["n"][0] for label in ("Cohort", "Run")]
+    kept = [store.run(schema.cypher(_KEPT, LABEL=label), params)["n"][0] for label in ("Cohort", "Run")]
     if not any(kept) and store.run(_LEFT, params)["n"][0] == 0:
         store.remove_nodes("Study", [tables.study])
         store.remove_nodes("Batch", sorted(store.batches(_own(tables))))
@@ -138,7 +138,7 @@ def refuse_others(store: Store, tables: Tables, source: str, nodes: Mapping[str,
         taken, whose = 0, set()
         for part in ids.to_frame("id").iter_slices(_PART):
             params = {"ids": part["id"].to_list(), "others": strangers}
-            found = store.run(_TAKEN.replace("LABEL", schema.label(label)), params)["sources"].to_list()
+            found = store.run(schema.cypher(_TAKEN, LABEL=label), params)["sources"].to_list()
             taken += len(found)
             whose |= {name.partition("/")[0] for sources in found for name in sources if name in strangers}
         if taken:

@@ -15,7 +15,7 @@ from .. import schema
 from ..store.protocol import Store
 from ..tables.study_tables import Tables
 from .merge_nodes import merged
-from .write_back import keep, properties, starting
+from .write_back import properties, starting, write_back
 from .write_source import BATCH
 
 _OLD = """
@@ -24,9 +24,6 @@ RETURN l.id AS id, l.source AS source
 """
 _BROUGHT = "MATCH (n:LABEL) WHERE any(s IN n.sources WHERE s IN $old) RETURN n.id AS id"
 _KEPT = "MATCH (n:LABEL) WHERE n.study IS NULL RETURN n.id AS id, properties(n) AS properties"
-_STARTS = (
-    "MATCH (:LABEL {id: $id})-[x:TYPE]->(n) RETURN labels(n)[0] AS label, n.id AS `end`, properties(x) AS properties"
-)
 _WORK = "adopting"
 
 
@@ -62,7 +59,7 @@ def adopt(store: Store, tables: Tables) -> bool:
 
 def _rename_nodes(store: Store, tables: Tables, label: str, old: list[str]) -> None:
     """Nodes as the tables describe them, and none that the tables do not know; what the study kept of them stays."""
-    ids = store.run(_BROUGHT.replace("LABEL", schema.label(label)), {"old": old})["id"].cast(pl.String)
+    ids = store.run(schema.cypher(_BROUGHT, LABEL=label), {"old": old})["id"].cast(pl.String)
     for n, part in enumerate(ids.sort().to_frame("id").iter_slices(BATCH)):
         found = merged(tables, label, part["id"])
         for k, nodes in enumerate(found):
@@ -73,9 +70,9 @@ def _rename_nodes(store: Store, tables: Tables, label: str, old: list[str]) -> N
 
 def _rename_kept(store: Store, tables: Tables, label: str) -> None:
     """Cohorts and runs under their new ids, with what starts at them."""
-    for old in store.run(_KEPT.replace("LABEL", schema.label(label)), {})["id"].cast(pl.String):
+    for old in store.run(schema.cypher(_KEPT, LABEL=label), {})["id"].cast(pl.String):
         id, about = f"{tables.study}/{old}", properties(store, label, old)
         new = [replace(part, rows=part.rows.with_columns(start=pl.lit(id))) for part in starting(store, label, old)]
-        keep(store, label, pl.DataFrame([{**about, "id": id, "name": old, "study": tables.study}]), new)
+        write_back(store, label, pl.DataFrame([{**about, "id": id, "name": old, "study": tables.study}]), new)
         store.remove_nodes("Batch", sorted(store.batches(f"{label.lower()}.{old}")))
         store.remove_nodes(label, [old])

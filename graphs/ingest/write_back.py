@@ -1,17 +1,20 @@
-"""A node and what starts at it, kept once a name: a cohort with its patients, a run with what it found."""
+"""Write back: a cohort with its patients, a run with what it found, each as one node and what starts at it.
+
+(:Cohort)-[:INCLUDES]->(:Patient), (:Run)-[:RANKS]->(feature), (:Run)-[:PREDICTS]->(:Patient).
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import polars as pl
 import polars.selectors as cs
 
 from .. import schema
-from ..store.fingerprint import digest
 from ..store.protocol import Edges, Nodes, Store
+from ..tables.digest import digest
 from .write_source import publish
 
 _THERE = "MATCH (n:LABEL {id: $id}) OPTIONAL MATCH (n)-[x]->() RETURN n.content AS content, count(x) AS edges"
@@ -20,10 +23,12 @@ _NODE = "MATCH (n:LABEL {id: $id}) RETURN properties(n) AS properties"
 _STARTS = (
     "MATCH (:LABEL {id: $id})-[x:TYPE]->(n) RETURN labels(n)[0] AS label, n.id AS `end`, properties(x) AS properties"
 )
+_PRESENT = "MATCH (n:LABEL) WHERE n.id IN $ids RETURN n.id AS id"
+_RUNS = "MATCH (r:Run) WHERE r.study = $study RETURN r.name AS name"
 _BATCH = 20_000
 
 
-def keep(store: Store, label: str, node: pl.DataFrame, edges: Iterable[Edges]) -> bool:
+def write_back(store: Store, label: str, node: pl.DataFrame, edges: Iterable[Edges]) -> bool:
     """Keep this node and these relationships in place of whatever the node of the same id had.
 
     Killed in between, the next call goes on: the content's hash is written last.
@@ -36,7 +41,7 @@ def keep(store: Store, label: str, node: pl.DataFrame, edges: Iterable[Edges]) -
     """
     edges, name = list(edges), str(node["id"][0])
     content = _content(node, edges)
-    found = store.run(_THERE.replace("LABEL", schema.label(label)), {"id": name})
+    found = store.run(schema.cypher(_THERE, LABEL=label), {"id": name})
     if found.rows() == [(content, sum(part.rows.height for part in edges))]:
         publish(store)  # it may have been killed just before that
         return False
@@ -55,6 +60,27 @@ def keep(store: Store, label: str, node: pl.DataFrame, edges: Iterable[Edges]) -
     return True
 
 
+def store_run(store: Store, name: str, ranked: pl.DataFrame, risks: pl.DataFrame, study: str) -> bool:
+    """Keep a run's findings, one of each name.
+
+    Args:
+        store: open for writing.
+        study: whose run it is (`Tables.study`); another study may have one of the same name.
+        ranked: biomarkers.csv: layer, feature, effect, rank, stability, q.
+        risks: subject_id, risk.
+    Returns: False if these very findings are there already.
+    """
+    id = f"{study}/{name}"
+    predicts = risks.select(start=pl.lit(id), end="subject_id", risk="risk")
+    edges = [*_ranks(store, id, ranked), Edges("PREDICTS", "Run", "Patient", predicts)]
+    return write_back(store, "Run", pl.DataFrame({"id": id, "name": name, "study": study}), edges)
+
+
+def runs_of(store: Store, study: str) -> list[str]:
+    """Names of the study's runs in the graph."""
+    return sorted(store.run(_RUNS, {"study": study})["name"].cast(pl.String))
+
+
 def forget(store: Store, label: str, id: str) -> None:
     """Take the node of this id, and what starts at it, out of the graph. Killed in between, the next call goes on."""
     source = f"{label.lower()}.{id}"
@@ -67,20 +93,20 @@ def forget(store: Store, label: str, id: str) -> None:
 def recount(store: Store, study: str) -> None:
     """Cohorts and runs of a study, after patients have left the graph: they are what they would be without them."""
     for label in ("Cohort", "Run"):
-        for id in sorted(store.run(_IDS.replace("LABEL", schema.label(label)), {"study": study})["id"].cast(pl.String)):
+        for id in sorted(store.run(schema.cypher(_IDS, LABEL=label), {"study": study})["id"].cast(pl.String)):
             about, edges = properties(store, label, id), starting(store, label, id)
             if label == "Cohort":
                 about["rows"] = sum(part.rows.height for part in edges)
             node = pl.DataFrame([about])
             content, source = _content(node, edges), f"{label.lower()}.{id}"
-            if store.run(_THERE.replace("LABEL", label), {"id": id})["content"][0] != content:
+            if store.run(schema.cypher(_THERE, LABEL=label), {"id": id})["content"][0] != content:
                 store.remove_nodes("Batch", [f"{source}.end"])
                 store.write_nodes(f"{source}.end", source, Nodes(label, node.with_columns(content=pl.lit(content))))
 
 
 def properties(store: Store, label: str, id: str) -> dict[str, Any]:
-    """What was kept of a node, without what `keep` adds to it."""
-    found = store.run(_NODE.replace("LABEL", schema.label(label)), {"id": id})["properties"][0]
+    """What was kept of a node, without what `write_back` adds to it."""
+    found = store.run(schema.cypher(_NODE, LABEL=label), {"id": id})["properties"][0]
     return {name: v for name, v in found.items() if v is not None and name not in ("content", "title", "type")}
 
 
@@ -89,12 +115,24 @@ def starting(store: Store, label: str, id: str) -> list[Edges]:
     edges = []
     for rule in schema.RELATIONSHIPS.values():
         if rule.start == (label,):
-            text = _STARTS.replace("LABEL", label).replace("TYPE", schema.relationship(rule.type).type)
-            found = store.run(text, {"id": id})
+            found = store.run(schema.cypher(_STARTS, LABEL=label, TYPE=rule.type), {"id": id})
             for (end,), part in found.partition_by("label", as_dict=True).items() if found.height else ():
                 rows = part.select(pl.lit(id).alias("start"), "end").hstack(part["properties"].struct.unnest())
                 edges.append(Edges(rule.type, label, str(end), rows.drop("source", strict=False)))
     return edges
+
+
+def _ranks(store: Store, run: str, ranked: pl.DataFrame) -> Iterator[Edges]:
+    """RANKS by the label at which they end; a feature that is no node (a covariate) has none."""
+    rows = ranked.select(
+        start=pl.lit(run), end="feature", layer="layer", score="effect", rank="rank", stability="stability", q="q"
+    )
+    ids = rows["end"].unique().to_list()
+    for label in sorted(schema.relationship("RANKS").end):  # by label: the id is indexed for each
+        there = store.run(schema.cypher(_PRESENT, LABEL=label), {"ids": ids})["id"].cast(pl.String)
+        part = rows.filter(pl.col("end").is_in(there.implode()))
+        if part.height:
+            yield Edges("RANKS", "Run", label, part)
 
 
 def _content(node: pl.DataFrame, edges: list[Edges]) -> str:

@@ -125,7 +125,7 @@ def clear(store: Store, tables: Tables, name: str, stays: str = "") -> None:
         store.remove_edges(type, name)
     strangers = others(store, tables)
     for label in _DATA:
-        ids = store.run(_BROUGHT.replace("LABEL", schema.label(label)), {"source": name})["id"].cast(pl.String)
+        ids = store.run(schema.cypher(_BROUGHT, LABEL=label), {"source": name})["id"].cast(pl.String)
         again = tables.nodes(stays, label) if stays else None
         if again is not None:
             ids = ids.filter(~ids.is_in(again["id"].implode()))

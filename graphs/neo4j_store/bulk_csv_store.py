@@ -190,7 +190,7 @@ class CsvStore:
     def _acted(self) -> Iterator[Nodes]:
         """What Clinome did, but for batches: a complete load needs none."""
         for label in schema.ACTS:
-            found = self._acts.run(_NODES.replace("LABEL", schema.label(label)), {})
+            found = self._acts.run(schema.cypher(_NODES, LABEL=label), {})
             if label != "Batch" and found.height:
                 yield Nodes(label, _unpacked(found))
 

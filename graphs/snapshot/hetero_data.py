@@ -18,8 +18,7 @@ import polars as pl
 from scipy import sparse
 
 from ...loaders.errors import InputError
-from ..ends import RELATED, code_labels, feature_labels, link_ends
-from ..schema import LAYER
+from ..schema import LAYER, RELATED, code_labels, feature_labels, link_ends
 from .knowledge import upwards
 
 if TYPE_CHECKING:

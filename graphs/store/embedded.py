@@ -100,9 +100,9 @@ class EmbeddedStore:
         if version == schema.VERSION:
             return
         for name in schema.LABELS:
-            self._write(_CONSTRAINT.replace("LABEL", schema.label(name)), {})
+            self._write(schema.cypher(_CONSTRAINT, LABEL=name), {})
         for name, key in _INDEXED:
-            self._write(_INDEX.replace("LABEL", schema.label(name)).replace("KEY", key), {})
+            self._write(schema.cypher(_INDEX, LABEL=name).replace("KEY", key), {})
         migrate(self, version, self._checkpoint)
 
     def batches(self, load_id: str) -> set[str]:
@@ -135,7 +135,7 @@ class EmbeddedStore:
         return removed
 
     def remove_nodes(self, label: str, ids: list[str]) -> int:
-        self._write(_REMOVE_NODES.replace("LABEL", schema.label(label)), {"ids": ids})
+        self._write(schema.cypher(_REMOVE_NODES, LABEL=label), {"ids": ids})
         return self._changed("nodes_deleted")
 
     def run(self, text: str, params: Mapping[str, Any], timeout_s: float | None = None) -> pl.DataFrame:

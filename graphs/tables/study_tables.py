@@ -14,7 +14,7 @@ import hashlib
 import json
 import secrets
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from ...loaders.errors import EngineError, InputError
 from ...loaders.files.atomic import write_atomic
 from ...loaders.tables import REJECTS, Loaded, Tally
 from .. import schema
-from ..store.fingerprint import digest
+from .digest import digest, sha256
 from .matrices import read_matrix, write, write_matrix
 
 OWNER = "study.json"
@@ -263,16 +263,3 @@ def _has(folder: Path, name: str) -> bool:
 def _checksums(folder: Path) -> dict[str, str]:
     files = sorted(path for path in folder.rglob("*.parquet"))
     return {path.relative_to(folder).as_posix(): sha256([path]) for path in files}
-
-
-def sha256(paths: Iterable[Path]) -> str:
-    """One checksum over the content of files; a folder counts as its files, by name."""
-    total = hashlib.sha256()
-    for path in paths:
-        if path.is_dir():
-            for inner in sorted(p for p in path.rglob("*") if p.is_file()):
-                total.update(f"{inner.relative_to(path).as_posix()}\0{sha256([inner])}\0".encode())
-            continue
-        with path.open("rb") as file:
-            total.update(hashlib.file_digest(file, "sha256").digest())
-    return total.hexdigest()

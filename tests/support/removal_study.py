@@ -14,7 +14,7 @@ import pytest
 import clinome
 from clinome.console import SILENT, Console
 from clinome.graphs import schema
-from clinome.graphs.ingest.findings import store_run
+from clinome.graphs.ingest.write_back import store_run
 from clinome.graphs.store.embedded import EmbeddedStore
 from clinome.graphs.store.fingerprint import fingerprint
 from clinome.run_folder import Run

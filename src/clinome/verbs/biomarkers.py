@@ -57,7 +57,7 @@ def fold_attributions(table: pl.DataFrame) -> list[FoldAttribution]:
 
 
 def _write_back(study: Study, run: Run, ranked: pl.DataFrame) -> None:
-    from clinome.graphs.ingest.findings import store_run
+    from clinome.graphs.ingest.write_back import store_run
     from clinome.graphs.tables.study_tables import Tables
 
     predictions = pl.read_parquet(run.path("predictions.parquet"))

@@ -83,9 +83,8 @@ def _remove_sources(study: Study, tables: Tables, names: Sequence[str], say: Con
 
 
 def _remove_runs(study: Study, tables: Tables, names: Sequence[str], say: Console) -> None:
-    from clinome.graphs.ingest.findings import runs_of
     from clinome.graphs.ingest.studies import leave
-    from clinome.graphs.ingest.write_back import forget
+    from clinome.graphs.ingest.write_back import forget, runs_of
     from clinome.graphs.ingest.write_source import publish
 
     folder, folders = store_folder(study), run_names(study)

@@ -27,7 +27,7 @@ from removal_study import (
 
 import clinome
 from clinome.console import SILENT, Console
-from clinome.graphs.ingest.findings import store_run
+from clinome.graphs.ingest.write_back import store_run
 from clinome.graphs.store.embedded import EmbeddedStore
 from clinome.graphs.store.fingerprint import fingerprint
 from clinome.graphs.tables.study_tables import Tables

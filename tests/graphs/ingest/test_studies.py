@@ -17,9 +17,9 @@ from stores import Stores
 from clinome.graphs import schema
 from clinome.graphs.cohort.cohort import Cohort, make_cohort, store_cohort
 from clinome.graphs.ingest import write_source as write
-from clinome.graphs.ingest.findings import store_run
 from clinome.graphs.ingest.load_source import remove_source
 from clinome.graphs.ingest.studies import enter
+from clinome.graphs.ingest.write_back import store_run
 from clinome.graphs.ingest.write_source import write_source
 from clinome.graphs.store.embedded import EmbeddedStore
 from clinome.graphs.store.fingerprint import fingerprint

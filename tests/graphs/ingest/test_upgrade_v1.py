@@ -15,10 +15,10 @@ from stopping import Crash, stopping
 
 import clinome
 from clinome.console import SILENT, Console
-from clinome.graphs.ingest.findings import store_run
 from clinome.graphs.ingest.load_source import rebuild
 from clinome.graphs.ingest.studies import enter
 from clinome.graphs.ingest.upgrade_v1 import adopt
+from clinome.graphs.ingest.write_back import store_run
 from clinome.graphs.store.embedded import EmbeddedStore
 from clinome.graphs.store.fingerprint import fingerprint
 from clinome.graphs.store.protocol import Store

@@ -9,9 +9,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from clinome.graphs.ingest import write_back as kept
-from clinome.graphs.ingest.findings import store_run
-from clinome.graphs.ingest.write_back import keep
+from clinome.graphs.ingest import write_back as module
+from clinome.graphs.ingest.write_back import store_run, write_back
 from clinome.graphs.store.embedded import EmbeddedStore
 from clinome.graphs.store.protocol import Edges, Nodes
 
@@ -39,39 +38,39 @@ def rows(store: EmbeddedStore) -> list[tuple[Any, ...]]:
 
 
 def test_the_same_is_kept_once(store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept, "_BATCH", 3)
-    assert keep(store, "Cohort", NODE, included(10))
+    monkeypatch.setattr(module, "_BATCH", 3)
+    assert write_back(store, "Cohort", NODE, included(10))
     assert rows(store) == [("c", f"p{i}", 1, "cohort.c") for i in range(10)]
-    assert not keep(store, "Cohort", NODE, included(10))
-    assert keep(store, "Cohort", NODE, included(10, label=0))
-    assert keep(store, "Cohort", NODE.with_columns(query=pl.lit("another")), included(10, label=0))
-    assert keep(store, "Cohort", NODE, included(4))
+    assert not write_back(store, "Cohort", NODE, included(10))
+    assert write_back(store, "Cohort", NODE, included(10, label=0))
+    assert write_back(store, "Cohort", NODE.with_columns(query=pl.lit("another")), included(10, label=0))
+    assert write_back(store, "Cohort", NODE, included(4))
     assert rows(store) == [("c", f"p{i}", 1, "cohort.c") for i in range(4)]
-    assert keep(store, "Cohort", NODE, included(0))
-    assert not keep(store, "Cohort", NODE, included(0))
+    assert write_back(store, "Cohort", NODE, included(0))
+    assert not write_back(store, "Cohort", NODE, included(0))
     assert rows(store) == []
 
 
 def test_another_name_stays(store: EmbeddedStore) -> None:
-    keep(store, "Cohort", NODE, included(3))
+    write_back(store, "Cohort", NODE, included(3))
     other = [Edges(e.type, e.start_label, e.end_label, e.rows.with_columns(start=pl.lit("d"))) for e in included(2)]
-    assert keep(store, "Cohort", NODE.with_columns(id=pl.lit("d"), name=pl.lit("d")), other)
-    keep(store, "Cohort", NODE, included(1))
+    assert write_back(store, "Cohort", NODE.with_columns(id=pl.lit("d"), name=pl.lit("d")), other)
+    write_back(store, "Cohort", NODE, included(1))
     assert [(c, p) for c, p, _, _ in rows(store)] == [("c", "p0"), ("d", "p0"), ("d", "p1")]
 
 
 def test_it_is_kept_again_when_a_patient_has_gone(store: EmbeddedStore) -> None:
-    keep(store, "Cohort", NODE, included(3))
+    write_back(store, "Cohort", NODE, included(3))
     store.remove_nodes("Patient", ["p1"])
     store.write_nodes("again", "l", Nodes("Patient", pl.DataFrame({"id": ["p1"]})))
-    assert keep(store, "Cohort", NODE, included(3))
+    assert write_back(store, "Cohort", NODE, included(3))
     assert len(rows(store)) == 3
 
 
 @pytest.mark.parametrize("at", range(1, 8))
 def test_stopped_at_any_write_it_goes_on(store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
-    monkeypatch.setattr(kept, "_BATCH", 2)
-    keep(store, "Cohort", NODE, included(3, label=0))
+    monkeypatch.setattr(module, "_BATCH", 2)
+    write_back(store, "Cohort", NODE, included(3, label=0))
     left = at
 
     def failing(whole: Any) -> Any:
@@ -87,10 +86,10 @@ def test_stopped_at_any_write_it_goes_on(store: EmbeddedStore, monkeypatch: pyte
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         for name in ("remove_edges", "remove_nodes", "write_nodes", "write_edges"):
             patch.setattr(store, name, failing(getattr(store, name)))
-        keep(store, "Cohort", NODE, included(6))
-    assert keep(store, "Cohort", NODE, included(6))
+        write_back(store, "Cohort", NODE, included(6))
+    assert write_back(store, "Cohort", NODE, included(6))
     assert rows(store) == [("c", f"p{i}", 1, "cohort.c") for i in range(6)]
-    assert not keep(store, "Cohort", NODE, included(6))
+    assert not write_back(store, "Cohort", NODE, included(6))
 
 
 def test_a_run_ranks_what_is_in_the_graph_and_predicts_its_patients(store: EmbeddedStore) -> None:

@@ -12,7 +12,7 @@ from servers import Server, clear
 import clinome
 from clinome.console import SILENT
 from clinome.graph import open_store
-from clinome.graphs.ingest.findings import store_run
+from clinome.graphs.ingest.write_back import store_run
 from clinome.graphs.store.fingerprint import fingerprint
 from clinome.loaders.errors import InputError
 from clinome.verbs.cohort import take_cohort

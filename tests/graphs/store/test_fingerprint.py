@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clinome.graphs import schema
-from clinome.graphs.ingest.findings import store_run
+from clinome.graphs.ingest.write_back import store_run
 from clinome.graphs.store.embedded import EmbeddedStore
-from clinome.graphs.store.fingerprint import _canonical, fingerprint
-from clinome.graphs.store.fingerprint import digest as digest_of
+from clinome.graphs.store.fingerprint import fingerprint
 from clinome.graphs.store.protocol import Edges, Nodes
+from clinome.graphs.tables.digest import _canonical
+from clinome.graphs.tables.digest import digest as digest_of
 
 PEOPLE = pl.DataFrame({"id": ["a", "b", "c"], "age": [1, 2, None], "seen": [datetime(2020, 1, 1), None, None]})
 GENES = pl.DataFrame({"id": ["g", "h"], "symbol": ["X", None]})
