@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -11,7 +12,10 @@ from ...loaders.identifiers.property_names import safe_names
 from ...loaders.specs import AnySource, Omics
 from ...loaders.tables import Loaded
 from ..schema import RELATED, code_labels, concept_labels, feature_labels, link_ends
-from ..tables.matrices import frame
+from ..tables.matrices import frame, variants
+
+if TYPE_CHECKING:
+    from anndata import AnnData
 
 RESERVED = ("id", "title", "type", "sources", "told")
 """Names that a store keeps for itself: a column of that name becomes a property with `_` behind it."""
@@ -25,22 +29,8 @@ def nodes(loaded: Loaded, spec: AnySource) -> dict[str, pl.DataFrame]:
         spec: its section; of omics it says kind and layer.
     """
     found: dict[str, list[pl.DataFrame]] = defaultdict(list)
-    clock = pl.lit(loaded.clock, pl.String).alias("clock")
-    if loaded.patients is not None:
-        found["Patient"].append(renamed(loaded.patients, "subject_id"))
-    if loaded.samples is not None:
-        found["Sample"].append(renamed(loaded.samples.drop("subject_id"), "sample_id"))
-        found["Patient"].append(_ids(loaded.samples["subject_id"]))
-    if loaded.visits is not None:
-        found["Visit"].append(renamed(loaded.visits.drop("subject_id", "source"), "visit_id"))
-        found["Patient"].append(_ids(loaded.visits["subject_id"]).with_columns(clock))
-    if loaded.events is not None:
-        found["Patient"].append(_ids(loaded.events["subject_id"]).with_columns(clock))
-        for (label,), part in code_labels(loaded.events["code"]).partition_by("label", as_dict=True).items():
-            found[str(label)].append(_ids(part["code"]))
-    if loaded.omics is not None and isinstance(spec, Omics):
-        _omics(loaded, spec, found)
-    _knowledge(loaded, found)
+    for label, table in _brought(loaded, spec):
+        found[label].append(table)
     return {label: _unique(tables) for label, tables in sorted(found.items()) if any(t.height for t in tables)}
 
 
@@ -50,37 +40,55 @@ def renamed(table: pl.DataFrame, key: str) -> pl.DataFrame:
     return table.rename({key: "id", **others})
 
 
-def _omics(loaded: Loaded, spec: Omics, found: Mapping[str, list[pl.DataFrame]]) -> None:
-    assert loaded.omics is not None
-    obs, var = frame(loaded.omics.obs, "sample_id"), frame(loaded.omics.var, "id")
-    found["Patient"].append(_ids(obs["subject_id"]))
+def _brought(loaded: Loaded, spec: AnySource) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Label, and id with properties; an id may come several times."""
+    clock = pl.lit(loaded.clock, pl.String).alias("clock")
+    if loaded.patients is not None:
+        yield "Patient", renamed(loaded.patients, "subject_id")
+    if loaded.samples is not None:
+        yield "Sample", renamed(loaded.samples.drop("subject_id"), "sample_id")
+        yield "Patient", _ids(loaded.samples["subject_id"])
+    if loaded.visits is not None:
+        yield "Visit", renamed(loaded.visits.drop("subject_id", "source"), "visit_id")
+        yield "Patient", _ids(loaded.visits["subject_id"]).with_columns(clock)
+    if loaded.events is not None:
+        yield "Patient", _ids(loaded.events["subject_id"]).with_columns(clock)
+        for (label,), part in code_labels(loaded.events["code"]).partition_by("label", as_dict=True).items():
+            yield str(label), _ids(part["code"])
+    if loaded.omics is not None and isinstance(spec, Omics):
+        yield from _omics(loaded.omics, spec)
+    yield from _knowledge(loaded)
+
+
+def _omics(omics: AnnData, spec: Omics) -> Iterator[tuple[str, pl.DataFrame]]:
+    obs, var = frame(omics.obs, "sample_id"), frame(omics.var, "id")
+    yield "Patient", _ids(obs["subject_id"])
     own = obs.filter(pl.col("sample_id") != pl.col("subject_id"))
     kept = [name for name in ("batch", "site", "time", "known_time") if name in own.columns]
-    found["Sample"].append(own.select(pl.col("sample_id").alias("id"), *kept))
+    yield "Sample", own.select(pl.col("sample_id").alias("id"), *kept)
     symbol = pl.col("symbol") if "symbol" in var.columns else pl.lit(None, pl.String)
     features = var.select("id", symbol=symbol, name=symbol, label=feature_labels(var, spec.kind))
     for (label,), part in features.partition_by("label", as_dict=True).items():
-        found[str(label)].append(part.drop("label"))
+        yield str(label), part.drop("label")
         if label in RELATED and "gene" in var.columns:
             genes = var.filter(pl.col("id").is_in(part["id"].implode()))["gene"]
-            found["Gene"].append(_ids(genes.drop_nulls()))
-    variants = loaded.omics.uns.get("variants")
-    if variants is not None:
-        table = variants if isinstance(variants, pl.DataFrame) else pl.from_pandas(variants)
-        found["Variant"].append(_ids(table["variant"]))
-        found["Patient"].append(_ids(table["subject_id"]))
-        found["Gene"].append(_ids(table["gene"].drop_nulls()))
+            yield "Gene", _ids(genes.drop_nulls())
+    table = variants(omics)
+    if table is not None:
+        yield "Variant", _ids(table["variant"])
+        yield "Patient", _ids(table["subject_id"])
+        yield "Gene", _ids(table["gene"].drop_nulls())
 
 
-def _knowledge(loaded: Loaded, found: Mapping[str, list[pl.DataFrame]]) -> None:
+def _knowledge(loaded: Loaded) -> Iterator[tuple[str, pl.DataFrame]]:
     if loaded.concepts is not None:
         for (label,), part in concept_labels(loaded.concepts).partition_by("label", as_dict=True).items():
-            found[str(label)].append(renamed(part.drop("label", "source"), "id"))
+            yield str(label), renamed(part.drop("label", "source"), "id")
     if loaded.links is not None:
         links, _ = link_ends(loaded.links, loaded.concepts)
         for end, label in (("subject", "start_label"), ("object", "end_label")):
             for (name,), part in links.partition_by(label, as_dict=True).items():
-                found[str(name)].append(_ids(part[end]))
+                yield str(name), _ids(part[end])
 
 
 def _ids(ids: pl.Series) -> pl.DataFrame:

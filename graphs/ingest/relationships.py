@@ -12,7 +12,7 @@ from ...loaders.tables import Loaded
 from .. import schema
 from ..schema import RELATED, code_labels, feature_labels, link_ends, unlabelled
 from ..store.protocol import Edges
-from ..tables.matrices import frame
+from ..tables.matrices import frame, variants
 from .dense_calls import calls
 
 
@@ -80,9 +80,9 @@ def _omics(omics: Any, spec: Omics, load_id: str, sampled: bool, source: pl.Expr
     for (label,), part in sorted(rows.partition_by("label", as_dict=True).items()):
         yield Edges(type, "Patient", str(label), _sorted(part.drop("label").with_columns(layer, source)))
     yield from _of_genes(var, spec, source)
-    variants = omics.uns.get("variants")
-    if variants is not None:
-        yield from _variants(variants if isinstance(variants, pl.DataFrame) else pl.from_pandas(variants), source)
+    carried = variants(omics)
+    if carried is not None:
+        yield from _variants(carried, source)
 
 
 def _of_genes(var: pl.DataFrame, spec: Omics, source: pl.Expr) -> Iterator[Edges]:
@@ -96,12 +96,12 @@ def _of_genes(var: pl.DataFrame, spec: Omics, source: pl.Expr) -> Iterator[Edges
             yield Edges(RELATED[str(label)], str(label), "Gene", _sorted(rows))
 
 
-def _variants(variants: pl.DataFrame, source: pl.Expr) -> Iterator[Edges]:
+def _variants(table: pl.DataFrame, source: pl.Expr) -> Iterator[Edges]:
     """subject_id, variant, gene, consequence -> HAS_VARIANT, IN_GENE."""
-    carried = variants.select(source, start="subject_id", end="variant").unique()
+    carried = table.select(source, start="subject_id", end="variant").unique()
     yield Edges("HAS_VARIANT", "Patient", "Variant", _sorted(carried))
-    consequence = pl.col("consequence") if "consequence" in variants.columns else pl.lit(None, pl.String)
-    inside = variants.drop_nulls("gene").select(source, start="variant", end="gene", consequence=consequence).unique()
+    consequence = pl.col("consequence") if "consequence" in table.columns else pl.lit(None, pl.String)
+    inside = table.drop_nulls("gene").select(source, start="variant", end="gene", consequence=consequence).unique()
     yield Edges("IN_GENE", "Variant", "Gene", _sorted(inside))
 
 

@@ -16,7 +16,7 @@ from scipy import sparse
 
 from .. import schema
 from ..store.protocol import Store
-from ..tables.matrices import frame
+from ..tables.matrices import frame, variants
 from ..tables.source_spec import about, restore
 from ..tables.study_tables import Tables
 from .nodes import nodes
@@ -99,9 +99,9 @@ def _without(omics: AnnData, subjects: Collection[str]) -> AnnData:
     if sparse.issparse(part.X):
         emptied = (_stored(omics.X) > 0) & (_stored(part.X) == 0)
         part = part[:, ~emptied].copy()
-    variants = omics.uns.get("variants")
-    if variants is not None:
-        part.uns["variants"] = variants.filter(~_are(subjects))
+    table = variants(omics)
+    if table is not None:
+        part.uns["variants"] = table.filter(~_are(subjects))
     return part
 
 

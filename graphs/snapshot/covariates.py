@@ -24,10 +24,9 @@ def covariates(
     *,
     label: str,
     fence: Fence,
-    counts: dict[str, int],
     lenient: bool = False,
-) -> pl.DataFrame:
-    """The covariates that a study names: numbers, booleans or text; null is missing.
+) -> tuple[pl.DataFrame, dict[str, int]]:
+    """The covariates that a study names: numbers, booleans or text, null is missing; and what was decided on the way.
 
     Args: as `named_columns`; label: what the query called the label. lenient: they are those of a model: one that
         nothing holds is not there in what is returned, and nothing is learnt here that a label could be told by.
@@ -38,11 +37,11 @@ def covariates(
             raise InputError(
                 "it is what shall be predicted, or names who and when", WHERE, name, "an input", "leave it out"
             )
-    columns = named_columns(frame, index, tables, names, fence=fence, counts=counts, lenient=lenient)
+    columns, counts = named_columns(frame, index, tables, names, fence=fence, lenient=lenient)
     found = [_as_input(values) for values in columns]
     for values in found if not lenient else ():
         _check_no_label(values, frame)
-    return pl.DataFrame(found)
+    return pl.DataFrame(found), counts
 
 
 def named_columns(
@@ -52,34 +51,37 @@ def named_columns(
     names: tuple[str, ...],
     *,
     fence: Fence,
-    counts: dict[str, int],
     where: str = WHERE,
     lenient: bool = False,
-) -> pl.DataFrame:
+) -> tuple[pl.DataFrame, dict[str, int]]:
     """Columns by name, in the cohort's order: of the cohort, else of Patient, else of the cohort's Visit.
 
     A visit's properties are known at its end: a row whose prediction is made before that has null, and is counted.
     Args:
         frame: the cohort, sorted; index: its row, subject_id, prediction_time.
-        counts: gets one line a decision, in plain words.
         where: the place in the study file that names them, for the error.
         lenient: leave out a name that nothing holds.
+    Returns: (rows,) the columns; in plain words what was decided, and how often.
     Raises: InputError for a name that nothing holds.
     """
+    counts: dict[str, int] = {}
     places = [frame, patient_properties(index, tables)] if names else []
-    held_so_far = {column for place in places for column in place.columns}
-    if not held_so_far.issuperset(names):
-        places.append(_of_visits(frame, index, tables, fence, counts))
+    there = {column for place in places for column in place.columns}
+    if not there.issuperset(names):
+        visits, hidden = _of_visits(frame, index, tables, fence)
+        places.append(visits)
+        if hidden:
+            counts["rows whose visit had not ended: its properties are null"] = hidden
     columns = []
     for name in dict.fromkeys(names):
-        held = next((place[name] for place in places if name in place.columns), None)
-        if held is None and lenient:
+        column = next((place[name] for place in places if name in place.columns), None)
+        if column is None and lenient:
             continue
-        if held is None:
-            known = [column for place in places for column in place.columns if column not in NEVER]
+        if column is None:
+            known = [one for place in places for one in place.columns if one not in NEVER]
             raise _unknown(name, known, "visit_id" in frame.columns, where)
-        columns.append(held)
-    return pl.DataFrame(columns)
+        columns.append(column)
+    return pl.DataFrame(columns), counts
 
 
 def patient_properties(index: pl.DataFrame, tables: Tables) -> pl.DataFrame:
@@ -94,25 +96,21 @@ def patient_properties(index: pl.DataFrame, tables: Tables) -> pl.DataFrame:
     return index.join(each, on="subject_id", how="left", maintain_order="left").drop(index.columns)
 
 
-def _of_visits(
-    frame: pl.DataFrame, index: pl.DataFrame, tables: Tables, fence: Fence, counts: dict[str, int]
-) -> pl.DataFrame:
-    """Properties of the cohort's visit for each row, where the visit had ended when the prediction was made."""
+def _of_visits(frame: pl.DataFrame, index: pl.DataFrame, tables: Tables, fence: Fence) -> tuple[pl.DataFrame, int]:
+    """Properties of the cohort's visit for each row, where it had ended before the prediction; for how many it had not."""
     found = [table for source in tables.sources() if (table := tables.table(source, "visits")) is not None]
     if "visit_id" not in frame.columns or not found:
-        return index.select([])
+        return index.select([]), 0
     mine = index.select("row").with_columns(frame["visit_id"].cast(pl.String))
     visits = pl.concat(found, how="diagonal_relaxed").join(mine, on="visit_id", how="semi")
     visits = visits.unique("visit_id", keep="first", maintain_order=True)
     facts = visits.with_columns(time=pl.col("start_time"), known_time=pl.coalesce("end_time", "start_time"))
     known = fence(facts, index).join(mine, on=["row", "visit_id"], how="semi")
     hidden = mine.join(visits, on="visit_id", how="semi").height - known.height
-    if hidden:
-        counts["rows whose visit had not ended: its properties are null"] = hidden
     properties = known.drop(
         "subject_id", "prediction_time", "visit_id", "start_time", "end_time", "time", "known_time", "source"
     )
-    return index.select("row").join(properties, on="row", how="left", maintain_order="left").drop("row")
+    return index.select("row").join(properties, on="row", how="left", maintain_order="left").drop("row"), hidden
 
 
 def _unknown(name: str, known: list[str], has_visit: bool, where: str) -> InputError:

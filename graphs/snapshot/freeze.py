@@ -46,31 +46,28 @@ def freeze(
     """
     frame = cohort.frame.sort("subject_id", "prediction_time")
     index = frame.select(pl.int_range(pl.len(), dtype=pl.Int64).alias("row"), "subject_id", "prediction_time")
-    counts: dict[str, int] = {}
-    inputs = covariate_columns(
-        frame, index, tables, covariates, label=cohort.label, fence=fence, counts=counts, lenient=lenient
+    inputs, hidden = covariate_columns(
+        frame, index, tables, covariates, label=cohort.label, fence=fence, lenient=lenient
     )
     others = tuple(name for name in keep if name not in (*LABELS, *index.columns))
-    kept = named_columns(
-        frame, index, tables, others, fence=fence, counts={}, where="study [evaluate] site or stratify"
-    )
-    layers, static, origin = frozen_layers(index, tables, fence, counts)
+    kept, _ = named_columns(frame, index, tables, others, fence=fence, where="study [evaluate] site or stratify")
+    omics = frozen_layers(index, tables, fence)
     events, undated = frozen_events(index, tables, fence)
     rows = frame.select("subject_id", "prediction_time", *(c for c in LABELS if c in frame.columns))
     return Snapshot(
         task=task,
         rows=rows.with_columns(kept),
         covariates=inputs,
-        layers=layers,
+        layers=omics.layers,
         events=events,
-        links=reachable(tables, layers.values(), events),
+        links=reachable(tables, omics.layers.values(), events),
         folds=pl.DataFrame(schema=FOLDS),
         clock=cohort.clock,
         classes=cohort.classes,
         manifest=_about(cohort, covariates),
-        static={**static, **undated},
-        counts=counts,
-        origin=origin,
+        static={**omics.static, **undated},
+        counts={**hidden, **omics.counts},
+        origin=omics.origin,
     )
 
 

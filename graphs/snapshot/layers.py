@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,13 +20,23 @@ _TIMES = ("time", "known_time")
 _WHERE = ("batch", "site")
 
 
-def frozen_layers(
-    index: pl.DataFrame, tables: Tables, fence: Fence, counts: dict[str, int]
-) -> tuple[dict[str, Layer], dict[str, int], pl.DataFrame]:
-    """Every layer over the rows, how many undated samples entered, by source, and where each layer's sample came from.
+@dataclass(frozen=True)
+class FrozenLayers:
+    """The omics layers of a snapshot, as `Snapshot` holds them.
 
-    The last has a column `LAYER batch` and `LAYER site` for each layer whose samples have one: it is no input, but what
-    the batch-only control looks at.
+    static: source -> undated samples that entered. counts: what else was decided, in plain words.
+    origin: (rows,) `LAYER batch` and `LAYER site` of each layer whose samples have one: it is no input, but what the
+        batch-only control looks at.
+    """
+
+    layers: Mapping[str, Layer]
+    static: Mapping[str, int]
+    counts: Mapping[str, int]
+    origin: pl.DataFrame
+
+
+def frozen_layers(index: pl.DataFrame, tables: Tables, fence: Fence) -> FrozenLayers:
+    """Every layer over the rows of the index.
 
     Of several samples of one source a row takes the latest that is dated; undated ones are the last resort, the first
     by its id. Several sources of one layer complete each other, the later sample first.
@@ -36,9 +48,13 @@ def frozen_layers(
             sources[str(_about(tables, source, "layer"))].append(source)
     layers: dict[str, Layer] = {}
     static: dict[str, int] = {}
+    counts: dict[str, int] = {}
     origin = index.select("row")
     for name in sorted(sources):
-        picked = pl.concat([_picked(index, tables, source, fence, counts) for source in sources[name]])
+        parts = {source: _picked(index, tables, source, fence) for source in sources[name]}
+        picked = pl.concat([part for part, _ in parts.values()])
+        of_which = "rows with several undated samples, of which the first was taken"
+        counts |= {f"{source}: {of_which}": several for source, (_, several) in parts.items() if several}
         undated = picked.filter(pl.col("time").is_null()).group_by("source").len().sort("source")
         static |= dict(undated.iter_rows())
         layer = _layer(name, index.height, picked, tables, sources[name])
@@ -47,7 +63,7 @@ def frozen_layers(
             origin = origin.with_columns(_origin(index, picked, name))
         else:
             counts[f"layers left out, for no row has a value: {name}"] = 1
-    return layers, static, origin.drop("row")
+    return FrozenLayers(layers, static, counts, origin.drop("row"))
 
 
 def _origin(index: pl.DataFrame, picked: pl.DataFrame, layer: str) -> list[pl.Series]:
@@ -62,8 +78,11 @@ def _about(tables: Tables, source: str, what: str) -> object:
     return record.get(what, record["uns"].get(what))
 
 
-def _picked(index: pl.DataFrame, tables: Tables, source: str, fence: Fence, counts: dict[str, int]) -> pl.DataFrame:
-    """(row, sample, time, batch, site, source): one sample of the source for each row that has any; sample is a position in obs."""
+def _picked(index: pl.DataFrame, tables: Tables, source: str, fence: Fence) -> tuple[pl.DataFrame, int]:
+    """One sample of the source for each row that has any, and how many rows had several undated ones.
+
+    Returns: (row, sample, time, batch, site, source), sample a position in obs; the number of such rows.
+    """
     obs = tables.table(source, "obs")
     assert obs is not None
     absent = [pl.lit(None, pl.Datetime("us")).alias(name) for name in _TIMES if name not in obs.columns]
@@ -78,14 +97,12 @@ def _picked(index: pl.DataFrame, tables: Tables, source: str, fence: Fence, coun
     facts = obs.select(
         "sample_id", "subject_id", *_TIMES, *_WHERE, pl.int_range(pl.len(), dtype=pl.Int64).alias("sample")
     )
-    seen = fence(facts, index).sort(
+    known = fence(facts, index).sort(
         ["row", "time", "sample_id"], descending=[False, True, False], nulls_last=[False, True, False]
     )
-    first = seen.group_by("row", maintain_order=True).agg(pl.first("sample", "time", *_WHERE), pl.len().alias("of"))
+    first = known.group_by("row", maintain_order=True).agg(pl.first("sample", "time", *_WHERE), pl.len().alias("of"))
     several = first.filter(pl.col("time").is_null() & (pl.col("of") > 1)).height
-    if several:
-        counts[f"{source}: rows with several undated samples, of which the first was taken"] = several
-    return first.select("row", "sample", "time", *_WHERE, pl.lit(source).alias("source")).sort("row")
+    return first.select("row", "sample", "time", *_WHERE, pl.lit(source).alias("source")).sort("row"), several
 
 
 def _layer(name: str, rows: int, picked: pl.DataFrame, tables: Tables, sources: list[str]) -> Layer:

@@ -18,6 +18,7 @@ from scipy import sparse
 from ...loaders.errors import InputError
 from ...loaders.files.atomic import atomic_folder
 from ..schema import VERSION
+from ..tables.matrices import write
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -183,11 +184,8 @@ def _read_layer(folder: Path, about: Mapping[str, str]) -> Layer:
 
 
 def _parquet(table: pl.DataFrame) -> bytes:
-    """Parquet whose bytes depend on the table only."""
     buffer = io.BytesIO()
-    table.rechunk().write_parquet(
-        buffer, compression="zstd", compression_level=3, statistics=False, row_group_size=1 << 20
-    )
+    write(buffer, table.rechunk())
     return buffer.getvalue()
 
 

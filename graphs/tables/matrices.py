@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -32,9 +32,9 @@ def write_matrix(folder: Path, omics: AnnData) -> None:
         values = np.ascontiguousarray(np.asarray(omics.X), dtype=np.float32)
         column = pl.Series("values", values, dtype=pl.Array(pl.Float32, values.shape[1]))
         write(folder / "dense.parquet", pl.DataFrame([pl.Series("sample_id", omics.obs_names.to_list()), column]))
-    variants = omics.uns.get("variants")
-    if variants is not None:
-        write(folder / "variants.parquet", variants if isinstance(variants, pl.DataFrame) else pl.from_pandas(variants))
+    carried = variants(omics)
+    if carried is not None:
+        write(folder / "variants.parquet", carried)
 
 
 def read_matrix(folder: Path, uns: dict[str, Any]) -> AnnData:
@@ -54,6 +54,12 @@ def read_matrix(folder: Path, uns: dict[str, Any]) -> AnnData:
         uns = {**uns, "variants": pl.read_parquet(folder / "variants.parquet")}
     obs_frame, var_frame = obs.to_pandas().set_index("sample_id"), var.to_pandas().set_index("id")
     return AnnData(X=x, obs=obs_frame, var=var_frame, uns=uns)
+
+
+def variants(omics: AnnData) -> pl.DataFrame | None:
+    """subject_id, variant, gene, consequence, where a mutation source has them."""
+    found = omics.uns.get("variants")
+    return found if found is None or isinstance(found, pl.DataFrame) else pl.from_pandas(found)
 
 
 def entries(matrix: Any) -> pl.DataFrame:
@@ -77,6 +83,6 @@ def frame(table: pd.DataFrame, index: str) -> pl.DataFrame:
     return found.with_columns(*times, *texts)
 
 
-def write(path: Path, table: pl.DataFrame) -> None:
+def write(path: Path | IO[bytes], table: pl.DataFrame) -> None:
     """Parquet whose bytes depend on the table only."""
     table.write_parquet(path, compression="zstd", compression_level=3, statistics=False, row_group_size=1 << 20)
