@@ -12,7 +12,6 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from types import TracebackType
 from typing import Any, LiteralString, Self, TypeVar
 
 import neo4j
@@ -57,7 +56,7 @@ class Work:
             yield record.values()
 
 
-class Held:
+class OpenTransaction:
     """A transaction that is kept open for what it locks. The server ends it when this process does."""
 
     def __init__(self, session: neo4j.Session, transaction: neo4j.Transaction) -> None:
@@ -176,7 +175,7 @@ class Connection:
 
         self._writing(once, timeout_s)
 
-    def hold(self, text: LiteralString, params: Mapping[str, Any], timeout_s: float | None = None) -> Held:
+    def hold(self, text: LiteralString, params: Mapping[str, Any], timeout_s: float | None = None) -> OpenTransaction:
         """Run a statement and keep its transaction, with all that it locks, until the end; then take it back.
 
         Args:
@@ -184,10 +183,10 @@ class Connection:
         """
         session = self._session(neo4j.WRITE_ACCESS)
 
-        def once() -> Held:
+        def once() -> OpenTransaction:
             transaction = session.begin_transaction(timeout=timeout_s)
             transaction.run(text, dict(params)).consume()
-            return Held(session, transaction)
+            return OpenTransaction(session, transaction)
 
         return self._told(once, timeout_s or 0)
 
@@ -197,9 +196,7 @@ class Connection:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _session(self, access: str) -> neo4j.Session:

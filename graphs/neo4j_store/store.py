@@ -13,7 +13,6 @@ import re
 import time
 from collections.abc import Mapping
 from importlib.resources import files
-from types import TracebackType
 from typing import Any, LiteralString, Self
 
 import polars as pl
@@ -25,7 +24,7 @@ from ..store.migrations import check_version, migrate
 from ..store.protocol import Edges, Nodes, NoGraph
 from ..store.read_only import check_read_only
 from . import isolation as gate
-from .driver import TIMEOUT_S, Connection, Held, Work
+from .driver import TIMEOUT_S, Connection, OpenTransaction, Work
 from .errors import Address, TooLong
 from .result_columns import columns
 
@@ -92,7 +91,7 @@ class Neo4jStore:
     def __init__(self, store: str, user: str, password: str, write: bool) -> None:
         self.address, self.write = Address.parse(store), write
         self._connection: Connection | None = Connection(self.address, user, password)
-        self._lease: Held | None = None
+        self._lease: OpenTransaction | None = None
         self._names: dict[str, list[str]] = {}
         try:
             if write:
@@ -202,12 +201,10 @@ class Neo4jStore:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _alone(self, connection: Connection) -> Held:
+    def _alone(self, connection: Connection) -> OpenTransaction:
         """Become the one writer, once whatever a killed one began has ended."""
         connection.alone(_statements()[0], {})
         connection.write(lambda work: work.run(_SERVER, {}))

@@ -28,7 +28,7 @@ class ServedRows(Protocol):
     def events(self) -> pl.DataFrame | None: ...
 
 
-def beside(training: SomeSnapshot, served: ServedRows) -> SomeSnapshot:
+def append_rows(training: SomeSnapshot, served: ServedRows) -> SomeSnapshot:
     """The training snapshot's rows, and behind them the new ones; the knowledge is that of the training.
 
     Outcomes of the new rows are not carried over: any one stands in their place, and no mask lets it be read.
@@ -49,13 +49,13 @@ def beside(training: SomeSnapshot, served: ServedRows) -> SomeSnapshot:
         training,
         rows=pl.concat([training.rows, nobody.cast(dict(training.rows.schema))]),  # type: ignore[arg-type]
         covariates=covariates,
-        layers={name: _stacked(layer, served.layers[name]) for name, layer in training.layers.items()},
+        layers={name: _appended(layer, served.layers[name]) for name, layer in training.layers.items()},
         events=events,
         folds=training.folds.clear(),
     )
 
 
-def _stacked(layer: Layer, other: Any) -> Layer:
+def _appended(layer: Layer, other: Any) -> Layer:
     """Both layers' rows; what the other has beyond the training's features is left out."""
     width = layer.var.height
     profiled = np.concatenate([layer.profiled, other.profiled])

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-LONGEST = 512
-CONTROL = r"[\x00-\x1f\x7f-\x9f]"
+from ..files.rows import CONTROL, LONGEST
+
 SHAPE = re.compile(r"([A-Za-z][A-Za-z0-9._-]*):(.+)", re.DOTALL)
 
 KNOWN_LATE = frozenset(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from ..identifiers.curie import CONTROL, LONGEST, VOCABULARIES, is_curie, meds_codes
+from ..files.rows import CONTROL, LONGEST
+from ..identifiers.curie import VOCABULARIES, is_curie, meds_codes
 from ..tables import Known
 
 GENES = frozenset({"NCBIGene", "opaque"})

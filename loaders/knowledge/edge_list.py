@@ -9,7 +9,7 @@ import polars as pl
 
 from ..errors import InputError
 from ..files.ledger import ROW, Ledger, one_row_each, quoted, refuse, total
-from ..files.rows import Stack, stacked
+from ..files.rows import SourceRows, read_rows
 from ..files.text_table import numbers, read_cells, resolve
 from ..specs import Knowledge
 from ..tables import Known, Loaded, as_concepts, as_links
@@ -118,11 +118,11 @@ def closing_edges(subjects: Sequence[str], objects: Sequence[str]) -> list[int]:
     return sorted(closing)
 
 
-def _columns(spec: Knowledge, ledger: Ledger) -> tuple[Stack, tuple[str, str, str | None]]:
+def _columns(spec: Knowledge, ledger: Ledger) -> tuple[SourceRows, tuple[str, str, str | None]]:
     """The rows, and what their columns of subject, object and score are called."""
     subject = 0 if spec.subject is None else spec.subject
     object = 1 if spec.object is None else spec.object
-    rows = stacked(spec, ledger, _header(spec) if spec.header is None else spec.header)
+    rows = read_rows(spec, ledger, _header(spec) if spec.header is None else spec.header)
     names = rows.frame.columns
     score = None if spec.score is None else resolve(spec.score, names, rows.where)
     return rows, (resolve(subject, names, rows.where), resolve(object, names, rows.where), score)
@@ -142,7 +142,9 @@ def _header(spec: Knowledge) -> bool:
     return any(cell in HEADINGS for cell in first)
 
 
-def _with_scores(edges: pl.DataFrame, rows: Stack, score: str | None, ledger: Ledger) -> tuple[pl.DataFrame, pl.Expr]:
+def _with_scores(
+    edges: pl.DataFrame, rows: SourceRows, score: str | None, ledger: Ledger
+) -> tuple[pl.DataFrame, pl.Expr]:
     """The edges with their score; a score that is no number is left missing, and noted."""
     if score is None:
         return edges.with_columns(score=pl.lit(None, pl.Float64)), pl.col("score")

@@ -29,7 +29,7 @@ HDF5 = ("h5ad", "h5mu")
 
 
 @dataclass(frozen=True)
-class Measured:
+class OmicsLayer:
     """A layer before it becomes an AnnData.
 
     obs: (n,) SAMPLES. var: (m,) feature, symbol, gene, name. values: (n, m) float32, NaN is not measured.
@@ -51,12 +51,12 @@ def read_omics(spec: Omics, known: Known) -> Loaded:
     Raises: InputError for a file that cannot be read, or holds none of the study's ids.
     """
     ledger = Ledger(spec.source)
-    layer = measured(spec, known, ledger)
+    layer = read_layer(spec, known, ledger)
     omics = as_anndata(layer.obs, layer.var, layer.values, spec)
     return Loaded(spec.source, ledger.tally(), ledger.frame(), omics=omics, counts=ledger.counts)
 
 
-def measured(spec: Omics, known: Known, ledger: Ledger) -> Measured:
+def read_layer(spec: Omics, known: Known, ledger: Ledger) -> OmicsLayer:
     """The layer of all its files: a feature that one of them lacks is not measured there."""
     layer = _union([_file(path, spec, known, ledger) for path in spec.path])
     if not layer.obs.height or not layer.var.height:
@@ -76,22 +76,22 @@ def as_anndata(obs: pl.DataFrame, var: pl.DataFrame, values: object, spec: Omics
     return AnnData(X=values, obs=rows, var=columns, uns={"source": spec.source, "layer": spec.layer or spec.name})
 
 
-def _file(path: Path, spec: Omics, known: Known, ledger: Ledger) -> Measured:
+def _file(path: Path, spec: Omics, known: Known, ledger: Ledger) -> OmicsLayer:
     if spec.format in HDF5 or path.suffix.lower().lstrip(".") in HDF5:
         from .h5ad import read_h5ad
 
         matrix = read_h5ad(path, spec, ledger)
     else:
         matrix = read_matrix(path, spec, known, ledger)
-    matrix, obs = _people(matrix, known, ledger)
+    matrix, obs = _samples(matrix, known, ledger)
     matrix, var = _features(matrix, spec, known, ledger)
     numbers = matrix.numbers if matrix.samples_in_rows else pl.zeros(obs.height, pl.Int64, eager=True)
-    return Measured(obs, var, matrix.values, numbers)
+    return OmicsLayer(obs, var, matrix.values, numbers)
 
 
-def _people(matrix: Matrix, known: Known, ledger: Ledger) -> tuple[Matrix, pl.DataFrame]:
+def _samples(matrix: Matrix, known: Known, ledger: Ledger) -> tuple[Matrix, pl.DataFrame]:
     """The samples that are a known subject's and of which something was measured."""
-    matrix = _staying(matrix, known, ledger)
+    matrix = _not_removed(matrix, known, ledger)
     who = matched(matrix.samples, known)
     stranger = who["sample_id"].is_null()
     empty = pl.Series(np.isnan(matrix.values).all(axis=1), dtype=pl.Boolean) & ~stranger
@@ -110,7 +110,7 @@ def _people(matrix: Matrix, known: Known, ledger: Ledger) -> tuple[Matrix, pl.Da
     return matrix.take(samples=kept.to_numpy()), who.filter(kept).drop("shortened")
 
 
-def _staying(matrix: Matrix, known: Known, ledger: Ledger) -> Matrix:
+def _not_removed(matrix: Matrix, known: Known, ledger: Ledger) -> Matrix:
     """The samples of those who were not removed; where samples are columns, nothing was noted under their names."""
     gone = taken_out(matrix.samples, known)
     if not gone.any():
@@ -151,7 +151,7 @@ def _features(matrix: Matrix, spec: Omics, known: Known, ledger: Ledger) -> tupl
     return matrix.take(features=first.to_numpy()), var.filter(first)
 
 
-def _union(parts: list[Measured]) -> Measured:
+def _union(parts: list[OmicsLayer]) -> OmicsLayer:
     if len(parts) == 1:
         return parts[0]
     var = pl.concat([part.var for part in parts]).unique("feature", keep="first", maintain_order=True)
@@ -162,10 +162,10 @@ def _union(parts: list[Measured]) -> Measured:
     for part in parts:
         values[row : row + part.obs.height, [at[feature] for feature in part.var["feature"]]] = part.values
         row += part.obs.height
-    return Measured(obs, var, values, pl.concat([part.numbers for part in parts]))
+    return OmicsLayer(obs, var, values, pl.concat([part.numbers for part in parts]))
 
 
-def _once(layer: Measured, ledger: Ledger) -> Measured:
+def _once(layer: OmicsLayer, ledger: Ledger) -> OmicsLayer:
     """One row of values a sample: its equal duplicates merge, its differing ones are rejected."""
     ids = layer.obs["sample_id"]
     first = ids.is_first_distinct()
@@ -182,7 +182,7 @@ def _once(layer: Measured, ledger: Ledger) -> Measured:
         else:
             ledger.reject([number], "sample", ids[int(i)], expected, fix)
     kept = first.to_numpy()
-    return Measured(layer.obs.filter(first), layer.var, layer.values[kept], layer.numbers.filter(first))
+    return OmicsLayer(layer.obs.filter(first), layer.var, layer.values[kept], layer.numbers.filter(first))
 
 
 def _equal(a: NDArray[np.float32], b: NDArray[np.float32]) -> bool:

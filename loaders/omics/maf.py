@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from ..errors import InputError
-from ..files.rows import Stack
+from ..files.rows import SourceRows
 
 COLUMNS = {
     "id": ("tumor_sample_barcode",),
@@ -34,7 +34,7 @@ def is_maf(names: Sequence[str]) -> bool:
     return {"hugo_symbol", "tumor_sample_barcode"} <= {name.lower() for name in names}
 
 
-def read_variants(rows: Stack) -> Stack:
+def read_variants(rows: SourceRows) -> SourceRows:
     """The rows of a MAF as id, name, entrez, variant, consequence, silent.
 
     A variant is `GRCh37:17-7577120-C-T` where the file has its place (build, chromosome, start, reference,
@@ -65,7 +65,7 @@ def read_variants(rows: Stack) -> Stack:
         variant=pl.coalesce(pl.when(valid).then(place), protein),
         silent=pl.col("consequence").str.to_lowercase().is_in(list(SILENT)).fill_null(False),
     )  # fmt: skip
-    return Stack(rows.where, variants, rows.numbers, rows.counts)
+    return SourceRows(rows.where, variants, rows.numbers, rows.counts)
 
 
 def _column(lower: dict[str, str], role: str) -> pl.Expr:

@@ -10,13 +10,13 @@ import polars as pl
 
 from ..errors import InputError, NotBuilt
 from ..files.ledger import Ledger
-from ..files.rows import Stack, identified, stack
+from ..files.rows import SourceRows, identified, source_rows
 from ..files.text_table import Cells, has_header, read_cells, resolve
 from ..identifiers.genes import with_entrez
 from ..specs import Omics
 from ..subjects.barcodes import matched, taken_out
 from ..tables import SAMPLES, Known, Loaded
-from .layer import as_anndata, measured
+from .layer import as_anndata, read_layer
 from .maf import is_maf, read_variants
 
 NO_GENE = ("Unknown", "unknown", ".", "-")
@@ -24,7 +24,7 @@ CALL = {"sample_id": pl.String, "feature": pl.String}
 
 
 @dataclass(frozen=True)
-class Calls:
+class MutationCalls:
     """Mutations before they become a matrix.
 
     obs: SAMPLES, one row each: who was profiled. var: feature, symbol, gene, name, one row each.
@@ -62,7 +62,7 @@ def read_mutations(spec: Omics, known: Known) -> Loaded:
     return Loaded(spec.source, ledger.tally(), ledger.frame(), omics=omics, counts=ledger.counts)
 
 
-def _read(spec: Omics, known: Known, ledger: Ledger) -> Calls:
+def _read(spec: Omics, known: Known, ledger: Ledger) -> MutationCalls:
     if spec.format == "vcf" or any(".vcf" in path.name.lower() for path in spec.path):
         raise NotBuilt("VCF is not read yet: MAF, patient–gene pairs (`subject`, `gene`) and 0/1 matrices are")
     pairs = spec.subject is not None or spec.gene is not None
@@ -75,21 +75,21 @@ def _read(spec: Omics, known: Known, ledger: Ledger) -> Calls:
     return _from_pairs(files, spec, known, ledger) if pairs else _from_matrix(spec, known, ledger)
 
 
-def _from_pairs(files: list[Cells], spec: Omics, known: Known, ledger: Ledger) -> Calls:
-    rows = stack(files, ledger)
+def _from_pairs(files: list[Cells], spec: Omics, known: Known, ledger: Ledger) -> MutationCalls:
+    rows = source_rows(files, ledger)
     ledger.count(rows.counts)
     if spec.subject is None or spec.gene is None:
         raise InputError("half a pair", spec.source, expected="both `subject` and `gene`", fix="name both columns")
     subject, gene = (resolve(column, rows.frame, rows.where) for column in (spec.subject, spec.gene))
     frame = pl.DataFrame({"id": rows.frame[subject], "name": rows.frame[gene]})
-    found, obs, var = _owned(Stack(rows.where, frame, rows.numbers, rows.counts), spec, known, ledger)
+    found, obs, var = _owned(SourceRows(rows.where, frame, rows.numbers, rows.counts), spec, known, ledger)
     once = found.unique(list(CALL), keep="first", maintain_order=True)
     ledger.merged(found.height - once.height)
-    return Calls(obs, var, once.select(*CALL))
+    return MutationCalls(obs, var, once.select(*CALL))
 
 
-def _from_maf(files: list[Cells], spec: Omics, known: Known, ledger: Ledger) -> Calls:
-    rows = read_variants(stack(files, ledger))
+def _from_maf(files: list[Cells], spec: Omics, known: Known, ledger: Ledger) -> MutationCalls:
+    rows = read_variants(source_rows(files, ledger))
     ledger.count(rows.counts)
     found, obs, var = _owned(rows, spec, known, ledger)
     named = found.with_columns(
@@ -102,21 +102,23 @@ def _from_maf(files: list[Cells], spec: Omics, known: Known, ledger: Ledger) -> 
     loud = once.filter(~pl.col("silent"))
     variants = once.drop_nulls("variant").select("subject_id", "variant", gene="feature", consequence="consequence")
     calls = loud.select(*CALL).unique(maintain_order=True)
-    return Calls(obs, var.join(calls, on="feature", how="semi"), calls, variants.unique(maintain_order=True))
+    return MutationCalls(obs, var.join(calls, on="feature", how="semi"), calls, variants.unique(maintain_order=True))
 
 
-def _from_matrix(spec: Omics, known: Known, ledger: Ledger) -> Calls:
-    layer = measured(spec, known, ledger)
+def _from_matrix(spec: Omics, known: Known, ledger: Ledger) -> MutationCalls:
+    layer = read_layer(spec, known, ledger)
     unknown = np.isnan(layer.values) | (layer.values < 0)
     above = np.isfinite(layer.values) & (layer.values > 0) & (layer.values != 1)
     ledger.count({"cells of a 0/1 matrix without a call: taken as not mutated": int(unknown.sum())})
     ledger.count({"cells of a 0/1 matrix that are neither: taken as mutated": int(above.sum())})
     i, j = np.nonzero(~unknown & (layer.values > 0))
     calls = pl.DataFrame({"sample_id": layer.obs["sample_id"].gather(i), "feature": layer.var["feature"].gather(j)})
-    return Calls(layer.obs, layer.var, calls)
+    return MutationCalls(layer.obs, layer.var, calls)
 
 
-def _owned(rows: Stack, spec: Omics, known: Known, ledger: Ledger) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+def _owned(
+    rows: SourceRows, spec: Omics, known: Known, ledger: Ledger
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """The rows (id, name, …) that are a known subject's and name a gene; their samples; their genes.
 
     A sample is profiled even where its rows name no gene.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..files.ledger import Ledger
-from ..files.rows import Stack, identified, stack
+from ..files.rows import SourceRows, identified, source_rows
 from ..files.text_table import Cells, has_header, numbers, parquet_frame, read_bytes, read_cells, resolve
 from ..specs import Omics
 from ..subjects.barcodes import known_ids
@@ -60,7 +60,7 @@ def read_matrix(path: Path, spec: Omics, known: Known, ledger: Ledger) -> Matrix
     Raises: InputError where the known ids are neither in a column nor in the header.
     """
     cells = _cells(path, spec)
-    rows = stack([cells], ledger)
+    rows = source_rows([cells], ledger)
     ledger.count(rows.counts)
     header = list(cells.header) or cells.frame.columns
     column, in_rows = _orientation(rows, header, spec, known)
@@ -78,7 +78,7 @@ def _cells(path: Path, spec: Omics) -> Cells:
     return replace(cells, frame=cells.frame.with_columns(native.select(numeric)))
 
 
-def _orientation(rows: Stack, header: Sequence[str], spec: Omics, known: Known) -> tuple[str, bool]:
+def _orientation(rows: SourceRows, header: Sequence[str], spec: Omics, known: Known) -> tuple[str, bool]:
     """The column that holds the ids of the rows, and whether they are samples."""
     frame = rows.frame
     asked = {None: None, "samples_in_rows": True, "samples_in_columns": False}[spec.orientation]
@@ -129,7 +129,7 @@ def _nobody(where: str) -> InputError:
     )  # fmt: skip
 
 
-def _samples_in_rows(rows: Stack, header: Sequence[str], id: str, spec: Omics, ledger: Ledger) -> Matrix:
+def _samples_in_rows(rows: SourceRows, header: Sequence[str], id: str, spec: Omics, ledger: Ledger) -> Matrix:
     frame = rows.frame
     columns, names = [], []
     for column, name in zip(frame.columns, header, strict=True):
@@ -144,7 +144,7 @@ def _samples_in_rows(rows: Stack, header: Sequence[str], id: str, spec: Omics, l
     return matrix.take(features=~text)
 
 
-def _features_in_rows(rows: Stack, header: Sequence[str], feature: str, spec: Omics, ledger: Ledger) -> Matrix:
+def _features_in_rows(rows: SourceRows, header: Sequence[str], feature: str, spec: Omics, ledger: Ledger) -> Matrix:
     names = rows.frame[feature]
     out = names.is_in(list(spec.drop))
     ledger.reject(rows.numbers.filter(out), feature, names.filter(out), "no name in `drop`", "nothing: you left it out")
@@ -167,7 +167,7 @@ def _features_in_rows(rows: Stack, header: Sequence[str], feature: str, spec: Om
     return matrix.take(samples=~text)
 
 
-def _numbers(rows: Stack, columns: list[str], ledger: Ledger) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _numbers(rows: SourceRows, columns: list[str], ledger: Ledger) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """(rows, columns) float32, and which columns hold text and not one number: they are no measurements.
 
     Cells of the others that are no finite number are noted and left missing.

@@ -7,7 +7,7 @@ import polars as pl
 from ..errors import InputError
 from ..files.clock import check_unit, order, relative
 from ..files.ledger import ROW, Ledger, one_row_each, quoted, refuse, total
-from ..files.rows import Stack, among, identified, stacked, staying
+from ..files.rows import SourceRows, among, identified, not_removed, read_rows
 from ..files.text_table import dates, has_header, numbers, resolve, typed
 from ..identifiers.curie import KNOWN_LATE, codes, vocabulary
 from ..identifiers.property_names import is_reserved, safe_names
@@ -33,15 +33,17 @@ def read_encounters(spec: Records, known: Known) -> Loaded:
     _check(spec)
     ledger = Ledger(spec.source)
     named: dict[str, Column] = {role: c for role in ROLES if (c := getattr(spec, role)) is not None}
-    stack = stacked(spec, ledger, has_header(*named.values()))
-    at = {role: resolve(column, stack.frame, stack.where) for role, column in named.items()}
-    read = [resolve(c, stack.frame, stack.where) for c in (*spec.codes, *spec.columns, *spec.values, *spec.keep)]
-    stack = staying(stack, at["subject"], known.removed, ledger)
-    stack = among(identified(stack, at["subject"], ledger), at["subject"], known.subjects, ledger)
+    source_rows = read_rows(spec, ledger, has_header(*named.values()))
+    at = {role: resolve(column, source_rows.frame, source_rows.where) for role, column in named.items()}
+    columns = [
+        resolve(c, source_rows.frame, source_rows.where) for c in (*spec.codes, *spec.columns, *spec.values, *spec.keep)
+    ]
+    source_rows = not_removed(source_rows, at["subject"], known.removed, ledger)
+    source_rows = among(identified(source_rows, at["subject"], ledger), at["subject"], known.subjects, ledger)
     if "visit" in at:
-        stack = identified(stack, at["visit"], ledger)
-    rows = _timed(spec, stack, at, ledger)
-    rows = _each_once(rows, at, list(dict.fromkeys((*at.values(), *read))), ledger)
+        source_rows = identified(source_rows, at["visit"], ledger)
+    rows = _timed(spec, source_rows, at, ledger)
+    rows = _each_once(rows, at, list(dict.fromkeys((*at.values(), *columns))), ledger)
     if "order" in at:
         rows = rows.with_columns(order(rows[_cell(at["order"])], rows["subject_id"]).alias("time"))
     events, counts = _events(spec, rows, ledger)
@@ -78,12 +80,12 @@ def _cell(column: str) -> str:
     return f"cell {column}"
 
 
-def _timed(spec: Records, stack: Stack, at: dict[str, str], ledger: Ledger) -> pl.DataFrame:
+def _timed(spec: Records, source_rows: SourceRows, at: dict[str, str], ledger: Ledger) -> pl.DataFrame:
     """Every cell as text, subject_id, visit_id, and the times that the rows have; rows without a time are rejected."""
-    rows = stack.frame.rename(_cell).with_columns(
-        stack.numbers.alias(ROW), stack.frame[at["subject"]].alias("subject_id")
+    rows = source_rows.frame.rename(_cell).with_columns(
+        source_rows.numbers.alias(ROW), source_rows.frame[at["subject"]].alias("subject_id")
     )
-    visit = stack.frame[at["visit"]] if "visit" in at else pl.lit(None, dtype=pl.String)
+    visit = source_rows.frame[at["visit"]] if "visit" in at else pl.lit(None, dtype=pl.String)
     rows = rows.with_columns(visit.alias("visit_id"))
     for role in ("time", "order"):
         if role in at:

@@ -8,7 +8,7 @@ from datetime import datetime
 import polars as pl
 
 from ..files.ledger import ROW, Ledger, refuse
-from ..identifiers.curie import CONTROL, LONGEST
+from ..files.rows import CONTROL, LONGEST
 from ..tables import EVENTS, Known, in_layout
 
 FIRST, LAST = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59)

@@ -7,9 +7,8 @@ import polars as pl
 from ..errors import InputError
 from ..files.clock import relative
 from ..files.ledger import ROW, Ledger, refuse
-from ..files.rows import Stack, among, identified, stacked, staying
+from ..files.rows import LONGEST, SourceRows, among, identified, not_removed, read_rows
 from ..files.text_table import numbers
-from ..identifiers.curie import LONGEST
 from ..specs import Records
 from ..tables import Known, Loaded
 from .events import as_events, refuse_times
@@ -32,11 +31,13 @@ def read_timeline(spec: Records, known: Known) -> Loaded:
     Source: https://docs.cbioportal.org/file-formats/#timeline-data
     """
     ledger = Ledger(spec.source)
-    stack = stacked(spec, ledger)
-    columns = _columns(stack)
-    stack = staying(stack, columns["PATIENT_ID"], known.removed, ledger)
-    stack = among(identified(stack, columns["PATIENT_ID"], ledger), columns["PATIENT_ID"], known.subjects, ledger)
-    rows = _timed(stack, columns, ledger)
+    source_rows = read_rows(spec, ledger)
+    columns = _columns(source_rows)
+    source_rows = not_removed(source_rows, columns["PATIENT_ID"], known.removed, ledger)
+    source_rows = among(
+        identified(source_rows, columns["PATIENT_ID"], ledger), columns["PATIENT_ID"], known.subjects, ledger
+    )
+    rows = _timed(source_rows, columns, ledger)
     type = columns["EVENT_TYPE"]
     empty = pl.col("EVENT_TYPE").is_null()
     rows = refuse(rows, empty, ledger, type, got=None, expected="a type of event", fix="fill it in")
@@ -57,33 +58,36 @@ def read_timeline(spec: Records, known: Known) -> Loaded:
     return Loaded(spec.source, ledger.tally(), ledger.frame(), events=events, clock="relative")
 
 
-def _columns(stack: Stack) -> dict[str, str]:
+def _columns(source_rows: SourceRows) -> dict[str, str]:
     """Our name -> the file's, whatever its case."""
-    columns = {name.upper(): name for name in reversed(stack.frame.columns)}
+    columns = {name.upper(): name for name in reversed(source_rows.frame.columns)}
     for needed in ("PATIENT_ID", "START_DATE", "EVENT_TYPE"):
         if needed not in columns:
             raise InputError(
-                "no timeline", stack.where, expected=f"a column {needed}", fix="name another format, or the column so"
+                "no timeline",
+                source_rows.where,
+                expected=f"a column {needed}",
+                fix="name another format, or the column so",
             )
     return columns
 
 
-def _timed(stack: Stack, columns: dict[str, str], ledger: Ledger) -> pl.DataFrame:
+def _timed(source_rows: SourceRows, columns: dict[str, str], ledger: Ledger) -> pl.DataFrame:
     """The rows with subject_id, time, and the cells that say what happened; STOP_DATE is checked and left."""
     nothing = pl.lit(None, pl.String)
-    cells = stack.frame.select(
+    cells = source_rows.frame.select(
         pl.col(columns["PATIENT_ID"]).alias("subject_id"),
         *(
             _tidy(columns[name]).alias(name) if name in columns else nothing.alias(name)
             for name in ("EVENT_TYPE", "START_DATE", "STOP_DATE", *DETAILS)
         ),
     )
-    rows = cells.with_columns(stack.numbers.alias(ROW), RESULT=pl.coalesce("RESULT", "VALUE"))
+    rows = cells.with_columns(source_rows.numbers.alias(ROW), RESULT=pl.coalesce("RESULT", "VALUE"))
     start = columns["START_DATE"]
     rows = refuse(rows, pl.col("START_DATE").is_null(), ledger, start, got=None, expected=DAYS, fix="fill it in")
     for cell, name in (("START_DATE", "time"), ("STOP_DATE", "end_time")):
         offsets, bad = numbers(rows[cell])
-        times, far = relative(offsets, "days", stack.where)
+        times, far = relative(offsets, "days", source_rows.where)
         rows = rows.with_columns(
             times.alias(name), (bad | far | times.is_null() & rows[cell].is_not_null()).alias("bad")
         )

@@ -7,7 +7,7 @@ import polars as pl
 from ..files.clock import relative
 from ..files.ledger import Ledger, one_row_each
 from ..files.removed_ids import NOBODY
-from ..files.rows import Stack, identified, stacked, staying
+from ..files.rows import SourceRows, identified, not_removed, read_rows
 from ..files.text_table import dates, has_header, numbers, resolve, typed
 from ..identifiers.property_names import safe_names
 from ..specs import Column, Patients
@@ -23,10 +23,10 @@ def read_patients(spec: Patients, known: Known | None = None) -> Loaded:
     """
     ledger = Ledger(spec.source)
     header = has_header(spec.id, spec.observed_from, spec.observed_until)
-    rows = stacked(spec, ledger, header)
+    rows = read_rows(spec, ledger, header)
     id = resolve(spec.id, rows.frame, rows.where)
     ledger.count(rows.counts)
-    rows = staying(rows, id, NOBODY if known is None else known.removed, ledger)
+    rows = not_removed(rows, id, NOBODY if known is None else known.removed, ledger)
     rows = identified(rows, id, ledger)
     times = {
         name: resolve(column, rows.frame, rows.where)
@@ -54,7 +54,7 @@ def read_patients(spec: Patients, known: Known | None = None) -> Loaded:
     )
 
 
-def observed(rows: Stack, column: str, ledger: Ledger) -> tuple[pl.Series, str]:
+def observed(rows: SourceRows, column: str, ledger: Ledger) -> tuple[pl.Series, str]:
     """A column of times: ISO dates, or days from the patient's own origin where it holds numbers.
 
     Returns: (rows,) Datetime us, null where the cell is neither; "dated" or "relative".
@@ -70,7 +70,7 @@ def observed(rows: Stack, column: str, ledger: Ledger) -> tuple[pl.Series, str]:
     return time, clock
 
 
-def _kept(spec: Patients, rows: Stack, taken: set[str], header: bool) -> list[str]:
+def _kept(spec: Patients, rows: SourceRows, taken: set[str], header: bool) -> list[str]:
     """The columns that become properties; by default all that have a name and no other part to play."""
     if spec.keep is None:
         return [name for name in rows.frame.columns if name not in taken | rows.unnamed]

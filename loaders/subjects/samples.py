@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from ..files.ledger import Ledger, one_row_each
-from ..files.rows import among, identified, stacked, staying
+from ..files.rows import among, identified, not_removed, read_rows
 from ..files.text_table import has_header, resolve
 from ..specs import Samples
 from ..tables import SAMPLES, Known, Loaded
@@ -21,11 +21,11 @@ def read_samples(spec: Samples, known: Known) -> Loaded:
     """
     ledger = Ledger(spec.source)
     extra = {"batch": spec.batch, "site": spec.site, "time": spec.time, "known_time": spec.known_time}
-    rows = stacked(spec, ledger, has_header(spec.id, spec.subject, *extra.values()))
+    rows = read_rows(spec, ledger, has_header(spec.id, spec.subject, *extra.values()))
     id = resolve(spec.id, rows.frame, rows.where)
     subject = resolve(spec.subject, rows.frame, rows.where)
     ledger.count(rows.counts)
-    rows = staying(rows, subject, known.removed, ledger)
+    rows = not_removed(rows, subject, known.removed, ledger)
     rows = identified(rows, id, ledger)
     if subject != id:
         rows = identified(rows, subject, ledger)

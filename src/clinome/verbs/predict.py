@@ -130,14 +130,14 @@ def _frozen(study: Study, model: Model, say: Console) -> tuple[Snapshot, list[st
 
 def _beside(run: Run, model: Model, served: DerivedSnapshot) -> tuple[Snapshot, int]:
     """The rows that the model was trained on, from the run folder, and the new ones behind them."""
-    from clinome.graphs.snapshot.append_rows import beside
+    from clinome.graphs.snapshot.append_rows import append_rows
     from clinome.snapshot import Snapshot
 
     training = Snapshot.read(run.folder / "snapshot")
     if training.manifest["sha256"] != model.about.get("snapshot"):
         raise InputError("the snapshot is not the one that the model was trained on", run.folder / "snapshot",
                          fix="train it again: clinome train STUDY")  # fmt: skip
-    return beside(training, served), training.rows.height
+    return append_rows(training, served), training.rows.height
 
 
 def _table(served: DerivedSnapshot, score: np.ndarray) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from scipy import sparse
 from snapshots import make_snapshot
 
 from clinome.graphs.cohort.labels import with_any_label
-from clinome.graphs.snapshot.append_rows import beside
+from clinome.graphs.snapshot.append_rows import append_rows
 from clinome.loaders.errors import InputError
 from clinome.models.base.snapshot import DerivedSnapshot
 from clinome.models.evaluation.external import judge_external
@@ -165,7 +165,7 @@ def test_another_scale_is_said() -> None:
 
 def test_new_rows_lie_behind_the_training_ones_and_change_nothing_in_front() -> None:
     training, other = _study(), _study(1, n=15)
-    both = beside(training, InputSchema.of(training).serve(other).snapshot)
+    both = append_rows(training, InputSchema.of(training).serve(other).snapshot)
     assert both.rows.height == N + 15 and both.rows["subject_id"][N:].to_list() == other.rows["subject_id"].to_list()
     for name, layer in both.layers.items():
         np.testing.assert_array_equal(_dense(layer.values)[:N], _dense(training.layers[name].values))
