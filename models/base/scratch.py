@@ -7,12 +7,12 @@ The key is a digest of all that goes in, so a hit is what fitting would have mad
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+
+from ...loaders.files.atomic import atomic_path
 
 MOST = 256 << 20
 """Bytes that one process keeps at the most."""
@@ -49,8 +49,6 @@ def kept(key: Callable[[], str], make: Callable[[], Mapping[str, np.ndarray]]) -
     size = sum(value.nbytes for value in made.values())
     if _SPENT.get(folder, 0) + size <= MOST:
         _SPENT[folder] = _SPENT.get(folder, 0) + size
-        handle, name = tempfile.mkstemp(dir=folder)  # whole or not at all, whoever else writes the same
-        with os.fdopen(handle, "wb") as out:
+        with atomic_path(file) as fresh, fresh.open("wb") as out:  # by name savez would add an ending
             np.savez(out, **made)
-        os.replace(name, file)
     return made

@@ -25,7 +25,7 @@ from clinome.models.learners.adapters.pytorch_geometric import pyg
 from clinome.models.learners.adapters.scikit_learn import sklearn
 from clinome.models.learners.baselines.boosting import Boosting
 from clinome.models.learners.baselines.forest import Forest
-from clinome.models.learners.registry import NAMES, make, select
+from clinome.models.learners.registry import LEARNERS, make, select
 
 LEARN = Learn(trials=2, workers=1)
 OURS = ("majority", "covariates", "ridge_late", "boosting")
@@ -110,9 +110,9 @@ def test_each_of_our_learners_has_a_place_and_none_of_the_users_own(tmp_path: Pa
 
     snapshot = make_snapshot(n=60, features=10)
     kept, job = Checkpoint(tmp_path, "basis"), harness._jobs(snapshot.folds, ["forest"], Evaluate(), LEARN, 0.0)[0]
-    places = {name: kept.place("run_job", job, make(name)) for name in NAMES}
+    places = {name: kept.place("run_job", job, make(name)) for name in LEARNERS}
     assert None not in places.values(), places
-    assert len(set(places.values())) == len(NAMES)
+    assert len(set(places.values())) == len(LEARNERS)
 
     class Mine(Forest):
         """Of ours, but written by the user."""
