@@ -24,7 +24,7 @@ RETURN l.id AS id, l.source AS source
 """
 _BROUGHT = "MATCH (n:LABEL) WHERE any(s IN n.sources WHERE s IN $old) RETURN n.id AS id"
 _KEPT = "MATCH (n:LABEL) WHERE n.study IS NULL RETURN n.id AS id, properties(n) AS properties"
-_WORK = "adopting"
+_WORK = "adopting"  # as the version before called it: what it left when it was killed is found by this
 
 
 def is_old(store: Store, tables: Tables) -> bool:
@@ -33,7 +33,7 @@ def is_old(store: Store, tables: Tables) -> bool:
     return not mine.isdisjoint(store.run(_OLD, {})["id"].cast(pl.String))
 
 
-def adopt(store: Store, tables: Tables) -> bool:
+def upgrade_v1(store: Store, tables: Tables) -> bool:
     """Bring what bears bare names under the study's, if this study's tables are where it came from.
 
     Returns: whether there was anything; the sources' relationships are then gone, and the load that follows writes them.

@@ -102,12 +102,12 @@ def _enter(study: Study, store: Store, tables: Tables, genes: GeneTable) -> bool
     """Refuse a study whose name is another's in this graph; take over what an older Clinome wrote for this one."""
     from clinome.graphs.ingest.load_source import load_identity
     from clinome.graphs.ingest.studies import enter
-    from clinome.graphs.ingest.upgrade_v1 import adopt
+    from clinome.graphs.ingest.upgrade_v1 import upgrade_v1
 
     first = study.sources()[0]
     load_id = "" if tables.sources() else load_identity(tables, first, known_before(study, first, tables, genes))
     enter(store, tables, study.file.name, store_folder(study), load_id)
-    return adopt(store, tables)
+    return upgrade_v1(store, tables)
 
 
 def known_before(study: Study, spec: AnySource, tables: Tables, genes: GeneTable) -> Known:

@@ -17,7 +17,7 @@ import clinome
 from clinome.console import SILENT, Console
 from clinome.graphs.ingest.load_source import rebuild
 from clinome.graphs.ingest.studies import enter
-from clinome.graphs.ingest.upgrade_v1 import adopt
+from clinome.graphs.ingest.upgrade_v1 import upgrade_v1
 from clinome.graphs.ingest.write_back import store_run
 from clinome.graphs.store.embedded import EmbeddedStore
 from clinome.graphs.store.fingerprint import fingerprint
@@ -64,7 +64,7 @@ def want(old: clinome.Study, tmp_path: Path) -> str:
 def take_over(store: Store, tables: Tables, folder: Path) -> None:
     store.prepare()
     enter(store, tables, "study.toml", folder)
-    adopt(store, tables)
+    upgrade_v1(store, tables)
     rebuild(store, tables)
 
 

@@ -32,7 +32,7 @@ def test_there_is_a_step_to_every_version() -> None:
 
 @pytest.mark.parametrize("version", range(1, schema.VERSION))
 def test_a_graph_of_every_earlier_version_is_brought_here_and_loses_nothing(version: int, tmp_path: Path) -> None:
-    """data/versionN.zip: the study of test_load.py as a Clinome of schema version N loaded it; test_adopt.py loads on."""
+    """data/versionN.zip: the study of test_load.py as a Clinome of schema version N loaded it; test_upgrade_v1.py loads on."""
     shutil.unpack_archive(DATA / f"version{version}.zip", tmp_path)
     with EmbeddedStore(tmp_path / "small.graph", write=True) as store:
         before = everything(store)
