@@ -85,7 +85,8 @@ def test_a_plot_is_a_figure_the_same_from_pandas_and_from_polars(name: str) -> N
     table, before = pl.DataFrame({key: list(values) for key, values in columns.items()}), dict(mpl.rcParams)
     first, second = (getattr(plots, name)(one, **options) for one in (table, table.to_pandas()))
     assert isinstance(first, Figure) and isinstance(second, Figure) and first.get_label()
-    assert said in svg(first) and svg(first) == svg(second)
+    drawn = svg(first)
+    assert said in drawn and drawn == svg(second)
     assert dict(mpl.rcParams) == before
 
 
