@@ -18,7 +18,7 @@ from ..base.task import task_of
 from ..estimators.ridge import fit_cox
 from ..estimators.risk_sets import risk_sets
 from ..metrics.calibration_error import bins_of, calibration_error
-from ..metrics.survival import kaplan_meier
+from ..metrics.kaplan_meier import kaplan_meier
 from .fold_scores import FoldScores
 from .intervals import DOUBLED
 
@@ -131,12 +131,12 @@ def _survival(y: np.ndarray, p: np.ndarray, cluster: np.ndarray, at: float, wide
     hazard, when = -np.log1p(-p), np.array([at])
     risk = np.log(hazard)
     slope = _around(*cox_slope(risk, y), widen) if risk.std() > _EDGE else _UNKNOWN
-    observed = 1 - float(kaplan_meier(y[:, 0], y[:, 1], when)[0])
+    observed = 1 - float(kaplan_meier(y[:, 0], y[:, 1]).at(when)[0])
     events = max(float(((y[:, 0] <= at) & (y[:, 1] > 0)).sum()), 1.0)
     aim = float(np.clip(observed, 1e-4, 1 - 1e-4))
     shift = brentq(lambda a: float(np.mean(-np.expm1(-hazard * np.exp(a)))) - aim, -30.0, 30.0)
     intercept = _around(float(shift), 1 / np.sqrt(events), widen)
-    gaps = [len(b) * abs(1 - kaplan_meier(y[b, 0], y[b, 1], when)[0] - p[b].mean()) for b in bins_of(p)]
+    gaps = [len(b) * abs(1 - kaplan_meier(y[b, 0], y[b, 1]).at(when)[0] - p[b].mean()) for b in bins_of(p)]
     return _made(slope, intercept, float(sum(gaps) / len(p)), float(p.mean()), observed)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..base.task import task_of
-from ..metrics.survival import kaplan_meier
+from ..metrics.kaplan_meier import kaplan_meier
 from .calibration import at_horizon, horizon
 from .fold_scores import FoldScores
 
@@ -34,7 +34,7 @@ def net_benefit(
         events = np.append(0, np.cumsum(y[order]))[acted]
     else:
         time = np.array([at if at is not None else np.inf])
-        sooner = [kaplan_meier(y[order[:k], 0], y[order[:k], 1], time)[0] if k else 1.0 for k in acted]
+        sooner = [kaplan_meier(y[order[:k], 0], y[order[:k], 1]).at(time)[0] if k else 1.0 for k in acted]
         events = acted * (1 - np.array(sooner))
     return np.asarray((events - odds * (acted - events)) / len(p))
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from .discrimination import by_score
 from .influence import td_auc_rows, ties
+from .kaplan_meier import kaplan_meier, reverse_kaplan_meier
 from .metric import MANY, Drawn, Measure, Metric, Scored, SurvivalCurves, mean
 
 
@@ -41,23 +42,9 @@ class IntegratedBrier(Metric):
         return mean(rows) if len(rows) else None
 
 
-def kaplan_meier(duration: np.ndarray, event: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Probability of no event until and at each of the times `at`; who is censored at a time was at risk there."""
-    return _product_limit(duration, event > 0, np.ones(len(event)), at)
-
-
 def censoring(train: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Probability of not being censored until and at each of the times `at`; who dies at a time is not at risk there."""
-    return _product_limit(train[:, 0], train[:, 1] <= 0, train[:, 1] <= 0, at)
-
-
-def _product_limit(duration: np.ndarray, gone: np.ndarray, exposed: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """exposed: whether a row is at risk at its own time too."""
-    time, inverse = np.unique(duration, return_inverse=True)
-    lost, there = (np.bincount(inverse, weights=w, minlength=len(time)) for w in (gone, exposed))
-    left = len(duration) - np.cumsum(np.bincount(inverse, minlength=len(time))) + there
-    kept = np.cumprod(1 - np.divide(lost, left, out=np.zeros(len(time)), where=lost > 0))
-    return np.asarray(np.append(1.0, kept)[np.searchsorted(time, at, side="right")])
+    return reverse_kaplan_meier(train[:, 0], train[:, 1]).at(at)
 
 
 def usable(y: np.ndarray, followed: SurvivalCurves) -> np.ndarray:
@@ -91,7 +78,7 @@ def auc_parts(y: np.ndarray, followed: SurvivalCurves) -> tuple[np.ndarray, np.n
     times = followed.times[at]
     case = ((y[:, :1] <= times) & (y[:, 1:] > 0)) * _weights(y, followed)[:, None]
     control = (y[:, :1] > times).astype(np.float64)
-    share = -np.diff(np.append(1.0, kaplan_meier(y[:, 0], y[:, 1], times)))
+    share = -np.diff(np.append(1.0, kaplan_meier(y[:, 0], y[:, 1]).at(times)))
     both = (case.sum(axis=0) > 0) & (control.sum(axis=0) > 0)
     case, control, share = case[:, both], control[:, both], share[both]
     return case, control, share / share.sum() if share.sum() > 0 else share

@@ -7,6 +7,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from ..metrics.kaplan_meier import kaplan_meier
 from .rank_tests import ranks
 
 _Z = NormalDist().inv_cdf(0.975)
@@ -72,17 +73,11 @@ def followed(duration: np.ndarray, event: np.ndarray, group: np.ndarray) -> Surv
     Args:
         duration: (n,) days, above 0. event: (n,) bool. group: (n,) bool, True for A.
     """
-    from lifelines import KaplanMeierFitter
     from lifelines.statistics import logrank_test
 
     sides = (group, ~group)
     n, died = (tuple(int(v) for v in (what[side].sum() for side in sides)) for what in (np.ones(len(group)), event))
-    medians = []
-    for side in sides:
-        found = (
-            float(KaplanMeierFitter().fit(duration[side], event[side]).median_survival_time_) if side.any() else np.inf
-        )
-        medians.append(found if np.isfinite(found) else None)
+    medians = [kaplan_meier(duration[side], event[side]).median for side in sides]
     p = float(logrank_test(duration[group], duration[~group], event[group], event[~group]).p_value) if min(n) else None
     ratio = _hazard_ratio(duration, event, group) if min(died) else (None, None, None)
     return SurvivalContrast((n[0], n[1]), (died[0], died[1]), (medians[0], medians[1]), p, *ratio)

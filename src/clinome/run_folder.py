@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -144,3 +145,12 @@ def _drop(path: Path, subjects: Collection[str]) -> None:
 def key_of(*parts: object) -> str:
     """A hash of whatever a step depends on."""
     return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()
+
+
+PACKAGES = ("clinome", "torch", "torch-geometric", "scikit-learn", "lifelines", "polars", "kglite")
+"""What the numbers of a run depend on most."""
+
+
+def versions() -> dict[str, str]:
+    """Package -> version, of what this run is made with."""
+    return {package: version(package) for package in PACKAGES}

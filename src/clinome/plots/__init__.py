@@ -1,1 +1,89 @@
-"""Plots: matplotlib figures of runs, cohorts and benchmarks."""
+"""Plots: publication figures of runs, cohorts and benchmarks, each from a pandas or polars table.
+
+Every function returns a `matplotlib.figure.Figure` and touches no global state: save it with `figure.savefig(...)`,
+or show it in a notebook with `display(figure)`. Colours are safe for colour-blind readers, text stays text in SVG.
+
+Example:
+    >>> import pandas as pd
+    >>> steps = pd.DataFrame({"step": ["in the store", "with an outcome"], "count": [1200, 940]})
+    >>> figure = attrition(steps)  # figure.savefig("attrition.svg")
+    >>> figure.get_label()
+    'Cohort selection: rows left after each step of the cohort query'
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clinome.plots.cohorts import differential_features, kaplan_meier
+    from clinome.plots.predictions import (
+        calibration,
+        decision_curve,
+        discrimination,
+        one_vs_rest,
+        survival_by_risk,
+        survival_calibration,
+    )
+    from clinome.plots.ranks import critical_difference, study_differences
+    from clinome.plots.run import (
+        attrition,
+        biomarkers,
+        controls,
+        learning_curve,
+        missing_data,
+        model_comparison,
+        subgroups,
+    )
+
+_WHERE = {
+    "attrition": "run",
+    "biomarkers": "run",
+    "calibration": "predictions",
+    "controls": "run",
+    "critical_difference": "ranks",
+    "decision_curve": "predictions",
+    "differential_features": "cohorts",
+    "discrimination": "predictions",
+    "kaplan_meier": "cohorts",
+    "learning_curve": "run",
+    "missing_data": "run",
+    "model_comparison": "run",
+    "one_vs_rest": "predictions",
+    "study_differences": "ranks",
+    "subgroups": "run",
+    "survival_by_risk": "predictions",
+    "survival_calibration": "predictions",
+}
+"""Figure -> the module that draws it; matplotlib is imported when one is asked for."""
+
+__all__ = [
+    "attrition",
+    "biomarkers",
+    "calibration",
+    "controls",
+    "critical_difference",
+    "decision_curve",
+    "differential_features",
+    "discrimination",
+    "kaplan_meier",
+    "learning_curve",
+    "missing_data",
+    "model_comparison",
+    "one_vs_rest",
+    "study_differences",
+    "subgroups",
+    "survival_by_risk",
+    "survival_calibration",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

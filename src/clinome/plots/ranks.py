@@ -1,30 +1,60 @@
-"""Pictures of many studies: critical differences of mean ranks, and every study's difference from the reference."""
+"""Plots of many studies: critical-difference diagram of mean ranks, and each study's difference from the reference."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
-from clinome.plots.run import BLUE, INK, ORANGE, PALE, SOFT, canvas, short, styled, svg
+from clinome.plots.style import (
+    BLUE,
+    INK,
+    ORANGE,
+    PALE,
+    SMALL,
+    SOFT,
+    canvas,
+    category_axis,
+    finished,
+    short,
+    styled,
+    table_of,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-    from clinome.models.evaluation.study_ranks import Ranking
+    from clinome.plots.style import Table
 
 _LINE = 0.34
 """Inches a learner."""
 
 
 @styled
-def critical_difference(names: Sequence[str], ranking: Ranking, marked: Sequence[str] = ()) -> str:
-    """Mean ranks on one axis, best on the left; bars join learners that are not shown to differ (Demšar 2006, Fig. 1).
+def critical_difference(table: Table, *, marked: Sequence[str] = ("chosen",)) -> Figure:
+    """Critical-difference diagram: mean ranks over studies, bars join learners that are not shown to differ (Nemenyi, 5%).
 
     Args:
-        names: learners in the order of `ranking.mean`, which is sorted. marked: those to draw in blue.
+        table: study, learner, mean (higher is better), as benchmark.csv. Learners without a mean on every study are left out.
+        marked: learners to draw in blue.
+    Raises: InputError if a column is missing. ValueError if fewer than two learners ran on every study.
+    Source: Demšar 2006, JMLR 7:1–30, Fig. 1.
+    Example:
+        figure = clinome.plots.critical_difference(pd.read_csv("benchmark.csv"))
     """
+    from clinome.models.evaluation.study_ranks import rank
+
+    known = table_of(table, "study", "learner", "mean").filter(pl.col("mean").is_not_null())
+    wide = known.pivot("learner", index="study", values="mean", maintain_order=True).drop("study")
+    wide = wide.select(name for name in wide.columns if not wide[name].null_count())
+    if wide.width < 2:
+        raise ValueError(f"learners that ran on every study: got {wide.width}; expected two or more")
+    scores = wide.to_numpy()
+    order = np.argsort(rank(scores).mean, kind="stable")
+    names, ranking = [wide.columns[i] for i in order], rank(scores[:, order])
     k = len(names)
     left = (k + 1) // 2
     lanes = _lanes(ranking.groups)
@@ -34,7 +64,7 @@ def critical_difference(names: Sequence[str], ranking: Ranking, marked: Sequence
     ax.plot([1, k], [0, 0], color=INK, lw=1.2)
     for tick in range(1, k + 1):
         ax.plot([tick, tick], [0, -0.16], color=INK, lw=1.2)
-        ax.text(tick, -0.3, str(tick), ha="center", va="bottom", color=SOFT, fontsize=9.5)
+        ax.text(tick, -0.3, str(tick), ha="center", va="bottom", color=SOFT, fontsize=SMALL)
     reach = 0.06 * (k - 1)
     for i, name in enumerate(names):
         mean, on_left = float(ranking.mean[i]), i < left
@@ -55,7 +85,7 @@ def critical_difference(names: Sequence[str], ranking: Ranking, marked: Sequence
     ax.set_xlim(1 - 5.5 * reach, k + 5.5 * reach)
     ax.set_ylim(top + left - 0.4, -1.9 if ranking.difference is not None else -0.9)
     ax.axis("off")
-    return svg(figure, "Mean rank of each learner over studies, best on the left; bars join those not shown to differ")
+    return finished(figure, "Critical-difference diagram: mean rank of each learner over studies, best on the left")
 
 
 def _ruler(ax: Axes, difference: float, k: int) -> None:
@@ -63,7 +93,9 @@ def _ruler(ax: Axes, difference: float, k: int) -> None:
     ax.plot([1, end], [-1.3, -1.3], color=INK, lw=1.5)
     for x in (1, end):
         ax.plot([x, x], [-1.42, -1.18], color=INK, lw=1.5)
-    ax.text(end + 0.015 * (k - 1), -1.3, f"critical difference {difference:.2f}", va="center", fontsize=9.5, color=SOFT)
+    ax.text(
+        end + 0.015 * (k - 1), -1.3, f"critical difference {difference:.2f}", va="center", fontsize=SMALL, color=SOFT
+    )
 
 
 def _lanes(groups: Sequence[tuple[int, int]]) -> list[int]:
@@ -78,35 +110,47 @@ def _lanes(groups: Sequence[tuple[int, int]]) -> list[int]:
 
 
 @styled
-def differences(
-    rows: Sequence[Mapping[str, Any]], each: Mapping[str, Sequence[tuple[float, str]]], reference: str
-) -> str:
-    """A line a learner: each study's difference from the reference, the mean over studies with its interval in front.
+def study_differences(table: Table, *, order: Sequence[str] = ()) -> Figure:
+    """Differences from the reference: each study's paired difference, and the mean over studies with its 95% interval.
 
     Args:
-        rows: learner, difference, low, high. each: learner -> (difference, win, tie or loss) of each study.
+        table: learner, reference (one learner), difference, outcome (`win`, `tie`, `loss`), as benchmark.csv; lines without
+            a difference are left out.
+        order: learners in the order to draw; default: best mean first.
+    Example:
+        figure = clinome.plots.study_differences(pd.read_csv("benchmark.csv"))
     """
-    figure, (ax,) = canvas(8.6, 0.42 * len(rows) + 1.0)
+    from clinome.models.evaluation.study_ranks import mean_interval
+
+    found = table_of(table, "learner", "reference", "difference", "outcome").filter(pl.col("difference").is_not_null())
+    reference = str(found["reference"][0]) if found.height else "the reference"
+    mean = (
+        found.group_by("learner")
+        .agg(pl.col("difference").mean())
+        .sort(["difference", "learner"], descending=[True, False])
+    )
+    learners = [name for name in order or mean["learner"] if name in set(mean["learner"])]
+    figure, (ax,) = canvas(8.6, 0.42 * len(learners) + 1.0)
     colour = {"win": BLUE, "tie": SOFT, "loss": ORANGE}
     ax.axvline(0, color=SOFT, lw=1)
-    for i, row in enumerate(rows):
-        points = sorted(each[row["learner"]])
+    for i, name in enumerate(learners):
+        mine = found.filter(pl.col("learner") == name)
+        points = sorted(mine.select("difference", "outcome").iter_rows())
         spread = np.resize([-0.12, 0.0, 0.12], len(points))
-        for outcome, mark in (("tie", "o"), ("win", "o"), ("loss", "o")):
+        for outcome in ("tie", "win", "loss"):
             at = [(value, i + 0.14 + y) for (value, kind), y in zip(points, spread, strict=True) if kind == outcome]
             if at:
                 x, y = zip(*at, strict=True)
-                ax.plot(x, y, mark, ls="", ms=4.5, alpha=0.75, mfc=colour[outcome], mec="white", mew=0.4)
-        if row["low"] is not None:
-            ax.plot([row["low"], row["high"]], [i - 0.24] * 2, color=INK, lw=2)
-        ax.plot(row["difference"], i - 0.24, "D", color=INK, ms=5)
+                ax.plot(x, y, "o", ls="", ms=4.5, alpha=0.75, mfc=colour[outcome], mec="white", mew=0.4)
+        differences = mine["difference"].to_numpy()
+        if bounds := mean_interval(differences):
+            ax.plot(bounds, [i - 0.24] * 2, color=INK, lw=2)
+        ax.plot(float(differences.mean()), i - 0.24, "D", color=INK, ms=5)
         ax.axhline(i + 0.5, color=PALE, lw=0.8)
-    ax.set_yticks(range(len(rows)), [short(str(row["learner"]), 24) for row in rows])
-    ax.set_ylim(len(rows) - 0.5, -0.5)
-    ax.set_xlabel(f"difference from {reference} in the main metric of each study")
-    ax.tick_params(axis="y", length=0)
+    category_axis(ax, [short(name, 24) for name in learners])
+    ax.set_xlabel(f"difference from {reference} in the primary metric of each study")
     for outcome, text in (("win", "better"), ("tie", "not shown to differ"), ("loss", "worse")):
         ax.plot([], [], "o", ls="", ms=5, color=colour[outcome], label=text)
-    ax.plot([], [], "D-", color=INK, ms=5, label="mean over studies")
+    ax.plot([], [], "D-", color=INK, ms=5, label="mean over studies (95% CI)")
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, handletextpad=0.3)
-    return svg(figure, f"Difference of each learner from {reference} on every study, and its mean over studies")
+    return finished(figure, f"Difference of each learner from {reference} on every study, and its mean over studies")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +10,9 @@ import polars as pl
 
 from clinome.loaders.files.atomic import atomic_path
 from clinome.models.evaluation.study_ranks import LEAST
-from clinome.reports.headline import METRIC
-from clinome.reports.html import write_page
-from clinome.verbs.train import PACKAGES
+from clinome.reports.html import svg, write_page
+from clinome.reports.metrics import metric_label
+from clinome.run_folder import versions
 
 if TYPE_CHECKING:
     from clinome.reports.scoreboard import Scoreboard
@@ -33,29 +32,23 @@ def write_benchmark(found: Benchmark, folder: Path, command: str) -> None:
         failed=found.failed,
         left_out=found.left_out,
         command=command,
-        versions={package: version(package) for package in PACKAGES},
+        versions=versions(),
         **(_tables(board, folder) if board else {}),
     )
 
 
 def _tables(board: Scoreboard, folder: Path) -> dict[str, Any]:
-    from clinome.plots import ranks as rank_plots
+    from clinome import plots
 
     order = [row["learner"] for row in board.rows]
-    paired = [row for row in board.rows if row["difference"] is not None]
-    each = {row["learner"]: _points(board.table, row["learner"]) for row in paired}
+    paired = [row["learner"] for row in board.rows if row["difference"] is not None]
     ranked = len(board.ranked) > 1 and len(board.studies) >= LEAST
     return {
         "order": order,
         "grid": [_line(board, study, order, folder) for study in board.studies],
-        "cd_svg": rank_plots.critical_difference(board.ranked, board.ranking, ("chosen",)) if ranked else "",
-        "differences_svg": rank_plots.differences(paired, each, board.reference) if paired else "",
+        "cd_svg": svg(plots.critical_difference(board.table)) if ranked else "",
+        "differences_svg": svg(plots.study_differences(board.table, order=paired)) if paired else "",
     }
-
-
-def _points(table: pl.DataFrame, learner: str) -> list[tuple[float, str]]:
-    mine = table.filter((pl.col("learner") == learner) & pl.col("difference").is_not_null())
-    return list(mine.select("difference", "outcome").iter_rows())
 
 
 def _line(board: Scoreboard, study: str, order: list[str], folder: Path) -> dict[str, Any]:
@@ -65,7 +58,7 @@ def _line(board: Scoreboard, study: str, order: list[str], folder: Path) -> dict
     report = board.runs[study].path("report.html")
     return {
         "study": study,
-        "metric": METRIC.get(next(iter(mine.values()))["metric"]),
+        "metric": metric_label(next(iter(mine.values()))["metric"]),
         "report": Path(os.path.relpath(report, folder.resolve())).as_posix() if report.exists() else None,
         "cells": [{**mine[name], "best": mine[name]["mean"] == best} if name in mine else None for name in order],
     }

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from clinome.plots.run import short
-from clinome.reports.figures import p_text
-from clinome.reports.html import write_page
+from clinome.plots.style import short
+from clinome.reports import sentences
+from clinome.reports.html import svg, write_page
 from clinome.reports.page import table_ones
-from clinome.verbs.train import PACKAGES
+from clinome.run_folder import versions
 
 if TYPE_CHECKING:
     from clinome.verbs.compare import CohortComparison
 
+FDR = 0.05
+"""False discovery rate at which features are said to differ."""
 _TOP = 30
 _DRAWN = 15
 _OF_A_TASK = ("labelled", "at risk")
@@ -24,9 +25,6 @@ _OF_A_TASK = ("labelled", "at risk")
 
 def write_compare(found: CohortComparison, study: str) -> None:
     """All four files; the page is self-contained and names no patient."""
-    from clinome.plots import cohorts as compare_plots
-    from clinome.verbs.compare import in_words
-
     folder = found.folder
     folder.mkdir(parents=True, exist_ok=True)
     found.table.write_csv(folder / "table1.csv")
@@ -42,22 +40,30 @@ def write_compare(found: CohortComparison, study: str) -> None:
         words=in_words(found),
         survival=found.survival,
         survival_words=survival_in_words(found),
-        survival_svg=compare_plots.two_curves(found.curves, found.names) if found.survival else "",
+        observational=sentences.OBSERVATIONAL,
+        survival_svg=_survival(found) if found.survival else "",
         table=table_ones(folder)[0],
         features=top.head(_TOP).to_dicts(),
         tested=top.height,
         shares_svg=_picture(top, "share", found.names),
         values_svg=_picture(top, "value", found.names),
         cohorts=[_about(cohort, name) for cohort, name in zip(found.cohorts, found.names, strict=True)],
-        versions={package: version(package) for package in PACKAGES},
+        versions=versions(),
     )
 
 
-def _picture(top: pl.DataFrame, measure: str, names: tuple[str, str]) -> str:
-    from clinome.plots import cohorts as compare_plots
+def _survival(found: CohortComparison) -> str:
+    from clinome import plots
 
-    rows = top.filter(pl.col("measure") == measure).head(_DRAWN).to_dicts()
-    return compare_plots.effects(rows, measure, names) if rows else ""
+    group = pl.when("first").then(pl.lit(found.names[0])).otherwise(pl.lit(found.names[1]))
+    return svg(plots.kaplan_meier(found.curves.with_columns(cohort=group), "cohort", order=found.names))
+
+
+def _picture(top: pl.DataFrame, measure: str, names: tuple[str, str]) -> str:
+    from clinome import plots
+
+    rows = top.filter(pl.col("measure") == measure)
+    return svg(plots.differential_features(rows, names=names, top=_DRAWN)) if rows.height else ""
 
 
 def _about(cohort: Any, name: str) -> dict[str, Any]:
@@ -65,15 +71,19 @@ def _about(cohort: Any, name: str) -> dict[str, Any]:
             "params": {key: str(value) for key, value in cohort.params.items()}}  # fmt: skip
 
 
+def in_words(found: CohortComparison) -> list[str]:
+    """Who, how long, and how many features differ."""
+    said = sentences.overlap(found.names, found.sizes, found.both, found.later)
+    tested = int(found.features["p"].count())
+    return [*said, sentences.differing_features(found.differ, tested, FDR)] if tested else said
+
+
 def survival_in_words(found: CohortComparison) -> list[str]:
     """Log-rank and hazard ratio; nothing where nobody was followed."""
     it = found.survival
     if it is None:
         return []
-    a, b = (short(name, 40) for name in found.names)
-    said = f"Events in {it.events[0]:,} of {it.n[0]:,} and {it.events[1]:,} of {it.n[1]:,}"
-    said += f"; log-rank p = {p_text(it.p)}." if it.p is not None else "."
-    if it.hazard_ratio is None:
-        return [f"{said} A cohort without events has no hazard ratio."]
-    ratio = f"{it.hazard_ratio:.2f} ({it.low:.2f} to {it.high:.2f})"
-    return [f"{said} Hazard ratio of {a} to {b}: {ratio}, by Cox, unadjusted."]
+    names = (short(found.names[0], 40), short(found.names[1], 40))
+    known = it.hazard_ratio is not None and it.low is not None and it.high is not None
+    ratio = {"mean": it.hazard_ratio, "low": it.low, "high": it.high} if known else None
+    return [sentences.hazard_ratio(names, it.events, it.n, it.p, ratio)]  # type: ignore[arg-type]

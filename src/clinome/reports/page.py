@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from clinome.console import SILENT, Console
-from clinome.reports import format as numbers
-from clinome.reports import headline as words
+from clinome.reports import findings, sentences
 from clinome.reports.figures import held_out_figures
-from clinome.verbs.learning_curve import curve_in_words
+from clinome.reports.headline import headline, warnings
+from clinome.reports.html import svg, write_page
+from clinome.reports.metrics import chance_of, metric_label
 
 if TYPE_CHECKING:
     from clinome.models.base.snapshot import Snapshot
@@ -44,7 +45,6 @@ def write_report(run: Path, study_name: str, out: Path) -> Path:
     Raises: InputError if the folder holds no results.
     """
     from clinome.loaders.errors import InputError
-    from clinome.reports.html import write_page
 
     results = _json(run / "results.json")
     if not results:
@@ -80,22 +80,24 @@ def _page(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:
     layers = summary.get("layers", [])
     events = _events(cohort, task)
     features = {str(layer["name"]): int(layer["features"]) for layer in layers}
-    said = words.warnings(cohort["subject_id"].n_unique(), events, features, summary.get("warnings", []))
+    said = warnings(cohort["subject_id"].n_unique(), events, features, summary.get("warnings", []))
     biomarkers, enrichment = _csv(run / "biomarkers.csv"), _csv(run / "enrichment.csv")
     return {
-        "headline": words.headline(results, _who(cohort, task, summary)),
-        "metric": words.METRIC.get(metric, metric),
+        "headline": headline(results, _who(cohort, task, summary)),
+        "metric": metric_label(metric),
         "warnings": said,
         "attrition": _attrition(run),
         "tables_one": table_ones(run),
         "several_rows": cohort["subject_id"].n_unique() < cohort.height,
         "layers": layers,
         "records": _records(summary),
-        "presence": _presence(summary),
-        **_learners(results, metric),
-        "curves": held_out_figures(run / "predictions.parquet", results),
-        **_trust(results, metric),
-        **_learning(results),
+        "missing_data": _missing_data(summary),
+        **_comparison(results, metric),
+        "figures": held_out_figures(run / "predictions.parquet", results),
+        "decision_said": findings.decision(results),
+        **_calibration(results, metric),
+        **_subgroups(results, metric),
+        **_learning_curve(results, metric),
         "biomarkers": biomarkers.head(_TOP).to_dicts(),
         "unattributed": (run / "biomarkers.csv").exists() and biomarkers.is_empty(),
         "ranked_features": biomarkers.height,
@@ -123,23 +125,20 @@ def _model(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _who(cohort: pl.DataFrame, task: str, summary: Mapping[str, Any]) -> str:
-    n, subjects = cohort.height, cohort["subject_id"].n_unique()
-    people = f"{subjects:,} patients" if n == subjects else f"{n:,} prediction times of {subjects:,} patients"
+    n = cohort.height
+    who = sentences.people(n, cohort["subject_id"].n_unique())
     label = (summary.get("study") or {}).get("task")
     label = label.get("label") if isinstance(label, Mapping) else None
     if task == "survival":
         events = int(cohort["event"].cast(pl.Int64).sum())
         median = float(cohort["duration_days"].cast(pl.Float64).quantile(0.5) or 0.0)
-        return f"Asked: how soon the event comes, for {people}; {events:,} had it, half were followed for {median:,.0f} days or more."
+        return sentences.survival_task(who, events, n, median)
     if task == "binary":
-        have = _events(cohort, task, smallest=False) or 0
-        named = f"“{label}”" if label and label != "label" else "the outcome"
-        return f"Asked: whether {named} happens, for {people}; {have:,} ({have / max(n, 1):.0%}) have it."
+        return sentences.binary_task(who, label, _events(cohort, task, smallest=False) or 0, n)
     if "label" in cohort.columns:
         counts = cohort["label"].cast(pl.String).value_counts(sort=True)
-        each = ", ".join(f"{name} {count:,}" for name, count in counts.iter_rows())
-        return f"Asked: which of {counts.height} classes, for {people}: {each}."
-    return f"For {people}."
+        return sentences.class_task(who, list(counts.iter_rows()))
+    return sentences.other_task(who)
 
 
 def _records(summary: Mapping[str, Any]) -> dict[str, Any]:
@@ -162,109 +161,147 @@ def _events(cohort: pl.DataFrame, task: str, *, smallest: bool = True) -> int | 
 
 
 def _attrition(run: Path) -> str:
-    from clinome.plots import run as plots
+    from clinome import plots
 
     table = _csv(run / "attrition.csv")
-    if table.is_empty() or table.width < 2:
-        return ""
-    return plots.attrition([(str(step), int(count)) for step, count in table.select("step", "count").iter_rows()])
+    return "" if table.is_empty() or table.width < 2 else svg(plots.attrition(table))
 
 
 def table_ones(folder: Path) -> list[dict[str, Any]]:
-    """Each table1*.csv as groups and lines, for `macros.jinja`: a variable is named in its first line alone."""
+    """Each table1*.csv as groups and lines, for `macros.jinja`: a variable is named in its first line alone.
+
+    A variable that says the same as the grouping (the outcome, by outcome) is left out and named.
+    """
     out = []
     for path in sorted(folder.glob("table1*.csv")):
         table = pl.read_csv(path, infer_schema=False).with_columns(pl.col("smd", "p").cast(pl.Float64))
         groups = [name for name in table.columns if name not in ("variable", "level", "smd", "p")]
+        left_out = _same_as_grouping(table, groups[1:])
+        table = table.filter(~pl.col("variable").is_in(left_out))
         first = table["variable"].is_first_distinct()
         lines = [{**row, "first": new, "cells": [row[name] for name in groups]}
                  for row, new in zip(table.iter_rows(named=True), first, strict=True)]  # fmt: skip
-        out.append({"file": path.name, "groups": groups, "lines": lines[:_LINES], "more": max(0, len(lines) - _LINES)})
+        out.append({"file": path.name, "groups": groups, "lines": lines[:_LINES], "more": max(0, len(lines) - _LINES),
+                    "left_out": sentences.left_out_of_table(left_out)})  # fmt: skip
     return out
 
 
-def _presence(summary: Mapping[str, Any]) -> str:
-    from clinome.plots import run as plots
+def _same_as_grouping(table: pl.DataFrame, groups: Sequence[str]) -> list[str]:
+    """Variables of which each group has one level, and no two groups the same."""
+    found = []
+    for (name,), lines in table.group_by("variable", maintain_order=True):
+        whole = [[str(level) for level, cell in lines.select("level", group).iter_rows()
+                  if str(cell).endswith("(100.0%)")] for group in groups]  # fmt: skip
+        if (
+            len(groups) > 1
+            and all(len(levels) == 1 for levels in whole)
+            and len({levels[0] for levels in whole}) == len(groups)
+        ):
+            found.append(str(name))
+    return found
+
+
+def _missing_data(summary: Mapping[str, Any]) -> str:
+    from clinome import plots
 
     patterns: Sequence[Mapping[str, Any]] = summary.get("presence", [])
     names = [str(layer["name"]) for layer in summary.get("layers", [])]
     names += [n for n in dict.fromkeys(n for p in patterns for n in p["has"]) if n not in names]
-    return plots.presence(patterns, names) if patterns and names else ""
+    rows = [{**{name: name in p["has"] for name in names}, "count": int(p["count"])} for p in patterns]
+    return svg(plots.missing_data(pl.DataFrame(rows))) if rows and names else ""
 
 
-def _learners(results: Mapping[str, Any], metric: str) -> dict[str, Any]:
-    from clinome.plots import run as plots
+def _comparison(results: Mapping[str, Any], metric: str) -> dict[str, Any]:
+    from clinome import plots
 
-    table, pairs = words.ranked(results, metric), words.differences(results, metric)
+    table, pairs = findings.ranked(results, metric), findings.differences(results, metric)
     found = results.get("learners", {}).values()
     others = {m for r in found for m in r.get("metrics", {})} - {metric}
     if any(r.get("calibration") for r in found):
         others -= {"ece"}  # of one fold it is mostly noise: the table of calibration has that of all folds together
-    metrics = [metric, *sorted(others)]
+    picture = ""
+    if table:
+        differences = (
+            _frame([{**pair, "learner": name} for name, pair in pairs.items()], "difference") if pairs else None
+        )
+        drawn = plots.model_comparison(
+            _frame(table, "mean"), differences, metric=metric_label(metric), chance=chance_of(metric)
+        )
+        picture = svg(drawn)
     return {
         "learners": results.get("learners", {}),
-        "order": [row["name"] for row in table],
-        "metrics": metrics[:6],
-        "metric_names": words.METRIC,
+        "order": [row["learner"] for row in table],
+        "metrics": [metric, *sorted(others)][:6],
+        "metric_label": metric_label,
         "differences": list(pairs.values()),
-        "learners_svg": plots.learners(table, pairs, words.METRIC.get(metric, metric), words.CHANCE.get(metric))
-        if table
-        else "",
-        "chosen": " ".join(filter(None, (words.chosen_in_words(results), numbers.optimism_in_words(results)))),
-        "intervals": numbers.intervals_in_words(results),
+        "learners_svg": picture,
+        "chosen": " ".join(filter(None, (findings.picked(results), findings.optimism(results)))),
+        "intervals": findings.intervals(results),
     }
 
 
-def _trust(results: Mapping[str, Any], metric: str) -> dict[str, Any]:
-    """Calibration and subgroups: whether the numbers mean what they say, and for whom."""
-    from clinome.plots import run as plots
-
-    rows = numbers.subgroup_rows(results)
-    order = [row["name"] for row in words.ranked(results, metric)]
-    drawn = [row for row in rows if row["mean"] is not None]
+def _calibration(results: Mapping[str, Any], metric: str) -> dict[str, Any]:
+    order = [row["learner"] for row in findings.ranked(results, metric)]
     return {
-        "calibrations": numbers.calibration_rows(results, order),
-        "calibrated": numbers.calibration_in_words(results),
+        "calibrations": findings.calibration_rows(results, order),
+        "calibrated": findings.calibration(results),
+    }
+
+
+def _subgroups(results: Mapping[str, Any], metric: str) -> dict[str, Any]:
+    from clinome import plots
+
+    rows = findings.subgroup_rows(results)
+    drawn = [{**row, **_gap(row["gap"])} for row in rows if row["mean"] is not None]
+    return {
         "subgroups": rows,
-        "subgroups_said": numbers.subgroups_in_words(results),
-        "subgroups_svg": plots.subgroups(drawn, words.METRIC.get(metric, metric)) if drawn else "",
+        "subgroups_said": findings.subgroups(results),
+        "subgroups_svg": svg(plots.subgroups(_frame(drawn, "gap"), metric=metric_label(metric))) if drawn else "",
     }
 
 
-def _learning(results: Mapping[str, Any]) -> dict[str, str]:
-    """The learning curve, where the study asks for one."""
-    from clinome.plots import curves
+def _gap(gap: Mapping[str, float] | None) -> dict[str, float | None]:
+    known = gap or {}
+    return {"gap": known.get("mean"), "gap_low": known.get("low"), "gap_high": known.get("high")}
 
-    found = results.get("learning_curve") or {}
-    name = words.METRIC.get(str(results.get("metric")), "")
-    return {
-        "learning_svg": curves.learning(found, name) if found.get("learners") else "",
-        "learning_said": curve_in_words(results),
-    }
+
+def _learning_curve(results: Mapping[str, Any], metric: str) -> dict[str, str]:
+    """Where the study asks for one."""
+    from clinome import plots
+
+    found = (results.get("learning_curve") or {}).get("learners") or {}
+    points = [{**point, "learner": name} for name, each in found.items() for point in each]
+    picture = svg(plots.learning_curve(_frame(points, "rows"), metric=metric_label(metric))) if points else ""
+    return {"learning_svg": picture, "learning_said": findings.learning_curve(results)}
 
 
 def _biomarkers(table: pl.DataFrame) -> str:
-    from clinome.plots import run as plots
+    from clinome import plots
 
-    if table.is_empty():
+    if table.is_empty() or table.sort("rank").head(_TOP)["effect"].is_null().all():
         return ""
-    shown = table.sort("rank").head(_TOP).drop_nulls("effect")
-    return plots.biomarkers(shown) if shown.height else ""
+    return svg(plots.biomarkers(table, _TOP))
 
 
 def _controls(results: Mapping[str, Any], metric: str) -> dict[str, Any]:
-    from clinome.plots import run as plots
+    from clinome import plots
 
     controls = {n: c for n, c in (results.get("controls") or {}).items() if c and c.get("mean") is not None}
-    mine = [row for row in words.ranked(results, metric) if row["name"] == "chosen"]
-    rows = [{**row, "values": row["folds"]} for row in mine]
-    rows += [
-        {**control, "values": control.get("folds") or [], "name": name}
-        for name, control in controls.items()
-        if control.get("metric") == metric
-    ]
-    picture = plots.controls(rows, words.METRIC.get(metric, metric), words.CHANCE.get(metric)) if len(rows) > 1 else ""
-    return {"controls": controls, "controls_svg": picture, "control_words": words.CONTROL}
+    rows = [{**row, "control": "chosen"} for row in findings.ranked(results, metric) if row["learner"] == "chosen"]
+    rows += [{**control, "control": name} for name, control in controls.items() if control.get("metric") == metric]
+    picture = ""
+    if len(rows) > 1:
+        picture = svg(plots.controls(_frame(rows, "mean"), metric=metric_label(metric), chance=chance_of(metric)))
+    return {"controls": controls, "controls_svg": picture, "control_words": sentences.CONTROL}
+
+
+def _frame(rows: Sequence[Mapping[str, Any]], value: str) -> pl.DataFrame:
+    """Rows of results.json as the table that a figure takes: `value` and what is drawn around it."""
+    numbers = ("low", "high", "gap_low", "gap_high")
+    schema: dict[str, Any] = {name: pl.String for name in ("learner", "control", "by", "group")}
+    schema |= dict.fromkeys(("mean", value, *numbers), pl.Float64) | {"folds": pl.List(pl.Float64)}
+    present = {name: kind for name, kind in schema.items() if any(name in row for row in rows)}
+    return pl.DataFrame([{name: row.get(name) for name in present} for row in rows], schema=present, strict=False)
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from clinome.models.base.snapshot import DerivedSnapshot
 from clinome.models.evaluation.comparison import compare_with_reference
 from clinome.models.evaluation.intervals import holm
 from clinome.models.evaluation.study_ranks import LEAST, Ranking, mean_interval, rank, signed_rank
-from clinome.reports.figures import p_text
-from clinome.reports.headline import METRIC, interval
+from clinome.reports import sentences
+from clinome.reports.format import interval
+from clinome.reports.metrics import metric_label
 from clinome.run_folder import Run
 
 TABLE = {
@@ -139,52 +140,25 @@ def _row(name: str, mine: pl.DataFrame, mean_rank: float | None) -> dict[str, An
 
 def in_words(board: Scoreboard) -> list[str]:
     """What the table allows to be said, and what it does not."""
-    said = [_ranks_in_words(board), _best_in_words(board)]
-    partly = [row["learner"] for row in board.rows if row["mean_rank"] is None]
-    if partly:
-        said.append(f"Not ranked, as they did not run on every study: {', '.join(partly)}.")
-    compared = board.table["outcome"].count()
-    if compared:
-        chance = compared / 40
-        about = f"about {chance:,.0f}" if chance >= 1.5 else "about one" if chance >= 0.5 else "fewer than one"
-        said.append(
-            f"Wins and losses are single 95% intervals: of {compared:,} comparisons {about} would be a win, and as many a "
-            "loss, by chance alone."
-        )
-    metrics = sorted(METRIC.get(m, m) for m in board.table["metric"].unique())
-    if len(metrics) > 1:
-        said.append(
-            f"The studies have different main metrics ({', '.join(metrics)}); mean differences mix them as they are."
-        )
+    found = board.ranking
+    compared = int(board.table["outcome"].count())
+    said = [
+        sentences.ranked_studies(
+            len(board.studies), len(board.ranked), LEAST, f=found.f, p=found.p, difference=found.difference
+        ),
+        _against_reference(board),
+        sentences.not_ranked([row["learner"] for row in board.rows if row["mean_rank"] is None]),
+        sentences.by_chance(compared),
+        sentences.mixed_metrics(sorted(metric_label(m) for m in board.table["metric"].unique())),
+    ]
     return [sentence for sentence in said if sentence]
 
 
-def _ranks_in_words(board: Scoreboard) -> str:
-    found, n = board.ranking, len(board.studies)
-    if n < LEAST:
-        return (
-            f"{n} {'study is' if n == 1 else 'studies are'} too few for a rank test: even a learner that won on every one "
-            f"of five would reach p = 0.06. Mean ranks are shown, and nothing is concluded from them; {LEAST} or more can tell."
-        )
-    if len(board.ranked) < 3:
-        return "Fewer than three learners ran on every study, so there is nothing to rank; the differences say it all."
-    if found.p is None:
-        return "All learners do equally well on every study: there is nothing to rank."
-    test = f"Friedman’s test over {n} studies and {len(board.ranked)} learners, F = {found.f:.2f}"
-    if found.difference is None:
-        return f"{test}: the ranks are not shown to differ (p = {p_text(found.p)}), so no two learners are."
-    return f"{test}: the ranks differ (p = {p_text(found.p)}); two learners do if their mean ranks are {found.difference:.2f} apart (Nemenyi)."
-
-
-def _best_in_words(board: Scoreboard) -> str:
+def _against_reference(board: Scoreboard) -> str:
     """The learners that differ from the reference over studies, after correction for their number."""
-    told = []
-    for row in board.rows:
-        if row["p_holm"] is not None and row["p_holm"] < 0.05:
-            more = "better" if row["difference"] > 0 else "worse"
-            told.append(f"{row['learner']} is {more}, {interval({**row, 'mean': row['difference']}, 3, sign=True)}")
-    if told:
-        return f"Against {board.reference} over studies (Wilcoxon, Holm): {'; '.join(told)}."
-    if len(board.studies) < LEAST:
-        return ""
-    return f"No learner is shown to differ from {board.reference} over studies (Wilcoxon, Holm)."
+    told = [
+        (row["learner"], row["difference"] > 0, interval(row, 3, sign=True))
+        for row in board.rows
+        if row["p_holm"] is not None and row["p_holm"] < 0.05
+    ]
+    return "" if not told and len(board.studies) < LEAST else sentences.against_reference(board.reference, told)

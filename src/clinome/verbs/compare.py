@@ -13,6 +13,7 @@ import polars as pl
 from clinome.console import SILENT, Console
 from clinome.graph import Graph, open_graph
 from clinome.loaders.errors import InputError
+from clinome.reports.cohort_comparison import FDR
 from clinome.study import Study
 from clinome.verbs.table_one import columns_of
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from clinome.graphs.snapshot.snapshot import Snapshot
     from clinome.models.statistics.differential import SurvivalContrast
 
-FDR = 0.05
 _OUTCOMES = ("label", "duration_days", "event")
 
 
@@ -198,22 +198,8 @@ def _followed(snapshot: Snapshot, first: np.ndarray) -> tuple[SurvivalContrast |
     return followed(known["duration_days"].to_numpy(), known["event"].to_numpy() > 0, inside), known
 
 
-def in_words(found: CohortComparison) -> list[str]:
-    """Who, how long, and how many features differ."""
-    (a, b), (n_a, n_b) = found.names, found.sizes
-    said = [f"{n_a:,} patients in {a}, {n_b:,} in {b}."]
-    both = "1 patient is" if found.both == 1 else f"{found.both:,} patients are"
-    said.append(f"{both} in both, and in no comparison." if found.both else "Nobody is in both.")
-    if found.later:
-        said.append(f"Of patients with several rows the first counts; {found.later:,} later ones are left out.")
-    tested = int(found.features["p"].count())
-    if tested:
-        said.append(f"{found.differ:,} of {tested:,} tested features differ at a false discovery rate of {FDR:.0%}.")
-    return said
-
-
 def _tell(found: CohortComparison, say: Console) -> None:
-    from clinome.reports.cohort_comparison import survival_in_words
+    from clinome.reports.cohort_comparison import in_words, survival_in_words
 
     for sentence in [*in_words(found), *survival_in_words(found)]:
         say(sentence)

@@ -16,7 +16,7 @@ from clinome.console import Console
 from clinome.graph import open_graph
 from clinome.loaders.errors import InputError
 from clinome.model_folder import keep_model
-from clinome.run_folder import Run, key_of
+from clinome.run_folder import Run, key_of, versions
 from clinome.study import Study
 from clinome.verbs.cohort import keep
 from clinome.verbs.learning_curve import add_curve
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from clinome.models.experiment.results import Results
 
 
-PACKAGES = ("clinome", "torch", "torch-geometric", "scikit-learn", "lifelines", "polars", "kglite")
 NUMERIC = ("numpy", "scipy", "scikit-learn", "lifelines", "torch", "torch-geometric", "lightning", "polars")
 """What a unit's numbers come from, beside our own code."""
 UNITS = "units.part"
@@ -186,7 +185,7 @@ def _summary(study: Study, cohort: Cohort, snapshot: Snapshot, graph: Mapping[st
         "records": None if events is None else {"events": events.height, "codes": events["code"].n_unique(),
                     "subjects_with": events["row"].n_unique(), "static": dict(snapshot.static)},
         "warnings": [*cohort.notes, *_clock_warning(cohort.clock), *_split_notes(study, snapshot)],
-        "versions": {p: version(p) for p in PACKAGES},
+        "versions": versions(),
         "commands": [f"clinome run {study.file.name}"],
         "graph": dict(graph),
         "device": _device(),

@@ -17,10 +17,9 @@ from sklearn.metrics import roc_auc_score
 from snapshots import CLASSES, make_snapshot
 
 from clinome.loaders.errors import InputError
-from clinome.plots import curves
-from clinome.reports import format as numbers
-from clinome.reports import headline
-from clinome.reports.page import presence, write_report
+from clinome.plots import predictions
+from clinome.reports import findings, headline
+from clinome.reports.page import presence, table_ones, write_report
 
 
 class _Page(HTMLParser):
@@ -81,21 +80,21 @@ def test_every_section_is_there(written: tuple[str, Path, str]) -> None:
     task, _, text = written
     page = _Page(text)
     want = {
-        "cohort",
-        "table1",
-        "data",
-        "learners",
-        "curves",
+        "cohort-selection",
+        "table-1",
+        "missing-data",
+        "model-comparison",
+        "discrimination",
         "biomarkers",
-        "pathways",
+        "pathway-enrichment",
         "controls",
-        "sources",
-        "repeat",
+        "data-quality",
+        "reproduce-this",
         "warnings",
         "subgroups",
     }
     assert want <= set(page.ids)
-    assert ("calibration" in page.ids) == (task != "multiclass")
+    assert ("calibration" in page.ids) == ("decision-curve" in page.ids) == (task != "multiclass")
     assert len(re.findall("<svg", text)) == {"binary": 9, "survival": 9, "multiclass": 7}[task]
     assert (
         "a stack of ridge_late (70%) and hetero_gnn (30%)" in page.text
@@ -112,6 +111,51 @@ def test_every_section_is_there(written: tuple[str, Path, str]) -> None:
     ):
         assert said in page.text
     assert "Signalling <by> GPCR & co" in page.text and "Lung <study>" in page.text
+
+
+TERMS = (
+    "Cohort selection",
+    "Table 1",
+    "Missing data",
+    "Model comparison",
+    "Discrimination",
+    "Calibration",
+    "Decision curve: treat all, treat none",
+    "Subgroups",
+    "Biomarkers",
+    "Pathway enrichment",
+    "Controls",
+    "Data quality",
+    "Learning curve",
+    "Reproduce this",
+)
+
+
+def test_headings_are_the_fields_terms_in_one_order_and_all_in_the_navigation(written: tuple[str, Path, str]) -> None:
+    _, _, text = written
+    headings = re.findall(r'<h2 id="(.*?)">(.*?)</h2>', text)
+    assert len(headings) >= 10 and text.count("<h2") == len(headings)
+    assert [title for _, title in headings] == [term for term in TERMS if term in dict(map(reversed, headings))]
+    navigation = text[text.index("<nav") : text.index("</nav>")]
+    assert re.findall(r'href="#(.*?)"', navigation) == [where for where, _ in headings]
+    assert text.index("</nav>") < text.index("<section")
+
+
+def test_every_figure_and_table_has_a_caption(written: tuple[str, Path, str]) -> None:
+    _, _, text = written
+    figures = re.findall(r"<figure>.*?</figure>", text, re.DOTALL)
+    assert figures and all(re.search(r"<figcaption>.{20,}</figcaption>", figure, re.DOTALL) for figure in figures)
+    tables = re.findall(r"<table.*?</table>", text, re.DOTALL)
+    told = [table for table in tables if re.search(r"<caption>.{10,}</caption>", table, re.DOTALL)]
+    assert len(told) == sum("<th>sha256</th>" not in table for table in tables) > 5
+
+
+def test_the_outcome_against_itself_is_left_out_of_table_one_and_named(tmp_path: Path) -> None:
+    lines = ["variable,level,all,outcome 0,outcome 1,smd,p", "n,,9,5,4,,", "died,no,5 (55.6%),5 (100.0%),0 (0.0%),,0.001",
+             "died,yes,4 (44.4%),0 (0.0%),4 (100.0%),,", "alive,yes,9 (100.0%),5 (100.0%),4 (100.0%),0,1"]  # fmt: skip
+    (tmp_path / "table1.csv").write_text("\n".join(lines))
+    (found,) = table_ones(tmp_path)
+    assert [line["variable"] for line in found["lines"]] == ["n", "alive"] and found["left_out"].endswith(": died.")
 
 
 def test_no_patient_identifier_is_in_the_page(written: tuple[str, Path, str]) -> None:
@@ -131,11 +175,11 @@ def test_the_headline_says_who_how_well_and_against_what(written: tuple[str, Pat
     said = _Page(text).text
     assert f"{results['learners']['chosen']['metrics'][HEADLINE[task]]['mean']:.2f}" in said
     assert "The chosen learner is not shown to be better than the best simple baseline, ridge_late" in said
-    assert "With the links of the graph shuffled, hetero_gnn reaches" in said and "nothing shows that it needs" in said
-    assert "ridge_late in 8, stack in 2 of 10" in said
+    assert "Shuffled graph: hetero_gnn reaches" in said and "no evidence that it uses the edges" in said
+    assert "ridge_late in 8, stack in 2 of 10 folds" in said
     assert "300 patients" in said
     assert ("Batch and site alone reach" in said) == (HEADLINE[task] in ("auroc", "c_index"))
-    assert "where and with whom samples were measured" in said
+    assert "batch and site of measurement" in said
 
 
 def test_missing_parts_are_left_out(tmp_path: Path) -> None:
@@ -147,8 +191,9 @@ def test_missing_parts_are_left_out(tmp_path: Path) -> None:
     results = {k: v for k, v in results.items() if k not in ("controls", "comparisons", "chosen")}
     write_json(run / "results.json", results)
     page = _Page(write_report(run, "bare", run / "report.html").read_text(encoding="utf-8"))
-    assert {"learners", "repeat"} <= set(page.ids)
-    assert not {"cohort", "curves", "biomarkers", "pathways", "controls", "sources", "data"} & set(page.ids)
+    assert {"model-comparison", "reproduce-this"} <= set(page.ids)
+    gone = {"cohort-selection", "discrimination", "biomarkers", "pathway-enrichment", "controls", "data-quality"}
+    assert not {*gone, "missing-data"} & set(page.ids)
     assert "was not tested in pairs" in page.text
 
 
@@ -165,7 +210,7 @@ def test_empty_tables_and_absent_numbers(tmp_path: Path) -> None:
     results["learners"]["cox"] = {"metrics": {"auroc": {"mean": None}}}
     write_json(run / "results.json", results)
     page = _Page(write_report(run, "sparse", run / "report.html").read_text(encoding="utf-8"))
-    assert "biomarkers" in page.ids and "pathways" not in page.ids
+    assert "biomarkers" in page.ids and "pathway-enrichment" not in page.ids
     assert "nan" not in page.text.lower().split() and "None" not in page.text
 
 
@@ -203,12 +248,12 @@ def test_the_report_says_what_its_numbers_are_worth(written: tuple[str, Path, st
     task, run, text = written
     page = _Page(text)
     assert "the variance doubled" in page.text
-    assert "choosing flattered it by 0.030" in page.text
+    assert "selection was optimistic by 0.030" in page.text
     assert "sex: F" in text and "p, Holm" in page.text
     results = json.loads((run / "results.json").read_text())
-    assert ("act on everyone" in text) == (task != "multiclass")
+    assert ("treat all</text>" in text or ">treat all<" in text) == (task != "multiclass")
     if task == "multiclass":
-        assert numbers.calibration_in_words(results) == "" and numbers.decision_in_words(results) == ""
+        assert findings.calibration(results) == "" and findings.decision(results) == ""
 
 
 def test_calibration_is_told_in_words() -> None:
@@ -216,24 +261,22 @@ def test_calibration_is_told_in_words() -> None:
         sides = {"slope": slope, "slope_low": slope - 0.1, "slope_high": slope + 0.1, "intercept": intercept,
                  "intercept_low": intercept - 0.1, "intercept_high": intercept + 0.1}  # fmt: skip
         found = {**sides, "ece": 0.02, "predicted": 0.3, "observed": 0.25}
-        return numbers.calibration_in_words({"learners": {"chosen": {"calibration": found}}})
+        return findings.calibration({"learners": {"chosen": {"calibration": found}}})
 
-    assert "not shown to be off" in said(1.0, 0.0) and "not shown to be off" in said(0.92, 0.05)
-    assert "too extreme" in said(0.6, 0.0) and "too timid" in said(1.6, 0.0)
-    assert "too low on the whole" in said(1.0, 0.5) and "too high on the whole" in said(1.0, -0.5)
+    assert "no miscalibration shown" in said(1.0, 0.0) and "no miscalibration shown" in said(0.92, 0.05)
+    assert "too extreme" in said(0.6, 0.0) and "not extreme enough" in said(1.6, 0.0)
+    assert "underestimated overall" in said(1.0, 0.5) and "overestimated overall" in said(1.0, -0.5)
 
 
 def test_gaps_are_told_only_if_they_hold() -> None:
     row = {"by": "sex", "group": "F", "gap": -0.1, "gap_low": -0.15, "gap_high": -0.05, "p_holm": 0.01, "mean": 0.6}
-    said = numbers.subgroups_in_words({"metric": "auroc", "subgroups": [row]})
-    assert "does worse for: sex F, −0.10 (−0.15 to −0.05)" in said
-    said = numbers.subgroups_in_words({"metric": "auroc", "subgroups": [{**row, "p_holm": 0.3}]})
+    said = findings.subgroups({"metric": "auroc", "subgroups": [row]})
+    assert "Lower performance in: sex F, −0.10 (−0.15 to −0.05)" in said
+    said = findings.subgroups({"metric": "auroc", "subgroups": [{**row, "p_holm": 0.3}]})
     assert "no proof of fairness" in said and "0.15" in said
-    assert numbers.subgroups_in_words({"metric": "auroc", "subgroups": [{"by": "sex", "group": "F"}]}).startswith(
-        "No group"
-    )
-    assert numbers.optimism_in_words({"metric": "auroc", "optimism": {"inner": 0.7, "held_out": 0.71}}).endswith(
-        "not flatter it."
+    assert findings.subgroups({"metric": "auroc", "subgroups": [{"by": "sex", "group": "F"}]}).startswith("No group")
+    assert findings.optimism({"metric": "auroc", "optimism": {"inner": 0.7, "held_out": 0.71}}).endswith(
+        "was not optimistic."
     )
 
 
@@ -265,7 +308,7 @@ def test_the_mean_curve_encloses_the_auroc() -> None:
     rng = np.random.default_rng(0)
     y = rng.random(2000) < 0.4
     frame = pl.DataFrame({"repeat": 0, "y_true": y.astype(int), "score": y + rng.standard_normal(2000)})
-    tpr, _ = curves._mean_curves(frame, "score", 1)
+    tpr, _ = predictions._mean_curves(frame, "score", 1)
     assert np.trapezoid(tpr, np.linspace(0, 1, 101)) == pytest.approx(roc_auc_score(y, frame["score"]), abs=0.005)
 
 
@@ -279,20 +322,20 @@ def test_risk_groups_part_where_risk_is_real_and_not_where_it_is_noise() -> None
             "event": rng.random(300) < 0.7,
         }
     )
-    _, p = curves.kaplan_meier(frame.with_columns(score=pl.Series(risk)))
+    p = predictions.log_rank(predictions.risk_groups(frame.with_columns(score=pl.Series(risk))))
     assert p < 1e-6
-    _, p = curves.kaplan_meier(frame.with_columns(score=pl.Series(rng.permutation(risk))))
+    p = predictions.log_rank(predictions.risk_groups(frame.with_columns(score=pl.Series(rng.permutation(risk)))))
     assert p > 0.01
 
 
 def test_cohorts_are_described_in_words(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", "multiclass")
     text = _Page(write_report(run, "x", run / "report.html").read_text(encoding="utf-8")).text
-    assert "which of 3 classes" in text
+    assert "classification, 3 classes" in text
     assert all(name in text for name in CLASSES["multiclass"])
     rows = make_snapshot("binary", 40, rows_per_subject=2).rows.with_columns(prediction_time=datetime(2020, 1, 1))
     run = make_run(tmp_path / "other", "binary", n=40)
     rows.write_parquet(run / "cohort.parquet")
     text = _Page(write_report(run, "x", run / "report.html").read_text(encoding="utf-8")).text
     assert "40 prediction times of 20 patients" in text
-    assert "Only 20 subjects" in text
+    assert "Only 20 patients" in text

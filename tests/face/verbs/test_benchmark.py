@@ -12,10 +12,11 @@ import pytest
 from command import Clinome
 from outcome_study import write
 
+from clinome import plots
 from clinome import user_learners as own
 from clinome.loaders.errors import InputError, UsageError
 from clinome.models.evaluation.study_ranks import rank
-from clinome.plots import ranks as rank_plots
+from clinome.reports.html import svg
 from clinome.reports.scoreboard import scoreboard
 from clinome.run_folder import Run
 from clinome.study import Study
@@ -176,7 +177,10 @@ def test_the_picture_joins_those_not_shown_to_differ() -> None:
     scores = rng.normal(size=(15, 5)) + np.array([0, 0.1, 0.2, 3, 6])
     order = np.argsort(rank(scores).mean)
     found = rank(scores[:, order])
-    picture = rank_plots.critical_difference([f"l{i}" for i in order], found, ("l4",))
+    table = pl.DataFrame(
+        [{"study": f"s{s}", "learner": f"l{i}", "mean": scores[s, i]} for s in range(15) for i in range(5)]
+    )
+    picture = svg(plots.critical_difference(table, marked=("l4",)))
     assert f"critical difference {found.difference:.2f}" in picture and all(
         f"l{i}  " in picture or f"  l{i}" in picture for i in range(5)
     )

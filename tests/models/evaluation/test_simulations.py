@@ -14,7 +14,7 @@ from scipy import stats
 from clinome.models.base.specs import Evaluate, Learn
 from clinome.models.experiment import run as harness
 from clinome.models.learners.registry import make
-from clinome.reports import format as numbers
+from clinome.reports import sentences
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -104,7 +104,7 @@ def test_the_pages_say_what_the_simulations_found(candidates: ModuleType) -> Non
         alarms, power = _tests()[name]
         assert f"| {name} | {min(found):.1f}, {max(found):.1f} | {alarms} | {power} % |" in page
     default = _coverage()[candidates.DEFAULT]
-    assert (int(min(default)), int(max(default))) == numbers.COVERED
+    assert (int(min(default)), int(max(default))) == sentences.COVERED
 
 
 def test_choosing_costs_little_and_the_page_says_what_was_found() -> None:

@@ -19,8 +19,8 @@ from clinome.models.base.specs import Evaluate, Learn
 from clinome.models.experiment import run as harness
 from clinome.models.experiment.learning_curve import LEAST, SHARES, growing, learning_curve, plain, shares_of
 from clinome.models.learners.registry import select
+from clinome.reports import findings
 from clinome.study import Study
-from clinome.verbs import learning_curve as face
 
 
 def test_parts_grow_in_proportion_and_keep_patients_whole() -> None:
@@ -73,7 +73,7 @@ def test_more_rows_help_where_there_is_much_to_learn() -> None:
     )
     gain = found["gains"]["ridge_late"]
     assert gain["from"] == 0.4 and gain["difference"] == pytest.approx(points[-1]["mean"] - points[-2]["mean"])
-    said = face.curve_in_words({"learning_curve": found})
+    said = findings.learning_curve({"learning_curve": found})
     assert "From 40% of the training rows to all of them" in said and ("very likely help" in said) == (
         gain["low"] > 0 or "ridge" not in said
     )
@@ -90,8 +90,8 @@ def test_parts_that_hold_too_few_are_left_out_and_told() -> None:
     found = learning_curve(snapshot, folds, learners, nobody, evaluate, learn)
     assert found["too_small"] == [0.1] and LEAST == 10
     assert [p["share"] for p in found["learners"]["ridge_late"]] == [0.8] and found["gains"] == {}
-    assert face.curve_in_words({"learning_curve": found}).startswith("Parts of 10% are left out")
-    assert face.curve_in_words({}) == ""
+    assert findings.learning_curve({"learning_curve": found}).startswith("Parts of 10% are left out")
+    assert findings.learning_curve({}) == ""
 
 
 @pytest.mark.slow
@@ -101,7 +101,7 @@ def test_a_curve_is_added_to_a_run_that_stands_and_goes_when_nobody_asks(tmp_pat
     text = file.read_text()
     run = pipeline.run(Study.read(file))
     before = json.loads(run.path("results.json").read_text())
-    assert "learning_curve" not in before and 'id="learning"' not in run.path("report.html").read_text()
+    assert "learning_curve" not in before and 'id="learning-curve"' not in run.path("report.html").read_text()
     file.write_text(text.replace("folds = 2", "folds = 2\nlearning_curve = [0.6, 0.8]"))
     pipeline.run(Study.read(file))
     after = json.loads(run.path("results.json").read_text())
@@ -113,7 +113,7 @@ def test_a_curve_is_added_to_a_run_that_stands_and_goes_when_nobody_asks(tmp_pat
         1.0,
     ]
     page = run.path("report.html").read_text()
-    assert 'id="learning"' in page and "From 60% of the training rows to all of them ridge_late" in page
+    assert 'id="learning-curve"' in page and "From 60% of the training rows to all of them ridge_late" in page
     stamp = run.path("results.json").stat().st_mtime_ns
     pipeline.run(Study.read(file))
     assert run.path("results.json").stat().st_mtime_ns == stamp

@@ -25,9 +25,9 @@ from clinome.models.metrics import influence
 from clinome.models.metrics.calibration_error import calibration_error
 from clinome.models.metrics.concordance import c_index, matrices, pairs
 from clinome.models.metrics.discrimination import auroc
+from clinome.models.metrics.kaplan_meier import kaplan_meier
 from clinome.models.metrics.metric import MANY, Metric, Scored, SurvivalCurves
 from clinome.models.metrics.registry import METRICS
-from clinome.models.metrics.survival import kaplan_meier
 from clinome.models.metrics.task_metrics import evaluate, inner_score, measures, targets
 
 CASES = range(200)
@@ -131,7 +131,7 @@ def test_survival_curves_are_kaplan_meiers_and_breslows() -> None:
         y, risk, _, _ = _followed(seed)
         at = np.linspace(0, 3, 40)
         fitted = KaplanMeierFitter().fit(y[:, 0], y[:, 1]).survival_function_at_times(at).to_numpy()
-        np.testing.assert_allclose(kaplan_meier(y[:, 0], y[:, 1], at), fitted, atol=1e-9)
+        np.testing.assert_allclose(kaplan_meier(y[:, 0], y[:, 1]).at(at), fitted, atol=1e-9)
         frame = pl.DataFrame({"t": y[:, 0], "e": y[:, 1], "x": risk - risk.mean()}).to_pandas()
         cox = CoxPHFitter(baseline_estimation_method="breslow").fit(frame, "t", "e")
         own = breslow(y[:, 0], y[:, 1], cox.params_["x"] * frame["x"].to_numpy(), at)

@@ -1,0 +1,107 @@
+"""The public plots: each is a Figure from a pandas or a polars table, draws what it is given, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import polars as pl
+import pytest
+from matplotlib.figure import Figure
+
+from clinome import plots
+from clinome.loaders.errors import InputError
+from clinome.reports.html import svg
+
+N = 240
+RNG = np.random.default_rng(0)
+SCORE = RNG.random(N)
+FOLLOWED = {"duration_days": np.ceil(RNG.exponential(400 * (1.5 - SCORE))), "event": (RNG.random(N) < 0.7).astype(int)}
+ROWS = {"fold": np.arange(N) % 5, "repeat": np.zeros(N, dtype=int)}
+ESTIMATES = {"mean": [0.8, 0.7, 0.5], "low": [0.7, 0.6, None], "high": [0.9, 0.8, None]}
+STUDIES = [(f"s{s}", f"l{k}", 0.5 + 0.05 * k + 0.02 * float(RNG.normal())) for s in range(8) for k in range(4)]
+
+TABLES: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str]] = {
+    "attrition": ({"step": ["in the store", "labelled"], "count": [900, 700]}, {}, "−200"),
+    "missing_data": ({"rna": SCORE < 0.8, "records": SCORE > 0.3}, {}, "records"),
+    "model_comparison": (
+        {"learner": ["chosen", "ridge_late", "majority"], **ESTIMATES, "folds": [[0.7, 0.9], [0.7], []]},
+        {"differences": pl.DataFrame({"learner": ["ridge_late"], "difference": [0.1], "low": [0.0], "high": [0.2]}),
+         "metric": "AUROC", "chance": 0.5},
+        "chosen − learner",
+    ),
+    "biomarkers": (
+        {"rank": [2, 1], "feature": ["NCBIGene:7157", "LOINC:1"], "symbol": ["TP53", None], "layer": ["rna", "records"],
+         "effect": [0.2, -0.1], "low": [0.1, -0.2], "high": [0.3, 0.0]}, {}, "TP53",
+    ),
+    "subgroups": (
+        {"by": ["sex", "sex", "age"], "group": ["F", "M", "75 or more"], **ESTIMATES, "gap": [0.1, -0.1, None],
+         "gap_low": [0.0, -0.2, None], "gap_high": [0.2, 0.0, None]}, {"metric": "C-index"}, "age: 75 or more",
+    ),
+    "controls": ({"control": ["chosen", "permuted_labels", "no_edges"], **ESTIMATES}, {"chance": 0.5}, "permuted labels"),
+    "learning_curve": ({"learner": ["ridge_late"] * 3, "rows": [10.0, 40.0, 90.0], **ESTIMATES}, {}, "training rows"),
+    "discrimination": ({"y_true": (RNG.random(N) < SCORE).astype(int), "score": SCORE}, {}, "1 − specificity"),
+    "calibration": ({"y_true": (RNG.random(N) < SCORE).astype(int), "score": SCORE}, {}, "observed fraction"),
+    "survival_calibration": ({**FOLLOWED, "survival": 1 - SCORE}, {"horizon_days": 365}, "risk within 365 days"),
+    "decision_curve": (
+        {"threshold": [0.1, 0.2, 0.3], "everyone": [0.2, 0.1, -0.1], "no one": [0.0] * 3, "chosen": [0.2, 0.15, 0.1]},
+        {}, "treat none",
+    ),
+    "one_vs_rest": (
+        {"y_true": np.where(SCORE > 0.5, "b", "a"), "score_a": 1 - SCORE, "score_b": SCORE}, {}, "Confusion matrix",
+    ),
+    "survival_by_risk": ({**FOLLOWED, **ROWS, "score": SCORE}, {}, "number at risk"),
+    "kaplan_meier": ({**FOLLOWED, "arm": np.where(SCORE > 0.5, "treated", "control")}, {"by": "arm"}, "treated"),
+    "differential_features": (
+        {"feature": ["NCBIGene:1", "NCBIGene:2"], "symbol": ["A1BG", None], "block": ["rna", "rna"], "measure": ["value"] * 2,
+         "effect": [0.4, -0.3], "low": [0.1, -0.5], "high": [0.6, 0.0], "q": [0.01, 0.2]}, {"names": ("old", "young")},
+        "higher in old",
+    ),
+    "critical_difference": (dict(zip(("study", "learner", "mean"), zip(*STUDIES, strict=True), strict=True)), {}, "l3"),
+    "study_differences": (
+        {"learner": ["mine"] * 4, "reference": ["ridge_late"] * 4, "difference": [0.1, 0.02, -0.01, 0.05],
+         "outcome": ["win", "tie", "tie", "win"]}, {}, "difference from ridge_late",
+    ),
+}  # fmt: skip
+
+
+def test_every_public_plot_is_drawn_here_and_listed() -> None:
+    assert set(TABLES) == set(plots.__all__) == set(plots._WHERE)
+    assert set(plots.__all__) <= set(dir(plots))
+    with pytest.raises(AttributeError, match="pie"):
+        _ = plots.pie
+    for name in plots.__all__:
+        said = getattr(plots, name).__doc__
+        assert all(word in said for word in ("Args:", "Example:", f"clinome.plots.{name}(")), name
+
+
+@pytest.mark.parametrize("name", sorted(TABLES))
+def test_a_plot_is_a_figure_the_same_from_pandas_and_from_polars(name: str) -> None:
+    columns, options, said = TABLES[name]
+    table, before = pl.DataFrame({key: list(values) for key, values in columns.items()}), dict(mpl.rcParams)
+    first, second = (getattr(plots, name)(one, **options) for one in (table, table.to_pandas()))
+    assert isinstance(first, Figure) and isinstance(second, Figure) and first.get_label()
+    drawn = svg(first)
+    assert said in drawn and drawn == svg(second)
+    assert dict(mpl.rcParams) == before
+
+
+def test_a_missing_column_is_named() -> None:
+    with pytest.raises(InputError, match="no column score"):
+        plots.calibration(pl.DataFrame({"y_true": [0, 1]}))
+
+
+def test_matplotlib_waits_until_a_figure_is_drawn_and_pyplot_is_never_asked() -> None:
+    code = """
+import sys
+from clinome import plots
+dir(plots)
+assert "matplotlib" not in sys.modules
+plots.attrition({table})
+assert "matplotlib" in sys.modules and "matplotlib.pyplot" not in sys.modules
+""".format(table="__import__('polars').DataFrame({'step': ['a'], 'count': [1]})")
+    subprocess.run([sys.executable, "-c", code], check=True)
