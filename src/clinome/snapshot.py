@@ -33,8 +33,9 @@ class Snapshot(frozen.Snapshot):
     def hetero(self, repeat: int = 0, fold: int = 0, threshold: float = 2.0) -> HeteroData:
         """One fold as HeteroData; `clinome.graphs.snapshot.hetero_data` says what is in it.
 
-        Values are those of `ridge_late` and every other learner (`clinome.models.preprocessing.fold`), fitted on the
-        fold's training rows.
+        Values come from the preprocessing of `ridge_late` and every other learner (`models.preprocessing.fold`), fitted
+        on the fold's training rows alone, so that tuning rows can say when to stop. (A learner that does not stop early
+        fits on both.)
         Args:
             threshold: a patient has an edge to each feature of a dense layer that was measured at |z| >= threshold. Values
                 are winsorised at 1 and 99 % of the training rows: beyond 2.3 or so only skewed features have edges.

@@ -128,8 +128,9 @@ def test_edges_are_what_the_tables_say(snapshot: Snapshot) -> None:
 def test_dense_edges_are_the_calls_beyond_the_threshold(snapshot: Snapshot) -> None:
     train = np.flatnonzero(fold_of(snapshot, 0, 0).train)
     rna = FoldPreprocessing.fit(snapshot, train).graph_inputs(snapshot).layers["rna"]
-    assert rna.measured is not None and not rna.measured.all()
-    assert np.array_equal(rna.measured, ~np.isnan(np.asarray(snapshot.layers["rna"].values)) & rna.measured)
+    layer = snapshot.layers["rna"]
+    assert rna.features == layer.var["feature"].to_list() and rna.measured is not None and not rna.measured.all()
+    assert np.array_equal(rna.measured, np.isfinite(np.asarray(layer.values)) & layer.profiled[:, None])
     for threshold in (0.5, 1.0, 2.0):
         data = snapshot.hetero(threshold=threshold)
         relation = data["gene", "rev_expresses", "patient"]
