@@ -104,6 +104,12 @@ class DenseBlock:
         self.scale = scale.take(self.kept)
         return self
 
+    def with_tails(self) -> Self:
+        """The same fitted block, whose values are not winsorised (`Scale.with_tails`)."""
+        block = copy(self)
+        block.scale = self.scale.with_tails()
+        return block
+
     def transform(self, snapshot: Snapshot, rows: np.ndarray) -> Matrix:
         layer = by_name(snapshot, self.name, self.names)
         x = self.scale.filled(dense_values(layer, rows)[:, self.kept])

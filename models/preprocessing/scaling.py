@@ -6,7 +6,7 @@ The only scaler there is: omics layers, covariates and the values of codes all g
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -71,6 +71,10 @@ class Scale:
     def take(self, columns: np.ndarray) -> Scale:
         """The scale of these columns; one may be named several times."""
         return Scale(*(getattr(self, f.name)[columns] for f in fields(self)))
+
+    def with_tails(self) -> Scale:
+        """The same mean, sd and CLIP, but values beyond the winsorising quantiles as they are."""
+        return replace(self, low=np.full_like(self.low, -np.inf), high=np.full_like(self.high, np.inf))
 
     def z(self, x: np.ndarray) -> np.ndarray:
         """(n, p) z-scores within ±CLIP; a missing value stays NaN, a column that does not vary is 0."""

@@ -12,6 +12,7 @@ from ...estimators.ridge import fit_cox
 from ...metrics.task_metrics import targets
 from ...preprocessing.blocks import restored_block, saved_block
 from ...preprocessing.fold import FoldPreprocessing
+from ...preprocessing.omics_layer import DenseBlock
 from ..base import BaseLearner
 
 COMPONENTS = 20
@@ -20,7 +21,7 @@ COMPONENTS = 20
 class CoxPCA(BaseLearner):
     """All layers side by side, each column of unit variance, 20 components, an unpenalised Cox model (lifelines).
 
-    Values are those of the fold's blocks; a missing layer is the training mean. Where the model does not converge (few events) a little penalty
+    Values are those of the fold's blocks, with their tails: the leading components live in them. A missing layer is the training mean. Where the model does not converge (few events) a little penalty
     is added, tenfold each time; `penalizer` in the state says how much.
     """
 
@@ -36,7 +37,8 @@ class CoxPCA(BaseLearner):
         rows = np.sort(np.concatenate([train, tuning]))
         y = targets(snapshot.rows[rows], "survival", ())
         fitted = FoldPreprocessing.fit(snapshot, rows, [*snapshot.layers])
-        self.blocks = [fitted.graph_block(name) for name in fitted.blocks]
+        blocks = (fitted.graph_block(name) for name in fitted.blocks)
+        self.blocks = [block.with_tails() if isinstance(block, DenseBlock) else block for block in blocks]
         x = self._values(snapshot, rows)
         with np.errstate(invalid="ignore"):
             known = np.maximum(np.isfinite(x).sum(axis=0), 1)

@@ -13,6 +13,7 @@ from snapshots import as_array, garbage, make_snapshot
 import clinome
 from clinome.models.learners.registry import make
 from clinome.models.preprocessing.fold import FoldPreprocessing
+from clinome.models.preprocessing.omics_layer import DenseBlock
 from clinome.models.preprocessing.records import RecordsBlock
 from clinome.models.preprocessing.scaling import CLIP, Scale
 from clinome.models.preprocessing.tokenizer import fit_vocabulary, tokenize
@@ -86,7 +87,9 @@ def test_every_learner_sees_one_scaling() -> None:
     survival = make_snapshot("survival", n=120, layers=("rna",), covariates=False, missing=0.2)
     cox = make("cox_pca").with_setting({}, 0)
     cox.fit(survival, TRAIN, TUNING)
-    _same(cox.blocks[0].state(), FoldPreprocessing.fit(survival, rows).blocks["rna"].state())  # type: ignore[attr-defined]
+    shared = FoldPreprocessing.fit(survival, rows).blocks["rna"]
+    assert isinstance(shared, DenseBlock) and np.isfinite(shared.scale.low).all()
+    _same(cox.blocks[0].state(), shared.with_tails().state())  # type: ignore[attr-defined]
 
 
 def test_a_graph_network_of_the_user_sees_what_ridge_late_sees() -> None:
