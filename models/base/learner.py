@@ -54,7 +54,8 @@ class Learner(Protocol):
       as attributes of the copy. Or `settings(trials)`: the settings themselves, the default {} first.
     - `state()` and `restore(state)`: what was fitted, as arrays, numbers, text, None, lists and dicts; then it can be
       part of the run's model, and `clinome.predict(run, study, learners={"mean": Mean()})` serves new patients.
-    - `attribute(snapshot, rows)`: {block: `Attribution(names, values)`}; then its features are ranked as biomarkers.
+    - `attribute(snapshot, rows)`: {block: `Attribution(names, values)`} (`clinome.models.base.attribution`), a block
+      being a layer's name, "records" or "covariates"; then its features are ranked as biomarkers.
 
     This class is the whole of it, as a run sees every learner; `models.learners.base.BaseLearner` brings defaults for
     all but fit and predict.
