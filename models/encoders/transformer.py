@@ -23,7 +23,7 @@ VISITS = 32
 FAR = -1e9
 FINE = 16  # bins of the gap a factor of two: what attention reads of a gap is looked up, not computed for each pair
 LONGEST = 15  # of the gap, as log2(1 + days): 90 years
-ROWS = 64  # encoded at a time on a processor: what attention reads of so many fits into its cache
+PAIRS = 1 << 17  # of tokens, attended to at a time on a processor: what is read and written of so many fits its cache
 
 
 def gap_bucket(gap: Tensor) -> Tensor:
@@ -132,6 +132,17 @@ class TokenEmbedding(nn.Module):
         return torch.as_tensor(self.numbers(torch.stack(parts, -1)) + self.visit(tokens.visit.clamp(max=VISITS)))
 
 
+def _parts(lengths: list[int]) -> list[slice]:
+    """Neighbouring rows together as long as they are few enough, or one row, padded to the longest: at most PAIRS."""
+    cuts, most = [0], 0
+    for at, length in enumerate(lengths):
+        most = max(most, length)
+        if at > cuts[-1] and (at + 1 - cuts[-1]) * most**2 > PAIRS:
+            cuts.append(at)
+            most = length
+    return [slice(a, b) for a, b in zip(cuts, [*cuts[1:], len(lengths)], strict=True)]
+
+
 class SequenceEncoder(nn.Module):
     """Encode each row's tokens into one vector.
 
@@ -177,14 +188,14 @@ class SequenceEncoder(nn.Module):
     def encode(self, x: Tensor, tokens: Tokens) -> Tensor:
         """(b, l, dim) token vectors -> (b, dim). On a processor few rows at a time, each part as long as it must be."""
         x = self.drop(x)
-        if x.device.type != "cpu" or len(x) <= ROWS:
+        if x.device.type != "cpu" or not len(x):
             return self._encode(x, tokens)
-        longest = (tokens.mask * torch.arange(1, 1 + x.shape[1])).amax(1)
+        longest = (tokens.mask * torch.arange(1, 1 + x.shape[1])).amax(1).clamp(min=1).tolist()
         made = []
-        for at in range(0, len(x), ROWS):
-            length = max(1, int(longest[at : at + ROWS].max()))
-            part = {one.name: getattr(tokens, one.name)[at : at + ROWS, :length] for one in fields(Tokens)}
-            made.append(self._encode(x[at : at + ROWS, :length], Tokens(**part)))
+        for rows in _parts(longest):
+            length = max(longest[rows])
+            part = {one.name: getattr(tokens, one.name)[rows, :length] for one in fields(Tokens)}
+            made.append(self._encode(x[rows, :length], Tokens(**part)))
         return torch.cat(made)
 
     def _encode(self, x: Tensor, tokens: Tokens) -> Tensor:
@@ -210,9 +221,10 @@ class SequenceEncoder(nn.Module):
         head = torch.arange(len(bias), device=step.device) % self.heads
         later = (head < self.heads // 2)[:, None, None] & (step < 0)
         bias = bias.masked_fill(later, FAR)[:, None]
-        if not self.timed:
-            return torch.split(bias + FAR * (~tokens.mask)[None, :, None, :], self.heads)
-        seen = functional.embedding(gap_bins(tokens), self.hats).view(b * length * length, -1).T
-        weight = torch.cat([self.days, torch.full_like(self.days[:, :1], FAR)], 1)
-        parts = zip(weight.split(self.heads), bias.split(self.heads), strict=True)  # a block each: no large cut to join
-        return tuple((w @ seen).view(-1, b, length, length).add_(own) for w, own in parts)
+        if self.timed:
+            seen = functional.embedding(gap_bins(tokens), self.hats).view(b * length * length, -1).T
+            weight = torch.cat([self.days, torch.full_like(self.days[:, :1], FAR)], 1)
+            bias = (weight @ seen).view(-1, b, length, length) + bias
+        else:
+            bias = bias + FAR * (~tokens.mask)[None, :, None, :]
+        return torch.split(bias, self.heads)

@@ -10,6 +10,7 @@ import torch
 from tiny_batches import DIM, ENCODERS, fusion, make_batch, message, sequence
 from torch import Tensor, nn
 
+from clinome.models.encoders import transformer
 from clinome.models.encoders.hetero_gnn import MessageEncoder
 from clinome.models.encoders.masked_fusion import MaskedFusion
 from clinome.models.encoders.transformer import KNOTS, gap_bins, gap_hats, hat_table
@@ -149,3 +150,12 @@ def test_the_bin_of_a_gap_has_the_hats_of_the_gap() -> None:
     exact = gap_hats(gap).permute(0, 2, 3, 1) * both[..., None]
     assert bool(both.any()) and torch.allclose(looked_up[..., :-1], exact, atol=1 / 32)
     assert torch.equal(looked_up[..., -1] > 0, ~tokens.mask[:, None, :].expand_as(both))
+
+
+def test_rows_encoded_in_parts_are_those_encoded_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    encoder, batch = sequence(), make_batch(6, seed=2)
+    whole, mask = encode(encoder, batch)
+    monkeypatch.setattr(transformer, "PAIRS", 1)
+    apart, same = encode(encoder, batch)
+    assert torch.allclose(apart, whole, atol=1e-6) and torch.equal(mask, same)
