@@ -1,4 +1,4 @@
-"""Docstrings for the reference: `Returns: one line` of this house as a paragraph of its own, `Example:` as code."""
+"""Docstrings of this house as mkdocstrings reads them (docs/extending.md, "Docstrings")."""
 
 from __future__ import annotations
 
@@ -7,15 +7,22 @@ from typing import Any
 
 import griffe
 
-ONE_LINE = re.compile(r"^(Returns|Raises|Yields|Source|Units|Shape): (?=\S)", re.MULTILINE)
+ONE_LINE = re.compile(r"^(Returns|Raises|Yields|Source): (?=\S)", re.MULTILINE)
 EXAMPLE = re.compile(r"^Example:$", re.MULTILINE)
+SEVERAL = re.compile(r"^( +)(\w+(?:, \w+)+): (.*(?:\n\1 +\S.*)*)", re.MULTILINE)
 
 
 class HouseDocstrings(griffe.Extension):
-    """What mkdocstrings reads as Google's style (docs/extending.md, "Docstrings")."""
+    """`Returns: …` on one line is a paragraph, `a, b: …` says the same of both, `Example:` is code."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         """Rewrite the docstring of one module, class, function or attribute."""
         if obj.docstring:
-            text = EXAMPLE.sub("Examples:", obj.docstring.value)
+            text = SEVERAL.sub(each_alone, EXAMPLE.sub("Examples:", obj.docstring.value))
             obj.docstring.value = ONE_LINE.sub(r"\n**\1:** ", text)
+
+
+def each_alone(found: re.Match[str]) -> str:
+    """`a, b: text` as `a: text` and `b: text`."""
+    indent, names, text = found.groups()
+    return "\n".join(f"{indent}{name}: {text}" for name in names.split(", "))

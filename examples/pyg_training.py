@@ -30,7 +30,7 @@ class GNN(nn.Module):
         self.conv1, self.conv2 = SAGEConv((-1, -1), 32), SAGEConv((-1, -1), 1)
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        return torch.as_tensor(self.conv2(self.conv1(x, edge_index).relu(), edge_index))
+        return self.conv2(self.conv1(x, edge_index).relu(), edge_index)
 
 
 def fold(path: str) -> HeteroData:
