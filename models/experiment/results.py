@@ -1,4 +1,4 @@
-"""What a run of learners over folds found: predictions, metrics, comparisons; and results.json."""
+"""Results of learners over folds: predictions, metrics, comparisons; and results.json."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person sees while it runs: plain lines, and tables where a table reads better."""
+"""Console: what a person sees while it runs: plain lines, and tables where a table reads better."""
 
 from __future__ import annotations
 
