@@ -1,4 +1,4 @@
-"""The graph's closed schema, in one place: labels, relationship types, and which label a feature, a code, the end of a
+"""Graph schema, closed, in one place: labels, relationship types, and which label a feature, a code, the end of a
 link has.
 
 Everything that puts a label or a type into Cypher takes it from here (`label`, `relationship`).

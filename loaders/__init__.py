@@ -1,4 +1,4 @@
-"""Files -> tables. Knows formats, identifiers, units, rejects. No graph, no torch."""
+"""Loaders: files -> tables. Formats, identifiers, units, rejects. No graph, no torch."""
 
 if __name__ != "clinome.loaders":
     raise ImportError("import clinome.loaders, not loaders: the folders at the root are parts of one package")

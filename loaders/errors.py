@@ -1,4 +1,4 @@
-"""The two ways in which a verb can fail, each with the exit code that STUDY.md promises."""
+"""Errors: the ways in which a verb can fail, each with the exit code that docs/study.md promises."""
 
 from __future__ import annotations
 
@@ -57,6 +57,6 @@ class EngineError(ClinomeError):
 
 
 class NotBuilt(ClinomeError):
-    """A capability that STUDY.md names and this version does not hold yet."""
+    """A capability that docs/study.md names and this version does not hold yet."""
 
     exit_code = 2

@@ -1,4 +1,4 @@
-"""One source of a study -> its tables: which reader reads what."""
+"""Reader registry: which reader makes tables of which source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a study says of its sources: one frozen dataclass a kind of section (shared contract: STUDY.md)."""
+"""Source specifications: one frozen dataclass for each kind of section of a study file (docs/study.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables between the rooms: their columns, and what a loader returns."""
+"""Tables between the rooms: their columns, and what a loader returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cohort: who is in, when the prediction is made, the label; taken by a Cypher query, with its attrition."""
+"""Cohort: who is in, when the prediction is made, the label; taken by a Cypher query, with its attrition."""
 
 from __future__ import annotations
 

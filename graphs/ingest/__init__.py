@@ -1,1 +1,1 @@
-"""Tables -> nodes and relationships; what a run found, written back; what is removed, taken out."""
+"""Ingest: tables -> nodes and relationships; what a run found, written back; what is removed, taken out."""

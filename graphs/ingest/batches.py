@@ -1,4 +1,4 @@
-"""Many batches of relationships into a store, several at once where it takes several.
+"""Parallel batches of relationships into a store, where it takes several at once.
 
 Relationships that start at patients go in parallel, by patient: no two workers write at one patient at a time, so that
 they hardly ever wait for each other. All others (knowledge) go one by one, when no patient's are under way.

@@ -1,4 +1,4 @@
-"""Which values of an omics layer become relationships: sparse layers in full, of dense ones the calls one asks about."""
+"""Dense calls: which values of an omics layer become relationships; sparse layers do in full."""
 
 from __future__ import annotations
 

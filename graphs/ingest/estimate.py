@@ -1,4 +1,4 @@
-"""About how many relationships a source brings to the graph, from how long its tables are; nothing is read whole."""
+"""Size estimate: how many relationships a source brings, from how long its tables are; nothing is read whole."""
 
 from __future__ import annotations
 

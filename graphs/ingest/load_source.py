@@ -1,4 +1,4 @@
-"""One source end to end: is it there already? else files -> tables -> graph."""
+"""Load one source end to end: files -> tables -> graph, unless it is there already."""
 
 from __future__ import annotations
 

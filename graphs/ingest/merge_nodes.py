@@ -1,4 +1,4 @@
-"""One node, several sources: which properties it has, whatever the order in which the sources were loaded.
+"""Node merging: which properties a node of several sources has, whatever the order in which they were loaded.
 
 A node's properties come from all sources that bring it now: each from the first source, by name, that has it.
 `sources` lists them all. Of `clock` the one that allows least wins: order before relative before dated.

@@ -1,4 +1,4 @@
-"""One source's tables -> the nodes it brings, by label; every end of every relationship is among them."""
+"""Nodes of a source, from its tables, by label; every end of every relationship is among them."""
 
 from __future__ import annotations
 

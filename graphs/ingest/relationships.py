@@ -1,4 +1,4 @@
-"""One source's tables -> the relationships it brings, sorted by where they start, each with its `source`."""
+"""Relationships of a source, from its tables, sorted by where they start, each with its `source`."""
 
 from __future__ import annotations
 

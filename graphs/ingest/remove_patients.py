@@ -1,4 +1,4 @@
-"""Patients out of a source's tables as they stand, where its files are gone or changed and cannot be read again.
+"""Patient removal from a source's tables as they stand, where its files are gone or changed.
 
 What a reading without them would say is said as far as the tables know: of the source's rows they do not know whose
 each was, so that its counts stay those of the reading.

@@ -1,4 +1,4 @@
-"""What a Clinome that knew one study a graph (schema version 1) wrote, taken over by the study whose tables hold it.
+"""Upgrade from schema version 1, which knew one study a graph: taken over by the study whose tables hold it.
 
 There sources, cohorts and runs went by bare names (omics.rna); here they go by STUDY/NAME. The tables know everything
 that the graph needs, so no file is read again. Every step can be done twice; the old loads go last, and while they are

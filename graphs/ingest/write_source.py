@@ -1,4 +1,4 @@
-"""A source's nodes and relationships into a store in exactly-once batches: a killed load goes on where it was.
+"""Exactly-once writing of a source's nodes and relationships, in batches: a killed load goes on where it was.
 
 A load is a node, (:Load {id, source, state}): "writing" from before its first batch, "complete" after its last,
 "removing" while another load of the same source takes its place. Whatever the moment of a kill, the states tell what

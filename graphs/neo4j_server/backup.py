@@ -1,4 +1,4 @@
-"""Dump a home's database into one file, and restore it: the backup of a Community server, which is made offline.
+"""Backup: dump a home's database into one file, and restore it; offline, as a Community server asks for.
 
 Nothing is lost on the way: a dump appears under its name when it is whole, and a restore replaces what is there when
 the new data are whole.

@@ -1,4 +1,4 @@
-"""Neo4j's own bulk import: from files to a database that lies beside the server's own."""
+"""Bulk import by Neo4j itself: from files to a database that lies beside the server's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a server of ours lives: `.clinome/neo4j` of the working folder, its settings, its password, its record.
+"""Home of a server of ours: `.clinome/neo4j` of the working folder, its settings, its password, its record.
 
 conf/neo4j.conf   written at each start; lines of conf/own.conf, if there is one, overrule
 data/ import/ plugins/ logs/

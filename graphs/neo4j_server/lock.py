@@ -1,4 +1,4 @@
-"""Print the lock file of a release: every jar that it needs, with its sha256. For whoever moves Clinome to a new one.
+"""Lock file of a Neo4j release: every jar that it needs, with its sha256; for moving Clinome to a new one.
 
 python -m clinome.graphs.neo4j_server.lock 5.26 > neo4j/jars/5.26.lock
 """

@@ -1,4 +1,4 @@
-"""Why a server did not start, in plain words: the last reason in its log, or what the log says where no word is known."""
+"""Log of a server that did not start: its last reason in plain words, or as it stands where none is known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real Neo4j Community server as a process of its own: started detached, asked whether it answers, stopped by its id.
+"""Server process: a real Neo4j Community server, started detached, asked whether it answers, stopped by its id.
 
 The process is known by three things together: its id, the moment it began, and the home on its command line. A process
 that only has the id of one that ended long ago is never touched.

@@ -1,4 +1,4 @@
-"""Whether a server that was started is one that can be used: it listens itself, takes its user, and its database is up."""
+"""Readiness of a server that was started: it listens itself, takes its user, and its database is up."""
 
 from __future__ import annotations
 

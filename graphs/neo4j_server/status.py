@@ -1,4 +1,4 @@
-"""How the server of a home is: whether it runs and answers, since when, how large."""
+"""Status of a home's server: whether it runs and answers, since when, how large."""
 
 from __future__ import annotations
 

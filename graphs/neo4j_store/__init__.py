@@ -1,1 +1,1 @@
-"""The Neo4j store: a database on a server."""
+"""Neo4j store: a database on a server."""

@@ -1,4 +1,4 @@
-"""Nodes and relationships as the CSV files that `neo4j-admin database import full` reads.
+"""CSV files of nodes and relationships, as `neo4j-admin database import full` reads them.
 
 What the tool does, tried on 5.26 and 2026.09: an empty cell is no property, `""` an empty text; a backslash is a
 backslash; a text may hold any character, but a file with line breaks inside texts must be named to the tool; a list is

@@ -1,4 +1,4 @@
-"""A whole study into an empty Neo4j at once: the ordinary load, into a store that writes files for Neo4j's own import.
+"""Bulk CSV store: the ordinary load of a whole study, into files for Neo4j's own import.
 
 The load (graphs/ingest/load_source.py, graphs/ingest/write_source.py) does not know: same sources, same nodes, relationships and loads, so that the
 graph is the one that an online load makes, and a later load finds nothing to do.

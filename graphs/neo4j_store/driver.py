@@ -1,4 +1,4 @@
-"""One connection to a Neo4j server: sessions, transactions, retries, and its failures in plain words.
+"""Driver: one connection to a Neo4j server: sessions, transactions, retries, and its failures in plain words.
 
 The only module that imports the driver. What a server says may quote ids and values, and a chained exception shows it
 again in a trace: so its errors are told anew (graphs/neo4j_store/errors.py), and never chained.

@@ -1,4 +1,4 @@
-"""A Neo4j server's address, and its failures in plain words: no value, no id, no password in them."""
+"""Errors of a Neo4j server in plain words, and its address: no value, no id, no password in them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Readers see a batch whole or not at all, which Neo4j itself does not promise: a query reads while others commit.
+"""Isolation: readers see a batch whole or not at all, which Neo4j does not promise while others commit.
 
 A writer says in the database that it is at work. A reader that finds none, before and after its query, has read
 something whole. One that finds a writer passes the gate: it locks one of a few nodes for as long as it reads, and a

@@ -1,4 +1,4 @@
-"""The Neo4j store: a database on a server, which teams share, serve and grow on. Spoken to by graphs/neo4j_store/driver.py.
+"""Neo4j store: a database on a server, which teams share, serve and grow on. Spoken to by graphs/neo4j_store/driver.py.
 
 Each batch is one transaction that also creates its own (:Batch {id}), under a unique constraint: written once, whoever
 writes, and whatever is killed. What is committed is seen by readers at once; the first `save()` lets them in.

@@ -1,1 +1,1 @@
-"""Cypher: the library of queries, their parameters, running them read-only."""
+"""Cypher queries: the library, their parameters, running them read-only."""

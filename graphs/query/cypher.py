@@ -1,4 +1,4 @@
-"""Cypher questions: the library in neo4j/queries, a file, or text; their parameters; running them read-only."""
+"""Cypher queries: the library in neo4j/queries, a file, or text; their parameters; running them read-only."""
 
 from __future__ import annotations
 

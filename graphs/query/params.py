@@ -1,4 +1,4 @@
-"""Values of query parameters: from text or TOML into the types that a query's header names."""
+"""Query parameters: from text or TOML into the types that a query's header names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""New rows behind those that a graph network was trained on: one graph, in which the new ones receive and send nothing."""
+"""Appended rows behind those that a graph network was trained on: they receive messages and send none."""
 
 from __future__ import annotations
 

@@ -28,8 +28,12 @@ def covariates(
 ) -> tuple[pl.DataFrame, dict[str, int]]:
     """The covariates that a study names: numbers, booleans or text, null is missing; and what was decided on the way.
 
-    Args: as `named_columns`; label: what the query called the label. lenient: they are those of a model: one that
-        nothing holds is not there in what is returned, and nothing is learnt here that a label could be told by.
+    The arguments are those of `named_columns`, and:
+
+    Args:
+        label: what the query called the label.
+        lenient: they are those of a model: one that nothing holds is not there in what is returned, and nothing is
+            learnt here that a label could be told by.
     Raises: InputError for one that is the label or tells it, that nothing holds, or that is a date.
     """
     for name in names:

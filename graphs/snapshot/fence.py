@@ -1,4 +1,4 @@
-"""The one time fence: what was known of a subject when the prediction was made."""
+"""Time fence: what was known of a subject when the prediction was made. There is one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Freeze a cohort: every table of the study, through the fence, into one snapshot in canonical order."""
+"""Freezing a cohort: every table of the study, through the fence, into one snapshot in canonical order."""
 
 from __future__ import annotations
 

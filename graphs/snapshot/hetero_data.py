@@ -1,4 +1,4 @@
-"""One fold of a snapshot as PyTorch Geometric's HeteroData: patients, features, codes, knowledge.
+"""HeteroData: one fold of a snapshot for PyTorch Geometric: patients, features, codes, knowledge.
 
 Values come scaled (`Inputs`): those of the fold's one preprocessing, which every other learner sees too.
 Training patients send messages; tuning and held-out patients receive them and send none, so that nobody's embedding

@@ -1,4 +1,4 @@
-"""The knowledge that a snapshot's features and codes can reach, and nothing else."""
+"""Knowledge of a snapshot: what its features and codes can reach, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A frozen, fenced cohort: subjects, labels, feature matrices, events, knowledge, in Parquet with a manifest."""
+"""Snapshot: a frozen, fenced cohort: subjects, labels, feature matrices, events, knowledge, with a manifest."""
 
 from __future__ import annotations
 

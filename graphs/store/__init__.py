@@ -1,1 +1,1 @@
-"""The store protocol, and the embedded store."""
+"""Graph stores: the protocol, and the embedded store."""

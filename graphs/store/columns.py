@@ -1,4 +1,4 @@
-"""Between polars and a store's rows: what goes in as parameters, what comes back as columns."""
+"""Columns <-> rows between polars and a store: what goes in as parameters, what comes back as columns."""
 
 from __future__ import annotations
 

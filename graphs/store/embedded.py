@@ -1,4 +1,4 @@
-"""The embedded store: a folder with one kglite graph in it, run by graphs/store/kglite_process.py.
+"""Embedded store: a folder with one kglite graph in it, run by graphs/store/kglite_process.py.
 
 ```
 lung.graph/graph.kgl      the writer's checkpoint, replaced whenever its log is long: it may hold half a load

@@ -1,4 +1,4 @@
-"""What a graph holds, as one hash: equal contents, equal print, whatever the store, the order and the history."""
+"""Fingerprint: what a graph holds, as one hash: equal contents, equal print, whatever the store and the history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the schema that a graph was written with to this version's: numbered steps, in order, each safe to do twice.
+"""Migrations from the schema that a graph was written with to this version's: numbered steps, safe to do twice.
 
 Constraints and indexes are no step: `prepare()` makes those of this version in every older graph before its steps.
 """

@@ -1,4 +1,4 @@
-"""The one contract of every graph store: write in exactly-once batches, replace by source, run Cypher into columns."""
+"""Store protocol, the contract of every graph store: exactly-once batches, replace by source, Cypher into columns."""
 
 from __future__ import annotations
 

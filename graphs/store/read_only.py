@@ -1,4 +1,4 @@
-"""What makes a query text safe to run: it only reads the graph, and no file, whatever the store."""
+"""Read-only queries: what makes a text safe to run: it reads the graph alone, and no file, whatever the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One omics layer as Parquet: obs, var, and the matrix; dense as one vector a sample, sparse as its entries."""
+"""Omics matrices as Parquet: obs, var, and the matrix; dense as one vector a sample, sparse as its entries."""
 
 from __future__ import annotations
 

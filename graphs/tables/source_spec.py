@@ -1,4 +1,4 @@
-"""A source's section as JSON and back: the tables remember how their source was to be read."""
+"""Source specification as JSON and back: the tables remember how their source was to be read."""
 
 from __future__ import annotations
 

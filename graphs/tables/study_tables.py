@@ -1,4 +1,4 @@
-"""The columnar folder TABLES: what each source brought, as Parquet with checksums; the graph is built from it.
+"""Study tables: what each source brought, as Parquet with checksums; the graph is built from them.
 
 ```
 TABLES/study.json               whose tables these are

@@ -1,4 +1,4 @@
-"""The three clocks: dated, relative (an offset from 2000-01-01), order (rank k within the subject is day k)."""
+"""Clocks: dated, relative (an offset from 2000-01-01), order (rank k within the subject is day k)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bytes of a delimited text -> its records, the broken ones apart. A CSV reader alone would hide or pad them."""
+"""Delimited text: bytes -> records, the broken ones apart. A CSV reader alone would hide or pad them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text cells -> numbers, dates, typed columns. What cannot be one is flagged, never guessed and never 0."""
+"""Column types: text cells -> numbers, dates, typed columns. What cannot be one is flagged, never guessed, never 0."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger of a source: every row read ends written, merged or rejected, and the three add up."""
+"""Ledger of a source: every row read ends written, merged or rejected, and the three add up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who was taken out of a study for good: whatever brings them is rejected, and nothing here says who they were.
+"""Removed patients: whatever brings them again is rejected, and nothing here says who they were.
 
 TABLES/removed.json holds a key and keyed hashes of ids (mode 600): without the id nobody finds it there.
 """

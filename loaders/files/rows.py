@@ -1,4 +1,4 @@
-"""Several files of the same form -> one table of text with its ids checked; what every table loader begins with."""
+"""Rows of several files of the same form -> one table of text with its ids checked; every table loader begins here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file of rows -> text cells: csv, tsv, txt, parquet; gzipped, zipped or plain. Broken rows are kept apart."""
+"""Text table: a file of rows -> text cells: csv, tsv, txt, parquet; gzipped, zipped or plain. Broken rows apart."""
 
 from __future__ import annotations
 

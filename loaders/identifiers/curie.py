@@ -1,4 +1,4 @@
-"""Identifiers: parsed once into a frozen CURIE; codes of health records normalised at the door, and counted."""
+"""CURIE: an identifier, parsed once and frozen; codes of health records normalised at the door, and counted."""
 
 from __future__ import annotations
 

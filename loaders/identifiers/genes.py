@@ -1,4 +1,4 @@
-"""Names of features -> CURIEs. A gene is `NCBIGene:…` where the study's table knows it, and stays itself where not."""
+"""Gene identifiers: names of features -> CURIEs: `NCBIGene:…` where the study's table knows the gene, else itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of edges (csv, tsv, with or without a header) -> concepts and links."""
+"""Edge lists (csv, tsv, with or without a header) -> concepts and links."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gene sets (GMT: name, description or id, genes) -> pathways and IN_PATHWAY links."""
+"""GMT gene sets (name, description or id, genes) -> pathways and IN_PATHWAY links."""
 
 from __future__ import annotations
 

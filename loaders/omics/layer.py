@@ -1,4 +1,4 @@
-"""Matrices of measurements -> one AnnData: samples with their subjects, features with their CURIEs."""
+"""Omics layer: matrices of measurements -> one AnnData: samples with their subjects, features with their CURIEs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The columns of a MAF -> sample, gene, variant, consequence."""
+"""MAF columns -> sample, gene, variant, consequence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who carries a mutation of which gene: patient–gene pairs, a MAF, or a 0/1 matrix -> a sparse layer."""
+"""Mutations: who carries one of which gene: patient–gene pairs, a MAF, or a 0/1 matrix -> a sparse layer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table of text -> one matrix, samples by features, whichever way round the file has it."""
+"""Text matrix: a table of text -> one matrix, samples by features, whichever way round the file has it."""
 
 from __future__ import annotations
 

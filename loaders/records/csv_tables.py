@@ -1,4 +1,4 @@
-"""Rows of encounters, or plain lists of events, as a study describes their columns -> visits and events."""
+"""CSV records: encounters, or plain lists of events, as a study describes their columns -> visits and events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows on their way to the events table: refuse what is wrong with a reason, fill what a format does not bring."""
+"""Events table: rows on their way to it: refuse what is wrong with a reason, fill what a format does not bring."""
 
 from __future__ import annotations
 

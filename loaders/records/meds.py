@@ -1,4 +1,4 @@
-"""A MEDS 0.4 data set -> events; its code metadata -> concepts and IS_A links."""
+"""MEDS 0.4 data set -> events; its code metadata -> concepts and IS_A links."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ids of a source -> the study's samples and subjects."""
+"""Barcodes and other ids of a source -> the study's samples and subjects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One row a patient -> the patients table: typed properties, and when the patient was observed."""
+"""Patients table: one row a patient: typed properties, and when the patient was observed."""
 
 from __future__ import annotations
 

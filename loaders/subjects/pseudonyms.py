@@ -1,4 +1,4 @@
-"""The door that every table passes: ids get the study's namespace, and on request become keyed hashes."""
+"""Pseudonyms and namespaces: the door that every table passes; on request ids become keyed hashes."""
 
 from __future__ import annotations
 

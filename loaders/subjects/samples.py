@@ -1,4 +1,4 @@
-"""Which sample is whose -> the samples table, with batch, site and time."""
+"""Samples table: which sample is whose, with batch, site and time."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What everything that learns shares: the snapshot and learner protocols, specs, folds, saved state."""
+"""Base of everything that learns: the snapshot and learner protocols, specs, folds, saved state."""

@@ -1,4 +1,4 @@
-"""What was fitted, by name: saved as plain values, and set again from them."""
+"""Fitted state by name: saved as plain values, and set again from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is trained on and who is held out: grouped by subject, stratified by outcome, or as the study's own file says."""
+"""Cross-validation folds: grouped by subject, stratified by outcome, or as the study's own file says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cache for the length of a run: what several learners would fit alike is fitted once, and shared by all workers.
+"""Run cache: what several learners would fit alike is fitted once in a run, and shared by all workers.
 
 The key is a digest of all that goes in, so a hit is what fitting would have made, to the last bit. Without a folder
 (outside of a run, on a cluster) nothing is kept.

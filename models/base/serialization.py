@@ -1,4 +1,4 @@
-"""Fitted state in a folder: arrays as safetensors, everything else as JSON. Reading it runs nobody's code.
+"""Serialization: fitted state as safetensors and JSON in a folder. Reading it runs nobody's code.
 
 A state is arrays, numbers, text, None, and lists, tuples and dicts of those. It comes back as it was, to the last bit.
 """

@@ -1,4 +1,4 @@
-"""What a learner sees of a snapshot: the protocol that `graphs.snapshot.snapshot.Snapshot` fulfils. No store, no files.
+"""Snapshot protocol: what a learner sees; `graphs.snapshot.snapshot.Snapshot` fulfils it. No store, no files.
 
 A row is one (subject, prediction time). All inputs are behind the time fence already; nothing here is fitted:
 every scaler, vocabulary and threshold is made by a learner from its training rows.

@@ -1,4 +1,4 @@
-"""What a study asks of the learners: task, evaluation, budget. Frozen; checked when made."""
+"""Specifications of task, evaluation and budget. Frozen; checked when made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folds that are given by the cohort itself: one site held out after the other, or the future held out from the past."""
+"""Splits by site and by time: one site held out after the other, or the future held out from the past."""
 
 from __future__ import annotations
 

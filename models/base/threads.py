@@ -1,4 +1,4 @@
-"""One thread for numbers: results that repeat on any machine, and workers that do not stand in each other's way."""
+"""Threads: one for numbers: results that repeat on any machine, and workers that do not stand in each other's way."""
 
 from __future__ import annotations
 

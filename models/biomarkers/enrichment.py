@@ -15,7 +15,7 @@ SCHEMA = {
     "pathway": pl.String, "name": pl.String, "source": pl.String, "overlap": pl.String,
     "p": pl.Float64, "q": pl.Float64, "background": pl.Int64,
 }  # fmt: skip
-"""enrichment.csv (STUDY.md)."""
+"""enrichment.csv (docs/results.md)."""
 
 
 def measured_genes(snapshot: Snapshot) -> dict[str, str]:

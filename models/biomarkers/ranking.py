@@ -17,7 +17,7 @@ SCHEMA = {
     "layer": pl.String, "feature": pl.String, "symbol": pl.String, "effect": pl.Float64, "low": pl.Float64,
     "high": pl.Float64, "stability": pl.Float64, "rank": pl.Int64, "q": pl.Float64,
 }  # fmt: skip
-"""biomarkers.csv (STUDY.md)."""
+"""biomarkers.csv (docs/results.md)."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A heterogeneous graph network: patient <- feature <- gene, pathway, parent code; one subgraph a modality.
+"""Heterogeneous graph network: patient <- feature <- gene, pathway, parent code; one subgraph a modality.
 
 Messages over knowledge are personalised PageRank (APPNP, Gasteiger 2019, arXiv:1810.05997) on symmetrically
 normalised edges of each relation, so that hubs do no harm and distance is a learned trade, not a number of layers.

@@ -1,4 +1,4 @@
-"""Patients' messages in closed form: feature embeddings over the knowledge graph, fitted on training rows.
+"""Feature propagation: patients' messages in closed form, over the knowledge graph, fitted on training rows.
 
 An embedding of p features is H = S [D W | V]: S the propagation over knowledge, D a gate a feature (how much its
 propagated value says about the response, to a power), W the ridge readout of the working response, V the leading

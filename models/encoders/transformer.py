@@ -1,4 +1,4 @@
-"""Code sequences: a small transformer whose attention sees how far apart two events are, and which came first.
+"""Transformer over code sequences: its attention sees how far apart two events are, and which came first.
 
 Positions counted from the start say little about records; the gap between two events says much. So attention scores
 carry a learned bias, a head and a block each: piecewise linear in the signed log of the gap in days, and a number for

@@ -1,4 +1,4 @@
-"""L2-regularised linear models of one matrix: logistic, multinomial, Cox; strength by folds inside the training rows.
+"""Ridge: L2-regularised linear models of one matrix: logistic, multinomial, Cox; strength by inner folds.
 
 Where there are more columns than rows the fit runs on the rows' principal coordinates: with an L2 penalty the
 solution lies in the span of the rows, so it is the same model in n instead of p dimensions.

@@ -1,4 +1,4 @@
-"""Fitted trees as plain arrays, which can be saved and walked without the library that grew them.
+"""Tree arrays: fitted trees, which can be saved and walked without the library that grew them.
 
 scikit-learn's own way to keep a model is pickle, which runs whatever a stranger wrote into it, and ties the file to one
 version. Arrays do neither. The walk answers as the estimator does, to the last bit (tested).

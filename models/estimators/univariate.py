@@ -1,4 +1,4 @@
-"""One feature at a time: how much of the outcome it explains; and what a survival outcome is for a regression."""
+"""Univariate association: how much of the outcome one feature explains; survival outcomes for a regression."""
 
 from __future__ import annotations
 

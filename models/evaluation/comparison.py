@@ -1,4 +1,4 @@
-"""Paired differences between learners on the same held-out rows, each with an interval and the name of its method."""
+"""Model comparison: paired differences on the same held-out rows, each with an interval and its method's name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A frozen model judged on another cohort: every metric once, with intervals of its patients drawn anew."""
+"""External validation: a frozen model on another cohort: every metric once, with bootstrap intervals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Held-out predictions judged: every metric of every fold, once, and what it would be of patients drawn anew."""
+"""Fold scores: every metric of every fold's held-out predictions, and what it would be of patients drawn anew."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Patients who look like the same person under two ids, on both sides of a split: a leak that no grouping sees."""
+"""Near-duplicates: who looks like the same person under two ids, on both sides of a split: a leak."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several learners on several studies: mean ranks, whether they differ at all, and which of them do.
+"""Ranks over studies: mean ranks of several learners, whether they differ at all, and which of them do.
 
 The studies are the sample here: each counts once, whatever its size. Source: Demšar 2006, JMLR 7:1–30.
 """

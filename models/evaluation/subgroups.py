@@ -1,4 +1,4 @@
-"""How `chosen` does among women and men, young and old, by race, by site: each group, and its gap to everybody else.
+"""Subgroups: `chosen` by sex, age, race and site: each group, and its gap to everybody else.
 
 Only rows of the same fold are ranked against each other, as scores of different folds come from different models; pairs
 are added up over folds. Groups of fewer than HIDDEN patients are named without figures.

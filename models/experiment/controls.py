@@ -1,4 +1,4 @@
-"""What runs beside every result, where there is nothing to find: each control is one learner on another view of the cohort.
+"""Controls: one learner on another view of the cohort, in which there is nothing to find.
 
 Missing parts, batches and clocks are facts about how people were measured. A model that gets far on them alone may have
 learnt the clinic and not the disease, so they are shown next to it.

@@ -1,4 +1,4 @@
-"""A job: one learner in one fold, or one fold of a control; runs in any process, with one thread."""
+"""Job: one learner in one fold, or one fold of a control; runs in any process, with one thread."""
 
 from __future__ import annotations
 

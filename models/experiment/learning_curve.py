@@ -1,4 +1,4 @@
-"""Would more patients help? Each plain learner again on growing parts of the training rows, judged on the same held-out rows."""
+"""Learning curve: each plain learner again on growing parts of the training rows, scored on the same held-out rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work on Ray: the same jobs, on the processes of a cluster or of a Ray that is started on this machine.
+"""Ray workers: the same jobs, on the processes of a cluster or of a Ray that is started on this machine.
 
 Snapshot and learners are put into Ray's object store once; no file is shared. What must be there already: this version of
 Clinome with its packages, on every node.

@@ -1,4 +1,4 @@
-"""What shall predict new patients: tuned, chosen and fitted on all rows, in the way that the comparison judged.
+"""Final fit: tuned, chosen and fitted on all rows, in the way that the comparison judged, for new patients.
 
 Every learner is tuned on all rows as inside a fold, the choice is made from their inner scores by the same rule, and
 only what was chosen is fitted. Nothing of it is judged here: the folds did that. It costs about one more fold.

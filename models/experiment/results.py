@@ -1,4 +1,4 @@
-"""What a run of learners over folds found: predictions, metrics, comparisons; and results.json."""
+"""Results of learners over folds: predictions, metrics, comparisons; and results.json."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Results:
     horizon_days: float | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """results.json, as STUDY.md says; `metric` is what learners are compared by, `model` what all rows picked."""
+        """results.json, as docs/results.md says; `metric` is what learners are compared by, `model` what all rows picked."""
         peaks = [v for v in self.peak_mb.values() if v is not None]
         return {
             "task": self.task,

@@ -1,4 +1,4 @@
-"""Folds × learners in worker processes; then what the training part picks, the comparison, and the controls."""
+"""Experiment run: folds × learners in worker processes; then model choice, comparison and controls."""
 
 from __future__ import annotations
 

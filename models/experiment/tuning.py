@@ -1,4 +1,4 @@
-"""Settings by inner folds: every learner is scored on training rows that it has not seen, then fitted on all of them."""
+"""Hyperparameter tuning by inner folds: learners are scored on training rows that they have not seen."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One learner a module; `models.learners.registry` says which of them apply to a study."""
+"""Learners, one a module; `models.learners.registry` says which of them apply to a study."""

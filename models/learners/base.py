@@ -1,4 +1,4 @@
-"""What most learners share: a setting and a seed, one default, no attribution."""
+"""Learner base: a setting and a seed, one default, no attribution."""
 
 from __future__ import annotations
 

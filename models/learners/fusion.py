@@ -1,4 +1,4 @@
-"""All encoders together: every layer's messages, the records' messages and their sequence, masked."""
+"""Masked fusion of all encoders: every layer's messages, the records' messages and their sequence."""
 
 from __future__ import annotations
 

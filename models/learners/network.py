@@ -1,4 +1,4 @@
-"""What the network learners share: inputs of the fold, fitting, predicting, attribution. Each names its modalities."""
+"""Network learners: the inputs, fitting, predicting and attribution that they share. Each names its modalities."""
 
 from __future__ import annotations
 

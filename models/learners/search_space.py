@@ -1,4 +1,4 @@
-"""Which settings of a learner are tried: those that are known to be worth it first, then draws from its space."""
+"""Search space: which settings of a learner are tried: those known to be worth it first, then draws."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the training part picked: one learner, or a stack of several, by scores of rows that they had not seen."""
+"""Stacking and model choice: what the training part picked, by scores of rows that the learners had not seen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Harrell's C, whole and patient by patient, in O(n log² n): also what 70,000 rows or a thousand resamples ask for."""
+"""Concordance index: Harrell's C, whole and patient by patient, in O(n log² n), for 70,000 rows or 1,000 resamples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one more of each patient would change: metrics of many rows, resampled to the first order.
+"""Influence functions: what one more of each patient would change in a metric, to the first order.
 
 A rank metric sums over pairs. With thousands of rows a resample's value is its sum over patients, each weighing its own
 pairs while the others stay as they are; what that leaves out is one part in the number of rows. (`concordance.pairs` is

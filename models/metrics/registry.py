@@ -1,4 +1,4 @@
-"""The metrics there are, by the name that results.json gives them. A new one is a class and a line here."""
+"""Metrics registry: by the name that results.json gives them. A new one is a class and a line here."""
 
 from __future__ import annotations
 

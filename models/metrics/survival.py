@@ -1,4 +1,4 @@
-"""Survival scored over time, censoring weighed out (IPCW): integrated Brier score and cumulative/dynamic AUC.
+"""Survival metrics over time, censoring weighed out (IPCW): integrated Brier score and cumulative/dynamic AUC.
 
 The censoring distribution is the training part's. Numbers are scikit-survival's (tested); they are computed here row by
 row, because intervals resample patients.

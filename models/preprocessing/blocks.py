@@ -1,4 +1,4 @@
-"""A snapshot's blocks as matrices for models on counts and values; every scale, median and vocabulary is of the fold.
+"""Blocks of a snapshot as matrices; every scale, median and vocabulary is of the fold's training rows.
 
 A block is one omics layer, the covariates, or the records. It is fitted on training rows, and turns any rows into a
 matrix whose columns it can map back to what the study calls a feature.

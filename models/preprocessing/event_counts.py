@@ -1,4 +1,4 @@
-"""Health records as counts: codes, their ancestors, last values, how much there is. No order, no recency; unfitted."""
+"""Event counts: health records as codes, ancestors, last values, how much there is. No order, no recency; unfitted."""
 
 from __future__ import annotations
 

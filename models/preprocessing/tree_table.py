@@ -1,4 +1,4 @@
-"""A snapshot as one numeric table for trees: missing stays NaN, words are numbered, counts are counts.
+"""Tree table: a snapshot as one numeric table: missing stays NaN, words are numbered, counts are counts.
 
 Values stay as they were measured: where a tree splits does not change under any monotone scale, it can split on what is
 missing only if nothing was filled in, and thresholds read in the units of the data. Which features there are comes from

@@ -1,4 +1,4 @@
-"""What an encoder and a head are given: typed batches that check their shapes when made, and move between devices."""
+"""Batches: what an encoder and a head are given, typed, that check their shapes when made, and move between devices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A course of training driven by Lightning, for machines with an accelerator: silent, no files."""
+"""Lightning training: one course of it, for machines with an accelerator: silent, no files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person sees while it runs: plain lines, and tables where a table reads better."""
+"""Console: what a person sees while it runs: plain lines, and tables where a table reads better."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Console:
     """Says lines on stdout, unless quiet.
 
     Example:
-        >>> Say()("3 patients")
+        >>> Console()("3 patients")
         3 patients
     """
 

@@ -1,4 +1,4 @@
-"""A study's graph, open: ask it in Cypher, take a cohort from it, freeze the cohort into a snapshot."""
+"""Graph of a study, open: query it in Cypher, take a cohort from it, freeze the cohort into a snapshot."""
 
 from __future__ import annotations
 

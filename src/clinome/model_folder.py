@@ -1,4 +1,4 @@
-"""The run folder's model/: what the run leaves for new patients, and what is known of how it was made."""
+"""Model folder of a run: what the run leaves for new patients, and what is known of how it was made."""
 
 from __future__ import annotations
 

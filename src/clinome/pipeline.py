@@ -1,4 +1,4 @@
-"""The main job on one screen: files -> graph -> cohort -> fenced snapshot -> learners -> biomarkers -> report.
+"""Pipeline, the main job on one screen: files -> graph -> cohort -> snapshot -> learners -> biomarkers -> report.
 
 Each step is a verb of the command line and a function here; `run` is all of them in order.
 """

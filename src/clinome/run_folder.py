@@ -1,4 +1,4 @@
-"""The run folder (docs/study.md, "The folders"): what a run leaves beside the study file, and what of it is still true."""
+"""Run folder (docs/results.md, "The folders"): what a run leaves beside the study file, and what is still true."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One TOML file -> one frozen Study (docs/study.md). Every mistake in it is an error that names the nearest known word."""
+"""Study file: TOML -> one frozen Study (docs/study.md). A mistake is an error that names the nearest known word."""
 
 from __future__ import annotations
 

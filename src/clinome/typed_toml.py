@@ -1,4 +1,4 @@
-"""A TOML table -> a frozen dataclass: every key known, every value of the field's type, else an error that helps."""
+"""Typed TOML: a table -> a frozen dataclass: every key known, every value of its type, else an error that helps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Learners of one's own, named on the command line or given from Python, as learners of one study."""
+"""User learners, named on the command line or given from Python, as learners of one study."""
 
 from __future__ import annotations
 

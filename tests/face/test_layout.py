@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
+import grimp
+import networkx
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("graphs", "models", "loaders")
+FLOOR = {"loaders": {"errors", "specs", "schema", "tables", "registry"}, "graphs": {"schema"}, "models": set[str]()}
 
 
 def tracked(*paths: str) -> list[str]:
@@ -59,11 +63,41 @@ def test_importing_clinome_leaves_no_file_and_no_torch(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_modules_fit_in_a_head() -> None:
-    """300 lines; a test may hold longer tables of cases."""
-    sizes = {f: len((ROOT / f).read_text(encoding="utf-8").splitlines()) for f in tracked("*.py")}
-    long = {f: n for f, n in sizes.items() if n > (400 if f.startswith("tests/") else 300)}
-    assert not long, f"two ideas in one file? {long}"
+def test_no_module_imports_itself_in_a_circle() -> None:
+    """Whatever the import: at the top, inside a function, for the type checker alone."""
+    graph = grimp.build_graph("clinome", cache_dir=None)
+    imports = networkx.DiGraph(
+        (module, imported) for module in graph.modules for imported in graph.find_modules_directly_imported_by(module)
+    )
+    circles = [sorted(circle) for circle in networkx.strongly_connected_components(imports) if len(circle) > 1]
+    assert imports.number_of_edges() > 500
+    assert not circles
+
+
+def test_a_folder_is_taken_in_at_a_look() -> None:
+    """About twelve entries; beside them what every package has, and the links of the face."""
+    beside = {"__init__.py", "py.typed", *PARTS, "neo4j"}
+    entries: dict[str, set[str]] = {}
+    for path in map(Path, tracked(*PARTS, "src/clinome", "tests")):
+        for folder in path.parents:
+            entries.setdefault(str(folder), set()).add(path.relative_to(folder).parts[0])
+    rooms = {folder: names for folder, names in entries.items() if folder not in {".", "src", "tests/support"}}
+    full = {folder: len(names - beside) for folder, names in rooms.items() if len(names - beside) > 14}
+    assert len(rooms) > 40
+    assert not full
+
+
+def test_every_package_says_what_it_is() -> None:
+    for path in tracked(*PARTS, "src/clinome"):
+        if path.endswith("/__init__.py"):
+            assert ast.get_docstring(ast.parse((ROOT / path).read_text(encoding="utf-8"))), path
+
+
+def test_the_floor_of_a_room_is_named() -> None:
+    """What lies beside the folders of a room is what its folders share (docs/layout.md)."""
+    for part, modules in FLOOR.items():
+        beside = {path.stem for path in map(Path, tracked(f"{part}/*.py")) if path.parent == Path(part)}
+        assert beside - {"__init__"} <= modules, part
 
 
 def test_lock_names_no_host() -> None:

@@ -1,4 +1,4 @@
-"""An object with `fit(snapshot, train, tuning)` and `predict(snapshot, rows)` as a learner: the smallest one."""
+"""Smallest learner: an object with `fit(snapshot, train, tuning)` and `predict(snapshot, rows)`."""
 
 from __future__ import annotations
 

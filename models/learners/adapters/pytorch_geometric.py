@@ -1,4 +1,4 @@
-"""A PyTorch Geometric module as a learner: `clinome.pyg(MyEncoder(), "binary")`."""
+"""PyTorch Geometric module as a learner: `clinome.pyg(MyEncoder(), "binary")`."""
 
 from __future__ import annotations
 

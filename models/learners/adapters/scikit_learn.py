@@ -1,4 +1,4 @@
-"""A scikit-learn estimator as a learner: `clinome.sklearn(LinearSVC())`."""
+"""scikit-learn estimator as a learner: `clinome.sklearn(LinearSVC())`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one feature that explains most of the outcome in training, and nothing else."""
+"""Best single feature: the one that explains most of the outcome in training."""
 
 from __future__ import annotations
 

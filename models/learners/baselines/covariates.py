@@ -1,4 +1,4 @@
-"""The covariates that the study names, alone: what age, sex and stage already say."""
+"""Covariates alone, those that the study names: what age, sex and stage already say."""
 
 from __future__ import annotations
 

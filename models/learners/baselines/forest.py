@@ -1,4 +1,4 @@
-"""A random forest on the table of everything."""
+"""Random forest on the table of everything."""
 
 from __future__ import annotations
 

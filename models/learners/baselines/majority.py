@@ -1,4 +1,4 @@
-"""The floor of all floors: what was most common in training, for everyone."""
+"""Majority: what was most common in training, for everyone. The floor of all floors."""
 
 from __future__ import annotations
 

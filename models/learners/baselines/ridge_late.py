@@ -1,4 +1,4 @@
-"""One L2-regularised linear model a block, fused late: the model to beat on small cohorts."""
+"""Late-fusion ridge: one L2-regularised linear model a block: the model to beat on small cohorts."""
 
 from __future__ import annotations
 

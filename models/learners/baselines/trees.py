@@ -1,4 +1,4 @@
-"""What forest and boosting share: the table, outcomes as classes or rates, and attribution by ablation."""
+"""Tree learners: forest and boosting share the table, outcomes as classes or rates, and attribution by ablation."""
 
 from __future__ import annotations
 

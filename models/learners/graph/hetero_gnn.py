@@ -1,4 +1,4 @@
-"""The heterogeneous graph network over patients, features, genes, pathways and codes, one subgraph a modality."""
+"""Heterogeneous graph network over patients, features, genes, pathways and codes, one subgraph a modality."""
 
 from __future__ import annotations
 

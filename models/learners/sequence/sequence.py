@@ -1,4 +1,4 @@
-"""The transformer over each row's codes, with time between them (`encoders.sequence`)."""
+"""Sequence transformer over each row's codes, with time between them (`encoders.transformer`)."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The command line: a thin face of the verbs."""
+"""Command line: a thin face of the verbs."""

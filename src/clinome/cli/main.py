@@ -1,4 +1,4 @@
-"""The command line: a thin face of the pipeline. Verbs, options and exit codes are those of docs/study.md."""
+"""Command line: a thin face of the pipeline. Verbs, options and exit codes are those of docs/study.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The vocabulary of the demo cohort: real ICD-10, RxNorm and LOINC codes, so that the demo reads like a chart."""
+"""Demo vocabulary: real ICD-10, RxNorm and LOINC codes, so that the demo reads like a chart."""
 
 from __future__ import annotations
 

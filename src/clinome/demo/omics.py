@@ -1,4 +1,4 @@
-"""The omics side of the demo cohort: genes, pathways, interactions, four layers with plates, gaps and absentees."""
+"""Demo omics: genes, pathways, interactions, four layers with plates, gaps and absentees."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The health records of the demo cohort: visits, diagnoses, medications, labs, and a decoy known only afterwards."""
+"""Demo health records: visits, diagnoses, medications, labs, and a decoy known only afterwards."""
 
 from __future__ import annotations
 

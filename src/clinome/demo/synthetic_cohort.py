@@ -1,4 +1,4 @@
-"""A cohort with a planted truth: omics and health records of invented patients, and the study file beside them.
+"""Synthetic cohort with a planted truth: omics, health records, and the study file beside them.
 
 What acts is the activity of one pathway (the mean of its ten genes), a mutation of one gene and one earlier
 diagnosis; age acts a little. Everything else is noise with the look of data: pathways that move together, plates,

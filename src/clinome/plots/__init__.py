@@ -4,9 +4,9 @@ Every function returns a `matplotlib.figure.Figure` and touches no global state:
 or show it in a notebook with `display(figure)`. Colours are safe for colour-blind readers, text stays text in SVG.
 
 Example:
-    >>> import pandas as pd
+    >>> import clinome.plots, pandas as pd
     >>> steps = pd.DataFrame({"step": ["in the store", "with an outcome"], "count": [1200, 940]})
-    >>> figure = attrition(steps)  # figure.savefig("attrition.svg")
+    >>> figure = clinome.plots.attrition(steps)  # figure.savefig("attrition.svg")
     >>> figure.get_label()
     'Cohort selection: rows left after each step of the cohort query'
 """

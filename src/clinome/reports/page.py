@@ -35,7 +35,7 @@ def report_run(run: Run, say: Console = SILENT) -> Run:
 
 
 def write_report(run: Path, study_name: str, out: Path) -> Path:
-    """One page from one run folder (docs/study.md, "The folders", and summary.json beside them).
+    """One page from one run folder (docs/results.md, "The folders", and summary.json beside them).
 
     Args:
         run: the folder. cohort.parquet and results.json are needed, everything else may be missing.

@@ -1,4 +1,4 @@
-"""The learning curve that `[evaluate] learning_curve` asks for, beside the results of a run."""
+"""Learning curve, as `[evaluate] learning_curve` asks for one, beside the results of a run."""
 
 from __future__ import annotations
 
