@@ -15,7 +15,7 @@ class Console:
     """Says lines on stdout, unless quiet.
 
     Example:
-        >>> Say()("3 patients")
+        >>> Console()("3 patients")
         3 patients
     """
 

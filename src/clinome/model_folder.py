@@ -22,7 +22,7 @@ FOLDER = "model"
 
 
 def keep_model(
-    run: Run, study: Study, cohort: Cohort, snapshot: Snapshot, whole: FinalFit | None, say: Console
+    run: Run, study: Study, cohort: Cohort, snapshot: Snapshot, whole: FinalFit | None, console: Console
 ) -> None:
     """Write what all rows picked; a model of an earlier run never stays behind."""
     from dataclasses import replace
@@ -32,9 +32,9 @@ def keep_model(
     else:
         about = _about(study, cohort, snapshot, whole)
         replace(whole.model, about=about).save(run.path(FOLDER))
-        say(f"model: {in_words(whole.model.choice.share())}, fitted on all {snapshot.rows.height:,} rows")
+        console(f"model: {in_words(whole.model.choice.share())}, fitted on all {snapshot.rows.height:,} rows")
     for name, reason in (whole.left_out if whole else {}).items():
-        say(f"{name} is not in the model: {reason}")
+        console(f"{name} is not in the model: {reason}")
 
 
 def read_model(run: Run) -> Model:

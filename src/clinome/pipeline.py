@@ -19,43 +19,43 @@ if TYPE_CHECKING:
     from clinome.verbs.predict import PredictionReport
 
 
-def load(study: Study, say: Console = SILENT) -> list[SourceReport]:
+def load(study: Study, console: Console = SILENT) -> list[SourceReport]:
     """Files -> tables -> graph, source by source; what is there and unchanged stays."""
     from clinome.verbs.load import load_study
 
-    return load_study(study, say)
+    return load_study(study, console)
 
 
-def cohort(study: Study, say: Console = SILENT) -> Cohort:
+def cohort(study: Study, console: Console = SILENT) -> Cohort:
     """The cohort query -> subjects, prediction times, labels, attrition; kept in the graph."""
     from clinome.verbs.cohort import take_cohort
 
-    return take_cohort(study, say)
+    return take_cohort(study, console)
 
 
 def train(
-    study: Study, name: str | None = None, learners: Mapping[str, Any] | None = None, say: Console = SILENT
+    study: Study, name: str | None = None, learners: Mapping[str, Any] | None = None, console: Console = SILENT
 ) -> Run:
     """Snapshot behind the fence, folds, learners, comparison -> the run folder."""
     from clinome.user_learners import check_names, learner_of
     from clinome.verbs.train import train_study
 
     own = {mine: learner_of(given, mine, study) for mine, given in check_names(learners or {}).items()}
-    return train_study(study, Run.of(study, name), own, say)
+    return train_study(study, Run.of(study, name), own, console)
 
 
-def biomarkers(study: Study, name: str | None = None, say: Console = SILENT) -> Run:
+def biomarkers(study: Study, name: str | None = None, console: Console = SILENT) -> Run:
     """Attributions on held-out patients -> ranked features and pathways, written back into the graph."""
     from clinome.verbs.biomarkers import rank_features
 
-    return rank_features(study, Run.of(study, name), say)
+    return rank_features(study, Run.of(study, name), console)
 
 
-def report(study: Study, name: str | None = None, say: Console = SILENT) -> Run:
+def report(study: Study, name: str | None = None, console: Console = SILENT) -> Run:
     """The run folder -> one self-contained page."""
     from clinome.reports.page import report_run
 
-    return report_run(Run.of(study, name), say)
+    return report_run(Run.of(study, name), console)
 
 
 def predict(
@@ -63,18 +63,20 @@ def predict(
     study: Study | str | Path,
     learners: Mapping[str, Any] | None = None,
     out: str | Path | None = None,
-    say: Console = SILENT,
+    console: Console = SILENT,
 ) -> PredictionReport:
     """A run's frozen model on another study. `learners` gives again what of the model is the user's own code, by name."""
     from clinome.verbs.predict import predict_study
 
     study = study if isinstance(study, Study) else Study.read(study)
-    return predict_study(run, study, learners or {}, None if out is None else Path(out), say)
+    return predict_study(run, study, learners or {}, None if out is None else Path(out), console)
 
 
-def run(study: Study, learners: Mapping[str, Any] | None = None, name: str | None = None, say: Console = SILENT) -> Run:
+def run(
+    study: Study, learners: Mapping[str, Any] | None = None, name: str | None = None, console: Console = SILENT
+) -> Run:
     """All of it. `learners` joins the user's own by name: a learner, an estimator, a PyG module, or what makes one."""
-    load(study, say)
-    train(study, name, learners, say)
-    biomarkers(study, name, say)
-    return report(study, name, say)
+    load(study, console)
+    train(study, name, learners, console)
+    biomarkers(study, name, console)
+    return report(study, name, console)

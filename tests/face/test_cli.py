@@ -171,7 +171,7 @@ def test_a_broken_store_is_3(clinome: Clinome, tmp_path: Path) -> None:
 
 
 def test_an_engine_that_fails_quotes_no_value(clinome: Clinome, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(say: object) -> None:
+    def broken(console: object) -> None:
         raise RuntimeError("patient 4711 has it")
 
     monkeypatch.setattr(asking, "show_library", broken)

@@ -11,7 +11,7 @@ import pytest
 
 from clinome.console import SILENT, Console
 
-WORK = "from clinome.console import Say\nwith Say().working('omics.rna') as done:\n    done(20_000); done(1_500)\nSay()('after')"
+WORK = "from clinome.console import Console\nwith Console().working('omics.rna') as done:\n    done(20_000); done(1_500)\nConsole()('after')"
 
 
 def test_on_a_terminal_a_line_moves_and_is_gone_afterwards() -> None:
@@ -35,8 +35,8 @@ def test_on_a_terminal_a_line_moves_and_is_gone_afterwards() -> None:
     assert text.rstrip().endswith("after")
 
 
-@pytest.mark.parametrize("say", [Console(), SILENT])
-def test_elsewhere_nothing_is_said_while_it_works(say: Console, capsys: pytest.CaptureFixture[str]) -> None:
-    with say.working("omics.rna") as done:
+@pytest.mark.parametrize("console", [Console(), SILENT])
+def test_elsewhere_nothing_is_said_while_it_works(console: Console, capsys: pytest.CaptureFixture[str]) -> None:
+    with console.working("omics.rna") as done:
         done(1)
     assert capsys.readouterr().out == ""

@@ -132,7 +132,7 @@ def biomarkers(study: StudyFile, name: Name = None, as_json: Json = False, quiet
     """Attribution on held-out patients, stability, enrichment; written back into the graph."""
     from clinome import pipeline
 
-    made = pipeline.biomarkers(_study(study), name, say=Console(quiet))
+    made = pipeline.biomarkers(_study(study), name, console=Console(quiet))
     _end(as_json, made.summary)
 
 
@@ -151,7 +151,7 @@ def report(study: StudyFile, name: Name = None, as_json: Json = False, quiet: Qu
     """Write the run's report.html."""
     from clinome import pipeline
 
-    made = pipeline.report(_study(study), name, say=Console(quiet))
+    made = pipeline.report(_study(study), name, console=Console(quiet))
     _end(as_json, made.summary)
 
 
@@ -166,7 +166,7 @@ def predict(
     """The run's frozen model on new patients; what they lack or it does not know is served, and counted."""
     from clinome import pipeline
 
-    made = pipeline.predict(run, _study(study), out=out, say=Console(quiet))
+    made = pipeline.predict(run, _study(study), out=out, console=Console(quiet))
     _end(as_json, made.summary)
 
 
@@ -211,7 +211,7 @@ def compare(
     from clinome.verbs import compare as comparing
 
     given = comparing.parse_given(param or [])
-    made = comparing.compare(_study(study), a, b, given, names=names, out=out, say=Console(quiet))
+    made = comparing.compare(_study(study), a, b, given, names=names, out=out, console=Console(quiet))
     _end(as_json, made.summary)
 
 
@@ -233,7 +233,7 @@ def benchmark(
 
     mine = own.read_learners(learner or [])
     names = [name.strip() for name in only.split(",")] if only else []
-    found = benchmarking.benchmark(folder, mine, only=names, trials=trials, reference=reference, say=Console(quiet))
+    found = benchmarking.benchmark(folder, mine, only=names, trials=trials, reference=reference, console=Console(quiet))
     _end(as_json, found.summary)
     raise typer.Exit(found.exit_code)
 

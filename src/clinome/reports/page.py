@@ -28,9 +28,9 @@ _LINES = 80
 """Of Table 1 on the page; the file has all."""
 
 
-def report_run(run: Run, say: Console = SILENT) -> Run:
+def report_run(run: Run, console: Console = SILENT) -> Run:
     """Write the run's report.html and say where it is."""
-    say(f"report: {write_report(run.folder, run.name, run.path('report.html'))}")
+    console(f"report: {write_report(run.folder, run.name, run.path('report.html'))}")
     return run
 
 

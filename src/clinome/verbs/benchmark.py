@@ -82,7 +82,7 @@ def benchmark(
     only: Sequence[str] = (),
     trials: int | None = None,
     reference: str | None = None,
-    say: Console = SILENT,
+    console: Console = SILENT,
 ) -> Benchmark:
     """Run every study.toml below a folder, then compare all learners over all studies.
 
@@ -119,14 +119,14 @@ def benchmark(
                 raise
             failed[label], exit_code = _why(error)
             fate, code = f"failed: {failed[label]}", max(code, exit_code)
-        say(f"[{i + 1}/{len(files)}] {label}: {fate}")
+        console(f"[{i + 1}/{len(files)}] {label}: {fate}")
         for name, reason in left_out.get(label, {}).items():
-            say(f"{name} did not run on {label}: {reason}")
+            console(f"{name} did not run on {label}: {reason}")
     board = scoreboard(runs, seeds, reference) if runs else None
     found = Benchmark(board, failed, {k: v for k, v in left_out.items() if v},
                       folder / "benchmark.html", folder / "benchmark.csv", code)  # fmt: skip
     write_benchmark(found, folder, _command(folder, asked, reference))
-    _tell(found, say)
+    _tell(found, console)
     return found
 
 
@@ -186,14 +186,14 @@ def _command(folder: Path, asked: _Asked, reference: str | None) -> str:
     return " ".join(words)
 
 
-def _tell(found: Benchmark, say: Console) -> None:
+def _tell(found: Benchmark, console: Console) -> None:
     board = found.board
     if board is not None:
         head = ["learner", "studies", "mean rank", "wins", "ties", "losses", f"mean difference from {board.reference}"]
         keys = ("learner", "studies", "mean_rank", "wins", "ties", "losses", "difference")
-        say.table(head, [[row[key] for key in keys] for row in board.rows])
+        console.table(head, [[row[key] for key in keys] for row in board.rows])
         for sentence in board.words:
-            say(sentence)
+            console(sentence)
     if found.failed:
-        say(f"{len(found.failed)} of {len(found.failed) + len(board.studies if board else [])} studies failed")
-    say(f"benchmark: {found.page}")
+        console(f"{len(found.failed)} of {len(found.failed) + len(board.studies if board else [])} studies failed")
+    console(f"benchmark: {found.page}")

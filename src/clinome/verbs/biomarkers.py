@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from clinome.models.biomarkers.ranking import FoldAttribution
 
 
-def rank_features(study: Study, run: Run, say: Console) -> Run:
+def rank_features(study: Study, run: Run, console: Console) -> Run:
     """Rank what moved held-out predictions, enrich it against what was measured, keep it as (:Run)-[:RANKS]->."""
     from clinome.graphs.snapshot.snapshot import Snapshot
     from clinome.models.biomarkers.enrichment import enrich, measured_genes
@@ -26,7 +26,7 @@ def rank_features(study: Study, run: Run, say: Console) -> Run:
     if not key:
         raise InputError("this run has not been trained", run.name, fix=f"clinome train {study.file.name}")
     if run.done("biomarkers", key):
-        say("biomarkers: nothing has changed; the ranking stands")
+        console("biomarkers: nothing has changed; the ranking stands")
         return run
     snapshot = Snapshot.read(run.path("snapshot"))
     ranked = biomarkers(snapshot, fold_attributions(pl.read_parquet(run.path("attributions.parquet"))))
@@ -40,7 +40,7 @@ def rank_features(study: Study, run: Run, say: Console) -> Run:
     _write_back(study, run, ranked)
     run.mark("biomarkers", key)
     run.log("biomarkers", features=ranked.height, pathways=pathways.height)
-    _show(ranked, pathways, say)
+    _show(ranked, pathways, console)
     return run
 
 
@@ -71,10 +71,10 @@ def _write_back(study: Study, run: Run, ranked: pl.DataFrame) -> None:
             store.save()
 
 
-def _show(ranked: pl.DataFrame, pathways: pl.DataFrame, say: Console) -> None:
-    say.table(
+def _show(ranked: pl.DataFrame, pathways: pl.DataFrame, console: Console) -> None:
+    console.table(
         ["rank", "layer", "feature", "symbol", "effect", "stability", "q"],
         ranked.head(10).select("rank", "layer", "feature", "symbol", "effect", "stability", "q").iter_rows(),
     )
     if pathways.height:
-        say.table(["pathway", "overlap", "q"], pathways.head(5).select("name", "overlap", "q").iter_rows())
+        console.table(["pathway", "overlap", "q"], pathways.head(5).select("name", "overlap", "q").iter_rows())

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from clinome.graphs.cohort.cohort import Cohort
 
 
-def take_cohort(study: Study, say: Console) -> Cohort:
+def take_cohort(study: Study, console: Console) -> Cohort:
     """The study's cohort; stored in the graph as (:Cohort)-[:INCLUDES]->(:Patient)."""
     with open_graph(study) as graph:
         made = graph.cohort()
-    say.table(["step", "patients"], [(s.step, s.count) for s in made.steps])
+    console.table(["step", "patients"], [(s.step, s.count) for s in made.steps])
     for note in made.notes:
-        say(note)
+        console(note)
     keep(study, made)
     return made
 

@@ -70,7 +70,7 @@ def compare(
     *,
     names: tuple[str, str] | None = None,
     out: str | Path | None = None,
-    say: Console = SILENT,
+    console: Console = SILENT,
 ) -> CohortComparison:
     """Two cohort queries of one study: overlap, Table 1, survival, features that differ.
 
@@ -107,7 +107,7 @@ def compare(
         called, cohorts, both, later, table_one(columns, group), contrast(snapshot, first), survival, curves, folder
     )
     write_compare(found, study.name)
-    _tell(found, say)
+    _tell(found, console)
     return found
 
 
@@ -198,11 +198,11 @@ def _followed(snapshot: Snapshot, first: np.ndarray) -> tuple[SurvivalContrast |
     return followed(known["duration_days"].to_numpy(), known["event"].to_numpy() > 0, inside), known
 
 
-def _tell(found: CohortComparison, say: Console) -> None:
+def _tell(found: CohortComparison, console: Console) -> None:
     from clinome.reports.cohort_comparison import in_words, survival_in_words
 
     for sentence in [*in_words(found), *survival_in_words(found)]:
-        say(sentence)
+        console(sentence)
     columns = ["block", "feature", "symbol", "measure", "a", "b", "effect", "p", "q"]
-    say.table(columns, found.features.head(10).select(columns).iter_rows())
-    say(f"compare: {found.folder / 'compare.html'}")
+    console.table(columns, found.features.head(10).select(columns).iter_rows())
+    console(f"compare: {found.folder / 'compare.html'}")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from clinome.models.base.learner import Learner
 
 
-def add_curve(run: Run, study: Study, snapshot: Snapshot, learners: Sequence[Learner], say: Console) -> None:
+def add_curve(run: Run, study: Study, snapshot: Snapshot, learners: Sequence[Learner], console: Console) -> None:
     """Put it into results.json, unless it is there or is not asked for; what is there and not asked for goes."""
     from clinome.models.experiment.learning_curve import learning_curve, plain, shares_of
 
@@ -30,7 +30,7 @@ def add_curve(run: Run, study: Study, snapshot: Snapshot, learners: Sequence[Lea
     if shares and plain(learners):
         start = time.perf_counter()
         predictions = pl.read_parquet(run.path("predictions.parquet"))
-        found = learning_curve(snapshot, snapshot.folds, learners, predictions, study.evaluate, study.learn, say)
+        found = learning_curve(snapshot, snapshot.folds, learners, predictions, study.evaluate, study.learn, console)
         results["learning_curve"] = {**found, "key": key}
         run.log("learning curve", seconds=round(time.perf_counter() - start, 2))
     run.write_json("results.json", results)

@@ -55,7 +55,7 @@ class PredictionReport:
 
 
 def predict_study(
-    run: str | Path | Run, study: Study, own: Mapping[str, Any], out: Path | None, say: Console
+    run: str | Path | Run, study: Study, own: Mapping[str, Any], out: Path | None, console: Console
 ) -> PredictionReport:
     """Cohort -> fenced snapshot -> the model's own shape -> predictions, and metrics where there are outcomes."""
     start = time.perf_counter()
@@ -64,7 +64,7 @@ def predict_study(
         check_out(out)
     model = read_model(run)
     _check_task(model, study)
-    snapshot, notes = _frozen(study, model, say)
+    snapshot, notes = _frozen(study, model, console)
     served = model.serve(snapshot)
     beside = _beside(run, model, served.snapshot) if model.needs_training else None
     score = model.predict(served.snapshot, _given_again(own, study, model), beside)
@@ -83,7 +83,7 @@ def predict_study(
     made = PredictionReport(table, metrics, notes, served.gaps.as_json(), model.name, path, about)
     _write(made)
     run.log("predict", study=study.name, rows=table.height, seconds=round(time.perf_counter() - start, 2))
-    _show(made, model, say)
+    _show(made, model, console)
     return made
 
 
@@ -104,7 +104,7 @@ def _check_task(model: Model, study: Study) -> None:
         )
 
 
-def _frozen(study: Study, model: Model, say: Console) -> tuple[Snapshot, list[str]]:
+def _frozen(study: Study, model: Model, console: Console) -> tuple[Snapshot, list[str]]:
     """The other study's cohort behind the fence, with the covariates that the model asks for; loaded where it is not."""
     from clinome.graphs.cohort.cohort import make_cohort
     from clinome.graphs.snapshot.freeze import freeze
@@ -115,7 +115,7 @@ def _frozen(study: Study, model: Model, say: Console) -> tuple[Snapshot, list[st
     if not Tables(study.tables, study.name).sources():
         from clinome.verbs.load import load_study
 
-        load_study(study, say)
+        load_study(study, console)
     label = study.task.label if study.task else str(model.about.get("label", "label"))
     with open_graph(study) as graph:
         cohort = make_cohort(
@@ -124,7 +124,7 @@ def _frozen(study: Study, model: Model, say: Console) -> tuple[Snapshot, list[st
         )  # fmt: skip
         snapshot = freeze(cohort, graph.tables, model.schema.task, tuple(model.schema.covariates), lenient=True)
     people = cohort.frame["subject_id"].n_unique()
-    say(f"cohort {cohort.name}: {cohort.frame.height:,} rows of {people:,} patients")
+    console(f"cohort {cohort.name}: {cohort.frame.height:,} rows of {people:,} patients")
     return snapshot, list(cohort.notes)
 
 
@@ -180,13 +180,13 @@ def _write(made: PredictionReport) -> None:
     made.path.with_suffix(".json").write_text(json.dumps(beside, indent=1, default=str), encoding="utf-8")
 
 
-def _show(made: PredictionReport, model: Model, say: Console) -> None:
+def _show(made: PredictionReport, model: Model, console: Console) -> None:
     for note in made.notes:
-        say(note)
-    say(f"predicted by {in_words(model.choice.share())}")
+        console(note)
+    console(f"predicted by {in_words(model.choice.share())}")
     found = [(name, m["mean"], m["low"], m["high"]) for name, m in made.metrics.items() if m["mean"] is not None]
     if found:
-        say.table(["metric", "value", "low", "high"], found)
+        console.table(["metric", "value", "low", "high"], found)
     else:
-        say("no row has an outcome to judge the predictions by")
-    say(f"{made.table.height:,} predictions written to {made.path}")
+        console("no row has an outcome to judge the predictions by")
+    console(f"{made.table.height:,} predictions written to {made.path}")

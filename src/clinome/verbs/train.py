@@ -43,14 +43,16 @@ class CannotRun(InputError):
         self.name, self.reason = name, reason
 
 
-def train_study(study: Study, run: Run, own: Mapping[str, Learner], say: Console) -> Run:
+def train_study(study: Study, run: Run, own: Mapping[str, Learner], console: Console) -> Run:
     """Everything between the graph and results.json. Nothing is done again while nothing that it rests on changed."""
     start = time.perf_counter()
     with open_graph(study) as graph:
         cohort = graph.cohort()
         snapshot = graph.snapshot(cohort)
         counts = _graph_counts(graph.query)
-    say(f"cohort {cohort.name}: {snapshot.rows.height:,} rows of {cohort.frame['subject_id'].n_unique():,} patients")
+    console(
+        f"cohort {cohort.name}: {snapshot.rows.height:,} rows of {cohort.frame['subject_id'].n_unique():,} patients"
+    )
     cohort = cohort.with_step("with input before the fence", _patients(cohort, snapshot))
     keep(study, cohort)
     snapshot = snapshot.save(run.path("snapshot"))
@@ -59,21 +61,21 @@ def train_study(study: Study, run: Run, own: Mapping[str, Learner], say: Console
     key = key_of(_content(snapshot), vars(study.task), asked, study.evaluate.seed, _code(own))
     if run.done("train", key):
         _whole(run)
-        say("train: nothing has changed; the results stand")
+        console("train: nothing has changed; the results stand")
         if study.evaluate.learning_curve:
-            add_curve(run, study, snapshot, _learners(snapshot, study, own, say), say)
+            add_curve(run, study, snapshot, _learners(snapshot, study, own, console), console)
         return run
-    learners = _learners(snapshot, study, own, say)
-    results = _compare(snapshot, learners, study, run, say)
+    learners = _learners(snapshot, study, own, console)
+    results = _compare(snapshot, learners, study, run, console)
     run.write_json("run.json", {})  # stopped while the files are replaced, none of them may pass for another's
     _write(run, cohort, results, _subgroups(study, cohort, snapshot, results))
-    keep_model(run, study, cohort, snapshot, results.final_fit, say)
+    keep_model(run, study, cohort, snapshot, results.final_fit, console)
     run.write_json("summary.json", _summary(study, cohort, snapshot, counts))
     run.mark("train", key)
     _whole(run)
-    add_curve(run, study, snapshot, learners, say)
+    add_curve(run, study, snapshot, learners, console)
     run.log("train", seconds=round(time.perf_counter() - start, 2), rows=snapshot.rows.height, learners=len(learners))
-    show(run, say)
+    show(run, console)
     return run
 
 
@@ -81,34 +83,34 @@ def _patients(cohort: Cohort, snapshot: Snapshot) -> int:
     return int(snapshot.rows.filter(snapshot.with_input())["subject_id"].n_unique())
 
 
-def learner_rows(study: Study, say: Console) -> list[dict[str, str | None]]:
+def learner_rows(study: Study, console: Console) -> list[dict[str, str | None]]:
     """`clinome learners`: what can run on this study, and why the rest cannot."""
     from clinome.models.learners.registry import every
 
     with open_graph(study) as graph:
         snapshot = graph.snapshot(graph.cohort())
     rows = [{"learner": learner.name, "why_not": learner.reason(snapshot)} for learner in every(snapshot)]
-    say.table(["learner", "runs here"], [(r["learner"], r["why_not"] or "yes") for r in rows])
+    console.table(["learner", "runs here"], [(r["learner"], r["why_not"] or "yes") for r in rows])
     return rows
 
 
-def show(run: Run, say: Console) -> None:
+def show(run: Run, console: Console) -> None:
     """The comparison as a table."""
     results = run.read_json("results.json")
     metric = results["metric"]
     found = [(name, r["metrics"].get(metric), r["seconds"]) for name, r in results["learners"].items()]
-    say.table(
+    console.table(
         ["learner", metric, "low", "high", "seconds"],
         [(n, m["mean"], m["low"], m["high"], round(s, 1)) for n, m, s in found if m],
     )
 
 
-def _learners(snapshot: Snapshot, study: Study, own: Mapping[str, Learner], say: Console) -> list[Learner]:
+def _learners(snapshot: Snapshot, study: Study, own: Mapping[str, Learner], console: Console) -> list[Learner]:
     from clinome.models.learners.registry import select
 
     chosen, left_out = select(snapshot, study.learn.learners)
     for name, reason in left_out.items():
-        say(f"{name} is left out: {reason}")
+        console(f"{name} is left out: {reason}")
     return [*chosen, *(_named(name, learner, snapshot) for name, learner in own.items())]
 
 
@@ -122,12 +124,14 @@ def _named(name: str, learner: Learner, snapshot: Snapshot) -> Learner:
     return named
 
 
-def _compare(snapshot: Snapshot, learners: list[Learner], study: Study, run: Run, say: Console) -> Results:
+def _compare(snapshot: Snapshot, learners: list[Learner], study: Study, run: Run, console: Console) -> Results:
     from clinome.models.experiment import run as harness
     from clinome.models.experiment.checkpoint import Checkpoint
 
     finished = Checkpoint(run.path(UNITS), key_of(_content(snapshot), sys.version, _device(), *map(version, NUMERIC)))
-    return harness.run(snapshot, learners, study.evaluate, study.learn, progress=say, keep=True, checkpoint=finished)
+    return harness.run(
+        snapshot, learners, study.evaluate, study.learn, progress=console, keep=True, checkpoint=finished
+    )
 
 
 def _content(snapshot: Snapshot) -> dict[str, object]:
