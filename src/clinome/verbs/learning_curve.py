@@ -30,7 +30,10 @@ def add_curve(run: Run, study: Study, snapshot: Snapshot, learners: Sequence[Lea
     if shares and plain(learners):
         start = time.perf_counter()
         predictions = pl.read_parquet(run.path("predictions.parquet"))
-        found = learning_curve(snapshot, snapshot.folds, learners, predictions, study.evaluate, study.learn, console)
+        with console.jobs() as progress:
+            found = learning_curve(
+                snapshot, snapshot.folds, learners, predictions, study.evaluate, study.learn, progress
+            )
         results["learning_curve"] = {**found, "key": key}
         run.log("learning curve", seconds=round(time.perf_counter() - start, 2))
     run.write_json("results.json", results)
