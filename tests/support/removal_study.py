@@ -111,7 +111,7 @@ def print_of(made: clinome.Study) -> str:
 
 
 def removed(made: clinome.Study, what: str, *names: str, console: Console = SILENT) -> None:
-    removing.remove(made, what, names, console)
+    removing.remove(made, what, names, console=console)
 
 
 def folders(made: clinome.Study, *names: str) -> None:

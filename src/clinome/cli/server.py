@@ -82,11 +82,11 @@ def bulk_import(
     """A first load of a large study into an empty database: the graph that `clinome load` makes, in a fraction of the time."""
     from clinome.study import Study
     from clinome.verbs import bulk_import as importing
-    from clinome.verbs import load as loading
+    from clinome.verbs.load import LoadReport
 
     read, console = Study.read(study), Console(quiet)
     reports = importing.write_files(read, csv, console) if csv else importing.import_study(read, folder, console)
-    _end(as_json, loading.summary(reports))
+    _end(as_json, LoadReport(tuple(reports)).summary())
 
 
 @app.command()

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from clinome import pipeline
 from clinome.console import Console
 from clinome.demo.synthetic_cohort import Truth, write_cohort
-from clinome.graph import open_graph
+from clinome.graph import cohort_of, open_graph
 from clinome.run_folder import Run
 from clinome.study import Study
+from clinome.verbs.run import run as run_study
 
 PATIENTS = 1000
 FIRST = 20
@@ -29,7 +29,7 @@ def run_demo(folder: Path, seed: int, patients: int | None, console: Console) ->
     console(f"making a cohort of {patients or PATIENTS:,} invented patients in {folder} (seed {seed})")
     truth = write_cohort(folder, seed, patients or PATIENTS)
     study = Study.read(folder)
-    run = pipeline.run(study, console=console)
+    run = run_study(study, console=console)
     found = _found(study, run, truth)
     found |= {"seconds": round(time.perf_counter() - start, 1), "report": str(run.path("report.html"))}
     run.write_json("recovered.json", found)
@@ -84,7 +84,7 @@ def _with_decoy(study: Study) -> float:
 
     task = study.need_task()
     with open_graph(study) as graph:
-        cohort = graph.cohort()
+        cohort = cohort_of(graph)
         snapshot = freeze(cohort, graph.tables, task.kind, task.covariates, fence=no_fence)
     y, found = snapshot.rows["label"].cast(pl.Int64).to_numpy(), []
     folds = make_folds(snapshot.rows, task.kind, study.evaluate)

@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from clinome.console import Console
+from clinome.console import SILENT, Console
 from clinome.graph import open_graph, open_store
 from clinome.loaders.errors import InputError
-from clinome.run_folder import Run
-from clinome.study import Study
+from clinome.run_folder import SNAPSHOT, Run
+from clinome.study import Study, as_study
 
 if TYPE_CHECKING:
     from clinome.models.biomarkers.ranking import FoldAttribution
+
+
+def biomarkers(study: Study | str | Path, *, name: str | None = None, console: Console = SILENT) -> Run:
+    """Biomarkers: rank features by attribution on held-out patients, with stability, q and pathway enrichment.
+
+    The ranking is written back into the graph as (:Run)-[:RANKS]->.
+    Args:
+        study: a study, its file, or the folder that holds it; it has been trained.
+        name: of the run (default: the study's).
+        console: what is said while it runs; default: nothing.
+    Returns: the run, with `.biomarkers` and `.enrichment`.
+    Raises: InputError before `clinome train`, EngineError if the store is locked or away.
+    Example:
+        clinome.biomarkers("study.toml").biomarkers.head(10)
+    """
+    study = as_study(study)
+    return rank_features(study, Run.of(study, name), console)
 
 
 def rank_features(study: Study, run: Run, console: Console) -> Run:
     """Rank what moved held-out predictions, enrich it against what was measured, keep it as (:Run)-[:RANKS]->."""
     from clinome.graphs.snapshot.snapshot import Snapshot
     from clinome.models.biomarkers.enrichment import enrich, measured_genes
-    from clinome.models.biomarkers.ranking import biomarkers
+    from clinome.models.biomarkers.ranking import biomarkers as rank
 
     key = run.read_json("run.json").get("train", "")
     if not key:
@@ -28,8 +46,8 @@ def rank_features(study: Study, run: Run, console: Console) -> Run:
     if run.done("biomarkers", key):
         console("biomarkers: nothing has changed; the ranking stands")
         return run
-    snapshot = Snapshot.read(run.path("snapshot"))
-    ranked = biomarkers(snapshot, fold_attributions(pl.read_parquet(run.path("attributions.parquet"))))
+    snapshot = Snapshot.read(run.path(SNAPSHOT))
+    ranked = rank(snapshot, fold_attributions(pl.read_parquet(run.path("attributions.parquet"))))
     with open_graph(study) as graph:
         names = graph.query("MATCH (w:Pathway) RETURN w.id AS id, w.name AS name")
     pathways = enrich(

@@ -8,13 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clinome.console import Console
+from clinome.console import SILENT, Console
 from clinome.graph import open_store, store_folder
 from clinome.loaders.specs import AnySource, Knowledge, Patients, Samples
 from clinome.loaders.tables import Known, Loaded
-from clinome.study import Study
+from clinome.study import Study, as_study
 
 if TYPE_CHECKING:
+    import pandas as pd
     import polars as pl
 
     from clinome.graphs.ingest.load_source import SourceReport
@@ -54,6 +55,48 @@ class _Size:
             )
 
 
+@dataclass(frozen=True)
+class LoadReport:
+    """Load report: what became of the rows of every source.
+
+    sources: a report a source, in the order of loading: source, tally (rows read, written, merged, rejected), seconds,
+    changed, counts (what went into the graph).
+    """
+
+    sources: tuple[SourceReport, ...]
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything changed since the last load."""
+        return any(report.changed for report in self.sources)
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row a source: source, rows read, written, merged, rejected; seconds; changed."""
+        import pandas as pd
+
+        return pd.DataFrame([{"source": r.source, **vars(r.tally), "seconds": r.seconds, "changed": r.changed}
+                             for r in self.sources])  # fmt: skip
+
+    def summary(self) -> dict[str, object]:
+        """What `clinome load --json` ends with: each source's tally, and whether anything changed."""
+        sources = [{"source": r.source, **vars(r.tally), "seconds": round(r.seconds, 3)} for r in self.sources]
+        return {"sources": sources, "changed": self.changed}
+
+
+def load(study: Study | str | Path, *, console: Console = SILENT) -> LoadReport:
+    """Load a study: files -> tables -> graph, source by source; what is there and unchanged stays.
+
+    Args:
+        study: a study, its file, or the folder that holds it.
+        console: what is said while it runs (`clinome.console.Console()`); default: nothing.
+    Returns: what became of every source's rows: read = written + merged + rejected.
+    Raises: InputError for a source that cannot be read or gave no row, EngineError if the store is locked or away.
+    Example:
+        clinome.load("study.toml").to_frame()
+    """
+    return LoadReport(tuple(load_study(as_study(study), console)))
+
+
 def load_study(study: Study, console: Console) -> list[SourceReport]:
     """Load every source; sources that the study no longer names are taken out. Nothing changes twice."""
     with open_store(study, write=True) as store:
@@ -83,12 +126,6 @@ def load_into(study: Study, store: Store, console: Console, ready: Ready = _noth
     _say_stopped(store, tables, console)
     _say_all(reports, tables, console)
     return reports
-
-
-def summary(reports: list[SourceReport]) -> dict[str, object]:
-    """What `--json` ends with: each source's tally, and whether anything changed."""
-    sources = [{"source": r.source, **vars(r.tally), "seconds": round(r.seconds, 3)} for r in reports]
-    return {"sources": sources, "changed": any(r.changed for r in reports)}
 
 
 def read_names(study: Study) -> GeneTable:

@@ -1,4 +1,4 @@
-"""`clinome query`: one question in, rows out."""
+"""`clinome query`: a Cypher query, read-only, as a table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from clinome.console import Console
 from clinome.graph import open_graph
 from clinome.loaders.errors import InputError
-from clinome.study import Study
+from clinome.study import Study, as_study
 
 if TYPE_CHECKING:
     import polars as pl
@@ -24,13 +24,14 @@ def show_library(console: Console) -> None:
 
 
 def ask(
-    study: Study, text: str, given: list[str], out: Path | None, console: Console, *, show: bool = True
+    study: Study | str | Path, text: str, given: list[str], out: Path | None, console: Console, *, show: bool = True
 ) -> pl.DataFrame:
     """Run a query of the library, a .cypher file or Cypher text; print the first rows, or write them all to `out`."""
     from clinome.graphs.query.cypher import find, parse_params, run_query
 
     if out is not None:
         check_out(out)
+    study = as_study(study)
     query = find(text, study.folder)
     params = parse_params(query, given)
     with open_graph(study) as graph:

@@ -9,14 +9,15 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clinome.console import Console
+from clinome.console import SILENT, Console
 from clinome.graph import open_store, store_folder
 from clinome.loaders.errors import InputError, UsageError
 from clinome.loaders.specs import Knowledge
 from clinome.run_folder import Run, run_names
-from clinome.study import Study
+from clinome.study import Study, as_study
 from clinome.typed_toml import nearest
 from clinome.verbs.load import door_of, known_before, read_names, say_source
 
@@ -25,17 +26,22 @@ if TYPE_CHECKING:
     from clinome.graphs.tables.study_tables import Tables
 
 
-def remove(study: Study, what: str, names: Sequence[str], console: Console) -> None:
-    """Take sources, runs or patients out of the graph, the tables and the run folders.
+def remove(study: Study | str | Path, what: str, names: str | Sequence[str], *, console: Console = SILENT) -> None:
+    """Remove sources, runs or patients from the graph, the tables and the run folders.
 
     Args:
+        study: a study, its file, or the folder that holds it.
         what: source, run or patient.
         names: as the study file, the runs' folder and the source files have them; of patients `-` means one id a line
             on standard input, where no process list shows it.
-    Raises: InputError for a name that is not there; nothing is removed then.
+        console: what is said while it runs; default: nothing.
+    Raises: InputError for a name that is not there; nothing is removed then. UsageError for another word than these.
+    Example:
+        clinome.remove("study.toml", "run", "first-try")
     """
     from clinome.graphs.tables.study_tables import Tables
 
+    study, names = as_study(study), [names] if isinstance(names, str) else names
     tables = Tables(study.tables, study.name)
     match what:
         case "source":
