@@ -58,7 +58,7 @@ def main() -> None:
         out = args.out.resolve() / cohort
         out.mkdir(parents=True, exist_ok=True)
         (out / "study.toml").write_text(study(args.data.resolve(), out, cohort, args.trials))
-        run = clinome.run(clinome.Study.read(out), say=Console())
+        run = clinome.run(clinome.Study.read(out), console=Console())
         difference, text = line(cohort, json.loads((run.folder / "results.json").read_text()))
         found.append(difference)
         lines.append(text)

@@ -96,7 +96,7 @@ def main() -> None:
     out = args.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     (out / "study.toml").write_text(study(args.data.resolve(), out, args.trials))
-    run = clinome.run(clinome.Study.read(out), say=Console())
+    run = clinome.run(clinome.Study.read(out), console=Console())
     results = json.loads((run.folder / "results.json").read_text())
     for name, learner in results["learners"].items():
         m = learner["metrics"]

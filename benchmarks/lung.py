@@ -163,7 +163,7 @@ def main() -> None:
             else published(data, out, name, args.trials)
         )
         (out / "study.toml").write_text(text)
-        run = clinome.run(clinome.Study.read(out), say=Console())
+        run = clinome.run(clinome.Study.read(out), console=Console())
         show(run.folder)
 
 

@@ -50,6 +50,7 @@ class Cohort:
     classes: binary ("0", "1"); multiclass the labels in order; survival ().
     notes: what was done to labels and rows, in plain words.
     label: what the query called the label.
+    to_predict: who has no label is in it too (null), for a model that predicts them.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Cohort:
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     label: str = "label"
+    to_predict: bool = False
 
     def with_step(self, step: str, count: int) -> Cohort:
         """The same cohort with one more line of attrition."""
@@ -77,7 +79,7 @@ def make_cohort(
     name: str,
     base: Path,
     tables: Tables,
-    unlabelled: bool = False,
+    to_predict: bool = False,
 ) -> Cohort:
     """Run a cohort query and make of its rows one row a patient and prediction time.
 
@@ -86,7 +88,7 @@ def make_cohort(
         query: a name in the library, a .cypher file relative to base, or Cypher text whose patient is `p`.
         label_type: boolean, categorical or time_to_event. label: what `[task]` says.
         tables: the study's tables: its own patients, and whether it holds records.
-        unlabelled: keep those without a label too (null): for a model that predicts them.
+        to_predict: keep those without a label too (null), for a model that predicts them.
     Raises: InputError for rows that cannot be a cohort, if nobody is left, and if the study is not in the graph.
     """
     check_entered(store, tables)
@@ -97,11 +99,11 @@ def make_cohort(
     steps.append(AttritionStep("returned", len(set(found.get("subject_id", ())))))
     own = _typed(_own(found, tables.subjects()))
     steps.append(AttritionStep("of this study", own["subject_id"].n_unique()))
-    labelled = (with_any_label if unlabelled else with_label)(own, label_type, label)
-    fate = "to predict, and not to judge by" if unlabelled else "left out"
+    labelled = (with_any_label if to_predict else with_label)(own, label_type, label)
+    fate = "to predict, and not to judge by" if to_predict else "left out"
     notes = [*labelled.notes, *_said(labelled.unlabelled, f"rows without a label {fate}")]
     steps.append(AttritionStep("labelled", labelled.patients))
-    if label_type == TIME_TO_EVENT and not unlabelled:
+    if label_type == TIME_TO_EVENT and not to_predict:
         steps.append(AttritionStep("at risk", labelled.rows["subject_id"].n_unique()))
     notes += _said(labelled.no_risk, f"rows without time at risk (duration_days <= 0) {fate}")
     frame = _one_row_each(labelled.rows)
@@ -110,7 +112,9 @@ def make_cohort(
         raise InputError("nobody is left in the cohort", WHERE, "; ".join(f"{s.step}: {s.count}" for s in steps))
     clock = weakest_clock(tables)
     _check_times(frame, label_type, clock, has_records(tables))
-    return Cohort(name, frame, tuple(steps), asked.text, bound, clock, labelled.classes, tuple(notes), label)
+    return Cohort(
+        name, frame, tuple(steps), asked.text, bound, clock, labelled.classes, tuple(notes), label, to_predict
+    )
 
 
 def has_records(tables: Tables) -> bool:

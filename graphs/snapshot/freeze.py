@@ -28,26 +28,24 @@ def freeze(
     *,
     keep: tuple[str, ...] = (),
     fence: Fence = fence,
-    lenient: bool = False,
 ) -> Snapshot:
     """The cohort's inputs, as they were known at each row's prediction time.
 
     Nothing beyond the fence can be seen in the result: not a value, not a count, not the order of rows or features.
     Args:
-        cohort: from `make_cohort`.
+        cohort: from `make_cohort`. Of one to predict the covariates are a model's: one that nothing holds is left out.
         tables: the study's tables; values come from them by id, never from the store.
         task: binary, multiclass or survival.
         covariates: names of the cohort's columns, properties of Patient, or of the cohort's Visit.
         keep: names found in the same way that go into `rows`, for folds by site or strata; they are no inputs.
         fence: only tests and the demo's decoy give another one.
-        lenient: the covariates are those of a model that shall predict: one that nothing holds is left out.
     Returns: a snapshot without folds; `with_folds` adds them.
     Raises: InputError for a covariate that is the label, that nothing holds, or that is no number, boolean or text.
     """
     frame = cohort.frame.sort("subject_id", "prediction_time")
     index = frame.select(pl.int_range(pl.len(), dtype=pl.Int64).alias("row"), "subject_id", "prediction_time")
     inputs, hidden = covariate_columns(
-        frame, index, tables, covariates, label=cohort.label, fence=fence, lenient=lenient
+        frame, index, tables, covariates, label=cohort.label, fence=fence, lenient=cohort.to_predict
     )
     others = tuple(name for name in keep if name not in (*LABELS, *index.columns))
     kept, _ = named_columns(frame, index, tables, others, fence=fence, where="study [evaluate] site or stratify")

@@ -98,8 +98,9 @@ class Snapshot:
         return saved
 
     @classmethod
-    def read(cls, folder: Path) -> Self:
+    def read(cls, folder: str | Path) -> Self:
         """A snapshot that `save` wrote. Raises: InputError if a file is missing or is not the one that was written."""
+        folder = Path(folder)
         manifest = _checked_manifest(folder)
         files = manifest["sha256"]
         layers = {about["name"]: _read_layer(folder, about) for about in manifest["layers"]}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -50,5 +51,5 @@ def kept(key: Callable[[], str], make: Callable[[], Mapping[str, np.ndarray]]) -
     if _SPENT.get(folder, 0) + size <= MOST:
         _SPENT[folder] = _SPENT.get(folder, 0) + size
         with atomic_path(file) as fresh, fresh.open("wb") as out:  # by name savez would add an ending
-            np.savez(out, **made)
+            np.savez(out, **dict[str, Any](made))
     return made

@@ -109,7 +109,8 @@ def fit_messages(
             name: np.asarray(value) for name, value in vars(_fit_few(x, response, knowledge, directions, seed)).items()
         }
 
-    return Messages(**{name: value if value.ndim else value.item() for name, value in kept(key, make).items()})
+    found: dict[str, Any] = {name: value if value.ndim else value.item() for name, value in kept(key, make).items()}
+    return Messages(**found)
 
 
 def _fit_few(

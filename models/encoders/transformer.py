@@ -222,7 +222,7 @@ class SequenceEncoder(nn.Module):
         later = (head < self.heads // 2)[:, None, None] & (step < 0)
         bias = bias.masked_fill(later, FAR)[:, None]
         if self.timed:
-            seen = functional.embedding(gap_bins(tokens), self.hats).view(b * length * length, -1).T
+            seen = functional.embedding(gap_bins(tokens), torch.as_tensor(self.hats)).view(b * length * length, -1).T
             weight = torch.cat([self.days, torch.full_like(self.days[:, :1], FAR)], 1)
             bias = (weight @ seen).view(-1, b, length, length) + bias
         else:

@@ -22,6 +22,7 @@ from ..evaluation.predictions import parts_of
 from ..learners.registry import is_floor
 from ..metrics.task_metrics import metrics_of
 from .job import Job, run_job
+from .progress import CURVE, Jobs, Progress
 from .tuning import seed_of
 from .worker_pool import workers_for
 
@@ -68,7 +69,7 @@ def learning_curve(
     predictions: pl.DataFrame,
     evaluate: Evaluate,
     learn: Learn,
-    progress: Callable[[str], object] | None = None,
+    progress: Callable[[Progress], object] | None = None,
 ) -> dict[str, Any]:
     """The folds of the first repeat, each learner tuned anew on each part under the same budget.
 
@@ -89,15 +90,16 @@ def learning_curve(
     y = task_of(snapshot.task).targets(snapshot.rows, snapshot.classes)
     scores: dict[tuple[str, float], list[FoldScores]] = {}
     with workers_for(snapshot, learners, learn) as workers:
-        for k, done in enumerate(workers(run_job, jobs)):
+        at = Jobs(progress)
+        at.begin((learners[u.learner].name, CURVE) for u in jobs)
+        for done in workers(run_job, jobs):
             u, name = done.job, learners[done.job.learner].name
             if done.score is not None:
                 share = share_of[u.repeat, u.fold, len(u.train) + len(u.tuning)]
                 scores.setdefault((name, share), []).append(
                     FoldScores(name, u.repeat, u.fold, u.held_out, y[u.held_out], done.score)
                 )
-            if progress is not None:
-                progress(f"learning curve [{k + 1}/{len(jobs)}] {name}, fold {u.fold}: {done.seconds:.1f} s")
+            at.end(name, CURVE, done.seconds, cut=done.score is None)
     first = predictions.filter(pl.col("repeat") == 0)
     for one in learners:
         if whole := parts_of(first, snapshot, one.name):

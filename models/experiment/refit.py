@@ -7,7 +7,7 @@ only what was chosen is fitted. Nothing of it is judged here: the folds did that
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -25,6 +25,7 @@ from ..inference.model import Member, Model, member_of
 from ..learners.registry import is_floor
 from ..learners.stacking import Choice, choose
 from .checkpoint import Checkpoint, resumed
+from .progress import FITTING, TUNING, Jobs
 from .tuning import TuningResult, fit_tuned, inner_plan, seed_of, tune
 from .workers import Workers
 
@@ -54,6 +55,7 @@ class FitResult:
     tuned: TuningResult | None = None
     member: Member | None = None
     unsaved: str | None = None
+    seconds: float = 0.0
 
     @property
     def asked(self) -> FitRequest:
@@ -90,7 +92,7 @@ def fit_whole(
     evaluate: Evaluate,
     learn: Learn,
     start: float,
-    progress: Callable[[str], object] | None = None,
+    at: Jobs,
     checkpoint: Checkpoint | None = None,
 ) -> FinalFit:
     """Tune all candidates, choose, fit what was chosen.
@@ -98,14 +100,12 @@ def fit_whole(
     Args:
         workers: over the learners of these names, in this order.
         start: when the run began, `time.monotonic`: its time limit holds here too.
+        at: where the run stands; what is asked of all rows (`whole_jobs`) is in it already.
         checkpoint: where what is tuned is kept, should the run be interrupted.
     """
     began, seed = time.monotonic(), seed_of(evaluate.seed, "all rows")
     deadline = start + 60 * learn.minutes if learn.minutes else None
-    # the floor is no candidate where there is any other, as in `choose`
-    able = [i for i, name in enumerate(names) if not is_floor(name)] or list(range(len(names)))
-    asked = [FitRequest(i, seed, learn.trials, deadline) for i in sorted(able, reverse=True)]
-    say = progress or (lambda line: None)
+    asked = [FitRequest(names.index(name), seed, learn.trials, deadline) for name, _ in whole_jobs(names)]
     tuned: dict[str, TuningResult] = {}
     left_out: dict[str, str] = {}
     for done in resumed(checkpoint, workers, tune_whole, asked, FitResult.restored):
@@ -114,7 +114,7 @@ def fit_whole(
             left_out[name] = "the time limit came first"
         else:
             tuned[name] = done.tuned
-            say(f"on all rows: {name} tuned")
+        at.end(name, TUNING, done.seconds, cut=done.tuned is None)
     tuned = {name: tuned[name] for name in names if name in tuned}
     members: dict[str, Member] = {}
     choice: Choice | None = None
@@ -122,9 +122,10 @@ def fit_whole(
         choice = choose_among(workers.snapshot, tuned, evaluate.seed)
         wanted = [name for name in choice.weights if name not in members]
         asked = [FitRequest(names.index(n), seed, learn.trials, tuned=tuned[n]) for n in wanted]
+        at.begin((name, FITTING) for name in wanted)
         for done in workers(fit_member, asked):
             name = names[done.ask.learner]
-            say(f"on all rows: {name} fitted")
+            at.end(name, FITTING, done.seconds)
             if done.member is not None:
                 members[name] = done.member
             else:
@@ -141,6 +142,15 @@ def fit_whole(
     return FinalFit(made, left_out, settings, time.monotonic() - began)
 
 
+def whole_jobs(names: Sequence[str]) -> list[tuple[str, str]]:
+    """What is tuned on all rows, longest first: every candidate, and what it is asked for.
+
+    The floor is no candidate where there is any other, as in `choose`.
+    """
+    able = [name for name in names if not is_floor(name)] or names
+    return [(name, TUNING) for name in reversed(able)]
+
+
 def choose_among(snapshot: Snapshot, tuned: Mapping[str, TuningResult], seed: int) -> Choice:
     """All learners were scored on the same inner rows, in the same order; those of a fold, or of the whole."""
     rows = next(iter(tuned.values())).rows
@@ -151,24 +161,28 @@ def choose_among(snapshot: Snapshot, tuned: Mapping[str, TuningResult], seed: in
 
 def tune_whole(snapshot: Snapshot, learners: Sequence[Learner], ask: FitRequest) -> FitResult:
     """The setting that does best inside all rows, and what it predicts for rows that it has not seen."""
-    if ask.deadline is not None and time.monotonic() > ask.deadline:
+    start = time.monotonic()
+    if ask.deadline is not None and start > ask.deadline:
         return FitResult(ask)
     learner = learners[ask.learner]
     with one_thread(learner):
         plan = inner_plan(snapshot, *_split(snapshot, ask.seed), ask.seed)
         seed = seed_of(ask.seed, learner.name)
-        return FitResult(ask, tune(learner, snapshot, plan, trials=ask.trials, seed=seed, deadline=ask.deadline))
+        tuned = tune(learner, snapshot, plan, trials=ask.trials, seed=seed, deadline=ask.deadline)
+    return FitResult(ask, tuned, seconds=time.monotonic() - start)
 
 
 def fit_member(snapshot: Snapshot, learners: Sequence[Learner], ask: FitRequest) -> FitResult:
     """The learner with its setting, fitted on all rows, as plain values."""
-    learner, tuned = learners[ask.learner], ask.tuned
+    start, learner, tuned = time.monotonic(), learners[ask.learner], ask.tuned
     if tuned is None:
         raise ValueError(f"{learner.name}: nothing says with which setting to fit it")
     with one_thread(learner):
         fitted = fit_tuned(learner, snapshot, *_split(snapshot, ask.seed), tuned, seed_of(ask.seed, learner.name))
-    reason = _why_unsaved(fitted)
-    return FitResult(ask, member=member_of(fitted)) if reason is None else FitResult(ask, unsaved=reason)
+    reason, seconds = _why_unsaved(fitted), time.monotonic() - start
+    if reason is None:
+        return FitResult(ask, member=member_of(fitted), seconds=seconds)
+    return FitResult(ask, unsaved=reason, seconds=seconds)
 
 
 def _why_unsaved(fitted: Learner) -> str | None:

@@ -29,12 +29,12 @@ from .controls import LEARNER, PERMUTED
 from .controls import controls as which_controls
 from .controls import seen as view
 from .job import Job, JobResult, run_job
-from .refit import FinalFit, choose_among, fit_whole
+from .progress import Jobs, Progress
+from .refit import FinalFit, choose_among, fit_whole, whole_jobs
 from .results import Results, optimism
 from .tuning import seed_of
 from .worker_pool import workers_for
 
-Progress = Callable[[str], object]
 PERMUTATIONS = 3
 """How often labels are permuted over the cohort; once where it has more than MANY rows."""
 MANY = 10_000
@@ -45,7 +45,7 @@ def run(
     learners: Sequence[Learner],
     evaluate: Evaluate,
     learn: Learn,
-    progress: Progress | None = None,
+    progress: Callable[[Progress], object] | None = None,
     *,
     controls: bool = True,
     keep: bool = False,
@@ -57,7 +57,7 @@ def run(
         snapshot: its own `folds` are used where it has any, else they are made from `evaluate`.
         learners: from `catalogue.select`, the plainest first; names must differ.
         learn: trials (settings a learner may try), minutes (0: no limit), workers (0: the machine's cores).
-        progress: called with one line a job.
+        progress: called with a `Progress` as each job ends.
         controls: those of models/experiment/controls.py that say something here.
         keep: after all that, choose and fit on all rows what shall predict new patients (`models.experiment.refit`).
         checkpoint: where jobs are kept as they end; those that an interrupted run left there are not done again.
@@ -73,13 +73,15 @@ def run(
     jobs = _jobs(folds, names, evaluate, learn, start)
     if controls:
         jobs += _control_jobs(snapshot, [u for u in jobs if u.learner == 0], names, evaluate.seed)
+    at = Jobs(progress)
+    at.begin([*((everyone[u.learner].name, u.control) for u in jobs), *(whole_jobs(names) if keep else ())])
     done: list[JobResult] = []
     with workers_for(snapshot, everyone, learn) as workers:
         for one in resumed(checkpoint, workers, run_job, jobs, JobResult.restored):
             done.append(one)
-            if progress is not None:
-                progress(_line(one, everyone, len(done), len(jobs)))
-        final_fit = fit_whole(workers, names, evaluate, learn, start, progress, checkpoint) if keep else None
+            name, cut = everyone[one.job.learner].name, one.score is None
+            at.end(name, one.job.control, one.seconds, cut=cut, before=one.before)
+        final_fit = fit_whole(workers, names, evaluate, learn, start, at, checkpoint) if keep else None
     # by all that tells jobs apart (permutations by their seeds): the order in which they ended must not show
     done.sort(key=lambda d: (d.job.control, d.job.repeat, d.job.fold, d.job.learner, d.job.seed))
     with one_thread():
@@ -211,9 +213,3 @@ def _cut(names: list[str], learned: list[JobResult]) -> list[dict[str, object]]:
         elif d.tuned is not None and d.tuned.cut:
             out.append({**where, "what": f"{d.tuned.cut} settings not tried"})
     return out
-
-
-def _line(d: JobResult, learners: Sequence[Learner], k: int, total: int) -> str:
-    name = f"{learners[d.job.learner].name}{' · ' + d.job.control if d.job.control else ''}"
-    fate = "cut by the time limit" if d.score is None else f"{d.seconds:.1f} s" + ", before" * d.before
-    return f"[{k}/{total}] {name}, repeat {d.job.repeat}, fold {d.job.fold}: {fate}"

@@ -1,9 +1,16 @@
 """Clinome: omics and health records on one patient–gene–pathway–diagnosis graph.
 
+Everything that the command line does, from Python. A study is given as a `Study`, its file, or the folder that holds it;
+the rest by name; tables that come back are pandas.
 Example:
+    import clinome
+
     study = clinome.Study.read("study.toml")
+    clinome.load(study).to_frame()
     with clinome.open(study) as graph:
-        cohort = graph.cohort()
+        graph.query("MATCH (g:Gene) RETURN g.symbol AS symbol LIMIT 5")
+    run = clinome.run(study)
+    run.metrics
 """
 
 from __future__ import annotations
@@ -12,34 +19,92 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from clinome import errors, plots
+    from clinome.graph import Cohort, Graph
     from clinome.graph import open_graph as open
+    from clinome.models.base.learner import Learner
     from clinome.models.learners.adapters.pytorch_geometric import pyg
     from clinome.models.learners.adapters.scikit_learn import sklearn
-    from clinome.pipeline import load, predict, run
+    from clinome.run_folder import Run
+    from clinome.snapshot import Snapshot
     from clinome.study import Study
     from clinome.verbs.benchmark import benchmark
+    from clinome.verbs.biomarkers import biomarkers
+    from clinome.verbs.cohort import cohort, table_one
     from clinome.verbs.compare import compare
-    from clinome.verbs.table_one import table_one
+    from clinome.verbs.learners import learners
+    from clinome.verbs.load import LoadReport, load
+    from clinome.verbs.predict import predict
+    from clinome.verbs.remove import remove
+    from clinome.verbs.report import report
+    from clinome.verbs.run import run
+    from clinome.verbs.train import train
 
-__all__ = ["Study", "benchmark", "compare", "load", "open", "predict", "pyg", "run", "sklearn", "table_one"]
+__all__ = [
+    "Cohort",
+    "Graph",
+    "Learner",
+    "LoadReport",
+    "Run",
+    "Snapshot",
+    "Study",
+    "benchmark",
+    "biomarkers",
+    "cohort",
+    "compare",
+    "errors",
+    "learners",
+    "load",
+    "open",
+    "plots",
+    "predict",
+    "pyg",
+    "remove",
+    "report",
+    "run",
+    "sklearn",
+    "table_one",
+    "train",
+]
 
 _WHERE = {
-    "Study": ("clinome.study", "Study"),
-    "benchmark": ("clinome.verbs.benchmark", "benchmark"),
-    "compare": ("clinome.verbs.compare", "compare"),
-    "load": ("clinome.pipeline", "load"),
-    "open": ("clinome.graph", "open_graph"),
-    "run": ("clinome.pipeline", "run"),
-    "table_one": ("clinome.verbs.table_one", "table_one"),
-    "predict": ("clinome.pipeline", "predict"),
-    "sklearn": ("clinome.models.learners.adapters.scikit_learn", "sklearn"),
-    "pyg": ("clinome.models.learners.adapters.pytorch_geometric", "pyg"),
+    "Cohort": "clinome.graph:Cohort",
+    "Graph": "clinome.graph:Graph",
+    "Learner": "clinome.models.base.learner:Learner",
+    "LoadReport": "clinome.verbs.load:LoadReport",
+    "Run": "clinome.run_folder:Run",
+    "Snapshot": "clinome.snapshot:Snapshot",
+    "Study": "clinome.study:Study",
+    "benchmark": "clinome.verbs.benchmark:benchmark",
+    "biomarkers": "clinome.verbs.biomarkers:biomarkers",
+    "cohort": "clinome.verbs.cohort:cohort",
+    "compare": "clinome.verbs.compare:compare",
+    "errors": "clinome.errors",
+    "learners": "clinome.verbs.learners:learners",
+    "load": "clinome.verbs.load:load",
+    "open": "clinome.graph:open_graph",
+    "plots": "clinome.plots",
+    "predict": "clinome.verbs.predict:predict",
+    "pyg": "clinome.models.learners.adapters.pytorch_geometric:pyg",
+    "remove": "clinome.verbs.remove:remove",
+    "report": "clinome.verbs.report:report",
+    "run": "clinome.verbs.run:run",
+    "sklearn": "clinome.models.learners.adapters.scikit_learn:sklearn",
+    "table_one": "clinome.verbs.cohort:table_one",
+    "train": "clinome.verbs.train:train",
 }
+"""Where each name lies, as `module:attribute`."""
 
 
 def __getattr__(name: str) -> Any:
     """Names come when they are asked for, so that `import clinome` and `clinome --help` stay quick."""
     if name not in _WHERE:
         raise AttributeError(f"module 'clinome' has no attribute {name!r}")
-    module, attribute = _WHERE[name]
-    return getattr(import_module(module), attribute)
+    module, _, attribute = _WHERE[name].partition(":")
+    found = import_module(module)
+    return getattr(found, attribute) if attribute else found
+
+
+def __dir__() -> list[str]:
+    """What completion offers."""
+    return __all__

@@ -1,18 +1,20 @@
-"""Console: what a person sees while it runs: plain lines, and tables where a table reads better."""
+"""Console: what a person sees while it runs, plain lines and tables; on a terminal a progress bar with the time left."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import typer
+if TYPE_CHECKING:
+    from clinome.models.experiment.progress import Progress
 
 
 @dataclass(frozen=True)
 class Console:
-    """Says lines on stdout, unless quiet.
+    """Lines on standard output, unless quiet; progress as it suits where they go.
 
     Example:
         >>> Console()("3 patients")
@@ -23,7 +25,7 @@ class Console:
 
     def __call__(self, line: str = "") -> None:
         if not self.quiet:
-            typer.echo(line)
+            print(line, flush=True)  # noqa: T201  # the one place that prints
 
     @contextmanager
     def working(self, what: str) -> Iterator[Callable[[int], None]]:
@@ -43,6 +45,24 @@ class Console:
             task = bar.add_task(what, total=None)
             yield lambda rows: bar.advance(task, rows)
 
+    @contextmanager
+    def jobs(self) -> Iterator[Callable[[Progress], None]]:
+        """Progress over the jobs of a run; call what it gives as each of them ends.
+
+        On a terminal one bar over all of them, with the learner at work and the time left, gone afterwards; elsewhere
+        a line a learner, when all its folds are done.
+        """
+        if self.quiet or not sys.stdout.isatty():
+            yield _Lines(self).see
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("jobs, time left"))
+        with Bar(*columns, TimeRemainingColumn(), transient=True, speed_estimate_period=600) as bar:
+            task = bar.add_task("", total=None)
+            yield lambda at: bar.update(task, description=at.at_work, completed=at.k, total=at.total)
+
     def table(self, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Left-aligned text, right-aligned numbers, one line a row; no frames, so that it can be piped."""
         lines = [[_cell(c) for c in row] for row in rows]
@@ -53,6 +73,34 @@ class Console:
         ]
         for row in ([*head], *lines):
             self("  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, wide, right, strict=True)).rstrip())
+
+
+@dataclass
+class _Lines:
+    """One line a learner, when all its jobs of a kind are done: name, folds, seconds."""
+
+    console: Console
+    ended: dict[tuple[str, str], list[Progress]] = field(default_factory=dict)
+
+    def see(self, at: Progress) -> None:
+        if not at.k:
+            return
+        mine = self.ended.setdefault((at.learner, at.what), [])
+        mine.append(at)
+        if not at.left:
+            self.console(_line(mine))
+
+
+def _line(jobs: Sequence[Progress]) -> str:
+    from clinome.models.experiment.progress import FITTING, TUNING
+
+    first, cut = jobs[0], sum(one.cut for one in jobs)
+    name = f"{first.learner}, {first.what.replace('_', ' ')}" if first.what else first.learner
+    folds = [] if first.what in (TUNING, FITTING) else ["1 fold" if len(jobs) == 1 else f"{len(jobs)} folds"]
+    seconds = [f"{sum(one.seconds for one in jobs):.1f} s"]
+    before = ["done before"] if all(one.before for one in jobs) else []
+    fate = [f"{cut} of them cut by the time limit" if folds else "cut by the time limit"] if cut else []
+    return f"{name}: {', '.join([*folds, *seconds, *before, *fate])}"
 
 
 def _cell(value: object) -> str:

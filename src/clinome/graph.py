@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from clinome.loaders.errors import InputError
-from clinome.study import SERVERS, Study
+from clinome.study import SERVERS, Study, as_study
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from clinome.graphs.cohort.cohort import Cohort
+    from clinome.graphs.cohort.cohort import AttritionStep
+    from clinome.graphs.cohort.cohort import Cohort as TakenCohort
     from clinome.graphs.store.protocol import Store
     from clinome.graphs.tables.study_tables import Tables
     from clinome.snapshot import Snapshot
@@ -37,11 +39,55 @@ def store_folder(study: Study) -> Path | None:
     return None if study.store.startswith(SERVERS) else Path(study.store)
 
 
+@dataclass(frozen=True)
+class Cohort:
+    """Cohort: which patients, when the prediction is made, the outcome; with its attrition.
+
+    taken: the cohort as graphs/ holds it (polars).
+    Example:
+        cohort = clinome.cohort("study.toml")
+        cohort.frame["label"].value_counts()
+    """
+
+    taken: TakenCohort
+
+    @property
+    def name(self) -> str:
+        """What it is called in the graph: the study's name."""
+        return self.taken.name
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row a (subject_id, prediction_time): label, or duration_days (days) and event, then the query's columns."""
+        return self.taken.frame.to_pandas()
+
+    @property
+    def attrition(self) -> pd.DataFrame:
+        """Cohort selection: a row a step, with `step` and `count`, the patients left after it."""
+        import pandas as pd
+
+        return pd.DataFrame({"step": [s.step for s in self.steps], "count": [s.count for s in self.steps]})
+
+    @property
+    def steps(self) -> tuple[AttritionStep, ...]:
+        """The attrition as objects with `step` and `count`."""
+        return self.taken.steps
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was done to labels and rows, in plain words."""
+        return self.taken.notes
+
+    def summary(self) -> dict[str, object]:
+        """What `clinome cohort --json` ends with."""
+        return {"cohort": self.name, "steps": [{"step": s.step, "count": s.count} for s in self.steps]}
+
+
 class Graph:
-    """An open graph, read-only. Use as a context manager.
+    """Graph: a study's graph, open for reading. A context manager.
 
     Example:
-        with clinome.open(study) as graph:
+        with clinome.open("study.toml") as graph:
             table = graph.query("MATCH (g:Gene {symbol: $symbol}) RETURN g.id AS id", symbol="TP53")
     """
 
@@ -53,47 +99,54 @@ class Graph:
         self.tables: Tables = Tables(study.tables, study.name)
 
     def query(self, query: str, **params: Any) -> pd.DataFrame:
-        """Read-only Cypher, or the name of a query in the library, into a DataFrame."""
+        """Cypher, read-only, into a DataFrame: a row a record, a column a RETURN name.
+
+        Args:
+            query: Cypher text, a .cypher file beside the study, or a name in the library (`queries`).
+            params: its parameters.
+        Raises: InputError for Cypher that fails or would write, EngineError if the store does.
+        """
         from clinome.graphs.query.cypher import find, run_query
 
         return run_query(self.store, find(query, self.study.folder), params).to_pandas()
 
-    def cohort(self, study: Study | None = None, params: Mapping[str, object] | None = None) -> Cohort:
-        """The study's cohort: who is in, when the prediction is made, the label; with its attrition."""
-        from clinome.graphs.cohort.cohort import make_cohort
-        from clinome.models.base.task import task_of
+    @property
+    def queries(self) -> pd.DataFrame:
+        """The library of queries that come with Clinome: name, parameters, question."""
+        import pandas as pd
 
-        study = study or self.study
-        spec, task = study.need_cohort(), study.need_task()
-        return make_cohort(
-            self.store,
-            spec.query,
-            {**spec.params, **(params or {})},
-            label_type=task_of(task.kind).label_type,
-            label=task.label,
-            name=study.name,
-            base=study.folder,
-            tables=self.tables,
-        )
+        from clinome.graphs.query.cypher import library
+
+        rows = [(query.name, ", ".join(param.name for param in query.params), query.question) for query in library()]
+        return pd.DataFrame(rows, columns=["name", "parameters", "question"])
+
+    def cohort(self, study: Study | str | Path | None = None, *, params: Mapping[str, object] | None = None) -> Cohort:
+        """Cohort: run the study's cohort query.
+
+        Args:
+            study: whose `[cohort]` and `[task]` count (default: the graph's own).
+            params: instead of those of the study file.
+        Raises: InputError for rows that cannot be a cohort, and if nobody is left.
+        """
+        return Cohort(cohort_of(self, None if study is None else as_study(study), params))
 
     def snapshot(self, cohort: Cohort) -> Snapshot:
-        """Freeze a cohort behind the time fence, with the folds that the study asks for."""
-        from clinome.graphs.snapshot.freeze import freeze
-        from clinome.models.base.folds import make_folds
-        from clinome.snapshot import Snapshot
+        """Snapshot: freeze a cohort behind the time fence, with the folds that the study asks for.
 
-        task, evaluate = self.study.need_task(), self.study.evaluate
-        keep = tuple(name for name in (evaluate.site, evaluate.stratify) if name is not None)
-        snapshot = Snapshot.of(freeze(cohort, self.tables, task.kind, task.covariates, keep=keep))
-        return snapshot.with_folds(make_folds(snapshot.rows, task.kind, evaluate))
+        Args:
+            cohort: from `cohort`.
+        Raises: InputError for a covariate that is the label, or that nothing holds.
+        """
+        return snapshot_of(self, cohort.taken)
 
     def fingerprint(self) -> str:
-        """A hash of what the graph holds, apart from clocks and run ids: equal contents, equal print."""
+        """Fingerprint: a hash of what the graph holds, apart from clocks and run ids; equal on both stores."""
         from clinome.graphs.store.fingerprint import fingerprint
 
         return fingerprint(self.store)
 
     def close(self) -> None:
+        """Close the store."""
         self.store.close()
 
     def __enter__(self) -> Self:
@@ -106,12 +159,52 @@ class Graph:
 
 
 def open_graph(study: Study | str | Path) -> Graph:
-    """`clinome.open`: the graph of a study that has been loaded."""
+    """Open the graph of a study that has been loaded.
+
+    Args:
+        study: a study, its file, or the folder that holds it.
+    Returns: a `Graph`, to be used as a context manager.
+    Raises: InputError if nothing has been loaded yet, EngineError if the store is broken or away.
+    Example:
+        with clinome.open("study.toml") as graph:
+            print(graph.fingerprint())
+    """
     from clinome.graphs.store.protocol import NoGraph
 
-    study = study if isinstance(study, Study) else Study.read(study)
+    study = as_study(study)
     try:
         return Graph(study)
     except NoGraph:
         fix = f"clinome load {study.file.name}"
         raise InputError("nothing has been loaded yet", study.file.name, fix=fix) from None
+
+
+def cohort_of(graph: Graph, study: Study | None = None, params: Mapping[str, object] | None = None) -> TakenCohort:
+    """The study's cohort query, run on an open graph."""
+    from clinome.graphs.cohort.cohort import make_cohort
+    from clinome.models.base.task import task_of
+
+    study = study or graph.study
+    spec, task = study.need_cohort(), study.need_task()
+    return make_cohort(
+        graph.store,
+        spec.query,
+        {**spec.params, **(params or {})},
+        label_type=task_of(task.kind).label_type,
+        label=task.label,
+        name=study.name,
+        base=study.folder,
+        tables=graph.tables,
+    )
+
+
+def snapshot_of(graph: Graph, cohort: TakenCohort) -> Snapshot:
+    """A cohort frozen behind the time fence, with the folds that the study asks for."""
+    from clinome.graphs.snapshot.freeze import freeze
+    from clinome.models.base.folds import make_folds
+    from clinome.snapshot import Snapshot
+
+    task, evaluate = graph.study.need_task(), graph.study.evaluate
+    keep = tuple(name for name in (evaluate.site, evaluate.stratify) if name is not None)
+    snapshot = Snapshot.of(freeze(cohort, graph.tables, task.kind, task.covariates, keep=keep))
+    return snapshot.with_folds(make_folds(snapshot.rows, task.kind, evaluate))

@@ -4,54 +4,28 @@ from __future__ import annotations
 
 import shutil
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clinome.console import Console
-from clinome.loaders.errors import InputError
-from clinome.run_folder import Run
-from clinome.study import Study
+from clinome.run_folder import MODEL
 
 if TYPE_CHECKING:
-    from clinome.graphs.cohort.cohort import Cohort
-    from clinome.graphs.snapshot.snapshot import Snapshot
     from clinome.models.experiment.refit import FinalFit
-    from clinome.models.inference.model import Model
-
-FOLDER = "model"
+    from clinome.prepared import Prepared
 
 
-def keep_model(
-    run: Run, study: Study, cohort: Cohort, snapshot: Snapshot, whole: FinalFit | None, say: Console
-) -> None:
+def keep_model(ready: Prepared, whole: FinalFit | None, console: Console) -> None:
     """Write what all rows picked; a model of an earlier run never stays behind."""
     from dataclasses import replace
 
     if whole is None or whole.model is None:
-        shutil.rmtree(run.folder / FOLDER, ignore_errors=True)
+        shutil.rmtree(ready.run.folder / MODEL, ignore_errors=True)
     else:
-        about = _about(study, cohort, snapshot, whole)
-        replace(whole.model, about=about).save(run.path(FOLDER))
-        say(f"model: {in_words(whole.model.choice.share())}, fitted on all {snapshot.rows.height:,} rows")
+        replace(whole.model, about=_about(ready, whole)).save(ready.run.path(MODEL))
+        rows = ready.snapshot.rows.height
+        console(f"model: {in_words(whole.model.choice.share())}, fitted on all {rows:,} rows")
     for name, reason in (whole.left_out if whole else {}).items():
-        say(f"{name} is not in the model: {reason}")
-
-
-def read_model(run: Run) -> Model:
-    """The model of a run folder. Raises: InputError where there is none, or one that this version cannot use."""
-    from clinome.graphs.schema import VERSION
-    from clinome.models.inference.model import Model
-
-    if not run.folder.is_dir():
-        raise InputError(
-            "there is no such run", run.folder, expected="a run folder: runs/NAME", fix="clinome train STUDY"
-        )
-    model = Model.read(run.folder / FOLDER)
-    if model.about.get("schema", 0) > VERSION:
-        raise InputError(
-            "a model of a newer schema", run.folder / FOLDER, model.about["schema"], VERSION, "update Clinome"
-        )
-    return model
+        console(f"{name} is not in the model: {reason}")
 
 
 def in_words(share: dict[str, float]) -> str:
@@ -62,10 +36,10 @@ def in_words(share: dict[str, float]) -> str:
     return f"a stack of {', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def _about(study: Study, cohort: Cohort, snapshot: Snapshot, whole: FinalFit) -> dict[str, Any]:
+def _about(ready: Prepared, whole: FinalFit) -> dict[str, Any]:
     """What it was trained on. No patient, no path."""
-    task = study.need_task()
-    manifest = snapshot.manifest
+    study, cohort, snapshot = ready.study, ready.cohort, ready.snapshot
+    task, manifest = study.need_task(), snapshot.manifest
     return {
         "study": study.name, "task": task.kind, "label": task.label, "labels": list(cohort.notes),
         "query": cohort.query, "params": manifest.get("params", {}), "schema": manifest.get("schema"),
@@ -74,11 +48,3 @@ def _about(study: Study, cohort: Cohort, snapshot: Snapshot, whole: FinalFit) ->
         "left_out": dict(whole.left_out),
         "versions": {package: version(package) for package in ("clinome", "scikit-learn", "torch", "numpy")},
     }  # fmt: skip
-
-
-def run_of(folder: str | Path | Run) -> Run:
-    """A run by its folder."""
-    if isinstance(folder, Run):
-        return folder
-    path = Path(folder)
-    return Run(path.resolve().name, path)

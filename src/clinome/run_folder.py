@@ -12,18 +12,29 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clinome.loaders.errors import InputError
 from clinome.loaders.files.atomic import atomic_path, write_atomic
 from clinome.study import Study
 
 if TYPE_CHECKING:
+    import pandas as pd
     import polars as pl
+
+    from clinome.models.inference.model import Model
+    from clinome.snapshot import Snapshot
+
+PREDICT, MODEL, SNAPSHOT = "predict", "model", "snapshot"
+"""Folders in it: predictions for other studies, what the run leaves to make them, what its learners saw."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """`runs/NAME/` beside the study file.
+    """Run: the results of a study, `runs/NAME/` beside the study file; its tables are read when they are asked for.
 
     A step is done while its key (a hash of everything that it depends on) is the one noted in run.json.
+    Example:
+        run = clinome.Run.open("runs/lung")
+        run.metrics.query("metric == 'auroc'").sort_values("mean")
     """
 
     name: str
@@ -31,8 +42,147 @@ class Run:
 
     @classmethod
     def of(cls, study: Study, name: str | None = None) -> Run:
+        """The run of a study; it need not be there yet. name: default the study's."""
         name = name or study.name
         return cls(name, study.folder / "runs" / name)
+
+    @classmethod
+    def open(cls, folder: str | Path | Run) -> Run:
+        """Open a run folder.
+
+        Args:
+            folder: `runs/NAME`; a run is given back as it is.
+        Raises: InputError where there is no such folder.
+        """
+        if isinstance(folder, Run):
+            return folder
+        path = Path(folder).resolve()
+        if not path.is_dir():
+            raise InputError(
+                "there is no such run", folder, expected="a run folder: runs/NAME", fix="clinome train STUDY"
+            )
+        return cls(path.name, path)
+
+    @property
+    def cohort(self) -> pd.DataFrame:
+        """Cohort: one row a (subject_id, prediction_time), with label or duration_days (days) and event.
+
+        Raises: InputError before `clinome train`.
+        """
+        return self._table("cohort.parquet", "cohort", "train")
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Snapshot: what the learners saw, behind the time fence, with the folds.
+
+        Raises: InputError before `clinome train`, and where removing a patient took it away.
+        """
+        from clinome.snapshot import Snapshot
+
+        self._need(f"{SNAPSHOT}/manifest.json", "snapshot", "train")
+        return Snapshot.read(self.folder / SNAPSHOT)
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """Held-out predictions: learner, repeat, fold, row, subject_id, prediction_time, y_true (survival: duration_days,
+        event), and score (higher: more of it, or sooner) or score_CLASS; each row of the cohort once a repeat and learner.
+
+        Raises: InputError before `clinome train`.
+        """
+        return self._table("predictions.parquet", "predictions", "train")
+
+    @property
+    def metrics(self) -> pd.DataFrame:
+        """Metrics of every learner over the folds: learner, metric, mean, sd, low, high (95 % interval).
+
+        Raises: InputError before `clinome train`.
+        """
+        import pandas as pd
+
+        learners = self._results("metrics")["learners"]
+        columns = ["learner", "metric", "mean", "sd", "low", "high"]
+        rows = [{"learner": name, "metric": metric, **values}
+                for name, found in learners.items() for metric, values in found["metrics"].items()]  # fmt: skip
+        return pd.DataFrame(rows, columns=columns)
+
+    @property
+    def comparisons(self) -> pd.DataFrame:
+        """Paired comparisons: `chosen` with every learner, and each other one with the best simple one, a row a pair:
+        a, b, metric, difference (a less b) with its 95 % interval (low, high), p, and p_holm over all pairs.
+
+        Raises: InputError before `clinome train`.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(self._results("comparisons").get("comparisons", []))
+
+    @property
+    def biomarkers(self) -> pd.DataFrame:
+        """Ranked features: layer, feature (CURIE), symbol, effect (of the score, a standard deviation of the feature), low,
+        high, stability (share of folds), rank, q.
+
+        Raises: InputError before `clinome biomarkers`.
+        """
+        return self._table("biomarkers.csv", "biomarkers", "biomarkers")
+
+    @property
+    def enrichment(self) -> pd.DataFrame:
+        """Pathway enrichment of the biomarkers: pathway, source, overlap, p, q, background.
+
+        Raises: InputError before `clinome biomarkers`.
+        """
+        return self._table("enrichment.csv", "enrichment", "biomarkers")
+
+    @property
+    def embeddings(self) -> pd.DataFrame:
+        """Patient embeddings: one row a row of the cohort.
+
+        Raises: InputError: no learner of this version exports any.
+        """
+        raise InputError(
+            "this run has no embeddings", self.name, expected="a learner that exports some; none of this version does"
+        )
+
+    @property
+    def model(self) -> Model:
+        """The frozen model, for new patients: `clinome.predict(run, study)` uses it.
+
+        Raises: InputError before `clinome train`, and where this version cannot use what is there.
+        """
+        from clinome.graphs.schema import VERSION
+        from clinome.models.inference.model import Model
+
+        model = Model.read(self.folder / MODEL)
+        if model.about.get("schema", 0) > VERSION:
+            raise InputError(
+                "a model of a newer schema", self.folder / MODEL, model.about["schema"], VERSION, "update Clinome"
+            )
+        return model
+
+    @property
+    def report(self) -> Path:
+        """Path of report.html, one self-contained page.
+
+        Raises: InputError before `clinome report`.
+        """
+        return self._need("report.html", "report", "report")
+
+    def _need(self, file: str, what: str, verb: str) -> Path:
+        path = self.folder / file
+        if not path.exists():
+            raise InputError(f"this run has no {what} yet", self.name, fix=f"clinome {verb} STUDY")
+        return path
+
+    def _table(self, file: str, what: str, verb: str) -> pd.DataFrame:
+        import polars as pl
+
+        path = self._need(file, what, verb)
+        found = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema_length=None)
+        return found.to_pandas()
+
+    def _results(self, what: str) -> dict[str, Any]:
+        self._need("results.json", what, "train")
+        return self.read_json("results.json")
 
     def path(self, *parts: str) -> Path:
         """A file of this run; its folder is made."""
@@ -41,13 +191,16 @@ class Run:
         return path
 
     def write_json(self, name: str, value: object) -> None:
+        """Write a JSON file of this run, at once."""
         write_atomic(self.path(name), json.dumps(value, indent=1, default=str))
 
     def read_json(self, name: str) -> dict[str, Any]:
+        """Read a JSON file of this run, such as results.json; {} where it is not there."""
         path = self.folder / name
         return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
     def done(self, step: str, key: str) -> bool:
+        """Whether a step was done, and nothing that it rests on has changed since."""
         return bool(self.read_json("run.json").get(step) == key)
 
     def mark(self, step: str, key: str) -> None:
@@ -73,7 +226,7 @@ class Run:
         """
         for unfinished in self.folder.glob("*.part"):
             shutil.rmtree(unfinished) if unfinished.is_dir() else unfinished.unlink()
-        snapshot = self.folder / "snapshot"
+        snapshot = self.folder / SNAPSHOT
         held = _hold(snapshot / "rows.parquet", subjects)
         tables = [path for path in self.folder.rglob("*") if _is_own(path, snapshot, study) and _hold(path, subjects)]
         if not (held or tables):
@@ -106,9 +259,7 @@ def run_names(study: Study) -> list[str]:
 
 def _is_own(path: Path, snapshot: Path, study: str) -> bool:
     """Whether a file may hold rows of the study's own patients: predictions for another study are of others."""
-    from clinome.verbs.predict import FOLDER
-
-    return not path.is_relative_to(snapshot) and (path.parent.name != FOLDER or path.stem == study)
+    return not path.is_relative_to(snapshot) and (path.parent.name != PREDICT or path.stem == study)
 
 
 def _scan(path: Path) -> pl.LazyFrame | None:

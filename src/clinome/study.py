@@ -44,7 +44,7 @@ class CohortSpec:
 
 @dataclass(frozen=True)
 class Study:
-    """What a study file says, checked. Paths are absolute.
+    """Study: what a study file says (docs/study.md), checked. Paths are absolute; times are in the units of its sections.
 
     Example:
         >>> Study.parse({"name": "s", "store": "s.graph", "patients": {"path": "p.csv"}}, Path("/x")).store
@@ -69,7 +69,14 @@ class Study:
 
     @classmethod
     def read(cls, path: str | Path) -> Study:
-        """Read a study file. Raises InputError: what, where, got, expected, fix."""
+        """Read a study file.
+
+        Args:
+            path: study.toml, or the folder that holds it.
+        Raises: InputError for a mistake in it: what, where, got, expected, fix. NotBuilt for what this version lacks.
+        Example:
+            study = clinome.Study.read("lung/study.toml")
+        """
         file = Path(path)
         if file.is_dir():
             file = file / "study.toml"
@@ -87,7 +94,10 @@ class Study:
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any], folder: Path, file: Path | None = None) -> Study:
-        """Check a study that is already a mapping; paths are relative to `folder`."""
+        """Check a study that is already a mapping, as TOML would read it; paths are relative to `folder`.
+
+        Raises: as `read`.
+        """
         where = file.name if file else "study"
         for key in raw:
             if key not in SECTIONS:
@@ -148,6 +158,14 @@ class Study:
                 f"{self.file.name} [task]: target is not built yet; let the cohort query return a label column instead."
             )
         return self.task
+
+
+def as_study(study: Study | str | Path) -> Study:
+    """A study as it is, or read from its file or the folder that holds it: what every verb takes first.
+
+    Raises: InputError where there is no such file, or a mistake in it.
+    """
+    return study if isinstance(study, Study) else Study.read(study)
 
 
 def _text(raw: Mapping[str, Any], key: str, where: str) -> str:

@@ -44,6 +44,11 @@ def check_names(own: Mapping[str, Any]) -> dict[str, Any]:
     return dict(own)
 
 
+def learners_of(own: Mapping[str, Any], study: Study) -> dict[str, Learner]:
+    """One's own, by name, as learners of this study."""
+    return {name: learner_of(given, name, study) for name, given in check_names(own).items()}
+
+
 def learner_of(given: Any, name: str, study: Study) -> Learner:
     """One's own as a learner of this study: a scikit-learn estimator, a PyG module, or any object with
     `fit(snapshot, train, tuning)` and `predict(snapshot, rows)` (`clinome.Learner` says what else it may have).

@@ -110,8 +110,8 @@ def print_of(made: clinome.Study) -> str:
         return graph.fingerprint()
 
 
-def removed(made: clinome.Study, what: str, *names: str, say: Console = SILENT) -> None:
-    removing.remove(made, what, names, say)
+def removed(made: clinome.Study, what: str, *names: str, console: Console = SILENT) -> None:
+    removing.remove(made, what, names, console=console)
 
 
 def folders(made: clinome.Study, *names: str) -> None:

@@ -1,4 +1,4 @@
-"""Command line: a thin face of the pipeline. Verbs, options and exit codes are those of docs/study.md."""
+"""Command line: a thin face of the public functions. Verbs, options and exit codes are those of docs/study.md."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+import clinome
 from clinome.cli import server as serving
 from clinome.console import Console
 from clinome.loaders.errors import ClinomeError, NotBuilt
@@ -32,12 +33,6 @@ Own = Annotated[
     typer.Option(metavar="NAME=WHERE", help="A learner of your own: mine=module:object, mine=file.py:object."),
 ]
 Name = Annotated[str | None, typer.Option("--name", help="Name of the run (default: the study's name).")]
-
-
-def _study(path: Path) -> Any:
-    from clinome.study import Study
-
-    return Study.read(path)
 
 
 def _end(as_json: bool, result: Callable[[], dict[str, object]]) -> None:
@@ -63,11 +58,7 @@ def demo(
 @app.command()
 def load(study: StudyFile, as_json: Json = False, quiet: Quiet = False) -> None:
     """Files -> tables -> graph. A second load changes nothing and says so."""
-    from clinome import pipeline
-    from clinome.verbs import load as loading
-
-    reports = pipeline.load(_study(study), Console(quiet))
-    _end(as_json, lambda: loading.summary(reports))
+    _end(as_json, clinome.load(study, console=Console(quiet)).summary)
 
 
 @app.command()
@@ -82,7 +73,7 @@ def query(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Ask the graph in Cypher; read-only."""
+    """Query the graph in Cypher; read-only."""
     from clinome.verbs import query as asking
 
     if show_list:
@@ -90,7 +81,7 @@ def query(
         return
     if study is None or text is None:
         raise typer.BadParameter("name a study and a query, or use --list")
-    rows = asking.ask(_study(study), text, param or [], out, Console(quiet), show=not as_json)
+    rows = asking.ask(study, text, param or [], out, Console(quiet), show=not as_json)
     _end(as_json, lambda: {"columns": rows.columns, "rows": [list(r) for r in rows.iter_rows()]})
 
 
@@ -104,15 +95,10 @@ def cohort(
     quiet: Quiet = False,
 ) -> None:
     """Run the cohort query, show the attrition, store the cohort in the graph."""
-    from clinome import pipeline
-    from clinome.verbs import table_one as describing
-
-    read = _study(study)
-    made = pipeline.cohort(read, Console(quiet))
+    made = clinome.cohort(study, console=Console(quiet))
     if by is not None:
-        table = describing.table_one(read, by)
-        Console(quiet).table(table.columns, table.iter_rows())
-    _end(as_json, lambda: {"cohort": made.name, "steps": [{"step": s.step, "count": s.count} for s in made.steps]})
+        clinome.table_one(study, by, console=Console(quiet))
+    _end(as_json, made.summary)
 
 
 @app.command()
@@ -120,38 +106,32 @@ def train(
     study: StudyFile, learner: Own = None, name: Name = None, as_json: Json = False, quiet: Quiet = False
 ) -> None:
     """Snapshot, folds, learners, comparison."""
-    from clinome import pipeline
-    from clinome import user_learners as own
+    from clinome.user_learners import read_learners
 
-    made = pipeline.train(_study(study), name, own.read_learners(learner or []), Console(quiet))
+    made = clinome.train(study, learners=read_learners(learner or []), name=name, console=Console(quiet))
     _end(as_json, made.summary)
 
 
 @app.command()
 def biomarkers(study: StudyFile, name: Name = None, as_json: Json = False, quiet: Quiet = False) -> None:
     """Attribution on held-out patients, stability, enrichment; written back into the graph."""
-    from clinome import pipeline
-
-    made = pipeline.biomarkers(_study(study), name, say=Console(quiet))
+    made = clinome.biomarkers(study, name=name, console=Console(quiet))
     _end(as_json, made.summary)
 
 
 @app.command()
 def run(study: StudyFile, learner: Own = None, name: Name = None, as_json: Json = False, quiet: Quiet = False) -> None:
     """Everything in order: load, cohort, train, biomarkers, report. What is done and unchanged is not done again."""
-    from clinome import pipeline
-    from clinome import user_learners as own
+    from clinome.user_learners import read_learners
 
-    made = pipeline.run(_study(study), own.read_learners(learner or []), name, Console(quiet))
+    made = clinome.run(study, learners=read_learners(learner or []), name=name, console=Console(quiet))
     _end(as_json, made.summary)
 
 
 @app.command()
 def report(study: StudyFile, name: Name = None, as_json: Json = False, quiet: Quiet = False) -> None:
     """Write the run's report.html."""
-    from clinome import pipeline
-
-    made = pipeline.report(_study(study), name, say=Console(quiet))
+    made = clinome.report(study, name=name, console=Console(quiet))
     _end(as_json, made.summary)
 
 
@@ -163,20 +143,16 @@ def predict(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """The run's frozen model on new patients; what they lack or it does not know is served, and counted."""
-    from clinome import pipeline
-
-    made = pipeline.predict(run, _study(study), out=out, say=Console(quiet))
+    """Predict new patients with the run's frozen model; what they lack or it does not know is served, and counted."""
+    made = clinome.predict(run, study, out=out, console=Console(quiet))
     _end(as_json, made.summary)
 
 
 @app.command()
 def learners(study: StudyFile, as_json: Json = False, quiet: Quiet = False) -> None:
     """What can run on this study, and why the rest cannot."""
-    from clinome.verbs.train import learner_rows
-
-    rows = learner_rows(_study(study), Console(quiet))
-    _end(as_json, lambda: {"learners": rows})
+    table = clinome.learners(study, console=Console(quiet))
+    _end(as_json, lambda: {"learners": table.to_dict("records")})
 
 
 @app.command()
@@ -187,9 +163,7 @@ def remove(
     quiet: Quiet = False,
 ) -> None:
     """Take a source, a run or a patient out of the graph, the tables and the runs."""
-    from clinome.verbs import remove as removing
-
-    removing.remove(_study(study), what, names, Console(quiet))
+    clinome.remove(study, what, names, console=Console(quiet))
 
 
 @app.command()
@@ -207,11 +181,11 @@ def compare(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Two cohorts beside one another: overlap, Table 1, survival, features that differ; behind the time fence."""
-    from clinome.verbs import compare as comparing
+    """Compare two cohorts: overlap, Table 1, survival, features that differ; behind the time fence."""
+    from clinome.verbs.compare import parse_given
 
-    given = comparing.parse_given(param or [])
-    made = comparing.compare(_study(study), a, b, given, names=names, out=out, say=Console(quiet))
+    given = parse_given(param or [])
+    made = clinome.compare(study, a, b, params=given, names=names, out=out, console=Console(quiet))
     _end(as_json, made.summary)
 
 
@@ -228,12 +202,16 @@ def benchmark(
     quiet: Quiet = False,
 ) -> None:
     """Run many studies; one table: ranks, wins, losses."""
-    from clinome import user_learners as own
-    from clinome.verbs import benchmark as benchmarking
+    from clinome.user_learners import read_learners
 
-    mine = own.read_learners(learner or [])
-    names = [name.strip() for name in only.split(",")] if only else []
-    found = benchmarking.benchmark(folder, mine, only=names, trials=trials, reference=reference, say=Console(quiet))
+    found = clinome.benchmark(
+        folder,
+        learners=read_learners(learner or []),
+        only=[name.strip() for name in only.split(",")] if only else (),
+        trials=trials,
+        reference=reference,
+        console=Console(quiet),
+    )
     _end(as_json, found.summary)
     raise typer.Exit(found.exit_code)
 

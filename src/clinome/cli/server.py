@@ -37,11 +37,11 @@ def start(
     from clinome.graphs.neo4j_server import process as neo4j_server
     from clinome.graphs.neo4j_server.home import Home
 
-    say = Console(quiet)
-    server = neo4j_server.start(Home.of(folder), version, port, heap, pagecache, say)
+    console = Console(quiet)
+    server = neo4j_server.start(Home.of(folder), version, port, heap, pagecache, console)
     state = "runs" if server.began else "runs already"
-    say(f"Neo4j {server.which.version} {state}: {server.uri}")
-    say(f"user neo4j, password in {server.home.password_file}")
+    console(f"Neo4j {server.which.version} {state}: {server.uri}")
+    console(f"user neo4j, password in {server.home.password_file}")
     _end(as_json, server.summary())
 
 
@@ -61,11 +61,11 @@ def status(folder: Folder = HERE, as_json: Json = False, quiet: Quiet = False) -
     from clinome.graphs.neo4j_server.home import Home
     from clinome.graphs.neo4j_server.status import status_of
 
-    found, say = status_of(Home.of(folder)), Console(quiet)
-    say(f"Neo4j: {found['state']}")
+    found, console = status_of(Home.of(folder)), Console(quiet)
+    console(f"Neo4j: {found['state']}")
     for name, value in found.items():
         if name not in ("state", "running") and value is not None:
-            say(f"    {name}: {value}")
+            console(f"    {name}: {value}")
     _end(as_json, found)
 
 
@@ -82,11 +82,11 @@ def bulk_import(
     """A first load of a large study into an empty database: the graph that `clinome load` makes, in a fraction of the time."""
     from clinome.study import Study
     from clinome.verbs import bulk_import as importing
-    from clinome.verbs import load as loading
+    from clinome.verbs.load import LoadReport
 
-    read, say = Study.read(study), Console(quiet)
-    reports = importing.write_files(read, csv, say) if csv else importing.import_study(read, folder, say)
-    _end(as_json, loading.summary(reports))
+    read, console = Study.read(study), Console(quiet)
+    reports = importing.write_files(read, csv, console) if csv else importing.import_study(read, folder, console)
+    _end(as_json, LoadReport(tuple(reports)).summary())
 
 
 @app.command()
@@ -100,9 +100,9 @@ def dump(
     from clinome.graphs.neo4j_server import backup as neo4j_backup
     from clinome.graphs.neo4j_server.home import Home
 
-    say = Console(quiet)
-    size = neo4j_backup.dump(Home.of(folder), file, say)
-    say(f"{file}: {size:,} bytes")
+    console = Console(quiet)
+    size = neo4j_backup.dump(Home.of(folder), file, console)
+    console(f"{file}: {size:,} bytes")
     _end(as_json, {"file": str(file), "bytes": size})
 
 

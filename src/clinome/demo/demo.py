@@ -8,32 +8,32 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from clinome import pipeline
 from clinome.console import Console
 from clinome.demo.synthetic_cohort import Truth, write_cohort
-from clinome.graph import open_graph
+from clinome.graph import cohort_of, open_graph
 from clinome.run_folder import Run
 from clinome.study import Study
+from clinome.verbs.run import run as run_study
 
 PATIENTS = 1000
 FIRST = 20
 
 
-def run_demo(folder: Path, seed: int, patients: int | None, say: Console) -> dict[str, object]:
+def run_demo(folder: Path, seed: int, patients: int | None, console: Console) -> dict[str, object]:
     """Make the cohort, run it whole, compare what was found with what was planted.
 
     Returns: true_auroc, chosen_auroc, permuted_auroc, decoy_auroc, decoy_gain, genes_in_first_20, pathway_rank,
         mutation_rank, diagnosis_rank, seconds, report.
     """
     start = time.perf_counter()
-    say(f"making a cohort of {patients or PATIENTS:,} invented patients in {folder} (seed {seed})")
+    console(f"making a cohort of {patients or PATIENTS:,} invented patients in {folder} (seed {seed})")
     truth = write_cohort(folder, seed, patients or PATIENTS)
     study = Study.read(folder)
-    run = pipeline.run(study, say=say)
+    run = run_study(study, console=console)
     found = _found(study, run, truth)
     found |= {"seconds": round(time.perf_counter() - start, 1), "report": str(run.path("report.html"))}
     run.write_json("recovered.json", found)
-    _tell(truth, found, say)
+    _tell(truth, found, console)
     return found
 
 
@@ -84,7 +84,7 @@ def _with_decoy(study: Study) -> float:
 
     task = study.need_task()
     with open_graph(study) as graph:
-        cohort = graph.cohort()
+        cohort = cohort_of(graph)
         snapshot = freeze(cohort, graph.tables, task.kind, task.covariates, fence=no_fence)
     y, found = snapshot.rows["label"].cast(pl.Int64).to_numpy(), []
     folds = make_folds(snapshot.rows, task.kind, study.evaluate)
@@ -97,21 +97,23 @@ def _with_decoy(study: Study) -> float:
     return float(np.mean([one for one in found if one is not None]))
 
 
-def _tell(truth: Truth, found: dict[str, object], say: Console) -> None:
+def _tell(truth: Truth, found: dict[str, object], console: Console) -> None:
     genes = ", ".join(sorted(truth.genes))
-    say()
-    say(f"What was planted: the activity of “{truth.pathway}” (its ten genes {genes}),")
-    say(f"  a mutation of {truth.mutation}, and the earlier diagnosis {truth.diagnosis}.")
-    say(f"  Whoever knew the true risk would reach an AUROC of {found['true_auroc']:.3f}.")
-    say("What was found:")
-    say(f"  the learner chosen inside the training data reaches {found['chosen_auroc']:.3f} on held-out patients;")
-    say(f"  with permuted labels, as it should be, about one half: {found['permuted_auroc']:.3f};")
-    say(f"  {found['genes_in_first_20']} of the ten genes are among the first {FIRST} biomarkers,")
-    say(f"  the pathway is number {found['pathway_rank'] or '—'} of the pathways,")
-    say(f"  the mutation is biomarker {found['mutation_rank'] or '—'}, the diagnosis {found['diagnosis_rank'] or '—'}.")
-    say("What the fence stopped:")
-    say(f"  {truth.decoy} is recorded after the outcome. Let in, it would have made a linear model's AUROC")
-    say(
+    console()
+    console(f"What was planted: the activity of “{truth.pathway}” (its ten genes {genes}),")
+    console(f"  a mutation of {truth.mutation}, and the earlier diagnosis {truth.diagnosis}.")
+    console(f"  Whoever knew the true risk would reach an AUROC of {found['true_auroc']:.3f}.")
+    console("What was found:")
+    console(f"  the learner chosen inside the training data reaches {found['chosen_auroc']:.3f} on held-out patients;")
+    console(f"  with permuted labels, as it should be, about one half: {found['permuted_auroc']:.3f};")
+    console(f"  {found['genes_in_first_20']} of the ten genes are among the first {FIRST} biomarkers,")
+    console(f"  the pathway is number {found['pathway_rank'] or '—'} of the pathways,")
+    console(
+        f"  the mutation is biomarker {found['mutation_rank'] or '—'}, the diagnosis {found['diagnosis_rank'] or '—'}."
+    )
+    console("What the fence stopped:")
+    console(f"  {truth.decoy} is recorded after the outcome. Let in, it would have made a linear model's AUROC")
+    console(
         f"  {found['decoy_auroc']:.3f} instead of {found['ridge_late_auroc']:.3f}: a gain of {found['decoy_gain']:.3f} that no patient would ever see."
     )
-    say(f"The report: {found['report']}  ({found['seconds']} s in all)")
+    console(f"The report: {found['report']}  ({found['seconds']} s in all)")

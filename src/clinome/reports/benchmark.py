@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +17,49 @@ from clinome.reports.metrics import metric_label
 from clinome.run_folder import versions
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from clinome.reports.scoreboard import Scoreboard
-    from clinome.verbs.benchmark import Benchmark
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Benchmark: every learner on every study of a folder.
+
+    board: the comparison; None where no study could be run. failed: study -> why, in plain words; left_out: study ->
+    one's own learner -> why it cannot run there. page, csv: where they were written. exit_code: 0, or the worst failure's.
+    """
+
+    board: Scoreboard | None
+    failed: Mapping[str, str]
+    left_out: Mapping[str, Mapping[str, str]]
+    page: Path
+    csv: Path
+    exit_code: int = 0
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row a study and learner (benchmark.csv): metric, mean, rank, difference from the reference with its interval."""
+        return self.frame.to_pandas()
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """The same in polars."""
+        return pl.DataFrame() if self.board is None else self.board.table
+
+    def summary(self) -> dict[str, object]:
+        """What `--json` ends with."""
+        board = self.board
+        return {"benchmark": str(self.page), "table": str(self.csv), "studies": board.studies if board else [],
+                "reference": board.reference if board else None, "learners": board.rows if board else [],
+                "failed": dict(self.failed)}  # fmt: skip
 
 
 def write_benchmark(found: Benchmark, folder: Path, command: str) -> None:
     """Both files; the page also where nothing but failures came of it."""
     board = found.board
     with atomic_path(found.csv) as fresh:
-        found.table.write_csv(fresh)
+        found.frame.write_csv(fresh)
     write_page(
         "benchmark.html.jinja",
         found.page,

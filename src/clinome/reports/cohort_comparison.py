@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -14,7 +16,10 @@ from clinome.reports.page import table_ones
 from clinome.run_folder import versions
 
 if TYPE_CHECKING:
-    from clinome.verbs.compare import CohortComparison
+    import pandas as pd
+
+    from clinome.graphs.cohort.cohort import Cohort
+    from clinome.models.statistics.differential import SurvivalContrast
 
 FDR = 0.05
 """False discovery rate at which features are said to differ."""
@@ -23,14 +28,62 @@ _DRAWN = 15
 _OF_A_TASK = ("labelled", "at risk")
 
 
+@dataclass(frozen=True)
+class CohortComparison:
+    """Comparison of two cohorts.
+
+    names: what they are called. cohorts: as they were taken, everybody in. both: patients of both, who are in no
+    comparison. later: rows of patients beyond their first, left out. table_one: Table 1 by cohort. contrasts: as
+    `models.biomarkers.contrast.contrast` (`table`, `features`: the same in pandas). survival: where both queries give duration_days and event. curves: duration_days, event
+    and cohort of those followed. folder: where it was written.
+    """
+
+    names: tuple[str, str]
+    cohorts: tuple[Cohort, Cohort]
+    both: int
+    later: int
+    table_one: pl.DataFrame
+    contrasts: pl.DataFrame
+    survival: SurvivalContrast | None
+    curves: pl.DataFrame
+    folder: Path
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Table 1 by cohort: a row a variable, or level of one; cells are text."""
+        return self.table_one.to_pandas()
+
+    @property
+    def features(self) -> pd.DataFrame:
+        """Features that differ: block, feature, symbol, measure, a, b, effect, p, q; the smallest p first."""
+        return self.contrasts.to_pandas()
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Patients of each, those of both among them."""
+        first, second = (cohort.frame["subject_id"].n_unique() for cohort in self.cohorts)
+        return first, second
+
+    @property
+    def differ(self) -> int:
+        """How many features differ at a false discovery rate of FDR."""
+        return self.contrasts.filter(pl.col("q") < FDR).height
+
+    def summary(self) -> dict[str, object]:
+        """What `--json` ends with, and compare.json holds."""
+        return {"compare": str(self.folder), "patients": dict(zip(self.names, self.sizes, strict=True)), "both": self.both,
+                "tested": int(self.contrasts["p"].count()), "differ": self.differ,
+                "survival": None if self.survival is None else asdict(self.survival)}  # fmt: skip
+
+
 def write_compare(found: CohortComparison, study: str) -> None:
     """All four files; the page is self-contained and names no patient."""
     folder = found.folder
     folder.mkdir(parents=True, exist_ok=True)
-    found.table.write_csv(folder / "table1.csv")
-    found.features.write_csv(folder / "features.csv")
+    found.table_one.write_csv(folder / "table1.csv")
+    found.contrasts.write_csv(folder / "features.csv")
     (folder / "compare.json").write_text(json.dumps(found.summary(), indent=1, default=str), encoding="utf-8")
-    top = found.features.filter(pl.col("p").is_not_null())
+    top = found.contrasts.filter(pl.col("p").is_not_null())
     write_page(
         "compare.html.jinja",
         folder / "compare.html",
@@ -74,7 +127,7 @@ def _about(cohort: Any, name: str) -> dict[str, Any]:
 def in_words(found: CohortComparison) -> list[str]:
     """Who, how long, and how many features differ."""
     said = sentences.overlap(found.names, found.sizes, found.both, found.later)
-    tested = int(found.features["p"].count())
+    tested = int(found.contrasts["p"].count())
     return [*said, sentences.differing_features(found.differ, tested, FDR)] if tested else said
 
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from clinome.console import SILENT, Console
 from clinome.reports import findings, sentences
 from clinome.reports.figures import held_out_figures
 from clinome.reports.headline import headline, warnings
@@ -21,17 +20,10 @@ from clinome.reports.metrics import chance_of, metric_label
 
 if TYPE_CHECKING:
     from clinome.models.base.snapshot import Snapshot
-    from clinome.run_folder import Run
 
 _TOP = 20
 _LINES = 80
 """Of Table 1 on the page; the file has all."""
-
-
-def report_run(run: Run, say: Console = SILENT) -> Run:
-    """Write the run's report.html and say where it is."""
-    say(f"report: {write_report(run.folder, run.name, run.path('report.html'))}")
-    return run
 
 
 def write_report(run: Path, study_name: str, out: Path) -> Path:

@@ -11,49 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 from clinome.console import SILENT, Console
 from clinome.loaders.errors import ClinomeError, InputError, UsageError
-from clinome.reports.scoreboard import Scoreboard, scoreboard
+from clinome.reports.benchmark import Benchmark, write_benchmark
+from clinome.reports.scoreboard import scoreboard
 from clinome.run_folder import Run
 from clinome.study import Study
 from clinome.typed_toml import nearest
-from clinome.user_learners import check_names, learner_of
+from clinome.user_learners import check_names, learners_of
+from clinome.verbs.run import run
+from clinome.verbs.train import CannotRun
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from clinome.models.base.learner import Learner
 
 NAME = "benchmark"
 """The run beside a study's own, where the benchmark asks for something else than its study file."""
-
-
-@dataclass(frozen=True)
-class Benchmark:
-    """What came of a folder of studies.
-
-    board: the comparison; None where no study could be run. failed: study -> why, in plain words; left_out: study ->
-    one's own learner -> why it cannot run there. page, csv: where they were written. exit_code: 0, or the worst failure's.
-    """
-
-    board: Scoreboard | None
-    failed: Mapping[str, str]
-    left_out: Mapping[str, Mapping[str, str]]
-    page: Path
-    csv: Path
-    exit_code: int = 0
-
-    @property
-    def table(self) -> pl.DataFrame:
-        """One row a study and learner (benchmark.csv)."""
-        import polars as pl
-
-        return pl.DataFrame() if self.board is None else self.board.table
-
-    def summary(self) -> dict[str, object]:
-        """What `--json` ends with."""
-        board = self.board
-        return {"benchmark": str(self.page), "table": str(self.csv), "studies": board.studies if board else [],
-                "reference": board.reference if board else None, "learners": board.rows if board else [],
-                "failed": dict(self.failed)}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -77,26 +48,29 @@ class _Asked:
 
 def benchmark(
     folder: str | Path,
-    learners: Mapping[str, Any] | None = None,
     *,
+    learners: Mapping[str, Any] | None = None,
     only: Sequence[str] = (),
     trials: int | None = None,
     reference: str | None = None,
-    say: Console = SILENT,
+    console: Console = SILENT,
 ) -> Benchmark:
-    """Run every study.toml below a folder, then compare all learners over all studies.
+    """Benchmark: run every study.toml below a folder, then compare all learners over all studies.
 
     What is done and unchanged is not done again. A study that fails is told, and the others go on.
     Args:
-        learners: one's own by name: an estimator, a PyG module, an object with fit and predict, or a function that returns one.
-        only: learners instead of those of the study files. trials: settings a learner, instead of theirs.
+        folder: with studies below it.
+        learners: your own by name: an estimator, a PyG module, an object with fit and predict,
+            or a function that returns one.
+        only: learners instead of those of the study files.
+        trials: settings tried a learner, instead of theirs.
         reference: the learner that every other one is set against (default: ridge_late, where it ran).
-    Returns: the table, what failed, and where FOLDER/benchmark.html and benchmark.csv are.
+        console: what is said while it runs; default: nothing.
+    Returns: `.table` (a row a study and learner), ranks, wins and losses, what failed; also FOLDER/benchmark.html and .csv.
+    Raises: InputError where there is no study below the folder, UsageError for an unknown learner.
     Example:
-        found = clinome.benchmark("studies", learners={"svm": LinearSVC()})
+        clinome.benchmark("studies", learners={"svm": LinearSVC()}).table
     """
-    from clinome.reports.benchmark import write_benchmark
-
     asked = _Asked(check_names(learners or {}), check_only("--only", only), trials)
     check_only("--reference", [reference] if reference and reference not in asked.own else [])
     folder = Path(folder)
@@ -119,14 +93,14 @@ def benchmark(
                 raise
             failed[label], exit_code = _why(error)
             fate, code = f"failed: {failed[label]}", max(code, exit_code)
-        say(f"[{i + 1}/{len(files)}] {label}: {fate}")
+        console(f"[{i + 1}/{len(files)}] {label}: {fate}")
         for name, reason in left_out.get(label, {}).items():
-            say(f"{name} did not run on {label}: {reason}")
+            console(f"{name} did not run on {label}: {reason}")
     board = scoreboard(runs, seeds, reference) if runs else None
     found = Benchmark(board, failed, {k: v for k, v in left_out.items() if v},
                       folder / "benchmark.html", folder / "benchmark.csv", code)  # fmt: skip
     write_benchmark(found, folder, _command(folder, asked, reference))
-    _tell(found, say)
+    _tell(found, console)
     return found
 
 
@@ -154,16 +128,14 @@ def check_only(option: str, only: Sequence[str]) -> tuple[str, ...]:
 def _run(study: Study, asked: _Asked) -> tuple[Run, dict[str, str], int]:
     """One study. One's own learners that cannot run on it stay out of it, with the reason; so do those that fail there,
     but these are an exit code too."""
-    from clinome import pipeline
     from clinome.models.learners.adapters.own_code import LearnerFailed
-    from clinome.verbs.train import CannotRun
 
-    own: dict[str, Learner] = {name: learner_of(given, name, study) for name, given in asked.own.items()}
+    own: dict[str, Learner] = learners_of(asked.own, study)
     out: dict[str, str] = {}
     code = 0
     while True:
         try:
-            return pipeline.run(study, own, asked.name), out, code
+            return run(study, learners=own, name=asked.name), out, code
         except (CannotRun, LearnerFailed) as error:  # what the others had finished is gone on from
             out[error.name] = error.reason
             code = error.exit_code if isinstance(error, LearnerFailed) else code
@@ -186,14 +158,14 @@ def _command(folder: Path, asked: _Asked, reference: str | None) -> str:
     return " ".join(words)
 
 
-def _tell(found: Benchmark, say: Console) -> None:
+def _tell(found: Benchmark, console: Console) -> None:
     board = found.board
     if board is not None:
         head = ["learner", "studies", "mean rank", "wins", "ties", "losses", f"mean difference from {board.reference}"]
         keys = ("learner", "studies", "mean_rank", "wins", "ties", "losses", "difference")
-        say.table(head, [[row[key] for key in keys] for row in board.rows])
+        console.table(head, [[row[key] for key in keys] for row in board.rows])
         for sentence in board.words:
-            say(sentence)
+            console(sentence)
     if found.failed:
-        say(f"{len(found.failed)} of {len(found.failed) + len(board.studies if board else [])} studies failed")
-    say(f"benchmark: {found.page}")
+        console(f"{len(found.failed)} of {len(found.failed) + len(board.studies if board else [])} studies failed")
+    console(f"benchmark: {found.page}")

@@ -2,34 +2,52 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from clinome.console import Console
+from clinome.console import SILENT, Console
 from clinome.graph import open_graph, open_store
 from clinome.loaders.errors import InputError
-from clinome.run_folder import Run
-from clinome.study import Study
+from clinome.run_folder import SNAPSHOT, Run
+from clinome.study import Study, as_study
 
 if TYPE_CHECKING:
     from clinome.models.biomarkers.ranking import FoldAttribution
 
 
-def rank_features(study: Study, run: Run, say: Console) -> Run:
+def biomarkers(study: Study | str | Path, *, name: str | None = None, console: Console = SILENT) -> Run:
+    """Biomarkers: rank features by attribution on held-out patients, with stability, q and pathway enrichment.
+
+    The ranking is written back into the graph as (:Run)-[:RANKS]->.
+    Args:
+        study: a study, its file, or the folder that holds it; it has been trained.
+        name: of the run (default: the study's).
+        console: what is said while it runs; default: nothing.
+    Returns: the run, with `.biomarkers` and `.enrichment`.
+    Raises: InputError before `clinome train`, EngineError if the store is locked or away.
+    Example:
+        clinome.biomarkers("study.toml").biomarkers.head(10)
+    """
+    study = as_study(study)
+    return rank_features(study, Run.of(study, name), console)
+
+
+def rank_features(study: Study, run: Run, console: Console) -> Run:
     """Rank what moved held-out predictions, enrich it against what was measured, keep it as (:Run)-[:RANKS]->."""
     from clinome.graphs.snapshot.snapshot import Snapshot
     from clinome.models.biomarkers.enrichment import enrich, measured_genes
-    from clinome.models.biomarkers.ranking import biomarkers
+    from clinome.models.biomarkers.ranking import biomarkers as rank
 
     key = run.read_json("run.json").get("train", "")
     if not key:
         raise InputError("this run has not been trained", run.name, fix=f"clinome train {study.file.name}")
     if run.done("biomarkers", key):
-        say("biomarkers: nothing has changed; the ranking stands")
+        console("biomarkers: nothing has changed; the ranking stands")
         return run
-    snapshot = Snapshot.read(run.path("snapshot"))
-    ranked = biomarkers(snapshot, fold_attributions(pl.read_parquet(run.path("attributions.parquet"))))
+    snapshot = Snapshot.read(run.path(SNAPSHOT))
+    ranked = rank(snapshot, fold_attributions(pl.read_parquet(run.path("attributions.parquet"))))
     with open_graph(study) as graph:
         names = graph.query("MATCH (w:Pathway) RETURN w.id AS id, w.name AS name")
     pathways = enrich(
@@ -40,7 +58,7 @@ def rank_features(study: Study, run: Run, say: Console) -> Run:
     _write_back(study, run, ranked)
     run.mark("biomarkers", key)
     run.log("biomarkers", features=ranked.height, pathways=pathways.height)
-    _show(ranked, pathways, say)
+    _show(ranked, pathways, console)
     return run
 
 
@@ -71,10 +89,10 @@ def _write_back(study: Study, run: Run, ranked: pl.DataFrame) -> None:
             store.save()
 
 
-def _show(ranked: pl.DataFrame, pathways: pl.DataFrame, say: Console) -> None:
-    say.table(
+def _show(ranked: pl.DataFrame, pathways: pl.DataFrame, console: Console) -> None:
+    console.table(
         ["rank", "layer", "feature", "symbol", "effect", "stability", "q"],
         ranked.head(10).select("rank", "layer", "feature", "symbol", "effect", "stability", "q").iter_rows(),
     )
     if pathways.height:
-        say.table(["pathway", "overlap", "q"], pathways.head(5).select("name", "overlap", "q").iter_rows())
+        console.table(["pathway", "overlap", "q"], pathways.head(5).select("name", "overlap", "q").iter_rows())

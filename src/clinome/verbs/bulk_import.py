@@ -29,7 +29,7 @@ They name patients: keep them to yourself, and remove them afterwards.
 """
 
 
-def import_study(study: Study, folder: Path, say: Console) -> list[SourceReport]:
+def import_study(study: Study, folder: Path, console: Console) -> list[SourceReport]:
     """Files -> tables -> graph, as `clinome load`; the graph by bulk import. The server runs when this returns.
 
     Args:
@@ -46,30 +46,30 @@ def import_study(study: Study, folder: Path, say: Console) -> list[SourceReport]
 
     home = _home(study, folder)
     with home.held():
-        start(home, say=say)
+        start(home, say=console)
         _check_empty(study, folder)
         _sweep(home)
         with TemporaryDirectory(dir=home.path, prefix="import-") as place:
             files, new = Path(place) / "files", Path(place) / "new"
             files.mkdir()
             with CsvStore(files) as written:
-                reports = load_into(study, written, say)
+                reports = load_into(study, written, console)
                 arguments = written.finish()
-                say(f"{written.files.n_nodes:,} nodes and {written.files.n_edges:,} relationships: importing")
+                console(f"{written.files.n_nodes:,} nodes and {written.files.n_edges:,} relationships: importing")
                 began = time.perf_counter()
-                build(home, files, arguments, new, say)
-                say(f"imported in {time.perf_counter() - began:.1f} s")
-                with offline(home, say):
+                build(home, files, arguments, new, console)
+                console(f"imported in {time.perf_counter() - began:.1f} s")
+                with offline(home, console):
                     put(home, new)
                 with _open(study, folder) as graph:
                     rest = written.settle(graph)
         if rest:
-            say(f"{rest:,} rows that files cannot say, written one by one")
-        say("the graph is there, with its constraints and indexes; the server runs")
+            console(f"{rest:,} rows that files cannot say, written one by one")
+        console("the graph is there, with its constraints and indexes; the server runs")
     return reports
 
 
-def write_files(study: Study, folder: Path, say: Console) -> list[SourceReport]:
+def write_files(study: Study, folder: Path, console: Console) -> list[SourceReport]:
     """Only the files, and how to import them into a server that is not ours.
 
     Args:
@@ -82,12 +82,14 @@ def write_files(study: Study, folder: Path, say: Console) -> list[SourceReport]:
     if any(folder.iterdir()):
         raise InputError("this folder is not empty", folder, fix="name a new one")
     with CsvStore(folder) as written:
-        reports = load_into(study, written, say)
+        reports = load_into(study, written, console)
         arguments = written.finish()
         rows = {"nodes": written.files.n_nodes, "edges": written.files.n_edges, "rest": written.unsaid}
     (folder / "arguments").write_text("\n".join(arguments) + "\n", encoding="utf-8")
     (folder / "README.txt").write_text(_README.format(name=study.name, file=study.file.name, **rows), encoding="utf-8")
-    say(f"{rows['nodes']:,} nodes and {rows['edges']:,} relationships in files. How to go on: {folder / 'README.txt'}")
+    console(
+        f"{rows['nodes']:,} nodes and {rows['edges']:,} relationships in files. How to go on: {folder / 'README.txt'}"
+    )
     return reports
 
 

@@ -1,29 +1,84 @@
-"""`clinome cohort`: run the query, show who is left after each step, keep the cohort in the graph."""
+"""`clinome cohort`: run the cohort query, show the attrition and Table 1, keep the cohort in the graph."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-from clinome.console import Console
-from clinome.graph import open_graph, open_store
-from clinome.study import Study
+import polars as pl
+
+from clinome.console import SILENT, Console
+from clinome.graph import Cohort, cohort_of, open_graph, open_store, snapshot_of
+from clinome.loaders.errors import InputError
+from clinome.study import Study, as_study
 
 if TYPE_CHECKING:
-    from clinome.graphs.cohort.cohort import Cohort
+    import pandas as pd
+
+    from clinome.graphs.cohort.cohort import Cohort as TakenCohort
+    from clinome.graphs.snapshot.snapshot import Snapshot
+    from clinome.graphs.tables.study_tables import Tables
+    from clinome.prepared import Prepared
+
+LABEL, SPLIT = "label", "split"
+_OUTCOMES = ("label", "duration_days", "event")
+_NEVER = ("subject_id", "prediction_time", "visit_id", "namespace", "clock", "observed_from", "observed_until")
 
 
-def take_cohort(study: Study, say: Console) -> Cohort:
+def cohort(study: Study | str | Path, *, console: Console = SILENT) -> Cohort:
+    """Cohort selection: run the study's cohort query, and keep the cohort in the graph.
+
+    Args:
+        study: a study, its file, or the folder that holds it; it has been loaded.
+        console: what is said while it runs; default: nothing.
+    Returns: the cohort: `.frame` (a row a patient and prediction time) and `.attrition` (patients left after each step).
+    Raises: InputError for rows that cannot be a cohort, if nobody is left, or if nothing has been loaded.
+    Example:
+        clinome.cohort("study.toml").attrition
+    """
+    return Cohort(take_cohort(as_study(study), console))
+
+
+def table_one(study: Study | str | Path, by: str = LABEL, *, console: Console = SILENT) -> pd.DataFrame:
+    """Table 1: characteristics of the study's cohort by group, with standardised mean differences and missing data.
+
+    Args:
+        study: a study, its file, or the folder that holds it; it has been loaded.
+        by: `label` (survival: the event), `split` (of one fixed split), or a column of the cohort or property of Patient;
+            numbers of many values are cut into thirds, ages into bands.
+        console: what is said while it runs; default: nothing.
+    Returns: a row a variable, or level of one; a column a group. Cells are text: median [quartiles], or count (percent).
+    Raises: InputError for a column that nothing holds, or where there is no one split.
+    Example:
+        clinome.table_one("study.toml", by="sex")
+    """
+    from clinome.graphs.snapshot.freeze import freeze
+
+    study = as_study(study)
+    task = study.need_task()
+    with open_graph(study) as graph:
+        taken = cohort_of(graph)
+        split = by == SPLIT
+        snapshot = snapshot_of(graph, taken) if split else freeze(taken, graph.tables, task.kind, task.covariates)
+        table = describe(taken, snapshot, graph.tables, by)
+    console.table(table.columns, table.iter_rows())
+    return table.to_pandas()
+
+
+def take_cohort(study: Study, console: Console) -> TakenCohort:
     """The study's cohort; stored in the graph as (:Cohort)-[:INCLUDES]->(:Patient)."""
     with open_graph(study) as graph:
-        made = graph.cohort()
-    say.table(["step", "patients"], [(s.step, s.count) for s in made.steps])
+        made = cohort_of(graph)
+    console.table(["step", "patients"], [(s.step, s.count) for s in made.steps])
     for note in made.notes:
-        say(note)
+        console(note)
     keep(study, made)
     return made
 
 
-def keep(study: Study, made: Cohort) -> None:
+def keep(study: Study, made: TakenCohort) -> None:
     """Write the cohort into the graph, unless this very one is there."""
     from clinome.graphs.cohort.cohort import store_cohort
     from clinome.graphs.tables.study_tables import Tables
@@ -31,3 +86,97 @@ def keep(study: Study, made: Cohort) -> None:
     with open_store(study, write=True) as store:
         if store_cohort(store, made, Tables(study.tables, study.name).study):
             store.save()
+
+
+def write_tables(ready: Prepared) -> None:
+    """table1.csv of the first grouping that the study asks for, table1_NAME.csv of the others; older ones go."""
+    for old in ready.run.folder.glob("table1*.csv"):
+        old.unlink()
+    wanted = ready.study.need_cohort().by or _default(ready.snapshot)
+    for i, by in enumerate(dict.fromkeys(wanted)):
+        name = "table1.csv" if i == 0 else f"table1_{quote(by, safe='')}.csv"
+        describe(ready.cohort, ready.snapshot, ready.tables, by).write_csv(ready.run.path(name))
+
+
+def _default(snapshot: Snapshot) -> Sequence[str]:
+    """The outcome; and where there is one split, training against held-out rows."""
+    return (LABEL, SPLIT) if _places(snapshot) == 1 else (LABEL,)
+
+
+def _places(snapshot: Snapshot) -> int:
+    return snapshot.folds.select("repeat", "fold").n_unique() if snapshot.folds.height else 0
+
+
+def describe(cohort: TakenCohort, snapshot: Snapshot, tables: Tables, by: str) -> pl.DataFrame:
+    """One table: covariates first, then the cohort's and the patients' other columns, layers, and the amount of records."""
+    from clinome.models.statistics.table_one import table_one
+
+    columns = columns_of(cohort, snapshot, tables)
+    return table_one(columns.drop(by, strict=False), _groups(snapshot, columns, by))
+
+
+def columns_of(cohort: TakenCohort, snapshot: Snapshot, tables: Tables) -> pl.DataFrame:
+    """Whatever is known of each row of the snapshot, as far as it may stand in a table; the first of a name counts."""
+    from clinome.graphs.snapshot.covariates import patient_properties
+
+    frame = cohort.frame.sort("subject_id", "prediction_time")
+    layers = {f"measured: {name}": layer.profiled for name, layer in snapshot.layers.items()}
+    found = [snapshot.covariates, frame.drop(*_OUTCOMES, strict=False), patient_properties(frame.select("subject_id"), tables),
+             pl.DataFrame(layers)]  # fmt: skip
+    if snapshot.events is not None:
+        rows = pl.DataFrame({"row": range(frame.height)}, schema={"row": pl.Int64})
+        amount = rows.join(
+            snapshot.events.group_by("row").agg(pl.len().alias("n")), on="row", how="left", maintain_order="left"
+        )
+        found.append(pl.DataFrame({"events before the prediction": amount["n"].fill_null(0)}))
+    if snapshot.task == "survival":
+        found.append(snapshot.rows.select(pl.col("duration_days").alias("days followed")))
+    known: dict[str, pl.Series] = {}
+    for table in found:
+        for name in table.columns:
+            if name not in known and name not in _NEVER:
+                known[name] = table[name]
+    return pl.DataFrame(known)
+
+
+def _groups(snapshot: Snapshot, columns: pl.DataFrame, by: str) -> pl.Series:
+    """Each row's group; null where it has none."""
+    if by == LABEL:
+        if snapshot.task == "survival":
+            return snapshot.rows["event"].cast(pl.Int8).replace_strict({0: "no event", 1: "event"})
+        label = snapshot.rows["label"].cast(pl.String)
+        return label if snapshot.task == "multiclass" else "outcome " + label
+    if by == SPLIT and SPLIT not in columns.columns:
+        if _places(snapshot) != 1:
+            got = f"{_places(snapshot)} folds"
+            raise InputError(
+                "there is no one split to group by", "study [cohort] by", got, "a fixed split, or another column"
+            )
+        rows = pl.DataFrame({"row": range(snapshot.rows.height)}, schema={"row": pl.Int64})
+        split = rows.join(snapshot.folds.select("row", "split"), on="row", how="left", maintain_order="left")["split"]
+        return split.replace({"held_out": "held out", "train": "training", "tuning": "training"})
+    if by not in columns.columns:
+        from clinome.typed_toml import nearest
+
+        raise InputError(
+            "nothing holds a column of this name",
+            "study [cohort] by",
+            by,
+            nearest(by, [LABEL, SPLIT, *columns.columns]),
+        )
+    from clinome.models.evaluation.subgroups import bands
+    from clinome.models.statistics.table_one import MOST, is_number
+
+    values = columns[by]
+    if is_number(values) and values.n_unique() > MOST:
+        return bands(values) if "age" in by.lower() else _thirds(values)
+    return values.cast(pl.String)
+
+
+def _thirds(values: pl.Series) -> pl.Series:
+    """A number of many values as thirds of the cohort."""
+    return (
+        values.cast(pl.Float64)
+        .qcut(3, labels=["1: lowest third", "2: middle third", "3: highest third"], allow_duplicates=True)
+        .cast(pl.String)
+    )

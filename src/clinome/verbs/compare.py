@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,9 @@ import polars as pl
 from clinome.console import SILENT, Console
 from clinome.graph import Graph, open_graph
 from clinome.loaders.errors import InputError
-from clinome.reports.cohort_comparison import FDR
-from clinome.study import Study
-from clinome.verbs.table_one import columns_of
+from clinome.reports.cohort_comparison import CohortComparison, in_words, survival_in_words, write_compare
+from clinome.study import Study, as_study
+from clinome.verbs.cohort import columns_of
 
 if TYPE_CHECKING:
     from clinome.graphs.cohort.cohort import Cohort
@@ -25,79 +25,48 @@ if TYPE_CHECKING:
 _OUTCOMES = ("label", "duration_days", "event")
 
 
-@dataclass(frozen=True)
-class CohortComparison:
-    """Two cohorts beside one another.
-
-    names: what they are called. cohorts: as they were taken, everybody in. both: patients of both, who are in no
-    comparison. later: rows of patients beyond their first, left out. table: Table 1 by cohort. features: as
-    `models.biomarkers.contrast.contrast`. survival: where both queries give duration_days and event. curves: duration_days, event
-    and cohort of those followed. folder: where it was written.
-    """
-
-    names: tuple[str, str]
-    cohorts: tuple[Cohort, Cohort]
-    both: int
-    later: int
-    table: pl.DataFrame
-    features: pl.DataFrame
-    survival: SurvivalContrast | None
-    curves: pl.DataFrame
-    folder: Path
-
-    @property
-    def sizes(self) -> tuple[int, int]:
-        """Patients of each, those of both among them."""
-        first, second = (cohort.frame["subject_id"].n_unique() for cohort in self.cohorts)
-        return first, second
-
-    @property
-    def differ(self) -> int:
-        return self.features.filter(pl.col("q") < FDR).height
-
-    def summary(self) -> dict[str, object]:
-        """What `--json` ends with, and compare.json holds."""
-        return {"compare": str(self.folder), "patients": dict(zip(self.names, self.sizes, strict=True)), "both": self.both,
-                "tested": int(self.features["p"].count()), "differ": self.differ,
-                "survival": None if self.survival is None else asdict(self.survival)}  # fmt: skip
-
-
 def compare(
     study: Study | str | Path,
     a: str,
     b: str,
-    params: Mapping[str, Any] | None = None,
     *,
+    params: Mapping[str, Any] | None = None,
     names: tuple[str, str] | None = None,
     out: str | Path | None = None,
-    say: Console = SILENT,
+    console: Console = SILENT,
 ) -> CohortComparison:
-    """Two cohort queries of one study: overlap, Table 1, survival, features that differ.
+    """Compare two cohorts of one study: overlap, Table 1, survival, and features that differ, behind the time fence.
 
-    Nothing that was known only after a row's prediction_time enters. Patients of both are left out of every comparison.
+    Patients of both are left out of every comparison; of a patient with several rows the first counts.
     Args:
-        a, b: names in the library, .cypher files, or Cypher text, as `[cohort] query`; columns subject_id, prediction_time
-            where the study holds records, duration_days and event where survival shall be compared.
+        study: a study, its file, or the folder that holds it; it has been loaded.
+        a, b: a query of the library, a .cypher file, or Cypher text, as `[cohort] query`; columns subject_id,
+            prediction_time where the study holds records, duration_days and event where survival shall be compared.
         params: by name for both, or as `a.NAME` and `b.NAME` for one of them; what the study's own cohort is given
-            counts where they say nothing.
-        names: what to call them. out: a folder (default: compare/A-vs-B beside the study file).
-    Returns: everything, which also lies in the folder: compare.html, table1.csv, features.csv, compare.json.
+            counts where they leave one out.
+        names: what to call them.
+        out: a folder (default: compare/A-vs-B beside the study file).
+        console: what is said while it runs; default: nothing.
+    Returns: `.table` (Table 1), `.features` (effect, p, q by feature), `.survival`; all of it also lies in the folder:
+        compare.html, table1.csv, features.csv, compare.json.
+    Raises: InputError for a query that is no cohort, or where nobody is in one of them alone.
+    Example:
+        clinome.compare("study.toml", "smokers.cypher", "others.cypher").features.head()
     """
     from clinome.graphs.snapshot.freeze import freeze
     from clinome.models.biomarkers.contrast import contrast
     from clinome.models.statistics.table_one import table_one
-    from clinome.reports.cohort_comparison import write_compare
 
     if names is not None and names[0] == names[1]:
         raise InputError("both cohorts would have one name", "--names", names[0], "two names")
-    study = study if isinstance(study, Study) else Study.read(study)
+    study = as_study(study)
     with open_graph(study) as graph:
         cohorts = _cohort(graph, a, "a", params or {}), _cohort(graph, b, "b", params or {})
         called = names or _names(cohorts)
         frame, both, later = _apart(cohorts)
         union = replace(cohorts[0], frame=frame.drop("cohort"))
         covariates = study.task.covariates if study.task else ()
-        snapshot = freeze(union, graph.tables, "survival", covariates, lenient=True)
+        snapshot = freeze(union, graph.tables, "survival", covariates)
         columns = columns_of(union, snapshot, graph.tables)
     first = frame["cohort"].to_numpy() == 0
     group = pl.Series("cohort", [called[0] if one else called[1] for one in first])
@@ -107,7 +76,7 @@ def compare(
         called, cohorts, both, later, table_one(columns, group), contrast(snapshot, first), survival, curves, folder
     )
     write_compare(found, study.name)
-    _tell(found, say)
+    _tell(found, console)
     return found
 
 
@@ -140,7 +109,7 @@ def _cohort(graph: Graph, text: str, side: str, given: Mapping[str, Any]) -> Coh
     ordered = weakest_clock(graph.tables) == "order"  # ranks are no durations
     return make_cohort(
         graph.store, text, params, label_type="categorical" if ordered else "time_to_event", label="label" if ordered else survival,
-        name=query.name, base=study.folder, tables=graph.tables, unlabelled=True,
+        name=query.name, base=study.folder, tables=graph.tables, to_predict=True,
     )  # fmt: skip
 
 
@@ -198,11 +167,9 @@ def _followed(snapshot: Snapshot, first: np.ndarray) -> tuple[SurvivalContrast |
     return followed(known["duration_days"].to_numpy(), known["event"].to_numpy() > 0, inside), known
 
 
-def _tell(found: CohortComparison, say: Console) -> None:
-    from clinome.reports.cohort_comparison import in_words, survival_in_words
-
+def _tell(found: CohortComparison, console: Console) -> None:
     for sentence in [*in_words(found), *survival_in_words(found)]:
-        say(sentence)
+        console(sentence)
     columns = ["block", "feature", "symbol", "measure", "a", "b", "effect", "p", "q"]
-    say.table(columns, found.features.head(10).select(columns).iter_rows())
-    say(f"compare: {found.folder / 'compare.html'}")
+    console.table(columns, found.contrasts.head(10).select(columns).iter_rows())
+    console(f"compare: {found.folder / 'compare.html'}")

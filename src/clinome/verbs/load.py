@@ -8,13 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clinome.console import Console
+from clinome.console import SILENT, Console
 from clinome.graph import open_store, store_folder
 from clinome.loaders.specs import AnySource, Knowledge, Patients, Samples
 from clinome.loaders.tables import Known, Loaded
-from clinome.study import Study
+from clinome.study import Study, as_study
 
 if TYPE_CHECKING:
+    import pandas as pd
     import polars as pl
 
     from clinome.graphs.ingest.load_source import SourceReport
@@ -37,7 +38,7 @@ class _Size:
     """Says once, before much is written into a server that holds nothing, that a bulk import is faster."""
 
     store: Store
-    say: Console
+    console: Console
     relationships: int = 0
     empty: bool | None = None
 
@@ -48,19 +49,61 @@ class _Size:
             self.empty = self.store.run("MATCH (l:Load) RETURN count(l) AS n", {})["n"][0] == 0
         before, self.relationships = self.relationships, self.relationships + relationships(tables, source)
         if self.empty and before < MANY <= self.relationships:
-            self.say(
+            self.console(
                 f"more than {MANY // 1_000_000} M relationships into an empty database: `clinome neo4j import STUDY` is "
                 "faster; stop this load for it, what is read is not read again"
             )
 
 
-def load_study(study: Study, say: Console) -> list[SourceReport]:
+@dataclass(frozen=True)
+class LoadReport:
+    """Load report: what became of the rows of every source.
+
+    sources: a report a source, in the order of loading: source, tally (rows read, written, merged, rejected), seconds,
+    changed, counts (what went into the graph).
+    """
+
+    sources: tuple[SourceReport, ...]
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything changed since the last load."""
+        return any(report.changed for report in self.sources)
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row a source: source, rows read, written, merged, rejected; seconds; changed."""
+        import pandas as pd
+
+        return pd.DataFrame([{"source": r.source, **vars(r.tally), "seconds": r.seconds, "changed": r.changed}
+                             for r in self.sources])  # fmt: skip
+
+    def summary(self) -> dict[str, object]:
+        """What `clinome load --json` ends with: each source's tally, and whether anything changed."""
+        sources = [{"source": r.source, **vars(r.tally), "seconds": round(r.seconds, 3)} for r in self.sources]
+        return {"sources": sources, "changed": self.changed}
+
+
+def load(study: Study | str | Path, *, console: Console = SILENT) -> LoadReport:
+    """Load a study: files -> tables -> graph, source by source; what is there and unchanged stays.
+
+    Args:
+        study: a study, its file, or the folder that holds it.
+        console: what is said while it runs (`clinome.console.Console()`); default: nothing.
+    Returns: what became of every source's rows: read = written + merged + rejected.
+    Raises: InputError for a source that cannot be read or gave no row, EngineError if the store is locked or away.
+    Example:
+        clinome.load("study.toml").to_frame()
+    """
+    return LoadReport(tuple(load_study(as_study(study), console)))
+
+
+def load_study(study: Study, console: Console) -> list[SourceReport]:
     """Load every source; sources that the study no longer names are taken out. Nothing changes twice."""
     with open_store(study, write=True) as store:
-        return load_into(study, store, say, _Size(store, say).see if store_folder(study) is None else _nothing)
+        return load_into(study, store, console, _Size(store, console).see if store_folder(study) is None else _nothing)
 
 
-def load_into(study: Study, store: Store, say: Console, ready: Ready = _nothing) -> list[SourceReport]:
+def load_into(study: Study, store: Store, console: Console, ready: Ready = _nothing) -> list[SourceReport]:
     """`load_study` into a store that is open for writing. ready: is shown every source before it is written."""
     from clinome.graphs.ingest.load_source import load_source
     from clinome.graphs.tables.study_tables import Tables
@@ -70,25 +113,19 @@ def load_into(study: Study, store: Store, say: Console, ready: Ready = _nothing)
     reports = []
     store.prepare()
     if _enter(study, store, tables, genes):
-        say("the graph is of an older Clinome: it is brought to this one's form")
-    _forget(study, store, tables, say)
+        console("the graph is of an older Clinome: it is brought to this one's form")
+    _forget(study, store, tables, console)
     for spec in study.sources():
         known = known_before(study, spec, tables, genes)
         door, there = door_of(study, tables), partial(ready, tables, spec.source)
-        with say.working(spec.source) as progress:
+        with console.working(spec.source) as progress:
             reports.append(load_source(store, tables, spec, known, door=door, progress=progress, ready=there))
-        say_source(reports[-1], say)
+        say_source(reports[-1], console)
     if store.retried:
-        say(f"{store.retried:,} transactions were run again: others were in their way, or the server was away")
-    _say_stopped(store, tables, say)
-    _say_all(reports, tables, say)
+        console(f"{store.retried:,} transactions were run again: others were in their way, or the server was away")
+    _say_stopped(store, tables, console)
+    _say_all(reports, tables, console)
     return reports
-
-
-def summary(reports: list[SourceReport]) -> dict[str, object]:
-    """What `--json` ends with: each source's tally, and whether anything changed."""
-    sources = [{"source": r.source, **vars(r.tally), "seconds": round(r.seconds, 3)} for r in reports]
-    return {"sources": sources, "changed": any(r.changed for r in reports)}
 
 
 def read_names(study: Study) -> GeneTable:
@@ -144,39 +181,39 @@ def door_of(study: Study, tables: Tables) -> Door:
     return door(study.patients.namespace, study.patients.pseudonymise, Path(study.tables))
 
 
-def _forget(study: Study, store: Store, tables: Tables, say: Console) -> None:
+def _forget(study: Study, store: Store, tables: Tables, console: Console) -> None:
     from clinome.graphs.ingest.load_source import remove_source
 
     named = {spec.source for spec in study.sources()}
     for source in tables.sources():
         if source not in named:
             remove_source(store, tables, source)
-            say(f"{source}: no longer in the study; removed")
+            console(f"{source}: no longer in the study; removed")
 
 
-def say_source(report: SourceReport, say: Console) -> None:
+def say_source(report: SourceReport, console: Console) -> None:
     t = report.tally
     state = f"{report.seconds:.1f} s" if report.changed else "unchanged"
-    say(
+    console(
         f"{report.source}: {t.read:,} rows read, {t.written:,} written, {t.merged:,} merged, {t.rejected:,} rejected ({state})"
     )
     if report.changed:
         for what, count in report.counts.items():
-            say(f"    {count:,} {what}")
+            console(f"    {count:,} {what}")
 
 
-def _say_stopped(store: Store, tables: Tables, say: Console) -> None:
+def _say_stopped(store: Store, tables: Tables, console: Console) -> None:
     """Readers of an embedded store never see half a load, nor what was loaded beside it."""
     from clinome.graphs.ingest.write_source import stopped
 
     others = sorted({name.partition("/")[0] for name in stopped(store) if not tables.owns(name)})
     if others:
-        say(f"a load of another study was stopped in the middle ({', '.join(others)}): load it again; until then readers "
+        console(f"a load of another study was stopped in the middle ({', '.join(others)}): load it again; until then readers "
             "of an embedded store see neither")  # fmt: skip
 
 
-def _say_all(reports: list[SourceReport], tables: Tables, say: Console) -> None:
+def _say_all(reports: list[SourceReport], tables: Tables, console: Console) -> None:
     rejected = sum(r.tally.rejected for r in reports)
     if not any(r.changed for r in reports):
-        say("nothing has changed since the last load")
-    say(f"{rejected:,} rows rejected" + (f": see {tables.folder.name}/rejects.csv" if rejected else ""))
+        console("nothing has changed since the last load")
+    console(f"{rejected:,} rows rejected" + (f": see {tables.folder.name}/rejects.csv" if rejected else ""))

@@ -11,36 +11,37 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from clinome.console import Console
+from clinome.console import SILENT, Console
 from clinome.graph import open_graph
 from clinome.loaders.errors import InputError
-from clinome.model_folder import in_words, read_model, run_of
-from clinome.run_folder import Run
-from clinome.study import Study
+from clinome.model_folder import in_words
+from clinome.run_folder import PREDICT, SNAPSHOT, Run
+from clinome.study import Study, as_study
+from clinome.verbs.load import load_study
 from clinome.verbs.query import check_out
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
 
     from clinome.graphs.snapshot.snapshot import Snapshot
     from clinome.models.base.learner import Learner
     from clinome.models.base.snapshot import DerivedSnapshot
     from clinome.models.inference.model import Model
 
-FOLDER = "predict"
-
 
 @dataclass(frozen=True)
 class PredictionReport:
-    """What a model says of another study's cohort.
+    """Predictions of a frozen model for another study's cohort.
 
-    table: subject_id, prediction_time, and score or score_CLASS (as in predictions.parquet), one row a row of the cohort.
+    scores: subject_id, prediction_time, and score or score_CLASS (as in predictions.parquet), one row a row of the cohort
+        (polars; `table` is the same in pandas).
     metrics: metric -> {mean, low, high, …}, over the rows that have an outcome; {} where none has.
     notes: what was missing or unknown, in plain words; counted: the same in numbers.
     path: where the table was written; beside it a .json with all the rest.
     """
 
-    table: pl.DataFrame
+    scores: pl.DataFrame
     metrics: dict[str, dict[str, Any]]
     notes: list[str]
     counted: dict[str, Any]
@@ -48,23 +49,53 @@ class PredictionReport:
     path: Path
     about: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row a row of the cohort: subject_id, prediction_time, and score (higher: more of it, or sooner) or score_CLASS."""
+        return self.scores.to_pandas()
+
     def summary(self) -> dict[str, object]:
         """What `--json` ends with."""
-        return {"predictions": str(self.path), "rows": self.table.height, "model": self.model, "metrics": self.metrics,
+        return {"predictions": str(self.path), "rows": self.scores.height, "model": self.model, "metrics": self.metrics,
                 "notes": self.notes}  # fmt: skip
 
 
+def predict(
+    run: Run | str | Path,
+    study: Study | str | Path,
+    *,
+    learners: Mapping[str, Any] | None = None,
+    out: str | Path | None = None,
+    console: Console = SILENT,
+) -> PredictionReport:
+    """Predict new patients with a run's frozen model; metrics with intervals where they have outcomes.
+
+    The other study's cohort goes through the same fence, features are found by name; what it lacks is served as missing,
+    and counted.
+    Args:
+        run: a run, or its folder `runs/NAME`.
+        study: of the patients to predict: a study, its file, or the folder that holds it. Loaded where it is not.
+        learners: what of the model is your own code, given again by name.
+        out: a .parquet or .csv file (default: predict/STUDY.parquet in the run folder).
+        console: what is said while it runs; default: nothing.
+    Returns: `.table`, `.metrics` (metric -> mean, low, high), `.notes`, `.path`.
+    Raises: InputError for a run without a model, a model of another task, or a cohort that cannot be.
+    Example:
+        clinome.predict("runs/lung", "other/study.toml").table
+    """
+    return predict_study(Run.open(run), as_study(study), learners or {}, None if out is None else Path(out), console)
+
+
 def predict_study(
-    run: str | Path | Run, study: Study, own: Mapping[str, Any], out: Path | None, say: Console
+    run: Run, study: Study, own: Mapping[str, Any], out: Path | None, console: Console
 ) -> PredictionReport:
     """Cohort -> fenced snapshot -> the model's own shape -> predictions, and metrics where there are outcomes."""
     start = time.perf_counter()
-    run = run_of(run)
     if out is not None:
         check_out(out)
-    model = read_model(run)
+    model = run.model
     _check_task(model, study)
-    snapshot, notes = _frozen(study, model, say)
+    snapshot, notes = _frozen(study, model, console)
     served = model.serve(snapshot)
     beside = _beside(run, model, served.snapshot) if model.needs_training else None
     score = model.predict(served.snapshot, _given_again(own, study, model), beside)
@@ -77,13 +108,13 @@ def predict_study(
         *unjudged,
         *_trained_on(run, snapshot, metrics),
     ]
-    path = out or run.path(FOLDER, f"{study.name}.parquet")
+    path = out or run.path(PREDICT, f"{study.name}.parquet")
     about = {"run": run.name, "study": study.name, "trained_on": model.about.get("snapshot", {}),
              "snapshot": snapshot.checksums()}  # fmt: skip
     made = PredictionReport(table, metrics, notes, served.gaps.as_json(), model.name, path, about)
     _write(made)
     run.log("predict", study=study.name, rows=table.height, seconds=round(time.perf_counter() - start, 2))
-    _show(made, model, say)
+    _show(made, model, console)
     return made
 
 
@@ -104,7 +135,7 @@ def _check_task(model: Model, study: Study) -> None:
         )
 
 
-def _frozen(study: Study, model: Model, say: Console) -> tuple[Snapshot, list[str]]:
+def _frozen(study: Study, model: Model, console: Console) -> tuple[Snapshot, list[str]]:
     """The other study's cohort behind the fence, with the covariates that the model asks for; loaded where it is not."""
     from clinome.graphs.cohort.cohort import make_cohort
     from clinome.graphs.snapshot.freeze import freeze
@@ -113,18 +144,16 @@ def _frozen(study: Study, model: Model, say: Console) -> tuple[Snapshot, list[st
 
     spec = study.need_cohort()
     if not Tables(study.tables, study.name).sources():
-        from clinome.verbs.load import load_study
-
-        load_study(study, say)
+        load_study(study, console)
     label = study.task.label if study.task else str(model.about.get("label", "label"))
     with open_graph(study) as graph:
         cohort = make_cohort(
             graph.store, spec.query, spec.params, label_type=task_of(model.schema.task).label_type, label=label, name=study.name, base=study.folder,
-            tables=graph.tables, unlabelled=True,
+            tables=graph.tables, to_predict=True,
         )  # fmt: skip
-        snapshot = freeze(cohort, graph.tables, model.schema.task, tuple(model.schema.covariates), lenient=True)
+        snapshot = freeze(cohort, graph.tables, model.schema.task, tuple(model.schema.covariates))
     people = cohort.frame["subject_id"].n_unique()
-    say(f"cohort {cohort.name}: {cohort.frame.height:,} rows of {people:,} patients")
+    console(f"cohort {cohort.name}: {cohort.frame.height:,} rows of {people:,} patients")
     return snapshot, list(cohort.notes)
 
 
@@ -133,9 +162,9 @@ def _beside(run: Run, model: Model, served: DerivedSnapshot) -> tuple[Snapshot, 
     from clinome.graphs.snapshot.append_rows import append_rows
     from clinome.snapshot import Snapshot
 
-    training = Snapshot.read(run.folder / "snapshot")
+    training = Snapshot.read(run.folder / SNAPSHOT)
     if training.manifest["sha256"] != model.about.get("snapshot"):
-        raise InputError("the snapshot is not the one that the model was trained on", run.folder / "snapshot",
+        raise InputError("the snapshot is not the one that the model was trained on", run.folder / SNAPSHOT,
                          fix="train it again: clinome train STUDY")  # fmt: skip
     return append_rows(training, served), training.rows.height
 
@@ -173,20 +202,20 @@ def _trained_on(run: Run, snapshot: Snapshot, metrics: Mapping[str, object]) -> 
 
 def _write(made: PredictionReport) -> None:
     if made.path.suffix == ".csv":
-        made.table.write_csv(made.path)
+        made.scores.write_csv(made.path)
     else:
-        made.table.write_parquet(made.path)
+        made.scores.write_parquet(made.path)
     beside = {**made.about, **made.summary(), "counted": made.counted}
     made.path.with_suffix(".json").write_text(json.dumps(beside, indent=1, default=str), encoding="utf-8")
 
 
-def _show(made: PredictionReport, model: Model, say: Console) -> None:
+def _show(made: PredictionReport, model: Model, console: Console) -> None:
     for note in made.notes:
-        say(note)
-    say(f"predicted by {in_words(model.choice.share())}")
+        console(note)
+    console(f"predicted by {in_words(model.choice.share())}")
     found = [(name, m["mean"], m["low"], m["high"]) for name, m in made.metrics.items() if m["mean"] is not None]
     if found:
-        say.table(["metric", "value", "low", "high"], found)
+        console.table(["metric", "value", "low", "high"], found)
     else:
-        say("no row has an outcome to judge the predictions by")
-    say(f"{made.table.height:,} predictions written to {made.path}")
+        console("no row has an outcome to judge the predictions by")
+    console(f"{made.scores.height:,} predictions written to {made.path}")

@@ -1,4 +1,4 @@
-"""`clinome query`: one question in, rows out."""
+"""`clinome query`: a Cypher query, read-only, as a table."""
 
 from __future__ import annotations
 
@@ -8,29 +8,30 @@ from typing import TYPE_CHECKING
 from clinome.console import Console
 from clinome.graph import open_graph
 from clinome.loaders.errors import InputError
-from clinome.study import Study
+from clinome.study import Study, as_study
 
 if TYPE_CHECKING:
     import polars as pl
 
 
-def show_library(say: Console) -> None:
+def show_library(console: Console) -> None:
     """The queries of neo4j/queries/: name, parameters, question."""
     from clinome.graphs.query.cypher import library
 
     for query in library():
-        say(f"{query.name}({', '.join(p.name for p in query.params)})")
-        say(f"    {query.question}")
+        console(f"{query.name}({', '.join(p.name for p in query.params)})")
+        console(f"    {query.question}")
 
 
 def ask(
-    study: Study, text: str, given: list[str], out: Path | None, say: Console, *, show: bool = True
+    study: Study | str | Path, text: str, given: list[str], out: Path | None, console: Console, *, show: bool = True
 ) -> pl.DataFrame:
     """Run a query of the library, a .cypher file or Cypher text; print the first rows, or write them all to `out`."""
     from clinome.graphs.query.cypher import find, parse_params, run_query
 
     if out is not None:
         check_out(out)
+    study = as_study(study)
     query = find(text, study.folder)
     params = parse_params(query, given)
     with open_graph(study) as graph:
@@ -40,10 +41,10 @@ def ask(
             rows.write_csv(out)
         else:
             rows.write_parquet(out)
-        say(f"{rows.height:,} rows written to {out}")
+        console(f"{rows.height:,} rows written to {out}")
     elif show:
-        say.table(rows.columns, rows.head(50).iter_rows())
-        say(f"{rows.height:,} rows" + (", the first 50 shown; --out FILE writes all" if rows.height > 50 else ""))
+        console.table(rows.columns, rows.head(50).iter_rows())
+        console(f"{rows.height:,} rows" + (", the first 50 shown; --out FILE writes all" if rows.height > 50 else ""))
     return rows
 
 

@@ -9,14 +9,15 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clinome.console import Console
+from clinome.console import SILENT, Console
 from clinome.graph import open_store, store_folder
 from clinome.loaders.errors import InputError, UsageError
 from clinome.loaders.specs import Knowledge
 from clinome.run_folder import Run, run_names
-from clinome.study import Study
+from clinome.study import Study, as_study
 from clinome.typed_toml import nearest
 from clinome.verbs.load import door_of, known_before, read_names, say_source
 
@@ -25,26 +26,31 @@ if TYPE_CHECKING:
     from clinome.graphs.tables.study_tables import Tables
 
 
-def remove(study: Study, what: str, names: Sequence[str], say: Console) -> None:
-    """Take sources, runs or patients out of the graph, the tables and the run folders.
+def remove(study: Study | str | Path, what: str, names: str | Sequence[str], *, console: Console = SILENT) -> None:
+    """Remove sources, runs or patients from the graph, the tables and the run folders.
 
     Args:
+        study: a study, its file, or the folder that holds it.
         what: source, run or patient.
         names: as the study file, the runs' folder and the source files have them; of patients `-` means one id a line
             on standard input, where no process list shows it.
-    Raises: InputError for a name that is not there; nothing is removed then.
+        console: what is said while it runs; default: nothing.
+    Raises: InputError for a name that is not there; nothing is removed then. UsageError for another word than these.
+    Example:
+        clinome.remove("study.toml", "run", "first-try")
     """
     from clinome.graphs.tables.study_tables import Tables
 
+    study, names = as_study(study), [names] if isinstance(names, str) else names
     tables = Tables(study.tables, study.name)
     match what:
         case "source":
-            _remove_sources(study, tables, names, say)
+            _remove_sources(study, tables, names, console)
         case "run":
-            _remove_runs(study, tables, names, say)
+            _remove_runs(study, tables, names, console)
         case "patient":
             lines = (line.strip() for line in sys.stdin) if list(names) == ["-"] else names
-            _remove_patients(study, tables, sorted({id for id in lines if id}), say)
+            _remove_patients(study, tables, sorted({id for id in lines if id}), console)
         case _:
             raise UsageError(f"clinome remove: got {what!r}; expected run, source or patient, and a name.")
 
@@ -64,7 +70,7 @@ def _writing(study: Study, tables: Tables) -> Iterator[Store]:
         yield store
 
 
-def _remove_sources(study: Study, tables: Tables, names: Sequence[str], say: Console) -> None:
+def _remove_sources(study: Study, tables: Tables, names: Sequence[str], console: Console) -> None:
     from clinome.graphs.ingest.load_source import remove_source
 
     stopped = tables.going()
@@ -76,13 +82,13 @@ def _remove_sources(study: Study, tables: Tables, names: Sequence[str], say: Con
         for name in names:
             if name in tables.sources():
                 remove_source(store, tables, name)
-            say(f"{name}: removed from the graph and the tables")
+            console(f"{name}: removed from the graph and the tables")
     named = {spec.source for spec in study.sources()} & set(names)
     if named:
-        say(f"{study.file.name} still names {', '.join(sorted(named))}: the next load reads it again")
+        console(f"{study.file.name} still names {', '.join(sorted(named))}: the next load reads it again")
 
 
-def _remove_runs(study: Study, tables: Tables, names: Sequence[str], say: Console) -> None:
+def _remove_runs(study: Study, tables: Tables, names: Sequence[str], console: Console) -> None:
     from clinome.graphs.ingest.studies import leave
     from clinome.graphs.ingest.write_back import forget, runs_of
     from clinome.graphs.ingest.write_source import publish
@@ -103,7 +109,7 @@ def _remove_runs(study: Study, tables: Tables, names: Sequence[str], say: Consol
                 publish(store)
             if name in folders:
                 Run.of(study, name).remove()
-            say(f"{name}: removed from the graph, and its folder")
+            console(f"{name}: removed from the graph, and its folder")
 
 
 @dataclass(frozen=True)
@@ -120,7 +126,7 @@ class People:
     belongings: dict[str, frozenset[str]]
 
 
-def _remove_patients(study: Study, tables: Tables, ids: Sequence[str], say: Console) -> None:
+def _remove_patients(study: Study, tables: Tables, ids: Sequence[str], console: Console) -> None:
     from clinome.graphs.ingest.remove_patients import erase
     from clinome.graphs.ingest.write_back import recount
     from clinome.graphs.ingest.write_source import publish
@@ -131,16 +137,16 @@ def _remove_patients(study: Study, tables: Tables, ids: Sequence[str], say: Cons
     with _writing(study, tables) as store:
         add_removed(study.tables, people.marks)  # first: whatever is stopped now, no load brings them back
         forget_ids(people.quoted, study.tables)
-        _reread(study, store, tables, people, say)
+        _reread(study, store, tables, people, console)
         erase(store, tables, people.subjects, people.belongings)
         recount(store, tables.study)
         publish(store)
     tables.clean()
     held = [run for name in run_names(study) if (run := Run.of(study, name)).without(people.subjects, study.name)]
     people_gone = "1 patient" if len(ids) == 1 else f"{len(ids):,} patients"
-    say(f"{people_gone} removed from the graph and the tables; no load brings them back")
+    console(f"{people_gone} removed from the graph and the tables; no load brings them back")
     for run in held:
-        say(
+        console(
             f"runs/{run.name} held them: their rows and its snapshot are removed; its results and its model still count "
             f"them, until `clinome run {study.file.name}` makes them anew or `clinome remove` takes them out"
         )
@@ -188,7 +194,7 @@ def _people(study: Study, tables: Tables, ids: Sequence[str]) -> People:
     return People(frozenset(subjects), frozenset(marks | samples), frozenset(outside), theirs)
 
 
-def _reread(study: Study, store: Store, tables: Tables, people: People, say: Console) -> None:
+def _reread(study: Study, store: Store, tables: Tables, people: People, console: Console) -> None:
     """Every source once more, without them; where its files are not what was loaded, its tables are cut as they stand."""
     from clinome.graphs.ingest.load_source import is_as_loaded, load_identity, load_source, remove_source
     from clinome.graphs.ingest.remove_patients import strip
@@ -204,15 +210,15 @@ def _reread(study: Study, store: Store, tables: Tables, people: People, say: Con
         if spec is not None and is_as_loaded(tables, spec):
             known = known_before(study, spec, tables, genes)
             try:
-                say_source(load_source(store, tables, spec, known, door=door_of(study, tables)), say)
+                say_source(load_source(store, tables, spec, known, door=door_of(study, tables)), console)
                 continue
             except InputError:  # without them no row of the files can be used
                 load_id = load_identity(tables, spec, known)
         if strip(tables, source, people.subjects, people.quoted, load_id):
             write_source(store, tables, source)
-            say(f"{source}: its files cannot be read again; they are out of its tables")
+            console(f"{source}: its files cannot be read again; they are out of its tables")
         else:
             remove_source(store, tables, source)
-            say(
+            console(
                 f"{source}: nothing of it is left; removed. Take it out of {study.file.name}: the next load stops there"
             )

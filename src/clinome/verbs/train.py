@@ -5,29 +5,28 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from clinome.console import Console
-from clinome.graph import open_graph
+from clinome.console import SILENT, Console
+from clinome.graph import cohort_of, open_graph, snapshot_of
 from clinome.loaders.errors import InputError
 from clinome.model_folder import keep_model
-from clinome.run_folder import Run, key_of, versions
-from clinome.study import Study
-from clinome.verbs.cohort import keep
-from clinome.verbs.learning_curve import add_curve
-from clinome.verbs.table_one import write_tables
+from clinome.prepared import Prepared
+from clinome.run_folder import SNAPSHOT, Run, key_of, versions
+from clinome.study import Study, as_study
+from clinome.user_learners import learners_of
+from clinome.verbs.cohort import keep, write_tables
 
 if TYPE_CHECKING:
-    from clinome.graphs.cohort.cohort import Cohort
     from clinome.graphs.snapshot.snapshot import Snapshot
     from clinome.models.base.learner import Learner
     from clinome.models.experiment.results import Results
-
 
 NUMERIC = ("numpy", "scipy", "scikit-learn", "lifelines", "torch", "torch-geometric", "lightning", "polars")
 """What a unit's numbers come from, beside our own code."""
@@ -43,73 +42,89 @@ class CannotRun(InputError):
         self.name, self.reason = name, reason
 
 
-def train_study(study: Study, run: Run, own: Mapping[str, Learner], say: Console) -> Run:
+def train(
+    study: Study | str | Path,
+    *,
+    learners: Mapping[str, Any] | None = None,
+    name: str | None = None,
+    console: Console = SILENT,
+) -> Run:
+    """Train and compare learners: snapshot behind the time fence, folds, learners, paired comparison, frozen model.
+
+    Args:
+        study: a study, its file, or the folder that holds it; it has been loaded.
+        learners: your own beside ours, by name: a learner, a scikit-learn estimator, a PyG module, or what makes one.
+        name: of the run (default: the study's).
+        console: what is said while it runs; default: nothing.
+    Returns: the run, with `.metrics`, `.comparisons`, `.predictions`, `.model`. What is done and unchanged is not done again.
+    Raises: InputError for a cohort or learner that cannot be, NotBuilt for a task that this version lacks.
+    Example:
+        run = clinome.train("study.toml", learners={"svm": LinearSVC()})
+    """
+    study = as_study(study)
+    return train_study(study, Run.of(study, name), learners_of(learners or {}, study), console)
+
+
+def train_study(study: Study, run: Run, own: Mapping[str, Learner], console: Console) -> Run:
     """Everything between the graph and results.json. Nothing is done again while nothing that it rests on changed."""
     start = time.perf_counter()
-    with open_graph(study) as graph:
-        cohort = graph.cohort()
-        snapshot = graph.snapshot(cohort)
-        counts = _graph_counts(graph.query)
-    say(f"cohort {cohort.name}: {snapshot.rows.height:,} rows of {cohort.frame['subject_id'].n_unique():,} patients")
-    cohort = cohort.with_step("with input before the fence", _patients(cohort, snapshot))
-    keep(study, cohort)
-    snapshot = snapshot.save(run.path("snapshot"))
-    write_tables(run, study, cohort, snapshot)
+    ready, counts = _prepare(study, run, console)
+    write_tables(ready)
     asked = {name: value for name, value in vars(study.learn).items() if name != "workers"}  # they change no result
-    key = key_of(_content(snapshot), vars(study.task), asked, study.evaluate.seed, _code(own))
+    key = key_of(_content(ready.snapshot), vars(study.task), asked, study.evaluate.seed, _code(own))
     if run.done("train", key):
         _whole(run)
-        say("train: nothing has changed; the results stand")
+        console("train: nothing has changed; the results stand")
         if study.evaluate.learning_curve:
-            add_curve(run, study, snapshot, _learners(snapshot, study, own, say), say)
+            _add_curve(ready, _learners(ready, own, console), console)
         return run
-    learners = _learners(snapshot, study, own, say)
-    results = _compare(snapshot, learners, study, run, say)
+    learners = _learners(ready, own, console)
+    results = _compare(ready, learners, console)
     run.write_json("run.json", {})  # stopped while the files are replaced, none of them may pass for another's
-    _write(run, cohort, results, _subgroups(study, cohort, snapshot, results))
-    keep_model(run, study, cohort, snapshot, results.final_fit, say)
-    run.write_json("summary.json", _summary(study, cohort, snapshot, counts))
+    _write(ready, results)
+    keep_model(ready, results.final_fit, console)
+    run.write_json("summary.json", _summary(ready, counts))
     run.mark("train", key)
     _whole(run)
-    add_curve(run, study, snapshot, learners, say)
-    run.log("train", seconds=round(time.perf_counter() - start, 2), rows=snapshot.rows.height, learners=len(learners))
-    show(run, say)
+    _add_curve(ready, learners, console)
+    seconds = round(time.perf_counter() - start, 2)
+    run.log("train", seconds=seconds, rows=ready.snapshot.rows.height, learners=len(learners))
+    show(run, console)
     return run
 
 
-def _patients(cohort: Cohort, snapshot: Snapshot) -> int:
-    return int(snapshot.rows.filter(snapshot.with_input())["subject_id"].n_unique())
-
-
-def learner_rows(study: Study, say: Console) -> list[dict[str, str | None]]:
-    """`clinome learners`: what can run on this study, and why the rest cannot."""
-    from clinome.models.learners.registry import every
-
+def _prepare(study: Study, run: Run, console: Console) -> tuple[Prepared, dict[str, Any]]:
+    """Cohort and snapshot, both kept; and how much the graph held of each label and type before."""
     with open_graph(study) as graph:
-        snapshot = graph.snapshot(graph.cohort())
-    rows = [{"learner": learner.name, "why_not": learner.reason(snapshot)} for learner in every(snapshot)]
-    say.table(["learner", "runs here"], [(r["learner"], r["why_not"] or "yes") for r in rows])
-    return rows
+        cohort = cohort_of(graph)
+        snapshot = snapshot_of(graph, cohort)
+        counts = _graph_counts(graph.query)
+    patients = cohort.frame["subject_id"].n_unique()
+    console(f"cohort {cohort.name}: {snapshot.rows.height:,} rows of {patients:,} patients")
+    with_input = int(snapshot.rows.filter(snapshot.with_input())["subject_id"].n_unique())
+    cohort = cohort.with_step("with input before the fence", with_input)
+    keep(study, cohort)
+    return Prepared(study, run, graph.tables, cohort, snapshot.save(run.path(SNAPSHOT))), counts
 
 
-def show(run: Run, say: Console) -> None:
+def show(run: Run, console: Console) -> None:
     """The comparison as a table."""
     results = run.read_json("results.json")
     metric = results["metric"]
     found = [(name, r["metrics"].get(metric), r["seconds"]) for name, r in results["learners"].items()]
-    say.table(
+    console.table(
         ["learner", metric, "low", "high", "seconds"],
         [(n, m["mean"], m["low"], m["high"], round(s, 1)) for n, m, s in found if m],
     )
 
 
-def _learners(snapshot: Snapshot, study: Study, own: Mapping[str, Learner], say: Console) -> list[Learner]:
+def _learners(ready: Prepared, own: Mapping[str, Learner], console: Console) -> list[Learner]:
     from clinome.models.learners.registry import select
 
-    chosen, left_out = select(snapshot, study.learn.learners)
+    chosen, left_out = select(ready.snapshot, ready.study.learn.learners)
     for name, reason in left_out.items():
-        say(f"{name} is left out: {reason}")
-    return [*chosen, *(_named(name, learner, snapshot) for name, learner in own.items())]
+        console(f"{name} is left out: {reason}")
+    return [*chosen, *(_named(name, learner, ready.snapshot) for name, learner in own.items())]
 
 
 def _named(name: str, learner: Learner, snapshot: Snapshot) -> Learner:
@@ -122,12 +137,40 @@ def _named(name: str, learner: Learner, snapshot: Snapshot) -> Learner:
     return named
 
 
-def _compare(snapshot: Snapshot, learners: list[Learner], study: Study, run: Run, say: Console) -> Results:
+def _compare(ready: Prepared, learners: list[Learner], console: Console) -> Results:
     from clinome.models.experiment import run as harness
     from clinome.models.experiment.checkpoint import Checkpoint
 
-    finished = Checkpoint(run.path(UNITS), key_of(_content(snapshot), sys.version, _device(), *map(version, NUMERIC)))
-    return harness.run(snapshot, learners, study.evaluate, study.learn, progress=say, keep=True, checkpoint=finished)
+    snapshot, study = ready.snapshot, ready.study
+    basis = key_of(_content(snapshot), sys.version, _device(), *map(version, NUMERIC))
+    finished = Checkpoint(ready.run.path(UNITS), basis)
+    with console.jobs() as progress:
+        return harness.run(
+            snapshot, learners, study.evaluate, study.learn, progress=progress, keep=True, checkpoint=finished
+        )
+
+
+def _add_curve(ready: Prepared, learners: Sequence[Learner], console: Console) -> None:
+    """The learning curve, into results.json, unless it is there or is not asked for; one that is not asked for goes."""
+    from clinome.models.experiment.learning_curve import learning_curve, plain, shares_of
+
+    run, snapshot, evaluate = ready.run, ready.snapshot, ready.study.evaluate
+    results = run.read_json("results.json")
+    shares = shares_of(evaluate)
+    key = key_of(run.read_json("run.json").get("train"), shares)
+    if results.get("learning_curve", {}).get("key", key if not shares else "") == key:
+        return
+    results.pop("learning_curve", None)
+    if shares and plain(learners):
+        start = time.perf_counter()
+        predictions = pl.read_parquet(run.path("predictions.parquet"))
+        with console.jobs() as progress:
+            found = learning_curve(
+                snapshot, snapshot.folds, learners, predictions, evaluate, ready.study.learn, progress
+            )
+        results["learning_curve"] = {**found, "key": key}
+        run.log("learning curve", seconds=round(time.perf_counter() - start, 2))
+    run.write_json("results.json", results)
 
 
 def _content(snapshot: Snapshot) -> dict[str, object]:
@@ -140,24 +183,26 @@ def _whole(run: Run) -> None:
     shutil.rmtree(run.folder / UNITS, ignore_errors=True)
 
 
-def _subgroups(study: Study, cohort: Cohort, snapshot: Snapshot, results: Results) -> list[dict[str, Any]]:
+def _subgroups(ready: Prepared, results: Results) -> list[dict[str, Any]]:
     """How `chosen` does by sex, age band, race and site: columns of the cohort, covariates, properties of Patient."""
     from clinome.graphs.snapshot.covariates import patient_properties
-    from clinome.graphs.tables.study_tables import Tables
     from clinome.models.evaluation.fold_scores import draw
     from clinome.models.evaluation.predictions import parts_of
     from clinome.models.evaluation.subgroups import groupings, subgroups
     from clinome.models.learners.registry import CHOSEN
 
-    rows = cohort.frame.sort("subject_id", "prediction_time")
-    site = study.evaluate.site
+    snapshot, evaluate = ready.snapshot, ready.study.evaluate
+    rows = ready.cohort.frame.sort("subject_id", "prediction_time")
+    site = evaluate.site
     given = [snapshot.rows.select(pl.col(site).alias("site"))] if site in snapshot.rows.columns else []
-    groups = groupings([*given, rows, snapshot.covariates, patient_properties(rows, Tables(study.tables))])
+    groups = groupings([*given, rows, snapshot.covariates, patient_properties(rows, ready.tables)])
     parts = parts_of(results.predictions, snapshot, CHOSEN)
-    return subgroups(snapshot, parts, groups, draw(snapshot, [one.rows for one in parts], study.evaluate.seed))
+    return subgroups(snapshot, parts, groups, draw(snapshot, [one.rows for one in parts], evaluate.seed))
 
 
-def _write(run: Run, cohort: Cohort, results: Results, subgroups: list[dict[str, Any]]) -> None:
+def _write(ready: Prepared, results: Results) -> None:
+    run, cohort = ready.run, ready.cohort
+    subgroups = _subgroups(ready, results)
     cohort.frame.write_parquet(run.path("cohort.parquet"))
     pl.DataFrame([(s.step, s.count) for s in cohort.steps], ["step", "count"], orient="row").write_csv(
         run.path("attrition.csv")
@@ -167,13 +212,12 @@ def _write(run: Run, cohort: Cohort, results: Results, subgroups: list[dict[str,
     run.write_json("results.json", {**results.as_json(), "subgroups": subgroups})
 
 
-def _summary(study: Study, cohort: Cohort, snapshot: Snapshot, graph: Mapping[str, Any]) -> dict[str, Any]:
+def _summary(ready: Prepared, graph: Mapping[str, Any]) -> dict[str, Any]:
     """What the report says beside the numbers."""
-    from clinome.graphs.tables.study_tables import Tables
     from clinome.reports.page import presence
 
-    tables = Tables(study.tables, study.name)
-    sources = [tables.record(s) for s in tables.sources()]
+    study, cohort, snapshot = ready.study, ready.cohort, ready.snapshot
+    sources = [ready.tables.record(s) for s in ready.tables.sources()]
     events = snapshot.events
     return {
         "study": {"name": study.name, "file": study.file.name, "task": vars(study.task), "query": cohort.query,
@@ -184,7 +228,7 @@ def _summary(study: Study, cohort: Cohort, snapshot: Snapshot, graph: Mapping[st
         "presence": presence(snapshot),
         "records": None if events is None else {"events": events.height, "codes": events["code"].n_unique(),
                     "subjects_with": events["row"].n_unique(), "static": dict(snapshot.static)},
-        "warnings": [*cohort.notes, *_clock_warning(cohort.clock), *_split_notes(study, snapshot)],
+        "warnings": [*cohort.notes, *_clock_warning(cohort.clock), *_split_notes(ready)],
         "versions": versions(),
         "commands": [f"clinome run {study.file.name}"],
         "graph": dict(graph),
@@ -202,13 +246,13 @@ def _clock_warning(clock: str) -> list[str]:
             return []
 
 
-def _split_notes(study: Study, snapshot: Snapshot) -> list[str]:
+def _split_notes(ready: Prepared) -> list[str]:
     """How the held-out rows were set apart, where it was not at random; and patients who look like one another."""
     from clinome.models.base.folds import strata
     from clinome.models.base.splits import by_site
     from clinome.models.evaluation.near_duplicates import near_duplicates
 
-    evaluate, notes = study.evaluate, []
+    snapshot, evaluate, notes = ready.snapshot, ready.study.evaluate, []
     if evaluate.site is not None:
         names = by_site(snapshot.rows, strata(snapshot.rows, snapshot.task), evaluate.site)[1]
         notes.append(f"each fold holds out one {evaluate.site}, in this order: {', '.join(names)}")

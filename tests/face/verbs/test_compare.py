@@ -138,12 +138,12 @@ def test_the_future_changes_nothing(study: Path, tmp_path: Path) -> None:
     other = write(tmp_path / "other", late="Q99")
     package.load(Study.read(other))
     given = {"a.arm": "x", "b.arm": "y"}
-    first = package.compare(study, "arm.cypher", "arm.cypher", given, out=tmp_path / "first")
-    second = package.compare(other, "arm.cypher", "arm.cypher", given, out=tmp_path / "second")
+    first = package.compare(study, "arm.cypher", "arm.cypher", params=given, out=tmp_path / "first")
+    second = package.compare(other, "arm.cypher", "arm.cypher", params=given, out=tmp_path / "second")
     for name in ("features.csv", "table1.csv"):
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
     later = ARM.replace("p.index_date AS", "p.index_date + duration({days: 30}) AS")
-    past = package.compare(other, later, later, given, names=("x", "y"), out=tmp_path / "third")
+    past = package.compare(other, later, later, params=given, names=("x", "y"), out=tmp_path / "third")
     assert past.features["feature"][0] == "ICD10CM:Q99" and "ICD10CM:Q99" not in set(second.features["feature"])
     assert first.names == ("arm (arm x)", "arm (arm y)") and first.both == 0
 

@@ -20,7 +20,6 @@ from clinome.graphs.store.embedded import EmbeddedStore
 from clinome.graphs.tables.study_tables import Tables
 from clinome.loaders.errors import InputError
 from clinome.loaders.specs import Omics, Records
-from clinome.model_folder import read_model, run_of
 from clinome.run_folder import Run
 from clinome.snapshot import Snapshot
 from clinome.study import Study
@@ -84,15 +83,17 @@ def test_on_the_study_it_was_trained_on_it_says_what_the_model_says_of_the_snaps
     study, run = home
     made = predicted(home, study, tmp_path)
     snapshot = Snapshot.read(run.folder / "snapshot")
-    labelled = made.table.join(snapshot.rows, on=["subject_id", "prediction_time"], how="inner", maintain_order="right")
-    np.testing.assert_array_equal(labelled["score"], read_model(run).predict(snapshot))
-    assert made.table.equals(pl.read_parquet(tmp_path / "out.parquet"))
-    assert made.table.columns == ["subject_id", "prediction_time", "score"]
+    labelled = made.scores.join(
+        snapshot.rows, on=["subject_id", "prediction_time"], how="inner", maintain_order="right"
+    )
+    np.testing.assert_array_equal(labelled["score"], run.model.predict(snapshot))
+    assert made.scores.equals(pl.read_parquet(tmp_path / "out.parquet"))
+    assert made.scores.columns == ["subject_id", "prediction_time", "score"]
     assert any("48 of 48 patients have ids of patients whom the model was trained on" in note for note in made.notes)
 
 
 def test_another_order_of_features_changes_nothing(home: tuple[Study, Run], tmp_path: Path) -> None:
-    expected = predicted(home, home[0], tmp_path).table
+    expected = predicted(home, home[0], tmp_path).scores
     study = loaded(tmp_path, "turned", patients=60)
     tables = Tables(study.tables, study.name)
     for name, kind in {"rna": "expression", "mutations": "mutation", "meth": "methylation"}.items():
@@ -101,7 +102,7 @@ def test_another_order_of_features_changes_nothing(home: tuple[Study, Run], tmp_
         spec = replace(RNA, name=name, layer=name, kind=kind)
         save(tables, spec, omics=omics[:, np.random.default_rng(1).permutation(omics.n_vars)].copy())
     graph(tmp_path / "turned.graph", tables)
-    np.testing.assert_array_equal(predicted(home, study, tmp_path).table["score"], expected["score"])
+    np.testing.assert_array_equal(predicted(home, study, tmp_path).scores["score"], expected["score"])
 
 
 def test_other_patients_with_gaps_are_served_and_the_gaps_said(home: tuple[Study, Run], tmp_path: Path) -> None:
@@ -117,7 +118,7 @@ def test_other_patients_with_gaps_are_served_and_the_gaps_said(home: tuple[Study
     save(tables, EHR, events=ehr.events.with_columns(code), visits=ehr.visits, clock="dated")
     graph(tmp_path / "other.graph", tables)
     made = predicted(home, study, tmp_path)
-    assert made.table.height == 32 and made.table["score"].is_finite().all()
+    assert made.scores.height == 32 and made.scores["score"].is_finite().all()
     assert "layer meth is missing for all 32 patients" in made.notes
     assert "layer rna: 7 of 12 features are missing here" in made.notes
     assert "layer rna: 1 features are unknown to the model, and are not used" in made.notes
@@ -131,7 +132,7 @@ def test_other_patients_with_gaps_are_served_and_the_gaps_said(home: tuple[Study
 
 def test_what_happens_after_the_prediction_changes_none(home: tuple[Study, Run], tmp_path: Path) -> None:
     found = [
-        predicted(home, loaded(tmp_path, f"f{future}", patients=40, seed=3, future=future), tmp_path).table["score"]
+        predicted(home, loaded(tmp_path, f"f{future}", patients=40, seed=3, future=future), tmp_path).scores["score"]
         for future in (0, 5, 6)
     ]
     assert found[0].equals(found[1]) and found[0].equals(found[2])
@@ -144,11 +145,11 @@ def test_without_outcomes_everybody_is_predicted_and_nothing_judged(home: tuple[
     )
     text = STUDY[: STUDY.index("[task]")]  # no task either: the model's own
     made = predicted(home, write_study(tmp_path, "new", text, nameless), tmp_path)
-    assert made.table.height == 40 and made.metrics == {}
+    assert made.scores.height == 40 and made.metrics == {}
     some = predicted(
         home, write_study(tmp_path, "new", query=nameless.replace("RETURN", "RETURN p.subtype AS label,")), tmp_path
     )
-    assert some.table.equals(made.table) and "auroc" in some.metrics
+    assert some.scores.equals(made.scores) and "auroc" in some.metrics
     assert "8 rows without a label to predict, and not to judge by" in some.notes
 
 
@@ -166,7 +167,7 @@ def test_covariates_that_it_lacks_or_that_changed_their_kind_are_missing(
     made = predicted(home, study, tmp_path)
     assert "covariate sex is missing for all 32 patients" in made.notes
     assert "covariate age is missing for all 32 patients (it is text here)" in made.notes
-    assert made.table["score"].is_finite().all()
+    assert made.scores["score"].is_finite().all()
 
 
 def test_the_command_writes_beside_the_run_and_ends_with_json(
@@ -216,7 +217,7 @@ def test_a_learner_of_ones_own_is_given_again(kind: str, tmp_path: Path) -> None
     study = write_study(tmp_path, "mine", text)
     mine = package.sklearn(LogisticRegression()) if kind == "sklearn" else package.pyg(Sage(1), "binary", plan=PLAN)
     run = pipeline.train(study, learners={"mine": mine})
-    model = read_model(run)
+    model = run.model
     assert model.name == "mine" and model.needs_training == (kind == "pyg")
     with pytest.raises(InputError, match="learner of your own"):
         package.predict(run, study)
@@ -224,10 +225,10 @@ def test_a_learner_of_ones_own_is_given_again(kind: str, tmp_path: Path) -> None
     made = package.predict(run, study, learners={"mine": again})
     snapshot = Snapshot.read(run.folder / "snapshot")
     fitted = model.members[0].restored({"mine": again})
-    np.testing.assert_allclose(made.table["score"], fitted.predict(snapshot, np.arange(48)), atol=1e-6)
-    assert made.table["score"].n_unique() > 10
+    np.testing.assert_allclose(made.scores["score"], fitted.predict(snapshot, np.arange(48)), atol=1e-6)
+    assert made.scores["score"].n_unique() > 10
     other = package.predict(run, loaded(tmp_path, "other", patients=40, seed=2), learners={"mine": again})
-    assert other.table.height == 32 and other.table["score"].is_finite().all()
+    assert other.scores.height == 32 and other.scores["score"].is_finite().all()
     wrong = package.sklearn(LogisticRegression(C=3.0)) if kind == "sklearn" else package.pyg(Sage(5), "binary")
     with pytest.raises(InputError, match=r"not the (estimator|module) that was fitted"):
         package.predict(run, study, learners={"mine": wrong})
@@ -237,11 +238,12 @@ def test_a_run_that_keeps_no_model_leaves_no_older_one(home: tuple[Study, Run], 
     from clinome.console import SILENT
     from clinome.graphs.cohort.cohort import Cohort
     from clinome.model_folder import keep_model
+    from clinome.prepared import Prepared
 
     shutil.copytree(home[1].folder, tmp_path / "run")
-    run = run_of(tmp_path / "run")
+    run = Run.open(tmp_path / "run")
     snapshot = Snapshot.read(run.folder / "snapshot")
     cohort = Cohort("x", snapshot.rows, (), "", {}, "dated")
-    keep_model(run, home[0], cohort, snapshot, None, SILENT)
+    keep_model(Prepared(home[0], run, Tables(home[0].tables), cohort, snapshot), None, SILENT)
     with pytest.raises(InputError, match="there is no model here"):
-        read_model(run)
+        _ = run.model

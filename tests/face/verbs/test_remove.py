@@ -106,7 +106,7 @@ def test_runs_that_held_the_patient_say_so(here: clinome.Study, capsys: pytest.C
         table = pl.read_parquet(other.folder / name)
         table.filter(pl.col("subject_id") != WHO).write_parquet(other.folder / name)
     kept = {path: path.read_bytes() for path in other.folder.rglob("*") if path.is_file()}
-    removed(here, "patient", WHO, say=Console())
+    removed(here, "patient", WHO, console=Console())
     said = capsys.readouterr().out
     assert "runs/final held them" in said
     assert "runs/other" not in said
@@ -127,7 +127,7 @@ def test_where_a_file_is_gone_or_changed_the_tables_are_cut(
     for name in ("patients.csv", "mutations.csv", "meth.csv", "encounters.csv"):
         (here.folder / name).rename(tmp_path / name)
     (here.folder / "samples.csv").write_text("changed")
-    removed(here, "patient", WHO, say=Console())
+    removed(here, "patient", WHO, console=Console())
     said = capsys.readouterr().out
     assert said.count("they are out of its tables") == 5
     assert list(places(here, WHO)) == []
@@ -221,7 +221,7 @@ def test_an_unknown_run_or_source_names_the_nearest(here: clinome.Study) -> None
 def test_a_source_is_gone_as_if_it_had_not_been_named(
     here: clinome.Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    removed(here, "source", "omics.meth", say=Console())
+    removed(here, "source", "omics.meth", console=Console())
     assert "study.toml still names omics.meth" in capsys.readouterr().out
     text = (here.folder / "study.toml").read_text()
     shutil.copytree(here.folder, tmp_path / "less", ignore=shutil.ignore_patterns("*.graph", "*.tables"))

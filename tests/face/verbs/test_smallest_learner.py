@@ -16,7 +16,6 @@ from smallest_learners import Genes, Mean, Wrong
 
 import clinome as package
 from clinome.loaders.errors import InputError
-from clinome.model_folder import read_model
 from clinome.models.learners.adapters.fit_predict import FitPredictLearner
 from clinome.models.learners.adapters.own_code import LearnerFailed
 from clinome.models.learners.adapters.pytorch_geometric import PygLearner
@@ -70,7 +69,7 @@ def test_it_is_compared_reported_and_its_features_are_ranked(ran: tuple[Study, R
 
 def test_given_again_it_predicts_new_patients(ran: tuple[Study, Run], tmp_path: Path) -> None:
     _, run = ran
-    assert read_model(run).name == "genes"
+    assert run.model.name == "genes"
     write(tmp_path / "two", "two", 2)
     other = Study.read(tmp_path / "two" / "study.toml")
     with pytest.raises(InputError, match="learner of your own"):

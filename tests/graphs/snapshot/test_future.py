@@ -82,7 +82,7 @@ def frozen(folder: Path, how: Fence) -> Snapshot:
     study = clinome.Study.read(folder)
     clinome.load(study)
     with clinome.open(study) as graph:
-        cohort = graph.cohort()
+        cohort = graph.cohort().taken
         snapshot = freeze(cohort, graph.tables, "binary", ("age", "sex"), fence=how)
     return snapshot.with_folds(make_folds(snapshot.rows, "binary", study.evaluate))
 

@@ -26,6 +26,7 @@ from clinome.models.base.learner import Learner
 from clinome.models.base.specs import Evaluate, Learn
 from clinome.models.experiment import run as harness
 from clinome.models.experiment.checkpoint import Checkpoint
+from clinome.models.experiment.progress import Progress
 from clinome.models.experiment.results import Results
 from clinome.models.learners.adapters.scikit_learn import sklearn
 from clinome.models.learners.baselines.boosting import Boosting
@@ -45,12 +46,10 @@ class Stop(Exception):
 def run(
     snapshot: Snapshot, checkpoint: Checkpoint | None, stop: int = 0, learn: Learn = LEARN, **own: Learner
 ) -> Results:
-    """The harness, stopped when `stop` lines were said."""
-    said: list[str] = []
+    """The harness, stopped when `stop` jobs have ended."""
 
-    def progress(line: str) -> None:
-        said.append(line)
-        if len(said) == stop:
+    def progress(at: Progress) -> None:
+        if at.k and at.k == stop:
             raise Stop
 
     learners = [*select(snapshot, NAMES)[0], *own.values()]

@@ -15,10 +15,11 @@ from clinome.graphs.cohort.cohort import Cohort
 from clinome.graphs.snapshot.freeze import freeze
 from clinome.loaders.errors import InputError
 from clinome.models.statistics.table_one import described, short_number, smd_numbers, smd_words, table_one, words_p
+from clinome.prepared import Prepared
 from clinome.reports.page import table_ones
 from clinome.run_folder import Run
 from clinome.study import Study
-from clinome.verbs.table_one import describe, write_tables
+from clinome.verbs.cohort import describe, write_tables
 
 
 def columns(n: int = 60) -> tuple[pl.DataFrame, pl.Series]:
@@ -130,7 +131,7 @@ def test_a_cohort_by_label_split_or_column(tmp_path: Path) -> None:
     study = Study.parse({"name": "c", "store": "g", "tables": "tables", "patients": {"path": "p.csv"},
                          "cohort": {"query": QUERY}, "task": {"kind": "binary"}}, tmp_path)  # fmt: skip
     run = Run("c", tmp_path / "run")
-    write_tables(run, study, cohort, snapshot)  # one split: by outcome, and by split
+    write_tables(Prepared(study, run, tables, cohort, snapshot))  # one split: by outcome, and by split
     first, second = table_ones(run.folder)
     assert first["groups"] == ["all", "outcome 0", "outcome 1"] and second["groups"] == ["all", "held out", "training"]
     assert second["file"] == "table1_split.csv" and first["lines"][0]["cells"] == list(table.row(0)[2:5])

@@ -1,0 +1,28 @@
+"""`clinome report`: the run folder as one self-contained page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from clinome.console import SILENT, Console
+from clinome.run_folder import Run
+from clinome.study import Study, as_study
+
+
+def report(study: Study | str | Path, *, name: str | None = None, console: Console = SILENT) -> Run:
+    """Report: write the run's report.html, one page for a colleague. It names no patient.
+
+    Args:
+        study: a study, its file, or the folder that holds it; it has been trained.
+        name: of the run (default: the study's).
+        console: what is said while it runs; default: nothing.
+    Returns: the run; `.report` is the page's path.
+    Raises: InputError before `clinome train`.
+    Example:
+        clinome.report("study.toml").report
+    """
+    from clinome.reports.page import write_report
+
+    run = Run.of(as_study(study), name)
+    console(f"report: {write_report(run.folder, run.name, run.path('report.html'))}")
+    return run
