@@ -75,7 +75,7 @@ def test_given_again_it_predicts_new_patients(ran: tuple[Study, Run], tmp_path: 
     with pytest.raises(InputError, match="learner of your own"):
         package.predict(run, other)
     made = package.predict(run, other, learners={"genes": Genes()})
-    assert made.table.height == 80 and made.metrics["auroc"]["mean"] > 0.7
+    assert len(made.table) == 80 and made.metrics["auroc"]["mean"] > 0.7
     bare = replace(other, task=None)
     assert package.predict(run, bare, learners={"genes": Genes}).table.equals(made.table)
 
