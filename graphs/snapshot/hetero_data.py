@@ -184,9 +184,9 @@ def _patient_inputs(snapshot: Snapshot, layers: Mapping[str, Layer], inputs: Inp
         "layers": list(layers), "id": rows["subject_id"].to_list(),
         "row": np.arange(rows.height), "num_nodes": rows.height,
     }  # fmt: skip
-    if snapshot.task == "survival":
+    if "duration_days" in rows.columns:
         nodes |= {name: rows[name].cast(pl.Float32).to_numpy().copy() for name in ("duration_days", "event")}
-    elif snapshot.task == "multiclass":
+    elif rows["label"].dtype == pl.String:
         nodes["y"] = np.searchsorted(np.array(snapshot.classes), rows["label"].to_numpy().astype(str)).astype(np.int64)
     else:
         nodes["y"] = rows["label"].cast(pl.Int64).to_numpy().copy()

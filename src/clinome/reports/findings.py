@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from clinome.models.base.task import TASKS, task_of
 from clinome.models.evaluation.decision_curve import useful
 from clinome.models.evaluation.intervals import FOLDS, SPLIT
 from clinome.models.learners.registry import baselines
@@ -91,7 +92,7 @@ def optimism(results: Mapping[str, Any]) -> str:
     found = results.get("optimism") or {}
     if not found:
         return ""
-    several = results.get("task") == "multiclass"
+    several = (kind := results.get("task")) in TASKS and task_of(kind).label_type == "categorical"
     name = "mean of accuracy and AUROC" if several else metric_label(results["metric"])
     return sentences.optimism(name, found["inner"], found["held_out"])
 

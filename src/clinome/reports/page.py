@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from clinome.models.base.task import TASKS, task_of
 from clinome.reports import findings, sentences
 from clinome.reports.figures import held_out_figures
 from clinome.reports.headline import headline, warnings
@@ -121,11 +122,12 @@ def _who(cohort: pl.DataFrame, task: str, summary: Mapping[str, Any]) -> str:
     who = sentences.people(n, cohort["subject_id"].n_unique())
     label = (summary.get("study") or {}).get("task")
     label = label.get("label") if isinstance(label, Mapping) else None
-    if task == "survival":
+    kind = task_of(task) if task in TASKS else None  # an old run may not say
+    if kind and kind.over_time:
         events = int(cohort["event"].cast(pl.Int64).sum())
         median = float(cohort["duration_days"].cast(pl.Float64).quantile(0.5) or 0.0)
         return sentences.survival_task(who, events, n, median)
-    if task == "binary":
+    if kind and kind.label_type == "boolean":
         return sentences.binary_task(who, label, _events(cohort, task, smallest=False) or 0, n)
     if "label" in cohort.columns:
         counts = cohort["label"].cast(pl.String).value_counts(sort=True)
@@ -143,11 +145,12 @@ def _records(summary: Mapping[str, Any]) -> dict[str, Any]:
 
 def _events(cohort: pl.DataFrame, task: str, *, smallest: bool = True) -> int | None:
     """Rows with the event; for classes, and for a binary outcome that is the rule, those of the smallest class."""
-    if task == "survival":
+    kind = task_of(task) if task in TASKS else None  # an old run may not say
+    if kind and kind.over_time:
         return int(cohort["event"].cast(pl.Int64).sum())
     if "label" not in cohort.columns or not cohort.height:
         return None
-    if task == "binary" and not smallest:
+    if kind and kind.label_type == "boolean" and not smallest:
         return int(cohort["label"].cast(pl.Float64).sum())
     return int(cohort["label"].value_counts()["count"].cast(pl.Int64).to_numpy().min())
 

@@ -12,6 +12,7 @@ import polars as pl
 from clinome.console import SILENT, Console
 from clinome.graph import Cohort, cohort_of, open_graph, open_store, snapshot_of
 from clinome.loaders.errors import InputError
+from clinome.models.base.task import task_of
 from clinome.study import Study, as_study
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def columns_of(cohort: TakenCohort, snapshot: Snapshot, tables: Tables) -> pl.Da
             snapshot.events.group_by("row").agg(pl.len().alias("n")), on="row", how="left", maintain_order="left"
         )
         found.append(pl.DataFrame({"events before the prediction": amount["n"].fill_null(0)}))
-    if snapshot.task == "survival":
+    if task_of(snapshot.task).over_time:
         found.append(snapshot.rows.select(pl.col("duration_days").alias("days followed")))
     known: dict[str, pl.Series] = {}
     for table in found:
@@ -142,10 +143,11 @@ def columns_of(cohort: TakenCohort, snapshot: Snapshot, tables: Tables) -> pl.Da
 def _groups(snapshot: Snapshot, columns: pl.DataFrame, by: str) -> pl.Series:
     """Each row's group; null where it has none."""
     if by == LABEL:
-        if snapshot.task == "survival":
+        task = task_of(snapshot.task)
+        if task.over_time:
             return snapshot.rows["event"].cast(pl.Int8).replace_strict({0: "no event", 1: "event"})
         label = snapshot.rows["label"].cast(pl.String)
-        return label if snapshot.task == "multiclass" else "outcome " + label
+        return label if task.label_type == "categorical" else "outcome " + label
     if by == SPLIT and SPLIT not in columns.columns:
         if _places(snapshot) != 1:
             got = f"{_places(snapshot)} folds"
