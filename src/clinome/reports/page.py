@@ -15,9 +15,9 @@ import polars as pl
 from clinome.reports import findings, sentences
 from clinome.reports.captions import CONTROL
 from clinome.reports.figures import held_out_figures
+from clinome.reports.format import chance_of, metric_label
 from clinome.reports.headline import headline, warnings
 from clinome.reports.html import svg, write_page
-from clinome.reports.metrics import chance_of, metric_label
 from clinome.reports.table_one import table_ones
 
 if TYPE_CHECKING:
