@@ -12,8 +12,8 @@ import polars as pl
 
 from clinome.loaders.files.atomic import atomic_path
 from clinome.models.evaluation.study_ranks import LEAST
+from clinome.reports.format import metric_label
 from clinome.reports.html import svg, write_page
-from clinome.reports.metrics import metric_label
 from clinome.run_folder import versions
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from clinome.plots.style import short
-from clinome.reports import sentences
+from clinome.reports import comparison_sentences as sentences
 from clinome.reports.html import svg, write_page
-from clinome.reports.page import table_ones
+from clinome.reports.table_one import table_ones
 from clinome.run_folder import versions
 
 if TYPE_CHECKING:

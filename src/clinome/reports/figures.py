@@ -9,10 +9,9 @@ from typing import Any
 import polars as pl
 
 from clinome.reports import sentences
+from clinome.reports.captions import CAPTION
 from clinome.reports.findings import SIMPLE, ranked
 from clinome.reports.html import svg
-
-_CAPTION = sentences.CAPTION
 
 
 def held_out_figures(predictions: Path, results: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
@@ -77,7 +76,7 @@ def _decision(results: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def _figure(figure: Any, caption: str) -> dict[str, str]:
-    return {"svg": svg(figure), "caption": _CAPTION[caption]}
+    return {"svg": svg(figure), "caption": CAPTION[caption]}
 
 
 def _once(frame: pl.DataFrame) -> pl.DataFrame:

@@ -11,8 +11,7 @@ from clinome.models.evaluation.decision_curve import useful
 from clinome.models.evaluation.intervals import FOLDS, SPLIT
 from clinome.models.learners.registry import baselines
 from clinome.reports import sentences
-from clinome.reports.format import interval
-from clinome.reports.metrics import metric_label, smaller_is_better
+from clinome.reports.format import interval, metric_label, smaller_is_better
 
 SIMPLE = tuple(baselines())
 """The baselines that anything has to beat before anyone should listen: the plain linear model is one of them."""

@@ -1,10 +1,12 @@
-"""Number formats of reports: counts, shares, p-values, days, and estimates with their intervals as people write them."""
+"""Formats of reports: counts, shares, p-values, estimates with their intervals, and metrics by their labels."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from typing import Any
+
+from clinome.models.metrics.registry import METRICS
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -50,3 +52,18 @@ def interval(row: Mapping[str, Any], digits: int = 2, *, sign: bool = False, nam
     if row.get("low") is not None and row.get("high") is not None:
         text += f" ({name + ' ' if name else ''}{shown(row['low'])} to {shown(row['high'])})"
     return text.replace("-", "−")
+
+
+def metric_label(key: str | None) -> str:
+    """The name of a metric on an axis and in a sentence; the key itself where there is no such metric."""
+    return METRICS[key].label if key in METRICS else str(key or "")
+
+
+def chance_of(key: str | None) -> float | None:
+    """What a guess reaches whatever the data; None where that depends on them."""
+    return METRICS[key].chance if key in METRICS else None
+
+
+def smaller_is_better(key: str | None) -> bool:
+    """Whether a lower value is the better one, as of errors."""
+    return key in METRICS and not METRICS[key].higher_is_better

@@ -8,8 +8,7 @@ from typing import Any
 
 from clinome.reports import sentences
 from clinome.reports.findings import SIMPLE, differences, picked, ranked
-from clinome.reports.format import interval
-from clinome.reports.metrics import chance_of, metric_label, smaller_is_better
+from clinome.reports.format import chance_of, interval, metric_label, smaller_is_better
 
 
 @dataclass(frozen=True)

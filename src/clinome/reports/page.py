@@ -14,17 +14,17 @@ import polars as pl
 
 from clinome.models.base.task import TASKS, task_of
 from clinome.reports import findings, sentences
+from clinome.reports.captions import CONTROL
 from clinome.reports.figures import held_out_figures
+from clinome.reports.format import chance_of, metric_label
 from clinome.reports.headline import headline, warnings
 from clinome.reports.html import svg, write_page
-from clinome.reports.metrics import chance_of, metric_label
+from clinome.reports.table_one import table_ones
 
 if TYPE_CHECKING:
     from clinome.models.base.snapshot import Snapshot
 
 _TOP = 20
-_LINES = 80
-"""Of Table 1 on the page; the file has all."""
 
 
 def write_report(run: Path, study_name: str, out: Path) -> Path:
@@ -162,40 +162,6 @@ def _attrition(run: Path) -> str:
     return "" if table.is_empty() or table.width < 2 else svg(plots.attrition(table))
 
 
-def table_ones(folder: Path) -> list[dict[str, Any]]:
-    """Each table1*.csv as groups and lines, for `macros.jinja`: a variable is named in its first line alone.
-
-    A variable that says the same as the grouping (the outcome, by outcome) is left out and named.
-    """
-    out = []
-    for path in sorted(folder.glob("table1*.csv")):
-        table = pl.read_csv(path, infer_schema=False).with_columns(pl.col("smd", "p").cast(pl.Float64))
-        groups = [name for name in table.columns if name not in ("variable", "level", "smd", "p")]
-        left_out = _same_as_grouping(table, groups[1:])
-        table = table.filter(~pl.col("variable").is_in(left_out))
-        first = table["variable"].is_first_distinct()
-        lines = [{**row, "first": new, "cells": [row[name] for name in groups]}
-                 for row, new in zip(table.iter_rows(named=True), first, strict=True)]  # fmt: skip
-        out.append({"file": path.name, "groups": groups, "lines": lines[:_LINES], "more": max(0, len(lines) - _LINES),
-                    "left_out": sentences.left_out_of_table(left_out)})  # fmt: skip
-    return out
-
-
-def _same_as_grouping(table: pl.DataFrame, groups: Sequence[str]) -> list[str]:
-    """Variables of which each group has one level, and no two groups the same."""
-    found = []
-    for (name,), lines in table.group_by("variable", maintain_order=True):
-        whole = [[str(level) for level, cell in lines.select("level", group).iter_rows()
-                  if str(cell).endswith("(100.0%)")] for group in groups]  # fmt: skip
-        if (
-            len(groups) > 1
-            and all(len(levels) == 1 for levels in whole)
-            and len({levels[0] for levels in whole}) == len(groups)
-        ):
-            found.append(str(name))
-    return found
-
-
 def _missing_data(summary: Mapping[str, Any]) -> str:
     from clinome import plots
 
@@ -287,7 +253,7 @@ def _controls(results: Mapping[str, Any], metric: str) -> dict[str, Any]:
     picture = ""
     if len(rows) > 1:
         picture = svg(plots.controls(_frame(rows, "mean"), metric=metric_label(metric), chance=chance_of(metric)))
-    return {"controls": controls, "controls_svg": picture, "control_words": sentences.CONTROL}
+    return {"controls": controls, "controls_svg": picture, "control_words": CONTROL}
 
 
 def _frame(rows: Sequence[Mapping[str, Any]], value: str) -> pl.DataFrame:

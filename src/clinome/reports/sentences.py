@@ -1,4 +1,4 @@
-"""Sentences of the reports: what may be said of a run, a benchmark and two cohorts, as functions of plain values.
+"""Sentences of report.html: what may be said of a run, as functions of plain values (`comparison_sentences`: of several).
 
 Nothing here reads a file or computes a figure (`findings` and `headline` do), so that the words can be read and changed
 together. Standard terms first; an explanation may follow.
@@ -6,7 +6,7 @@ together. Standard terms first; an explanation may follow.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from clinome.models.evaluation.intervals import FOLDS, SPLIT
 from clinome.reports.format import p_value, percent
@@ -22,85 +22,6 @@ METHOD = {
     SPLIT: "95% confidence intervals (CI): bootstrap over the held-out patients (1,000 resamples).",
 }
 """How intervals were made, by the method that results.json names."""
-
-CONTROL = {
-    "permuted_labels": "outcomes permuted over all rows: no signal is left",
-    "missingness_only": "which variables were measured, without their values",
-    "batch_only": "batch and site of measurement, and nothing else",
-    "clock_only": "length of observation before the prediction time, and nothing else",
-    "shuffled_graph": "graph network with its edges shuffled",
-    "no_edges": "graph network without edges",
-}
-"""What each control is."""
-
-LEAD = {
-    "cohort_selection": "Attrition: rows left after each step of the cohort query, and rows lost by it.",
-    "missing_data": "A missing layer is treated as unknown, never as zero.",
-    "biomarkers": "Features that moved the held-out predictions of the chosen learner. Associations in this cohort, not causes.",
-    "no_biomarkers": "The chosen learner cannot say which features its predictions rest on, so none are ranked.",
-    "controls": "Negative controls and ablations: the same procedure on the same folds without signal, without biology, or without edges.",
-    "data_quality": "Rows read = written + merged with an equal row + rejected with a reason.",
-    "compared_cohorts": "Attrition: patients left after each step of the two cohort queries.",
-    "differential_features": "Measured or recorded before each row’s prediction time. By increasing p.",
-}
-"""What stands below a heading."""
-
-CAPTION = {
-    "attrition": "Cohort selection. Bars: rows left; right: rows lost by the step.",
-    "table_one": "Table 1: baseline characteristics. Numeric: median [quartiles]; categorical: n (% of known). SMD: "
-    "standardised mean difference, the largest between any two groups (below 0.1: small). p: Mann–Whitney or "
-    "Kruskal–Wallis (numeric), Fisher or χ² (categorical), not corrected. Only covariates among them are model inputs.",
-    "missing_data": "Available layers (UpSet plot). Columns: patterns of layers that rows have together; right: rows with "
-    "each layer, n (%).",
-    "layers": "Layers: features, and rows with and without them.",
-    "learners": "Performance on held-out rows. Dots: mean over folds; lines: 95% CI; ticks: single folds.",
-    "differences": "Right: paired difference, chosen − learner, on the same rows; no difference is shown where the 95% "
-    "CI includes zero.",
-    "learners_table": "Held-out performance: mean over folds, 95% CI in brackets for the primary metric; training time in "
-    "seconds; peak memory in MB.",
-    "paired": "Paired differences, chosen − learner, with 95% CI; p two-sided, and corrected over learners (Holm).",
-    "discrimination": "ROC and precision–recall curves of held-out predictions, pooled over folds. Pale lines: chance.",
-    "classes": "One-vs-rest ROC curves and confusion matrix of held-out predictions, each row once. Pale line: chance.",
-    "calibration": "Calibration plot: groups of equal size, Wilson 95% CI. On the diagonal, predicted and observed risk agree.",
-    "survival_calibration": "Calibration plot: groups of equal size; observed risk by Kaplan–Meier, 95% CI (log–log). Predicted "
-    "risk: Cox model of the score, fitted on training rows.",
-    "calibration_table": "Calibration of held-out predictions, all folds pooled, with 95% CI. Slope below 1: predictions too "
-    "extreme; above 1: not extreme enough. Intercept above 0: risk underestimated; below 0: overestimated. A learner that "
-    "predicts one risk for everyone has no slope. Predicted and observed: mean risk.",
-    "decision": "Decision curve of held-out predictions: net benefit in true positives per row over threshold probabilities. "
-    "No interval is drawn; small differences are not to be interpreted.",
-    "learning_curve": "Learning curve of the plain learners, tuned anew on nested, stratified parts of the training rows of the "
-    "first repeat, and judged on the same held-out rows. Band: 95% CI of the best learner.",
-    "subgroups": "Performance of the chosen learner on held-out rows by group, ranked within folds; lines: 95% CI. Right: "
-    "group − all other rows whose group is known; no gap is shown where the 95% CI includes zero.",
-    "subgroups_table": "Subgroups: performance, and gap to all others, with 95% CI; p corrected over groups (Holm); mean predicted "
-    "and observed risk.",
-    "biomarkers": "Effect on the score per standard deviation of the feature. Dots: mean over folds; bands: 95% interval over "
-    "folds. Above zero: higher values, higher score.",
-    "biomarkers_table": "Effect: change of the score per standard deviation, with 95% interval over folds. Stability: share of folds "
-    "with the feature among the first twenty. q: each feature alone against the outcome, whole cohort, one row a patient, "
-    "Benjamini–Hochberg.",
-    "pathways": "Over-representation of ranked genes: hypergeometric test; q: Benjamini–Hochberg over all tested gene sets.",
-    "controls": "Controls. Dots: mean; lines: 95% CI; ticks: single folds or permutations.",
-    "controls_table": "Controls: mean with 95% CI over folds or permutations.",
-    "data_quality": "Rows by source.",
-    "survival": "Kaplan–Meier curves, pointwise 95% bands (log–log), numbers at risk below. Time in days from each row’s "
-    "prediction time.",
-    "values": "Numeric features: Cliff’s delta, 95% CI; filled: q < 0.05.",
-    "shares": "Mutations and codes: odds ratio, 95% CI; filled: q < 0.05.",
-    "features": "Differential features. Numeric: medians, Cliff’s δ, Mann–Whitney. Mutations and codes (with all codes below them): "
-    "shares of those observed, odds ratio, Fisher’s exact test; carried by fewer than five patients: not tested. Brackets: "
-    "95% CI. q: Benjamini–Hochberg over all tests.",
-    "compared_table": "Table 1, one row a patient, patients of one cohort only. Numeric: median [quartiles]; categorical: n (% of "
-    "known). SMD: standardised mean difference (below 0.1: small). p: Mann–Whitney (numeric), Fisher or χ² (categorical), not "
-    "corrected. Variables may be what defines the cohorts, or come after the prediction time.",
-    "benchmark": "Performance over studies. Mean rank: 1 is best, ties shared, over learners that ran on every study. Mean "
-    "difference: each study counts once, 95% CI by Student’s t over studies. p: Wilcoxon signed-rank over studies, "
-    "two-sided; corrected over learners (Holm).",
-    "study_differences": "Dots: paired difference on one study, coloured by its 95% CI. Diamonds: mean over studies with 95% CI.",
-}
-"""What stands at a figure or a table."""
-
 
 # Cohort and headline
 
@@ -322,92 +243,3 @@ def left_out_of_table(variables: Sequence[str]) -> str:
     if not variables:
         return ""
     return f"Left out, as identical to the grouping: {', '.join(variables)}."
-
-
-# Benchmark
-
-
-def ranked_studies(
-    studies: int, learners: int, least: int, *, f: float | None, p: float | None, difference: float | None
-) -> str:
-    """f, p: Friedman's test; difference: Nemenyi's critical difference, None where the ranks are not shown to differ."""
-    if studies < least:
-        return (
-            f"{studies} {'study is' if studies == 1 else 'studies are'} too few for a rank test: even a learner that won on "
-            f"every one of five would reach p = 0.06. Mean ranks are descriptive; {least} or more studies can be tested."
-        )
-    if learners < 3:
-        return "Fewer than three learners ran on every study, so ranks are not tested; see the differences."
-    if p is None or f is None:
-        return "All learners do equally well on every study: there is nothing to rank."
-    test = f"Friedman test over {studies} studies and {learners} learners: F = {f:.2f}, p = {p_value(p)}"
-    if difference is None:
-        return f"{test}; the ranks are not shown to differ."
-    return f"{test}; the ranks differ. Critical difference of mean ranks (Nemenyi): {difference:.2f}."
-
-
-def not_ranked(learners: Sequence[str]) -> str:
-    return f"Not ranked, as they did not run on every study: {', '.join(learners)}." if learners else ""
-
-
-def by_chance(comparisons: int) -> str:
-    if not comparisons:
-        return ""
-    chance = comparisons / 40
-    about = f"about {chance:,.0f}" if chance >= 1.5 else "about one" if chance >= 0.5 else "fewer than one"
-    return (
-        f"Wins and losses are single 95% CIs, not corrected: of {comparisons:,} comparisons {about} would be a win, and as "
-        "many a loss, by chance alone."
-    )
-
-
-def mixed_metrics(metrics: Sequence[str]) -> str:
-    if len(metrics) < 2:
-        return ""
-    return f"The studies have different primary metrics ({', '.join(metrics)}); mean differences mix them as they are."
-
-
-def against_reference(reference: str, told: Sequence[tuple[str, bool, str]]) -> str:
-    """told: learner, whether it is better, its mean difference; those that differ after correction."""
-    if not told:
-        return f"No learner is shown to differ from {reference} over studies (Wilcoxon, Holm)."
-    each = "; ".join(f"{name} is {'better' if better else 'worse'}, {difference}" for name, better, difference in told)
-    return f"Against {reference} over studies (Wilcoxon, Holm): {each}."
-
-
-# Comparison of two cohorts
-
-
-def overlap(names: tuple[str, str], sizes: tuple[int, int], both: int, later: int) -> list[str]:
-    """both: patients in both cohorts; later: rows left out because the patient has an earlier one."""
-    said = [f"{sizes[0]:,} patients in {names[0]}, {sizes[1]:,} in {names[1]}."]
-    shared = "1 patient is" if both == 1 else f"{both:,} patients are"
-    said.append(f"{shared} in both, and in no comparison." if both else "Nobody is in both.")
-    if later:
-        said.append(f"Of patients with several rows the first counts; {later:,} later ones are left out.")
-    return said
-
-
-def differing_features(differ: int, tested: int, rate: float) -> str:
-    return f"{differ:,} of {tested:,} tested features differ at a false discovery rate of {percent(rate)}."
-
-
-def hazard_ratio(
-    names: tuple[str, str],
-    events: tuple[int, int],
-    n: tuple[int, int],
-    p: float | None,
-    ratio: Mapping[str, float] | None,
-) -> str:
-    """ratio: mean, low, high of the first cohort to the second; None where a cohort has no events."""
-    said = f"Events: {events[0]:,} of {n[0]:,} and {events[1]:,} of {n[1]:,}"
-    said += "." if p is None else f"; log-rank p = {p_value(p)}."
-    if ratio is None:
-        return f"{said} A cohort without events has no hazard ratio."
-    shown = f"{ratio['mean']:.2f} (95% CI {ratio['low']:.2f} to {ratio['high']:.2f})"
-    return f"{said} Hazard ratio of {names[0]} to {names[1]}: {shown}, Cox model, unadjusted."
-
-
-OBSERVATIONAL = (
-    "The cohorts are observational: differences between them are associations, not effects of what defines them."
-)

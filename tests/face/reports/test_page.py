@@ -19,7 +19,8 @@ from snapshots import CLASSES, make_snapshot
 from clinome.loaders.errors import InputError
 from clinome.plots import predictions
 from clinome.reports import findings, headline
-from clinome.reports.page import presence, table_ones, write_report
+from clinome.reports.page import presence, write_report
+from clinome.reports.table_one import table_ones
 
 
 class _Page(HTMLParser):

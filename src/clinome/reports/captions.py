@@ -1,0 +1,81 @@
+"""Captions of the reports: what stands at a figure or table, with its units and what its interval is; and below headings."""
+
+from __future__ import annotations
+
+CONTROL = {
+    "permuted_labels": "outcomes permuted over all rows: no signal is left",
+    "missingness_only": "which variables were measured, without their values",
+    "batch_only": "batch and site of measurement, and nothing else",
+    "clock_only": "length of observation before the prediction time, and nothing else",
+    "shuffled_graph": "graph network with its edges shuffled",
+    "no_edges": "graph network without edges",
+}
+"""What each control is."""
+
+LEAD = {
+    "cohort_selection": "Attrition: rows left after each step of the cohort query, and rows lost by it.",
+    "missing_data": "A missing layer is treated as unknown, never as zero.",
+    "biomarkers": "Features that moved the held-out predictions of the chosen learner. Associations in this cohort, not causes.",
+    "no_biomarkers": "The chosen learner cannot say which features its predictions rest on, so none are ranked.",
+    "controls": "Negative controls and ablations: the same procedure on the same folds without signal, without biology, or without edges.",
+    "data_quality": "Rows read = written + merged with an equal row + rejected with a reason.",
+    "compared_cohorts": "Attrition: patients left after each step of the two cohort queries.",
+    "differential_features": "Measured or recorded before each row’s prediction time. By increasing p.",
+}
+"""What stands below a heading."""
+
+CAPTION = {
+    "attrition": "Cohort selection. Bars: rows left; right: rows lost by the step.",
+    "table_one": "Table 1: baseline characteristics. Numeric: median [quartiles]; categorical: n (% of known). SMD: "
+    "standardised mean difference, the largest between any two groups (below 0.1: small). p: Mann–Whitney or "
+    "Kruskal–Wallis (numeric), Fisher or χ² (categorical), not corrected. Only covariates among them are model inputs.",
+    "missing_data": "Available layers (UpSet plot). Columns: patterns of layers that rows have together; right: rows with "
+    "each layer, n (%).",
+    "layers": "Layers: features, and rows with and without them.",
+    "learners": "Performance on held-out rows. Dots: mean over folds; lines: 95% CI; ticks: single folds.",
+    "differences": "Right: paired difference, chosen − learner, on the same rows; no difference is shown where the 95% "
+    "CI includes zero.",
+    "learners_table": "Held-out performance: mean over folds, 95% CI in brackets for the primary metric; training time in "
+    "seconds; peak memory in MB.",
+    "paired": "Paired differences, chosen − learner, with 95% CI; p two-sided, and corrected over learners (Holm).",
+    "discrimination": "ROC and precision–recall curves of held-out predictions, pooled over folds. Pale lines: chance.",
+    "classes": "One-vs-rest ROC curves and confusion matrix of held-out predictions, each row once. Pale line: chance.",
+    "calibration": "Calibration plot: groups of equal size, Wilson 95% CI. On the diagonal, predicted and observed risk agree.",
+    "survival_calibration": "Calibration plot: groups of equal size; observed risk by Kaplan–Meier, 95% CI (log–log). Predicted "
+    "risk: Cox model of the score, fitted on training rows.",
+    "calibration_table": "Calibration of held-out predictions, all folds pooled, with 95% CI. Slope below 1: predictions too "
+    "extreme; above 1: not extreme enough. Intercept above 0: risk underestimated; below 0: overestimated. A learner that "
+    "predicts one risk for everyone has no slope. Predicted and observed: mean risk.",
+    "decision": "Decision curve of held-out predictions: net benefit in true positives per row over threshold probabilities. "
+    "No interval is drawn; small differences are not to be interpreted.",
+    "learning_curve": "Learning curve of the plain learners, tuned anew on nested, stratified parts of the training rows of the "
+    "first repeat, and judged on the same held-out rows. Band: 95% CI of the best learner.",
+    "subgroups": "Performance of the chosen learner on held-out rows by group, ranked within folds; lines: 95% CI. Right: "
+    "group − all other rows whose group is known; no gap is shown where the 95% CI includes zero.",
+    "subgroups_table": "Subgroups: performance, and gap to all others, with 95% CI; p corrected over groups (Holm); mean predicted "
+    "and observed risk.",
+    "biomarkers": "Effect on the score per standard deviation of the feature. Dots: mean over folds; bands: 95% interval over "
+    "folds. Above zero: higher values, higher score.",
+    "biomarkers_table": "Effect: change of the score per standard deviation, with 95% interval over folds. Stability: share of folds "
+    "with the feature among the first twenty. q: each feature alone against the outcome, whole cohort, one row a patient, "
+    "Benjamini–Hochberg.",
+    "pathways": "Over-representation of ranked genes: hypergeometric test; q: Benjamini–Hochberg over all tested gene sets.",
+    "controls": "Controls. Dots: mean; lines: 95% CI; ticks: single folds or permutations.",
+    "controls_table": "Controls: mean with 95% CI over folds or permutations.",
+    "data_quality": "Rows by source.",
+    "survival": "Kaplan–Meier curves, pointwise 95% bands (log–log), numbers at risk below. Time in days from each row’s "
+    "prediction time.",
+    "values": "Numeric features: Cliff’s delta, 95% CI; filled: q < 0.05.",
+    "shares": "Mutations and codes: odds ratio, 95% CI; filled: q < 0.05.",
+    "features": "Differential features. Numeric: medians, Cliff’s δ, Mann–Whitney. Mutations and codes (with all codes below them): "
+    "shares of those observed, odds ratio, Fisher’s exact test; carried by fewer than five patients: not tested. Brackets: "
+    "95% CI. q: Benjamini–Hochberg over all tests.",
+    "compared_table": "Table 1, one row a patient, patients of one cohort only. Numeric: median [quartiles]; categorical: n (% of "
+    "known). SMD: standardised mean difference (below 0.1: small). p: Mann–Whitney (numeric), Fisher or χ² (categorical), not "
+    "corrected. Variables may be what defines the cohorts, or come after the prediction time.",
+    "benchmark": "Performance over studies. Mean rank: 1 is best, ties shared, over learners that ran on every study. Mean "
+    "difference: each study counts once, 95% CI by Student’s t over studies. p: Wilcoxon signed-rank over studies, "
+    "two-sided; corrected over learners (Holm).",
+    "study_differences": "Dots: paired difference on one study, coloured by its 95% CI. Diamonds: mean over studies with 95% CI.",
+}
+"""What stands at a figure or a table."""
