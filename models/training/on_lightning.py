@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .batch import Batch
-from .trainer import Batches, Course
+from .course import Batches, Course
 
 
 def train_on_lightning(course: Course, batches: Batches, held: Batches | None) -> None:

@@ -8,93 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from ..heads.head import Head
-from .batch import Batch, BatchSource
+from .batch import BatchSource
+from .course import Batches, Course, Network, TrainingPlan, TrainingReport
 
-
-@dataclass(frozen=True)
-class TrainingPlan:
-    """How a network is trained. patience and epochs count passes over the training rows."""
-
-    epochs: int = 60
-    patience: int = 10
-    lr: float = 1e-3
-    weight_decay: float = 1e-2
-    batch_size: int = 128
-    warmup: int = 20  # steps
-    clip: float = 1.0
-    seed: int = 1
-    full_batch: int = 0  # up to so many rows, one batch holds them all
-
-
-@dataclass(frozen=True)
-class TrainingReport:
-    """What training did: the loss of every epoch on either part, `tuning` with one before the first.
-
-    best: after how many epochs the weights were kept; 0: as they started, -1: there was nothing to judge by.
-    """
-
-    best: int
-    train: tuple[float, ...]
-    tuning: tuple[float, ...]
-
-
-class Network(nn.Module):
-    """encode -> head. The encoder answers (n, dim) and a mask of rows that it could serve."""
-
-    def __init__(self, encoder: nn.Module, head: Head) -> None:
-        super().__init__()
-        self.encoder, self.head = encoder, head
-
-    def loss(self, batch: Batch) -> Tensor | None:
-        if batch.target is None:
-            raise ValueError("network: got a batch without a target to learn from")
-        return self.head.loss(self.head.raw(self.encoder(batch)[0]), batch.target)
-
-    def forward(self, batch: Batch) -> Tensor:
-        """The head's answer in the user's units."""
-        return torch.as_tensor(self.head(self.encoder(batch)[0]))
-
-
-class Batches:
-    """An iterable of batches over some rows; shuffled anew in each pass, rows of like length together."""
-
-    def __init__(self, source: BatchSource, rows: np.ndarray, size: int, seed: int | None = None) -> None:
-        self.source, self.rows, self.size = source, rows, max(1, size)
-        self.rng = None if seed is None else np.random.default_rng(seed)
-        self._whole: Batch | None = None
-
-    def __len__(self) -> int:
-        return (len(self.rows) + self.size - 1) // self.size
-
-    def __iter__(self) -> Iterator[Batch]:
-        if len(self) == 1:
-            self._whole = self._whole or self.source.take(self.rows)
-            yield self._whole
-            return
-        for rows in self.parts():
-            yield self.source.take(rows)
-
-    def parts(self) -> list[np.ndarray]:
-        """The rows of each batch. Shuffled, then sorted by length within stretches of 32 batches, then shuffled."""
-        rows, lengths = self.rows, self.source.lengths
-        if self.rng is None:
-            if lengths is not None:
-                rows = rows[np.argsort(lengths[rows], kind="stable")]
-            return np.array_split(rows, len(self))
-        rows = self.rng.permutation(rows)
-        if lengths is not None:
-            stretch = 32 * self.size
-            parts = [rows[i : i + stretch] for i in range(0, len(rows), stretch)]
-            rows = np.concatenate([p[np.argsort(lengths[p], kind="stable")] for p in parts])
-        split = np.array_split(rows, len(self))
-        return [split[i] for i in self.rng.permutation(len(split))]
+__all__ = [
+    "Batches", "Course", "Network", "TrainingPlan", "TrainingReport", "fit", "predict", "reproducible", "set_weights",
+]  # fmt: skip
 
 
 def fit(
@@ -179,66 +103,6 @@ def set_weights(network: nn.Module, weights: Mapping[str, np.ndarray]) -> None:
     except RuntimeError as error:
         raise ValueError(f"weights: {error}") from error
     network.eval()
-
-
-class Course:
-    """One training's losses, schedule, and the best weights so far, whatever loop drives it."""
-
-    def __init__(self, network: Network, plan: TrainingPlan, steps: int) -> None:
-        self.network, self.plan, self.steps = network, plan, steps
-        self.losses: list[float] = []
-        self.tuned: list[float] = []
-        self.weights: dict[str, Tensor] | None = None
-        self.best = -1
-        self._seen: list[tuple[float, int]] = []
-        self._held: list[tuple[float, int]] = []
-
-    def learn(self, batch: Batch) -> Tensor | None:
-        """The loss to step on; None where there is no event in this batch, and no step is taken."""
-        loss = self.network.loss(batch)
-        if loss is not None:
-            self._seen.append((float(loss.detach()), batch.size))
-        return loss
-
-    def judge(self, batch: Batch) -> None:
-        loss = self.network.loss(batch)
-        if loss is not None:
-            self._held.append((float(loss), batch.size))
-
-    def end_epoch(self) -> None:
-        self.losses.append(_mean(self._seen))
-        self._seen = []
-
-    def end_judging(self) -> bool:
-        """Keep the weights if none did better; True where patience has come to its end."""
-        if not self._held:
-            return False
-        self.tuned.append(_mean(self._held))
-        self._held = []
-        if self.best < 0 or self.tuned[-1] < self.tuned[self.best]:
-            self.best = len(self.tuned) - 1
-            self.weights = {k: v.detach().cpu().clone() for k, v in self.network.state_dict().items()}
-        return len(self.tuned) - 1 - self.best >= self.plan.patience
-
-    def optimizer(self) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-        """AdamW, decay on matrices only; linear warm-up, then a half cosine down to a twentieth."""
-        decayed = [p for p in self.network.parameters() if p.dim() > 1]
-        plain = [p for p in self.network.parameters() if p.dim() <= 1]
-        groups = [{"params": decayed, "weight_decay": self.plan.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(groups, lr=self.plan.lr, fused=True)
-        warm, steps = min(self.plan.warmup, self.steps // 4), self.steps
-
-        def scale(step: int) -> float:
-            if step < warm:
-                return (step + 1) / warm
-            return 0.05 + 0.95 * 0.5 * (1 + float(np.cos(np.pi * min(1.0, (step - warm) / max(1, steps - warm)))))
-
-        return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, scale)
-
-
-def _mean(parts: list[tuple[float, int]]) -> float:
-    weight = sum(n for _, n in parts)
-    return sum(loss * n for loss, n in parts) / weight if weight else float("nan")
 
 
 @contextmanager
