@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from clinome.models.base.learner import Learner
     from clinome.models.learners.adapters.pytorch_geometric import pyg
     from clinome.models.learners.adapters.scikit_learn import sklearn
-    from clinome.run_folder import Run
+    from clinome.run_folder.run import Run
     from clinome.snapshot import Snapshot
     from clinome.study import Study
     from clinome.verbs.benchmark import benchmark
@@ -72,7 +72,7 @@ _WHERE = {
     "Graph": "clinome.graph:Graph",
     "Learner": "clinome.models.base.learner:Learner",
     "LoadReport": "clinome.verbs.load:LoadReport",
-    "Run": "clinome.run_folder:Run",
+    "Run": "clinome.run_folder.run:Run",
     "Snapshot": "clinome.snapshot:Snapshot",
     "Study": "clinome.study:Study",
     "benchmark": "clinome.verbs.benchmark:benchmark",

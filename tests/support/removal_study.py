@@ -17,7 +17,7 @@ from clinome.graphs import schema
 from clinome.graphs.ingest.write_back import store_run
 from clinome.graphs.store.embedded import EmbeddedStore
 from clinome.graphs.store.fingerprint import fingerprint
-from clinome.run_folder import Run
+from clinome.run_folder.run import Run
 from clinome.verbs import remove as removing
 from clinome.verbs.cohort import take_cohort
 from clinome.verbs.load import load_study

@@ -11,7 +11,7 @@ import polars as pl
 from clinome.console import Console
 from clinome.demo.synthetic_cohort import Truth, write_cohort
 from clinome.graph import cohort_of, open_graph
-from clinome.run_folder import Run
+from clinome.run_folder.run import Run
 from clinome.study import Study
 from clinome.verbs.run import run as run_study
 

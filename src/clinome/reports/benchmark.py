@@ -14,7 +14,7 @@ from clinome.loaders.files.atomic import atomic_path
 from clinome.models.evaluation.study_ranks import LEAST
 from clinome.reports.format import metric_label
 from clinome.reports.html import svg, write_page
-from clinome.run_folder import versions
+from clinome.run_folder.run import versions
 
 if TYPE_CHECKING:
     import pandas as pd

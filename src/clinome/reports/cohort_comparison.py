@@ -13,7 +13,7 @@ from clinome.plots.style import short
 from clinome.reports import comparison_sentences as sentences
 from clinome.reports.html import svg, write_page
 from clinome.reports.table_one import table_ones
-from clinome.run_folder import versions
+from clinome.run_folder.run import versions
 
 if TYPE_CHECKING:
     import pandas as pd

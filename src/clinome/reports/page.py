@@ -111,7 +111,7 @@ def _page(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:
 
 def _model(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:
     """What the run leaves for new patients; {} where there is none."""
-    from clinome.model_folder import in_words
+    from clinome.run_folder.model import in_words
 
     found = dict(results.get("model") or {})
     return {**found, "run": run.name, "words": in_words(found["weights"])} if found.get("name") else {}

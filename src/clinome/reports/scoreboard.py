@@ -16,7 +16,7 @@ from clinome.models.evaluation.intervals import holm
 from clinome.models.evaluation.study_ranks import LEAST, Ranking, mean_interval, rank, signed_rank
 from clinome.reports import comparison_sentences as sentences
 from clinome.reports.format import interval, metric_label
-from clinome.run_folder import Run
+from clinome.run_folder.run import Run
 
 TABLE = {
     "study": pl.String, "learner": pl.String, "metric": pl.String, "mean": pl.Float64, "low": pl.Float64,

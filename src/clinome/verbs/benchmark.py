@@ -13,7 +13,7 @@ from clinome.console import SILENT, Console
 from clinome.loaders.errors import ClinomeError, InputError, UsageError
 from clinome.reports.benchmark import Benchmark, write_benchmark
 from clinome.reports.scoreboard import scoreboard
-from clinome.run_folder import Run
+from clinome.run_folder.run import Run
 from clinome.study import Study
 from clinome.typed_toml import nearest
 from clinome.user_learners import check_names, learners_of

@@ -10,7 +10,7 @@ import polars as pl
 from clinome.console import SILENT, Console
 from clinome.graph import open_graph, open_store
 from clinome.loaders.errors import InputError
-from clinome.run_folder import SNAPSHOT, Run
+from clinome.run_folder.run import SNAPSHOT, Run
 from clinome.study import Study, as_study
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from clinome.graphs.cohort.cohort import Cohort as TakenCohort
     from clinome.graphs.snapshot.snapshot import Snapshot
     from clinome.graphs.tables.study_tables import Tables
-    from clinome.prepared import Prepared
+    from clinome.run_folder.prepared import Prepared
 
 LABEL, SPLIT = "label", "split"
 _OUTCOMES = ("label", "duration_days", "event")

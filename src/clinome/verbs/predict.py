@@ -14,8 +14,8 @@ import polars as pl
 from clinome.console import SILENT, Console
 from clinome.graph import open_graph
 from clinome.loaders.errors import InputError
-from clinome.model_folder import in_words
-from clinome.run_folder import PREDICT, SNAPSHOT, Run
+from clinome.run_folder.model import in_words
+from clinome.run_folder.run import PREDICT, SNAPSHOT, Run
 from clinome.study import Study, as_study
 from clinome.verbs.load import load_study
 from clinome.verbs.query import check_out

@@ -16,7 +16,7 @@ from clinome.console import SILENT, Console
 from clinome.graph import open_store, store_folder
 from clinome.loaders.errors import InputError, UsageError
 from clinome.loaders.specs import Knowledge
-from clinome.run_folder import Run, run_names
+from clinome.run_folder.run import Run, run_names
 from clinome.study import Study, as_study
 from clinome.typed_toml import nearest
 from clinome.verbs.load import door_of, known_before, read_names, say_source

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from clinome.console import SILENT, Console
-from clinome.run_folder import Run
+from clinome.run_folder.run import Run
 from clinome.study import Study, as_study
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from clinome.console import SILENT, Console
-from clinome.run_folder import Run
+from clinome.run_folder.run import Run
 from clinome.study import Study, as_study
 from clinome.verbs.biomarkers import biomarkers
 from clinome.verbs.load import load

@@ -16,9 +16,9 @@ import polars as pl
 from clinome.console import SILENT, Console
 from clinome.graph import cohort_of, open_graph, snapshot_of
 from clinome.loaders.errors import InputError
-from clinome.model_folder import keep_model
-from clinome.prepared import Prepared
-from clinome.run_folder import SNAPSHOT, Run, key_of, versions
+from clinome.run_folder.model import keep_model
+from clinome.run_folder.prepared import Prepared
+from clinome.run_folder.run import SNAPSHOT, Run, key_of, versions
 from clinome.study import Study, as_study
 from clinome.user_learners import learners_of
 from clinome.verbs.cohort import keep, write_tables

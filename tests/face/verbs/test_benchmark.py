@@ -18,7 +18,7 @@ from clinome.loaders.errors import InputError, UsageError
 from clinome.models.evaluation.study_ranks import rank
 from clinome.reports.html import svg
 from clinome.reports.scoreboard import scoreboard
-from clinome.run_folder import Run
+from clinome.run_folder.run import Run
 from clinome.study import Study
 from clinome.verbs.benchmark import study_files
 

@@ -20,7 +20,7 @@ from clinome.graphs.store.embedded import EmbeddedStore
 from clinome.graphs.tables.study_tables import Tables
 from clinome.loaders.errors import InputError
 from clinome.loaders.specs import Omics, Records
-from clinome.run_folder import Run
+from clinome.run_folder.run import Run
 from clinome.snapshot import Snapshot
 from clinome.study import Study
 from clinome.verbs.predict import PredictionReport
@@ -237,8 +237,8 @@ def test_a_learner_of_ones_own_is_given_again(kind: str, tmp_path: Path) -> None
 def test_a_run_that_keeps_no_model_leaves_no_older_one(home: tuple[Study, Run], tmp_path: Path) -> None:
     from clinome.console import SILENT
     from clinome.graphs.cohort.cohort import Cohort
-    from clinome.model_folder import keep_model
-    from clinome.prepared import Prepared
+    from clinome.run_folder.model import keep_model
+    from clinome.run_folder.prepared import Prepared
 
     shutil.copytree(home[1].folder, tmp_path / "run")
     run = Run.open(tmp_path / "run")

@@ -32,7 +32,7 @@ from clinome.graphs.store.embedded import EmbeddedStore
 from clinome.graphs.store.fingerprint import fingerprint
 from clinome.graphs.tables.study_tables import Tables
 from clinome.loaders.errors import InputError, UsageError
-from clinome.run_folder import Run
+from clinome.run_folder.run import Run
 from clinome.verbs.load import load_study
 
 __all__ = ["here", "loaded"]  # fixtures

@@ -20,7 +20,7 @@ from clinome.models.learners.adapters.fit_predict import FitPredictLearner
 from clinome.models.learners.adapters.own_code import LearnerFailed
 from clinome.models.learners.adapters.pytorch_geometric import PygLearner
 from clinome.models.learners.adapters.scikit_learn import Wrapped
-from clinome.run_folder import Run
+from clinome.run_folder.run import Run
 from clinome.study import Study
 from clinome.user_learners import learner_of
 

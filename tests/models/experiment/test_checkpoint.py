@@ -32,7 +32,7 @@ from clinome.models.learners.adapters.scikit_learn import sklearn
 from clinome.models.learners.baselines.boosting import Boosting
 from clinome.models.learners.baselines.forest import Forest
 from clinome.models.learners.registry import make, select
-from clinome.run_folder import Run
+from clinome.run_folder.run import Run
 from clinome.verbs.train import UNITS
 
 NAMES = ("majority", "covariates", "ridge_late", "boosting")

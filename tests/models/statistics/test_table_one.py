@@ -15,9 +15,9 @@ from clinome.graphs.cohort.cohort import Cohort
 from clinome.graphs.snapshot.freeze import freeze
 from clinome.loaders.errors import InputError
 from clinome.models.statistics.table_one import described, short_number, smd_numbers, smd_words, table_one, words_p
-from clinome.prepared import Prepared
 from clinome.reports.table_one import table_ones
-from clinome.run_folder import Run
+from clinome.run_folder.prepared import Prepared
+from clinome.run_folder.run import Run
 from clinome.study import Study
 from clinome.verbs.cohort import describe, write_tables
 

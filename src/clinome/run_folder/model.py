@@ -7,11 +7,11 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from clinome.console import Console
-from clinome.run_folder import MODEL
+from clinome.run_folder.run import MODEL
 
 if TYPE_CHECKING:
     from clinome.models.experiment.refit import FinalFit
-    from clinome.prepared import Prepared
+    from clinome.run_folder.prepared import Prepared
 
 
 def keep_model(ready: Prepared, whole: FinalFit | None, console: Console) -> None:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from clinome.graphs.cohort.cohort import Cohort
     from clinome.graphs.snapshot.snapshot import Snapshot
     from clinome.graphs.tables.study_tables import Tables
-    from clinome.run_folder import Run
+    from clinome.run_folder.run import Run
     from clinome.study import Study
 
 
