@@ -61,7 +61,7 @@ def test_stopped_between_its_steps_the_same_command_goes_on(
         "add_removed": "clinome.loaders.files.removed_ids.add_removed", "forget_ids": "clinome.loaders.subjects.pseudonyms.forget_ids",
         "erase": "clinome.graphs.ingest.remove_patients.erase", "recount": "clinome.graphs.ingest.write_back.recount",
         "clean": "clinome.graphs.tables.study_tables.Tables.clean", "without": "clinome.run_folder.run.Run.without",
-        "rename": "clinome.graphs.tables.study_tables._replace", "rmtree": "shutil.rmtree",
+        "rename": "clinome.graphs.tables.study_tables.write_atomic", "rmtree": "shutil.rmtree",
     }  # fmt: skip
     step = pydoc.locate(owners[name])
     assert callable(step)
