@@ -21,6 +21,7 @@ from clinome.models.base.specs import Evaluate, Learn
 from clinome.models.experiment import run as harness
 from clinome.models.experiment.checkpoint import Checkpoint
 from clinome.models.experiment.ray_workers import RayWorkers, _by_own_clock, _by_wall_clock
+from clinome.models.learners.adapters.own_code import LearnerFailed
 from clinome.models.learners.adapters.scikit_learn import sklearn
 from clinome.models.learners.registry import select
 
@@ -76,7 +77,7 @@ def test_a_learners_own_error_comes_as_itself_and_what_was_done_is_kept(
     monkeypatch.setenv("RAY_ADDRESS", "local")
     snapshot, checkpoint = make_snapshot(n=60, features=12), Checkpoint(tmp_path / "units.part", "basis")
     learners = [*select(snapshot, ("majority", "covariates"))[0], sklearn(LogisticRegression(C=-1.0), "mine")]
-    with pytest.raises(ValueError, match="'C' parameter of LogisticRegression"):
+    with pytest.raises(LearnerFailed, match=r"learners\['mine'\]: fit raised InvalidParameterError \(.+ line \d+\)"):
         harness.run(snapshot, learners[::-1], Evaluate(), Learn(trials=1, workers="ray"), checkpoint=checkpoint)
     assert all(job.suffix != ".part" for job in checkpoint.folder.glob("*"))
 
