@@ -229,7 +229,7 @@ def _later(verb: str) -> None:
         raise NotBuilt(f"clinome {verb} is not built yet.")
 
 
-for _verb in ("audit", "share"):
+for _verb in ("audit", "init", "quality", "schema", "share"):
     _later(_verb)
 
 
