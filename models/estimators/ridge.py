@@ -22,8 +22,6 @@ GAMMAS = (0.0, 1.0, 2.0)
 """Column weights are association ** (gamma / 2): 0 spreads the penalty evenly, more suits few strong features."""
 SMALL = 5000
 """Rows above which columns are not weighted: the data then say enough themselves."""
-_ROUGH = 1e-7
-"""Of the loss, where a fit is only to be compared with others."""
 _DENSE = 20_000_000
 _MARGIN = 0.002
 
@@ -75,7 +73,7 @@ def fit_ridge(x: Matrix, y: np.ndarray, part: np.ndarray, task: str, classes: in
                 z = _coordinates(x * (_weights(x[a], target[a], g) / unit))[0]
             start, z_a = None, z[a]
             for c in strengths:
-                coef, intercept = _fit(z_a, y[a], c, kind, k, start=start, tolerance=_ROUGH)
+                coef, intercept = _fit(z_a, y[a], c, kind, k, start=start)
                 start = np.vstack([coef, intercept])
                 oof[g, c][b] = z[b] @ coef + intercept
     scored = part >= 0
@@ -107,7 +105,7 @@ def _coordinates(x: Matrix) -> tuple[Matrix, np.ndarray | None]:
 
 
 def _fit(
-    z: Matrix, y: np.ndarray, c: float, task: Task, k: int, *, start: np.ndarray | None = None, tolerance: float = 1e-9
+    z: Matrix, y: np.ndarray, c: float, task: Task, k: int, *, start: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """coef (r, k), intercept (k,): min −log likelihood + |coef|² / 2C, the intercept free.
 
@@ -133,7 +131,7 @@ def _fit(
     first = np.zeros((r + 1) * width) if start is None else start[:, known].ravel()
     if start is None and (begin := task.first_intercept(y)) is not None:
         first[-1] = begin
-    options = {"maxiter": 300, "ftol": tolerance if n <= SMALL else 1e-7, "gtol": 1e-6}
+    options = {"maxiter": 300, "ftol": 1e-9 if n <= SMALL else 1e-7, "gtol": 1e-6}
     found = minimize(objective, first, jac=True, method="L-BFGS-B", options=options).x.reshape(r + 1, width)
     coef[:, known], intercept[known] = found[:r], found[r]
     return coef, intercept
