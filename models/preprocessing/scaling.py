@@ -1,6 +1,7 @@
 """Standardisation of numbers on training rows: winsorising, z-scores, median imputation, clipping.
 
-The only scaler there is: omics layers, covariates and the values of codes all go through `Scale`, with these constants.
+Omics layers, covariates and the values of codes all go through `Scale`, with these constants; `cox_pca` alone keeps the
+scaling of the reference that others publish against.
 """
 
 from __future__ import annotations
