@@ -1,7 +1,9 @@
-"""Final fit: tuned, chosen and fitted on all rows, in the way that the comparison judged, for new patients.
+"""Final fit: chosen and fitted on all rows, in the way that the comparison judged, for new patients.
 
-Every learner is tuned on all rows as inside a fold, the choice is made from their inner scores by the same rule, and
-only what was chosen is fitted. Nothing of it is judged here: the folds did that. It costs about one more fold.
+The folds are to all rows what inner folds are to a training part: where they hold every row out once, their held-out
+scores are what the choice is made from, by the same rule, and a learner's setting is the one that did best inside them.
+Where they do not (one fixed split), every learner is tuned on all rows as inside a fold. Only what was chosen is fitted.
+Nothing of it is judged here: the folds did that.
 """
 
 from __future__ import annotations
@@ -25,8 +27,9 @@ from ..inference.model import Member, Model, member_of
 from ..learners.registry import is_floor
 from ..learners.stacking import Choice, choose
 from .checkpoint import Checkpoint, resumed
+from .job import JobResult
 from .progress import FITTING, TUNING, Jobs
-from .tuning import TuningResult, fit_tuned, inner_plan, seed_of, tune
+from .tuning import TuningResult, fit_tuned, hold_out_all, inner_plan, pooled, seed_of, tune
 from .workers import Workers
 
 _STACKED = 5
@@ -93,29 +96,33 @@ def fit_whole(
     learn: Learn,
     start: float,
     at: Jobs,
+    folded: Sequence[JobResult],
     checkpoint: Checkpoint | None = None,
 ) -> FinalFit:
-    """Tune all candidates, choose, fit what was chosen.
+    """What the folds say of every candidate (or tuning on all rows), the choice, and a fit of what was chosen.
 
     Args:
         workers: over the learners of these names, in this order.
         start: when the run began, `time.monotonic`: its time limit holds here too.
         at: where the run stands; what is asked of all rows (`whole_jobs`) is in it already.
+        folded: what came of the learners in the folds of one repeat.
         checkpoint: where what is tuned is kept, should the run be interrupted.
     """
     began, seed = time.monotonic(), seed_of(evaluate.seed, "all rows")
     deadline = start + 60 * learn.minutes if learn.minutes else None
-    asked = [FitRequest(names.index(name), seed, learn.trials, deadline) for name, _ in whole_jobs(names)]
-    tuned: dict[str, TuningResult] = {}
-    left_out: dict[str, str] = {}
-    for done in resumed(checkpoint, workers, tune_whole, asked, FitResult.restored):
-        name = names[done.ask.learner]
-        if done.tuned is None:
-            left_out[name] = "the time limit came first"
-        else:
-            tuned[name] = done.tuned
-        at.end(name, TUNING, done.seconds, cut=done.tuned is None)
-    tuned = {name: tuned[name] for name in names if name in tuned}
+    able = candidates(names)
+    if hold_out_all([one.job.held_out for one in folded if one.job.learner == 0], len(workers.snapshot.rows)):
+        tuned = {name: one for name in able if (one := _by_folds(folded, names.index(name))) is not None}
+    else:
+        asked = [FitRequest(names.index(name), seed, learn.trials, deadline) for name in reversed(able)]
+        tuned = {}
+        for done in resumed(checkpoint, workers, tune_whole, asked, FitResult.restored):
+            name = names[done.ask.learner]
+            if done.tuned is not None:
+                tuned[name] = done.tuned
+            at.end(name, TUNING, done.seconds, cut=done.tuned is None)
+        tuned = {name: tuned[name] for name in able if name in tuned}
+    left_out = {name: "the time limit came first" for name in able if name not in tuned}
     members: dict[str, Member] = {}
     choice: Choice | None = None
     while tuned:  # a second time only where one that was chosen turns out to be of a kind that no file can hold
@@ -142,13 +149,24 @@ def fit_whole(
     return FinalFit(made, left_out, settings, time.monotonic() - began)
 
 
-def whole_jobs(names: Sequence[str]) -> list[tuple[str, str]]:
-    """What is tuned on all rows, longest first: every candidate, and what it is asked for.
+def candidates(names: Sequence[str]) -> list[str]:
+    """The floor is no candidate where there is any other, as in `choose`."""
+    return [name for name in names if not is_floor(name)] or list(names)
 
-    The floor is no candidate where there is any other, as in `choose`.
-    """
-    able = [name for name in names if not is_floor(name)] or names
-    return [(name, TUNING) for name in reversed(able)]
+
+def whole_jobs(names: Sequence[str], held_out: Sequence[np.ndarray], rows: int) -> list[tuple[str, str]]:
+    """What is tuned on all rows, longest first: nothing where the folds hold each row out."""
+    return [] if hold_out_all(held_out, rows) else [(name, TUNING) for name in reversed(candidates(names))]
+
+
+def _by_folds(folded: Sequence[JobResult], learner: int) -> TuningResult | None:
+    """What the folds found of a learner; None where the time limit came first in one of them."""
+    mine = sorted((one for one in folded if one.job.learner == learner), key=lambda one: one.job.fold)
+    tuned = [one.tuned for one in mine if one.tuned is not None]
+    scores = [one.score for one in mine if one.score is not None]
+    if len(scores) < len(mine) or not mine:
+        return None
+    return pooled(tuned, np.concatenate([one.job.held_out for one in mine]), np.concatenate(scores))
 
 
 def choose_among(snapshot: Snapshot, tuned: Mapping[str, TuningResult], seed: int) -> Choice:
@@ -167,8 +185,7 @@ def tune_whole(snapshot: Snapshot, learners: Sequence[Learner], ask: FitRequest)
     learner = learners[ask.learner]
     with one_thread(learner):
         plan = inner_plan(snapshot, *_split(snapshot, ask.seed), ask.seed)
-        seed = seed_of(ask.seed, learner.name)
-        tuned = tune(learner, snapshot, plan, trials=ask.trials, seed=seed, deadline=ask.deadline)
+        tuned = tune(learner, snapshot, plan, trials=ask.trials, deadline=ask.deadline)
     return FitResult(ask, tuned, seconds=time.monotonic() - start)
 
 

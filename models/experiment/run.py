@@ -32,7 +32,7 @@ from .job import Job, JobResult, run_job
 from .progress import Jobs, Progress
 from .refit import FinalFit, choose_among, fit_whole, whole_jobs
 from .results import Results, optimism
-from .tuning import seed_of
+from .tuning import OuterFolds, seed_of
 from .worker_pool import workers_for
 
 PERMUTATIONS = 3
@@ -70,32 +70,41 @@ def run(
     if folds is None or not len(folds):
         folds = make_folds(snapshot.rows, snapshot.task, evaluate)
     everyone = [*learners, make(TABULAR_CONTROL)]
-    jobs = _jobs(folds, names, evaluate, learn, start)
+    jobs = _jobs(folds, len(snapshot.rows), names, evaluate, learn, start)
     if controls:
         jobs += _control_jobs(snapshot, [u for u in jobs if u.learner == 0], names, evaluate.seed)
     at = Jobs(progress)
-    at.begin([*((everyone[u.learner].name, u.control) for u in jobs), *(whole_jobs(names) if keep else ())])
+    first = [u.held_out for u in jobs if (u.learner, u.repeat, u.control) == (0, 0, "")]
+    whole = whole_jobs(names, first, len(snapshot.rows)) if keep else []
+    at.begin([*((everyone[u.learner].name, u.control) for u in jobs), *whole])
     done: list[JobResult] = []
     with workers_for(snapshot, everyone, learn) as workers:
         for one in resumed(checkpoint, workers, run_job, jobs, JobResult.restored):
             done.append(one)
             name, cut = everyone[one.job.learner].name, one.score is None
             at.end(name, one.job.control, one.seconds, cut=cut, before=one.before)
-        final_fit = fit_whole(workers, names, evaluate, learn, start, at, checkpoint) if keep else None
+        folded = [d for d in done if not d.job.control and d.job.repeat == 0]
+        final_fit = fit_whole(workers, names, evaluate, learn, start, at, folded, checkpoint) if keep else None
     # by all that tells jobs apart (permutations by their seeds): the order in which they ended must not show
     done.sort(key=lambda d: (d.job.control, d.job.repeat, d.job.fold, d.job.learner, d.job.seed))
     with one_thread():
         return _gather(snapshot, names, done, evaluate.seed, time.monotonic() - start, final_fit)
 
 
-def _jobs(folds: pl.DataFrame, names: list[str], evaluate: Evaluate, learn: Learn, start: float) -> list[Job]:
+def _jobs(
+    folds: pl.DataFrame, rows: int, names: list[str], evaluate: Evaluate, learn: Learn, start: float
+) -> list[Job]:
     """Longest first: networks stand last in the catalogue."""
     deadline = start + 60 * learn.minutes if learn.minutes else None
+    split = {(repeat, fold): parts(folds, repeat, fold)
+             for repeat, fold in folds.select("repeat", "fold").unique().sort("repeat", "fold").iter_rows()}  # fmt: skip
     out = []
-    for repeat, fold in folds.select("repeat", "fold").unique().sort("repeat", "fold").iter_rows():
-        train, tuning, held = parts(folds, repeat, fold)
-        seed = seed_of(evaluate.seed, repeat, fold)
-        out += [Job(i, repeat, fold, train, tuning, held, seed, learn.trials, deadline) for i in range(len(names))]
+    for (repeat, fold), (train, tuning, held) in split.items():
+        seed, of_repeat = seed_of(evaluate.seed, repeat, fold), [key for key in split if key[0] == repeat]
+        held_out, at = [split[key][2] for key in of_repeat], of_repeat.index((repeat, fold))
+        outer = OuterFolds.of(held_out, rows, at, seed_of(evaluate.seed, repeat))
+        out += [Job(i, repeat, fold, train, tuning, held, seed, learn.trials, deadline, outer=outer)
+                for i in range(len(names))]  # fmt: skip
     return sorted(out, key=lambda u: (-u.learner, u.repeat, u.fold))
 
 

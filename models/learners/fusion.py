@@ -15,7 +15,7 @@ class Fusion(NetworkLearner):
     name = "fusion"
     records = "both"
     grid = ({}, {"dropout": 0.4, "drop_modality": 0.4})
-    plan: ClassVar = {"epochs": 30, "patience": 5, "lr": 2e-3, "weight_decay": 1e-2, "batch_size": 64}
+    plan: ClassVar = {"epochs": 30, "patience": 3, "lr": 2e-3, "weight_decay": 1e-2, "batch_size": 64}
 
     def space(self) -> Mapping[str, Any]:
         from scipy.stats import uniform

@@ -16,7 +16,7 @@ class Sequence(NetworkLearner):
     records = "both"
     layers = False
     grid = ({}, {"dropout": 0.4, "depth": 1})
-    plan: ClassVar = {"epochs": 30, "patience": 5, "lr": 2e-3, "weight_decay": 1e-2, "batch_size": 64}
+    plan: ClassVar = {"epochs": 30, "patience": 3, "lr": 2e-3, "weight_decay": 1e-2, "batch_size": 64}
 
     def space(self) -> Mapping[str, Any]:
         from scipy.stats import uniform
