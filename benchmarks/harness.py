@@ -80,16 +80,15 @@ def compared(snapshot: Snapshot, names: tuple[str, ...], workers: int, whole: bo
 
 def by_hand(snapshot: Snapshot, names: tuple[str, ...]) -> dict[str, Any]:
     """Tune, fit, predict, as anybody would write it; and how much of it went into making matrices."""
-    units = harness._jobs(snapshot.folds, len(snapshot.rows), list(names), Evaluate(), Learn(trials=TRIALS), 0.0)
+    units = harness._jobs(snapshot.folds, list(names), Evaluate(), Learn(trials=TRIALS), 0.0)
     begun = time.perf_counter()
     with one_thread(), clocked(TreeTable, DenseBlock, JoinedBlocks) as matrices:
         for unit in units:
             learner, seed = make(names[unit.learner]), seed_of(unit.seed, names[unit.learner])
             plan = inner_plan(snapshot, unit.train, unit.tuning, unit.seed)
-            for setting in learner.settings(TRIALS):
-                for part in plan:
-                    seed_in = seed_of(part.seed, learner.name)
-                    fitted(learner, setting, seed_in, snapshot, part.train, part.tuning, part.scored)
+            for i, setting in enumerate(learner.settings(TRIALS)):
+                for k, part in enumerate(plan):
+                    fitted(learner, setting, seed_of(seed, i, k), snapshot, part.train, part.tuning, part.scored)
             fitted(learner, {}, seed, snapshot, unit.train, unit.tuning, unit.held_out)
     return {"seconds": time.perf_counter() - begun, "matrices": matrices[0]}
 

@@ -72,7 +72,7 @@ def both(snapshot: Snapshot, name: str) -> tuple[list[FoldScores], list[FoldScor
         train, tuning, held = parts(snapshot.folds, 0, fold)
         learner = make(name)
         learner.recalibrates = False  # type: ignore[attr-defined]  # as it is, and then by hand
-        tuned = tune(learner, snapshot, inner_plan(snapshot, train, tuning, fold), trials=1)
+        tuned = tune(learner, snapshot, inner_plan(snapshot, train, tuning, fold), trials=1, seed=fold)
         fitted = learner.with_setting(tuned.setting, fold)
         fitted.fit(snapshot, train, tuning)
         score = fitted.predict(snapshot, held)

@@ -9,6 +9,7 @@ what this module learns is how they are read.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -106,6 +107,20 @@ def subgraph(columns: Sequence[str | None], genes: Mapping[str, str], links: pl.
     if twins:
         relations["SAME_AS"] = (np.array(twins, dtype=np.int64).T, np.ones(len(twins), dtype=np.float32))
     return Subgraph(tuple(nodes), relations)
+
+
+_CACHE: dict[int, tuple[weakref.ref[pl.DataFrame], dict[tuple[object, ...], Subgraph]]] = {}
+
+
+def subgraph_of(columns: Sequence[str | None], genes: Mapping[str, str], links: pl.DataFrame) -> Subgraph:
+    """`subgraph`, made once for each table of links and columns: nothing in it is fitted."""
+    key = id(links)
+    if key not in _CACHE:
+        _CACHE[key] = (weakref.ref(links, lambda _: _CACHE.pop(key, None)), {})
+    made, of = _CACHE[key][1], (tuple(columns), tuple(genes.items()))
+    if of not in made:
+        made[of] = subgraph(columns, genes, links)
+    return made[of]
 
 
 def knowledge(graph: Subgraph, features: int, shuffle: np.random.Generator | None = None) -> KnowledgeGraph | None:

@@ -135,7 +135,7 @@ def _fit(
         slope = np.vstack([np.asarray(turned @ pull) + ridge * w, free * pull.sum(axis=0)])
         return value + 0.5 * ridge * float(np.einsum("ij,ij->", w, w)), (step * slope).ravel()
 
-    options = {"maxiter": 300, "ftol": 1e-7, "gtol": 1e-5}
+    options = {"maxiter": 300, "ftol": 1e-9 if n <= SMALL else 1e-7, "gtol": 1e-6}
     found = minimize(objective, (first / step).ravel(), jac=True, method="L-BFGS-B", options=options).x
     found = step * found.reshape(r + 1, width)
     coef[:, known], intercept[known] = found[:r], found[r]

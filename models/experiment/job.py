@@ -16,12 +16,12 @@ from ..base.snapshot import Snapshot
 from ..base.threads import one_thread
 from ..biomarkers.feature_effects import SCHEMA, effects
 from .controls import SETTING, seen
-from .tuning import OuterFolds, TuningResult, fit_tuned, inner_plan, seed_of, tune
+from .tuning import TuningResult, fit_tuned, inner_plan, seed_of, tune
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to run. control: "" for a learner, else its name in models/experiment/controls.py. outer: of inner folds."""
+    """What to run. control: "" for a learner, else its name in models/experiment/controls.py."""
 
     learner: int
     repeat: int
@@ -34,13 +34,10 @@ class Job:
     deadline: float | None = None
     control: str = ""
     attribute: bool = True
-    outer: OuterFolds | None = None
 
     def decides(self) -> dict[str, Any]:
         """All of it but who learns (by name, `models.experiment.checkpoint`) and the time limit: what is cut is not kept."""
-        left_out = ("learner", "deadline", "outer")
-        outer = {} if self.outer is None else {f"outer {name}": value for name, value in vars(self.outer).items()}
-        return {name: value for name, value in vars(self).items() if name not in left_out} | outer
+        return {name: value for name, value in vars(self).items() if name not in ("learner", "deadline")}
 
 
 @dataclass(frozen=True)
@@ -88,9 +85,9 @@ def run_job(snapshot: Snapshot, learners: Sequence[Learner], job: Job) -> JobRes
 
 
 def _learn(snapshot: Snapshot, learner: Learner, job: Job) -> tuple[np.ndarray, TuningResult, pl.DataFrame | None]:
-    plan = inner_plan(snapshot, job.train, job.tuning, job.seed, job.outer)
+    plan = inner_plan(snapshot, job.train, job.tuning, job.seed)
     seed = seed_of(job.seed, learner.name)
-    tuned = tune(learner, snapshot, plan, trials=job.trials, deadline=job.deadline)
+    tuned = tune(learner, snapshot, plan, trials=job.trials, seed=seed, deadline=job.deadline)
     fitted = fit_tuned(learner, snapshot, job.train, job.tuning, tuned, seed)
     score = fitted.predict(snapshot, job.held_out)
     if not np.isfinite(score).all():

@@ -185,7 +185,8 @@ def tune_whole(snapshot: Snapshot, learners: Sequence[Learner], ask: FitRequest)
     learner = learners[ask.learner]
     with one_thread(learner):
         plan = inner_plan(snapshot, *_split(snapshot, ask.seed), ask.seed)
-        tuned = tune(learner, snapshot, plan, trials=ask.trials, deadline=ask.deadline)
+        seed = seed_of(ask.seed, learner.name)
+        tuned = tune(learner, snapshot, plan, trials=ask.trials, seed=seed, deadline=ask.deadline)
     return FitResult(ask, tuned, seconds=time.monotonic() - start)
 
 

@@ -32,7 +32,7 @@ from .job import Job, JobResult, run_job
 from .progress import Jobs, Progress
 from .refit import FinalFit, choose_among, fit_whole, whole_jobs
 from .results import Results, optimism
-from .tuning import OuterFolds, seed_of
+from .tuning import seed_of
 from .worker_pool import workers_for
 
 PERMUTATIONS = 3
@@ -70,7 +70,7 @@ def run(
     if folds is None or not len(folds):
         folds = make_folds(snapshot.rows, snapshot.task, evaluate)
     everyone = [*learners, make(TABULAR_CONTROL)]
-    jobs = _jobs(folds, len(snapshot.rows), names, evaluate, learn, start)
+    jobs = _jobs(folds, names, evaluate, learn, start)
     if controls:
         jobs += _control_jobs(snapshot, [u for u in jobs if u.learner == 0], names, evaluate.seed)
     at = Jobs(progress)
@@ -91,20 +91,14 @@ def run(
         return _gather(snapshot, names, done, evaluate.seed, time.monotonic() - start, final_fit)
 
 
-def _jobs(
-    folds: pl.DataFrame, rows: int, names: list[str], evaluate: Evaluate, learn: Learn, start: float
-) -> list[Job]:
+def _jobs(folds: pl.DataFrame, names: list[str], evaluate: Evaluate, learn: Learn, start: float) -> list[Job]:
     """Longest first: networks stand last in the catalogue."""
     deadline = start + 60 * learn.minutes if learn.minutes else None
-    split = {(repeat, fold): parts(folds, repeat, fold)
-             for repeat, fold in folds.select("repeat", "fold").unique().sort("repeat", "fold").iter_rows()}  # fmt: skip
     out = []
-    for (repeat, fold), (train, tuning, held) in split.items():
-        seed, of_repeat = seed_of(evaluate.seed, repeat, fold), [key for key in split if key[0] == repeat]
-        held_out, at = [split[key][2] for key in of_repeat], of_repeat.index((repeat, fold))
-        outer = OuterFolds.of(held_out, rows, at, seed_of(evaluate.seed, repeat))
-        out += [Job(i, repeat, fold, train, tuning, held, seed, learn.trials, deadline, outer=outer)
-                for i in range(len(names))]  # fmt: skip
+    for repeat, fold in folds.select("repeat", "fold").unique().sort("repeat", "fold").iter_rows():
+        train, tuning, held = parts(folds, repeat, fold)
+        seed = seed_of(evaluate.seed, repeat, fold)
+        out += [Job(i, repeat, fold, train, tuning, held, seed, learn.trials, deadline) for i in range(len(names))]
     return sorted(out, key=lambda u: (-u.learner, u.repeat, u.fold))
 
 

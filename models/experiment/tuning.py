@@ -1,13 +1,7 @@
-"""Hyperparameter tuning by inner folds: learners are scored on training rows that they have not seen.
-
-Where few outer folds hold out all rows, the other ones are a fold's inner folds. Then a fit without folds i and j is an
-inner fit of both: it is made once, and asked for j's rows inside fold i, for i's inside fold j. Ten fits for five
-folds where three inner ones each would be fifteen, and on more rows. What it says of i's rows is not seen inside fold i.
-"""
+"""Hyperparameter tuning by inner folds: learners are scored on training rows that they have not seen."""
 
 from __future__ import annotations
 
-import json
 import time
 import zlib
 from collections.abc import Sequence
@@ -18,7 +12,6 @@ import numpy as np
 
 from ..base.folds import carve, deal
 from ..base.learner import Learner, Setting
-from ..base.scratch import digest, kept
 from ..base.snapshot import Snapshot
 from ..base.task import task_of
 from ..estimators.late_fusion import calibrate, scaled
@@ -28,9 +21,8 @@ if TYPE_CHECKING:
 
 FEW = 3000
 """Training rows up to which every one is left out once; above, one split says enough."""
-INNER = 3
-SHARED = (4, 6)
-"""With so many outer folds, fits that two of them share are fewer (with more there would be one for every pair)."""
+INNER, INNER_OF_MORE, MORE = 3, 2, 600
+"""Inner folds; and from so many training rows on, of which half are as many as most cohorts have in two thirds."""
 _MARGIN = 0.002
 
 
@@ -41,75 +33,27 @@ def seed_of(*parts: object) -> int:
 
 @dataclass(frozen=True)
 class InnerSplit:
-    """One inner fit: learn on train, stop early on tuning, predict scored. No row is in two of them.
-
-    shared: the rows of the other fold that has this fit, where there is one: never scored here. seed: of the fit.
-    """
+    """One inner fit: learn on train, stop early on tuning, predict scored. No row is in two of them."""
 
     train: np.ndarray
     tuning: np.ndarray
     scored: np.ndarray
-    seed: int
-    shared: np.ndarray | None = None
 
 
-def inner_plan(
-    snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray, seed: int, outer: OuterFolds | None = None
-) -> list[InnerSplit]:
+def inner_plan(snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray, seed: int) -> list[InnerSplit]:
     """The same for every learner of a fold, so that their inner scores can be compared and stacked."""
     rows = np.sort(np.concatenate([train, tuning]))
-    if outer is not None and len(rows) <= FEW:
-        return outer.plan(snapshot, rows)
     if len(rows) > FEW and len(tuning):
         first, stop = carve(snapshot.rows, snapshot.task, train, seed)
-        return [InnerSplit(first, stop, tuning, seed)]
-    part = deal(snapshot.rows, snapshot.task, rows, INNER, seed)
+        return [InnerSplit(first, stop, tuning)]
+    folds = INNER if len(rows) < MORE else INNER_OF_MORE
+    part = deal(snapshot.rows, snapshot.task, rows, folds, seed)
     plan = []
-    for k in range(INNER):
+    for k in range(folds):
         rest = rows[part != k]
         first, stop = carve(snapshot.rows, snapshot.task, rest, seed + k + 1)
-        plan.append(InnerSplit(first, stop, rows[part == k], seed_of(seed, k)))
+        plan.append(InnerSplit(first, stop, rows[part == k]))
     return plan
-
-
-@dataclass(frozen=True)
-class OuterFolds:
-    """Where a fold stands among the others of its repeat. part: (rows of the snapshot,) the fold that holds each out."""
-
-    part: np.ndarray
-    fold: int
-    seed: int
-
-    @classmethod
-    def of(cls, held_out: Sequence[np.ndarray], rows: int, fold: int, seed: int) -> OuterFolds | None:
-        """None where these parts do not hold every row out once, or are too few or too many to share fits.
-
-        Args:
-            held_out: of every fold of the repeat, in their order. seed: of the repeat.
-        """
-        if not SHARED[0] <= len(held_out) <= SHARED[1] or not hold_out_all(held_out, rows):
-            return None
-        part = np.empty(rows, dtype=np.int64)
-        for k, one in enumerate(held_out):
-            part[one] = k
-        return cls(part, fold, seed)
-
-    def plan(self, snapshot: Snapshot, rows: np.ndarray) -> list[InnerSplit]:
-        """An inner fit for each of the other folds, beginning after this one: neighbours at work do not do the same."""
-        folds, plan = int(self.part.max()) + 1, []
-        for other in ((self.fold + step) % folds for step in range(1, folds)):
-            if not (self.part[rows] == other).any():  # the study's own folds may leave rows out
-                continue
-            seed = seed_of(self.seed, *sorted((self.fold, other)))
-            first, stop = carve(snapshot.rows, snapshot.task, rows[self.part[rows] != other], seed)
-            scored, mine = rows[self.part[rows] == other], np.flatnonzero(self.part == self.fold)
-            plan.append(InnerSplit(first, stop, scored, seed, mine))
-        return plan
-
-
-def hold_out_all(held_out: Sequence[np.ndarray], rows: int) -> bool:
-    """Whether these parts hold every row, and none twice."""
-    return bool(len(held_out) > 1 and np.array_equal(np.sort(np.concatenate(held_out)), np.arange(rows)))
 
 
 @dataclass
@@ -133,22 +77,28 @@ def tune(
     plan: Sequence[InnerSplit],
     *,
     trials: int,
+    seed: int,
     deadline: float | None = None,
 ) -> TuningResult:
     """Try at most `trials` settings by the plan; the first one that is within a hair of the best wins.
 
     Args:
-        deadline: `time.monotonic` after which no further setting is begun.
+        seed: of this learner in this fold. deadline: `time.monotonic` after which no further setting is begun.
     """
     settings = list(learner.settings(trials))[: max(1, trials)]
     rows = np.concatenate([p.scored for p in plan])
     task = task_of(snapshot.task)
     y = task.targets(snapshot.rows[rows], snapshot.classes)
     found: list[tuple[float, Setting, np.ndarray]] = []
-    for setting in settings:
+    for i, setting in enumerate(settings):
         if found and deadline is not None and time.monotonic() > deadline:
             break
-        score = np.concatenate([_inner_scores(learner, setting, snapshot, part) for part in plan])
+        scores = []
+        for k, part in enumerate(plan):
+            one = learner.with_setting(setting, seed_of(seed, i, k))
+            one.fit(snapshot, part.train, part.tuning)
+            scores.append(one.predict(snapshot, part.scored))
+        score = np.concatenate(scores)
         found.append((task.inner_score(y, score), setting, score))
     value, setting, score = found[_plainest([value for value, _, _ in found])]
     tried = [(dict(s), v) for v, s, _ in found]
@@ -159,21 +109,9 @@ def tune(
     return TuningResult(dict(setting), value, rows, score, tried, len(settings) - len(found), final)
 
 
-def _inner_scores(learner: Learner, setting: Setting, snapshot: Snapshot, part: InnerSplit) -> np.ndarray:
-    """What one inner fit says of the rows that are scored."""
-    seed = seed_of(part.seed, learner.name)
-
-    def fitted(rows: np.ndarray) -> np.ndarray:
-        one = learner.with_setting(setting, seed)
-        one.fit(snapshot, part.train, part.tuning)
-        return np.asarray(one.predict(snapshot, rows))
-
-    if part.shared is None:
-        return fitted(part.scored)
-    both = np.sort(np.concatenate([part.scored, part.shared]))
-    about = f"inner {learner.name} {json.dumps(setting, sort_keys=True, default=str)} {seed}"
-    found = kept(lambda: digest(about, part.train, part.tuning, both), lambda: {"score": fitted(both)})
-    return np.asarray(found["score"][np.searchsorted(both, part.scored)])
+def hold_out_all(held_out: Sequence[np.ndarray], rows: int) -> bool:
+    """Whether these parts hold every row, and none twice."""
+    return bool(len(held_out) > 1 and np.array_equal(np.sort(np.concatenate(held_out)), np.arange(rows)))
 
 
 def pooled(folds: Sequence[TuningResult], rows: np.ndarray, held_out: np.ndarray) -> TuningResult:
@@ -185,11 +123,10 @@ def pooled(folds: Sequence[TuningResult], rows: np.ndarray, held_out: np.ndarray
     settings = [s for s, _ in folds[0].tried if all(any(s == other for other, _ in one.tried) for one in folds)]
     means = [float(np.mean([next(v for s, v in one.tried if s == setting) for one in folds])) for setting in settings]
     at = _plainest(means)
+    tried = list(zip(settings, means, strict=True))
     finals = [one.final for one in folds if one.final is not None]
     final = np.mean(finals, axis=0) if finals else None
-    return TuningResult(
-        dict(settings[at]), means[at], rows, held_out, list(zip(settings, means, strict=True)), 0, final
-    )
+    return TuningResult(dict(settings[at]), means[at], rows, held_out, tried, 0, final)
 
 
 def _plainest(values: Sequence[float]) -> int:

@@ -77,8 +77,8 @@ class Workers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._pool is not None:  # after an error, what is under way is of no use any more
-            self._pool.shutdown(kill_workers=kind is not None)
+        if self._pool is not None:  # what may be under way after an error is of no use, and idle ones hold nothing
+            self._pool.shutdown(kill_workers=True)
         if self._scratch is not None:
             self._scratch.cleanup()
 

@@ -174,7 +174,7 @@ class NetworkLearner(BaseLearner):
 
     def _fit_messages(self, snapshot: Snapshot, rows: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
         """Fit every modality's edges and messages; the training rows' leave-one-out readouts."""
-        from ..encoders.hetero_gnn import knowledge, subgraph
+        from ..encoders.hetero_gnn import knowledge, subgraph_of
         from ..encoders.propagation import fit_messages
 
         honest: dict[str, np.ndarray] = {}
@@ -190,7 +190,7 @@ class NetworkLearner(BaseLearner):
             shuffle = np.random.default_rng(self.seed) if mode == "shuffled" else None
             graph = None
             if mode != "none" and name != "covariates":
-                around = subgraph(edges.columns, edges.genes, snapshot.links)
+                around = subgraph_of(edges.columns, edges.genes, snapshot.links)
                 graph = knowledge(around, len(edges.columns), shuffle)
             take = partial(edges.take, snapshot)
             made = fit_messages(take, here, response, graph, directions=self.setting.get("directions", 32))

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from copy import copy
+from ctypes import CDLL
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -286,6 +287,17 @@ def _code(own: Mapping[str, Learner]) -> list[str]:
 
 
 def _device() -> str:
+    """The graphics card's name, else CPU. torch is asked only where there may be one: it takes a second or two to load."""
+    if sys.platform == "linux" and not (_loads("libcuda.so.1") or _loads("libamdhip64.so")):
+        return "CPU"
     import torch
 
     return torch.cuda.get_device_name(0) if torch.cuda.is_available() else "CPU"
+
+
+def _loads(library: str) -> bool:
+    try:
+        CDLL(library)
+    except OSError:
+        return False
+    return True

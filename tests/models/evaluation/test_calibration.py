@@ -148,7 +148,7 @@ def test_who_needs_it_is_recalibrated_by_scores_of_training_rows_not_seen(name: 
     snapshot = make_snapshot(task, n=120, features=12)
     train, tuning, held = parts(snapshot.folds, 0, 0)
     learner = sklearn(LinearSVC()) if name == "LinearSVC" else make(name)
-    tuned = tune(learner, snapshot, inner_plan(snapshot, train, tuning, 0), trials=1)
+    tuned = tune(learner, snapshot, inner_plan(snapshot, train, tuning, 0), trials=1, seed=0)
     y = targets(snapshot.rows[tuned.rows], task, snapshot.classes)
     assert tuned.final is not None and tuned.final[0] != pytest.approx(1.0, abs=1e-3)
     np.testing.assert_allclose(
@@ -169,4 +169,4 @@ def test_who_needs_it_is_recalibrated_by_scores_of_training_rows_not_seen(name: 
 def test_others_are_left_alone(name: str, task: str) -> None:
     snapshot = make_snapshot(task, n=90, features=12)
     train, tuning, _ = parts(snapshot.folds, 0, 0)
-    assert tune(make(name), snapshot, inner_plan(snapshot, train, tuning, 0), trials=1).final is None
+    assert tune(make(name), snapshot, inner_plan(snapshot, train, tuning, 0), trials=1, seed=0).final is None

@@ -87,7 +87,7 @@ def test_units_are_found_by_all_that_decides_them_and_by_nothing_else(tmp_path: 
     snapshot = make_snapshot(n=90, features=20)
     checkpoint = Checkpoint(tmp_path, "basis")
     run(snapshot, checkpoint)
-    jobs = harness._jobs(snapshot.folds, len(snapshot.rows), ["forest"], Evaluate(), LEARN, 0.0)
+    jobs = harness._jobs(snapshot.folds, ["forest"], Evaluate(), LEARN, 0.0)
     job, learner = jobs[0], make("ridge_late")
     here = checkpoint.place("run_job", replace(job, attribute=True), learner)
     assert here is not None and here.is_dir()

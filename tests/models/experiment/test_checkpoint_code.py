@@ -109,10 +109,7 @@ def test_each_of_our_learners_has_a_place_and_none_of_the_users_own(tmp_path: Pa
     from sklearn.linear_model import LogisticRegression
 
     snapshot = make_snapshot(n=60, features=10)
-    kept, job = (
-        Checkpoint(tmp_path, "basis"),
-        harness._jobs(snapshot.folds, len(snapshot.rows), ["forest"], Evaluate(), LEARN, 0.0)[0],
-    )
+    kept, job = Checkpoint(tmp_path, "basis"), harness._jobs(snapshot.folds, ["forest"], Evaluate(), LEARN, 0.0)[0]
     places = {name: kept.place("run_job", job, make(name)) for name in LEARNERS}
     assert None not in places.values(), places
     assert len(set(places.values())) == len(LEARNERS)

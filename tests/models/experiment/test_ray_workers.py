@@ -106,9 +106,7 @@ def test_workers_are_a_number_or_rays() -> None:
 
 def test_a_deadline_is_told_by_the_clock_on_the_wall() -> None:
     snapshot = make_snapshot(n=30, features=5)
-    job = harness._jobs(snapshot.folds, len(snapshot.rows), ["majority"], Evaluate(), Learn(trials=1, workers=1), 0.0)[
-        0
-    ]
+    job = harness._jobs(snapshot.folds, ["majority"], Evaluate(), Learn(trials=1, workers=1), 0.0)[0]
     assert _by_wall_clock(job) is job and _by_own_clock(job) is job
     late = replace(job, deadline=time.monotonic() + 60)
     told = _by_wall_clock(late)

@@ -33,6 +33,6 @@ def test_a_users_estimator_is_tuned_within_the_budget() -> None:
     assert [len(learner.settings(n)) for n in (1, 3)] == [1, 3] and len(sklearn(LinearSVC()).settings(3)) == 1
     snapshot = make_snapshot("binary", n=80, layers=("rna",), features=20)
     train, tuning, _ = parts(snapshot.folds, 0, 0)
-    found = tune(learner, snapshot, inner_plan(snapshot, train, tuning, 0), trials=3)
+    found = tune(learner, snapshot, inner_plan(snapshot, train, tuning, 0), trials=3, seed=0)
     assert [setting for setting, _ in found.tried] == learner.settings(3)
     assert found.setting.get("C", 1.0) == fit_tuned(learner, snapshot, train, tuning, found, 0).model.C  # type: ignore[attr-defined]
