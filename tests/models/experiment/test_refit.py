@@ -14,15 +14,19 @@ from polars.testing import assert_frame_equal
 from snapshots import make_snapshot
 
 from clinome.graphs.snapshot.snapshot import Snapshot
+from clinome.models.base.folds import make_folds
 from clinome.models.base.serialization import TEXT
 from clinome.models.base.specs import Evaluate, Learn
 from clinome.models.experiment import run as harness
+from clinome.models.experiment.progress import TUNING, Progress
 from clinome.models.experiment.refit import FinalFit
 from clinome.models.experiment.results import Results
+from clinome.models.experiment.tuning import TuningResult, hold_out_all, pooled
 from clinome.models.inference.model import Model
 from clinome.models.learners.adapters.scikit_learn import sklearn
 from clinome.models.learners.baselines.covariates import Covariates
 from clinome.models.learners.registry import make, select
+from clinome.models.metrics.task_metrics import inner_score, targets
 
 QUICK = ("majority", "covariates", "best_feature", "ridge_late")
 ONE = Learn(trials=1, workers=1)
@@ -68,6 +72,45 @@ def test_held_out_results_are_those_of_a_run_that_keeps_no_model() -> None:
     assert other.final_fit is None
     assert_frame_equal(one.predictions, other.predictions)
     assert one.chosen == other.chosen
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "survival"])
+def test_folds_that_hold_every_row_out_choose_by_their_held_out_scores(task: str) -> None:
+    snapshot = make_snapshot(task, n=ROWS, features=24, rows_per_subject=2, signal=2.0)
+    snapshot = snapshot.with_folds(make_folds(snapshot.rows, task, Evaluate()))
+    learners, _ = select(snapshot, QUICK)
+    said: list[Progress] = []
+    learn = Learn(trials=3, workers=1)
+    results = harness.run(snapshot, learners, Evaluate(), learn, said.append, controls=False, keep=True)
+    assert TUNING not in {one.what for one in said} and said[-1].k == said[-1].total
+    model = _model(results)
+    y = targets(snapshot.rows, task, snapshot.classes)
+    for name in QUICK[1:]:
+        table = results.predictions.filter(pl.col("learner") == name).sort("row")
+        scores = table.select(pl.selectors.starts_with("score")).to_numpy()
+        score = scores if task == "multiclass" else scores[:, 0]
+        assert model.choice.inner[name] == pytest.approx(inner_score(task, y, score)), name
+
+
+def test_the_setting_of_all_rows_is_the_one_that_did_best_inside_the_folds_on_the_mean() -> None:
+    rows, blank = np.arange(4), np.zeros(4)
+
+    def fold(first: float, second: float, *, both: bool = True, final: float = 1.0) -> TuningResult:
+        tried: list[tuple[dict[str, Any], float]] = [({"c": 1}, first), ({"c": 2}, second)]
+        return TuningResult({}, 0.0, rows, blank, tried[: 1 + both], final=np.array([final, 0.0]))
+
+    found = pooled([fold(0.7, 0.6), fold(0.5, 0.8, final=2.0)], rows, blank)
+    assert found.setting == {"c": 2} and found.inner == pytest.approx(0.7)
+    assert found.final is not None and found.final.tolist() == [1.5, 0.0]
+    assert pooled([fold(0.7, 0.7001), fold(0.7, 0.7001)], rows, blank).setting == {"c": 1}  # a hair is no reason
+    assert pooled([fold(0.7, 0.9), fold(0.7, 0.9, both=False)], rows, blank).setting == {"c": 1}  # the limit cut it
+
+
+def test_only_parts_that_hold_each_row_once_hold_out_all() -> None:
+    parts = np.array_split(np.arange(10), 5)
+    assert hold_out_all(parts, 10)
+    assert not hold_out_all(parts[:4], 10) and not hold_out_all([*parts, parts[0]], 10)
+    assert not hold_out_all([np.arange(10)], 10)
 
 
 @pytest.mark.slow
