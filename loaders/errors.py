@@ -43,6 +43,16 @@ class InputError(ClinomeError):
             text += f" Fix: {fix}."
         super().__init__(text)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """It crosses processes as what it says: its kinds are each made from something else."""
+        return _again, (type(self), str(self), vars(self))
+
+
+def _again(kind: type[InputError], text: str, state: dict[str, object]) -> InputError:
+    made = kind.__new__(kind, text)
+    made.__dict__.update(state)
+    return made
+
 
 class UsageError(ClinomeError):
     """The command was called wrongly."""

@@ -143,9 +143,6 @@ class TreeTable:
             out[part.name], at = whole, at + len(part.index)
         return out
 
-    def codes(self) -> list[str]:
-        return next((p.names for p in self.parts if p.name == RECORDS), [])
-
     def state(self) -> dict[str, Any]:
         parts = [{"name": p.name, "names": p.names, "index": p.index, "mutations": p.mutations} for p in self.parts]
         records = {k: getattr(self, k) for k in _RECORDS if hasattr(self, k)}

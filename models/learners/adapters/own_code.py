@@ -27,16 +27,12 @@ class LearnerFailed(InputError):
         super().__init__(
             reason, f"learners[{name!r}]", got, expected, "CLINOME_DEBUG=1 shows the trace" if got is None else ""
         )
-        self.name, self.given = name, (name, reason, got, expected)
+        self.name = name
 
     @property
     def reason(self) -> str:
         """What went wrong, without whose it is."""
         return str(self).partition(": ")[2]
-
-    def __reduce__(self) -> tuple[type[LearnerFailed], tuple[object, ...]]:
-        """It crosses processes."""
-        return type(self), self.given
 
 
 @contextmanager
