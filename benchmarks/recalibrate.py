@@ -78,7 +78,7 @@ def both(snapshot: Snapshot, name: str) -> tuple[list[FoldScores], list[FoldScor
         score = fitted.predict(snapshot, held)
         final = calibrate(task_of(task).logits(tuned.oof), y[tuned.rows], task)
         plain.append(FoldScores(name, 0, fold, held, y[held], score))
-        mended.append(replace(plain[-1], score=scaled(score, final)))
+        mended.append(replace(plain[-1], score=scaled(score, final, task)))
     return plain, mended
 
 

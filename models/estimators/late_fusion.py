@@ -58,7 +58,7 @@ def calibrate(score: np.ndarray, y: np.ndarray, task: str) -> np.ndarray:
     return np.asarray(minimize(objective, start, jac=True, bounds=bounds, method="L-BFGS-B").x)
 
 
-def scaled(score: np.ndarray, final: np.ndarray) -> np.ndarray:
+def scaled(score: np.ndarray, final: np.ndarray, task: str) -> np.ndarray:
     """Probabilities (n,) or (n, classes) with a slope and intercepts (as `calibrate` gives them) put on their logits."""
-    task = task_of("binary" if score.ndim == 1 else "multiclass")
-    return task.probability(final[0] * task.logits(score, least=1e-9) + final[1:])  # the order stays
+    kind = task_of(task)
+    return kind.probability(final[0] * kind.logits(score, least=1e-9) + final[1:])  # the order stays

@@ -105,7 +105,7 @@ def tune(
     final = None
     if getattr(learner, "recalibrates", False) and task.probabilities:
         final = calibrate(task.logits(score), y, snapshot.task)
-        score = scaled(score, final)
+        score = scaled(score, final, snapshot.task)
     return TuningResult(dict(setting), value, rows, score, tried, len(settings) - len(found), final)
 
 

@@ -57,9 +57,9 @@ class BaseLearner(Fitted):
         """Once fitted: a slope and intercepts, learnt on inner scores, for the logits of what it predicts."""
         self.recalibration = final
 
-    def settled(self, score: np.ndarray) -> np.ndarray:
+    def settled(self, score: np.ndarray, task: str) -> np.ndarray:
         """What a recalibrated learner's `predict` gives back."""
-        return score if self.recalibration is None else scaled(score, self.recalibration)
+        return score if self.recalibration is None else scaled(score, self.recalibration, task)
 
     def unsaved(self) -> str | None:
         if not self.fitted and type(self).restore is Fitted.restore:

@@ -111,10 +111,10 @@ class Wrapped(BaseLearner):
             return np.asarray(self.model.predict(x), dtype=np.float64)
         if self.final is not None:
             logits = self.final[0] * self._decision(x) + self.final[1:]
-            return self.settled(task.probability(logits))
+            return self.settled(task.probability(logits), self.task)
         p = np.zeros((len(rows), max(self.classes, 2)))
         p[:, self.model.classes_] = self.model.predict_proba(x)
-        return self.settled(task.from_probabilities(p))
+        return self.settled(task.from_probabilities(p), self.task)
 
     def _attributes(self) -> dict[str, Any]:
         """What fitting set on the estimator."""

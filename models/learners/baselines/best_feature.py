@@ -64,7 +64,7 @@ class BestFeature(BaseLearner):
 
     def predict(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
         logits = self.final[0] * (self._values(snapshot, rows) @ self.coef + self.intercept) + self.final[1:]
-        return self.settled(task_of(self.task).probability(logits))
+        return self.settled(task_of(self.task).probability(logits), self.task)
 
     def state(self) -> dict[str, Any]:
         block = None if self.block is None else saved_block(self.block)

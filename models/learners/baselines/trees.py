@@ -56,7 +56,7 @@ class TreeLearner(BaseLearner):
             return np.asarray(self.model.predict(x))
         p = np.zeros((len(x), max(self.classes, 2)))
         p[:, self.model.classes_] = self.model.predict_proba(x)
-        return self.settled(task.from_probabilities(p))
+        return self.settled(task.from_probabilities(p), self.task)
 
     def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, Attribution] | None:
         """What the score (a logit; multiclass: of the predicted class) loses when a column is set to its training mean.

@@ -159,7 +159,7 @@ def test_who_needs_it_is_recalibrated_by_scores_of_training_rows_not_seen(name: 
     plain.fit(snapshot, train, tuning)
     mended = fit_tuned(learner, snapshot, train, tuning, tuned, 7)
     before, after = plain.predict(snapshot, held), mended.predict(snapshot, held)
-    np.testing.assert_allclose(after, scaled(before, tuned.final), atol=1e-12)
+    np.testing.assert_allclose(after, scaled(before, tuned.final, task), atol=1e-12)
     assert np.isfinite(after).all() and not np.allclose(before, after)
     again = learner.with_setting(tuned.setting, 7).restore(mended.state())
     np.testing.assert_allclose(again.predict(snapshot, held), after, atol=1e-6)
