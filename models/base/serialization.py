@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -22,6 +22,21 @@ MARK = "$"
 """The key of a JSON object that stands for what JSON has no word for."""
 _LONG = 20
 """Lists of text longer than this that come several times (a layer's features in every member) are written once."""
+
+
+class Fitted:
+    """A class that names all that fitting sets. Values are arrays, numbers, text, None, and lists or dicts of those."""
+
+    fitted: ClassVar[tuple[str, ...]] = ()
+
+    def state(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.fitted}
+
+    def restore(self, state: Mapping[str, Any]) -> Self:
+        """As if fitted: whatever is asked of it now is answered as by the one that `state` came from."""
+        for name in self.fitted:
+            setattr(self, name, state[name])
+        return self
 
 
 def write_state(folder: Path, state: Mapping[str, Any]) -> None:

@@ -9,7 +9,6 @@ what this module learns is how they are read.
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from scipy import sparse
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..base.per_table import PerTable
 from ..training.batch import Batch
 
 STEPS = 10
@@ -69,6 +69,9 @@ class KnowledgeGraph:
         return np.ascontiguousarray(heard[: self.features])
 
 
+_SUBGRAPHS = PerTable[dict[tuple[object, ...], Subgraph]]()
+
+
 def subgraph(columns: Sequence[str | None], genes: Mapping[str, str], links: pl.DataFrame) -> Subgraph:
     """The knowledge around a modality's columns.
 
@@ -109,15 +112,9 @@ def subgraph(columns: Sequence[str | None], genes: Mapping[str, str], links: pl.
     return Subgraph(tuple(nodes), relations)
 
 
-_CACHE: dict[int, tuple[weakref.ref[pl.DataFrame], dict[tuple[object, ...], Subgraph]]] = {}
-
-
 def subgraph_of(columns: Sequence[str | None], genes: Mapping[str, str], links: pl.DataFrame) -> Subgraph:
     """`subgraph`, made once for each table of links and columns: nothing in it is fitted."""
-    key = id(links)
-    if key not in _CACHE:
-        _CACHE[key] = (weakref.ref(links, lambda _: _CACHE.pop(key, None)), {})
-    made, of = _CACHE[key][1], (tuple(columns), tuple(genes.items()))
+    made, of = _SUBGRAPHS.of(links, dict), (tuple(columns), tuple(genes.items()))
     if of not in made:
         made[of] = subgraph(columns, genes, links)
     return made[of]

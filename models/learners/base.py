@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from ..base.attribution import Attribution
-from ..base.fitted import Fitted
 from ..base.learner import Setting
+from ..base.serialization import Fitted
 from ..base.snapshot import Snapshot
 from ..estimators.late_fusion import scaled
 from .search_space import budgeted

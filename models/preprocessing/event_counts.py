@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import weakref
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from scipy import sparse
 
+from ..base.per_table import PerTable
 from ..base.snapshot import Snapshot
 from .code_hierarchy import CodeHierarchy
 
@@ -35,7 +35,7 @@ class EventCounts:
     amount: np.ndarray
 
 
-_CACHE: dict[int, tuple[weakref.ref[pl.DataFrame], EventCounts]] = {}
+_COUNTS = PerTable[EventCounts]()
 
 
 def counts(snapshot: Snapshot) -> EventCounts:
@@ -43,10 +43,7 @@ def counts(snapshot: Snapshot) -> EventCounts:
     events = snapshot.events
     if events is None:
         raise ValueError("this study has no records")
-    key = id(events)
-    if key not in _CACHE:
-        _CACHE[key] = (weakref.ref(events, lambda _: _CACHE.pop(key, None)), _count(snapshot, events))
-    return _CACHE[key][1]
+    return _COUNTS.of(events, lambda: _count(snapshot, events))
 
 
 def _count(snapshot: Snapshot, events: pl.DataFrame) -> EventCounts:
