@@ -29,6 +29,7 @@ from .controls import LEARNER, PERMUTED
 from .controls import controls as which_controls
 from .controls import seen as view
 from .job import Job, JobResult, run_job
+from .processes import Processes
 from .progress import Jobs, Progress
 from .refit import FinalFit, choose_among, fit_whole, whole_jobs
 from .results import Results, optimism
@@ -50,6 +51,7 @@ def run(
     controls: bool = True,
     keep: bool = False,
     checkpoint: Checkpoint | None = None,
+    processes: Processes | None = None,
 ) -> Results:
     """Every learner in every fold; results are the same whatever the number of workers.
 
@@ -61,6 +63,7 @@ def run(
         controls: those of models/experiment/controls.py that say something here.
         keep: after all that, choose and fit on all rows what shall predict new patients (`models.experiment.refit`).
         checkpoint: where jobs are kept as they end; those that an interrupted run left there are not done again.
+        processes: begun before (`worker_pool.processes_for`); default: begun here.
     """
     start = time.monotonic()
     names = [learner.name for learner in learners]
@@ -78,7 +81,7 @@ def run(
     whole = whole_jobs(names, first, len(snapshot.rows)) if keep else []
     at.begin([*((everyone[u.learner].name, u.control) for u in jobs), *whole])
     done: list[JobResult] = []
-    with workers_for(snapshot, everyone, learn) as workers:
+    with workers_for(snapshot, everyone, learn, processes) as workers:
         for one in resumed(checkpoint, workers, run_job, jobs, JobResult.restored):
             done.append(one)
             name, cut = everyone[one.job.learner].name, one.score is None

@@ -7,19 +7,36 @@ from collections.abc import Sequence
 
 from ..base.learner import Learner
 from ..base.snapshot import Snapshot
-from ..base.specs import Learn
+from ..base.specs import Evaluate, Learn
+from .processes import Processes
 from .workers import Workers
 
+RAY, RAY_AT = "ray", "ray://"
 
-def workers_for(snapshot: Snapshot, learners: Sequence[Learner], learn: Learn) -> Workers:
-    """The workers that a study asks for: a number of processes, or Ray's."""
+
+def workers_for(
+    snapshot: Snapshot, learners: Sequence[Learner], learn: Learn, processes: Processes | None = None
+) -> Workers:
+    """The workers that a study asks for: a number of processes, or Ray's. processes: of `processes_for`."""
     match learn.workers:
-        case str(address) if address == "ray" or address.startswith("ray://"):
+        case str(address) if address == RAY or address.startswith(RAY_AT):
             from .ray_workers import RayWorkers
 
             return RayWorkers(snapshot, learners, address, count_of(learn))
         case _:
-            return Workers(snapshot, learners, count_of(learn))
+            return Workers(snapshot, learners, count_of(learn), processes)
+
+
+def processes_for(learn: Learn, evaluate: Evaluate) -> Processes | None:
+    """Processes for a study that is still to be read, no more than it has jobs; None: it asks for none here."""
+    from ..learners.registry import LEARNERS, make
+
+    names = [name for name in learn.learners if name in LEARNERS] or list(LEARNERS)
+    folds = evaluate.folds if isinstance(evaluate.folds, int) else 1
+    count = min(count_of(learn), len(names) * folds * evaluate.repeats)
+    if count == 1 or str(learn.workers).startswith(RAY):
+        return None
+    return Processes(count, any(getattr(make(name), "on_torch", False) for name in names))
 
 
 def count_of(learn: Learn) -> int:

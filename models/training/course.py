@@ -131,20 +131,20 @@ class Course:
             self.weights = {k: v.detach().cpu().clone() for k, v in self.network.state_dict().items()}
         return len(self.tuned) - 1 - self.best >= self.plan.patience
 
-    def optimizer(self) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-        """AdamW, decay on matrices only; linear warm-up, then a half cosine down to a twentieth."""
-        decayed = [p for p in self.network.parameters() if p.dim() > 1]
-        plain = [p for p in self.network.parameters() if p.dim() <= 1]
-        groups = [{"params": decayed, "weight_decay": self.plan.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(groups, lr=self.plan.lr, fused=True)
-        warm, steps = min(self.plan.warmup, self.steps // 4), self.steps
+    def groups(self) -> list[tuple[list[nn.Parameter], float]]:
+        """Parameters for AdamW, and their weight decay: on matrices only."""
+        parameters = list(self.network.parameters())
+        return [
+            ([p for p in parameters if p.dim() > 1], self.plan.weight_decay),
+            ([p for p in parameters if p.dim() <= 1], 0.0),
+        ]
 
-        def scale(step: int) -> float:
-            if step < warm:
-                return (step + 1) / warm
-            return 0.05 + 0.95 * 0.5 * (1 + float(np.cos(np.pi * min(1.0, (step - warm) / max(1, steps - warm)))))
-
-        return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, scale)
+    def scale(self, step: int) -> float:
+        """What the learning rate is multiplied by: a linear warm-up, then a half cosine down to a twentieth."""
+        warm = min(self.plan.warmup, self.steps // 4)
+        if step < warm:
+            return (step + 1) / warm
+        return 0.05 + 0.95 * 0.5 * (1 + float(np.cos(np.pi * min(1.0, (step - warm) / max(1, self.steps - warm)))))
 
 
 def _mean(parts: list[tuple[float, int]]) -> float:

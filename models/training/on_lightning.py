@@ -52,7 +52,9 @@ class _Module(pl.LightningModule):
             self.trainer.should_stop = True
 
     def configure_optimizers(self) -> Any:
-        optimizer, schedule = self.course.optimizer()
+        groups = [{"params": parameters, "weight_decay": decay} for parameters, decay in self.course.groups()]
+        optimizer = torch.optim.AdamW(groups, lr=self.course.plan.lr, fused=True)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.course.scale)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 

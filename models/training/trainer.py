@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from .adamw import AdamW
 from .batch import BatchSource
 from .course import Batches, Course, Network, TrainingPlan, TrainingReport
 
@@ -49,8 +50,9 @@ def fit(
 def _train(course: Course, batches: Batches, held: Batches | None) -> None:
     """What Lightning's loop does with a course, on one processor: it takes longer to load than this to train."""
     network, plan = course.network, course.plan
-    optimizer, schedule = course.optimizer()
-    weights = [one for group in optimizer.param_groups for one in group["params"]]
+    optimizers = [AdamW(parameters, decay) for parameters, decay in course.groups()]
+    weights = [p for one in optimizers for p in one.parameters]
+    step = 0
     stop = held is not None and _judge(course, held)
     for _ in range(plan.epochs):
         if stop:
@@ -58,13 +60,15 @@ def _train(course: Course, batches: Batches, held: Batches | None) -> None:
         network.train()
         for batch in batches:
             loss = course.learn(batch)
-            optimizer.zero_grad()
+            for one in optimizers:
+                one.zero_grad()
             if loss is not None:
                 loss.backward()
                 if plan.clip:
                     torch.nn.utils.clip_grad_norm_(weights, plan.clip)
-                optimizer.step()
-            schedule.step()
+                for one in optimizers:
+                    one.step(plan.lr * course.scale(step))
+            step += 1
         course.end_epoch()
         stop = held is not None and _judge(course, held)
 
@@ -111,15 +115,15 @@ def reproducible(seed: int) -> Iterator[None]:
 
     On a GPU some kernels (cumulative sums) have no deterministic form: there they are used as they are.
     """
-    before = torch.are_deterministic_algorithms_enabled()
-    only_warn = torch.is_deterministic_algorithms_warn_only_enabled()
+    before = torch.get_deterministic_debug_mode()
     fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
-        torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
+        # as torch.use_deterministic_algorithms, which loads torch's compiler to tell it too: a second a process
+        torch.set_deterministic_debug_mode("warn" if torch.cuda.is_available() else "error")
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # slow, for debugging
         try:
             yield
         finally:
-            torch.use_deterministic_algorithms(before, warn_only=only_warn)
+            torch.set_deterministic_debug_mode(before)
             torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]

@@ -20,6 +20,8 @@ from ...preprocessing.fold import FoldPreprocessing
 from ..base import BaseLearner, has_inputs
 
 _FEW = 10
+PARTS, PARTS_OF_MORE, MORE = 5, 3, 600
+"""Parts of the rows that take turns at being left out; and from so many rows on, of which two thirds are enough."""
 
 
 class RidgeLate(BaseLearner):
@@ -68,7 +70,7 @@ class RidgeLate(BaseLearner):
         """All rows, and the fold in which each is left out: few rows take turns, of many only the tuning ones are."""
         rows = np.sort(np.concatenate([train, tuning]))
         if len(rows) <= SMALL:
-            return rows, deal(snapshot.rows, self.task, rows, 5 if len(rows) < 1000 else 3, self.seed)
+            return rows, deal(snapshot.rows, self.task, rows, PARTS if len(rows) < MORE else PARTS_OF_MORE, self.seed)
         left_out = tuning if len(tuning) else carve(snapshot.rows, self.task, rows, self.seed)[1]
         return rows, np.where(np.isin(rows, left_out), 0, -1)
 

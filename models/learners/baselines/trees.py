@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
@@ -39,7 +41,10 @@ class TreeLearner(BaseLearner):
         self.mean[self.table.categorical] = np.nan
         outcomes = np.unique(task.groups(y))
         self.rate = task.base_rate(y, self.classes)
-        self.model = self.fit_model(x, y, np.isin(rows, tuning)) if len(outcomes) > 1 and x.shape[1] else None
+        self.model = None
+        if len(outcomes) > 1 and x.shape[1]:
+            with _few_filters():
+                self.model = self.fit_model(x, y, np.isin(rows, tuning))
 
     def fit_model(self, x: np.ndarray, y: np.ndarray, tuning: np.ndarray) -> Any:
         """The fitted estimator. tuning: (n,) bool, the rows on which to stop early."""
@@ -110,3 +115,13 @@ class TreeLearner(BaseLearner):
         task = task_of(self.task)
         kept = task.predicted(whole, whole)
         return np.stack([kept - task.predicted(one, whole) for one in less], axis=1)
+
+
+@contextmanager
+def _few_filters() -> Iterator[None]:
+    """scikit-learn sets every filter of warnings anew for each tree and each column: thousands of times a fit, so that a
+    tenth of it goes on that. Inside there is one."""
+    with warnings.catch_warnings():
+        warnings.resetwarnings()
+        warnings.simplefilter("default")
+        yield

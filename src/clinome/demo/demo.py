@@ -13,7 +13,11 @@ from clinome.demo.synthetic_cohort import Truth, write_cohort
 from clinome.graph import cohort_of, open_graph
 from clinome.run_folder.run import Run
 from clinome.study import Study
-from clinome.verbs.run import run as run_study
+from clinome.verbs.biomarkers import biomarkers
+from clinome.verbs.load import load
+from clinome.verbs.report import report
+from clinome.verbs.run import begun
+from clinome.verbs.train import train_study
 
 PATIENTS = 1000
 FIRST = 20
@@ -29,20 +33,25 @@ def run_demo(folder: Path, seed: int, patients: int | None, console: Console) ->
     console(f"making a cohort of {patients or PATIENTS:,} invented patients in {folder} (seed {seed})")
     truth = write_cohort(folder, seed, patients or PATIENTS)
     study = Study.read(folder)
-    run = run_study(study, console=console)
-    found = _found(study, run, truth)
+    with begun(study) as processes:
+        load(study, console=console)
+        decoy = processes.submit(_with_decoy, study) if processes else None
+        train_study(study, Run.of(study), {}, console, processes)
+        with_decoy = decoy.result() if decoy else _with_decoy(study)
+    biomarkers(study, console=console)
+    run = report(study, console=console)
+    found = _found(study, run, truth, with_decoy)
     found |= {"seconds": round(time.perf_counter() - start, 1), "report": str(run.path("report.html"))}
     run.write_json("recovered.json", found)
     _tell(truth, found, console)
     return found
 
 
-def _found(study: Study, run: Run, truth: Truth) -> dict[str, object]:
+def _found(study: Study, run: Run, truth: Truth, decoy: float) -> dict[str, object]:
     results = run.read_json("results.json")
     ranked = pl.read_csv(run.path("biomarkers.csv"), infer_schema_length=None)
     pathways = pl.read_csv(run.path("enrichment.csv"), infer_schema_length=None)
     auroc = {name: r["metrics"]["auroc"]["mean"] for name, r in results["learners"].items()}
-    decoy = _with_decoy(study)
     first = set(ranked.filter(pl.col("rank") <= FIRST)["feature"].to_list())
     place = {row["pathway"]: i + 1 for i, row in enumerate(pathways.iter_rows(named=True))}
     return {

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clinome.console import SILENT, Console
 from clinome.run_folder.run import Run
 from clinome.study import Study, as_study
+from clinome.user_learners import learners_of
 from clinome.verbs.biomarkers import biomarkers
 from clinome.verbs.load import load
 from clinome.verbs.report import report
-from clinome.verbs.train import train
+from clinome.verbs.train import train_study
+
+if TYPE_CHECKING:
+    from clinome.models.experiment.processes import Processes
 
 
 def run(
@@ -35,7 +40,24 @@ def run(
         run = clinome.run("study.toml", learners={"svm": LinearSVC()}, name="with-mine")
     """
     study = as_study(study)
-    load(study, console=console)
-    train(study, learners=learners, name=name, console=console)
+    own = learners_of(learners or {}, study)
+    with begun(study, name) as processes:
+        load(study, console=console)
+        train_study(study, Run.of(study, name), own, console, processes)
     biomarkers(study, name=name, console=console)
     return report(study, name=name, console=console)
+
+
+@contextmanager
+def begun(study: Study, name: str | None = None) -> Iterator[Processes | None]:
+    """Processes that load torch and its like while the graph is filled; None where there are results already, which
+    will most likely stand, and where the study asks for one process or for a cluster."""
+    from clinome.models.experiment.worker_pool import processes_for
+
+    first = not Run.of(study, name).read_json("run.json")
+    processes = processes_for(study.learn, study.evaluate) if first else None
+    if processes is None:
+        yield None
+        return
+    with processes.begin():
+        yield processes

@@ -27,6 +27,7 @@ from clinome.verbs.cohort import keep, write_tables
 if TYPE_CHECKING:
     from clinome.graphs.snapshot.snapshot import Snapshot
     from clinome.models.base.learner import Learner
+    from clinome.models.experiment.processes import Processes
     from clinome.models.experiment.results import Results
 
 NUMERIC = ("numpy", "scipy", "scikit-learn", "lifelines", "torch", "torch-geometric", "lightning", "polars")
@@ -66,8 +67,13 @@ def train(
     return train_study(study, Run.of(study, name), learners_of(learners or {}, study), console)
 
 
-def train_study(study: Study, run: Run, own: Mapping[str, Learner], console: Console) -> Run:
-    """Everything between the graph and results.json. Nothing is done again while nothing that it rests on changed."""
+def train_study(
+    study: Study, run: Run, own: Mapping[str, Learner], console: Console, processes: Processes | None = None
+) -> Run:
+    """Everything between the graph and results.json. Nothing is done again while nothing that it rests on changed.
+
+    processes: where to train, if some have been begun (`models.experiment.worker_pool.processes_for`).
+    """
     start = time.perf_counter()
     ready, counts = _prepare(study, run, console)
     write_tables(ready)
@@ -80,7 +86,7 @@ def train_study(study: Study, run: Run, own: Mapping[str, Learner], console: Con
             _add_curve(ready, _learners(ready, own, console), console)
         return run
     learners = _learners(ready, own, console)
-    results = _compare(ready, learners, console)
+    results = _compare(ready, learners, console, processes)
     run.write_json("run.json", {})  # stopped while the files are replaced, none of them may pass for another's
     _write(ready, results)
     keep_model(ready, results.final_fit, console)
@@ -138,7 +144,7 @@ def _named(name: str, learner: Learner, snapshot: Snapshot) -> Learner:
     return named
 
 
-def _compare(ready: Prepared, learners: list[Learner], console: Console) -> Results:
+def _compare(ready: Prepared, learners: list[Learner], console: Console, processes: Processes | None) -> Results:
     from clinome.models.experiment import run as harness
     from clinome.models.experiment.checkpoint import Checkpoint
 
@@ -147,8 +153,9 @@ def _compare(ready: Prepared, learners: list[Learner], console: Console) -> Resu
     finished = Checkpoint(ready.run.path(UNITS), basis)
     with console.jobs() as progress:
         return harness.run(
-            snapshot, learners, study.evaluate, study.learn, progress=progress, keep=True, checkpoint=finished
-        )
+            snapshot, learners, study.evaluate, study.learn, progress=progress, keep=True, checkpoint=finished,
+            processes=processes,
+        )  # fmt: skip
 
 
 def _add_curve(ready: Prepared, learners: Sequence[Learner], console: Console) -> None:

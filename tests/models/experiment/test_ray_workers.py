@@ -62,7 +62,7 @@ def test_two_workers_of_a_local_ray_find_what_one_process_finds(
     snapshot = make_snapshot(n=60, features=12)
     learners = select(snapshot, NAMES)[0]
     one = harness.run(snapshot, learners, Evaluate(), Learn(trials=1, workers=1), keep=True)
-    monkeypatch.setattr(harness, "workers_for", lambda snapshot, learners, learn: Two(snapshot, learners, "ray", 2))
+    monkeypatch.setattr(harness, "workers_for", lambda snapshot, learners, learn, _: Two(snapshot, learners, "ray", 2))
     equal(harness.run(snapshot, learners, Evaluate(), Learn(trials=1, workers=1), keep=True), one)
     assert not ray.is_initialized()
     assert not folders[0].exists()

@@ -40,7 +40,7 @@ class Backwards(Workers):
 @pytest.mark.parametrize("task", ["binary", "multiclass", "survival"])
 def test_the_order_in_which_units_end_does_not_show(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
     forwards = run(QUICK, 1, task)
-    monkeypatch.setattr(harness, "workers_for", lambda snapshot, learners, learn: Backwards(snapshot, learners, 1))
+    monkeypatch.setattr(harness, "workers_for", lambda snapshot, learners, learn, _: Backwards(snapshot, learners, 1))
     equal(run(QUICK, 1, task), forwards)
 
 

@@ -1,0 +1,123 @@
+"""Worker processes: of one thread each; they load what learners need before there is anything to learn from."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from importlib import import_module
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ParamSpec, Self, TypeVar
+
+from ...loaders.files.atomic import atomic_path
+from ..base.learner import Learner
+from ..base.scratch import share
+from ..base.snapshot import Snapshot
+from ..base.threads import ENVIRONMENT
+
+P = ParamSpec("P")
+Made = TypeVar("Made")
+Given = tuple[Snapshot, Sequence[Learner]]
+
+_GIVEN = "given.pickle"
+_LOADED = ("scipy.optimize", "scipy.stats", "sklearn.ensemble")
+_HERE: dict[Path, Given] = {}
+"""What a worker process works on, by the folder where it lies: read once."""
+
+
+class Processes:
+    """loky processes, whose numerical libraries are told to use one thread before they load.
+
+    Begun early, they load those libraries, which takes longer than many a fit, while the cohort is still being made.
+    Args:
+        count: how many there may be. networks: whether torch will be needed.
+    Example:
+        with Processes(2).begin() as processes:
+            processes.give(snapshot, learners)
+            processes.submit(with_given, processes.folder, run_job, job).result()
+    """
+
+    def __init__(self, count: int, networks: bool = True) -> None:
+        self.count, self.networks = count, networks
+        self._pool: Any = None
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+
+    def begin(self, most: int | None = None) -> Self:
+        """Start them, unless they run already. most: there will be no more jobs than this."""
+        if self._pool is None:
+            from joblib.externals.loky import ProcessPoolExecutor
+
+            count = self.count if most is None else min(self.count, most)
+            loaded = (*_LOADED, "torch") if self.networks else _LOADED
+            self._pool = ProcessPoolExecutor(count, initializer=_begin, initargs=(self.folder, loaded), env=ENVIRONMENT)
+            for _ in range(count):  # each waits here for what it shall work on
+                self._pool.submit(_wait, self.folder)
+        return self
+
+    def give(self, snapshot: Snapshot, learners: Sequence[Learner]) -> None:
+        """What they all work on from now on; it is given once."""
+        from joblib.externals.loky.backend.reduction import dumps  # also of a learner that a notebook defines
+
+        with atomic_path(self.folder / _GIVEN) as fresh:
+            fresh.write_bytes(dumps((snapshot, learners), protocol=pickle.HIGHEST_PROTOCOL))
+
+    def submit(self, work: Callable[P, Made], *args: P.args, **kwargs: P.kwargs) -> Future[Made]:
+        """One call in one of them, as soon as one is free. work: a function of a module."""
+        future: Future[Made] = self.begin()._pool.submit(work, *args, **kwargs)
+        return future
+
+    @property
+    def folder(self) -> Path:
+        """Where they keep what several learners fit alike (`models.base.scratch`)."""
+        if self._scratch is None:
+            self._scratch = tempfile.TemporaryDirectory(prefix="clinome-", ignore_cleanup_errors=True)
+        return Path(self._scratch.name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is not None:  # what may be under way after an error is of no use, and idle ones hold nothing
+            self._pool.shutdown(kill_workers=True)
+        if self._scratch is not None:
+            self._scratch.cleanup()
+
+
+def with_given(folder: Path, work: Callable[..., Made], one: Any) -> Made:
+    """In a process: one piece of work on what was given."""
+    return work(*_given(folder), one)
+
+
+def _given(folder: Path) -> Given:
+    if folder not in _HERE:
+        while not (folder / _GIVEN).exists():
+            time.sleep(0.02)
+        _HERE[folder] = pickle.loads((folder / _GIVEN).read_bytes())
+    return _HERE[folder]
+
+
+def _wait(folder: Path) -> None:
+    """The first call in a process. After it loky measures the process, and ends it once it has grown by much: what it
+    works on must be there already."""
+    _given(folder)
+
+
+def _begin(folder: Path, modules: Sequence[str]) -> None:
+    share(folder)
+    parent = os.getppid()
+
+    def follow() -> None:  # a killed run must not leave its workers behind, busy
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+    for name in modules:
+        import_module(name)
