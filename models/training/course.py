@@ -70,7 +70,7 @@ class Batches:
 
     def __iter__(self) -> Iterator[Batch]:
         if len(self) == 1:
-            self._whole = self._whole or self.source.take(self.rows)
+            self._whole = self._whole or self.source.take(self._by_length(self.rows))
             yield self._whole
             return
         for rows in self.parts():
@@ -78,18 +78,17 @@ class Batches:
 
     def parts(self) -> list[np.ndarray]:
         """The rows of each batch. Shuffled, then sorted by length within stretches of 32 batches, then shuffled."""
-        rows, lengths = self.rows, self.source.lengths
         if self.rng is None:
-            if lengths is not None:
-                rows = rows[np.argsort(lengths[rows], kind="stable")]
-            return np.array_split(rows, len(self))
-        rows = self.rng.permutation(rows)
-        if lengths is not None:
-            stretch = 32 * self.size
-            parts = [rows[i : i + stretch] for i in range(0, len(rows), stretch)]
-            rows = np.concatenate([p[np.argsort(lengths[p], kind="stable")] for p in parts])
+            return np.array_split(self._by_length(self.rows), len(self))
+        rows, stretch = self.rng.permutation(self.rows), 32 * self.size
+        rows = np.concatenate([self._by_length(rows[i : i + stretch]) for i in range(0, len(rows), stretch)])
         split = np.array_split(rows, len(self))
         return [split[i] for i in self.rng.permutation(len(split))]
+
+    def _by_length(self, rows: np.ndarray) -> np.ndarray:
+        """Neighbours are padded to the longest of them."""
+        lengths = self.source.lengths
+        return rows if lengths is None else rows[np.argsort(lengths[rows], kind="stable")]
 
 
 class Course:

