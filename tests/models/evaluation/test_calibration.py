@@ -152,7 +152,7 @@ def test_who_needs_it_is_recalibrated_by_scores_of_training_rows_not_seen(name: 
     y = targets(snapshot.rows[tuned.rows], task, snapshot.classes)
     assert tuned.final is not None and tuned.final[0] != pytest.approx(1.0, abs=1e-3)
     np.testing.assert_allclose(
-        calibrate(task_of(task).logits(tuned.oof), y, task)[0], 1.0, atol=0.05
+        calibrate(task_of(task).logits(tuned.oof), y, task)[0], 1.0, atol=0.1
     )  # nothing left to mend
 
     plain = learner.with_setting(tuned.setting, 7)

@@ -138,11 +138,11 @@ def test_names_must_differ() -> None:
 
 
 @pytest.mark.parametrize("n", (90, 6000))
-def test_inner_plans_keep_three_parts_apart(n: int) -> None:
+def test_inner_plans_keep_their_parts_apart(n: int) -> None:
     snapshot = make_snapshot("binary", n=n, layers=(), rows_per_subject=2)
     train, tuning, held = parts(snapshot.folds, 0, 0)
     plan = inner_plan(snapshot, train, tuning, seed=3)
-    assert len(plan) == (1 if n == 6000 else 3)
+    assert len(plan) == (1 if n == 6000 else 2)
     subject = snapshot.rows["subject_id"].to_numpy()
     for one in plan:
         groups = [set(subject[rows]) for rows in (one.train, one.tuning, one.scored, held)]
