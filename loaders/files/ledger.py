@@ -14,6 +14,7 @@ from .text_table import BROKEN, Cells
 Rows = Sequence[int] | pl.Series
 Text = str | pl.Series
 MISSING_CELL = "cell left missing; its row is written"
+READ_ANYWAY = "its row is written; correct the cell if it is not meant so"
 
 REJECTS = {"source": pl.String, **BROKEN}
 """source, file, row, column, got, expected, fix: what was refused, why, and what to do. row counts from 1 at the first
@@ -99,6 +100,10 @@ class Ledger:
     def cell(self, rows: Rows, column: Text, got: Text, expected: Text) -> None:
         """Note cells that become missing while their rows are written."""
         self._note(rows, column, got, expected, MISSING_CELL)
+
+    def doubt(self, rows: Rows, column: Text, got: Text, expected: Text) -> None:
+        """Note cells that may be meant otherwise than they were read: their rows are written."""
+        self._note(rows, column, got, expected, READ_ANYWAY)
 
     def outside(self, column: Text, got: Text, expected: Text, fix: Text, count: int = 1) -> None:
         """Note what was left out and is no row: a sample that is a column. Its row number is 0."""

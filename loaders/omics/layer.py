@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -166,14 +166,20 @@ def _union(parts: list[OmicsLayer]) -> OmicsLayer:
 
 
 def _once(layer: OmicsLayer, ledger: Ledger) -> OmicsLayer:
-    """One row of values a sample: its equal duplicates merge, its differing ones are rejected."""
-    ids = layer.obs["sample_id"]
-    first = ids.is_first_distinct()
+    """One row of values an id, the first of the samples with the smallest precedence: its equal duplicates merge, others
+    are rejected."""
+    ids, places = layer.obs["sample_id"], layer.obs.select("sample_id", "precedence").with_row_index("i")
+    stays = places.sort("precedence", "i").unique("sample_id", keep="first").select("sample_id", at="i")
+    at = ids.to_frame().join(stays, on="sample_id", how="left", maintain_order="left")["at"].to_numpy()
+    first = pl.Series(at == np.arange(ids.len()))
+    layer = replace(layer, obs=layer.obs.drop("precedence"))
     if first.all():
         return layer
-    at = {id: i for i, id in reversed(list(enumerate(ids)))}
+    other = int(np.sum(places["precedence"].to_numpy() != places["precedence"].gather(at).to_numpy()))
+    ledger.count({"samples left out: a primary tumour of the patient is there": other})
+    ledger.count({"samples left out: another of the same id is there": int(np.sum(~first.to_numpy())) - other})
     for i in np.flatnonzero(~first.to_numpy()):
-        same, number = _equal(layer.values[i], layer.values[at[ids[int(i)]]]), layer.numbers[int(i)]
+        same, number = _equal(layer.values[i], layer.values[at[i]]), layer.numbers[int(i)]
         expected, fix = "one row of values an id", "name samples in [samples], or drop one"
         if not number:
             ledger.outside("sample", ids[int(i)], expected, fix)

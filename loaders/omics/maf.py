@@ -8,6 +8,7 @@ import polars as pl
 
 from ..errors import InputError
 from ..files.rows import SourceRows
+from .consequences import change
 
 COLUMNS = {
     "id": ("tumor_sample_barcode",),
@@ -22,11 +23,6 @@ COLUMNS = {
     "other": ("tumor_seq_allele1",),
     "protein": ("hgvsp_short", "hgvsp", "protein_change"),
 }
-SILENT = frozenset(
-    ("silent", "intron", "3'utr", "5'utr", "3'flank", "5'flank", "igr", "rna", "lincrna", "targeted_region",
-     "synonymous_variant", "splice_region", "synonymous", "intergenic_variant", "intron_variant")
-)  # fmt: skip
-"""Classes that change no protein; every other one, and a class that is missing, mutates its gene."""
 
 
 def is_maf(names: Sequence[str]) -> bool:
@@ -35,7 +31,7 @@ def is_maf(names: Sequence[str]) -> bool:
 
 
 def read_variants(rows: SourceRows) -> SourceRows:
-    """The rows of a MAF as id, name, entrez, variant, consequence, silent.
+    """The rows of a MAF as id, name, entrez, variant, consequence, and silent, promoter, unknown (`change`).
 
     A variant is `GRCh37:17-7577120-C-T` where the file has its place (build, chromosome, start, reference,
     alternative), `variant:TP53:p.R273H` where it has only the protein change, else null.
@@ -61,10 +57,10 @@ def read_variants(rows: SourceRows) -> SourceRows:
     valid = pl.col("start").str.contains(r"^\d+$")
     protein = pl.concat_str(pl.lit("variant:"), "name", pl.lit(":"), "protein")
     variants = frame.select(
-        "id", "name", "entrez", "consequence",
-        variant=pl.coalesce(pl.when(valid).then(place), protein),
-        silent=pl.col("consequence").str.to_lowercase().is_in(list(SILENT)).fill_null(False),
-    )  # fmt: skip
+        "id", "name", "entrez", "consequence", variant=pl.coalesce(pl.when(valid).then(place), protein)
+    )
+    done = change(variants["consequence"], variants.select(pl.coalesce("name", "entrez")).to_series())
+    variants = variants.with_columns(~done["changing"].alias("silent"), done["promoter"], done["unknown"])
     return SourceRows(rows.where, variants, rows.numbers, rows.counts)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from ..errors import InputError, NotBuilt
-from ..files.ledger import Ledger
+from ..files.ledger import Ledger, quoted
 from ..files.rows import SourceRows, identified, source_rows
 from ..files.text_table import Cells, has_header, read_cells, resolve
 from ..identifiers.genes import with_entrez
@@ -92,12 +92,20 @@ def _from_maf(files: list[Cells], spec: Omics, known: Known, ledger: Ledger) -> 
     rows = read_variants(source_rows(files, ledger))
     ledger.count(rows.counts)
     found, obs, var = _owned(rows, spec, known, ledger)
+    found = _primary(found, ledger)
     named = found.with_columns(
         key=pl.coalesce("variant", pl.col("feature") + " " + pl.col("consequence").fill_null(""))
     )
     once = named.unique(["sample_id", "feature", "key"], keep="first", maintain_order=True)
     ledger.merged(found.height - once.height)
     ledger.count({"silent variants: they mutate no gene": int(once["silent"].sum())})
+    ledger.count(
+        {"variants of a promoter that drives cancers (TERT): they mutate its gene": int(once["promoter"].sum())}
+    )
+    strange = once.filter("unknown")
+    ledger.count({"variants of a class that is not known: they mutate their gene": strange.height})
+    expected = "a MAF class or a Sequence Ontology term"
+    ledger.doubt(strange["number"], "consequence", quoted(strange["consequence"]), expected)
     ledger.count({"variants without a place: kept as mutations of their gene": once["variant"].null_count()})
     loud = once.filter(~pl.col("silent"))
     variants = once.drop_nulls("variant").select("subject_id", "variant", gene="feature", consequence="consequence")
@@ -141,7 +149,7 @@ def _owned(
     genes, said = known.genes.counted(rows.frame["name"].unique(maintain_order=True), spec.features)
     ledger.count(said)
     genes = genes.with_columns(name=rows.frame["name"].unique(maintain_order=True), gene=pl.coalesce("gene", "feature"))
-    frame = rows.frame.with_columns(who["sample_id"], who["subject_id"], number=rows.numbers)
+    frame = rows.frame.with_columns(*who.select("sample_id", "subject_id", "precedence"), number=rows.numbers)
     frame = frame.join(genes, on="name", how="left", maintain_order="left", nulls_equal=True)
     if "entrez" in frame.columns:
         three = with_entrez(frame.select("feature", "symbol", "gene"), frame["entrez"], known.genes)
@@ -152,6 +160,15 @@ def _owned(
     frame = frame.filter(~(stranger | nameless))
     var = frame.select("feature", "symbol", "gene", "name").unique("feature", keep="first", maintain_order=True)
     return frame, obs, var
+
+
+def _primary(frame: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """Of several tumours that come to one id the rows of the first kind: a metastasis has mutations of its own."""
+    later = frame["precedence"] > frame.select(pl.col("precedence").min().over("sample_id")).to_series()
+    out = frame.filter(later)
+    ledger.count({"variants left out: a primary tumour of the patient is there": out.height})
+    ledger.reject(out["number"], "subject", "", "one tumour an id", "name samples in [samples], or drop one")
+    return frame.filter(~later)
 
 
 def _profiled(spec: Omics, obs: pl.DataFrame, known: Known, ledger: Ledger) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from ..files.ledger import Ledger
 from ..files.rows import SourceRows, identified, source_rows
 from ..files.text_table import Cells, has_header, numbers, parquet_frame, read_bytes, read_cells, resolve
 from ..specs import Omics
-from ..subjects.barcodes import known_ids
+from ..subjects.barcodes import finder, known_ids
 from ..tables import Known
 
 SYMBOL, ENTREZ = "Hugo_Symbol", "Entrez_Gene_Id"
@@ -85,12 +85,13 @@ def _orientation(rows: SourceRows, header: Sequence[str], spec: Omics, known: Kn
     if spec.id is not None:
         return resolve(spec.id, frame, rows.where), asked is not False
     ids = known_ids(known)
+    whose = finder(known)
     by_name = [name for name in (SYMBOL, ENTREZ) if name in frame.columns]
     if ids is None or asked is False:
         in_rows = (not by_name) if asked is None else asked
         return (frame.columns[0] if in_rows or not by_name else by_name[0]), in_rows
-    in_header = len(ids.intersection(header)) or sum(_begins(name, ids) for name in header)
-    best, found = _column_of(frame, ids)
+    in_header = sum(whose(name) is not None for name in header)
+    best, found = _column_of(frame, ids, whose)
     if asked or found > in_header:
         if best is None:
             raise _nobody(rows.where)
@@ -100,7 +101,7 @@ def _orientation(rows: SourceRows, header: Sequence[str], spec: Omics, known: Kn
     return (by_name[0] if by_name else next(n for n in frame.columns if n not in ids)), False
 
 
-def _column_of(frame: pl.DataFrame, ids: frozenset[str]) -> tuple[str | None, int]:
+def _column_of(frame: pl.DataFrame, ids: frozenset[str], whose: Callable[[str], str | None]) -> tuple[str | None, int]:
     """The text column that holds most of the known ids, and how many of its cells do."""
     text = [name for name, dtype in frame.schema.items() if dtype == pl.String]
     table = pl.Series(sorted(ids))
@@ -111,15 +112,11 @@ def _column_of(frame: pl.DataFrame, ids: frozenset[str]) -> tuple[str | None, in
         best = int(np.argmax(hits))
         if hits[best]:
             return names[best], int(hits[best])
-    for name in text[:_FEW]:  # whole barcodes where the study knows their beginnings
-        hit = sum(_begins(value, ids) for value in frame[name].drop_nulls().unique())
+    for name in text[:_FEW]:  # whole barcodes where the study knows their beginnings, and other spellings
+        hit = sum(whose(value.strip()) is not None for value in frame[name].drop_nulls().unique())
         if hit:
             return name, hit
     return None, 0
-
-
-def _begins(name: str, ids: frozenset[str]) -> bool:
-    return name[:5].upper() == "TCGA-" and (name[:12] in ids or name[:15] in ids or name[:16] in ids)
 
 
 def _nobody(where: str) -> InputError:
