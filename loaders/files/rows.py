@@ -55,9 +55,14 @@ def source_rows(files: list[Cells], ledger: Ledger) -> SourceRows:
 
 
 def identified(rows: SourceRows, column: str, ledger: Ledger) -> SourceRows:
-    """The rows whose id can be one, white space around it taken off; the others are rejected."""
-    ids = rows.frame[column].str.strip_chars()
+    """The rows whose id can be one, as text in composed letters (NFC), without white space around it; others are rejected.
+
+    A column of nothing but whole decimal numbers (101.0) is one of integers, of which a cell was missing.
+    """
+    ids = rows.frame[column].cast(pl.String).str.strip_chars().str.normalize("NFC")
     ids = ids.set(ids == "", None)
+    if ids.count() and ids.drop_nulls().str.contains(r"^-?\d+\.0$").all():
+        ids = ids.str.strip_suffix(".0")
     odd = (ids.str.len_chars() > LONGEST) | ids.str.contains(CONTROL)
     empty, odd = ids.is_null(), odd.fill_null(False)
     ledger.reject(rows.numbers.filter(empty), column, "", "an id", "fill it in")

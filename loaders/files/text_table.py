@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..specs import MISSING, Column
+from .containers import refuse_workbook, table_within
 from .delimited import DelimitedRecords, plain, sniff, split
 from .dtypes import dates, numbers, typed
 
@@ -69,7 +70,8 @@ def read_cells(
     if data.startswith(b"PAR1") or format == "parquet" or name.endswith(".parquet"):
         return _from_parquet(path, data, missing)
     ending = format if format in TEXT_FORMATS else name.rpartition(".")[2]
-    return _from_text(path, plain(data), missing, header, TEXT_FORMATS.get(ending, b","))
+    text = table_within(path, plain(data))
+    return _from_text(path, text, missing, header, TEXT_FORMATS.get(ending, b","))
 
 
 def read_bytes(path: Path) -> tuple[bytes, str]:
@@ -99,6 +101,7 @@ def read_bytes(path: Path) -> tuple[bytes, str]:
 def _unzip(path: Path, data: bytes) -> tuple[bytes, str]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = [m for m in archive.namelist() if not m.endswith("/") and not m.startswith("__MACOSX/")]
+        refuse_workbook(path, members)
         if len(members) != 1:
             raise InputError("a zip of several files", path, len(members), "one file", "unpack it and name the file")
         outer = path.name.lower().removesuffix(".zip")

@@ -34,6 +34,15 @@ def read_h5ad(path: Path, spec: Omics, ledger: Ledger) -> Matrix:
     ids = data.obs_names if spec.id is None else data.obs.get(str(spec.id))
     if ids is None:
         raise InputError("no such column in obs", path, spec.id, "a column of obs", "correct the name")
+    if data.X is None:
+        got = f"layers: {', '.join(data.layers)}" if data.layers else "no layer either"
+        raise InputError(
+            "has no X", path, got, "the measurements in X", "put the layer you mean into X and write it again"
+        )
+    distinct = len(set(ids))
+    if spec.id is not None and 2 * distinct <= len(ids):
+        got, fix = f"{len(ids)} rows of {distinct} ids", "aggregate the cells of each sample first (pseudobulk)"
+        raise InputError("several rows a sample, as of single cells", path, got, "one row a sample", fix)
     x = data.X.toarray() if sparse.issparse(data.X) else data.X
     try:
         values = np.asarray(x, dtype=np.float32)
@@ -79,7 +88,11 @@ def _open(path: Path, spec: Omics) -> AnnData:
         import mudata
 
         modalities = mudata.read_h5mu(path).mod
-    except _BROKEN as error:  # a broken HDF5 file fails in a dozen ways, none of them ours to tell apart
+    except _BROKEN as error:
+        if missing := _missing_filter(path):
+            fix = "where hdf5plugin is installed, read it and write it again with compression='gzip'"
+            raise InputError("is compressed by a filter that is not here", path, missing, "gzip or lzf", fix) from None
+        # a broken HDF5 file fails in a dozen ways, none of them ours to tell apart
         raise InputError(
             "cannot be read as AnnData", path, type(error).__name__, "a whole file", "write it again"
         ) from None
@@ -89,3 +102,24 @@ def _open(path: Path, spec: Omics) -> AnnData:
     if len(modalities) == 1:
         return next(iter(modalities.values()))
     raise InputError("no such modality", path, spec.layer or spec.name, ", ".join(modalities), "set `layer`")
+
+
+def _missing_filter(path: Path) -> str | None:
+    """The HDF5 filter of a whole file that this machine cannot undo, e.g. zstd (32015); None where that is not it."""
+    import h5py  # type: ignore[import-untyped]
+
+    found: list[str] = []
+
+    def see(name: str, what: object) -> None:
+        if isinstance(what, h5py.Dataset):
+            chain = what.id.get_create_plist()
+            for code, _, _, label in map(chain.get_filter, range(chain.get_nfilters())):
+                if not h5py.h5z.filter_avail(code):
+                    found.append(f"{label.decode(errors='replace').partition(' ')[0] or 'filter'} ({code})")
+
+    try:
+        with h5py.File(path) as file:
+            file.visititems(see)
+    except (OSError, RuntimeError, ValueError, KeyError):  # no whole file: that is told otherwise
+        return None
+    return found[0] if found else None

@@ -25,9 +25,13 @@ COLUMNS = {
 }
 
 
-def is_maf(names: Sequence[str]) -> bool:
-    """Whether a table with these columns is a MAF."""
-    return {"hugo_symbol", "tumor_sample_barcode"} <= {name.lower() for name in names}
+NEEDED = {"hugo_symbol": "Hugo_Symbol", "tumor_sample_barcode": "Tumor_Sample_Barcode"}
+
+
+def looks_like_maf(names: Sequence[str]) -> bool:
+    """Whether a table with these columns is a MAF, or one from which a column is gone."""
+    lower = {name.lower() for name in names}
+    return lower >= {*NEEDED} or lower >= {"hugo_symbol", "variant_classification"}
 
 
 def read_variants(rows: SourceRows) -> SourceRows:
@@ -38,9 +42,11 @@ def read_variants(rows: SourceRows) -> SourceRows:
     Raises: InputError where gene or barcode is no column.
     """
     lower = {name.lower(): name for name in reversed(rows.frame.columns)}
-    if not is_maf(rows.frame.columns):
+    gone = [name for key, name in NEEDED.items() if key not in lower]
+    if gone:
+        got, expected = f"{len(lower)} columns", f"a MAF's columns {' and '.join(NEEDED.values())}"
         raise InputError(
-            "no MAF", rows.where, f"{len(lower)} columns", "Hugo_Symbol and Tumor_Sample_Barcode", "check `format`"
+            f"no column {' and '.join(gone)}", rows.where, got, expected, "add it, or name `subject` and `gene`"
         )
     frame = rows.frame.select(_column(lower, role) for role in COLUMNS)
     build = pl.col("build").str.replace(r"^(?i:grch|hg)?(\d+).*$", "$1").replace({"19": "37"})

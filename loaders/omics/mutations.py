@@ -14,10 +14,11 @@ from ..files.rows import SourceRows, identified, source_rows
 from ..files.text_table import Cells, has_header, read_cells, resolve
 from ..identifiers.genes import with_entrez
 from ..specs import Omics
-from ..subjects.barcodes import matched, taken_out
+from ..subjects.barcodes import known_ids, matched, taken_out
+from ..subjects.id_forms import nobody
 from ..tables import SAMPLES, Known, Loaded
 from .layer import as_anndata, read_layer
-from .maf import is_maf, read_variants
+from .maf import looks_like_maf, read_variants
 
 NO_GENE = ("Unknown", "unknown", ".", "-")
 CALL = {"sample_id": pl.String, "feature": pl.String}
@@ -70,7 +71,7 @@ def _read(spec: Omics, known: Known, ledger: Ledger) -> MutationCalls:
         return _from_matrix(spec, known, ledger)
     header = has_header(spec.subject, spec.gene)
     files = [read_cells(p, missing=spec.missing, header=header, format=spec.format) for p in spec.path]
-    if spec.format == "maf" or (not pairs and is_maf(files[0].frame.columns)):
+    if spec.format == "maf" or (not pairs and looks_like_maf(files[0].frame.columns)):
         return _from_maf(files, spec, known, ledger)
     return _from_pairs(files, spec, known, ledger) if pairs else _from_matrix(spec, known, ledger)
 
@@ -141,8 +142,9 @@ def _owned(
         "add it to [patients] or [samples]",
     )  # fmt: skip
     if rows.frame.height and stranger.all():
-        raise InputError(
-            "none of the study's ids is in the file", rows.where, fix="check `subject` and [patients] `id`"
+        ids = known_ids(known) or ()
+        raise nobody(
+            rows.where, rows.frame["id"].unique(maintain_order=True), ids, "check `subject` and [patients] `id`"
         )
     ledger.count({"TCGA barcodes cut to a known id": int(who["shortened"].sum())})
     obs = who.filter(~stranger).select(*SAMPLES).unique("sample_id", keep="first", maintain_order=True)

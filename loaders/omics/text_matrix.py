@@ -16,6 +16,7 @@ from ..files.rows import SourceRows, identified, source_rows
 from ..files.text_table import Cells, has_header, numbers, parquet_frame, read_bytes, read_cells, resolve
 from ..specs import Omics
 from ..subjects.barcodes import finder, known_ids
+from ..subjects.id_forms import joined_by, nobody
 from ..tables import Known
 
 SYMBOL, ENTREZ = "Hugo_Symbol", "Entrez_Gene_Id"
@@ -94,10 +95,10 @@ def _orientation(rows: SourceRows, header: Sequence[str], spec: Omics, known: Kn
     best, found = _column_of(frame, ids, whose)
     if asked or found > in_header:
         if best is None:
-            raise _nobody(rows.where)
+            raise _nobody(rows, header, ids)
         return best, True
     if not in_header:
-        raise _nobody(rows.where)
+        raise _nobody(rows, header, ids)
     return (by_name[0] if by_name else next(n for n in frame.columns if n not in ids)), False
 
 
@@ -116,14 +117,19 @@ def _column_of(frame: pl.DataFrame, ids: frozenset[str], whose: Callable[[str], 
         hit = sum(whose(value.strip()) is not None for value in frame[name].drop_nulls().unique())
         if hit:
             return name, hit
+    for name, dtype in frame.schema.items():  # integers of a Parquet file: ids where all differ and most are known
+        cells = frame[name].cast(pl.String) if dtype.is_integer() else pl.Series([], dtype=pl.String)
+        hit = int(cells.is_in(table.implode()).sum())
+        if 2 * hit >= max(1, cells.len()) and cells.n_unique() == cells.len():
+            return name, hit
     return None, 0
 
 
-def _nobody(where: str) -> InputError:
-    return InputError(
-        "none of the study's ids is in the file", where, expected="them in a column or in the header",
-        fix="check `id` here and in [patients] or [samples]",
-    )  # fmt: skip
+def _nobody(rows: SourceRows, header: Sequence[str], ids: frozenset[str]) -> InputError:
+    """What the header's names look like, and the cells of the first column, whichever a simple change would join."""
+    first = rows.frame.to_series(0).cast(pl.String).drop_nulls().to_list()
+    names = [name for name in header if name][1:]
+    return nobody(rows.where, first if joined_by(first, ids) else names or first, ids)
 
 
 def _samples_in_rows(rows: SourceRows, header: Sequence[str], id: str, spec: Omics, ledger: Ledger) -> Matrix:

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -26,6 +27,11 @@ COLUMNS = "gene\tA\tB\tC\nTP53\t1.5\t0\tNA\nKRAS\t\t2\t-3\n"
 
 def load(folder: Path, text: str, name: str = "x.csv", known: Known = ABC, **spec: object) -> Loaded:
     (folder / name).write_text(text)
+    return read_omics(Omics(path=(folder / name,), name="rna", **spec), known)  # type: ignore[arg-type]
+
+
+def load_file(folder: Path, name: str, subjects: str, **spec: object) -> Loaded:
+    known = Known(frozenset(subjects), None, GeneTable.empty())
     return read_omics(Omics(path=(folder / name,), name="rna", **spec), known)  # type: ignore[arg-type]
 
 
@@ -215,3 +221,29 @@ def test_every_value_comes_back(tmp_path: Path, rows: list[tuple[float | None, .
         for name, row in zip(names, rows, strict=True)
     }
     assert table(loaded) == {name: row for name, row in want.items() if row}
+
+
+def test_what_an_h5ad_file_lacks_is_named(tmp_path: Path) -> None:
+    import anndata
+    import h5py  # type: ignore[import-untyped]
+
+    obs, var = pd.DataFrame({"donor": list("AABB")}, index=list("1234")), pd.DataFrame(index=["TP53"])
+    x = np.arange(4, dtype=np.float32)[:, None]
+    anndata.AnnData(obs=obs, var=var, layers={"counts": x}).write_h5ad(tmp_path / "x.h5ad")
+    with pytest.raises(InputError, match=r"has no X; got 'layers: counts'"):
+        load_file(tmp_path, "x.h5ad", "1234")
+    anndata.AnnData(x, obs, var).write_h5ad(tmp_path / "cells.h5ad")
+    with pytest.raises(InputError, match=r"single cells; got '4 rows of 2 ids'"):
+        load_file(tmp_path, "cells.h5ad", "AB", id="donor")
+    with h5py.File(tmp_path / "cells.h5ad", "a") as file:
+        del file["X"]
+        chain = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        chain.set_chunk((4, 1))
+        chain.set_filter(32015, h5py.h5z.FLAG_OPTIONAL, (3,))  # zstd, which this machine need not have
+        space = h5py.h5s.create_simple((4, 1))
+        h5py.h5d.create(file.id, b"X", h5py.h5t.IEEE_F32LE, space, chain)
+        file["X"].id.write_direct_chunk((0, 0), bytes(16))
+        file["X"].attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+    if not h5py.h5z.filter_avail(32015):
+        with pytest.raises(InputError, match=r"compressed by a filter that is not here; got '.*\(32015\)'"):
+            load_file(tmp_path, "cells.h5ad", "AB", id="donor")

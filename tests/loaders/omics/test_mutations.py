@@ -137,5 +137,5 @@ def test_what_cannot_be_read_says_so(tmp_path: Path) -> None:
         load(tmp_path, "who,what\nA,TP53\n", subject="who")
     with pytest.raises(InputError, match="none of the study's ids"):
         load(tmp_path, "Y\tTP53\nZ\tTP53\n", subject=0, gene=1)
-    with pytest.raises(InputError, match="no MAF"):
+    with pytest.raises(InputError, match="no column Hugo_Symbol and Tumor_Sample_Barcode"):
         load(tmp_path, "a,b\nA,TP53\n", format="maf")
