@@ -64,6 +64,9 @@ def identified(rows: SourceRows, column: str, ledger: Ledger) -> SourceRows:
     if ids.count() and ids.drop_nulls().str.contains(r"^-?\d+\.0$").all():
         ids = ids.str.strip_suffix(".0")
     odd = (ids.str.len_chars() > LONGEST) | ids.str.contains(CONTROL)
+    heading = (ids.str.to_lowercase() == column.lower()) | ids.str.starts_with("CDE_ID:")
+    heading = heading.fill_null(False)
+    ledger.reject(rows.numbers.filter(heading), column, ids.filter(heading), "an id", "nothing: the row is a header")
     empty, odd = ids.is_null(), odd.fill_null(False)
     ledger.reject(rows.numbers.filter(empty), column, "", "an id", "fill it in")
     ledger.reject(
@@ -72,7 +75,7 @@ def identified(rows: SourceRows, column: str, ledger: Ledger) -> SourceRows:
     )  # fmt: skip
     return SourceRows(
         rows.where, rows.frame.with_columns(ids.alias(column)), rows.numbers, rows.counts, rows.unnamed
-    ).rows(~(empty | odd))
+    ).rows(~(empty | odd | heading))
 
 
 def not_removed(rows: SourceRows, column: str, removed: Removed, ledger: Ledger) -> SourceRows:

@@ -111,21 +111,29 @@ class GeneTable:
         ):
             for way in namespaces:
                 gene = gene.zip_with(gene.is_not_null(), self._look_up(other, way))
-        gene = gene.zip_with(gene.is_not_null(), self._beside(bare))
-        return gene, gene.is_not_null() & ~first
+        changed = gene.is_not_null() & ~first
+        return gene.zip_with(gene.is_not_null(), self._beside(bare)), changed
 
     def _look_up(self, bare: pl.Series, namespace: str) -> pl.Series:
         table = self.names.filter(pl.col("namespace") == namespace)
         return bare.to_frame("name").join(table, on="name", how="left", maintain_order="left")["gene"]
 
     def _beside(self, bare: pl.Series) -> pl.Series:
-        """TCGA writes A1BG|1 or A1BG_1: the Entrez id beside the symbol counts where table and symbol agree on it."""
-        parts = bare.str.extract_groups(r"^(.+)[|_](\d+)$").struct.rename_fields(["symbol", "entrez"]).struct.unnest()
-        by_symbol, _ = (
-            self._genes(parts["symbol"], "symbol") if parts["symbol"].count() else (parts["symbol"], parts["symbol"])
-        )
-        by_number = "NCBIGene:" + parts["entrez"]
-        return _where((by_symbol == by_number).fill_null(False), by_number)
+        """The gene of a name that carries two ids.
+
+        `A1BG|1` (TCGA) and `A1BG (1)` (DepMap) hold the Entrez id, which is the gene whatever the symbol says; `A1BG_1`
+        does where table and symbol agree on it; of `ENSG00000141510|TP53` it is the Ensembl id's.
+        """
+        if not bare.str.contains(r"[|_ ]").any():
+            return pl.Series([None], dtype=pl.String).new_from_index(0, bare.len())
+        number = "NCBIGene:" + bare.str.extract(r"^.*(?:\||\s\()([1-9]\d*)\)?$")
+        parts = bare.str.extract_groups(r"^(.+)_(\d+)$").struct.rename_fields(["symbol", "entrez"]).struct.unnest()
+        by_symbol = self._genes(parts["symbol"], "symbol")[0] if parts["symbol"].count() else parts["symbol"]
+        agreed = "NCBIGene:" + parts["entrez"]
+        ensembl = bare.str.extract(r"^(ENSG\d{11})(?:\.\d+)?[|_]")
+        by_ensembl = self._look_up(ensembl, "ensembl")
+        agreed = _where((by_symbol == agreed).fill_null(False), agreed)
+        return number.zip_with(number.is_not_null(), agreed.zip_with(agreed.is_not_null(), by_ensembl))
 
 
 def with_entrez(frame: pl.DataFrame, entrez: pl.Series, table: GeneTable) -> pl.DataFrame:
@@ -136,13 +144,15 @@ def with_entrez(frame: pl.DataFrame, entrez: pl.Series, table: GeneTable) -> pl.
     """
     if table.names.is_empty():
         return frame
-    found = table.curies(entrez, "entrez")["feature"]
-    found = found.set(~found.str.starts_with("NCBIGene:").fill_null(False), None)
+    known = table.curies(entrez, "entrez").select(entrez="feature", approved="symbol")
     unmapped = pl.col("feature").str.starts_with("NCBIGene:").not_().fill_null(True)
-    curie = pl.when(unmapped).then(pl.col("entrez"))
-    return frame.with_columns(entrez=found).with_columns(
-        feature=pl.coalesce(curie, "feature"), gene=pl.coalesce(curie, "gene"), symbol="symbol"
-    ).drop("entrez")  # fmt: skip
+    valid = pl.col("entrez").str.starts_with("NCBIGene:").fill_null(False)
+    curie = pl.when(unmapped & valid).then(pl.col("entrez"))
+    named = pl.col("approved").str.contains(r"\D").fill_null(False)  # a number is what a table without the gene leaves
+    return pl.concat([frame, known], how="horizontal").with_columns(
+        feature=pl.coalesce(curie, "feature"), gene=pl.coalesce(curie, "gene"),
+        symbol=pl.when(curie.is_not_null() & named).then("approved").otherwise("symbol"),
+    ).drop("entrez", "approved")  # fmt: skip
 
 
 def read_genes(path: Path) -> GeneTable:

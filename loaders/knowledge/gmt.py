@@ -19,6 +19,8 @@ from .concepts import gene_ends
 
 REACTOME = re.compile(r"\bR-[A-Z]{3}-\d+\b")
 WIKIPATHWAYS = re.compile(r"\bWP\d+(?=\b|_r)")
+WEIGHT = re.compile(r"(?<=.),-?\d+(?:\.\d+)?(?:[eE]-?\d+)?$")
+"""What Enrichr writes behind a gene."""
 BARE_CURIE = re.compile(r"[A-Za-z][A-Za-z0-9._-]*:[^\s/:]+")
 SETS: dict[str, pl.DataType | type[pl.DataType]] = {
     ROW: pl.Int64,
@@ -92,7 +94,7 @@ def parse(line: str, missing: tuple[str, ...] = ()) -> GeneSet | str:
         REACT:R-HSA-1640170
     """
     name, *rest = (cell.strip() for cell in line.split("\t"))
-    genes = tuple(cell for cell in rest[1:] if cell and cell not in missing)
+    genes = tuple(WEIGHT.sub("", cell) for cell in rest[1:] if cell and cell not in missing)
     if not name or not genes:
         return "a name, a description and genes, tab-separated"
     try:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..files.ledger import Ledger
 from ..files.removed_ids import EXPECTED, FIX
-from ..identifiers.genes import with_entrez
+from ..identifiers.genes import GENE_NAMESPACES, with_entrez
 from ..specs import Omics
 from ..subjects.barcodes import matched, taken_out
 from ..tables import Known, Loaded
@@ -26,6 +26,8 @@ GENE_KINDS = ("expression", "copy_number", "mutation")
 """Kinds of which every feature is a gene, whatever its name."""
 
 HDF5 = ("h5ad", "h5mu")
+NO_FEATURE = r"^(N_(unmapped|multimapping|noFeature|ambiguous)|__\w+|(?i:mean|median|std ?dev))$"
+"""Names of no gene: STAR's and HTSeq's counters, CPTAC's summary rows."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,9 @@ def _not_removed(matrix: Matrix, known: Known, ledger: Ledger) -> Matrix:
 
 
 def _features(matrix: Matrix, spec: Omics, known: Known, ledger: Ledger) -> tuple[Matrix, pl.DataFrame]:
-    """The features' CURIEs; of several names for one feature the first stays."""
+    """The features' CURIEs; of several names for one feature the approved symbol stays, and the X copy of a gene that
+    chromosome Y has too (`_PAR_Y`), else the first."""
+    matrix = _named(matrix, spec, ledger)
     var, said = known.genes.counted(matrix.names, spec.features)
     ledger.count(said)
     if matrix.entrez is not None and spec.features == "symbol":
@@ -134,14 +138,14 @@ def _features(matrix: Matrix, spec: Omics, known: Known, ledger: Ledger) -> tupl
     elif spec.features == "opaque":
         var = var.with_columns(gene=pl.lit(None, pl.String))
     var = var.with_columns(name=matrix.names)
-    first = var["feature"].is_first_distinct() & var["feature"].is_not_null()
+    first = _best_named(var, matrix.names)
     again = np.flatnonzero(~first.to_numpy())
     ledger.count({"features left out: another of the layer is the same": again.size})
     expected, fix = "one feature a CURIE", "drop one of the two"
     if matrix.samples_in_rows:
         ledger.outside("feature", matrix.names.gather(again), expected, fix, again.size)
     else:
-        at = {feature: i for i, feature in reversed(list(enumerate(var["feature"])))}
+        at = {var["feature"][int(i)]: int(i) for i in np.flatnonzero(first.to_numpy())}
         same = np.array(
             [_equal(matrix.values[:, i], matrix.values[:, at[var["feature"][int(i)]]]) for i in again], dtype=bool
         )
@@ -149,6 +153,29 @@ def _features(matrix: Matrix, spec: Omics, known: Known, ledger: Ledger) -> tupl
         different = again[~same]
         ledger.reject(matrix.numbers.gather(different), "feature", matrix.names.gather(different), expected, fix)
     return matrix.take(features=first.to_numpy()), var.filter(first)
+
+
+def _best_named(var: pl.DataFrame, names: pl.Series) -> pl.Series:
+    """(m,) which of the names of each feature stays."""
+    later = (names != var["symbol"]).fill_null(True).cast(pl.Int8) + 2 * names.str.ends_with("_PAR_Y").cast(pl.Int8)
+    order = var.select("feature", later=later).with_row_index("i").drop_nulls("feature").sort("later", "i")
+    return pl.int_range(var.height, eager=True).is_in(
+        order.unique("feature", keep="first")["i"].cast(pl.Int64).implode()
+    )
+
+
+def _named(matrix: Matrix, spec: Omics, ledger: Ledger) -> Matrix:
+    """Without what counters and reports write among genes: no node, and no input that tells the batch."""
+    if spec.features not in GENE_NAMESPACES:
+        return matrix
+    out = matrix.names.str.contains(NO_FEATURE).fill_null(False)
+    ledger.count({"rows of counters and summaries: no features": int(out.sum())})
+    expected, fix = "a feature", "nothing: a counter or a summary is none"
+    if matrix.samples_in_rows:
+        ledger.outside("feature", matrix.names.filter(out), expected, fix, int(out.sum()))
+    else:
+        ledger.reject(matrix.numbers.filter(out), "feature", matrix.names.filter(out), expected, fix)
+    return matrix.take(features=~out.to_numpy())
 
 
 def _union(parts: list[OmicsLayer]) -> OmicsLayer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -148,6 +148,8 @@ def _owned(
         )
     ledger.count({"TCGA barcodes cut to a known id": int(who["shortened"].sum())})
     obs = who.filter(~stranger).select(*SAMPLES).unique("sample_id", keep="first", maintain_order=True)
+    if "entrez" in rows.frame.columns:  # either may be blank
+        rows = replace(rows, frame=rows.frame.with_columns(name=pl.coalesce("name", "entrez")))
     genes, said = known.genes.counted(rows.frame["name"].unique(maintain_order=True), spec.features)
     ledger.count(said)
     genes = genes.with_columns(name=rows.frame["name"].unique(maintain_order=True), gene=pl.coalesce("gene", "feature"))

@@ -65,6 +65,10 @@ def read_matrix(path: Path, spec: Omics, known: Known, ledger: Ledger) -> Matrix
     ledger.count(rows.counts)
     header = list(cells.header) or cells.frame.columns
     column, in_rows = _orientation(rows, header, spec, known)
+    if column == SYMBOL and ENTREZ in rows.frame.columns:  # cBioPortal: either may be blank
+        blank = rows.frame[SYMBOL].is_null() | (rows.frame[SYMBOL].cast(pl.String).str.strip_chars() == "")
+        named = rows.frame[SYMBOL].cast(pl.String).zip_with(~blank, rows.frame[ENTREZ].cast(pl.String))
+        rows = replace(rows, frame=rows.frame.with_columns(named.alias(SYMBOL)))
     rows = identified(rows, column, ledger)
     return (_samples_in_rows if in_rows else _features_in_rows)(rows, header, column, spec, ledger)
 
@@ -162,12 +166,31 @@ def _features_in_rows(rows: SourceRows, header: Sequence[str], feature: str, spe
         for column, name in zip(rows.frame.columns, header, strict=True)
         if column not in (feature, SYMBOL, ENTREZ) and name and name not in spec.drop
     ]
+    rows = _measured(rows, feature, [column for column, _ in columns], ledger)
+    names = rows.frame[feature].str.strip_suffix(spec.suffix or "")
     values, text = _numbers(rows, [column for column, _ in columns], ledger)
     ledger.count({"columns of text, left out": int(text.sum())})
     samples = pl.Series([name for _, name in columns], dtype=pl.String)
     entrez = rows.frame[ENTREZ] if ENTREZ in rows.frame.columns and feature != ENTREZ else None
     matrix = Matrix(rows.where, samples, names, np.ascontiguousarray(values.T), rows.numbers, False, entrez)
     return matrix.take(samples=~text)
+
+
+def _measured(rows: SourceRows, feature: str, columns: list[str], ledger: Ledger) -> SourceRows:
+    """The rows that hold a number, or nothing; one of text alone is a second header or a label, if others hold numbers."""
+    cells = rows.frame.select(columns)
+    if not columns or not cells.height:
+        return rows
+    number = cells.select(pl.all().cast(pl.Float32, strict=False).is_not_null()).select(pl.any_horizontal(pl.all()))
+    filled = cells.select(pl.any_horizontal(pl.all().is_not_null())).to_series()
+    text = filled & ~number.to_series()
+    if text.all() or not text.any():
+        return rows
+    names = rows.frame[feature].cast(pl.String).filter(text)
+    ledger.reject(
+        rows.numbers.filter(text), feature, names, "a number in some sample", "nothing, if it is a second header"
+    )
+    return rows.rows(~text)
 
 
 def _numbers(rows: SourceRows, columns: list[str], ledger: Ledger) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

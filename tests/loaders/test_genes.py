@@ -40,12 +40,31 @@ def test_symbols_old_and_new(hgnc: GeneTable) -> None:
     frame, counts = hgnc.counted(pl.Series(names), "symbol")
     genes = ["7157", "1731", "1731", "1", "647166", "1", "1731"]
     assert frame["feature"].to_list() == [
-        *(f"NCBIGene:{g}" for g in genes), "hgnc.symbol:NOBODY", "hgnc.symbol:A1BG|2", None,
+        *(f"NCBIGene:{g}" for g in genes), "hgnc.symbol:NOBODY", "NCBIGene:2", None,  # the number before the symbol
     ]  # fmt: skip
     assert frame["symbol"].to_list()[:2] == ["TP53", "SEPTIN1"]
     assert counts == {
-        "symbols mapped to NCBIGene": 7, "symbols that no table maps": 2, "symbols brought up to date": 5,
+        "symbols mapped to NCBIGene": 8, "symbols that no table maps": 1, "symbols brought up to date": 3,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "gene"),
+    [
+        ("?|100130426", "NCBIGene:100130426"), ("SHARED|647166", "NCBIGene:647166"), ("TP53 (7157)", "NCBIGene:7157"),
+        ("OLD (1731)", "NCBIGene:1731"), ("ENSG00000141510|TP53", "NCBIGene:7157"), ("ENSG00000141510.18_TP53", "NCBIGene:7157"),
+        ("AKT1|AKT_pS473", "hgnc.symbol:AKT1|AKT_pS473"), ("TP53 (x)", "hgnc.symbol:TP53 (x)"), ("A|0", "hgnc.symbol:A|0"),
+    ],
+)  # fmt: skip
+def test_names_that_carry_two_ids(name: str, gene: str, hgnc: GeneTable) -> None:
+    assert features(hgnc, [name], "symbol") == [gene]
+
+
+def test_an_entrez_id_beside_brings_the_approved_symbol(hgnc: GeneTable) -> None:
+    dates = hgnc.curies(pl.Series(["1-Sep", "TP53", "2-Mar"]), "symbol")
+    found = with_entrez(dates, pl.Series(["1731", "1", "999999"]), hgnc)
+    assert found["feature"].to_list() == ["NCBIGene:1731", "NCBIGene:7157", "NCBIGene:999999"]
+    assert found["symbol"].to_list() == ["SEPTIN1", "TP53", "2-Mar"]
 
 
 def test_what_is_ambiguous_is_not_used(hgnc: GeneTable) -> None:

@@ -219,3 +219,12 @@ def test_any_bytes_as_edges_add_up(tmp_path: Path, known: Known, raw: bytes) -> 
     except InputError:
         return
     assert loaded.links is not None and loaded.links.height == loaded.tally.written
+
+
+@pytest.mark.parametrize(
+    ("cell", "gene"), [("TP53,1.0", "TP53"), ("TP53,0.5e-3", "TP53"), ("TP53", "TP53"), ("HLA-A,x", "HLA-A,x")]
+)
+def test_enrichr_s_weights_are_no_part_of_a_gene(cell: str, gene: str) -> None:
+    found = parse(f"Set\t\t{cell}")
+    assert not isinstance(found, str)
+    assert found.genes == (gene,)

@@ -156,3 +156,13 @@ def test_what_is_not_built_says_so(format: str, tmp_path: Path) -> None:
         read_source(Knowledge(path=(tmp_path / "a.obo",), name="hpo"), NOBODY)
     with pytest.raises(InputError):
         read_source(Records(path=(tmp_path,), name="ehr", format="xlsx"), NOBODY)
+
+
+def test_headers_that_come_again_are_no_patients(tmp_path: Path) -> None:
+    rows = ["bcr_patient_barcode\tgender\tage", "bcr_patient_barcode\tgender\tage_at_diagnosis", "CDE_ID:2003301\tCDE_ID:2\tCDE_ID:3",
+            "TCGA-ZZ-0001\tMALE\t61"]  # fmt: skip
+    (tmp_path / "p.txt").write_text("\n".join(rows) + "\n")
+    loaded = read_patients(Patients(path=(tmp_path / "p.txt",), id="bcr_patient_barcode"))
+    assert loaded.patients is not None
+    assert loaded.patients.rows() == [("TCGA-ZZ-0001", "MALE", 61)]
+    assert loaded.tally.rejected == 2
