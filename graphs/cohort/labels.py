@@ -11,6 +11,17 @@ import polars.selectors as cs
 from ...loaders.errors import InputError
 
 WHERE = "cohort query"
+_FEW_VALUES = 3
+HAPPENED = frozenset(
+    ("1", "true", "yes", "y", "deceased", "dead", "died", "death", "event", "progressed", "progression", "recurred",
+     "recurrence", "relapsed", "relapse", "recurred/progressed", "metastasized", "positive", "present")
+)  # fmt: skip
+NOT_HAPPENED = frozenset(
+    ("0", "false", "no", "n", "living", "alive", "censored", "no event", "progression free", "progressionfree",
+     "disease free", "diseasefree", "recurrence free", "relapse free", "event free", "not progressed", "no recurrence",
+     "no relapse", "no progression", "negative", "absent")
+)  # fmt: skip
+"""Words, in small letters, of something that happened or is so, and of its contrary: the only texts that are 1 and 0."""
 BOOLEAN, CATEGORICAL, TIME_TO_EVENT = LABEL_TYPES = ("boolean", "categorical", "time_to_event")
 
 
@@ -87,7 +98,7 @@ def _time_to_event(rows: pl.DataFrame, event: str) -> Labelled:
         raise InputError("two columns could tell the event", WHERE, f"{event}, event", "one of them", fix)
     known = rows.filter(pl.col("duration_days").is_not_null() & pl.col(event).is_not_null())
     known = known.rename({event: "event"} if event != "event" else {})
-    happened, notes = _binary(known["event"])
+    happened, notes = _binary(known["event"], ordered=False)
     known = known.with_columns(happened, pl.col("duration_days").cast(pl.Float64))
     risk = known.filter(pl.col("duration_days") > 0)
     counts = known["subject_id"].n_unique(), rows.height - known.height, known.height - risk.height
@@ -99,22 +110,51 @@ def _need(rows: pl.DataFrame, column: str, what: str) -> None:
         raise InputError(what, WHERE, ", ".join(rows.columns), f"a column {column}", f"RETURN … AS {column}")
 
 
-def _binary(values: pl.Series) -> tuple[pl.Series, tuple[str, ...]]:
-    """The values as 0 and 1: booleans, 0 and 1, or two texts in alphabetical order."""
+def _binary(values: pl.Series, ordered: bool = True) -> tuple[pl.Series, tuple[str, ...]]:
+    """The values as 0 and 1: booleans, 0 and 1, or words that have a direction of their own.
+
+    ordered: whether two other texts may be 0 and 1 in alphabetical order; an event never is.
+    """
     if values.dtype in (pl.Boolean, pl.Null):
         return values.cast(pl.Int64), ()
     found = sorted(values.unique().to_list())
     if values.dtype.is_numeric() and set(found) <= {0, 1}:
         return values.cast(pl.Int64), ()
-    if values.dtype == pl.String and set(found) <= {"0", "1"}:
-        return values.cast(pl.Int64), ()
-    if values.dtype == pl.String and len(found) == 2:
-        note = f"{values.name}: {found[0]!r} is 0, {found[1]!r} is 1"
-        return (values == found[1]).cast(pl.Int64), (note,)
+    meant = {text: direction(text) for text in found} if values.dtype == pl.String else {}
+    if meant and None not in meant.values():
+        plain = set(found) <= {"0", "1"}
+        note = f"{values.name}: " + ", ".join(f"{text!r} is {way}" for text, way in meant.items())
+        return values.replace_strict(meant, return_dtype=pl.Int64), () if plain else (note,)
+    if ordered and values.dtype == pl.String and len(found) == 2:
+        return (values == found[1]).cast(pl.Int64), (f"{values.name}: {found[0]!r} is 0, {found[1]!r} is 1",)
+    if len(found) <= _FEW_VALUES and values.dtype == pl.String:
+        strange = next(text for text, way in meant.items() if way is None)
+        raise InputError(
+            f"{values.name}: which of its texts is 1 is not known", WHERE, ", ".join(map(repr, found)),
+            "true and false, 0 and 1, or words such as yes and no, DECEASED and LIVING",
+            f"say so in the query, for example RETURN p.status = {strange!r} AS {values.name}",
+        )  # fmt: skip
     raise InputError(
-        f"{values.name} has {len(found)} different values", WHERE, str(values.dtype), "true and false, 0 and 1, or two texts",
+        f"{values.name} has {len(found)} different values", WHERE, str(values.dtype), "true and false, 0 and 1, or two words",
         "compare it in the query, for example v.readmitted = '<30' AS label; or use kind = \"multiclass\"",
     )  # fmt: skip
+
+
+def direction(text: str) -> int | None:
+    """1 where a word says that something is so or happened, 0 where it says the contrary, None where neither is sure.
+
+    cBioPortal writes the number before the word, `1:DECEASED`: it counts.
+    Example:
+        >>> [direction(text) for text in ("1:DECEASED", "Living", "progression free", "grade 2")]
+        [1, 0, 0, None]
+    """
+    number, colon, word = text.strip().casefold().rpartition(":")
+    word = " ".join(word.replace("_", " ").replace("-", " ").split())
+    said = 1 if word in HAPPENED else 0 if word in NOT_HAPPENED else None
+    if not colon:
+        return said
+    prefix = {"0": 0, "1": 1}.get(number.strip())
+    return prefix if prefix is not None and said in (None, prefix) else None
 
 
 def _as_text(values: pl.Series) -> pl.Series:

@@ -13,6 +13,7 @@ import pytest
 from small_study import QUERY, build, fill
 
 from clinome.graphs.cohort.cohort import AttritionStep, Cohort, make_cohort, store_cohort
+from clinome.graphs.cohort.labels import with_label
 from clinome.graphs.store.embedded import EmbeddedStore
 from clinome.graphs.store.protocol import Nodes
 from clinome.graphs.tables.study_tables import Tables
@@ -166,3 +167,33 @@ def test_a_killed_write_of_a_cohort_goes_on(
     assert store_cohort(store, got, "lung") and not store_cohort(store, got, "lung")
     count = "MATCH (:Cohort {name: 'killed'})-[i:INCLUDES]->(:Patient) RETURN count(i) AS n"
     assert store.run(count, {})["n"][0] == got.frame.height
+
+
+@pytest.mark.parametrize(
+    ("texts", "events"),
+    [
+        (["LIVING", "DECEASED"], [0, 1]), (["0:LIVING", "1:DECEASED"], [0, 1]), (["Progression free", "Progressed"], [0, 1]),
+        (["Dead", "Alive"], [1, 0]), (["DiseaseFree", "1:Recurred/Progressed"], [0, 1]), (["No event", "Event"], [0, 1]),
+        (["0", "1"], [0, 1]), (["dead", "dead"], [1, 1]),
+    ],
+)  # fmt: skip
+def test_events_are_what_their_words_say(texts: list[str], events: list[int]) -> None:
+    rows = pl.DataFrame({"subject_id": ["a", "b"], "duration_days": [1.0, 2.0], "event": texts})
+    assert with_label(rows, "time_to_event", "event").rows["event"].to_list() == events
+
+
+@pytest.mark.parametrize(
+    "texts", [["x", "y"], ["Alive", "Not Reported"], ["1:LIVING", "0:DECEASED"], ["2:a", "1:DECEASED"]]
+)
+def test_an_event_is_never_told_by_the_alphabet(texts: list[str]) -> None:
+    rows = pl.DataFrame({"subject_id": ["a", "b"], "duration_days": [1.0, 2.0], "event": texts})
+    with pytest.raises(InputError, match="which of its texts is 1 is not known") as error:
+        with_label(rows, "time_to_event", "event")
+    assert all(repr(text) in str(error.value) for text in texts)
+
+
+def test_labels_with_a_direction_have_it() -> None:
+    rows = pl.DataFrame({"subject_id": ["a", "b"], "label": ["DECEASED", "LIVING"]})
+    found = with_label(rows, "boolean", "label")
+    assert found.rows["label"].to_list() == [1, 0]
+    assert found.notes == ("label: 'DECEASED' is 1, 'LIVING' is 0",)
