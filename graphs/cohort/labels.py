@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +22,7 @@ NOT_HAPPENED = frozenset(
      "disease free", "diseasefree", "recurrence free", "relapse free", "event free", "not progressed", "no recurrence",
      "no relapse", "no progression", "negative", "absent")
 )  # fmt: skip
-"""Words, in small letters, of something that happened or is so, and of its contrary: the only texts that are 1 and 0."""
+"""Words, in small letters, of something that happened or is so, and of its contrary."""
 BOOLEAN, CATEGORICAL, TIME_TO_EVENT = LABEL_TYPES = ("boolean", "categorical", "time_to_event")
 
 
@@ -128,16 +129,25 @@ def _binary(values: pl.Series, ordered: bool = True) -> tuple[pl.Series, tuple[s
     if ordered and values.dtype == pl.String and len(found) == 2:
         return (values == found[1]).cast(pl.Int64), (f"{values.name}: {found[0]!r} is 0, {found[1]!r} is 1",)
     if len(found) <= _FEW_VALUES and values.dtype == pl.String:
-        strange = next(text for text, way in meant.items() if way is None)
+        one, other = _which(meant)
         raise InputError(
             f"{values.name}: which of its texts is 1 is not known", WHERE, ", ".join(map(repr, found)),
             "true and false, 0 and 1, or words such as yes and no, DECEASED and LIVING",
-            f"say so in the query, for example RETURN p.status = {strange!r} AS {values.name}",
+            f"say so in the query: CASE p.status WHEN {one!r} THEN 1 WHEN {other!r} THEN 0 END AS {values.name}",
         )  # fmt: skip
     raise InputError(
         f"{values.name} has {len(found)} different values", WHERE, str(values.dtype), "true and false, 0 and 1, or two words",
         "compare it in the query, for example v.readmitted = '<30' AS label; or use kind = \"multiclass\"",
     )  # fmt: skip
+
+
+def _which(meant: Mapping[str, int | None]) -> tuple[str, str]:
+    """Two of these texts as an example of what a query would say: those whose direction is known, if there are some."""
+    one = next((text for text, way in meant.items() if way == 1), None)
+    other = next((text for text, way in meant.items() if way == 0), None)
+    rest = [text for text in meant if text not in (one, other)]
+    one = one or rest.pop()
+    return one, other or (rest.pop() if rest else "…")
 
 
 def direction(text: str) -> int | None:

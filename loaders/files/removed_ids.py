@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from unicodedata import normalize
 
 import polars as pl
 
@@ -43,7 +44,7 @@ class Removed:
         return hmac.new(self.key, f"{what}\0{id}".encode(), sha256).hexdigest()[:32]
 
     def holds(self, ids: pl.Series, what: str = SUBJECT) -> pl.Series:
-        """Which of these ids were removed. Null and white space around an id do not matter.
+        """Which of these ids were removed. Null, white space around an id, and how its letters are composed do not matter.
 
         Args:
             ids: (n,) text.
@@ -53,7 +54,11 @@ class Removed:
         if not self.marks:
             return pl.repeat(False, ids.len(), eager=True)
         bare = ids.cast(pl.String).str.strip_chars()
-        gone = [id for id in bare.drop_nulls().unique() if self.mark(id, what) in self.marks]
+        gone = [
+            id
+            for id in bare.drop_nulls().unique()
+            if {self.mark(id, what), self.mark(normalize("NFC", id), what)} & self.marks
+        ]
         return bare.is_in(gone).fill_null(False)
 
 

@@ -54,18 +54,28 @@ def source_rows(files: list[Cells], ledger: Ledger) -> SourceRows:
     return SourceRows(files[0].path.name, frame, numbers, dict(counts), unnamed)
 
 
-def identified(rows: SourceRows, column: str, ledger: Ledger) -> SourceRows:
-    """The rows whose id can be one, as text in composed letters (NFC), without white space around it; others are rejected.
+def id_text(cells: pl.Series) -> pl.Series:
+    """Ids as every source has them: text in composed letters (NFC), without white space around it; null for none.
 
     A column of nothing but whole decimal numbers (101.0) is one of integers, of which a cell was missing.
+    Example:
+        >>> id_text(pl.Series([101.0, None, 102.0])).to_list()
+        ['101', None, '102']
     """
-    ids = rows.frame[column].cast(pl.String).str.strip_chars().str.normalize("NFC")
+    ids = cells.cast(pl.String).str.strip_chars().str.normalize("NFC")
     ids = ids.set(ids == "", None)
     if ids.count() and ids.drop_nulls().str.contains(r"^-?\d+\.0$").all():
         ids = ids.str.strip_suffix(".0")
+    return ids
+
+
+def identified(rows: SourceRows, column: str, ledger: Ledger) -> SourceRows:
+    """The rows whose id can be one (`id_text`); the others, and headers that come again, are rejected."""
+    ids = id_text(rows.frame[column])
     odd = (ids.str.len_chars() > LONGEST) | ids.str.contains(CONTROL)
-    heading = (ids.str.to_lowercase() == column.lower()) | ids.str.starts_with("CDE_ID:")
-    heading = heading.fill_null(False)
+    heading = ids.str.starts_with("CDE_ID:").fill_null(False)
+    if not column.isdigit():  # a file without a header calls its columns 0, 1, …
+        heading = heading | (ids.str.to_lowercase() == column.lower()).fill_null(False)
     ledger.reject(rows.numbers.filter(heading), column, ids.filter(heading), "an id", "nothing: the row is a header")
     empty, odd = ids.is_null(), odd.fill_null(False)
     ledger.reject(rows.numbers.filter(empty), column, "", "an id", "fill it in")
@@ -80,7 +90,7 @@ def identified(rows: SourceRows, column: str, ledger: Ledger) -> SourceRows:
 
 def not_removed(rows: SourceRows, column: str, removed: Removed, ledger: Ledger) -> SourceRows:
     """The rows of those who were not removed; asked before anything else looks at a row."""
-    gone = removed.holds(rows.frame[column])
+    gone = removed.holds(rows.frame[column]) | removed.holds(id_text(rows.frame[column]))
     ledger.removed(rows.numbers.filter(gone), column)
     return rows.rows(~gone)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,15 +35,7 @@ def read_h5ad(path: Path, spec: Omics, ledger: Ledger) -> Matrix:
     ids = data.obs_names if spec.id is None else data.obs.get(str(spec.id))
     if ids is None:
         raise InputError("no such column in obs", path, spec.id, "a column of obs", "correct the name")
-    if data.X is None:
-        got = f"layers: {', '.join(data.layers)}" if data.layers else "no layer either"
-        raise InputError(
-            "has no X", path, got, "the measurements in X", "put the layer you mean into X and write it again"
-        )
-    distinct = len(set(ids))
-    if spec.id is not None and 2 * distinct <= len(ids):
-        got, fix = f"{len(ids)} rows of {distinct} ids", "aggregate the cells of each sample first (pseudobulk)"
-        raise InputError("several rows a sample, as of single cells", path, got, "one row a sample", fix)
+    _check(data, ids, path, spec)
     x = data.X.toarray() if sparse.issparse(data.X) else data.X
     try:
         values = np.asarray(x, dtype=np.float32)
@@ -63,6 +56,18 @@ def read_h5ad(path: Path, spec: Omics, ledger: Ledger) -> Matrix:
         ledger.cell([int(numbers[int(row)])], column, "infinite", "a finite number")
     values[np.isinf(values)] = np.nan
     return _chosen(Matrix(path.name, samples, names, values, numbers, in_rows), spec, ledger)
+
+
+def _check(data: AnnData, ids: Collection[object], path: Path, spec: Omics) -> None:
+    """Raises: InputError where there is no X, and where rows are cells: of several of them none is the sample's."""
+    if data.X is None:
+        got = f"layers: {', '.join(data.layers)}" if data.layers else "no layer either"
+        fix = "put the layer you mean into X and write it again"
+        raise InputError("has no X", path, got, "the measurements in X", fix)
+    distinct = len(set(ids))
+    if spec.id is not None and 2 * distinct <= len(ids):
+        got, fix = f"{len(ids)} rows of {distinct} ids", "aggregate the cells of each sample first (pseudobulk)"
+        raise InputError("several rows a sample, as of single cells", path, got, "one row a sample", fix)
 
 
 def _chosen(matrix: Matrix, spec: Omics, ledger: Ledger) -> Matrix:

@@ -128,7 +128,7 @@ def _not_removed(matrix: Matrix, known: Known, ledger: Ledger) -> Matrix:
 def _features(matrix: Matrix, spec: Omics, known: Known, ledger: Ledger) -> tuple[Matrix, pl.DataFrame]:
     """The features' CURIEs; of several names for one feature the approved symbol stays, and the X copy of a gene that
     chromosome Y has too (`_PAR_Y`), else the first."""
-    matrix = _named(matrix, spec, ledger)
+    matrix = _without_summaries(matrix, spec, ledger)
     var, said = known.genes.counted(matrix.names, spec.features)
     ledger.count(said)
     if matrix.entrez is not None and spec.features == "symbol":
@@ -164,7 +164,7 @@ def _best_named(var: pl.DataFrame, names: pl.Series) -> pl.Series:
     )
 
 
-def _named(matrix: Matrix, spec: Omics, ledger: Ledger) -> Matrix:
+def _without_summaries(matrix: Matrix, spec: Omics, ledger: Ledger) -> Matrix:
     """Without what counters and reports write among genes: no node, and no input that tells the batch."""
     if spec.features not in GENE_NAMESPACES:
         return matrix

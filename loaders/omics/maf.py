@@ -23,8 +23,6 @@ COLUMNS = {
     "other": ("tumor_seq_allele1",),
     "protein": ("hgvsp_short", "hgvsp", "protein_change"),
 }
-
-
 NEEDED = {"hugo_symbol": "Hugo_Symbol", "tumor_sample_barcode": "Tumor_Sample_Barcode"}
 
 

@@ -15,7 +15,7 @@ from ..files.text_table import Cells, has_header, read_cells, resolve
 from ..identifiers.genes import with_entrez
 from ..specs import Omics
 from ..subjects.barcodes import known_ids, matched, taken_out
-from ..subjects.id_forms import nobody
+from ..subjects.id_forms import no_known_id
 from ..tables import SAMPLES, Known, Loaded
 from .layer import as_anndata, read_layer
 from .maf import looks_like_maf, read_variants
@@ -143,7 +143,7 @@ def _owned(
     )  # fmt: skip
     if rows.frame.height and stranger.all():
         ids = known_ids(known) or ()
-        raise nobody(
+        raise no_known_id(
             rows.where, rows.frame["id"].unique(maintain_order=True), ids, "check `subject` and [patients] `id`"
         )
     ledger.count({"TCGA barcodes cut to a known id": int(who["shortened"].sum())})

@@ -16,11 +16,14 @@ from ..files.rows import SourceRows, identified, source_rows
 from ..files.text_table import Cells, has_header, numbers, parquet_frame, read_bytes, read_cells, resolve
 from ..specs import Omics
 from ..subjects.barcodes import finder, known_ids
-from ..subjects.id_forms import joined_by, nobody
+from ..subjects.id_forms import joined_by, no_known_id
 from ..tables import Known
 
 SYMBOL, ENTREZ = "Hugo_Symbol", "Entrez_Gene_Id"
 _FEW = 60  # columns searched for the ids before all are
+_SPELT = (
+    r"(?i)^\s*tcga[-._]|[^\x00-\x7f]"  # ids that may be spelt in several ways: all others are looked up as they stand
+)
 
 
 @dataclass(frozen=True)
@@ -99,10 +102,10 @@ def _orientation(rows: SourceRows, header: Sequence[str], spec: Omics, known: Kn
     best, found = _column_of(frame, ids, whose)
     if asked or found > in_header:
         if best is None:
-            raise _nobody(rows, header, ids)
+            raise _unjoined(rows, header, ids)
         return best, True
     if not in_header:
-        raise _nobody(rows, header, ids)
+        raise _unjoined(rows, header, ids)
     return (by_name[0] if by_name else next(n for n in frame.columns if n not in ids)), False
 
 
@@ -118,7 +121,8 @@ def _column_of(frame: pl.DataFrame, ids: frozenset[str], whose: Callable[[str], 
         if hits[best]:
             return names[best], int(hits[best])
     for name in text[:_FEW]:  # whole barcodes where the study knows their beginnings, and other spellings
-        hit = sum(whose(value.strip()) is not None for value in frame[name].drop_nulls().unique())
+        other = frame[name].filter(frame[name].str.contains(_SPELT).fill_null(False)).unique()
+        hit = sum(whose(value.strip()) is not None for value in other)
         if hit:
             return name, hit
     for name, dtype in frame.schema.items():  # integers of a Parquet file: ids where all differ and most are known
@@ -129,11 +133,11 @@ def _column_of(frame: pl.DataFrame, ids: frozenset[str], whose: Callable[[str], 
     return None, 0
 
 
-def _nobody(rows: SourceRows, header: Sequence[str], ids: frozenset[str]) -> InputError:
+def _unjoined(rows: SourceRows, header: Sequence[str], ids: frozenset[str]) -> InputError:
     """What the header's names look like, and the cells of the first column, whichever a simple change would join."""
     first = rows.frame.to_series(0).cast(pl.String).drop_nulls().to_list()
     names = [name for name in header if name][1:]
-    return nobody(rows.where, first if joined_by(first, ids) else names or first, ids)
+    return no_known_id(rows.where, first if joined_by(first, ids) else names or first, ids)
 
 
 def _samples_in_rows(rows: SourceRows, header: Sequence[str], id: str, spec: Omics, ledger: Ledger) -> Matrix:
@@ -166,9 +170,13 @@ def _features_in_rows(rows: SourceRows, header: Sequence[str], feature: str, spe
         for column, name in zip(rows.frame.columns, header, strict=True)
         if column not in (feature, SYMBOL, ENTREZ) and name and name not in spec.drop
     ]
-    rows = _measured(rows, feature, [column for column, _ in columns], ledger)
-    names = rows.frame[feature].str.strip_suffix(spec.suffix or "")
     values, text = _numbers(rows, [column for column, _ in columns], ledger)
+    label = _labels(rows, [column for column, _ in columns], values)
+    if label.any():
+        out, expected, fix = pl.Series(label), "a number in some sample", "nothing, if it is a second header"
+        ledger.silence(rows.numbers.filter(out))  # of the row itself, not of each of its cells
+        ledger.reject(rows.numbers.filter(out), feature, names.filter(out), expected, fix)
+        rows, names, values = rows.rows(~out), names.filter(~out), values[~label]
     ledger.count({"columns of text, left out": int(text.sum())})
     samples = pl.Series([name for _, name in columns], dtype=pl.String)
     entrez = rows.frame[ENTREZ] if ENTREZ in rows.frame.columns and feature != ENTREZ else None
@@ -176,21 +184,15 @@ def _features_in_rows(rows: SourceRows, header: Sequence[str], feature: str, spe
     return matrix.take(samples=~text)
 
 
-def _measured(rows: SourceRows, feature: str, columns: list[str], ledger: Ledger) -> SourceRows:
-    """The rows that hold a number, or nothing; one of text alone is a second header or a label, if others hold numbers."""
-    cells = rows.frame.select(columns)
-    if not columns or not cells.height:
-        return rows
-    number = cells.select(pl.all().cast(pl.Float32, strict=False).is_not_null()).select(pl.any_horizontal(pl.all()))
-    filled = cells.select(pl.any_horizontal(pl.all().is_not_null())).to_series()
-    text = filled & ~number.to_series()
-    if text.all() or not text.any():
-        return rows
-    names = rows.frame[feature].cast(pl.String).filter(text)
-    ledger.reject(
-        rows.numbers.filter(text), feature, names, "a number in some sample", "nothing, if it is a second header"
-    )
-    return rows.rows(~text)
+def _labels(rows: SourceRows, columns: list[str], values: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(rows,) which of them hold text and not one number: second headers and labels, if others hold numbers."""
+    label: NDArray[np.bool_] = np.asarray(np.isnan(values).all(axis=1), dtype=bool)
+    if columns and label.any() and not label.all():
+        cells = rows.frame.select(columns).filter(pl.Series(label))
+        words = pl.any_horizontal(pl.all().is_not_null() & pl.all().cast(pl.Float32, strict=False).is_null())
+        label[label] = cells.select(words).to_series().to_numpy()
+        return label
+    return np.zeros(len(values), bool)
 
 
 def _numbers(rows: SourceRows, columns: list[str], ledger: Ledger) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

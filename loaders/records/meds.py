@@ -78,7 +78,7 @@ def _rows(file: Path, known: Known, ledger: Ledger) -> tuple[pl.DataFrame, dict[
     ledger.read(frame.height)
     rows = frame.select(
         pl.int_range(offset + 1, offset + 1 + pl.len(), dtype=pl.Int64).alias(ROW),
-        pl.col("subject_id").cast(pl.String).str.strip_chars(),
+        pl.col("subject_id").cast(pl.String).str.strip_chars().str.normalize("NFC"),
         _time(frame["time"]),
         pl.col("code").cast(pl.String),
         *(frame[c] if c in frame.columns else pl.lit(None, dtype=EVENTS[c]).alias(c) for c in OPTIONAL),

@@ -57,8 +57,8 @@ def finder(known: Known) -> Callable[[str], str | None]:
 
     def whose(text: str) -> str | None:
         form = _form(text)
-        if form in names:
-            return names[form]
+        if as_it_stands := names.get(text, names.get(form)):
+            return as_it_stands
         kind = _sample_type(form)
         if not _TCGA.fullmatch(form) or (kind is not None and kind.startswith("1")):
             return None
@@ -122,14 +122,9 @@ def _spellings(text: str) -> list[str]:
     form = _form(text)
     if not _TCGA.fullmatch(form):
         return [text, form]
-    return [
-        text,
-        *(
-            s
-            for cut in (form, *_cuts(form))
-            for s in (cut, cut.lower(), cut.replace("-", "."), cut.lower().replace("-", "."))
-        ),
-    ]
+    cuts = [form, *_cuts(form)]
+    return [text, *cuts, *(one.lower() for one in cuts), *(one.replace("-", ".") for one in cuts),
+            *(one.lower().replace("-", ".") for one in cuts)]  # fmt: skip
 
 
 def known_ids(known: Known) -> frozenset[str] | None:

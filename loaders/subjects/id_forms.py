@@ -30,7 +30,7 @@ def forms(ids: Iterable[str], most: int = 2) -> str:
     return " / ".join(text for text, _ in Counter(map(form, [*ids][:_MOST])).most_common(most))
 
 
-def nobody(where: str, found: Iterable[str], known: Iterable[str], fix: str = CHECK) -> InputError:
+def no_known_id(where: str, found: Iterable[str], known: Iterable[str], fix: str = CHECK) -> InputError:
     """The error that none of the ids that were found is a known one: what both look like, and how they would meet.
 
     Args:

@@ -60,16 +60,26 @@ class Processes:
         return self
 
     def give(self, snapshot: Snapshot, learners: Sequence[Learner]) -> None:
-        """What they all work on from now on; it is given once."""
+        """What they all work on.
+
+        Raises: RuntimeError a second time: some of them would go on with the first.
+        """
+        if self.given:
+            raise RuntimeError("processes: got a second thing to work on; expected one, begin others for it")
         from joblib.externals.loky.backend.reduction import dumps  # also of a learner that a notebook defines
 
         with atomic_path(self.folder / _GIVEN) as fresh:
             fresh.write_bytes(dumps((snapshot, learners), protocol=pickle.HIGHEST_PROTOCOL))
 
     def submit(self, work: Callable[P, Made], *args: P.args, **kwargs: P.kwargs) -> Future[Made]:
-        """One call in one of them, as soon as one is free. work: a function of a module."""
+        """One call in one of them, as soon as one is free and something was given. work: a function of a module."""
         future: Future[Made] = self.begin()._pool.submit(work, *args, **kwargs)
         return future
+
+    @property
+    def given(self) -> bool:
+        """Whether there is something to work on: before, no call begins."""
+        return (self.folder / _GIVEN).exists()
 
     @property
     def folder(self) -> Path:

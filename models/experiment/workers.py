@@ -36,12 +36,11 @@ class Workers:
         networks = any(getattr(learner, "on_torch", False) for learner in learners)
         self._own = processes is None
         self._processes = processes or Processes(count, networks)
-        self._given = False
 
     def __call__(self, work: Work[Asked, Made], asked: Sequence[Asked]) -> Iterator[Made]:
         """What came of each, as it comes."""
         folder = self._processes.folder
-        if self.count == 1 or (len(asked) == 1 and not self._given):
+        if self.count == 1 or (len(asked) == 1 and not self._processes.given):
             for one in asked:
                 share(folder)
                 try:
@@ -53,9 +52,8 @@ class Workers:
         from concurrent.futures import as_completed
 
         self._processes.begin(len(asked))
-        if not self._given:
+        if not self._processes.given:
             self._processes.give(self.snapshot, self.learners)
-            self._given = True
         for future in as_completed([self._processes.submit(with_given, folder, work, one) for one in asked]):
             yield future.result()
 

@@ -11,9 +11,10 @@ import pytest
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
-@pytest.mark.parametrize("script", sorted(file.stem for file in FOLDER.glob("*.py")))
+@pytest.mark.parametrize("script", sorted(str(file.relative_to(FOLDER)) for file in FOLDER.rglob("*.py")))
 def test_a_script_finds_what_it_imports(script: str) -> None:
+    file = FOLDER / script
     done = subprocess.run(
-        [sys.executable, "-c", f"import {script}"], cwd=FOLDER, capture_output=True, text=True, check=False
+        [sys.executable, "-c", f"import {file.stem}"], cwd=file.parent, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr

@@ -120,8 +120,8 @@ class TreeLearner(BaseLearner):
 @contextmanager
 def _few_filters() -> Iterator[None]:
     """scikit-learn sets every filter of warnings anew for each tree and each column: thousands of times a fit, so that a
-    tenth of it goes on that. Inside there is one."""
+    tenth of it goes on that. Inside there is one, which hides what is meant for developers, as Python does by itself."""
     with warnings.catch_warnings():
         warnings.resetwarnings()
-        warnings.simplefilter("default")
+        warnings.simplefilter("ignore", DeprecationWarning)
         yield

@@ -37,7 +37,8 @@ def run_demo(folder: Path, seed: int, patients: int | None, console: Console) ->
         load(study, console=console)
         decoy = processes.submit(_with_decoy, study) if processes else None
         train_study(study, Run.of(study), {}, console, processes)
-        with_decoy = decoy.result() if decoy else _with_decoy(study)
+        began = decoy is not None and processes is not None and processes.given  # not if all was done before
+        with_decoy = decoy.result() if decoy and began else _with_decoy(study)
     biomarkers(study, console=console)
     run = report(study, console=console)
     found = _found(study, run, truth, with_decoy)

@@ -192,6 +192,21 @@ def test_an_event_is_never_told_by_the_alphabet(texts: list[str]) -> None:
     assert all(repr(text) in str(error.value) for text in texts)
 
 
+@pytest.mark.parametrize(
+    ("texts", "fix"),
+    [
+        (["Alive", "Dead", "Not Reported"], "CASE p.status WHEN 'Dead' THEN 1 WHEN 'Alive' THEN 0 END AS event"),
+        (["Alive", "Gestorben"], "CASE p.status WHEN 'Gestorben' THEN 1 WHEN 'Alive' THEN 0 END AS event"),
+        (["a", "b"], "CASE p.status WHEN 'b' THEN 1 WHEN 'a' THEN 0 END AS event"), (["x"], "WHEN 'x' THEN 1 WHEN '…' THEN 0"),
+    ],
+)  # fmt: skip
+def test_the_fix_for_an_event_in_words_is_the_query_to_write(texts: list[str], fix: str) -> None:
+    rows = pl.DataFrame({"subject_id": texts, "duration_days": [1.0] * len(texts), "event": texts})
+    with pytest.raises(InputError) as error:
+        with_label(rows, "time_to_event", "event")
+    assert fix in str(error.value)
+
+
 def test_labels_with_a_direction_have_it() -> None:
     rows = pl.DataFrame({"subject_id": ["a", "b"], "label": ["DECEASED", "LIVING"]})
     found = with_label(rows, "boolean", "label")

@@ -1,4 +1,4 @@
-"""`kill -9` in the middle of a load, then the same command: the graph of an undisturbed load. More in benchmarks/kill.py."""
+"""`kill -9` in the middle of a load, then the same command: the graph of an undisturbed load. More in benchmarks/faults/kill.py."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from clinome.loaders.errors import InputError
 from clinome.loaders.identifiers.genes import GeneTable
 from clinome.loaders.omics.layer import read_omics
 from clinome.loaders.specs import Omics, Patients
-from clinome.loaders.subjects.id_forms import form, joined_by, nobody
+from clinome.loaders.subjects.id_forms import form, joined_by, no_known_id
 from clinome.loaders.subjects.patients import read_patients
 from clinome.loaders.tables import Known
 
@@ -41,7 +41,7 @@ def test_the_one_change_that_would_join_them(found: list[str], known: list[str],
 
 
 def test_the_error_shows_forms_and_no_id() -> None:
-    text = str(nobody("x.csv", ["Smith77", "Jones41"], ["AB-1", "CD-2"]))
+    text = str(no_known_id("x.csv", ["Smith77", "Jones41"], ["AB-1", "CD-2"]))
     assert "Aaaaa99" in text
     assert "AA-9" in text
     assert not re.search("Smith|Jones|77|41|AB|CD", text)

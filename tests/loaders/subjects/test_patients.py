@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -10,7 +11,10 @@ import polars as pl
 import pytest
 
 from clinome.loaders.errors import InputError, NotBuilt
+from clinome.loaders.files.removed_ids import Removed
+from clinome.loaders.files.rows import id_text
 from clinome.loaders.identifiers.genes import GeneTable
+from clinome.loaders.records.csv_tables import read_encounters
 from clinome.loaders.registry import read_source
 from clinome.loaders.specs import Knowledge, Omics, Patients, Records, Samples
 from clinome.loaders.subjects.patients import read_patients
@@ -166,3 +170,32 @@ def test_headers_that_come_again_are_no_patients(tmp_path: Path) -> None:
     assert loaded.patients is not None
     assert loaded.patients.rows() == [("TCGA-ZZ-0001", "MALE", 61)]
     assert loaded.tally.rejected == 2
+
+
+def test_without_a_header_an_id_may_be_a_column_s_number(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("0,60\n1,61\n")
+    loaded = read_patients(Patients(path=(tmp_path / "p.csv",), id=0))
+    assert loaded.patients is not None
+    assert loaded.patients["subject_id"].to_list() == ["0", "1"]
+
+
+@pytest.mark.parametrize("id", ["Jo\u0308rg", "101.0"])
+def test_one_id_however_it_is_written_is_joined_and_removed(id: str, tmp_path: Path) -> None:
+    """Patients, samples and records of a file each; a removal of the id as the graph has it holds for all of them."""
+    as_text = id_text(pl.Series([id]))[0]
+    (tmp_path / "p.csv").write_text(f"patient_id,age\n{id},60\n")
+    (tmp_path / "s.csv").write_text(f"sample_id,patient_id\nS1,{id}\n")
+    (tmp_path / "e.csv").write_text(f"patient_id,date,dx\n{id},2020-01-01,I10\n")
+    patients, samples = (
+        Patients(path=(tmp_path / "p.csv",), id="patient_id"),
+        Samples((tmp_path / "s.csv",), subject="patient_id"),
+    )
+    records = Records((tmp_path / "e.csv",), subject="patient_id", time="date", codes={"dx": "ICD10CM"})
+    known = Known(frozenset((as_text,)), None, GeneTable.empty())
+    for loaded in (read_patients(patients), read_samples(samples, known), read_encounters(records, known)):
+        assert (loaded.tally.written, loaded.tally.rejected) == (1, 0)
+    key = b"k"
+    gone = replace(known, removed=Removed(key, frozenset((Removed(key).mark(as_text),))))
+    for loaded in (read_patients(patients, gone), read_samples(samples, gone), read_encounters(records, gone)):
+        assert (loaded.tally.written, loaded.tally.rejected) == (0, 1)
+        assert "60" not in str(loaded.rejects.rows()) and as_text not in str(loaded.rejects.rows())

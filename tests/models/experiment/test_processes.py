@@ -41,7 +41,11 @@ def test_they_wait_for_what_they_are_given_and_end_with_their_owner() -> None:
     with Processes(2, networks=False).begin() as processes:
         early = [processes.submit(with_given, processes.folder, who, i) for i in range(4)]
         assert not any(one.done() for one in early)
+        assert not processes.given
         processes.give(snapshot, learners)
+        assert processes.given
+        with pytest.raises(RuntimeError, match="second thing"):
+            processes.give(snapshot, learners)
         found = [one.result(timeout=60) for one in early]
         assert [rows for _, rows, _ in found] == [30, 31, 32, 33]
         assert all(names == ["majority", "covariates"] for _, _, names in found)
