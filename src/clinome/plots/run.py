@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from clinome.plots.style import Table
 
 _INTERVAL = {"low": None, "high": None}
+DIFFERENCES = 5
+"""Steps of an axis of differences: with a sign and two decimals no more fit into a narrow panel."""
 
 
 @styled
@@ -150,6 +152,7 @@ def model_comparison(
             if pair := pairs.get(name):
                 interval(right, i, {**pair, "mean": pair["difference"]}, INK)
         right.set_xlabel(f"difference in {metric}:\nchosen − learner (95% CI)")
+        right.locator_params(axis="x", nbins=DIFFERENCES)
         right.tick_params(axis="y", length=0)
     category_axis(left, [short(name, 24) for name in names])
     finished(figure, f"Model comparison: {metric} of each learner with 95% interval, and paired differences")
@@ -216,6 +219,7 @@ def subgroups(table: Table, *, metric: str = "score") -> Figure:
                 ax.axhline(i - 0.5, color=PALE, lw=1)
     left.set_xlabel(f"{metric}, held out (95% CI)")
     right.set_xlabel(f"difference in {metric}:\ngroup − all others (95% CI)")
+    right.locator_params(axis="x", nbins=DIFFERENCES)
     right.spines["left"].set_visible(False)
     right.tick_params(axis="y", length=0)
     category_axis(left, [short(f"{row['by']}: {row['group']}", 30) for row in shown])
