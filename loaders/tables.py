@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -17,11 +18,14 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 __all__ = [
-    "CONCEPTS", "EVENTS", "LINKS", "REJECTS", "SAMPLES", "VISITS", "Known", "Loaded", "Tally",
-    "as_concepts", "as_links", "in_layout",
+    "CONCEPTS", "EVENTS", "LINKS", "NEVER", "REJECTS", "SAMPLES", "VISITS", "Known", "Loaded", "Tally",
+    "as_concepts", "as_links", "in_layout", "stated",
 ]  # fmt: skip
 
 PolarsType = pl.DataType | type[pl.DataType]
+
+NEVER = datetime(9999, 12, 31)
+"""The known_time of what nobody says when it was known: it passes no fence."""
 
 EVENTS: dict[str, PolarsType] = {
     "subject_id": pl.String, "time": pl.Datetime("us"), "code": pl.String,
@@ -105,6 +109,13 @@ def as_links(rows: pl.DataFrame, spec: Source) -> pl.DataFrame:
     """The links table, each subject, predicate and object once."""
     links = in_layout(_from_source(rows, spec), LINKS)
     return links.unique(["subject", "predicate", "object"], keep="first", maintain_order=True)
+
+
+def stated(frame: pl.DataFrame) -> pl.DataFrame:
+    """A table for the graph: a known_time that nobody knows is none there."""
+    if "known_time" not in frame.columns:
+        return frame
+    return frame.with_columns(pl.when(pl.col("known_time") != NEVER).then("known_time").alias("known_time"))
 
 
 def in_layout(rows: pl.DataFrame, layout: Mapping[str, PolarsType]) -> pl.DataFrame:

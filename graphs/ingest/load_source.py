@@ -24,7 +24,7 @@ from .relationships import left_out
 from .studies import detach, is_used, leave, loads_of, refuse_others
 from .write_source import Progress, clear, is_complete, publish, sweep, write_source
 
-_READING = 1
+_READING = 2
 """Raise it when the same files and the same spec give other tables than before: every source is then read anew."""
 
 

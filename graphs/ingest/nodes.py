@@ -10,7 +10,7 @@ import polars as pl
 
 from ...loaders.identifiers.property_names import safe_names
 from ...loaders.specs import AnySource, Omics
-from ...loaders.tables import Loaded
+from ...loaders.tables import Loaded, stated
 from ..schema import RELATED, code_labels, concept_labels, feature_labels, link_ends
 from ..tables.matrices import frame, variants
 
@@ -46,7 +46,7 @@ def _brought(loaded: Loaded, spec: AnySource) -> Iterator[tuple[str, pl.DataFram
     if loaded.patients is not None:
         yield "Patient", renamed(loaded.patients, "subject_id")
     if loaded.samples is not None:
-        yield "Sample", renamed(loaded.samples.drop("subject_id"), "sample_id")
+        yield "Sample", renamed(stated(loaded.samples).drop("subject_id"), "sample_id")
         yield "Patient", _ids(loaded.samples["subject_id"])
     if loaded.visits is not None:
         yield "Visit", renamed(loaded.visits.drop("subject_id", "source"), "visit_id")
@@ -61,7 +61,7 @@ def _brought(loaded: Loaded, spec: AnySource) -> Iterator[tuple[str, pl.DataFram
 
 
 def _omics(omics: AnnData, spec: Omics) -> Iterator[tuple[str, pl.DataFrame]]:
-    obs, var = frame(omics.obs, "sample_id"), frame(omics.var, "id")
+    obs, var = stated(frame(omics.obs, "sample_id")), frame(omics.var, "id")
     yield "Patient", _ids(obs["subject_id"])
     own = obs.filter(pl.col("sample_id") != pl.col("subject_id"))
     kept = [name for name in ("batch", "site", "time", "known_time") if name in own.columns]

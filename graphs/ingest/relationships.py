@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from ...loaders.specs import AnySource, Omics
-from ...loaders.tables import Loaded
+from ...loaders.tables import Loaded, stated
 from .. import schema
 from ..schema import RELATED, code_labels, feature_labels, link_ends, unlabelled
 from ..store.protocol import Edges
@@ -32,7 +32,7 @@ def edges(loaded: Loaded, spec: AnySource, load_id: str, sampled: bool) -> Itera
         rows = loaded.visits.select(start="subject_id", end="visit_id").with_columns(source)
         yield Edges("ATTENDED", "Patient", "Visit", _sorted(rows.unique()))
     if loaded.events is not None:
-        yield from _events(loaded.events, source)
+        yield from _events(stated(loaded.events), source)
     if loaded.omics is not None and isinstance(spec, Omics):
         yield from _omics(loaded.omics, spec, load_id, sampled, source)
     if loaded.links is not None:
@@ -61,7 +61,7 @@ def _events(events: pl.DataFrame, source: pl.Expr) -> Iterator[Edges]:
 
 
 def _omics(omics: Any, spec: Omics, load_id: str, sampled: bool, source: pl.Expr) -> Iterator[Edges]:
-    obs, var = frame(omics.obs, "sample_id"), frame(omics.var, "id")
+    obs, var = stated(frame(omics.obs, "sample_id")), frame(omics.var, "id")
     layer = pl.lit(spec.layer or spec.name).alias("layer")
     own = pl.when(pl.col("sample_id") != pl.col("subject_id")).then("sample_id").alias("sample")
     times = [name for name in ("time", "known_time") if name in obs.columns]

@@ -7,11 +7,12 @@ from difflib import get_close_matches
 import polars as pl
 
 from ...loaders.errors import InputError
+from ...loaders.tables import NEVER
 from ..tables.study_tables import Tables
 from .fence import Fence
 
 WHERE = "study [task] covariates"
-NEVER = ("subject_id", "prediction_time", "label", "duration_days", "event", "visit_id", "observed_until")
+OUTCOMES = ("subject_id", "prediction_time", "label", "duration_days", "event", "visit_id", "observed_until")
 _ENOUGH = 20
 """From so many rows on, a value that always goes with one label is the label, and no chance."""
 
@@ -37,7 +38,7 @@ def covariates(
     Raises: InputError for one that is the label or tells it, that nothing holds, or that is a date.
     """
     for name in names:
-        if name in NEVER or name == label:
+        if name in OUTCOMES or name == label:
             raise InputError(
                 "it is what shall be predicted, or names who and when", WHERE, name, "an input", "leave it out"
             )
@@ -82,7 +83,7 @@ def named_columns(
         if column is None and lenient:
             continue
         if column is None:
-            known = [one for place in places for one in place.columns if one not in NEVER]
+            known = [one for place in places for one in place.columns if one not in OUTCOMES]
             raise _unknown(name, known, "visit_id" in frame.columns, where)
         columns.append(column)
     return pl.DataFrame(columns), counts
@@ -108,7 +109,7 @@ def _of_visits(frame: pl.DataFrame, index: pl.DataFrame, tables: Tables, fence: 
     mine = index.select("row").with_columns(frame["visit_id"].cast(pl.String))
     visits = pl.concat(found, how="diagonal_relaxed").join(mine, on="visit_id", how="semi")
     visits = visits.unique("visit_id", keep="first", maintain_order=True)
-    facts = visits.with_columns(time=pl.col("start_time"), known_time=pl.coalesce("end_time", "start_time"))
+    facts = visits.with_columns(time=pl.col("start_time"), known_time=pl.col("end_time").fill_null(NEVER))
     known = fence(facts, index).join(mine, on=["row", "visit_id"], how="semi")
     hidden = mine.join(visits, on="visit_id", how="semi").height - known.height
     properties = known.drop(

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import polars as pl
 
 _DATE = r"^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s?(Z|[+-]\d{2}(?::?\d{2})?)?)?$"
+_DAY = r"^\d{4}-\d{2}-\d{2}$"
+_MIDNIGHT = r"^\d{4}-\d{2}-\d{2}(?:[T ]00:00(?::00(?:[.,]0+)?)?)?$"
+_ENOUGH = 3
+"""From so many times on, midnight in each of them is how dates were written, and no chance."""
+
+_WHOLE_DAY = timedelta(days=1) - timedelta(microseconds=1)
+
 _INTEGER = r"^[+-]?\d+$"
 _PADDED = r"^[+-]?0\d"
 
@@ -44,6 +53,30 @@ def dates(series: pl.Series) -> tuple[pl.Series, pl.Series]:
     value = parts.select((whole + pl.duration(microseconds=micro) - pl.duration(minutes=east)).alias(series.name))
     time = value.to_series().cast(pl.Datetime("us"))
     return time, series.is_not_null() & time.is_null()
+
+
+def ends(times: pl.Series, cells: pl.Series, since: pl.Series | None = None) -> pl.Series:
+    """When what is said to be at these times is over: a date without a time is the whole day, and ends with it.
+
+    A column of nothing but midnights is one of dates.
+    Args:
+        times, cells: (n,) a column after and before `dates`.
+        since: (n,) when it began. What began at 19:15 and ends on that day, at no hour that anyone wrote down, counts as
+            one day, as hospitals count such stays: some hours later nobody can say yet that it is over.
+    Example:
+        >>> cells = pl.Series(["2020-03-02", "2020-03-02T14:15"])
+        >>> [str(time) for time in ends(dates(cells)[0], cells)]
+        ['2020-03-02 23:59:59.999999', '2020-03-02 14:15:00']
+    """
+    text = cells.cast(pl.String).str.strip_chars()
+    there = text.drop_nulls()
+    midnights = there.len() >= _ENOUGH and bool(there.str.contains(_MIDNIGHT).all())
+    day = (pl.repeat(True, text.len(), eager=True) if midnights else text.str.contains(_DAY)).fill_null(False)
+    last = times + _WHOLE_DAY
+    if since is not None:
+        same = (since.dt.truncate("1d") == times.dt.truncate("1d")).fill_null(False)
+        last = last.zip_with(~same, since + _WHOLE_DAY)
+    return times.zip_with(~day, last).rename(times.name)
 
 
 def typed(frame: pl.DataFrame) -> pl.DataFrame:

@@ -21,10 +21,10 @@ from ..errors import InputError
 from ..specs import MISSING, Column
 from .containers import refuse_workbook, table_within
 from .delimited import DelimitedRecords, plain, sniff, split
-from .dtypes import dates, numbers, typed
+from .dtypes import dates, ends, numbers, typed
 
 __all__ = [
-    "Cells", "dates", "has_header", "numbers", "parquet_frame", "read_bytes", "read_cells", "resolve", "typed",
+    "Cells", "dates", "ends", "has_header", "numbers", "parquet_frame", "read_bytes", "read_cells", "resolve", "typed",
 ]  # fmt: skip
 
 BROKEN = {

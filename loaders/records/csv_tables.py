@@ -8,12 +8,12 @@ from ..errors import InputError
 from ..files.clock import check_unit, order, relative
 from ..files.ledger import ROW, Ledger, one_row_each, quoted, refuse, total
 from ..files.rows import SourceRows, among, identified, not_removed, read_rows
-from ..files.text_table import dates, has_header, numbers, resolve, typed
+from ..files.text_table import dates, ends, has_header, numbers, resolve, typed
 from ..identifiers.curie import KNOWN_LATE, codes, vocabulary
 from ..identifiers.property_names import is_reserved, safe_names
 from ..specs import Column, Records
 from ..tables import EVENTS, VISITS, Known, Loaded
-from .events import as_events, refuse_times
+from .events import as_events, never_known, refuse_times
 
 ROLES = ("subject", "visit", "time", "order", "known_time", "end")
 TIMES = {"time": "time", "end": "end_time", "known_time": "known_time"}
@@ -25,6 +25,8 @@ def read_encounters(spec: Records, known: Known) -> Loaded:
 
     With `visit`, a row is a visit; its codes, columns and values are events of it. Without, a row is only events.
     What is diagnosed or done in a visit is known at its end, anything else when it happens, unless known_time is named.
+    Where that cell is empty, nobody says when it was known, and it is no input. A date without a time is a whole day:
+    what ends or becomes known on it does so at its end.
 
     Returns: Loaded with events, and with visits where the study names `visit`.
     Raises: InputError for a file or column that is not there, or a spec that names no time or nothing to read.
@@ -45,7 +47,8 @@ def read_encounters(spec: Records, known: Known) -> Loaded:
     rows = _timed(spec, source_rows, at, ledger)
     rows = _each_once(rows, at, list(dict.fromkeys((*at.values(), *columns))), ledger)
     if "order" in at:
-        rows = rows.with_columns(order(rows[_cell(at["order"])], rows["subject_id"]).alias("time"))
+        day = order(rows[_cell(at["order"])], rows["subject_id"])
+        rows = rows.with_columns(day.alias("time"), day.alias("over"))
     events, counts = _events(spec, rows, ledger)
     return Loaded(
         spec.source,
@@ -81,7 +84,10 @@ def _cell(column: str) -> str:
 
 
 def _timed(spec: Records, source_rows: SourceRows, at: dict[str, str], ledger: Ledger) -> pl.DataFrame:
-    """Every cell as text, subject_id, visit_id, and the times that the rows have; rows without a time are rejected."""
+    """Every cell as text, subject_id, visit_id, and the times that the rows have; rows without a time are rejected.
+
+    over: when the row's `time` is over, which is when what happened then is known.
+    """
     rows = source_rows.frame.rename(_cell).with_columns(
         source_rows.numbers.alias(ROW), source_rows.frame[at["subject"]].alias("subject_id")
     )
@@ -97,11 +103,15 @@ def _timed(spec: Records, source_rows: SourceRows, at: dict[str, str], ledger: L
         if role not in at:
             rows = rows.with_columns(pl.lit(None, dtype=pl.Datetime("us")).alias(name))
             continue
-        times, bad = _parsed(rows[_cell(at[role])], spec, at[role])
-        rows = rows.with_columns(times.alias(name), bad.alias("bad"))
+        cells = rows[_cell(at[role])]
+        times, bad = _parsed(cells, spec, at[role])
+        over = times if spec.unit else ends(times, cells, None if role == "time" else rows["time"])
+        rows = rows.with_columns((times if role == "time" else over).alias(name), bad.alias("bad"))
+        rows = rows.with_columns(over.alias("over")) if role == "time" else rows
         fix = "correct the cell"
         rows = refuse(rows, pl.col("bad"), ledger, at[role], got=_cell(at[role]), expected=expected, fix=fix)
-    return refuse_times(rows, ledger, {TIMES[role]: column for role, column in at.items() if role in TIMES})
+    named = {TIMES[role]: column for role, column in at.items() if role in TIMES}
+    return refuse_times(rows, ledger, named, {name: _cell(column) for name, column in named.items()})
 
 
 def _parsed(cells: pl.Series, spec: Records, column: str) -> tuple[pl.Series, pl.Series]:
@@ -145,27 +155,36 @@ def _events(spec: Records, rows: pl.DataFrame, ledger: Ledger) -> tuple[pl.DataF
         code = pl.select(pl.when(value.is_not_null()).then(pl.lit(f"VALUE:{column}"))).to_series()
         parts.append(_part(rows, code=code, numeric_value=value, unit=pl.lit(unit or None, pl.String)))
     found = pl.concat(parts) if parts else pl.DataFrame(schema=EVENTS)
+    events = as_events(found.with_columns(known_time=_known_time(spec)) if parts else found, spec.source)
+    merged = {"equal events of one row or several, merged": found.height - events.height}
+    return events, total([*counts, merged, never_known(events)])
+
+
+def _known_time(spec: Records) -> pl.Expr:
+    """When an event was known: what the study names says it, else the visit's end of what is coded then, else its time."""
+    if spec.known_time is not None:
+        return pl.col("known_time")
+    if spec.end is None:
+        return pl.col("over")
     late = pl.col("code").str.extract(r"^([^:]+):").is_in(list(KNOWN_LATE))
-    known_time = pl.coalesce("known_time", pl.when(late).then("end_time")) if parts else pl.col("known_time")
-    events = as_events(found.with_columns(known_time=known_time), spec.source)
-    return events, total([*counts, {"equal events of one row or several, merged": found.height - events.height}])
+    return pl.when(late).then("end_time").otherwise("over")
 
 
 def _part(rows: pl.DataFrame, **result: pl.Series | pl.Expr) -> pl.DataFrame:
     """The events of one column: those of its rows that have a code."""
-    base = rows.select("subject_id", "time", "end_time", "known_time", "visit_id")
+    base = rows.select("subject_id", "time", "end_time", "known_time", "over", "visit_id")
     empty = {c: pl.lit(None, EVENTS[c]) for c in RESULT if c not in result}
     return base.with_columns(**result, **empty).select(*base.columns, *RESULT).drop_nulls("code")
 
 
 def _visits(spec: Records, rows: pl.DataFrame) -> pl.DataFrame:
-    """The visits table; without a column of ends a visit ends when it begins, an empty cell of it says it has not."""
+    """The visits table; without a column of ends a visit ends when its `time` is over, an empty cell says it has not."""
     kept = typed(rows.select(pl.col(_cell(column)).alias(column) for column in dict.fromkeys(spec.keep)))
     return rows.select(
         "visit_id",
         "subject_id",
         pl.col("time").alias("start_time"),
-        pl.col("end_time" if spec.end is not None else "time").alias("end_time"),
+        pl.col("end_time" if spec.end is not None else "over").alias("end_time"),
         kind=pl.lit("encounter"),
         source=pl.lit(spec.source),
     ).hstack(kept.rename(safe_names(kept.columns, lambda name: is_reserved(name) or name.lower() in VISITS)))

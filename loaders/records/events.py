@@ -9,7 +9,7 @@ import polars as pl
 
 from ..files.ledger import ROW, Ledger, refuse
 from ..files.rows import CONTROL, LONGEST
-from ..tables import EVENTS, Known, in_layout
+from ..tables import EVENTS, NEVER, Known, in_layout
 
 FIRST, LAST = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59)
 """What a datetime of Python and of both stores can hold."""
@@ -34,11 +34,16 @@ def refuse_strangers(rows: pl.DataFrame, known: Known, ledger: Ledger, column: s
     return refuse(rows, stranger, ledger, column, got="subject_id", expected="an id in [patients]", fix=fix)
 
 
-def refuse_times(rows: pl.DataFrame, ledger: Ledger, names: Mapping[str, str]) -> pl.DataFrame:
+def refuse_times(
+    rows: pl.DataFrame, ledger: Ledger, names: Mapping[str, str], cells: Mapping[str, str] | None = None
+) -> pl.DataFrame:
     """Reject rows with a time that no calendar has, or with a known_time or end_time before `time`.
 
-    Args: names: column of `rows` -> the file's column; those of known_time and end_time may be absent.
+    Args:
+        names: column of `rows` -> the file's column; those of known_time and end_time may be absent.
+        cells: column of `rows` -> the one that holds what the file says, to be quoted; default: the column itself.
     """
+    quote = {name: name for name in names} | dict(cells or {})
     for column, called in names.items():
         outside = ~pl.col(column).is_between(pl.lit(FIRST, pl.Datetime("us")), pl.lit(LAST, pl.Datetime("us")))
         expected = "a time in the years 1 to 9999"
@@ -47,16 +52,23 @@ def refuse_times(rows: pl.DataFrame, ledger: Ledger, names: Mapping[str, str]) -
         if column in names and column != "time":
             early = pl.col(column) < pl.col("time")
             expected = f"not before {names['time']}"
-            rows = refuse(rows, early, ledger, names[column], got=column, expected=expected, fix=fix)
+            rows = refuse(rows, early, ledger, names[column], got=quote[column], expected=expected, fix=fix)
     return rows
+
+
+def never_known(events: pl.DataFrame) -> dict[str, int]:
+    """How many events are no input, because nobody says when they were known, in words for the ledger."""
+    return {"events of which nobody says when they were known: no input": int((events["known_time"] == NEVER).sum())}
 
 
 def as_events(rows: pl.DataFrame, source: str) -> pl.DataFrame:
     """The events table (tables.EVENTS), each event once, by subject and time as MEDS wants it.
 
-    What `rows` does not hold is null; known_time is `time` where nothing else is said.
+    What `rows` does not hold is null. known_time is `time` where the format has none of its own; an empty cell of it
+    is not `time`, but NEVER: what is not known to be known is no input of any prediction.
     """
     filled = in_layout(rows.with_columns(source=pl.lit(source, dtype=pl.String)), EVENTS)
-    known_time = pl.when(pl.col("time").is_not_null()).then(pl.coalesce("known_time", "time"))
+    known = pl.col("known_time").fill_null(NEVER) if "known_time" in rows.columns else pl.col("time")
+    known_time = pl.when(pl.col("time").is_not_null()).then(known)
     events = filled.with_columns(known_time=known_time).unique(keep="first", maintain_order=True)
     return events.sort("subject_id", "time", maintain_order=True)

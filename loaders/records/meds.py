@@ -12,7 +12,7 @@ from ..files.text_table import numbers, parquet_frame, read_bytes
 from ..identifiers.curie import meds_codes
 from ..specs import Records
 from ..tables import EVENTS, Known, Loaded, as_concepts, as_links
-from .events import as_events, refuse_strangers, refuse_times
+from .events import as_events, never_known, refuse_strangers, refuse_times
 
 DATA, CODES = "data", Path("metadata", "codes.parquet")  # as meds.data_subdirectory, meds.code_metadata_filepath
 TIME = pl.Datetime("us")
@@ -23,6 +23,7 @@ def read_meds(spec: Records, known: Known) -> Loaded:
     """Read `[records.NAME]` of format meds: a folder, its data folder, or single Parquet files.
 
     subject_id may be int64 or text, a null time is static; of further columns known_time, visit_id and unit are read.
+    Where a file has known_time, an empty cell of it says that nobody knows when the event was known: it is no input.
     Rows that are equal in all of these merge.
 
     Returns: Loaded with events; with concepts and links where the data set has metadata/codes.parquet.
@@ -53,7 +54,7 @@ def read_meds(spec: Records, known: Known) -> Loaded:
         concepts=concepts,
         links=links,
         clock="dated",
-        counts=total([*counts, described, {"static events": events["time"].null_count()}]),
+        counts=total([*counts, described, {"static events": events["time"].null_count()}, never_known(events)]),
     )
 
 
@@ -87,7 +88,7 @@ def _rows(file: Path, known: Known, ledger: Ledger) -> tuple[pl.DataFrame, dict[
     code, counts = meds_codes(rows["code"])
     rows = rows.with_columns(code.alias("curie"))
     rows = refuse(rows, pl.col("curie").is_null(), ledger, "code", got="code", expected="a code", fix="correct it")
-    known_time = _time(rows["known_time"])
+    known_time = _time(rows["known_time"] if "known_time" in frame.columns else rows["time"].alias("known_time"))
     rows = rows.with_columns(known_time, code="curie").drop("curie")
     rows = refuse_times(rows, ledger, {"time": "time", "known_time": "known_time"})
     value, bad = numbers(rows["numeric_value"])

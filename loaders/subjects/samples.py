@@ -6,9 +6,9 @@ import polars as pl
 
 from ..files.ledger import Ledger, one_row_each
 from ..files.rows import among, identified, not_removed, read_rows
-from ..files.text_table import has_header, resolve
+from ..files.text_table import ends, has_header, resolve
 from ..specs import Samples
-from ..tables import SAMPLES, Known, Loaded
+from ..tables import NEVER, SAMPLES, Known, Loaded
 from .patients import observed
 
 
@@ -16,7 +16,8 @@ def read_samples(spec: Samples, known: Known) -> Loaded:
     """Read `[samples]`.
 
     Returns: Loaded with samples in the SAMPLES layout; time and known_time are null where the study names no column,
-        and known_time is time where it names only that.
+        and known_time is time where it names only that. An empty cell of a column that it names says that nobody knows:
+        known_time is then NEVER, and the sample no input. A known_time without a time of day is the end of its day.
     Raises: InputError for a file or a column that is not there.
     """
     ledger = Ledger(spec.source)
@@ -37,15 +38,20 @@ def read_samples(spec: Samples, known: Known) -> Loaded:
             dtype = pl.Datetime("us") if "time" in name else pl.String()
             columns.append(pl.Series(name, [None], dtype=dtype).new_from_index(0, rows.frame.height))
         elif "time" in name:
-            time, clock = observed(rows, resolve(column, rows.frame, rows.where), ledger)
-            columns.append(time.alias(name))
+            name_in_file = resolve(column, rows.frame, rows.where)
+            time, clock = observed(rows, name_in_file, ledger)
+            over = ends(time, rows.frame[name_in_file]) if name == "known_time" and clock == "dated" else time
+            columns.append(over.alias(name))
             clocks.add(clock)
         else:
             columns.append(rows.frame[resolve(column, rows.frame, rows.where)].alias(name))
-    frame = pl.DataFrame(columns).with_columns(
-        known_time=pl.when(pl.col("time").is_not_null()).then(pl.coalesce("known_time", "time"))
-    )
+    frame = pl.DataFrame(columns)
+    said = "known_time" if spec.known_time is not None else "time" if spec.time is not None else None
+    if said is not None:
+        frame = frame.with_columns(known_time=pl.col(said).fill_null(NEVER))
     samples = one_row_each(frame, "sample_id", rows.numbers, ledger)
+    never = int((samples["known_time"] == NEVER).sum())
+    ledger.count({f"samples of which nobody says when they were known (no {said}): no input": never})
     return Loaded(
         spec.source,
         ledger.tally(),

@@ -14,7 +14,7 @@ from clinome.loaders.identifiers.curie import KNOWN_LATE
 from clinome.loaders.identifiers.genes import GeneTable
 from clinome.loaders.records.csv_tables import read_encounters
 from clinome.loaders.specs import Records
-from clinome.loaders.tables import EVENTS, REJECTS, VISITS, Known, Loaded, Tally
+from clinome.loaders.tables import EVENTS, NEVER, REJECTS, VISITS, Known, Loaded, Tally
 
 ANYONE = Known(None, None, GeneTable.empty())
 FILE = """\
@@ -29,6 +29,23 @@ stay,who,in,out,dx,insulin,los,type
 6,z,2020-03-05,2020-03-06,I10,No,1,ward
 7,b,31.02.2020,2020-03-06,I10,No,1,ward
 """
+END = (3, 23, 59)
+
+
+def end_of_day(year: int, month: int, day: int) -> dt.datetime:
+    return dt.datetime(year, month, day, 23, 59, 59, 999999)
+
+
+def _moment(when: object) -> dt.datetime | None:
+    """(day, hour, minute) of January 2020."""
+    if when is None:
+        return None
+    if when == "end of the first":
+        return end_of_day(2020, 1, 1)
+    assert isinstance(when, tuple)
+    return end_of_day(2020, 1, when[0]) if when == END else dt.datetime(2020, 1, *when)
+
+
 SPEC = Records(
     (), missing=("?",), name="enc", subject="who", visit="stay", time="in", end="out", codes={"dx": "ICD10CM"},
     columns={"insulin": "DRUG"}, absent=("No",), values={"los": "d"}, keep=("type",),
@@ -80,11 +97,11 @@ def test_events(loaded: Loaded) -> None:
         ("1", "ICD10CM:C34.1"), ("1", "DRUG:insulin"), ("1", "VALUE:los"), ("2", "ICD10CM:I10"),
         ("3", "ICD10CM:E11.9"), ("3", "VALUE:los"),
     }  # fmt: skip
-    assert known["1", "ICD10CM:C34.1"]["known_time"] == dt.datetime(2020, 1, 5)
-    assert known["1", "DRUG:insulin"]["known_time"] == dt.datetime(2020, 1, 1)
+    assert known["1", "ICD10CM:C34.1"]["known_time"] == end_of_day(2020, 1, 5)
+    assert known["1", "DRUG:insulin"]["known_time"] == end_of_day(2020, 1, 1)
     assert known["1", "DRUG:insulin"]["text_value"] == "Up"
     assert (known["1", "VALUE:los"]["numeric_value"], known["1", "VALUE:los"]["unit"]) == (4.0, "d")
-    assert known["3", "ICD10CM:E11.9"]["known_time"] == dt.datetime(2020, 3, 1)
+    assert known["3", "ICD10CM:E11.9"]["known_time"] == NEVER, "the visit has no end yet: nobody says when it was known"
     assert loaded.clock == "dated"
     assert loaded.counts["ICD codes given their dot"] == 2
 
@@ -118,7 +135,54 @@ def test_known_time_before_time_is_rejected(tmp_path: Path) -> None:
     )
     loaded = _read(tmp_path, rows, spec)
     assert loaded.tally == Tally(4, 2, 0, 2) and loaded.events is not None
-    assert loaded.events["known_time"].to_list() == [dt.datetime(2020, 1, 9), dt.datetime(2020, 1, 2)]
+    assert loaded.events["known_time"].to_list() == [end_of_day(2020, 1, 9), NEVER]
+
+
+@pytest.mark.parametrize(
+    ("admitted", "discharged", "ends", "diagnosis", "drug"),
+    [
+        ("2020-01-01T13:15", "2020-01-03T08:00", (3, 8, 0), (3, 8, 0), (1, 13, 15)),
+        ("2020-01-01T13:15", "2020-01-03", END, END, (1, 13, 15)),
+        ("2020-01-01T13:15", "", None, None, (1, 13, 15)),
+        ("2020-01-01", "2020-01-03", END, END, "end of the first"),
+    ],
+)
+def test_when_what_is_known(
+    tmp_path: Path, admitted: str, discharged: str, ends: object, diagnosis: object, drug: object
+) -> None:
+    """A date without a time is the whole day; a visit that has not ended has no diagnosis yet."""
+    rows = f"stay,who,in,out,dx,insulin,los,type\n1,a,{admitted},{discharged},I10,Up,4,ward\n"
+    loaded = _read(tmp_path, rows)
+    assert loaded.visits is not None and loaded.events is not None
+    assert loaded.visits["end_time"].item() == _moment(ends)
+    known = dict(loaded.events.select("code", "known_time").rows())
+    assert known["ICD10CM:I10"] == (_moment(diagnosis) or NEVER)
+    assert known["DRUG:insulin"] == known["VALUE:los"] == _moment(drug)
+    assert loaded.counts.get("events of which nobody says when they were known: no input", 0) == int(diagnosis is None)
+
+
+def test_a_stay_that_ends_on_the_day_it_began_is_a_day(tmp_path: Path) -> None:
+    """As hospitals count it: at which hour he left on that day, nobody says."""
+    loaded = _read(tmp_path, "stay,who,in,out,dx,insulin,los,type\n1,a,2020-01-01T19:15,2020-01-01,I10,No,4,w\n")
+    assert loaded.visits is not None and loaded.tally == Tally(1, 1, 0, 0)
+    assert loaded.visits["end_time"].item() == dt.datetime(2020, 1, 2, 19, 14, 59, 999999)
+
+
+def test_an_end_before_the_beginning_is_quoted_as_the_file_has_it(tmp_path: Path) -> None:
+    rows = "stay,who,in,out,dx,insulin,los,type\n1,a,2020-01-05T19:15,2020-01-01,I10,No,4,w\n"
+    rejects = _read(tmp_path, rows + "2,a,2020-01-01,2020-01-02,I10,No,4,w\n").rejects
+    assert rejects.select("got", "expected").rows() == [("2020-01-01", "not before in")]
+
+
+def test_a_column_of_midnights_is_one_of_dates(tmp_path: Path) -> None:
+    spec = Records((), name="e", subject="s", time="t", codes={"c": "LOINC"})
+    rows = "s,t,c\n" + "".join(f"a,2020-01-0{day} 00:00:00,2160-{day}\n" for day in (1, 2, 3))
+    events = _read(tmp_path, rows, spec).events
+    assert events is not None
+    assert events["known_time"].to_list() == [end_of_day(2020, 1, day) for day in (1, 2, 3)]
+    clocked = _read(tmp_path, rows + "a,2020-01-04 08:00:00,2160-4\n", spec).events
+    assert clocked is not None
+    assert clocked["known_time"].to_list() == clocked["time"].to_list(), "who writes hours means midnight"
 
 
 @pytest.mark.parametrize(
@@ -152,8 +216,8 @@ def test_known_time_defaults(tmp_path: Path, rows: list[tuple[str, dt.date, obje
         if (e is not None and e < t) or (named and k is not None and k < t):  # type: ignore[operator]
             continue
         for code in ([f"ICD10CM:{ {'C341': 'C34.1'}.get(c, c) }"] if c else []) + ["DRUG:d"]:
-            late = e if code.split(":")[0] in KNOWN_LATE else None
-            known = (k if named else None) or late or t
+            late = code.split(":")[0] in KNOWN_LATE
+            known = (k if named else e if late else t) or NEVER.date()
             want.append((s, str(i), code, t, known))
     assert loaded.events is not None
     got = [(e["subject_id"], e["visit_id"], e["code"], e["time"].date(), e["known_time"].date())

@@ -20,7 +20,7 @@ from clinome.loaders.specs import Knowledge, Omics, Patients, Records, Samples
 from clinome.loaders.subjects.patients import read_patients
 from clinome.loaders.subjects.pseudonyms import door, file_ids, file_samples, namespaced, pseudonymised
 from clinome.loaders.subjects.samples import read_samples
-from clinome.loaders.tables import SAMPLES, Known, Loaded
+from clinome.loaders.tables import NEVER, SAMPLES, Known, Loaded
 
 NOBODY = Known(None, None, GeneTable.empty())
 
@@ -96,7 +96,8 @@ def test_samples_belong_to_known_patients(tmp_path: Path) -> None:
     assert loaded.samples is not None
     assert loaded.samples.columns == list(SAMPLES)
     day = datetime(2020, 1, 5)
-    assert loaded.samples.rows() == [("s1", "A", "P1", None, day, day), ("s2", "A", "P2", None, None, None)]
+    assert loaded.samples.rows() == [("s1", "A", "P1", None, day, day), ("s2", "A", "P2", None, None, NEVER)]
+    assert loaded.counts["samples of which nobody says when they were known (no time): no input"] == 1
 
 
 def study(folder: Path) -> list[Loaded]:
