@@ -29,6 +29,7 @@ class Source:
     path: tuple[Path, ...]
     format: str | None = None
     missing: tuple[str, ...] = MISSING
+    accept: tuple[str, ...] = ()  # cells | samples | columns | names: what may be lost knowingly
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Patients(Source):
     keep: tuple[str, ...] | None = None
     observed_from: Column | None = None
     observed_until: Column | None = None
+    categorical: tuple[str, ...] = ()  # integers that are names, not numbers
     namespace: str = ""
     pseudonymise: bool = False
 
@@ -103,7 +105,10 @@ class Records(Source):
     columns: dict[str, str] = field(default_factory=dict)
     absent: tuple[str, ...] = ()
     values: dict[str, str] = field(default_factory=dict)
+    value: Column | None = None  # of a long table: the column whose cell is the result of its row's code
+    value_unit: Column | None = None  # … and the one that holds its unit
     keep: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()  # integers of `keep` that are names, not numbers
 
     @property
     def source(self) -> str:

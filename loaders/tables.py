@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from .files.ledger import REJECTS, Tally
+from .files.losses import Loss
 from .files.removed_ids import NOBODY, Removed
 from .identifiers.genes import GeneTable
 from .specs import Knowledge, Source
@@ -58,6 +59,9 @@ LINKS = {
 """Edges of knowledge between CURIEs."""
 
 
+NONE = Tally(0, 0, 0, 0)
+
+
 @dataclass(frozen=True)
 class Known:
     """What is known before a source is read: who the patients are, their samples, the genes.
@@ -66,6 +70,7 @@ class Known:
     samples maps sample_id -> its row (SAMPLES), None where the study has no [samples].
     opaque holds names that opaque layers brought: bare name -> CURIE.
     removed: who was taken out for good; their rows are rejected, whatever else is known.
+    clock: of the study's records, "dated", "relative" or "order"; None where they have none.
     """
 
     subjects: frozenset[str] | None
@@ -73,6 +78,7 @@ class Known:
     genes: GeneTable
     opaque: Mapping[str, str] = field(default_factory=dict)
     removed: Removed = NOBODY
+    clock: str | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,7 @@ class Loaded:
 
     counts says in plain words what was normalised or left out, e.g.
     {"symbols mapped to NCBIGene": 1498, "symbols that no table maps": 57}.
+    cells: what became of the cells that hold something. losses: what could not be used of cells, samples, columns, names.
     clock is "dated", "relative" or "order", or None where the source has no time.
     """
 
@@ -96,6 +103,8 @@ class Loaded:
     links: pl.DataFrame | None = None
     clock: str | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
+    cells: Tally = NONE
+    losses: tuple[Loss, ...] = ()
 
 
 def as_concepts(rows: pl.DataFrame, spec: Source) -> pl.DataFrame:

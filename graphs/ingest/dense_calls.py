@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
+from ...loaders.files.dtypes import widened
 from ...loaders.specs import Omics
 from ..tables.matrices import entries
 
@@ -26,7 +27,7 @@ def calls(matrix: Any, spec: Omics) -> pl.DataFrame:
     """
     if sparse.issparse(matrix):
         found = entries(matrix).filter((pl.col("value") != 0) & pl.col("value").is_not_nan())
-        return found.with_columns(pl.col("value").cast(pl.Float64).round_sig_figs(7))
+        return found.with_columns(widened(found["value"].cast(pl.Float32)))
     values = np.asarray(matrix, dtype=np.float32)
     if spec.graph == "none" and spec.kind != "mutation":
         values = values[:, :0]
@@ -69,12 +70,12 @@ def _only_calls(values: np.ndarray) -> bool:
 
 
 def _frame(row: Any, column: Any, value: Any, z: Any) -> pl.DataFrame:
-    """Rounded to what float32 holds, so that 0.1 stays 0.1 and z is the same on every machine."""
+    """Values as the file has them, so that 0.1 stays 0.1; z rounded, so that it is the same on every machine."""
     return pl.DataFrame(
         {
             "row": pl.Series(row, dtype=pl.Int32),
             "column": pl.Series(column, dtype=pl.Int32),
-            "value": pl.Series(value, dtype=pl.Float64).round_sig_figs(7),
+            "value": widened(pl.Series(np.asarray(value, dtype=np.float32))),
             "z": pl.Series(z, dtype=pl.Float64).round_sig_figs(6),
         }
     )

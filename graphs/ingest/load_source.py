@@ -13,8 +13,9 @@ from typing import Any
 import polars as pl
 
 from ...loaders.errors import InputError
+from ...loaders.files.losses import Loss, beyond, from_table
 from ...loaders.specs import AnySource, Knowledge, Omics, Patients
-from ...loaders.tables import Known, Loaded, Tally
+from ...loaders.tables import NONE, Known, Loaded, Tally
 from ..store.protocol import Store
 from ..tables.digest import sha256
 from ..tables.source_spec import about
@@ -24,6 +25,7 @@ from .relationships import left_out
 from .studies import detach, is_used, leave, loads_of, refuse_others
 from .write_source import Progress, clear, is_complete, publish, sweep, write_source
 
+_TOLD = 4
 _READING = 2
 """Raise it when the same files and the same spec give other tables than before: every source is then read anew."""
 
@@ -38,6 +40,8 @@ class SourceReport:
     changed: bool
     counts: Mapping[str, int]
     rejects: pl.DataFrame
+    cells: Tally = NONE
+    losses: tuple[Loss, ...] = ()
 
 
 def load_source(
@@ -72,7 +76,10 @@ def load_source(
     rejects = tables.table(spec.source, "rejects")
     assert rejects is not None
     seconds = time.perf_counter() - start
-    return SourceReport(spec.source, Tally(**record["tally"]), seconds, changed, record["counts"], rejects)
+    return SourceReport(
+        spec.source, Tally(**record["tally"]), seconds, changed, record["counts"], rejects,
+        Tally(**record.get("cells", vars(NONE))), from_table(record.get("losses", [])),
+    )  # fmt: skip
 
 
 def is_as_loaded(tables: Tables, spec: AnySource) -> bool:
@@ -118,6 +125,7 @@ def load_identity(tables: Tables, spec: AnySource, known: Known) -> str:
     parts["spec"] = {name: value for name, value in parts["spec"].items() if name != "path"}
     parts["files"] = [_checksum(path) for path in spec.path]
     parts["genes"] = known.genes.checksum
+    parts["clock"] = None if isinstance(spec, Knowledge) else known.clock
     if isinstance(spec, Knowledge):
         parts["opaque"] = sorted(known.opaque.items())
     elif not isinstance(spec, Patients):
@@ -154,11 +162,33 @@ def _read(
             _most_common(loaded.rejects),
             f"see {tables.folder.name}/rejects.csv" if loaded.rejects.height else "look into the file",
         )
+    if ends := beyond(loaded.losses, loaded.cells.read, spec.accept):
+        tables.write_rejects(loaded.rejects)
+        raise TooMuchLost(spec, loaded, ends, tables.folder.name)
     brought = nodes(loaded, spec)
     refuse_others(store, tables, spec.source, brought)  # before the tables say that these patients are the study's
     files = {path.name: _checksum(path) for path in spec.path}
     record = {**about(spec), "files": files, "sampled": known.samples is not None}
     tables.save(loaded, load_id, record, brought, left_out(loaded))
+
+
+class TooMuchLost(InputError):
+    """What a source would lose that nobody would guess from the numbers of its rows: the load ends here.
+
+    report: what became of its rows and cells, as for a source that was loaded.
+    """
+
+    def __init__(self, spec: AnySource, loaded: Loaded, ends: list[Loss], folder: str) -> None:
+        kinds = ", ".join(f'"{kind}"' for kind in dict.fromkeys(loss.kind for loss in ends))
+        more = f" (and {len(ends) - _TOLD:,} more)" if len(ends) > _TOLD else ""
+        super().__init__(
+            "too much of this source would be lost: " + "; ".join(str(loss) for loss in ends[:_TOLD]) + more,
+            f"[{spec.source}] {spec.path[0].name}",
+            fix=f"mend the file (see {folder}/rejects.csv), or add accept = [{kinds}] to the section",
+        )
+        self.report = SourceReport(
+            spec.source, loaded.tally, 0.0, True, loaded.counts, loaded.rejects, loaded.cells, loaded.losses
+        )
 
 
 def _most_common(rejects: pl.DataFrame) -> str:

@@ -12,7 +12,8 @@ FROZEN = {
     "row": pl.Int64, "days": pl.Float64, "age": pl.Float32, "code": pl.String,
     "numeric_value": pl.Float64, "text_value": pl.String, "visit": pl.Int64,
 }  # fmt: skip
-BIRTH_CODE = "MEDS_BIRTH"
+BIRTH_CODE = "MEDS:MEDS_BIRTH"
+"""As loaders/identifiers/curie.py spells MEDS's own codes."""
 BIRTH_PROPERTIES = ("birth_date", "date_of_birth")
 _YEAR_DAYS = 365.25
 

@@ -22,7 +22,9 @@ import polars as pl
 
 from ...loaders.errors import EngineError, InputError
 from ...loaders.files.atomic import write_atomic
-from ...loaders.tables import REJECTS, Loaded, Tally
+from ...loaders.files.losses import from_table
+from ...loaders.files.losses import table as loss_table
+from ...loaders.tables import NONE, REJECTS, Loaded, Tally
 from .. import schema
 from .digest import digest, sha256
 from .matrices import read_matrix, write, write_matrix
@@ -126,7 +128,7 @@ class Tables:
         record = {
             "source": loaded.source, "load_id": load_id, **about, "uns": uns, "tally": vars(loaded.tally),
             "counts": {**loaded.counts, **(counts or {})}, "clock": loaded.clock, "schema_version": schema.VERSION,
-            "checksums": _checksums(folder),
+            "cells": vars(loaded.cells), "losses": loss_table(loaded.losses), "checksums": _checksums(folder),
             **({"content": content(loaded)} if is_shared(loaded.source) else {}),
         }  # fmt: skip
         write_atomic(home / "record.json", json.dumps(record, indent=1, sort_keys=True))
@@ -151,6 +153,8 @@ class Tables:
                 omics=read_matrix(folder, record["uns"]) if _has(folder, "obs") else None,
                 clock=record["clock"],
                 counts=record["counts"],
+                cells=Tally(**record.get("cells", vars(NONE))),
+                losses=from_table(record.get("losses", [])),
                 **tables,
             )
         except (OSError, pl.exceptions.PolarsError) as error:

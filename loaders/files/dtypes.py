@@ -12,6 +12,7 @@ _MIDNIGHT = r"^\d{4}-\d{2}-\d{2}(?:[T ]00:00(?::00(?:[.,]0+)?)?)?$"
 _ENOUGH = 3
 """From so many times on, midnight in each of them is how dates were written, and no chance."""
 
+_MINUS = "^[\u2212\u2012\u2013\ufe63\uff0d]\\s?([0-9.])"
 _WHOLE_DAY = timedelta(days=1) - timedelta(microseconds=1)
 
 _INTEGER = r"^[+-]?\d+$"
@@ -21,13 +22,14 @@ _PADDED = r"^[+-]?0\d"
 def numbers(series: pl.Series) -> tuple[pl.Series, pl.Series]:
     """The finite numbers of a column, and which cells hold something else.
 
+    A minus sign of typesetters (U+2212, and dashes before a digit) is a minus sign.
     Returns: (Float64, null where there is no finite number; Boolean, True for text and infinities). A NaN is missing.
     Example:
         >>> [s.to_list() for s in numbers(pl.Series(["1e3", "nan", "inf", "high", None]))]
         [[1000.0, None, None, None, None], [False, False, True, True, False]]
     """
-    text = series.str.strip_chars() if series.dtype == pl.String else series
-    value = text.cast(pl.Float64, strict=False)
+    text = series.str.strip_chars().str.replace(_MINUS, "-$1") if series.dtype == pl.String else series
+    value = widened(text) if text.dtype == pl.Float32 else text.cast(pl.Float64, strict=False)
     finite = value.is_finite().fill_null(False)
     bad = series.is_not_null() & ~finite & ~value.is_nan().fill_null(False)
     return value.set(~finite, None), bad
@@ -77,6 +79,18 @@ def ends(times: pl.Series, cells: pl.Series, since: pl.Series | None = None) -> 
         same = (since.dt.truncate("1d") == times.dt.truncate("1d")).fill_null(False)
         last = last.zip_with(~same, since + _WHOLE_DAY)
     return times.zip_with(~day, last).rename(times.name)
+
+
+def widened(series: pl.Series) -> pl.Series:
+    """Float64 of the decimals as they were written: 38.3 in a float32 file is 38.3, not 38.29999923706055.
+
+    Example:
+        >>> widened(pl.Series([38.3], dtype=pl.Float32)).to_list()
+        [38.3]
+    """
+    if series.dtype != pl.Float32:
+        return series.cast(pl.Float64)
+    return series.cast(pl.String).cast(pl.Float64, strict=False)  # the shortest decimal that is this float32
 
 
 def typed(frame: pl.DataFrame) -> pl.DataFrame:

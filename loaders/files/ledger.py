@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from .losses import MISSING, UNSAID, Loss
+from .number_words import Reason, missing_words, reason
 from .removed_ids import EXPECTED, FIX
 from .text_table import BROKEN, Cells
 
@@ -26,7 +28,7 @@ ROW = "row"
 
 @dataclass(frozen=True)
 class Tally:
-    """Rows of one source: read = written + merged + rejected, always."""
+    """Rows (or cells) of one source: read = written + merged + rejected, always."""
 
     read: int
     written: int
@@ -35,7 +37,7 @@ class Tally:
 
     def __post_init__(self) -> None:
         if self.read != self.written + self.merged + self.rejected or min(self.written, self.merged, self.rejected) < 0:
-            raise ValueError(f"rows do not add up: {self}")
+            raise ValueError(f"they do not add up: {self}")
 
 
 class Ledger:
@@ -59,6 +61,8 @@ class Ledger:
         self._rejected: set[int] = set()
         self._parts: list[pl.DataFrame] = []
         self._counts: Counter[str] = Counter()
+        self._losses: list[Loss] = []
+        self._cells: Counter[str] = Counter()
 
     def begin(self, file: str) -> int:
         """A further file: what is read from now on is its. Returns the rows read before it."""
@@ -101,6 +105,41 @@ class Ledger:
         """Note cells that become missing while their rows are written."""
         self._note(rows, column, got, expected, MISSING_CELL)
 
+    def unread(
+        self, rows: Rows, column: str, cells: pl.Series, bad: pl.Series, expected: str, *,
+        said: str = MISSING, whole: bool = False, places: pl.Series | None = None,
+    ) -> None:  # fmt: skip
+        """Note the cells of one column that are not what it holds, and count them as lost.
+
+        Args:
+            rows, cells, bad: (n,) the rows' numbers, the column as it stands, and which of its cells are not `expected`.
+            said: what becomes of them: MISSING, or TEXT.
+            whole: a column of which nothing is left ends the load.
+            places: (n,) the column of each cell, where they are of several.
+        """
+        if not bad.any():
+            return
+        wrong, there = cells.filter(bad), cells.count()
+        numbers = pl.Series("row", rows, dtype=pl.Int64).filter(bad)
+        fix = MISSING_CELL if said == MISSING else READ_ANYWAY
+        self._note(numbers, column if places is None else places.filter(bad), quoted(wrong), expected, fix)
+        words = missing_words(wrong) if said == MISSING else pl.repeat(False, wrong.len(), eager=True)
+        for part, become in ((~words, said), (words, UNSAID)):
+            lost = wrong.filter(part)
+            ends = whole and become == said and lost.len() == there
+            self.lose("cells", column, lost.len(), there, reason(lost, expected), said=become, ends=ends)
+
+    def lose(
+        self, kind: str, where: str, lost: int, of: int, why: Reason, *, said: str = MISSING, ends: bool = False
+    ) -> None:
+        """Count what is lost of a kind: cells, samples, columns or names. ends: not without the user's leave."""
+        if lost:
+            self._losses.append(Loss(kind, where, lost, of, why, ends, said))
+
+    def cells(self, read: int, written: int, merged: int = 0) -> None:
+        """Count cells that hold something: what was not written or merged went with rows, samples or columns left out."""
+        self._cells.update(read=read, written=written, merged=merged)
+
     def doubt(self, rows: Rows, column: Text, got: Text, expected: Text) -> None:
         """Note cells that may be meant otherwise than they were read: their rows are written."""
         self._note(rows, column, got, expected, READ_ANYWAY)
@@ -116,6 +155,21 @@ class Ledger:
     @property
     def counts(self) -> dict[str, int]:
         return dict(self._counts)
+
+    @property
+    def losses(self) -> tuple[Loss, ...]:
+        """What was lost, the most first."""
+        return tuple(sorted(self._losses, key=lambda loss: -loss.lost))
+
+    @property
+    def unread_cells(self) -> int:
+        """Cells left missing so far."""
+        return sum(loss.lost for loss in self._losses if loss.kind == "cells" and loss.said in (MISSING, UNSAID))
+
+    def cell_tally(self) -> Tally:
+        """What became of the cells that hold something."""
+        read, written, merged = (self._cells[name] for name in ("read", "written", "merged"))
+        return Tally(read, written, merged, read - written - merged)
 
     def rejected(self) -> frozenset[int]:
         """The numbers of the rows refused so far."""
@@ -154,13 +208,16 @@ class Ledger:
         self._parts.append(part.select(*REJECTS))
 
 
-def one_row_each(frame: pl.DataFrame, key: str, numbers: pl.Series, ledger: Ledger) -> pl.DataFrame:
+def one_row_each(
+    frame: pl.DataFrame, key: str, numbers: pl.Series, ledger: Ledger, cells: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """The first row of every id: its equal duplicates merge, its differing ones are rejected.
 
     Args:
         frame: rows, equal where all their columns are.
         key: the column that holds the id; no nulls.
         numbers: (rows,) the rows' numbers in the ledger.
+        cells: (rows,) the file's cells behind them, to be counted; default: the frame itself.
     """
     if frame.is_empty():
         return frame
@@ -169,6 +226,8 @@ def one_row_each(frame: pl.DataFrame, key: str, numbers: pl.Series, ledger: Ledg
     again = rows.filter(pl.col("i") != pl.col("first"))
     differing = again.filter(pl.col("print") != pl.col("same"))
     ledger.merged(again.height - differing.height)
+    merged = (frame if cells is None else cells).filter((rows["i"] != rows["first"]) & (rows["print"] == rows["same"]))
+    ledger.cells(0, 0, merged=held(merged))
     ledger.reject(
         differing["number"],
         key,
@@ -194,6 +253,11 @@ def refuse(
     out = rows.filter(wrong)
     ledger.reject(out[ROW], column, quoted(out[got]) if got else "", expected, fix)
     return rows.filter(~wrong)
+
+
+def held(frame: pl.DataFrame) -> int:
+    """How many cells of a table hold something."""
+    return sum(column.count() for column in frame)
 
 
 def quoted(cells: pl.Series) -> pl.Series:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -22,7 +22,8 @@ CONTROL = r"[\x00-\x1f\x7f-\x9f]"
 class SourceRows:
     """Rows of all files of a source. where: the first file, for messages; numbers: the rows' numbers in the ledger.
 
-    counts: what was changed on reading. unnamed: columns to which the files give no name.
+    counts: what was changed on reading. unnamed: columns to which the files give no name. numeric: those that a typed
+    file holds as numbers.
     """
 
     where: str
@@ -30,10 +31,11 @@ class SourceRows:
     numbers: pl.Series
     counts: Mapping[str, int]
     unnamed: frozenset[str] = frozenset()
+    numeric: frozenset[str] = frozenset()
 
     def rows(self, mask: pl.Series) -> SourceRows:
         """The rows of this mask alone."""
-        return SourceRows(self.where, self.frame.filter(mask), self.numbers.filter(mask), self.counts, self.unnamed)
+        return replace(self, frame=self.frame.filter(mask), numbers=self.numbers.filter(mask))
 
 
 def read_rows(spec: Source, ledger: Ledger, header: bool = True) -> SourceRows:
@@ -51,7 +53,8 @@ def source_rows(files: list[Cells], ledger: Ledger) -> SourceRows:
         counts.update(cells.counts)
     frame = files[0].frame if len(files) == 1 else pl.concat([cells.frame for cells in files], how="diagonal")
     unnamed = frozenset(n for c in files for n, name in zip(c.frame.columns, c.header, strict=False) if not name)
-    return SourceRows(files[0].path.name, frame, numbers, dict(counts), unnamed)
+    numeric = frozenset(name for cells in files for name in cells.numeric)
+    return SourceRows(files[0].path.name, frame, numbers, dict(counts), unnamed, numeric)
 
 
 def id_text(cells: pl.Series) -> pl.Series:
@@ -83,9 +86,7 @@ def identified(rows: SourceRows, column: str, ledger: Ledger) -> SourceRows:
         rows.numbers.filter(odd), column, ids.filter(odd).str.slice(0, 40), "an id of one line, at most 512 long",
         "check the delimiter and the quotes",
     )  # fmt: skip
-    return SourceRows(
-        rows.where, rows.frame.with_columns(ids.alias(column)), rows.numbers, rows.counts, rows.unnamed
-    ).rows(~(empty | odd | heading))
+    return replace(rows, frame=rows.frame.with_columns(ids.alias(column))).rows(~(empty | odd | heading))
 
 
 def not_removed(rows: SourceRows, column: str, removed: Removed, ledger: Ledger) -> SourceRows:

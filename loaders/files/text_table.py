@@ -43,6 +43,7 @@ class Cells:
     rows: data rows read, broken ones included. numbers: (frame rows,) Int64, which data row each is, from 1.
     broken: rows that could not be split or decoded, in the BROKEN layout.
     counts: in plain words, what was changed on reading. header: the names as the file has them, () without a header.
+    numeric: columns that the file holds as numbers: what they were as text, zeros at both ends apart, nobody knows.
     """
 
     path: Path
@@ -52,6 +53,7 @@ class Cells:
     broken: pl.DataFrame
     counts: Mapping[str, int] = field(default_factory=dict)
     header: tuple[str, ...] = ()
+    numeric: frozenset[str] = frozenset()
 
 
 def read_cells(
@@ -263,7 +265,8 @@ def _from_parquet(path: Path, data: bytes, missing: Sequence[str]) -> Cells:
     )
     rows = text.height
     numbers = pl.int_range(1, rows + 1, eager=True).alias("row")
-    return Cells(path, text, rows, numbers, pl.DataFrame(schema=BROKEN), header=tuple(text.columns))
+    numeric = frozenset(name for name, dtype in frame.schema.items() if dtype.is_numeric())
+    return Cells(path, text, rows, numbers, pl.DataFrame(schema=BROKEN), header=tuple(text.columns), numeric=numeric)
 
 
 def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from ..files.rows import CONTROL, LONGEST
+from .code_shapes import can_be
 
 SHAPE = re.compile(r"([A-Za-z][A-Za-z0-9._-]*):(.+)", re.DOTALL)
 
@@ -83,7 +84,7 @@ def codes(values: pl.Series, vocabulary_name: str) -> tuple[pl.Series, dict[str,
     Args:
         values: (n,) text; null is missing.
         vocabulary_name: e.g. "ICD9CM", "RxNorm", "DRUG".
-    Returns: (n,) text, null where the value is missing or malformed; counts over cells.
+    Returns: (n,) text, null where the value is missing or can be no code of the vocabulary; counts over cells.
     Example:
         >>> codes(pl.Series(["C341", "icd10cm:C34.1"]), "ICD10CM")[0].to_list()
         ['ICD10CM:C34.1', 'ICD10CM:C34.1']
@@ -165,6 +166,8 @@ def _spelled(name: str, local: str, before: str) -> Changed:
         changes += [change] if change else []
     if before != before.strip() or (name.startswith("ICD") and "".join(local.split()) != local):
         changes.append("codes freed of white space")
+    if not can_be(spelled, name):
+        return None, ()
     try:
         return str(Curie(name, spelled)), tuple(changes)
     except ValueError:

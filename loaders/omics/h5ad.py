@@ -12,6 +12,7 @@ import polars as pl
 
 from ..errors import InputError
 from ..files.ledger import Ledger
+from ..files.number_words import Reason
 from ..specs import Omics
 from .text_matrix import Matrix
 
@@ -51,11 +52,14 @@ def read_h5ad(path: Path, spec: Omics, ledger: Ledger) -> Matrix:
     ledger.read(rows)
     numbers = pl.int_range(offset + 1, offset + rows + 1, eager=True)
     values = np.array(values, dtype=np.float32, order="C")
-    for i, j in np.argwhere(np.isinf(values)):
+    infinite = np.argwhere(np.isinf(values))
+    for i, j in infinite:
         row, column = (i, names[int(j)]) if in_rows else (j, samples[int(i)])
         ledger.cell([int(numbers[int(row)])], column, "infinite", "a finite number")
+    cells = int(values.size - np.count_nonzero(np.isnan(values)))
+    ledger.lose("cells", "X", len(infinite), cells, Reason("no finite number", "", "correct the cells"))
     values[np.isinf(values)] = np.nan
-    return _chosen(Matrix(path.name, samples, names, values, numbers, in_rows), spec, ledger)
+    return _chosen(Matrix(path.name, samples, names, values, numbers, in_rows, cells=cells), spec, ledger)
 
 
 def _check(data: AnnData, ids: Collection[object], path: Path, spec: Omics) -> None:

@@ -55,7 +55,10 @@ def read_omics(spec: Omics, known: Known) -> Loaded:
     ledger = Ledger(spec.source)
     layer = read_layer(spec, known, ledger)
     omics = as_anndata(layer.obs, layer.var, layer.values, spec)
-    return Loaded(spec.source, ledger.tally(), ledger.frame(), omics=omics, counts=ledger.counts)
+    return Loaded(
+        spec.source, ledger.tally(), ledger.frame(), omics=omics, counts=ledger.counts, cells=ledger.cell_tally(),
+        losses=ledger.losses,
+    )  # fmt: skip
 
 
 def read_layer(spec: Omics, known: Known, ledger: Ledger) -> OmicsLayer:
@@ -66,7 +69,9 @@ def read_layer(spec: Omics, known: Known, ledger: Ledger) -> OmicsLayer:
             "no value for any of the study's ids", spec.path[0].name, f"{layer.obs.height} samples, {layer.var.height} features",
             "both", "check `id`, `suffix` and `drop`",
         )  # fmt: skip
-    return _once(layer, ledger)
+    layer = _once(layer, ledger)
+    ledger.cells(0, _measured(layer.values))
+    return layer
 
 
 def as_anndata(obs: pl.DataFrame, var: pl.DataFrame, values: object, spec: Omics) -> AnnData:
@@ -85,6 +90,7 @@ def _file(path: Path, spec: Omics, known: Known, ledger: Ledger) -> OmicsLayer:
         matrix = read_h5ad(path, spec, ledger)
     else:
         matrix = read_matrix(path, spec, known, ledger)
+    ledger.cells(matrix.cells, 0)
     matrix, obs = _samples(matrix, known, ledger)
     matrix, var = _features(matrix, spec, known, ledger)
     numbers = matrix.numbers if matrix.samples_in_rows else pl.zeros(obs.height, pl.Int64, eager=True)
@@ -150,6 +156,7 @@ def _features(matrix: Matrix, spec: Omics, known: Known, ledger: Ledger) -> tupl
             [_equal(matrix.values[:, i], matrix.values[:, at[var["feature"][int(i)]]]) for i in again], dtype=bool
         )
         ledger.merged(int(same.sum()))
+        ledger.cells(0, 0, merged=_measured(matrix.values[:, again[same]]))
         different = again[~same]
         ledger.reject(matrix.numbers.gather(different), "feature", matrix.names.gather(different), expected, fix)
     return matrix.take(features=first.to_numpy()), var.filter(first)
@@ -212,10 +219,16 @@ def _once(layer: OmicsLayer, ledger: Ledger) -> OmicsLayer:
             ledger.outside("sample", ids[int(i)], expected, fix)
         elif same:
             ledger.merged(1)
+            ledger.cells(0, 0, merged=_measured(layer.values[i]))
         else:
             ledger.reject([number], "sample", ids[int(i)], expected, fix)
     kept = first.to_numpy()
     return OmicsLayer(layer.obs.filter(first), layer.var, layer.values[kept], layer.numbers.filter(first))
+
+
+def _measured(values: NDArray[np.float32]) -> int:
+    """How many cells hold a number."""
+    return int(values.size - np.count_nonzero(np.isnan(values)))
 
 
 def _equal(a: NDArray[np.float32], b: NDArray[np.float32]) -> bool:

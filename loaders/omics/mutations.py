@@ -60,7 +60,10 @@ def read_mutations(spec: Omics, known: Known) -> Loaded:
     omics = as_anndata(obs, var, x, spec)
     if called.variants is not None:
         omics.uns["variants"] = called.variants
-    return Loaded(spec.source, ledger.tally(), ledger.frame(), omics=omics, counts=ledger.counts)
+    return Loaded(
+        spec.source, ledger.tally(), ledger.frame(), omics=omics, counts=ledger.counts, cells=ledger.cell_tally(),
+        losses=ledger.losses,
+    )  # fmt: skip
 
 
 def _read(spec: Omics, known: Known, ledger: Ledger) -> MutationCalls:

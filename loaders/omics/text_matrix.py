@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..files.ledger import Ledger
+from ..files.number_words import Reason, misspelt, reason
 from ..files.rows import SourceRows, identified, source_rows
 from ..files.text_table import Cells, has_header, numbers, parquet_frame, read_bytes, read_cells, resolve
 from ..specs import Omics
@@ -20,6 +21,7 @@ from ..subjects.id_forms import joined_by, no_known_id
 from ..tables import Known
 
 SYMBOL, ENTREZ = "Hugo_Symbol", "Entrez_Gene_Id"
+_TOLD = 5  # columns told one by one
 _FEW = 60  # columns searched for the ids before all are
 _SPELT = (
     r"(?i)^\s*tcga[-._]|[^\x00-\x7f]"  # ids that may be spelt in several ways: all others are looked up as they stand
@@ -41,6 +43,7 @@ class Matrix:
     numbers: pl.Series
     samples_in_rows: bool
     entrez: pl.Series | None = None
+    cells: int = 0  # of the file, that hold something
 
     def take(self, samples: NDArray[np.bool_] | None = None, features: NDArray[np.bool_] | None = None) -> Matrix:
         """The samples and features of these masks alone."""
@@ -73,7 +76,9 @@ def read_matrix(path: Path, spec: Omics, known: Known, ledger: Ledger) -> Matrix
         named = rows.frame[SYMBOL].cast(pl.String).zip_with(~blank, rows.frame[ENTREZ].cast(pl.String))
         rows = replace(rows, frame=rows.frame.with_columns(named.alias(SYMBOL)))
     rows = identified(rows, column, ledger)
-    return (_samples_in_rows if in_rows else _features_in_rows)(rows, header, column, spec, ledger)
+    if in_rows:
+        return _samples_in_rows(rows, header, column, spec, ledger)
+    return _features_in_rows(rows, header, column, spec, known, ledger)
 
 
 def _cells(path: Path, spec: Omics) -> Cells:
@@ -149,13 +154,36 @@ def _samples_in_rows(rows: SourceRows, header: Sequence[str], id: str, spec: Omi
         if spec.suffix is None or (name.endswith(spec.suffix) and name != spec.suffix):
             columns.append(column)
             names.append(name.removesuffix(spec.suffix or ""))
-    values, text = _numbers(rows, columns, ledger)
-    ledger.count({"columns of text, left out": int(text.sum())})
-    matrix = Matrix(rows.where, frame[id], pl.Series(names, dtype=pl.String), values, rows.numbers, True)
+    values, text, cells, wrong = _numbers(rows.frame.select(columns))
+    _tell_unread(rows, wrong, ledger, named=True)
+    _tell_text(pl.Series(names, dtype=pl.String).filter(pl.Series(text)), len(names), ledger)
+    matrix = Matrix(rows.where, frame[id], pl.Series(names, dtype=pl.String), values, rows.numbers, True, cells=cells)
     return matrix.take(features=~text)
 
 
-def _features_in_rows(rows: SourceRows, header: Sequence[str], feature: str, spec: Omics, ledger: Ledger) -> Matrix:
+def _tell_text(names: pl.Series, of: int, ledger: Ledger) -> None:
+    """Columns without one number: no measurements, by name, for a layer may need them."""
+    few = ", ".join(names.head(5)) + (", …" if names.len() > 5 else "")
+    why = Reason("they hold no number", "", "nothing, if they are no features")
+    ledger.lose("columns", few, names.len(), of, why, said="of text, left out")
+
+
+def _lost_samples(rows: SourceRows, columns: Sequence[tuple[str, str]], known: Known, ledger: Ledger) -> None:
+    """Columns without one number that are samples of the study: theirs would be missing, and nobody would know."""
+    whose = finder(known) if known_ids(known) is not None else lambda name: name
+    lost = [column for column, name in columns if whose(name) is not None]
+    if lost:
+        cells = pl.concat(
+            [rows.frame[column].cast(pl.String).drop_nulls().head(100).alias("") for column in lost[:100]]
+        )
+        ledger.lose(
+            "samples", "", len(lost), len(columns), reason(cells), said="of the study without a number", ends=True
+        )
+
+
+def _features_in_rows(
+    rows: SourceRows, header: Sequence[str], feature: str, spec: Omics, known: Known, ledger: Ledger
+) -> Matrix:
     names = rows.frame[feature]
     out = names.is_in(list(spec.drop))
     ledger.reject(rows.numbers.filter(out), feature, names.filter(out), "no name in `drop`", "nothing: you left it out")
@@ -170,17 +198,19 @@ def _features_in_rows(rows: SourceRows, header: Sequence[str], feature: str, spe
         for column, name in zip(rows.frame.columns, header, strict=True)
         if column not in (feature, SYMBOL, ENTREZ) and name and name not in spec.drop
     ]
-    values, text = _numbers(rows, [column for column, _ in columns], ledger)
+    values, text, cells, wrong = _numbers(rows.frame.select([column for column, _ in columns]))
     label = _labels(rows, [column for column, _ in columns], values)
+    _tell_unread(rows, [(c, each, bad & ~pl.Series(label)) for c, each, bad in wrong], ledger, named=False)
     if label.any():
         out, expected, fix = pl.Series(label), "a number in some sample", "nothing, if it is a second header"
-        ledger.silence(rows.numbers.filter(out))  # of the row itself, not of each of its cells
         ledger.reject(rows.numbers.filter(out), feature, names.filter(out), expected, fix)
         rows, names, values = rows.rows(~out), names.filter(~out), values[~label]
-    ledger.count({"columns of text, left out": int(text.sum())})
+    out_of = [column for column, is_text in zip(columns, text, strict=True) if is_text]
+    _lost_samples(rows, out_of, known, ledger)
+    _tell_text(pl.Series([name for _, name in out_of], dtype=pl.String), len(columns), ledger)
     samples = pl.Series([name for _, name in columns], dtype=pl.String)
     entrez = rows.frame[ENTREZ] if ENTREZ in rows.frame.columns and feature != ENTREZ else None
-    matrix = Matrix(rows.where, samples, names, np.ascontiguousarray(values.T), rows.numbers, False, entrez)
+    matrix = Matrix(rows.where, samples, names, np.ascontiguousarray(values.T), rows.numbers, False, entrez, cells)
     return matrix.take(samples=~text)
 
 
@@ -195,26 +225,45 @@ def _labels(rows: SourceRows, columns: list[str], values: NDArray[np.float32]) -
     return np.zeros(len(values), bool)
 
 
-def _numbers(rows: SourceRows, columns: list[str], ledger: Ledger) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """(rows, columns) float32, and which columns hold text and not one number: they are no measurements.
+Wrong = list[tuple[str, pl.Series, pl.Series]]
+"""Columns with cells that are no number: name, cells, which."""
 
-    Cells of the others that are no finite number are noted and left missing.
+
+def _numbers(frame: pl.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.bool_], int, Wrong]:
+    """(rows, columns) float32; which columns hold text and not one number; how many cells hold something; what is wrong.
+
+    A column of numbers that are all misspelt is no column of text: its cells are lost.
     """
-    frame = rows.frame.select(columns)
-    if not columns:
-        return np.zeros((rows.frame.height, 0), np.float32), np.zeros(0, bool)
+    if not frame.width:
+        return np.zeros((frame.height, 0), np.float32), np.zeros(0, bool), 0, []
     cast = frame.select(pl.all().cast(pl.Float32, strict=False))
     before, after = (np.array(f.null_count().row(0)) for f in (frame, cast))
     values = cast.to_numpy(writable=True, order="c").astype(np.float32, copy=False)
     text = (after == frame.height) & (before < frame.height)
-    for j in np.flatnonzero(((before != after) & ~text) | np.isinf(values).any(axis=0)):
-        cells = frame[columns[j]]
+    wrong: Wrong = []
+    for j in np.flatnonzero((before != after) | np.isinf(values).any(axis=0)):
+        cells = frame.to_series(int(j))
         number, bad = numbers(cells)
         with np.errstate(over="ignore"):
             column = number.to_numpy().astype(np.float32)
         large = pl.Series(np.isinf(column))
         column[large.to_numpy()] = np.nan
         values[:, j] = column
-        bad = bad | large
-        ledger.cell(rows.numbers.filter(bad), columns[j], cells.filter(bad), "a finite number")
-    return values, text
+        text[j] = text[j] and not number.count() and 2 * int(misspelt(cells).sum()) <= cells.count()
+        if not text[j]:
+            wrong.append((cells.name, cells, bad | large))
+    return values, text, frame.width * frame.height - int(before.sum()), wrong
+
+
+def _tell_unread(rows: SourceRows, wrong: Wrong, ledger: Ledger, *, named: bool) -> None:
+    """Note every cell that is no number. named: a few columns are told one by one; a sample's name is nobody's to read."""
+    wrong = [each for each in wrong if each[2].any()]
+    if named and len(wrong) <= _TOLD:
+        for column, cells, bad in wrong:
+            ledger.unread(rows.numbers, column, cells.cast(pl.String), bad, "a number")
+    elif wrong:
+        some = pl.concat([cells.cast(pl.String).alias("") for _, cells, _ in wrong])
+        lost = pl.concat([bad.alias("") for _, _, bad in wrong])
+        places = pl.concat([pl.repeat(column, rows.numbers.len(), eager=True) for column, _, _ in wrong])
+        numbered = pl.concat([rows.numbers.alias("")] * len(wrong))
+        ledger.unread(numbered, f"{len(wrong):,} columns" if named else "", some, lost, "a number", places=places)

@@ -6,16 +6,20 @@ import polars as pl
 
 from ..errors import InputError
 from ..files.clock import check_unit, order, relative
-from ..files.ledger import ROW, Ledger, one_row_each, quoted, refuse, total
+from ..files.column_types import typed_and_told
+from ..files.ledger import ROW, Ledger, held, one_row_each, refuse, total
+from ..files.losses import TEXT
+from ..files.number_words import Reason, missing_words, misspelt
 from ..files.rows import SourceRows, among, identified, not_removed, read_rows
-from ..files.text_table import dates, ends, has_header, numbers, resolve, typed
+from ..files.text_table import dates, ends, has_header, numbers, resolve
+from ..identifiers.code_shapes import LEADING_ZEROS
 from ..identifiers.curie import KNOWN_LATE, codes, vocabulary
 from ..identifiers.property_names import is_reserved, safe_names
 from ..specs import Column, Records
 from ..tables import EVENTS, VISITS, Known, Loaded
 from .events import as_events, never_known, refuse_times
 
-ROLES = ("subject", "visit", "time", "order", "known_time", "end")
+ROLES = ("subject", "visit", "time", "order", "known_time", "end", "value", "value_unit")
 TIMES = {"time": "time", "end": "end_time", "known_time": "known_time"}
 RESULT = ("code", "numeric_value", "text_value", "unit")
 
@@ -27,6 +31,9 @@ def read_encounters(spec: Records, known: Known) -> Loaded:
     What is diagnosed or done in a visit is known at its end, anything else when it happens, unless known_time is named.
     Where that cell is empty, nobody says when it was known, and it is no input. A date without a time is a whole day:
     what ends or becomes known on it does so at its end.
+
+    In a long table (`value`, `value_unit`) each row's result is that of its code.
+    A result in words ("neg", "<0.01") is an event with a text_value: that it was measured is known.
 
     Returns: Loaded with events, and with visits where the study names `visit`.
     Raises: InputError for a file or column that is not there, or a spec that names no time or nothing to read.
@@ -40,24 +47,31 @@ def read_encounters(spec: Records, known: Known) -> Loaded:
     columns = [
         resolve(c, source_rows.frame, source_rows.where) for c in (*spec.codes, *spec.columns, *spec.values, *spec.keep)
     ]
+    used = list(dict.fromkeys((*at.values(), *columns)))
+    read = held(source_rows.frame.select(used))
     source_rows = not_removed(source_rows, at["subject"], known.removed, ledger)
     source_rows = among(identified(source_rows, at["subject"], ledger), at["subject"], known.subjects, ledger)
     if "visit" in at:
         source_rows = identified(source_rows, at["visit"], ledger)
     rows = _timed(spec, source_rows, at, ledger)
-    rows = _each_once(rows, at, list(dict.fromkeys((*at.values(), *columns))), ledger)
+    rows = _each_once(rows, at, used, ledger)
     if "order" in at:
         day = order(rows[_cell(at["order"])], rows["subject_id"])
         rows = rows.with_columns(day.alias("time"), day.alias("over"))
+    _doubt_numbers(spec, rows, source_rows.numeric, ledger)
     events, counts = _events(spec, rows, ledger)
+    visits = _visits(spec, rows, ledger) if "visit" in at else None
+    ledger.cells(read, held(rows.select(_cell(column) for column in used)) - ledger.unread_cells)
     return Loaded(
         spec.source,
         ledger.tally(),
         ledger.frame(),
-        visits=_visits(spec, rows) if "visit" in at else None,
+        visits=visits,
         events=events,
         clock="order" if "order" in at else "relative" if spec.unit else "dated",
         counts=counts,
+        cells=ledger.cell_tally(),
+        losses=ledger.losses,
     )
 
 
@@ -74,6 +88,14 @@ def _check(spec: Records) -> None:
         check_unit(spec.unit, where)
     if spec.visit is None and not (spec.codes or spec.columns or spec.values):
         raise InputError("nothing to read", where, expected="visit, codes, columns or values", fix="name the columns")
+    if spec.visit is None and spec.codes and spec.values:
+        fix = f'if it is the result of its row\'s code: value = {next(iter(spec.values))!r} and value_unit = "…"; else name `visit`'
+        raise InputError("a value beside a code, and no visit", where, ", ".join(spec.values), "either alone", fix)
+    if spec.value is not None and (len(spec.codes) != 1 or spec.columns or spec.values):
+        raise InputError("`value` is the result of one code a row", where, f"{len(spec.codes)} columns of codes",
+                         "one, without columns and values", "give each its own section")  # fmt: skip
+    if spec.value_unit is not None and spec.value is None:
+        raise InputError("a unit of nothing", where, "value_unit", "value", "name the column of results")
     if spec.visit is None and (spec.end is not None or spec.keep):
         raise InputError("end and keep belong to a visit", where, expected="visit", fix="name the column of visit ids")
 
@@ -111,6 +133,9 @@ def _timed(spec: Records, source_rows: SourceRows, at: dict[str, str], ledger: L
         fix = "correct the cell"
         rows = refuse(rows, pl.col("bad"), ledger, at[role], got=_cell(at[role]), expected=expected, fix=fix)
     named = {TIMES[role]: column for role, column in at.items() if role in TIMES}
+    rows = rows.with_columns(
+        pl.col(_cell(at[role])).alias(f"the {role}") for role in ("value", "value_unit") if role in at
+    )
     return refuse_times(rows, ledger, named, {name: _cell(column) for name, column in named.items()})
 
 
@@ -130,6 +155,7 @@ def _each_once(rows: pl.DataFrame, at: dict[str, str], used: list[str], ledger: 
         return rows.unique("visit_id", keep="first", maintain_order=True)
     once = rows.unique(cells, keep="first", maintain_order=True)
     ledger.merged(rows.height - once.height)
+    ledger.cells(0, 0, merged=held(rows.select(cells)) - held(once.select(cells)))
     return once
 
 
@@ -140,9 +166,9 @@ def _events(spec: Records, rows: pl.DataFrame, ledger: Ledger) -> tuple[pl.DataF
         cells = rows[_cell(column)]
         code, changed = codes(cells, name)
         bad = code.is_null() & cells.is_not_null()
-        ledger.cell(rows[ROW].filter(bad), column, quoted(cells.filter(bad)), f"a code of {name}")
+        ledger.unread(rows[ROW], column, cells, bad, f"a code of {name}", whole=True)
         counts.append(changed)
-        parts.append(_part(rows, code=code))
+        parts.append(_part(rows, code=code, **(_results(rows, spec, ledger) if spec.value is not None else {})))
     for column, prefix in spec.columns.items():
         text = rows[_cell(column)].str.strip_chars()
         there = text.is_not_null() & ~text.is_in(["", *spec.absent])
@@ -150,10 +176,10 @@ def _events(spec: Records, rows: pl.DataFrame, ledger: Ledger) -> tuple[pl.DataF
         parts.append(_part(rows, code=code, text_value=text))
     for column, unit in spec.values.items():
         cells = rows[_cell(column)]
-        value, bad = numbers(cells)
-        ledger.cell(rows[ROW].filter(bad), column, quoted(cells.filter(bad)), "a number")
-        code = pl.select(pl.when(value.is_not_null()).then(pl.lit(f"VALUE:{column}"))).to_series()
-        parts.append(_part(rows, code=code, numeric_value=value, unit=pl.lit(unit or None, pl.String)))
+        value, text = _result(rows, column, cells, ledger)
+        code = pl.select(pl.when(value.is_not_null() | text.is_not_null()).then(pl.lit(f"VALUE:{column}"))).to_series()
+        unit_of = pl.lit(unit or None, pl.String)
+        parts.append(_part(rows, code=code, numeric_value=value, text_value=text, unit=unit_of))
     found = pl.concat(parts) if parts else pl.DataFrame(schema=EVENTS)
     events = as_events(found.with_columns(known_time=_known_time(spec)) if parts else found, spec.source)
     merged = {"equal events of one row or several, merged": found.height - events.height}
@@ -170,6 +196,38 @@ def _known_time(spec: Records) -> pl.Expr:
     return pl.when(late).then("end_time").otherwise("over")
 
 
+def _result(rows: pl.DataFrame, column: str, cells: pl.Series, ledger: Ledger) -> tuple[pl.Series, pl.Series]:
+    """Results as numbers, or as text: words and limits ("neg", "<0.01") say that something was measured; a misspelt
+    number is lost."""
+    value, bad = numbers(cells)
+    spoilt, nothing = bad & misspelt(cells), bad & missing_words(cells)
+    words = bad & ~spoilt & ~nothing
+    ledger.unread(rows[ROW], column, cells, spoilt | nothing, "a number", whole=True)
+    ledger.unread(rows[ROW], column, cells, words, "a number", said=TEXT)
+    return value, pl.select(pl.when(words).then(cells.str.strip_chars())).to_series()
+
+
+def _results(rows: pl.DataFrame, spec: Records, ledger: Ledger) -> dict[str, pl.Series]:
+    """Of a long table the result of each row's code, and its unit."""
+    at = {role: rows[f"the {role}"] for role in ("value", "value_unit") if f"the {role}" in rows.columns}
+    value, text = _result(rows, str(spec.value), at["value"], ledger)
+    unit = (
+        at["value_unit"].str.strip_chars()
+        if "value_unit" in at
+        else pl.repeat(None, rows.height, dtype=pl.String, eager=True)
+    )
+    return {"numeric_value": value, "text_value": text, "unit": unit}
+
+
+def _doubt_numbers(spec: Records, rows: pl.DataFrame, numeric: frozenset[str], ledger: Ledger) -> None:
+    """Codes that a typed file holds as numbers: without its zeros 008.45, an infection, has become 845, a sprain."""
+    for column, name in spec.codes.items():
+        if column in numeric and vocabulary(name) in (*LEADING_ZEROS, "ICD10CM", "ICD10"):
+            there = rows[_cell(column)].count()
+            why = Reason("a column of numbers: leading and last zeros of codes are lost", "", "export it as text")
+            ledger.lose("cells", column, there, there, why, said="would be read from numbers", ends=True)
+
+
 def _part(rows: pl.DataFrame, **result: pl.Series | pl.Expr) -> pl.DataFrame:
     """The events of one column: those of its rows that have a code."""
     base = rows.select("subject_id", "time", "end_time", "known_time", "over", "visit_id")
@@ -177,9 +235,10 @@ def _part(rows: pl.DataFrame, **result: pl.Series | pl.Expr) -> pl.DataFrame:
     return base.with_columns(**result, **empty).select(*base.columns, *RESULT).drop_nulls("code")
 
 
-def _visits(spec: Records, rows: pl.DataFrame) -> pl.DataFrame:
+def _visits(spec: Records, rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     """The visits table; without a column of ends a visit ends when its `time` is over, an empty cell says it has not."""
-    kept = typed(rows.select(pl.col(_cell(column)).alias(column) for column in dict.fromkeys(spec.keep)))
+    cells = rows.select(pl.col(_cell(column)).alias(column) for column in dict.fromkeys(spec.keep))
+    kept = typed_and_told(cells, rows[ROW], ledger, spec.categorical)
     return rows.select(
         "visit_id",
         "subject_id",

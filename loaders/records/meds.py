@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from ..errors import InputError
-from ..files.ledger import ROW, Ledger, quoted, refuse, total
+from ..files.ledger import ROW, Ledger, refuse, total
 from ..files.text_table import numbers, parquet_frame, read_bytes
 from ..identifiers.curie import meds_codes
 from ..specs import Records
@@ -54,6 +54,8 @@ def read_meds(spec: Records, known: Known) -> Loaded:
         concepts=concepts,
         links=links,
         clock="dated",
+        cells=ledger.cell_tally(),
+        losses=ledger.losses,
         counts=total([*counts, described, {"static events": events["time"].null_count()}, never_known(events)]),
     )
 
@@ -92,7 +94,8 @@ def _rows(file: Path, known: Known, ledger: Ledger) -> tuple[pl.DataFrame, dict[
     rows = rows.with_columns(known_time, code="curie").drop("curie")
     rows = refuse_times(rows, ledger, {"time": "time", "known_time": "known_time"})
     value, bad = numbers(rows["numeric_value"])
-    ledger.cell(rows[ROW].filter(bad), "numeric_value", quoted(rows["numeric_value"].filter(bad)), "a finite number")
+    ledger.unread(rows[ROW], "numeric_value", rows["numeric_value"].cast(pl.String), bad, "a finite number")
+    ledger.cells(value.count() + int(bad.sum()), value.count())
     return rows.with_columns(value, *(pl.col(c).cast(pl.String) for c in ("text_value", "visit_id", "unit"))), counts
 
 

@@ -8,21 +8,10 @@ from collections.abc import Callable, Iterable
 from unicodedata import normalize
 
 from ..errors import InputError
+from ..files.forms import form
 
 _MOST = 500  # ids looked at
-_LONGEST = 40
 CHECK = "check `id` here and in [patients] or [samples]"
-
-
-def form(id: str) -> str:
-    """An id with A for capitals, a for other letters, 9 for digits; what parts them stays.
-
-    Example:
-        >>> form("TCGA-05-4244-01A")
-        'AAAA-99-9999-99A'
-    """
-    text = re.sub(r"\d", "9", re.sub(r"[^\W\d_]", lambda m: "A" if m[0].isupper() else "a", id))
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 def forms(ids: Iterable[str], most: int = 2) -> str:

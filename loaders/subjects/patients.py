@@ -5,10 +5,11 @@ from __future__ import annotations
 import polars as pl
 
 from ..files.clock import relative
-from ..files.ledger import Ledger, one_row_each
+from ..files.column_types import typed_and_told
+from ..files.ledger import Ledger, held, one_row_each
 from ..files.removed_ids import NOBODY
 from ..files.rows import SourceRows, identified, not_removed, read_rows
-from ..files.text_table import dates, has_header, numbers, resolve, typed
+from ..files.text_table import dates, has_header, numbers, resolve
 from ..identifiers.property_names import safe_names
 from ..specs import Column, Patients
 from ..tables import Known, Loaded
@@ -26,6 +27,7 @@ def read_patients(spec: Patients, known: Known | None = None) -> Loaded:
     rows = read_rows(spec, ledger, header)
     id = resolve(spec.id, rows.frame, rows.where)
     ledger.count(rows.counts)
+    before = rows.frame
     rows = not_removed(rows, id, NOBODY if known is None else known.removed, ledger)
     rows = identified(rows, id, ledger)
     times = {
@@ -35,13 +37,16 @@ def read_patients(spec: Patients, known: Known | None = None) -> Loaded:
     }
     kept = _kept(spec, rows, {id, *times.values()}, header)
     names = safe_names(kept)
-    columns = [rows.frame[id].alias("subject_id"), *typed(rows.frame.select(kept)).rename(names)]
+    whole = held(before.select(id, *kept, *times.values()))
+    found = typed_and_told(rows.frame.select(kept), rows.numbers, ledger, spec.categorical)
+    columns = [rows.frame[id].alias("subject_id"), *found.rename(names)]
     clocks: set[str] = set()
     for name, column in times.items():
-        time, clock = observed(rows, column, ledger)
+        time, clock = observed(rows, column, ledger, None if known is None else known.clock)
         columns.append(time.alias(name))
         clocks.add(clock)
     patients = one_row_each(pl.DataFrame(columns), "subject_id", rows.numbers, ledger)
+    ledger.cells(whole, held(patients))
     renamed = sum(old != new for old, new in names.items())
     ledger.count({"properties given an underscore: their name is reserved": renamed})
     return Loaded(
@@ -51,23 +56,28 @@ def read_patients(spec: Patients, known: Known | None = None) -> Loaded:
         patients=patients,
         clock="relative" if "relative" in clocks else "dated" if clocks else None,
         counts=ledger.counts,
+        cells=ledger.cell_tally(),
+        losses=ledger.losses,
     )
 
 
-def observed(rows: SourceRows, column: str, ledger: Ledger) -> tuple[pl.Series, str]:
-    """A column of times: ISO dates, or days from the patient's own origin where it holds numbers.
+def observed(rows: SourceRows, column: str, ledger: Ledger, clock: str | None) -> tuple[pl.Series, str]:
+    """A column of times: ISO dates, or days from the patient's own origin.
 
+    Numbers are days only where the study's records are on such a clock, or where there are none: 43845 in a study with
+    dates is a spreadsheet's 2020-01-15, and as days it would be the year 2120.
+    Args: clock: of the study's records, "dated", "relative", "order"; None where they say nothing.
     Returns: (rows,) Datetime us, null where the cell is neither; "dated" or "relative".
     """
     cells = rows.frame[column]
     time, bad = dates(cells)
-    clock = "dated"
+    found, expected = "dated", "an ISO date"
     offset, no_number = numbers(cells)
-    if no_number.sum() < bad.sum():
+    if clock == "relative" or (clock != "dated" and no_number.sum() < bad.sum()):
         time, far = relative(offset, "days", rows.where)
-        bad, clock = no_number | far, "relative"
-    ledger.cell(rows.numbers.filter(bad), column, cells.filter(bad), "an ISO date, or days as a number")
-    return time, clock
+        bad, found, expected = no_number | far, "relative", "a number of days, within 200 years"
+    ledger.unread(rows.numbers, column, cells, bad, expected, whole=True)
+    return time, found
 
 
 def _kept(spec: Patients, rows: SourceRows, taken: set[str], header: bool) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from ..files.ledger import Ledger, one_row_each
+from ..files.ledger import Ledger, held, one_row_each
 from ..files.rows import among, identified, not_removed, read_rows
 from ..files.text_table import ends, has_header, resolve
 from ..specs import Samples
@@ -26,6 +26,7 @@ def read_samples(spec: Samples, known: Known) -> Loaded:
     id = resolve(spec.id, rows.frame, rows.where)
     subject = resolve(spec.subject, rows.frame, rows.where)
     ledger.count(rows.counts)
+    before = rows.frame
     rows = not_removed(rows, subject, known.removed, ledger)
     rows = identified(rows, id, ledger)
     if subject != id:
@@ -39,7 +40,7 @@ def read_samples(spec: Samples, known: Known) -> Loaded:
             columns.append(pl.Series(name, [None], dtype=dtype).new_from_index(0, rows.frame.height))
         elif "time" in name:
             name_in_file = resolve(column, rows.frame, rows.where)
-            time, clock = observed(rows, name_in_file, ledger)
+            time, clock = observed(rows, name_in_file, ledger, known.clock)
             over = ends(time, rows.frame[name_in_file]) if name == "known_time" and clock == "dated" else time
             columns.append(over.alias(name))
             clocks.add(clock)
@@ -49,7 +50,12 @@ def read_samples(spec: Samples, known: Known) -> Loaded:
     said = "known_time" if spec.known_time is not None else "time" if spec.time is not None else None
     if said is not None:
         frame = frame.with_columns(known_time=pl.col(said).fill_null(NEVER))
-    samples = one_row_each(frame, "sample_id", rows.numbers, ledger)
+    used = list(
+        dict.fromkeys([id, subject, *(resolve(c, before, rows.where) for c in extra.values() if c is not None)])
+    )
+    cells = rows.frame.select(used)
+    samples = one_row_each(frame, "sample_id", rows.numbers, ledger, cells)
+    ledger.cells(held(before.select(used)), held(cells.unique(id, keep="first")) - ledger.unread_cells)
     never = int((samples["known_time"] == NEVER).sum())
     ledger.count({f"samples of which nobody says when they were known (no {said}): no input": never})
     return Loaded(
@@ -59,4 +65,6 @@ def read_samples(spec: Samples, known: Known) -> Loaded:
         samples=samples.select(*SAMPLES),
         clock="relative" if "relative" in clocks else "dated" if clocks else None,
         counts=ledger.counts,
+        cells=ledger.cell_tally(),
+        losses=ledger.losses,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from clinome.loaders.errors import InputError, NotBuilt
+from clinome.loaders.files.losses import KINDS as LOSSES
 from clinome.loaders.specs import (
     KINDS,
     NAMESPACES,
@@ -135,6 +136,15 @@ class Study:
         first: list[AnySource] = [s for s in (self.patients, self.samples) if s is not None]
         return [*first, *self.omics, *self.records, *self.knowledge]
 
+    @property
+    def clock(self) -> str | None:
+        """How the study's records tell time: "dated", "relative" (days, hours since something), "order"; None without."""
+        for one in self.records:
+            if one.format == "timeline" or one.unit is not None:
+                return "relative"
+            return "order" if one.order is not None else "dated"
+        return None
+
     def need_cohort(self) -> CohortSpec:
         """The cohort, or an error that says how to name one."""
         if self.cohort is None:
@@ -229,6 +239,7 @@ def _check(study: Study, where: str) -> None:
     for record in study.records:
         if record.unit is not None:
             _word(record.unit, ("days", "hours", "minutes"), f"{where} [records.{record.name}] unit")
+    _check_accept(study, where)
     if not study.sources():
         raise InputError(
             "a study needs at least one source", where, fix="add [patients], [omics.NAME] or [records.NAME]"
@@ -248,6 +259,12 @@ def _check(study: Study, where: str) -> None:
         elif isinstance(got, str) or got < least:
             raise InputError("not a number that can be", f"{where} {key}", got, f"{least} or more")
     _check_learners(learn.learners, f"{where} [learn] learners")
+
+
+def _check_accept(study: Study, where: str) -> None:
+    for source in study.sources():
+        for kind in source.accept:
+            _word(kind, LOSSES, f"{where} [{source.source}] accept")
 
 
 def _check_evaluate(evaluate: Evaluate, where: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from clinome.console import SILENT, Console
 from clinome.graph import open_store, store_folder
+from clinome.loaders.files.losses import MISSING, TEXT, UNSAID, table
 from clinome.loaders.specs import AnySource, Knowledge, Patients, Samples
 from clinome.loaders.tables import Known, Loaded
 from clinome.study import Study, as_study
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 Door = Callable[[Loaded], Loaded]
 """What every source's tables pass on their way in: namespace and pseudonyms."""
+_TOLD = 6  # losses of a source that the screen shows
 Ready = Callable[["Tables", str], None]
 """Is shown a source once its tables are there, before it is written into the graph."""
 
@@ -71,15 +73,16 @@ class LoadReport:
         return any(report.changed for report in self.sources)
 
     def to_frame(self) -> pd.DataFrame:
-        """A row a source: source, rows read, written, merged, rejected; seconds; changed."""
+        """A row a source: source, rows read, written, merged, rejected; cells read, lost; seconds; changed."""
         import pandas as pd
 
-        return pd.DataFrame([{"source": r.source, **vars(r.tally), "seconds": r.seconds, "changed": r.changed}
-                             for r in self.sources])  # fmt: skip
+        return pd.DataFrame([{"source": r.source, **vars(r.tally), "cells": r.cells.read, "cells_lost": lost_cells(r),
+                              "seconds": r.seconds, "changed": r.changed} for r in self.sources])  # fmt: skip
 
     def summary(self) -> dict[str, object]:
-        """What `clinome load --json` ends with: each source's tally, and whether anything changed."""
-        sources = [{"source": r.source, **vars(r.tally), "seconds": round(r.seconds, 3)} for r in self.sources]
+        """What `clinome load --json` ends with: each source's rows, cells and losses, and whether anything changed."""
+        sources = [{"source": r.source, **vars(r.tally), "cells": vars(r.cells), "lost": table(r.losses),
+                    "seconds": round(r.seconds, 3)} for r in self.sources]  # fmt: skip
         return {"sources": sources, "changed": self.changed}
 
 
@@ -105,7 +108,7 @@ def load_study(study: Study, console: Console) -> list[SourceReport]:
 
 def load_into(study: Study, store: Store, console: Console, ready: Ready = _nothing) -> list[SourceReport]:
     """`load_study` into a store that is open for writing. ready: is shown every source before it is written."""
-    from clinome.graphs.ingest.load_source import load_source
+    from clinome.graphs.ingest.load_source import TooMuchLost, load_source
     from clinome.graphs.tables.study_tables import Tables
 
     tables = Tables(study.tables, study.name)
@@ -119,7 +122,11 @@ def load_into(study: Study, store: Store, console: Console, ready: Ready = _noth
         known = known_before(study, spec, tables, genes)
         door, there = door_of(study, tables), partial(ready, tables, spec.source)
         with console.working(spec.source) as progress:
-            reports.append(load_source(store, tables, spec, known, door=door, progress=progress, ready=there))
+            try:
+                reports.append(load_source(store, tables, spec, known, door=door, progress=progress, ready=there))
+            except TooMuchLost as lost:
+                say_source(lost.report, console)
+                raise
         say_source(reports[-1], console)
     if store.retried:
         console(f"{store.retried:,} transactions were run again: others were in their way, or the server was away")
@@ -163,6 +170,7 @@ def known_before(study: Study, spec: AnySource, tables: Tables, genes: GeneTable
         genes=genes,
         opaque=tables.opaque_names() if isinstance(spec, Knowledge) else {},
         removed=read_removed(study.tables),
+        clock=study.clock,
     )
 
 
@@ -193,13 +201,22 @@ def _forget(study: Study, store: Store, tables: Tables, console: Console) -> Non
 
 def say_source(report: SourceReport, console: Console) -> None:
     t = report.tally
-    state = f"{report.seconds:.1f} s" if report.changed else "unchanged"
+    state = "unchanged" if not report.changed else f"{report.seconds:.1f} s" if report.seconds else "not loaded"
     console(
         f"{report.source}: {t.read:,} rows read, {t.written:,} written, {t.merged:,} merged, {t.rejected:,} rejected ({state})"
     )
     if report.changed:
         for what, count in report.counts.items():
             console(f"    {count:,} {what}")
+        for loss in report.losses[:_TOLD]:
+            console(f"    {loss}")
+        if len(report.losses) > _TOLD:
+            console(f"    and {len(report.losses) - _TOLD:,} columns more")
+
+
+def lost_cells(report: SourceReport) -> int:
+    """Cells of a source that were left missing: they could not be read, or say in a word that there is nothing."""
+    return sum(loss.lost for loss in report.losses if loss.kind == "cells" and loss.said in (MISSING, UNSAID))
 
 
 def _say_stopped(store: Store, tables: Tables, console: Console) -> None:
@@ -213,7 +230,28 @@ def _say_stopped(store: Store, tables: Tables, console: Console) -> None:
 
 
 def _say_all(reports: list[SourceReport], tables: Tables, console: Console) -> None:
-    rejected = sum(r.tally.rejected for r in reports)
     if not any(r.changed for r in reports):
         console("nothing has changed since the last load")
-    console(f"{rejected:,} rows rejected" + (f": see {tables.folder.name}/rejects.csv" if rejected else ""))
+    console(last_line(reports, f"{tables.folder.name}/rejects.csv"))
+
+
+def last_line(reports: list[SourceReport], rejects: str) -> str:
+    """How many rows were rejected, and what else was lost, in how many sources; and where the list is."""
+    said = [f"{sum(r.tally.rejected for r in reports):,} rows rejected"]
+    cells = sum(lost_cells(r) for r in reports)
+    if cells:
+        whose = ", ".join(r.source for r in reports if lost_cells(r))
+        said.append(f"{cells:,} cells left missing ({whose})")
+    for kind, what in (
+        ("samples", "samples lost"),
+        ("columns", "columns of text left out"),
+        ("names", "names unknown"),
+    ):
+        lost = {r.source: n for r in reports if (n := sum(x.lost for x in r.losses if x.kind == kind))}
+        if lost:
+            said.append(f"{sum(lost.values()):,} {what} ({', '.join(lost)})")
+    kept = {r.source: n for r in reports if (n := sum(x.lost for x in r.losses if x.said == TEXT))}
+    if kept:
+        said.append(f"{sum(kept.values()):,} cells among numbers or dates kept as text ({', '.join(kept)})")
+    noted = any(r.rejects.height for r in reports)
+    return "; ".join(said) + (f": see {rejects}" if noted else "")

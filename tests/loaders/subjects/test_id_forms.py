@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clinome.loaders.errors import InputError
+from clinome.loaders.files.forms import form
 from clinome.loaders.identifiers.genes import GeneTable
 from clinome.loaders.omics.layer import read_omics
 from clinome.loaders.specs import Omics, Patients
-from clinome.loaders.subjects.id_forms import form, joined_by, no_known_id
+from clinome.loaders.subjects.id_forms import joined_by, no_known_id
 from clinome.loaders.subjects.patients import read_patients
 from clinome.loaders.tables import Known
 

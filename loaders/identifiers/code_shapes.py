@@ -1,0 +1,42 @@
+"""Code shapes: what a code of each vocabulary looks like; a cell that cannot be one names nothing."""
+
+from __future__ import annotations
+
+import re
+
+from ..files.number_words import means_missing
+
+_SHAPES = {
+    # https://www.cms.gov/medicare/coding-billing/icd-10-codes: a letter, a digit, five more at most
+    "ICD10CM": r"[A-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?",
+    # WHO's own and national versions: daggers, asterisks and side marks behind the code
+    "ICD10": r"[A-Z]\d[0-9A-Z](?:\.[0-9A-Z-]{1,5})?[-+*†!#]{0,2}[LRBVAGZ]?",
+    "ICD9CM": r"(?:\d{3}|V\d{2})(?:\.\d{1,2})?|E\d{3}(?:\.\d)?|\d{2}\.\d{1,2}",
+    "ICD9": r"(?:\d{3}|V\d{2})(?:\.\d{1,2})?|E\d{3}(?:\.\d)?|\d{2}\.\d{1,2}",
+    "ICD9PROC": r"\d{2}(?:\.\d{1,2})?",
+    "ICD10PCS": r"[0-9BCDFGHX][0-9A-HJ-NP-Z]{2,6}",
+    "SNOMED": r"\d{6,18}",
+    "LOINC": r"\d{1,7}-\d|(?:LP|LA|LG|LL|MTHU)\d+(?:-\d)?",
+    "RXNORM": r"\d{1,8}",
+    "ATC": r"[A-Z](?:\d{2}(?:[A-Z](?:[A-Z](?:\d{2})?)?)?)?",
+    "NDC": r"[\d*]{1,6}(?:-[\d*]{1,4}){0,2}|\d{9,12}",
+    "CPT": r"\d{4}[0-9A-Z](?:-?[0-9A-Z]{2})?",
+    "HCPCS": r"[A-Z]\d{4}(?:-?[0-9A-Z]{2})?|\d{4}[0-9A-Z](?:-?[0-9A-Z]{2})?",
+    "HP": r"\d{7}", "MONDO": r"\d{7}", "DOID": r"\d{1,7}",
+}  # fmt: skip
+_COMPILED = {name: re.compile(shape) for name, shape in _SHAPES.items()}
+
+LEADING_ZEROS = ("ICD9CM", "ICD9", "ICD9PROC", "CPT", "HCPCS", "NDC")
+"""Vocabularies whose codes are other codes without their leading zeros: 008.45 is an infection, 845 a sprain."""
+
+
+def can_be(code: str, vocabulary: str) -> bool:
+    """Whether a code, in upper case and with its dot, can be one of this vocabulary; of an unknown one, any but a word
+    that means missing.
+
+    Example:
+        >>> [can_be("E11.9", "ICD10CM"), can_be("NUL.L", "ICD10CM"), can_be("insulin", "DRUG"), can_be("None", "DRUG")]
+        [True, False, True, False]
+    """
+    shape = _COMPILED.get(vocabulary)
+    return not means_missing(code) if shape is None else shape.fullmatch(code) is not None
