@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from ...loaders.records.events import several_units
 from ...loaders.tables import EVENTS
 from ..tables.study_tables import Tables
 from .fence import Fence
@@ -16,6 +17,8 @@ BIRTH_CODE = "MEDS:MEDS_BIRTH"
 """As loaders/identifiers/curie.py spells MEDS's own codes."""
 BIRTH_PROPERTIES = ("birth_date", "date_of_birth")
 _YEAR_DAYS = 365.25
+OF_A_UNIT = r"^(.+) \[[^\[\]]+\]$"
+"""A code of one unit's numbers: `by_unit` makes them."""
 
 
 def frozen_events(index: pl.DataFrame, tables: Tables, fence: Fence) -> tuple[pl.DataFrame | None, dict[str, int]]:
@@ -23,6 +26,8 @@ def frozen_events(index: pl.DataFrame, tables: Tables, fence: Fence) -> tuple[pl
 
     Args:
         index: row, subject_id, prediction_time.
+    A code whose numbers come in several units is a code a unit, `LOINC:2345-7 [mmol/L]`: they are no values of one test.
+
     Returns: (row, days, age, code, numeric_value, text_value, visit) as models/base/snapshot.py describes them, or None where
         the study holds no records; source -> undated events that entered.
     """
@@ -30,7 +35,7 @@ def frozen_events(index: pl.DataFrame, tables: Tables, fence: Fence) -> tuple[pl
     if not found:
         return None, {}
     facts = pl.concat([table.select(list(EVENTS)).cast(EVENTS) for table in found])  # type: ignore[arg-type]
-    facts = facts.filter(pl.col("code").is_not_null()).drop("unit")
+    facts = by_unit(facts.filter(pl.col("code").is_not_null())).drop("unit")
     events = fence(facts, index).with_columns(pl.col("numeric_value").fill_nan(None))
     undated = events.filter(pl.col("time").is_null())
     counted = dict(undated.group_by("source").len().sort("source").iter_rows())
@@ -42,6 +47,34 @@ def frozen_events(index: pl.DataFrame, tables: Tables, fence: Fence) -> tuple[pl
     )
     order = ["row", "time", "code", "numeric_value", "text_value", "visit"]
     return events.sort(order, nulls_last=False).select(list(FROZEN)).cast(FROZEN), counted  # type: ignore[arg-type]
+
+
+def by_unit(facts: pl.DataFrame) -> pl.DataFrame:
+    """Events whose code comes with numbers in several units, under a code of their unit's own.
+
+    Example:
+        >>> facts = pl.DataFrame({"code": ["L:1", "L:1"], "numeric_value": [7.1, 128.0], "unit": ["mmol/L", "mg/dL"]})
+        >>> by_unit(facts)["code"].to_list()
+        ['L:1 [mmol/L]', 'L:1 [mg/dL]']
+    """
+    spelt = pl.col("unit").str.strip_chars()
+    unit = spelt.sort().first().over("code", spelt.str.to_lowercase()).fill_null("no unit")
+    number = pl.col("numeric_value").is_not_null()
+    several = several_units(facts)["code"]
+    return facts.with_columns(
+        code=pl.when(number & pl.col("code").is_in(several.implode()))
+        .then(pl.concat_str("code", pl.lit(" ["), unit, pl.lit("]")))
+        .otherwise("code")
+    )
+
+
+def unit_links(events: pl.DataFrame | None) -> pl.DataFrame:
+    """`LOINC:2345-7 [mmol/L]` IS_A `LOINC:2345-7`: subject, object, of the codes that are a unit's own."""
+    empty = pl.DataFrame(schema={"subject": pl.String, "object": pl.String})
+    if events is None:
+        return empty
+    codes = events.select(subject=pl.col("code").unique())
+    return codes.with_columns(object=pl.col("subject").str.extract(OF_A_UNIT)).drop_nulls("object")
 
 
 def _with_visit(events: pl.DataFrame) -> pl.DataFrame:

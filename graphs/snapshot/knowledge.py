@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from ...loaders.tables import LINKS
+from ...loaders.tables import LINKS, in_layout
 from ..tables.study_tables import Tables
+from .events import unit_links
 from .snapshot import Layer
 
 UPWARDS = ("IS_A", "PART_OF", "IN_PATHWAY", "MAPS_TO", "OF_GENE", "NEAR", "IN_GENE", "TARGETS")
@@ -22,9 +23,12 @@ def reachable(tables: Tables, layers: Iterable[Layer], events: pl.DataFrame | No
     From features, their genes and codes the walk goes upwards (to ancestors, pathways, mapped diseases), until nothing
     new is met; a link stays if both its ends were met. So a code that only the future holds brings no link.
     """
+    units = unit_links(events).with_columns(predicate=pl.lit("IS_A"), source=pl.lit("units"))
     found = [table for source in tables.sources() if (table := tables.table(source, "links")) is not None]
     empty = pl.DataFrame(schema=dict(LINKS))
-    links = pl.concat([empty, *(table.select(list(LINKS)) for table in found)], how="vertical_relaxed")
+    links = pl.concat(
+        [empty, *(table.select(list(LINKS)) for table in found), in_layout(units, LINKS)], how="vertical_relaxed"
+    )
     ends = [layer.var[column] for layer in layers for column in ("feature", "gene")]
     if events is not None:
         ends.append(events["code"])

@@ -154,7 +154,7 @@ def _samples_in_rows(rows: SourceRows, header: Sequence[str], id: str, spec: Omi
         if spec.suffix is None or (name.endswith(spec.suffix) and name != spec.suffix):
             columns.append(column)
             names.append(name.removesuffix(spec.suffix or ""))
-    values, text, cells, wrong = _numbers(rows.frame.select(columns))
+    values, text, cells, wrong = _numbers(rows.frame.select(columns), rows.frame.height)
     _tell_unread(rows, wrong, ledger, named=True)
     _tell_text(pl.Series(names, dtype=pl.String).filter(pl.Series(text)), len(names), ledger)
     matrix = Matrix(rows.where, frame[id], pl.Series(names, dtype=pl.String), values, rows.numbers, True, cells=cells)
@@ -198,7 +198,7 @@ def _features_in_rows(
         for column, name in zip(rows.frame.columns, header, strict=True)
         if column not in (feature, SYMBOL, ENTREZ) and name and name not in spec.drop
     ]
-    values, text, cells, wrong = _numbers(rows.frame.select([column for column, _ in columns]))
+    values, text, cells, wrong = _numbers(rows.frame.select([column for column, _ in columns]), rows.frame.height)
     label = _labels(rows, [column for column, _ in columns], values)
     _tell_unread(rows, [(c, each, bad & ~pl.Series(label)) for c, each, bad in wrong], ledger, named=False)
     if label.any():
@@ -229,13 +229,13 @@ Wrong = list[tuple[str, pl.Series, pl.Series]]
 """Columns with cells that are no number: name, cells, which."""
 
 
-def _numbers(frame: pl.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.bool_], int, Wrong]:
+def _numbers(frame: pl.DataFrame, height: int) -> tuple[NDArray[np.float32], NDArray[np.bool_], int, Wrong]:
     """(rows, columns) float32; which columns hold text and not one number; how many cells hold something; what is wrong.
 
     A column of numbers that are all misspelt is no column of text: its cells are lost.
     """
     if not frame.width:
-        return np.zeros((frame.height, 0), np.float32), np.zeros(0, bool), 0, []
+        return np.zeros((height, 0), np.float32), np.zeros(0, bool), 0, []
     cast = frame.select(pl.all().cast(pl.Float32, strict=False))
     before, after = (np.array(f.null_count().row(0)) for f in (frame, cast))
     values = cast.to_numpy(writable=True, order="c").astype(np.float32, copy=False)

@@ -61,6 +61,31 @@ def never_known(events: pl.DataFrame) -> dict[str, int]:
     return {"events of which nobody says when they were known: no input": int((events["known_time"] == NEVER).sum())}
 
 
+def several_units(events: pl.DataFrame) -> pl.DataFrame:
+    """Codes whose numbers come in several units: code, units (in words, how many of each); sorted. Spelling apart.
+
+    Example:
+        >>> events = pl.DataFrame({"code": ["L:1"] * 3, "numeric_value": [7.1, 6.0, 128.0], "unit": ["mmol/L", "mmol/l", "mg/dL"]})
+        >>> several_units(events).rows()
+        [('L:1', 'mmol/L 2, mg/dL 1')]
+    """
+    spelt = pl.col("unit").str.strip_chars()
+    found = events.filter(pl.col("numeric_value").is_not_null()).group_by("code", key=spelt.str.to_lowercase())
+    units = found.agg(n=pl.len(), unit=spelt.sort().first().fill_null("no unit")).sort(
+        "code", "n", "unit", descending=[False, True, False]
+    )
+    said = pl.concat_str("unit", pl.lit(" "), pl.col("n")).str.join(", ")
+    return units.group_by("code", maintain_order=True).agg(units=said, n=pl.len()).filter(pl.col("n") > 1).drop("n")
+
+
+def told_units(events: pl.DataFrame) -> dict[str, int]:
+    """Which codes come in several units, in words for the ledger; they are kept apart."""
+    several = several_units(events)
+    some = "; ".join(f"{code}: {units}" for code, units in several.head(3).iter_rows())
+    more = "; …" if several.height > 3 else ""
+    return {f"codes whose values come in several units, kept apart as inputs ({some}{more})": several.height}
+
+
 def as_events(rows: pl.DataFrame, source: str) -> pl.DataFrame:
     """The events table (tables.EVENTS), each event once, by subject and time as MEDS wants it.
 

@@ -118,7 +118,8 @@ def test_suffix_tables_give_their_layer_alone(tmp_path: Path) -> None:
 def test_drop_and_columns_of_text_are_no_features(tmp_path: Path) -> None:
     loaded = load(tmp_path, "id,site,age,TP53\nA,north,61,1\nB,south,62,2\n", drop=("age",))
     assert table(loaded) == {"A": {"TP53": 1.0}, "B": {"TP53": 2.0}}
-    assert loaded.counts["columns of text, left out"] == 1
+    text = [loss for loss in loaded.losses if loss.kind == "columns"]
+    assert [(loss.where, loss.lost, loss.of, loss.ends) for loss in text] == [("site", 1, 2, False)]
 
 
 def test_cells_that_are_no_finite_number_are_missing_and_noted(tmp_path: Path) -> None:

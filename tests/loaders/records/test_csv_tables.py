@@ -95,8 +95,9 @@ def test_events(loaded: Loaded) -> None:
     known = {(e["visit_id"], e["code"]): e for e in loaded.events.to_dicts()}
     assert set(known) == {
         ("1", "ICD10CM:C34.1"), ("1", "DRUG:insulin"), ("1", "VALUE:los"), ("2", "ICD10CM:I10"),
-        ("3", "ICD10CM:E11.9"), ("3", "VALUE:los"),
+        ("3", "ICD10CM:E11.9"), ("3", "VALUE:los"), ("2", "VALUE:los"),
     }  # fmt: skip
+    assert (known["2", "VALUE:los"]["numeric_value"], known["2", "VALUE:los"]["text_value"]) == (None, "many")
     assert known["1", "ICD10CM:C34.1"]["known_time"] == end_of_day(2020, 1, 5)
     assert known["1", "DRUG:insulin"]["known_time"] == end_of_day(2020, 1, 1)
     assert known["1", "DRUG:insulin"]["text_value"] == "Up"
