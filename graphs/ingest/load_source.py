@@ -14,7 +14,7 @@ import polars as pl
 
 from ...loaders.errors import InputError
 from ...loaders.files.losses import Loss, beyond, from_table
-from ...loaders.specs import AnySource, Knowledge, Omics, Patients
+from ...loaders.specs import AnySource, Knowledge, Omics, Patients, Samples
 from ...loaders.tables import NONE, Known, Loaded, Tally
 from ..store.protocol import Store
 from ..tables.digest import sha256
@@ -125,7 +125,8 @@ def load_identity(tables: Tables, spec: AnySource, known: Known) -> str:
     parts["spec"] = {name: value for name, value in parts["spec"].items() if name != "path"}
     parts["files"] = [_checksum(path) for path in spec.path]
     parts["genes"] = known.genes.checksum
-    parts["clock"] = None if isinstance(spec, Knowledge) else known.clock
+    if isinstance(spec, Patients | Samples):
+        parts["clock"] = known.clock
     if isinstance(spec, Knowledge):
         parts["opaque"] = sorted(known.opaque.items())
     elif not isinstance(spec, Patients):

@@ -139,15 +139,19 @@ def _one_meds_code(text: str) -> Changed:
     if len(parts) == 1:
         prefix, colon, local = code.partition(":")
         if colon and SHAPE.fullmatch(code):
-            return _spelled(vocabulary(prefix), local.strip(), text)
+            return _spelled(vocabulary(prefix), local.strip(), text, checked=False)
         prefix, slash, local = code.partition("/")  # as OMOP exports write it: LOINC/2160-0
         if slash and prefix.upper() in _SPELLINGS:
-            return _and("MEDS codes given their vocabulary", _spelled(vocabulary(prefix), local.strip(), text))
+            return _and(
+                "MEDS codes given their vocabulary", _spelled(vocabulary(prefix), local.strip(), text, checked=False)
+            )
     kind = tuple(part.upper() for part in parts[:3])
     if len(parts) == 4 and kind[1] == "ICD" and (kind[0], kind[2]) in _KINDS_OF_ICD:
         return _and("MEDS codes given their vocabulary", _spelled(_KINDS_OF_ICD[kind[0], kind[2]], parts[3], text))
     if len(parts) == 2 and parts[0].upper() in _SPELLINGS and parts[0].upper() != "MEDS":
-        return _and("MEDS codes given their vocabulary", _spelled(vocabulary(parts[0]), parts[1].strip(), text))
+        return _and(
+            "MEDS codes given their vocabulary", _spelled(vocabulary(parts[0]), parts[1].strip(), text, checked=False)
+        )
     return _and("MEDS codes without a vocabulary, kept as MEDS:", _spelled("MEDS", code, text))
 
 
@@ -156,7 +160,8 @@ def _and(change: str, done: Changed) -> Changed:
     return (code, changes) if code is None else (code, (*changes, change))
 
 
-def _spelled(name: str, local: str, before: str) -> Changed:
+def _spelled(name: str, local: str, before: str, *, checked: bool = True) -> Changed:
+    """The CURIE of a code. checked: it must have the shape of its vocabulary's codes; those of ICD always must."""
     changes = []
     spelled = local if name in _UNCASED else "".join(local.split()) if name.startswith("ICD") else local
     if name.startswith("ICD"):
@@ -166,7 +171,7 @@ def _spelled(name: str, local: str, before: str) -> Changed:
         changes += [change] if change else []
     if before != before.strip() or (name.startswith("ICD") and "".join(local.split()) != local):
         changes.append("codes freed of white space")
-    if not can_be(spelled, name):
+    if not can_be(spelled, name if checked or name.startswith("ICD") else ""):
         return None, ()
     try:
         return str(Curie(name, spelled)), tuple(changes)

@@ -188,7 +188,7 @@ def test_the_order_of_sources_that_do_not_need_each_other_does_not_matter(here: 
     made = study(here)
     specs = {spec.source: spec for spec in made.sources()}
     before, tables = print_of(made), Tables(tmp_path / "tables", "small")
-    known = Known(None, None, read_genes(here / "genes.tsv"))
+    known = Known(None, None, read_genes(here / "genes.tsv"), clock=made.clock)
     with EmbeddedStore(tmp_path / "g", write=True) as store:
         store.prepare()
         load_source(store, tables, specs["patients"], known)
