@@ -86,6 +86,7 @@ RELATIONSHIPS = {
         Relationship("HAS_VARIANT", ("Patient",), ("Variant",)),
         Relationship("IN_GENE", ("Variant",), ("Gene",)),
         Relationship("MUTATED_IN", ("Patient",), ("Gene",)),
+        Relationship("NOT_CALLED_IN", ("Patient",), ("Gene",)),
         Relationship("OF_GENE", ("Protein",), ("Gene",)),
         Relationship("TARGETS", ("MicroRNA", "Drug"), ("Gene",)),
         Relationship("NEAR", ("MethylationSite",), ("Gene",)),

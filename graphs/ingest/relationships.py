@@ -12,7 +12,7 @@ from ...loaders.tables import Loaded, stated
 from .. import schema
 from ..schema import RELATED, code_labels, feature_labels, link_ends, unlabelled
 from ..store.protocol import Edges
-from ..tables.matrices import frame, variants
+from ..tables.matrices import entries, frame, variants
 from .dense_calls import calls
 
 
@@ -79,10 +79,21 @@ def _omics(omics: Any, spec: Omics, load_id: str, sampled: bool, source: pl.Expr
     type = schema.LAYER[spec.kind][0]
     for (label,), part in sorted(rows.partition_by("label", as_dict=True).items()):
         yield Edges(type, "Patient", str(label), _sorted(part.drop("label").with_columns(layer, source)))
+    if spec.kind == "mutation":
+        yield from _not_called(omics.X, places, features, [layer, source])
     yield from _of_genes(var, spec, source)
     carried = variants(omics)
     if carried is not None:
         yield from _variants(carried, source)
+
+
+def _not_called(x: Any, places: pl.DataFrame, features: pl.DataFrame, about: list[pl.Expr]) -> Iterator[Edges]:
+    """(Patient)-[:NOT_CALLED_IN]->(Gene): whether the gene is mutated nobody knows, so who counts must leave them out."""
+    unknown = entries(x).filter(pl.col("value").is_nan()).select("row", "column")
+    if unknown.is_empty():
+        return
+    rows = unknown.join(places.cast({"row": pl.Int32}), on="row").join(features.cast({"column": pl.Int32}), on="column")
+    yield Edges("NOT_CALLED_IN", "Patient", "Gene", _sorted(rows.select("start", "end").unique().with_columns(about)))
 
 
 def _of_genes(var: pl.DataFrame, spec: Omics, source: pl.Expr) -> Iterator[Edges]:

@@ -160,22 +160,33 @@ def _dense(blocks: dict[str, Block], picked: pl.DataFrame, shape: tuple[int, int
 
 def _seen(values: Any) -> np.ndarray:
     """(features,) bool: features that any row has a value for."""
-    return np.asarray(values.getnnz(axis=0) > 0 if sparse.issparse(values) else ~np.isnan(values).all(axis=0))
+    if not sparse.issparse(values):
+        return np.asarray(~np.isnan(values).all(axis=0))
+    return np.bincount(values.indices[~np.isnan(values.data)], minlength=values.shape[1]) > 0
 
 
 def _sparse(
     blocks: dict[str, Block], picked: pl.DataFrame, shape: tuple[int, int]
 ) -> tuple[sparse.csr_matrix, np.ndarray]:
-    """(rows, features) float32: a stored value is an event, the largest where two sources have one; who was measured."""
-    values, profiled = sparse.csr_matrix(shape, dtype=np.float32), np.zeros(shape[0], dtype=bool)
+    """(rows, features) float32: a stored value is an event, the largest where two sources have one, NaN where nobody
+    called it; and who was measured."""
+    values, unknown = (sparse.csr_matrix(shape, dtype=np.float32) for _ in range(2))
+    profiled = np.zeros(shape[0], dtype=bool)
     for source, (x, columns) in blocks.items():
         rows = picked.filter(pl.col("source") == source)["row"].to_numpy()
         measured = np.ones(len(rows), bool) if sparse.issparse(x) else ~np.isnan(x).all(axis=1)
         profiled[rows[measured]] = True
         found = sparse.csr_matrix(x if sparse.issparse(x) else np.nan_to_num(x, nan=0.0)).tocoo()
-        ends = (rows[found.row], columns[found.col])
-        values = values.maximum(sparse.csr_matrix((found.data.astype(np.float32), ends), shape=shape))
+        asked = ~np.isnan(found.data)
+        ends = np.array([rows[found.row], columns[found.col]])
+        ones = np.ones(len(asked), np.float32)
+        values = values.maximum(sparse.csr_matrix((found.data[asked].astype(np.float32), ends[:, asked]), shape=shape))
+        unknown = unknown.maximum(sparse.csr_matrix((ones[~asked], ends[:, ~asked]), shape=shape))
     values = sparse.csr_matrix(values)
     values.eliminate_zeros()
+    unknown = sparse.csr_matrix(unknown - unknown.multiply(values != 0))
+    unknown.eliminate_zeros()
+    unknown.data[:] = np.nan
+    values = sparse.csr_matrix(values + unknown)
     values.sort_indices()
     return values, profiled

@@ -209,10 +209,17 @@ def _once(layer: OmicsLayer, ledger: Ledger) -> OmicsLayer:
     layer = replace(layer, obs=layer.obs.drop("precedence"))
     if first.all():
         return layer
+    completing = _completing(layer, places["precedence"].to_numpy(), at)
     other = int(np.sum(places["precedence"].to_numpy() != places["precedence"].gather(at).to_numpy()))
     ledger.count({"samples left out: a primary tumour of the patient is there": other})
-    ledger.count({"samples left out: another of the same id is there": int(np.sum(~first.to_numpy())) - other})
+    ledger.count(
+        {"samples left out: another of the same id is there": int(np.sum(~first.to_numpy() & ~completing)) - other}
+    )
+    ledger.count({"samples completed: their features come in several parts": len({int(k) for k in at[completing]})})
     for i in np.flatnonzero(~first.to_numpy()):
+        if completing[i]:
+            ledger.merged(int(layer.numbers[int(i)] > 0))
+            continue
         same, number = _equal(layer.values[i], layer.values[at[i]]), layer.numbers[int(i)]
         expected, fix = "one row of values an id", "name samples in [samples], or drop one"
         if not number:
@@ -224,6 +231,17 @@ def _once(layer: OmicsLayer, ledger: Ledger) -> OmicsLayer:
             ledger.reject([number], "sample", ids[int(i)], expected, fix)
     kept = first.to_numpy()
     return OmicsLayer(layer.obs.filter(first), layer.var, layer.values[kept], layer.numbers.filter(first))
+
+
+def _completing(layer: OmicsLayer, precedence: NDArray[np.int64], at: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(n,) which samples bring features that the first of their id lacks, and none that it has: they are put into it."""
+    done = np.zeros(len(at), bool)
+    for i in np.flatnonzero(at != np.arange(len(at))):
+        mine, theirs = ~np.isnan(layer.values[i]), ~np.isnan(layer.values[at[i]])
+        if precedence[i] == precedence[at[i]] and not (mine & theirs).any():
+            layer.values[at[i], mine] = layer.values[i, mine]
+            done[i] = True
+    return done
 
 
 def _measured(values: NDArray[np.float32]) -> int:

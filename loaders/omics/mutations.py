@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from ..errors import InputError, NotBuilt
 from ..files.ledger import Ledger, quoted
@@ -17,7 +18,7 @@ from ..specs import Omics
 from ..subjects.barcodes import known_ids, matched, taken_out
 from ..subjects.id_forms import no_known_id
 from ..tables import SAMPLES, Known, Loaded
-from .layer import as_anndata, read_layer
+from .layer import OmicsLayer, as_anndata, read_layer
 from .maf import looks_like_maf, read_variants
 
 NO_GENE = ("Unknown", "unknown", ".", "-")
@@ -30,18 +31,20 @@ class MutationCalls:
 
     obs: SAMPLES, one row each: who was profiled. var: feature, symbol, gene, name, one row each.
     calls: sample_id, feature; each pair once. variants: subject_id, variant, gene, consequence, or None.
+    unknown: sample_id, feature: nobody knows whether the gene is mutated.
     """
 
     obs: pl.DataFrame
     var: pl.DataFrame
     calls: pl.DataFrame
     variants: pl.DataFrame | None = None
+    unknown: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=CALL))
 
 
 def read_mutations(spec: Omics, known: Known) -> Loaded:
     """Read an `[omics.NAME]` section of kind mutation.
 
-    Returns: Loaded with omics: X (profiled samples, genes) CSR of 0 and 1. Who is not in obs was not profiled: unknown,
+    Returns: Loaded with omics: X (profiled samples, genes) CSR of 0 and 1, NaN where nobody called the gene. Who is not in obs was not profiled: unknown,
         not wild-type. Of a MAF `uns["variants"]` holds subject_id, variant (CURIE), gene, consequence; its silent
         variants stand there and mutate no gene.
     Raises: InputError for a file that cannot be read, or holds none of the study's ids; NotBuilt for VCF.
@@ -54,9 +57,12 @@ def read_mutations(spec: Omics, known: Known) -> Loaded:
 
     at = pl.DataFrame({"sample_id": obs["sample_id"], "i": np.arange(obs.height)})
     of = pl.DataFrame({"feature": var["feature"], "j": np.arange(var.height)})
-    ends = called.calls.join(at, on="sample_id").join(of, on="feature").sort("i", "j")
-    ones = np.ones(ends.height, np.float32)
-    x = sparse.csr_matrix((ones, (ends["i"].to_numpy(), ends["j"].to_numpy())), shape=(obs.height, var.height))
+    cells = [called.calls.with_columns(x=pl.lit(1.0)), called.unknown.with_columns(x=pl.lit(float("nan")))]
+    ends = pl.concat(cells).join(at, on="sample_id").join(of, on="feature").sort("i", "j")
+    x = sparse.csr_matrix(
+        (ends["x"].to_numpy().astype(np.float32), (ends["i"].to_numpy(), ends["j"].to_numpy())),
+        shape=(obs.height, var.height),
+    )
     omics = as_anndata(obs, var, x, spec)
     if called.variants is not None:
         omics.uns["variants"] = called.variants
@@ -121,11 +127,14 @@ def _from_matrix(spec: Omics, known: Known, ledger: Ledger) -> MutationCalls:
     layer = read_layer(spec, known, ledger)
     unknown = np.isnan(layer.values) | (layer.values < 0)
     above = np.isfinite(layer.values) & (layer.values > 0) & (layer.values != 1)
-    ledger.count({"cells of a 0/1 matrix without a call: taken as not mutated": int(unknown.sum())})
     ledger.count({"cells of a 0/1 matrix that are neither: taken as mutated": int(above.sum())})
-    i, j = np.nonzero(~unknown & (layer.values > 0))
-    calls = pl.DataFrame({"sample_id": layer.obs["sample_id"].gather(i), "feature": layer.var["feature"].gather(j)})
-    return MutationCalls(layer.obs, layer.var, calls)
+    called, not_known = (_pairs(layer, mask) for mask in (~unknown & (layer.values > 0), unknown))
+    return MutationCalls(layer.obs, layer.var, called, unknown=not_known)
+
+
+def _pairs(layer: OmicsLayer, mask: NDArray[np.bool_]) -> pl.DataFrame:
+    i, j = np.nonzero(mask)
+    return pl.DataFrame({"sample_id": layer.obs["sample_id"].gather(i), "feature": layer.var["feature"].gather(j)})
 
 
 def _owned(

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..files.ledger import Ledger
-from ..files.number_words import Reason, misspelt, reason
+from ..files.number_words import Reason, missing_words, misspelt, reason
 from ..files.rows import SourceRows, identified, source_rows
 from ..files.text_table import Cells, has_header, numbers, parquet_frame, read_bytes, read_cells, resolve
-from ..specs import Omics
+from ..specs import MISSING, Omics
 from ..subjects.barcodes import finder, known_ids
 from ..subjects.id_forms import joined_by, no_known_id
 from ..tables import Known
+from .mutation_cells import as_numbers
 
 SYMBOL, ENTREZ = "Hugo_Symbol", "Entrez_Gene_Id"
 _TOLD = 5  # columns told one by one
@@ -77,15 +78,16 @@ def read_matrix(path: Path, spec: Omics, known: Known, ledger: Ledger) -> Matrix
         rows = replace(rows, frame=rows.frame.with_columns(named.alias(SYMBOL)))
     rows = identified(rows, column, ledger)
     if in_rows:
-        return _samples_in_rows(rows, header, column, spec, ledger)
+        return _samples_in_rows(rows, header, column, spec, known, ledger)
     return _features_in_rows(rows, header, column, spec, known, ledger)
 
 
 def _cells(path: Path, spec: Omics) -> Cells:
     """The file; of a Parquet file the numbers stay numbers, which spares writing and reading them as text."""
+    missing = () if spec.kind == "mutation" and spec.missing == MISSING else spec.missing  # there NA is no empty cell
     if not (path.name.endswith(".parquet") or spec.format == "parquet"):
-        return read_cells(path, missing=spec.missing, header=has_header(spec.id), format=spec.format)
-    cells = read_cells(path, missing=spec.missing, format=spec.format)
+        return read_cells(path, missing=missing, header=has_header(spec.id), format=spec.format)
+    cells = read_cells(path, missing=missing, format=spec.format)
     native = parquet_frame(path, read_bytes(path)[0])
     numeric = [name for name, dtype in native.schema.items() if dtype.is_numeric() and name != spec.id]
     return replace(cells, frame=cells.frame.with_columns(native.select(numeric)))
@@ -145,7 +147,9 @@ def _unjoined(rows: SourceRows, header: Sequence[str], ids: frozenset[str]) -> I
     return no_known_id(rows.where, first if joined_by(first, ids) else names or first, ids)
 
 
-def _samples_in_rows(rows: SourceRows, header: Sequence[str], id: str, spec: Omics, ledger: Ledger) -> Matrix:
+def _samples_in_rows(
+    rows: SourceRows, header: Sequence[str], id: str, spec: Omics, known: Known, ledger: Ledger
+) -> Matrix:
     frame = rows.frame
     columns, names = [], []
     for column, name in zip(frame.columns, header, strict=True):
@@ -154,11 +158,31 @@ def _samples_in_rows(rows: SourceRows, header: Sequence[str], id: str, spec: Omi
         if spec.suffix is None or (name.endswith(spec.suffix) and name != spec.suffix):
             columns.append(column)
             names.append(name.removesuffix(spec.suffix or ""))
-    values, text, cells, wrong = _numbers(rows.frame.select(columns), rows.frame.height)
+    held = _calls(rows.frame.select(columns), names, spec, known, ledger)
+    values, text, cells, wrong = _numbers(held, rows.frame.height)
     _tell_unread(rows, wrong, ledger, named=True)
     _tell_text(pl.Series(names, dtype=pl.String).filter(pl.Series(text)), len(names), ledger)
     matrix = Matrix(rows.where, frame[id], pl.Series(names, dtype=pl.String), values, rows.numbers, True, cells=cells)
     return matrix.take(features=~text)
+
+
+def _calls(frame: pl.DataFrame, names: Sequence[str], spec: Omics, known: Known | None, ledger: Ledger) -> pl.DataFrame:
+    """Of a mutation matrix the cells as numbers; any other layer's as they stand.
+
+    Args: names: (columns,) of features where `known` is given, else of known samples, "" for another column.
+    """
+    if spec.kind != "mutation":
+        return frame
+    named = pl.Series(names, dtype=pl.String)
+    mapped = (
+        named != ""
+        if known is None
+        else known.genes.curies(named, spec.features)["feature"].str.starts_with("NCBIGene:")
+    )
+    sure = [column for column, yes in zip(frame.columns, mapped.fill_null(False), strict=True) if yes]
+    found, said = as_numbers(frame, sure, samples_in_rows=known is not None)
+    ledger.count(said)
+    return found
 
 
 def _tell_text(names: pl.Series, of: int, ledger: Ledger) -> None:
@@ -198,8 +222,11 @@ def _features_in_rows(
         for column, name in zip(rows.frame.columns, header, strict=True)
         if column not in (feature, SYMBOL, ENTREZ) and name and name not in spec.drop
     ]
-    values, text, cells, wrong = _numbers(rows.frame.select([column for column, _ in columns]), rows.frame.height)
-    label = _labels(rows, [column for column, _ in columns], values)
+    whose = finder(known) if spec.kind == "mutation" and known_ids(known) is not None else lambda name: name
+    mine = [name if whose(name) is not None else "" for _, name in columns]
+    held = _calls(rows.frame.select([column for column, _ in columns]), mine, spec, None, ledger)
+    values, text, cells, wrong = _numbers(held, rows.frame.height)
+    label = _labels(held, values)
     _tell_unread(rows, [(c, each, bad & ~pl.Series(label)) for c, each, bad in wrong], ledger, named=False)
     if label.any():
         out, expected, fix = pl.Series(label), "a number in some sample", "nothing, if it is a second header"
@@ -214,15 +241,19 @@ def _features_in_rows(
     return matrix.take(samples=~text)
 
 
-def _labels(rows: SourceRows, columns: list[str], values: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """(rows,) which of them hold text and not one number: second headers and labels, if others hold numbers."""
+def _labels(frame: pl.DataFrame, values: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(rows,) which of them hold words and not one number, however spelt: second headers and labels, if others hold
+    numbers."""
     label: NDArray[np.bool_] = np.asarray(np.isnan(values).all(axis=1), dtype=bool)
-    if columns and label.any() and not label.all():
-        cells = rows.frame.select(columns).filter(pl.Series(label))
-        words = pl.any_horizontal(pl.all().is_not_null() & pl.all().cast(pl.Float32, strict=False).is_null())
-        label[label] = cells.select(words).to_series().to_numpy()
-        return label
-    return np.zeros(len(values), bool)
+    if not frame.width or not label.any() or label.all():
+        return np.zeros(len(values), bool)
+    cells = frame.filter(pl.Series(label)).select(pl.selectors.string())
+    word = np.zeros(int(label.sum()), bool)
+    for column in cells:
+        spoken = numbers(column)[1] & ~misspelt(column) & ~missing_words(column)
+        word |= spoken.to_numpy()
+    label[label] = word
+    return label
 
 
 Wrong = list[tuple[str, pl.Series, pl.Series]]

@@ -13,7 +13,7 @@ from scipy import sparse, stats
 
 from ..base.snapshot import Layer, Snapshot
 from ..preprocessing.event_counts import counts
-from ..preprocessing.omics_layer import is_mutation
+from ..preprocessing.omics_layer import is_mutation, mutation_values, not_called
 from ..statistics.differential import cliffs_delta, odds_ratio
 from ..statistics.rank_tests import benjamini_hochberg, kruskal
 
@@ -55,8 +55,9 @@ def contrast(snapshot: Snapshot, group: np.ndarray) -> pl.DataFrame:
 def _of_layer(name: str, layer: Layer, symbols: list[Any], group: np.ndarray) -> Iterator[pl.DataFrame]:
     features = layer.var["feature"].to_list()
     if is_mutation(layer):
-        values = layer.values if sparse.issparse(layer.values) else np.nan_to_num(np.asarray(layer.values))
-        yield _shares(name, features, symbols, sparse.csr_matrix(values), layer.profiled, group)
+        rows = np.arange(len(layer.profiled))
+        held, unknown = mutation_values(layer, rows), not_called(layer, rows)
+        yield _shares(name, features, symbols, held, layer.profiled, group, unknown)
     else:
         yield _values(name, features, symbols, np.asarray(layer.values, dtype=np.float64), group)
 
@@ -87,25 +88,33 @@ def _medians(x: np.ndarray) -> np.ndarray:
 
 
 def _shares(
-    block: str, features: list[str], symbols: list[Any], held: sparse.csr_matrix, known: np.ndarray, group: np.ndarray
-) -> pl.DataFrame:
-    """Columns that a row holds or not, among the rows that were looked at; those that fewer than LEAST hold have no p."""
+    block: str, features: list[str], symbols: list[Any], held: sparse.csr_matrix, known: np.ndarray, group: np.ndarray,
+    unknown: sparse.csr_matrix | None = None,
+) -> pl.DataFrame:  # fmt: skip
+    """Columns that a row holds or not, among the rows that were looked at; those that fewer than LEAST hold have no p.
+
+    Args: unknown: (n, p) 1 where nobody knows, though the row was looked at: it is in no denominator.
+    """
     some = (sparse.csr_matrix(held) != 0).astype(np.int64)
-    n_a, n_b = int((group & known).sum()), int((~group & known).sum())
+    n_a, n_b = (np.full(len(features), int((side & known).sum())) for side in (group, ~group))
+    if unknown is not None and unknown.nnz:
+        n_a, n_b = (
+            n - np.asarray(unknown[side & known].sum(axis=0)).ravel().astype(int)
+            for n, side in ((n_a, group), (n_b, ~group))
+        )
     a, b = (np.asarray(some[side & known].sum(axis=0)).ravel() for side in (group, ~group))
     tested = (a + b >= LEAST) & (n_a > 0) & (n_b > 0) & (a + b < n_a + n_b)
     p = np.full(len(features), np.nan)
-    known_p: dict[tuple[int, int], float] = {}
+    known_p: dict[tuple[int, int, int, int], float] = {}
     for i in np.flatnonzero(tested):
-        key = int(a[i]), int(b[i])
+        key = int(a[i]), int(b[i]), int(n_a[i]), int(n_b[i])
         if key not in known_p:
-            known_p[key] = float(stats.fisher_exact([[key[0], n_a - key[0]], [key[1], n_b - key[1]]]).pvalue)
+            known_p[key] = float(stats.fisher_exact([[key[0], key[2] - key[0]], [key[1], key[3] - key[1]]]).pvalue)
         p[i] = known_p[key]
     odds, low, high = odds_ratio(a, n_a, b, n_b)
     with np.errstate(divide="ignore", invalid="ignore"):
-        shares = a / n_a if n_a else a * np.nan, b / n_b if n_b else b * np.nan
-    many = [np.full(len(features), n) for n in (n_a, n_b)]
-    return _table(block, features, symbols, SHARE, *many, *shares, odds, low, high, p)
+        shares = np.where(n_a > 0, a / n_a, np.nan), np.where(n_b > 0, b / n_b, np.nan)
+    return _table(block, features, symbols, SHARE, n_a, n_b, *shares, odds, low, high, p)
 
 
 def _table(block: str, features: list[str], symbols: list[Any], measure: str, *columns: np.ndarray) -> pl.DataFrame:

@@ -42,7 +42,24 @@ def dense_values(layer: Layer, rows: np.ndarray) -> np.ndarray:
 def mutation_values(layer: Layer, rows: np.ndarray) -> sparse.csr_matrix:
     """(n, genes) csr of the layer's values; NaN and 0 are both absent."""
     values = layer.values[rows]
-    return sparse.csr_matrix(values if sparse.issparse(values) else np.nan_to_num(values), dtype=np.float32)
+    if not sparse.issparse(values):
+        return sparse.csr_matrix(np.nan_to_num(values), dtype=np.float32)
+    found = sparse.csr_matrix(values, dtype=np.float32)
+    if np.isnan(found.data).any():
+        found.data = np.nan_to_num(found.data)
+        found.eliminate_zeros()
+    return found
+
+
+def not_called(layer: Layer, rows: np.ndarray) -> sparse.csr_matrix:
+    """(n, genes) csr, 1 where nobody knows whether the gene is mutated."""
+    values = layer.values[rows]
+    found = sparse.csr_matrix(
+        values if sparse.issparse(values) else np.where(np.isnan(values), np.nan, 0), dtype=np.float32
+    )
+    found.data = np.isnan(found.data).astype(np.float32)
+    found.eliminate_zeros()
+    return found
 
 
 def by_name(snapshot: Snapshot, name: str, features: Sequence[str]) -> Layer:
@@ -74,9 +91,12 @@ def _arranged(layer: Layer, own: list[str], features: list[str]) -> AlignedLayer
     var = names.join(layer.var, on="feature", how="left", maintain_order="left")
     n, width = len(layer.profiled), names.height
     if is_mutation(layer):
-        every = mutation_values(layer, np.arange(n)).tocsc()[:, [*at, *beyond]].tocoo()
+        cells = mutation_values(layer, np.arange(n)), not_called(layer, np.arange(n))
+        every = [part.tocsc()[:, [*at, *beyond]].tocoo() for part in cells]
+        data = np.concatenate([every[0].data, np.full(every[1].nnz, np.nan, np.float32)])
+        row, stands = (np.concatenate([getattr(part, end) for part in every]) for end in ("row", "col"))
         column = np.concatenate([to, np.arange(len(features), width)]).astype(np.int64)
-        values = sparse.csr_matrix((every.data, (every.row, column[every.col])), shape=(n, width), dtype=np.float32)
+        values = sparse.csr_matrix((data, (row, column[stands])), shape=(n, width), dtype=np.float32)
         return AlignedLayer(layer.name, layer.kind, layer.scale, var, values, layer.profiled)
     dense = np.full((n, width), np.nan, dtype=np.float32)
     dense[:, to] = np.asarray(layer.values, dtype=np.float32)[:, at]
@@ -138,6 +158,8 @@ class DenseBlock:
 class MutationBlock:
     """A mutation layer: genes hit in at least max(2, 1 %) of the profiled training rows, and the log burden of all.
 
+    A gene that nobody called in a row counts as often as it is hit in the training rows where it was called.
+
     `with_rare` has every gene hit in a training row: on a graph, rare ones share strength with their neighbours.
     """
 
@@ -154,6 +176,8 @@ class MutationBlock:
         hits = np.asarray((x != 0).sum(axis=0)).ravel()
         self.kept = np.flatnonzero((hits >= max(2, 0.01 * x.shape[0])) & (hits < x.shape[0]))
         self.hit = np.flatnonzero(hits)
+        unknown = np.asarray(not_called(layer, rows[layer.profiled[rows]]).sum(axis=0)).ravel()
+        self.rate = np.asarray(hits / np.maximum(x.shape[0] - unknown, 1), dtype=np.float32)
         self.burden = Scale.fit(_burden(x))
         return self
 
@@ -167,11 +191,20 @@ class MutationBlock:
         layer = by_name(snapshot, self.name, self.names)
         x = mutation_values(layer, rows)
         z = np.where(layer.profiled[rows][:, None], self.burden.filled(_burden(x)), np.float32(0))
-        return np.hstack([x[:, self.kept].toarray(), z])
+        return np.hstack([self._expected(layer, rows, x)[:, self.kept].toarray(), z])
 
     def entries(self, snapshot: Snapshot, rows: np.ndarray) -> sparse.csr_matrix:
         """(n, genes) the columns of `transform` without the burden, sparse."""
-        return mutation_values(by_name(snapshot, self.name, self.names), rows)[:, self.kept]
+        layer = by_name(snapshot, self.name, self.names)
+        return self._expected(layer, rows, mutation_values(layer, rows))[:, self.kept]
+
+    def _expected(self, layer: Layer, rows: np.ndarray, x: sparse.csr_matrix) -> sparse.csr_matrix:
+        """x, with the rate of its gene in each cell that nobody called."""
+        unknown = not_called(layer, rows)[:, : len(self.rate)].tocoo()
+        if not unknown.nnz:
+            return x
+        filled = (self.rate[unknown.col], (unknown.row, unknown.col))
+        return sparse.csr_matrix(x + sparse.csr_matrix(filled, shape=x.shape, dtype=np.float32))
 
     def present(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
         return np.asarray(by_name(snapshot, self.name, self.names).profiled[rows])
@@ -185,10 +218,13 @@ class MutationBlock:
         return out
 
     def state(self) -> dict[str, Any]:
-        return {"names": self.names, "kept": self.kept, "hit": self.hit, "burden": self.burden.state()}
+        return {
+            "names": self.names, "kept": self.kept, "hit": self.hit, "rate": self.rate, "burden": self.burden.state()
+        }  # fmt: skip
 
     def restore(self, state: Mapping[str, Any]) -> Self:
         self.names, self.kept, self.hit = state["names"], state["kept"], state["hit"]
+        self.rate = state.get("rate", np.zeros(len(self.names), dtype=np.float32))  # models saved before it was kept
         self.burden = Scale(**state["burden"])
         return self
 

@@ -40,7 +40,9 @@ def _bound(area: np.ndarray, a: np.ndarray, b: np.ndarray, side: float) -> np.nd
     return np.where(np.isnan(area), np.nan, inside)
 
 
-def odds_ratio(a: np.ndarray, n_a: int, b: np.ndarray, n_b: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def odds_ratio(
+    a: np.ndarray, n_a: int | np.ndarray, b: np.ndarray, n_b: int | np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Odds ratio of a of n_a to b of n_b with Woolf's 95 % interval, half a patient added to every cell.
 
     Source: Haldane 1956, Anscombe 1956; Woolf 1955.

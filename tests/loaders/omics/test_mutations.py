@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from clinome.loaders.errors import InputError, NotBuilt
@@ -122,12 +123,31 @@ def test_the_table_of_genes_joins_old_and_new_names(tmp_path: Path) -> None:
     assert list(loaded.omics.var_names) == ["NCBIGene:1731"]
 
 
-def test_cells_without_a_call_are_counted(tmp_path: Path) -> None:
+def test_empty_cells_mean_no_and_an_empty_sample_was_not_looked_at(tmp_path: Path) -> None:
     loaded = load(tmp_path, "id,TP53,KRAS\nA,1,\nB,,\nC,0,2\n")
     assert carried(loaded) == {"A": {"TP53"}, "C": {"KRAS"}}  # nothing is known of B
-    assert loaded.counts["cells of a 0/1 matrix without a call: taken as not mutated"] == 1
     assert loaded.counts["cells of a 0/1 matrix that are neither: taken as mutated"] == 1
     assert tally(loaded) == (3, 2, 0, 1)
+
+
+WORDS = "case,STUDY,TP53,KRAS,EGFR\nA,s,R273H,0,NA\nB,s,WT,G12D,NP\nC,s,,wt,NS\n"
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_matrix_of_words_is_read_cell_by_cell(tmp_path: Path, turned: bool) -> None:
+    """A protein change is one, WT and empty are none, NA, NS and NP nobody knows; a column of labels is no gene."""
+    rows = [line.split(",") for line in WORDS.splitlines()]
+    lines = [row[:1] + row[2:] for row in rows] if turned else rows
+    text = "\n".join(",".join(line) for line in (zip(*lines, strict=True) if turned else lines)) + "\n"
+    loaded = load(tmp_path, text)
+    assert loaded.omics is not None
+    x = loaded.omics.X.toarray()
+    seen = {(row, column): x[i, j] for i, row in enumerate(loaded.omics.obs["subject_id"])
+            for j, column in enumerate(loaded.omics.var["name"])}  # fmt: skip
+    assert {pair for pair, value in seen.items() if value == 1} == {("A", "TP53"), ("B", "KRAS")}
+    assert {pair for pair, value in seen.items() if np.isnan(value)} == {("A", "EGFR"), ("B", "EGFR"), ("C", "EGFR")}
+    assert set(loaded.omics.obs["subject_id"]) == {"A", "B", "C"}
+    assert "STUDY" not in set(loaded.omics.var["name"])
 
 
 def test_what_cannot_be_read_says_so(tmp_path: Path) -> None:

@@ -1,0 +1,67 @@
+"""Cells of a mutation matrix: 0, WT and empty mean no, NA, NS and NP that nobody knows, a protein change that there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import polars as pl
+
+from ..files.dtypes import numbers
+from ..files.number_words import missing_words
+
+WILD_TYPE = ("", "wt", "wildtype", "wild type", "wild-type", "no", "n", "false", "not mutated", "unmutated", "neg",
+             "negative", "absent", "ref", "reference")  # fmt: skip
+"""Words that say that a gene was looked at and found as it is in everybody."""
+
+
+def mutation_numbers(cells: pl.Series) -> pl.Series:
+    """What each cell of a text column says of its gene: 0 not mutated, 1 (or its own number) mutated, NaN not known.
+
+    Source: the cells of cBioPortal's downloads (protein changes, WT, NS not sequenced, NP not profiled).
+    Example:
+        >>> mutation_numbers(pl.Series(["R273H", "WT", "NS", None, "2", "-1"])).to_list()
+        [1.0, 0.0, nan, 0.0, 2.0, nan]
+    """
+    text = cells.cast(pl.String).str.strip_chars()
+    number, word = numbers(text)
+    wild = text.is_null() | text.str.to_lowercase().is_in(WILD_TYPE)
+    unknown = (missing_words(text) & ~wild) | (number < 0).fill_null(False) | (number.is_null() & ~word & ~wild)
+    found = number.zip_with(~(word & ~wild & ~unknown), pl.repeat(1.0, cells.len(), eager=True))
+    found = found.zip_with(~wild, pl.repeat(0.0, cells.len(), eager=True))
+    return found.zip_with(~unknown, pl.repeat(float("nan"), cells.len(), eager=True)).rename(cells.name)
+
+
+def as_numbers(
+    frame: pl.DataFrame, genes: Collection[str] = (), *, samples_in_rows: bool = True
+) -> tuple[pl.DataFrame, dict[str, int]]:
+    """The text columns of a mutation matrix as numbers; and in plain words what was decided, how often.
+
+    A sample of which every cell is empty was not looked at. A column of which no cell says 0, WT or that nobody knows is no gene's, but one of labels (a study, a centre): it
+    stays text, unless its name is among `genes`.
+    """
+    made: list[pl.Series] = []
+    words = unknown = 0
+    for name in frame.columns:
+        column = frame[name]
+        if column.dtype != pl.String:
+            unknown += (
+                int((column.is_null() | column.is_nan()).sum()) if column.dtype.is_float() else column.null_count()
+            )
+            continue
+        if not column.count() and not samples_in_rows:
+            continue
+        value = mutation_numbers(column)
+        changes = (value == 1) & numbers(column)[0].is_null()
+        if name not in genes and column.count() and bool(changes.filter(column.is_not_null()).all()):
+            continue
+        made.append(value)
+        words += int(changes.sum())
+        unknown += int(value.is_nan().sum())
+    said = {
+        "cells of a mutation matrix in words: a change, so mutated": words,
+        "cells of a mutation matrix that nobody called (NA, NS, NP): (Patient)-[:NOT_CALLED_IN]->(Gene)": unknown,
+    }
+    if samples_in_rows and made:
+        empty = frame.select(pl.all_horizontal(pl.all().is_null())).to_series()
+        made = [value.set(empty, float("nan")) for value in made]
+    return frame.with_columns(made), said
