@@ -27,6 +27,8 @@ CLOCKS = ("order", "relative", "dated")
 """From the weakest to the strongest: a study is as good as its weakest source."""
 
 _IN_STORE = "MATCH (p:Patient) RETURN count(p) AS n"
+AS_IT_SAYS = "as_it_says"
+"""Default of the parameter `positive`: the words of the label have a direction of their own."""
 _STEP = re.compile(r"^[ \t]*//[ \t]*step:[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 
 
@@ -99,12 +101,13 @@ def make_cohort(
     steps.append(AttritionStep("returned", len(set(found.get("subject_id", ())))))
     own = _typed(_own(found, tables.subjects()))
     steps.append(AttritionStep("of this study", own["subject_id"].n_unique()))
-    labelled = (with_any_label if to_predict else with_label)(own, label_type, label)
+    labelled = (with_any_label if to_predict else with_label)(own, label_type, label, _one(bound))
     fate = "to predict, and not to judge by" if to_predict else "left out"
     notes = [*labelled.notes, *_said(labelled.unlabelled, f"rows without a label {fate}")]
     steps.append(AttritionStep("labelled", labelled.patients))
     if label_type == TIME_TO_EVENT and not to_predict:
         steps.append(AttritionStep("at risk", labelled.rows["subject_id"].n_unique()))
+        _check_events(labelled.rows)
     notes += _said(labelled.no_risk, f"rows without time at risk (duration_days <= 0) {fate}")
     frame = _one_row_each(labelled.rows)
     notes += _said(labelled.rows.height - frame.height, "equal rows merged")
@@ -115,6 +118,20 @@ def make_cohort(
     return Cohort(
         name, frame, tuple(steps), asked.text, bound, clock, labelled.classes, tuple(notes), label, to_predict
     )
+
+
+def _one(params: Mapping[str, Any]) -> object:
+    """The value that is 1, where the parameters of the query name it: of an event, or of a label."""
+    positive = params.get("positive")
+    return params.get("happened", None if positive == AS_IT_SAYS else positive)
+
+
+def _check_events(rows: pl.DataFrame) -> None:
+    if rows.height and not rows["event"].sum():
+        got = f"{rows.height:,} rows at risk, all censored"
+        raise InputError(
+            "no event at all", WHERE, got, "some rows whose event happened", "look at what the query calls an event"
+        )
 
 
 def has_records(tables: Tables) -> bool:

@@ -10,9 +10,11 @@ import polars as pl
 import polars.selectors as cs
 
 from ...loaders.errors import InputError
+from ...loaders.files.number_words import means_missing
 
 WHERE = "cohort query"
 _FEW_VALUES = 3
+_SHOWN = 6
 HAPPENED = frozenset(
     ("1", "true", "yes", "y", "deceased", "dead", "died", "death", "event", "progressed", "progression", "recurred",
      "recurrence", "relapsed", "relapse", "recurred/progressed", "metastasized", "positive", "present")
@@ -41,13 +43,15 @@ class Labelled:
     notes: tuple[str, ...] = ()
 
 
-def with_label(rows: pl.DataFrame, label_type: str, label: str) -> Labelled:
+def with_label(rows: pl.DataFrame, label_type: str, label: str, happened: object = None) -> Labelled:
     """Rows with `label` (boolean: 0 or 1; categorical: text), or `duration_days` and `event` (time_to_event: 0 or 1).
 
     Args:
         rows: what the query returned, in any column order.
         label_type: boolean, categorical or time_to_event (`Task.label_type`, after MEDS).
         label: the column that holds the label; of time_to_event the event's column.
+        happened: the value that means that the event happened, or that a boolean label is so; None: the values say it
+            themselves.
     Raises: InputError for a column that is not there, and for values that the label cannot be.
     Example:
         >>> with_label(pl.DataFrame({"subject_id": ["a", "b"], "label": ["no", "yes"]}), "boolean", "label").notes
@@ -57,18 +61,20 @@ def with_label(rows: pl.DataFrame, label_type: str, label: str) -> Labelled:
         raise ValueError(f"label type: got {label_type!r}; expected one of {', '.join(LABEL_TYPES)}")
     rows = rows.with_columns(cs.float().fill_nan(None))
     if label_type == TIME_TO_EVENT:
-        return _time_to_event(rows, label if label in rows.columns else "event")
+        return _time_to_event(rows, label if label in rows.columns else "event", happened)
     _need(rows, label, f"a {label_type} task needs a label")
     known = rows.filter(pl.col(label).is_not_null()).rename({label: "label"} if label != "label" else {})
     counts = known["subject_id"].n_unique(), rows.height - known.height
     if label_type == CATEGORICAL:
         text = _as_text(known["label"])
         return Labelled(known.with_columns(text), tuple(sorted(text.unique())), *counts)
-    zero_one, notes = _binary(known["label"])
-    return Labelled(known.with_columns(zero_one), ("0", "1"), *counts, notes=notes)
+    zero_one, notes = _binary(known["label"]) if happened is None else _event(known["label"], happened)
+    sure = known.with_columns(zero_one).drop_nulls("label")
+    counts = sure["subject_id"].n_unique(), rows.height - sure.height
+    return Labelled(sure, ("0", "1"), *counts, notes=notes)
 
 
-def with_any_label(rows: pl.DataFrame, label_type: str, label: str) -> Labelled:
+def with_any_label(rows: pl.DataFrame, label_type: str, label: str, happened: object = None) -> Labelled:
     """All rows, labelled where the query gave a label: for a model that predicts them, and is judged where it can be.
 
     Args: as `with_label`. Without a label column nobody is labelled; without time at risk a row is not.
@@ -83,13 +89,13 @@ def with_any_label(rows: pl.DataFrame, label_type: str, label: str) -> Labelled:
     numbered = rows.with_row_index("_row")
     found = Labelled(numbered.select("_row").clear(), (), 0, rows.height)
     if named <= set(rows.columns):
-        found = with_label(numbered, label_type, label)
+        found = with_label(numbered, label_type, label, happened)
     rest = numbered.join(found.rows, on="_row", how="anti").drop((named | set(kept)) & set(rows.columns))
     every = pl.concat([pl.DataFrame(schema=kept), found.rows, rest], how="diagonal").sort("_row").drop("_row")
     return replace(found, rows=every)
 
 
-def _time_to_event(rows: pl.DataFrame, event: str) -> Labelled:
+def _time_to_event(rows: pl.DataFrame, event: str, happened: object) -> Labelled:
     _need(rows, event, "survival needs event")
     _need(rows, "duration_days", "survival needs duration_days")
     if not (rows["duration_days"].dtype.is_numeric() or rows["duration_days"].dtype == pl.Null):
@@ -99,8 +105,8 @@ def _time_to_event(rows: pl.DataFrame, event: str) -> Labelled:
         raise InputError("two columns could tell the event", WHERE, f"{event}, event", "one of them", fix)
     known = rows.filter(pl.col("duration_days").is_not_null() & pl.col(event).is_not_null())
     known = known.rename({event: "event"} if event != "event" else {})
-    happened, notes = _binary(known["event"], ordered=False)
-    known = known.with_columns(happened, pl.col("duration_days").cast(pl.Float64))
+    zero_one, notes = _binary(known["event"]) if happened is None else _event(known["event"], happened)
+    known = known.with_columns(zero_one, pl.col("duration_days").cast(pl.Float64)).drop_nulls("event")
     risk = known.filter(pl.col("duration_days") > 0)
     counts = known["subject_id"].n_unique(), rows.height - known.height, known.height - risk.height
     return Labelled(risk, (), *counts, notes)
@@ -111,11 +117,42 @@ def _need(rows: pl.DataFrame, column: str, what: str) -> None:
         raise InputError(what, WHERE, ", ".join(rows.columns), f"a column {column}", f"RETURN … AS {column}")
 
 
-def _binary(values: pl.Series, ordered: bool = True) -> tuple[pl.Series, tuple[str, ...]]:
-    """The values as 0 and 1: booleans, 0 and 1, or words that have a direction of their own.
+def _event(values: pl.Series, happened: object) -> tuple[pl.Series, tuple[str, ...]]:
+    """The event as 0 and 1: 1 where it has the value `happened`, 0 where it has its contrary, else null: not known.
 
-    ordered: whether two other texts may be 0 and 1 in alphabetical order; an event never is.
+    The contrary is 0, false, a word that says so (Alive), or of two values the other, if that is not a word for nothing.
+    Raises: InputError where no row has the value, and the values do not say by themselves what happened.
     """
+    text = _as_text(values)
+    found = sorted(text.unique())
+    wanted = "true" if happened is True else "false" if happened is False else str(happened)
+    wanted = wanted.removesuffix(".0")
+    meant = {word: direction(word) for word in found}
+    nothing = {word for word in found if means_missing(word)}
+    if wanted not in found:
+        if wanted == "1" and {word for word, way in meant.items() if way is None} <= nothing and 1 in meant.values():
+            return text.replace_strict(meant, return_dtype=pl.Int64), _notes(values.name, meant)
+        raise InputError(
+            f"{happened!r} is no value of {values.name}", WHERE, ", ".join(map(repr, found[:_SHOWN])),
+            "one of them", "give the one that means 1: params = {happened = …} or {positive = …}",
+        )  # fmt: skip
+    others = [word for word in found if word != wanted and word not in nothing]
+    alone = others[0] if len(others) == 1 and direction(others[0]) != 1 else None
+    contrary = {word for word in others if word == alone or meant[word] == 0}
+    ways = {word: 1 if word == wanted else 0 if word in contrary else None for word in found}
+    return text.replace_strict(ways, return_dtype=pl.Int64), _notes(values.name, ways)
+
+
+def _notes(name: str, ways: Mapping[str, int | None]) -> tuple[str, ...]:
+    """How words were read; nothing where they are 0 and 1."""
+    if set(ways) <= {"0", "1"}:
+        return ()
+    said = (f"{text!r} is {'not known' if way is None else way}" for text, way in ways.items())
+    return (f"{name}: " + ", ".join(said),)
+
+
+def _binary(values: pl.Series) -> tuple[pl.Series, tuple[str, ...]]:
+    """The values as 0 and 1: booleans, 0 and 1, or words that have a direction of their own; never by the alphabet."""
     if values.dtype in (pl.Boolean, pl.Null):
         return values.cast(pl.Int64), ()
     found = sorted(values.unique().to_list())
@@ -123,17 +160,14 @@ def _binary(values: pl.Series, ordered: bool = True) -> tuple[pl.Series, tuple[s
         return values.cast(pl.Int64), ()
     meant = {text: direction(text) for text in found} if values.dtype == pl.String else {}
     if meant and None not in meant.values():
-        plain = set(found) <= {"0", "1"}
-        note = f"{values.name}: " + ", ".join(f"{text!r} is {way}" for text, way in meant.items())
-        return values.replace_strict(meant, return_dtype=pl.Int64), () if plain else (note,)
-    if ordered and values.dtype == pl.String and len(found) == 2:
-        return (values == found[1]).cast(pl.Int64), (f"{values.name}: {found[0]!r} is 0, {found[1]!r} is 1",)
+        return values.replace_strict(meant, return_dtype=pl.Int64), _notes(values.name, meant)
     if len(found) <= _FEW_VALUES and values.dtype == pl.String:
         one, other = _which(meant)
         raise InputError(
             f"{values.name}: which of its texts is 1 is not known", WHERE, ", ".join(map(repr, found)),
             "true and false, 0 and 1, or words such as yes and no, DECEASED and LIVING",
-            f"say so in the query: CASE p.status WHEN {one!r} THEN 1 WHEN {other!r} THEN 0 END AS {values.name}",
+            f"say so in the query: CASE p.status WHEN {one!r} THEN 1 WHEN {other!r} THEN 0 END AS {values.name}"
+            + ('; of classes without a direction: kind = "multiclass"' if values.name == "label" else ""),
         )  # fmt: skip
     raise InputError(
         f"{values.name} has {len(found)} different values", WHERE, str(values.dtype), "true and false, 0 and 1, or two words",

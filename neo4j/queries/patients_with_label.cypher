@@ -1,5 +1,6 @@
 // Patients for whom a property is known, with its value as the label.
 // param property: text  the property of Patient that is the label
+// param positive: any = as_it_says  the value that is 1 in a binary task, where words do not say it themselves (yes, DECEASED)
 // returns: subject_id text, label any
 // store: any
 MATCH (p:Patient)

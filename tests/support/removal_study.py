@@ -75,7 +75,7 @@ keep = ["ward"]
 [knowledge.sets]
 path = "sets.gmt"
 [cohort]
-query = "MATCH (p:Patient) WHERE p.sex IS NOT NULL RETURN p.id AS subject_id, $at AS prediction_time, p.sex AS label"
+query = "MATCH (p:Patient) WHERE p.sex IS NOT NULL RETURN p.id AS subject_id, $at AS prediction_time, p.sex = 'M' AS label"
 params = {at = 2019-06-01}
 [task]
 kind = "binary"

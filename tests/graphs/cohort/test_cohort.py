@@ -41,7 +41,11 @@ def people(tables: Tables) -> pl.DataFrame:
     return table
 
 
-def take(study: tuple[EmbeddedStore, Tables], query: str = QUERY, label_type: str = "boolean", **more: Any) -> Cohort:
+Y = QUERY.replace("p.subtype AS label", "p.subtype = 'y' AS label")
+"""Two texts have no direction: the query says which is 1."""
+
+
+def take(study: tuple[EmbeddedStore, Tables], query: str = Y, label_type: str = "boolean", **more: Any) -> Cohort:
     store, tables = study
     rest = {"label": "label", "name": "small", "base": Path(), "params": {}, **more}
     return make_cohort(store, query, rest.pop("params"), label_type=label_type, tables=tables, **rest)
@@ -58,16 +62,19 @@ def test_attrition_counts_others_and_named_steps(study: tuple[EmbeddedStore, Tab
     assert got.with_step("with input", 3).steps[-1] == AttritionStep("with input", 3)
 
 
-def test_two_texts_become_zero_and_one_and_it_is_told(study: tuple[EmbeddedStore, Tables]) -> None:
+def test_two_texts_are_never_zero_and_one_by_the_alphabet(study: tuple[EmbeddedStore, Tables]) -> None:
+    with pytest.raises(InputError, match="which of its texts is 1") as refused:
+        take(study, QUERY)
+    assert "CASE p.status WHEN" in refused.value.fix
     got = take(study)
     want = people(study[1]).drop_nulls("subtype").sort("subject_id")
     assert got.frame["subject_id"].to_list() == want["subject_id"].to_list()
     assert got.frame["label"].to_list() == [int(s == "y") for s in want["subtype"]]
-    assert got.notes == ("label: 'x' is 0, 'y' is 1",) and got.classes == ("0", "1") and got.clock == "dated"
+    assert got.classes == ("0", "1") and got.clock == "dated"
 
 
 def test_multiclass_keeps_the_text(study: tuple[EmbeddedStore, Tables]) -> None:
-    got = take(study, label_type="categorical")
+    got = take(study, query=QUERY, label_type="categorical")
     assert got.classes == ("x", "y") and set(got.frame["label"]) == {"x", "y"}
 
 
@@ -88,7 +95,7 @@ def test_survival_counts_who_is_not_at_risk(study: tuple[EmbeddedStore, Tables])
 
 
 def test_equal_rows_merge_and_differing_ones_are_refused(study: tuple[EmbeddedStore, Tables]) -> None:
-    twice = "MATCH (p:Patient)-[:ATTENDED]->(v:Visit) RETURN p.id AS subject_id, p.index_time AS prediction_time, p.sex AS label"
+    twice = "MATCH (p:Patient)-[:ATTENDED]->(v:Visit) RETURN p.id AS subject_id, p.index_time AS prediction_time, p.sex = 'M' AS label"
     visits = study[1].table("records.ehr", "visits")
     assert visits is not None
     got = take(study, twice)
@@ -101,8 +108,8 @@ def test_equal_rows_merge_and_differing_ones_are_refused(study: tuple[EmbeddedSt
 @pytest.mark.parametrize(
     ("query", "label_type", "message"),
     [
-        ("MATCH (p:Patient) RETURN p.id AS patient, p.sex AS label", "boolean", "no column subject_id"),
-        ("MATCH (p:Patient) RETURN p.id AS subject_id, p.sex AS label", "boolean", "without prediction_time"),
+        ("MATCH (p:Patient) RETURN p.id AS patient, p.sex = 'M' AS label", "boolean", "no column subject_id"),
+        ("MATCH (p:Patient) RETURN p.id AS subject_id, p.sex = 'M' AS label", "boolean", "without prediction_time"),
         ("MATCH (p:Patient) RETURN p.id AS subject_id, p.sex AS prediction_time", "boolean", "that is no time"),
         ("MATCH (p:Patient) RETURN p.id AS subject_id, p.age AS prediction_time", "boolean", "that is no time"),
         ("MATCH (p:Patient) RETURN p.id AS subject_id", "boolean", "needs a label"),
@@ -122,7 +129,7 @@ def test_what_cannot_be_a_cohort(
 
 def test_dates_and_zoned_times_become_naive_utc(study: tuple[EmbeddedStore, Tables]) -> None:
     for literal in ("date('2020-03-01')", "'2020-03-01'", "datetime('2020-03-01T00:00:00Z')", "$at"):
-        query = f"MATCH (p:Patient) RETURN p.id AS subject_id, {literal} AS prediction_time, p.sex AS label"
+        query = f"MATCH (p:Patient) RETURN p.id AS subject_id, {literal} AS prediction_time, p.sex = 'M' AS label"
         got = take(study, query, params={"at": datetime(2020, 3, 1)} if literal == "$at" else {})
         assert got.frame["prediction_time"].unique().to_list() == [datetime(2020, 3, 1)]
 
@@ -131,9 +138,11 @@ def test_without_records_nobody_needs_a_prediction_time(tmp_path: Path) -> None:
     tables = build(tmp_path / "tables", records=False)
     with EmbeddedStore(tmp_path / "store", write=True) as store:
         fill(store, tables)
-        got = take((store, tables), "patients_with_label", params={"property": "sex"})
+        got = take((store, tables), "patients_with_label", params={"property": "sex", "positive": "M"})
     assert got.frame["prediction_time"].null_count() == got.frame.height == people(tables).height
-    assert got.query.startswith("// Patients") and got.params == {"property": "sex"}
+    assert got.query.startswith("// Patients") and got.params == {"property": "sex", "positive": "M"}
+    assert got.notes == ("label: 'F' is 0, 'M' is 1",)
+    assert got.frame["label"].to_list() == [int(s == "M") for s in people(tables).sort("subject_id")["sex"]]
 
 
 def test_a_cohort_is_kept_in_the_graph_once(study: tuple[EmbeddedStore, Tables]) -> None:

@@ -254,7 +254,7 @@ def test_a_cohort_takes_the_studys_own_patients(store: Store, one: Tables, two: 
     fill(store, two)
     text = "MATCH (p:Patient) WHERE p.subtype IS NOT NULL RETURN p.id AS subject_id, p.index_time AS prediction_time, p.subtype AS label"  # fmt: skip
     for tables in (one, two):
-        given = {"label_type": "boolean", "label": "label", "name": "c", "base": tmp_path}
+        given = {"label_type": "categorical", "label": "label", "name": "c", "base": tmp_path}
         cohort = make_cohort(store, text, {}, tables=tables, **given)  # type: ignore[arg-type]
         assert cohort.frame["subject_id"].to_list() == cohort_frame(tables)["subject_id"].to_list()
         counts = {step.step: step.count for step in cohort.steps}
