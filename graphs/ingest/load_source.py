@@ -161,7 +161,7 @@ def _read(
             spec.source,
             f"{loaded.tally.read} rows read, {loaded.tally.rejected} rejected",
             _most_common(loaded.rejects),
-            f"see {tables.folder.name}/rejects.csv" if loaded.rejects.height else "look into the file",
+            _why(loaded) + (f"see {tables.folder.name}/rejects.csv" if loaded.rejects.height else "look into the file"),
         )
     if ends := beyond(loaded.losses, loaded.cells.read, spec.accept):
         tables.write_rejects(loaded.rejects)
@@ -171,6 +171,11 @@ def _read(
     files = {path.name: _checksum(path) for path in spec.path}
     record = {**about(spec), "files": files, "sampled": known.samples is not None}
     tables.save(loaded, load_id, record, brought, left_out(loaded))
+
+
+def _why(loaded: Loaded) -> str:
+    """What the loader says of names that name nothing, for a source of nothing else."""
+    return "".join(f"it has {n:,} {what}; " for what, n in loaded.counts.items() if what.startswith("names that are"))
 
 
 class TooMuchLost(InputError):

@@ -50,6 +50,9 @@ def plain(data: bytes) -> bytes:
     return data
 
 
+_LEAST_SPACES = 2
+
+
 def sniff(lines: list[bytes], preferred: bytes) -> bytes:
     """The delimiter of a text: the one that cuts its first lines most evenly.
 
@@ -64,7 +67,11 @@ def sniff(lines: list[bytes], preferred: bytes) -> bytes:
             return 0.0, delimiter == preferred, 0
         return sum(c == counts[0] for c in counts) / len(counts), delimiter == preferred, counts[0]
 
-    return max(DELIMITERS, key=evenness)
+    best = max(DELIMITERS, key=evenness)
+    spaces = {line.count(b" ") for line in lines}
+    if not evenness(best)[0] and len(lines) > 1 and len(spaces) == 1 and min(spaces) >= _LEAST_SPACES:
+        return b" "  # as STRING writes its links
+    return best
 
 
 def split(data: bytes, delimiter: bytes) -> DelimitedRecords:

@@ -189,7 +189,10 @@ def _header(path: Path, records: DelimitedRecords, width: int) -> list[str]:
         records.text(0), has_header=False, separator=records.delimiter.decode(), quote_char=quote, infer_schema=False
     ).row(0)
     found = [str(cell or "").strip() for cell in cells]
-    if width == len(found) + 1:  # R writes no name over its row names; some tools end each row with a delimiter
+    more = width - len(found)
+    if more > 1 and records.text(1).endswith(records.delimiter * more):  # cells beyond the header: no columns
+        return [*found, *[""] * more]
+    if more == 1:  # R writes no name over its row names; some tools end each row with a delimiter
         found = [*found, ""] if records.text(1).endswith(records.delimiter) else ["", *found]
     return found
 

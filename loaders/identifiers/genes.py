@@ -13,6 +13,7 @@ import polars as pl
 from ..errors import InputError
 from ..files.text_table import read_bytes, read_cells
 from ..specs import NAMESPACES
+from .not_genes import counted, why_no_gene
 
 UNMAPPED = {
     "symbol": "hgnc.symbol", "ensembl": "ENSEMBL", "entrez": "opaque", "hgnc": "HGNC", "uniprot": "UniProtKB",
@@ -72,6 +73,9 @@ class GeneTable:
         if namespace not in NAMESPACES:
             raise InputError("unknown namespace", "features", namespace, ", ".join(NAMESPACES), "name one of them")
         bare = _bare(names, namespace)
+        why = why_no_gene(bare, namespace) if namespace in GENE_NAMESPACES else None
+        if why is not None:
+            bare = bare.set(why.is_not_null(), None)
         gene, changed = self._genes(bare, namespace)
         prefix = UNMAPPED[namespace]
         frame = pl.DataFrame({"name": bare, "gene": gene}).with_columns(
@@ -87,6 +91,7 @@ class GeneTable:
                 f"{noun} mapped to NCBIGene": mapped,
                 f"{noun} that no table maps": bare.count() - mapped,
                 f"{noun} brought up to date": int(changed.sum()),
+                **({} if why is None else counted(why)),
             }
         symbols = pl.coalesce("symbol", "name")
         return frame.select("feature", symbol=symbols, gene=pl.coalesce("gene", own)), {
@@ -102,6 +107,8 @@ class GeneTable:
         if namespace not in GENE_NAMESPACES:
             return pl.Series([None], dtype=pl.String).new_from_index(0, bare.len()), none
         gene = self._look_up(bare, namespace)
+        if namespace == "uniprot":
+            gene = gene.zip_with(gene.is_not_null(), self._of_group(bare))
         if namespace != "symbol":
             return gene, none
         first = gene.is_not_null()
@@ -118,13 +125,28 @@ class GeneTable:
         table = self.names.filter(pl.col("namespace") == namespace)
         return bare.to_frame("name").join(table, on="name", how="left", maintain_order="left")["gene"]
 
+    def _of_group(self, bare: pl.Series) -> pl.Series:
+        """The gene of several accessions in one name (`sp|P00533|EGFR_HUMAN`, `P01116;P01116-2`), if it is one gene's."""
+        names = pl.DataFrame({"name": bare}).with_row_index("i")
+        parts = names.with_columns(pl.col("name").str.split(";")).explode("name")
+        accession = (
+            pl.col("name").str.replace(r"^\s*(?:sp|tr)\|([^|]+)\|.*$", "$1").str.strip_chars().str.replace(r"-\d+$", "")
+        )
+        parts = parts.with_columns(accession)
+        found = parts.with_columns(gene=self._look_up(parts["name"], "uniprot")).drop_nulls("gene")
+        one = found.group_by("i").agg(pl.col("gene").unique()).filter(pl.col("gene").list.len() == 1)
+        return names.join(one.with_columns(pl.col("gene").list.first()), on="i", how="left", maintain_order="left")[
+            "gene"
+        ]
+
     def _beside(self, bare: pl.Series) -> pl.Series:
         """The gene of a name that carries two ids.
 
         `A1BG|1` (TCGA) and `A1BG (1)` (DepMap) hold the Entrez id, which is the gene whatever the symbol says; `A1BG_1`
-        does where table and symbol agree on it; of `ENSG00000141510|TP53` it is the Ensembl id's.
+        does where table and symbol agree on it; of `ENSG00000141510|TP53` it is the Ensembl id's. What carries several
+        symbols (`TP53;WRAP53`, `TP53 /// WRAP53`) is a gene's only if they all are that gene's; `TP53,1.0` has a weight.
         """
-        if not bare.str.contains(r"[|_ ]").any():
+        if not bare.str.contains(r"[|_ ;,/]").any():
             return pl.Series([None], dtype=pl.String).new_from_index(0, bare.len())
         number = "NCBIGene:" + bare.str.extract(r"^.*(?:\||\s\()([1-9]\d*)\)?$")
         parts = bare.str.extract_groups(r"^(.+)_(\d+)$").struct.rename_fields(["symbol", "entrez"]).struct.unnest()
@@ -133,7 +155,28 @@ class GeneTable:
         ensembl = bare.str.extract(r"^(ENSG\d{11})(?:\.\d+)?[|_]")
         by_ensembl = self._look_up(ensembl, "ensembl")
         agreed = _where((by_symbol == agreed).fill_null(False), agreed)
-        return number.zip_with(number.is_not_null(), agreed.zip_with(agreed.is_not_null(), by_ensembl))
+        found = number.zip_with(number.is_not_null(), agreed.zip_with(agreed.is_not_null(), by_ensembl))
+        return found.zip_with(found.is_not_null(), self._of_all(bare))
+
+    def _of_all(self, bare: pl.Series) -> pl.Series:
+        """The gene of names that carry several symbols, or one and its weight, if all of them are one gene's."""
+        names = pl.DataFrame({"name": bare}).with_row_index("i")
+        several = names.filter(pl.col("name").str.contains(r";|,| /{2,3} ").fill_null(False))
+        parts = several.with_columns(
+            pl.col("name")
+            .str.replace(r",-?\d+(?:\.\d+)?$", "")
+            .str.replace_all(r"\s*(?:;|,|/{2,3})\s*", ";")
+            .str.split(";")
+        )
+        parts = parts.explode("name").filter(pl.col("name") != "")
+        if parts.is_empty():
+            return pl.Series([None], dtype=pl.String).new_from_index(0, bare.len())
+        genes = parts.with_columns(gene=self._look_up(parts["name"], "symbol"))
+        one = genes.group_by("i").agg(pl.col("gene").unique(), unknown=pl.col("gene").null_count())
+        one = one.filter(pl.col("gene").list.len() == 1, pl.col("unknown") == 0).with_columns(
+            pl.col("gene").list.first()
+        )
+        return names.join(one.select("i", "gene"), on="i", how="left", maintain_order="left")["gene"]
 
 
 def with_entrez(frame: pl.DataFrame, entrez: pl.Series, table: GeneTable) -> pl.DataFrame:
@@ -205,7 +248,8 @@ def _names(known: pl.DataFrame) -> pl.DataFrame:
         ensembl=pl.coalesce("ensembl", pl.col("links").str.extract(r"Ensembl:(ENSG\d+)")),
     )
     for way in ("previous", "alias", "ensembl", "hgnc", "uniprot"):
-        split = links.select(name=pl.col(way).str.split("|"), gene="gene").explode("name").drop_nulls("name")
+        listed = pl.col(way).str.replace_all(r"\s*[|;,]\s*", "|").str.split("|")
+        split = links.select(name=listed, gene="gene").explode("name").drop_nulls("name")
         split = split.with_columns(_bare(split["name"], way)).unique(maintain_order=True)
         split = split.filter(pl.len().over("name") == 1, ~pl.col("name").is_in(["", "-"]))
         if way in ("previous", "alias"):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 
+from ..files.ledger import Ledger
 from ..files.rows import CONTROL, LONGEST
 from ..identifiers.curie import VOCABULARIES, is_curie, meds_codes
+from ..identifiers.name_column import strange_names
+from ..identifiers.not_genes import why_no_gene
 from ..tables import Known
 
 GENES = frozenset({"NCBIGene", "opaque"})
@@ -28,13 +31,25 @@ def gene_ends(names: pl.Series, features: str, known: Known) -> tuple[pl.DataFra
     id = pl.when(mapped).then("gene").otherwise(own)
     found = found.with_columns(id=id)
     prefix = pl.col("id").str.extract(r"^([^:]+):")
-    gene = ~prefix.is_in(list(NOT_GENES)) & _proper(pl.col("id"))
+    named = pl.lit(why_no_gene(seen, features).is_null()) | pl.col("opaque").is_not_null()
+    gene = ~prefix.is_in(list(NOT_GENES)) & _proper(pl.col("id")) & named
     found = found.with_columns(
         id=pl.when(gene).then("id"), symbol=pl.when(mapped | pl.col("curie").is_null()).then("symbol")
     )
     counts = {**counts, "names found among opaque ones": int((found["id"] == found["opaque"]).sum())}
     found = found.select("text", "id", symbol=pl.when(pl.col("id").is_not_null()).then("symbol"))
     return bare.to_frame().join(found, on="text", how="left", maintain_order="left").select("id", "symbol"), counts
+
+
+def doubt_names(names: pl.Series, ids: pl.Series, features: str, known: Known, ledger: Ledger) -> None:
+    """Say that the names are hardly those of genes, if the gene table maps almost none of them: the load ends there.
+
+    Args: names, ids: (n,) as the file has them, and the genes that they were taken for.
+    """
+    each = pl.DataFrame({"name": names, "id": ids}).unique("name", maintain_order=True).drop_nulls("name")
+    odd = strange_names(each["name"], each["id"], known.genes, features)
+    if odd is not None and not each["id"].is_in(list(known.opaque.values())).any():
+        ledger.lose("names", "", each.height, each.height, odd, said="that mean no gene", ends=True)
 
 
 def code_ends(names: pl.Series, known: Known, bare: bool) -> tuple[pl.Series, dict[str, int]]:

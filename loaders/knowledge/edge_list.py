@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import polars as pl
 
 from ..errors import InputError
-from ..files.ledger import ROW, Ledger, one_row_each, quoted, refuse, total
+from ..files.ledger import ROW, Ledger, one_row_each, refuse, total
 from ..files.rows import SourceRows, read_rows
 from ..files.text_table import numbers, read_cells, resolve
 from ..specs import Knowledge
 from ..tables import Known, Loaded, as_concepts, as_links
-from .concepts import code_ends, gene_ends
+from .concepts import code_ends, doubt_names, gene_ends
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,9 @@ def read_edges(spec: Knowledge, known: Known) -> Loaded:
     edges = pl.DataFrame({ROW: rows.numbers, "_s": rows.frame[subject], "_o": rows.frame[object]})
     edges, scored = _with_scores(edges, rows, score, ledger)
     edges, counts = _with_ends(edges, kind, spec.features, known)
+    if kind.subject == kind.object == "gene":
+        both = pl.concat([edges["_s"], edges["_o"]]), pl.concat([edges["subject"], edges["object"]])
+        doubt_names(*both, spec.features, known, ledger)
     for end, cell, column, what in (("subject", "_s", subject, kind.subject), ("object", "_o", object, kind.object)):
         fix = "write PREFIX:local" if what != "gene" else "set `features` to what the genes are called"
         edges = refuse(edges, pl.col(end).is_null(), ledger, column, got=cell, expected=f"a {what}", fix=fix)
@@ -84,6 +87,7 @@ def read_edges(spec: Knowledge, known: Known) -> Loaded:
             pl.concat([_nodes(edges, "subject", kind.subject), _nodes(edges, "object", kind.object)]), spec
         ),
         links=as_links(links, spec),
+        losses=ledger.losses,
         counts=total([counts]),
     )
 
@@ -149,7 +153,7 @@ def _with_scores(
     if score is None:
         return edges.with_columns(score=pl.lit(None, pl.Float64)), pl.col("score")
     value, bad = numbers(rows.frame[score])
-    ledger.cell(rows.numbers.filter(bad), score, quoted(rows.frame[score].filter(bad)), "a number")
+    ledger.unread(rows.numbers, score, rows.frame[score].cast(pl.String), bad, "a number", whole=True)
     return edges.with_columns(value.alias("score")), pl.col("score")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from ..files.text_table import read_bytes
 from ..identifiers.curie import Curie
 from ..specs import Knowledge
 from ..tables import Known, Loaded, as_concepts, as_links
-from .concepts import gene_ends
+from .concepts import doubt_names, gene_ends
 
 REACTOME = re.compile(r"\bR-[A-Z]{3}-\d+\b")
 WIKIPATHWAYS = re.compile(r"\bWP\d+(?=\b|_r)")
@@ -47,17 +49,20 @@ def read_gmt(spec: Knowledge, known: Known) -> Loaded:
     """
     ledger = Ledger(spec.source)
     rows = []
-    for path in spec.path:
-        for number, line in _lines(path, ledger):
-            found = parse(line, spec.missing)
-            if isinstance(found, GeneSet):
-                rows.append((number, str(found.id), found.name, list(found.genes)))
-            else:
-                ledger.reject([number], "", quoted(pl.Series([line]))[0], found, "correct the line")
+    lines = [each for path in spec.path for each in _lines(path, ledger)]
+    described = Counter(line.split("\t")[1].strip() for _, line in lines if line.count("\t"))
+    shared = frozenset(text for text, n in described.items() if n > 1)
+    for number, line in lines:
+        found = parse(line, spec.missing, shared)
+        if isinstance(found, GeneSet):
+            rows.append((number, str(found.id), found.name, list(found.genes)))
+        else:
+            ledger.reject([number], "", quoted(pl.Series([line]))[0], found, "correct the line")
     sets = pl.DataFrame(rows, schema=SETS, orient="row")
     members = sets.explode("genes")
     ends, counts = gene_ends(members["genes"], spec.features, known)
     members = members.with_columns(ends.rename({"id": "gene"}))
+    doubt_names(members["genes"], members["gene"], spec.features, known, ledger)
     lost = members.filter(pl.col("gene").is_null())
     ledger.cell(lost[ROW], "genes", quoted(lost["genes"]), f"a gene ({spec.features})")
     members = members.drop_nulls("gene")
@@ -82,12 +87,15 @@ def read_gmt(spec: Knowledge, known: Known) -> Loaded:
             spec,
         ),
         links=as_links(links.select(subject="gene", predicate=pl.lit("IN_PATHWAY"), object="id"), spec),
+        losses=ledger.losses,
         counts={what: n for what, n in {**counts, "genes named again in their set": named - links.height}.items() if n},
     )
 
 
-def parse(line: str, missing: tuple[str, ...] = ()) -> GeneSet | str:
+def parse(line: str, missing: tuple[str, ...] = (), shared: Collection[str] = ()) -> GeneSet | str:
     """The gene set of a line, or what the line should have held.
+
+    Args: shared: descriptions of several sets, as a collection's name: they are the id of none.
 
     Example:
         >>> print(parse("Cell cycle\\tR-HSA-1640170\\tTP53").id)
@@ -98,7 +106,7 @@ def parse(line: str, missing: tuple[str, ...] = ()) -> GeneSet | str:
     if not name or not genes:
         return "a name, a description and genes, tab-separated"
     try:
-        id = _identifier(name, rest[0])
+        id = _identifier(name, "" if rest[0] in shared else rest[0])
     except ValueError:
         return "a name without control characters, at most 500 long"
     return GeneSet(id, name.split("%")[0].strip() or name, genes)

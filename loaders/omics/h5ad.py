@@ -13,7 +13,9 @@ import polars as pl
 from ..errors import InputError
 from ..files.ledger import Ledger
 from ..files.number_words import Reason
+from ..identifiers.name_column import name_column
 from ..specs import Omics
+from ..tables import Known
 from .text_matrix import Matrix
 
 _BROKEN = (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError, IndexError, NotImplementedError)
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 
-def read_h5ad(path: Path, spec: Omics, ledger: Ledger) -> Matrix:
+def read_h5ad(path: Path, spec: Omics, known: Known, ledger: Ledger) -> Matrix:
     """X of an .h5ad file, or of the layer's modality in an .h5mu file; its zeros are measured zeros.
 
     Sample ids are the obs names, or the obs column that the study names.
@@ -44,8 +46,8 @@ def read_h5ad(path: Path, spec: Omics, ledger: Ledger) -> Matrix:
         raise InputError("X holds no numbers", path, expected="a numeric X", fix="write it again") from None
     offset = ledger.begin(path.name)
     samples = pl.Series([str(i) for i in ids], dtype=pl.String)
-    names = pl.Series([str(i) for i in data.var_names], dtype=pl.String)
     in_rows = spec.orientation != "samples_in_columns"
+    names = _names(data, spec, known) if in_rows else pl.Series([str(i) for i in data.var_names], dtype=pl.String)
     if not in_rows:
         samples, names, values = names, samples, values.T
     rows = samples.len() if in_rows else names.len()
@@ -60,6 +62,19 @@ def read_h5ad(path: Path, spec: Omics, ledger: Ledger) -> Matrix:
     ledger.lose("cells", "X", len(infinite), cells, Reason("no finite number", "", "correct the cells"))
     values[np.isinf(values)] = np.nan
     return _chosen(Matrix(path.name, samples, names, values, numbers, in_rows, cells=cells), spec, ledger)
+
+
+def _names(data: AnnData, spec: Omics, known: Known) -> pl.Series:
+    """The var names, or the var column that holds those of genes where var names are numbers or others' ids."""
+    candidates = {"": pl.Series([str(i) for i in data.var_names], dtype=pl.String)}
+    for column in data.var.columns:
+        cells = [
+            None if missing else str(cell)
+            for cell, missing in zip(data.var[column], data.var[column].isna(), strict=True)
+        ]
+        if any(cell and cell[0].isalpha() for cell in cells[:50] if cell):
+            candidates[str(column)] = pl.Series(cells, dtype=pl.String)
+    return candidates[name_column(candidates, known.genes, spec.features)]
 
 
 def _check(data: AnnData, ids: Collection[object], path: Path, spec: Omics) -> None:

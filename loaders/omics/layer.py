@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..files.ledger import Ledger
 from ..files.removed_ids import EXPECTED, FIX
 from ..identifiers.genes import GENE_NAMESPACES, with_entrez
+from ..identifiers.name_column import strange_names
 from ..specs import Omics
 from ..subjects.barcodes import matched, taken_out
 from ..tables import Known, Loaded
@@ -87,7 +88,7 @@ def _file(path: Path, spec: Omics, known: Known, ledger: Ledger) -> OmicsLayer:
     if spec.format in HDF5 or path.suffix.lower().lstrip(".") in HDF5:
         from .h5ad import read_h5ad
 
-        matrix = read_h5ad(path, spec, ledger)
+        matrix = read_h5ad(path, spec, known, ledger)
     else:
         matrix = read_matrix(path, spec, known, ledger)
     ledger.cells(matrix.cells, 0)
@@ -141,9 +142,16 @@ def _features(matrix: Matrix, spec: Omics, known: Known, ledger: Ledger) -> tupl
         var = with_entrez(var, matrix.entrez, known.genes)
     if spec.kind in GENE_KINDS:
         var = var.with_columns(gene=pl.coalesce("gene", "feature"))
+    elif spec.kind == "protein" and spec.features == "symbol":
+        var = _antibodies(var, matrix.names, known)
     elif spec.features == "opaque":
         var = var.with_columns(gene=pl.lit(None, pl.String))
     var = var.with_columns(name=matrix.names)
+    means = pl.coalesce(pl.when(pl.col("gene").str.starts_with("NCBIGene:")).then("gene"), "feature")
+    if (odd := strange_names(matrix.names, var.select(means).to_series(), known.genes, spec.features)) is not None:
+        lost = matrix.names.len()
+        ledger.lose("names", "", lost, lost, odd, said="that mean no gene", ends=True)
+    matrix, var = _without_nameless(matrix, var, ledger)
     first = _best_named(var, matrix.names)
     again = np.flatnonzero(~first.to_numpy())
     ledger.count({"features left out: another of the layer is the same": again.size})
@@ -160,6 +168,37 @@ def _features(matrix: Matrix, spec: Omics, known: Known, ledger: Ledger) -> tupl
         different = again[~same]
         ledger.reject(matrix.numbers.gather(different), "feature", matrix.names.gather(different), expected, fix)
     return matrix.take(features=first.to_numpy()), var.filter(first)
+
+
+def _antibodies(var: pl.DataFrame, names: pl.Series, known: Known) -> pl.DataFrame:
+    """Of cBioPortal's protein arrays (`AKT1|AKT_pS473`) the antibody is the feature, of the gene before it: two sites of a
+    gene stay apart. Of several genes (`AKT1 AKT2 AKT3|AKT`) it is the first one's."""
+    parts = (
+        names.cast(pl.String)
+        .str.extract_groups(r"^([^|]+)\|([^|]*[A-Za-z][^|]*)$")
+        .struct.rename_fields(["genes", "antibody"])
+        .struct.unnest()
+    )
+    if not parts["antibody"].count():
+        return var
+    gene = known.genes.curies(parts["genes"].str.split(" ").list.first(), "symbol")["gene"]
+    mine = parts["antibody"].is_not_null() & ~var["feature"].str.starts_with("NCBIGene:").fill_null(False)
+    return var.with_columns(
+        feature=pl.when(mine).then("opaque:" + parts["antibody"]).otherwise("feature"),
+        symbol=pl.when(mine).then(parts["antibody"]).otherwise("symbol"),
+        gene=pl.when(mine).then(gene).otherwise("gene"),
+    )
+
+
+def _without_nameless(matrix: Matrix, var: pl.DataFrame, ledger: Ledger) -> tuple[Matrix, pl.DataFrame]:
+    """Without what names no feature (a spreadsheet's date, a decoy): it would be a node that means nothing."""
+    out = var["feature"].is_null()
+    expected, fix = "a feature's name", "correct the name, or nothing: it is no feature"
+    if matrix.samples_in_rows:
+        ledger.outside("feature", matrix.names.filter(out), expected, fix, int(out.sum()))
+    else:
+        ledger.reject(matrix.numbers.filter(out), "feature", matrix.names.filter(out), expected, fix)
+    return matrix.take(features=~out.to_numpy()), var.filter(~out)
 
 
 def _best_named(var: pl.DataFrame, names: pl.Series) -> pl.Series:

@@ -15,6 +15,7 @@ from ..files.ledger import Ledger
 from ..files.number_words import Reason, missing_words, misspelt, reason
 from ..files.rows import SourceRows, identified, source_rows
 from ..files.text_table import Cells, has_header, numbers, parquet_frame, read_bytes, read_cells, resolve
+from ..identifiers.name_column import name_column
 from ..specs import MISSING, Omics
 from ..subjects.barcodes import finder, known_ids
 from ..subjects.id_forms import joined_by, no_known_id
@@ -97,6 +98,12 @@ def _orientation(rows: SourceRows, header: Sequence[str], spec: Omics, known: Kn
     """The column that holds the ids of the rows, and whether they are samples."""
     frame = rows.frame
     asked = {None: None, "samples_in_rows": True, "samples_in_columns": False}[spec.orientation]
+
+    def named(columns: Sequence[str]) -> str:
+        """Of the first columns that are no samples the one that holds the features' names."""
+        some = {name: frame[name] for name in columns[:_FEW] if frame[name].dtype == pl.String or name == columns[0]}
+        return name_column(some, known.genes, spec.features)
+
     if spec.id is not None:
         return resolve(spec.id, frame, rows.where), asked is not False
     ids = known_ids(known)
@@ -104,7 +111,9 @@ def _orientation(rows: SourceRows, header: Sequence[str], spec: Omics, known: Kn
     by_name = [name for name in (SYMBOL, ENTREZ) if name in frame.columns]
     if ids is None or asked is False:
         in_rows = (not by_name) if asked is None else asked
-        return (frame.columns[0] if in_rows or not by_name else by_name[0]), in_rows
+        return (
+            by_name[0] if by_name and not in_rows else frame.columns[0] if in_rows else named(frame.columns)
+        ), in_rows
     in_header = sum(whose(name) is not None for name in header)
     best, found = _column_of(frame, ids, whose)
     if asked or found > in_header:
@@ -113,7 +122,7 @@ def _orientation(rows: SourceRows, header: Sequence[str], spec: Omics, known: Kn
         return best, True
     if not in_header:
         raise _unjoined(rows, header, ids)
-    return (by_name[0] if by_name else next(n for n in frame.columns if n not in ids)), False
+    return (by_name[0] if by_name else named([n for n in frame.columns if whose(n) is None])), False
 
 
 def _column_of(frame: pl.DataFrame, ids: frozenset[str], whose: Callable[[str], str | None]) -> tuple[str | None, int]:
