@@ -50,8 +50,8 @@ def read_gmt(spec: Knowledge, known: Known) -> Loaded:
     ledger = Ledger(spec.source)
     rows = []
     lines = [each for path in spec.path for each in _lines(path, ledger)]
-    described = Counter(line.split("\t")[1].strip() for _, line in lines if line.count("\t"))
-    shared = frozenset(text for text, n in described.items() if n > 1)
+    heads = {tuple(cell.strip() for cell in line.split("\t", 2)[:2]) for _, line in lines if "\t" in line}
+    shared = frozenset(text for text, n in Counter(description for _, description in heads).items() if n > 1)
     for number, line in lines:
         found = parse(line, spec.missing, shared)
         if isinstance(found, GeneSet):

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from clinome.verbs.cohort import cohort, table_one
     from clinome.verbs.compare import compare
     from clinome.verbs.learners import learners
-    from clinome.verbs.load import LoadReport, load
+    from clinome.verbs.load import load
+    from clinome.verbs.load_report import LoadReport
     from clinome.verbs.predict import predict
     from clinome.verbs.remove import remove
     from clinome.verbs.report import report
@@ -71,7 +72,7 @@ _WHERE = {
     "Cohort": "clinome.graph:Cohort",
     "Graph": "clinome.graph:Graph",
     "Learner": "clinome.models.base.learner:Learner",
-    "LoadReport": "clinome.verbs.load:LoadReport",
+    "LoadReport": "clinome.verbs.load_report:LoadReport",
     "Run": "clinome.run_folder.run:Run",
     "Snapshot": "clinome.snapshot:Snapshot",
     "Study": "clinome.study:Study",

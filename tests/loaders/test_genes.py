@@ -64,7 +64,7 @@ def test_an_entrez_id_beside_brings_the_approved_symbol(hgnc: GeneTable) -> None
     dates = hgnc.curies(pl.Series(["1-Sep", "TP53", "2-Mar"]), "symbol")
     found = with_entrez(dates, pl.Series(["1731", "1", "999999"]), hgnc)
     assert found["feature"].to_list() == ["NCBIGene:1731", "NCBIGene:7157", "NCBIGene:999999"]
-    assert found["symbol"].to_list() == ["SEPTIN1", "TP53", "2-Mar"]
+    assert found["symbol"].to_list() == ["SEPTIN1", "TP53", None], "a date is no symbol"
 
 
 def test_what_is_ambiguous_is_not_used(hgnc: GeneTable) -> None:

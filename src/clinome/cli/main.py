@@ -56,9 +56,14 @@ def demo(
 
 
 @app.command()
-def load(study: StudyFile, as_json: Json = False, quiet: Quiet = False) -> None:
+def load(
+    study: StudyFile,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read everything, write nothing, say the same.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
     """Files -> tables -> graph. A second load changes nothing and says so."""
-    _end(as_json, clinome.load(study, console=Console(quiet)).summary)
+    _end(as_json, clinome.load(study, dry_run=dry_run, console=Console(quiet)).summary)
 
 
 @app.command()

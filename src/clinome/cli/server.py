@@ -82,7 +82,7 @@ def bulk_import(
     """A first load of a large study into an empty database: the graph that `clinome load` makes, in a fraction of the time."""
     from clinome.study import Study
     from clinome.verbs import bulk_import as importing
-    from clinome.verbs.load import LoadReport
+    from clinome.verbs.load_report import LoadReport
 
     read, console = Study.read(study), Console(quiet)
     reports = importing.write_files(read, csv, console) if csv else importing.import_study(read, folder, console)

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 
 from clinome.console import SILENT, Console
 from clinome.graph import open_store, store_folder
-from clinome.loaders.files.losses import MISSING, TEXT, UNSAID, table
 from clinome.loaders.specs import AnySource, Knowledge, Patients, Samples
 from clinome.loaders.tables import Known, Loaded
 from clinome.study import Study, as_study
+from clinome.verbs.load_report import LoadReport, last_line, say_source
 
 if TYPE_CHECKING:
-    import pandas as pd
     import polars as pl
 
     from clinome.graphs.ingest.load_source import SourceReport
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 Door = Callable[[Loaded], Loaded]
 """What every source's tables pass on their way in: namespace and pseudonyms."""
-_TOLD = 6  # losses of a source that the screen shows
 Ready = Callable[["Tables", str], None]
 """Is shown a source once its tables are there, before it is written into the graph."""
 
@@ -57,46 +55,23 @@ class _Size:
             )
 
 
-@dataclass(frozen=True)
-class LoadReport:
-    """Load report: what became of the rows of every source.
-
-    sources: a report a source, in the order of loading: source, tally (rows read, written, merged, rejected), seconds,
-    changed, counts (what went into the graph).
-    """
-
-    sources: tuple[SourceReport, ...]
-
-    @property
-    def changed(self) -> bool:
-        """Whether anything changed since the last load."""
-        return any(report.changed for report in self.sources)
-
-    def to_frame(self) -> pd.DataFrame:
-        """A row a source: source, rows read, written, merged, rejected; cells read, lost; seconds; changed."""
-        import pandas as pd
-
-        return pd.DataFrame([{"source": r.source, **vars(r.tally), "cells": r.cells.read, "cells_lost": lost_cells(r),
-                              "seconds": r.seconds, "changed": r.changed} for r in self.sources])  # fmt: skip
-
-    def summary(self) -> dict[str, object]:
-        """What `clinome load --json` ends with: each source's rows, cells and losses, and whether anything changed."""
-        sources = [{"source": r.source, **vars(r.tally), "cells": vars(r.cells), "lost": table(r.losses),
-                    "seconds": round(r.seconds, 3)} for r in self.sources]  # fmt: skip
-        return {"sources": sources, "changed": self.changed}
-
-
-def load(study: Study | str | Path, *, console: Console = SILENT) -> LoadReport:
+def load(study: Study | str | Path, *, dry_run: bool = False, console: Console = SILENT) -> LoadReport:
     """Load a study: files -> tables -> graph, source by source; what is there and unchanged stays.
 
     Args:
         study: a study, its file, or the folder that holds it.
+        dry_run: read everything, and write nothing: neither tables nor graph.
         console: what is said while it runs (`clinome.console.Console()`); default: nothing.
-    Returns: what became of every source's rows: read = written + merged + rejected.
-    Raises: InputError for a source that cannot be read or gave no row, EngineError if the store is locked or away.
+    Returns: what became of every source's rows and cells: read = written + merged + rejected.
+    Raises: InputError for a source that cannot be read, gave no row, or would lose too much that the section does not
+        `accept`; EngineError if the store is locked or away.
     Example:
         clinome.load("study.toml").to_frame()
     """
+    if dry_run:
+        from clinome.verbs.dry_run import dry_run as read_only
+
+        return read_only(as_study(study), console)
     return LoadReport(tuple(load_study(as_study(study), console)))
 
 
@@ -199,26 +174,6 @@ def _forget(study: Study, store: Store, tables: Tables, console: Console) -> Non
             console(f"{source}: no longer in the study; removed")
 
 
-def say_source(report: SourceReport, console: Console) -> None:
-    t = report.tally
-    state = "unchanged" if not report.changed else f"{report.seconds:.1f} s" if report.seconds else "not loaded"
-    console(
-        f"{report.source}: {t.read:,} rows read, {t.written:,} written, {t.merged:,} merged, {t.rejected:,} rejected ({state})"
-    )
-    if report.changed:
-        for what, count in report.counts.items():
-            console(f"    {count:,} {what}")
-        for loss in report.losses[:_TOLD]:
-            console(f"    {loss}")
-        if len(report.losses) > _TOLD:
-            console(f"    and {len(report.losses) - _TOLD:,} columns more")
-
-
-def lost_cells(report: SourceReport) -> int:
-    """Cells of a source that were left missing: they could not be read, or say in a word that there is nothing."""
-    return sum(loss.lost for loss in report.losses if loss.kind == "cells" and loss.said in (MISSING, UNSAID))
-
-
 def _say_stopped(store: Store, tables: Tables, console: Console) -> None:
     """Readers of an embedded store never see half a load, nor what was loaded beside it."""
     from clinome.graphs.ingest.write_source import stopped
@@ -233,25 +188,3 @@ def _say_all(reports: list[SourceReport], tables: Tables, console: Console) -> N
     if not any(r.changed for r in reports):
         console("nothing has changed since the last load")
     console(last_line(reports, f"{tables.folder.name}/rejects.csv"))
-
-
-def last_line(reports: list[SourceReport], rejects: str) -> str:
-    """How many rows were rejected, and what else was lost, in how many sources; and where the list is."""
-    said = [f"{sum(r.tally.rejected for r in reports):,} rows rejected"]
-    cells = sum(lost_cells(r) for r in reports)
-    if cells:
-        whose = ", ".join(r.source for r in reports if lost_cells(r))
-        said.append(f"{cells:,} cells left missing ({whose})")
-    for kind, what in (
-        ("samples", "samples lost"),
-        ("columns", "columns of text left out"),
-        ("names", "names unknown"),
-    ):
-        lost = {r.source: n for r in reports if (n := sum(x.lost for x in r.losses if x.kind == kind))}
-        if lost:
-            said.append(f"{sum(lost.values()):,} {what} ({', '.join(lost)})")
-    kept = {r.source: n for r in reports if (n := sum(x.lost for x in r.losses if x.said == TEXT))}
-    if kept:
-        said.append(f"{sum(kept.values()):,} cells among numbers or dates kept as text ({', '.join(kept)})")
-    noted = any(r.rejects.height for r in reports)
-    return "; ".join(said) + (f": see {rejects}" if noted else "")
