@@ -13,6 +13,8 @@ KINDS = ("expression", "copy_number", "mutation", "methylation", "mirna", "prote
 NAMESPACES = (
     "symbol", "ensembl", "entrez", "hgnc", "uniprot", "mirbase", "cpg", "chebi", "hmdb", "opaque",
 )  # fmt: skip
+NAMED_BY_KIND = {"mirna": "mirbase", "metabolite": "opaque"}
+"""What features are called where a section does not say it; of other kinds symbols."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Omics(Source):
     layer: str = ""
     kind: str = "expression"
     id: Column | None = None
-    features: str = "symbol"
+    features: str = ""  # default: symbol; of miRNA mirbase, of metabolites opaque
     orientation: str | None = None  # "samples_in_rows" | "samples_in_columns"; None: found from the ids
     drop: tuple[str, ...] = ()
     suffix: str | None = None
@@ -82,6 +84,10 @@ class Omics(Source):
     subject: Column | None = None
     gene: Column | None = None
     profiled: str = "file"  # "file" | "patients" | path of a list file
+
+    def __post_init__(self) -> None:
+        if not self.features:
+            object.__setattr__(self, "features", NAMED_BY_KIND.get(self.kind, "symbol"))
 
     @property
     def source(self) -> str:

@@ -108,11 +108,18 @@ def _of_genes(var: pl.DataFrame, spec: Omics, source: pl.Expr) -> Iterator[Edges
 
 
 def _variants(table: pl.DataFrame, source: pl.Expr) -> Iterator[Edges]:
-    """subject_id, variant, gene, consequence -> HAS_VARIANT, IN_GENE."""
-    carried = table.select(source, start="subject_id", end="variant").unique()
+    """subject_id, variant, gene, consequence, protein, fraction -> HAS_VARIANT, IN_GENE."""
+    fraction = pl.col("fraction") if "fraction" in table.columns else pl.lit(None, pl.Float64)
+    carried = table.select(source, start="subject_id", end="variant", allele_fraction=fraction)
+    carried = carried.sort("allele_fraction", descending=True, nulls_last=True).unique(["start", "end"], keep="first")
     yield Edges("HAS_VARIANT", "Patient", "Variant", _sorted(carried))
     consequence = pl.col("consequence") if "consequence" in table.columns else pl.lit(None, pl.String)
-    inside = table.drop_nulls("gene").select(source, start="variant", end="gene", consequence=consequence).unique()
+    protein = pl.col("protein") if "protein" in table.columns else pl.lit(None, pl.String)
+    inside = (
+        table.drop_nulls("gene")
+        .select(source, start="variant", end="gene", consequence=consequence, protein=protein)
+        .unique()
+    )
     yield Edges("IN_GENE", "Variant", "Gene", _sorted(inside))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 import polars as pl
@@ -13,6 +14,7 @@ from .number_words import missing_words, misspelt
 
 MOST = 0.5
 """A text column of which more of the cells that say something are numbers, or dates, was meant as one."""
+_LIKE_AN_ID = r"(?i)(?:^|[_ .-])(?:id|code|zip|category|type|class|group)$|[a-z]I[Dd]$"
 
 
 def typed_and_told(
@@ -32,7 +34,17 @@ def typed_and_told(
         >>> print(ledger.losses[0])
         age: 1 of 3 cells kept as text (> 99: a limit, not a value; write the number that you mean, or take the cell for missing)
     """
-    return frame.with_columns(_typed(frame[name], rows, ledger) for name in frame.columns if name not in categorical)
+    found = frame.with_columns(_typed(frame[name], rows, ledger) for name in frame.columns if name not in categorical)
+    ids = [name for name in found.columns if found[name].dtype.is_integer() and re.search(_LIKE_AN_ID, name)]
+    some = ", ".join(repr(name) for name in ids[:5])
+    ledger.count(
+        {
+            f"columns of whole numbers are named like ids, and read as numbers; if they are names: categorical = [{some}]": len(
+                ids
+            )
+        }
+    )
+    return found
 
 
 def _typed(column: pl.Series, rows: pl.Series, ledger: Ledger) -> pl.Series:

@@ -22,6 +22,9 @@ COLUMNS = {
     "alternative": ("tumor_seq_allele2",),
     "other": ("tumor_seq_allele1",),
     "protein": ("hgvsp_short", "hgvsp", "protein_change"),
+    "fraction": ("t_vaf", "tumor_vaf", "vaf", "allele_fraction", "t_allele_fraction", "i_tumorvaf_wu"),
+    "alternatives": ("t_alt_count",),
+    "references": ("t_ref_count",),
 }
 NEEDED = {"hugo_symbol": "Hugo_Symbol", "tumor_sample_barcode": "Tumor_Sample_Barcode"}
 
@@ -33,7 +36,11 @@ def looks_like_maf(names: Sequence[str]) -> bool:
 
 
 def read_variants(rows: SourceRows) -> SourceRows:
-    """The rows of a MAF as id, name, entrez, variant, consequence, and silent, promoter, unknown (`change`).
+    """The rows of a MAF as id, name, entrez, variant, consequence, protein, fraction, and silent, promoter, unknown
+    (`change`).
+
+    fraction: of the tumour's reads those with the variant, from its own column (a percentage is divided by 100) or from
+    t_alt_count and t_ref_count; null where there is neither.
 
     A variant is `GRCh37:17-7577120-C-T` where the file has its place (build, chromosome, start, reference,
     alternative), `variant:TP53:p.R273H` where it has only the protein change, else null.
@@ -61,11 +68,22 @@ def read_variants(rows: SourceRows) -> SourceRows:
     valid = pl.col("start").str.contains(r"^\d+$")
     protein = pl.concat_str(pl.lit("variant:"), "name", pl.lit(":"), "protein")
     variants = frame.select(
-        "id", "name", "entrez", "consequence", variant=pl.coalesce(pl.when(valid).then(place), protein)
-    )
+        "id", "name", "entrez", "consequence", "protein", variant=pl.coalesce(pl.when(valid).then(place), protein),
+        fraction=_fraction(),
+    )  # fmt: skip
     done = change(variants["consequence"], variants.select(pl.coalesce("name", "entrez")).to_series())
     variants = variants.with_columns(~done["changing"].alias("silent"), done["promoter"], done["unknown"])
     return SourceRows(rows.where, variants, rows.numbers, rows.counts)
+
+
+def _fraction() -> pl.Expr:
+    said, with_it, without = (
+        pl.col(c).cast(pl.Float64, strict=False) for c in ("fraction", "alternatives", "references")
+    )
+    share = pl.when(said.max() > 1).then(said / 100).otherwise(said)
+    counted = pl.when(with_it + without > 0).then(with_it / (with_it + without))
+    found = pl.coalesce(share, counted)
+    return pl.when(found.is_between(0, 1)).then(found)
 
 
 def _column(lower: dict[str, str], role: str) -> pl.Expr:

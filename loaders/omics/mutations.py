@@ -45,7 +45,7 @@ def read_mutations(spec: Omics, known: Known) -> Loaded:
     """Read an `[omics.NAME]` section of kind mutation.
 
     Returns: Loaded with omics: X (profiled samples, genes) CSR of 0 and 1, NaN where nobody called the gene. Who is not in obs was not profiled: unknown,
-        not wild-type. Of a MAF `uns["variants"]` holds subject_id, variant (CURIE), gene, consequence; its silent
+        not wild-type. Of a MAF `uns["variants"]` holds subject_id, variant (CURIE), gene, consequence, protein, fraction; its silent
         variants stand there and mutate no gene.
     Raises: InputError for a file that cannot be read, or holds none of the study's ids; NotBuilt for VCF.
     """
@@ -118,7 +118,9 @@ def _from_maf(files: list[Cells], spec: Omics, known: Known, ledger: Ledger) -> 
     ledger.doubt(strange["number"], "consequence", quoted(strange["consequence"]), expected)
     ledger.count({"variants without a place: kept as mutations of their gene": once["variant"].null_count()})
     loud = once.filter(~pl.col("silent"))
-    variants = once.drop_nulls("variant").select("subject_id", "variant", gene="feature", consequence="consequence")
+    variants = once.drop_nulls("variant").select(
+        "subject_id", "variant", "consequence", "protein", "fraction", gene="feature"
+    )
     calls = loud.select(*CALL).unique(maintain_order=True)
     return MutationCalls(obs, var.join(calls, on="feature", how="semi"), calls, variants.unique(maintain_order=True))
 

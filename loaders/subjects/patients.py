@@ -6,7 +6,7 @@ import polars as pl
 
 from ..files.clock import relative
 from ..files.column_types import typed_and_told
-from ..files.ledger import Ledger, held, one_row_each
+from ..files.ledger import Ledger, held, joined, one_row_each
 from ..files.removed_ids import NOBODY
 from ..files.rows import SourceRows, identified, not_removed, read_rows
 from ..files.text_table import dates, has_header, numbers, resolve
@@ -45,7 +45,8 @@ def read_patients(spec: Patients, known: Known | None = None) -> Loaded:
         time, clock = observed(rows, column, ledger, None if known is None else known.clock)
         columns.append(time.alias(name))
         clocks.add(clock)
-    patients = one_row_each(pl.DataFrame(columns), "subject_id", rows.numbers, ledger)
+    frame, numbered = joined(pl.DataFrame(columns), "subject_id", rows.numbers, ledger)
+    patients = one_row_each(frame, "subject_id", numbered, ledger)
     ledger.cells(whole, held(patients))
     renamed = sum(old != new for old, new in names.items())
     ledger.count({"properties given an underscore: their name is reserved": renamed})

@@ -62,13 +62,28 @@ def test_silent_variants_stand_in_variants_and_mutate_nothing(tmp_path: Path) ->
     loaded = maf(tmp_path, TP53_A, TP53_B, KRAS_B, TP53_A)
     assert carried(loaded) == {"A": {"TP53"}, "B": {"KRAS"}}
     assert loaded.omics is not None
-    assert loaded.omics.uns["variants"].rows() == [
-        ("A", "GRCh37:17-7577120-C-T", "hgnc.symbol:TP53", "Missense_Mutation"),
-        ("B", "GRCh37:17-7577121-G-A", "hgnc.symbol:TP53", "Silent"),
-        ("B", "GRCh37:12-25398284-C-A", "hgnc.symbol:KRAS", "Missense_Mutation"),
+    columns = ["subject_id", "variant", "gene", "consequence", "protein"]
+    assert loaded.omics.uns["variants"].select(columns).rows() == [
+        ("A", "GRCh37:17-7577120-C-T", "hgnc.symbol:TP53", "Missense_Mutation", "p.R273H"),
+        ("B", "GRCh37:17-7577121-G-A", "hgnc.symbol:TP53", "Silent", "p.R273="),
+        ("B", "GRCh37:12-25398284-C-A", "hgnc.symbol:KRAS", "Missense_Mutation", "p.G12V"),
     ]
     assert tally(loaded) == (4, 3, 1, 0)
     assert loaded.counts["silent variants: they mutate no gene"] == 1
+
+
+@pytest.mark.parametrize(
+    ("columns", "cells", "want"),
+    [
+        ("t_alt_count,t_ref_count", "30,70", 0.3), ("t_vaf", "0.25", 0.25), ("VAF", "25", 0.25), ("t_alt_count", "30", None),
+        ("t_alt_count,t_ref_count", "0,0", None), ("vaf", "-1", None),
+    ],
+)  # fmt: skip
+def test_the_share_of_reads_with_a_variant(tmp_path: Path, columns: str, cells: str, want: float | None) -> None:
+    text = f"Hugo_Symbol,Tumor_Sample_Barcode,HGVSp_Short,{columns}\nTP53,A,p.R273H,{cells}\n"
+    loaded = load(tmp_path, text)
+    assert loaded.omics is not None
+    assert loaded.omics.uns["variants"]["fraction"].to_list() == [want]
 
 
 def test_a_variant_without_a_place_goes_by_its_protein_change(tmp_path: Path) -> None:

@@ -62,8 +62,8 @@ def test_several_files_of_one_form(tmp_path: Path) -> None:
     two = write(tmp_path / "two.csv", "patient_id,sex\nC,F\nA,F\n")
     loaded = read_patients(Patients(path=(one, two)))
     assert loaded.patients is not None
-    assert loaded.patients.rows() == [("A", 1, None), ("B", 2, None), ("C", None, "F")]
-    assert loaded.rejects.select("file", "row").rows() == [("two.csv", 2)]
+    assert loaded.patients.rows() == [("A", 1, "F"), ("B", 2, None), ("C", None, "F")]
+    assert loaded.rejects.is_empty() and tally(loaded) == (4, 3, 1, 0)
 
 
 def test_observation_is_a_date_or_days(tmp_path: Path) -> None:
@@ -200,3 +200,46 @@ def test_one_id_however_it_is_written_is_joined_and_removed(id: str, tmp_path: P
     for loaded in (read_patients(patients, gone), read_samples(samples, gone), read_encounters(records, gone)):
         assert (loaded.tally.written, loaded.tally.rejected) == (0, 1)
         assert "60" not in str(loaded.rejects.rows()) and as_text not in str(loaded.rejects.rows())
+
+
+def test_rows_of_two_files_complete_each_other_where_they_agree(tmp_path: Path) -> None:
+    """Two clinical files of the same patients are one table; who differs in a column is told."""
+    first = write(tmp_path / "a.csv", "patient_id,age,stage\nA,61,I\nB,50,\nC,40,II\n")
+    second = write(tmp_path / "b.csv", "patient_id,sex,age\nB,F,\nA,M,61\nC,F,41\nD,M,30\n")
+    loaded = read_patients(Patients(path=(first, second)))
+    assert loaded.patients is not None and tally(loaded) == (7, 4, 2, 1)
+    rows = {row["subject_id"]: (row["age"], row["stage"], row["sex"]) for row in loaded.patients.to_dicts()}
+    assert rows == {"A": (61, "I", "M"), "B": (50, None, "F"), "C": (40, "II", None), "D": (30, None, "M")}
+    assert loaded.rejects.select("file", "row", "got").rows() == [("b.csv", 3, "C")]
+    again = read_patients(Patients(path=(write(tmp_path / "c.csv", "patient_id,age,sex\nA,61,\nA,,M\n"),)))
+    assert tally(again) == (2, 1, 0, 1), "two rows of one file are no two tables"
+
+
+def test_every_cell_ends_somewhere(tmp_path: Path) -> None:
+    text = "patient_id,age,last\nA,61,2020-01-02\nB,[Not Available],soon\nA,61,2020-01-02\nA,62,\n,1,\n"
+    loaded = read_patients(Patients(path=(write(tmp_path / "p.csv", text),), observed_until="last"))
+    assert vars(loaded.cells) == {"read": 12, "written": 4, "merged": 3, "rejected": 5}
+    assert [(loss.where, loss.lost, loss.said) for loss in loaded.losses] == [
+        ("age", 1, "missing, as their word says"), ("last", 1, "left missing"),
+    ]  # fmt: skip
+
+
+def test_numbers_are_days_only_where_the_records_are_on_such_a_clock(tmp_path: Path) -> None:
+    """43845 is a spreadsheet's 2020-01-15 in a study of dates; as days it would be the year 2120."""
+    spec = Patients(
+        path=(write(tmp_path / "p.csv", "patient_id,last\nA,43845\nB,43850\nC,43860\n"),), observed_until="last"
+    )
+    known = Known(None, None, GeneTable.empty())
+    dated = read_patients(spec, replace(known, clock="dated"))
+    (lost,) = dated.losses
+    assert (lost.lost, lost.of, lost.ends, lost.why.cause) == (3, 3, True, "a number that may be a spreadsheet's date")
+    relative = read_patients(spec, replace(known, clock="relative"))
+    assert not relative.losses and relative.clock == "relative"
+
+
+def test_whole_numbers_named_like_ids_are_hinted_at(tmp_path: Path) -> None:
+    path = write(tmp_path / "p.csv", "patient_id,admission_type_id,age\nA,3,61\nB,4,50\n")
+    loaded = read_patients(Patients(path=(path,)))
+    assert [what for what in loaded.counts if "categorical = ['admission_type_id']" in what]
+    named = read_patients(Patients(path=(path,), categorical=("admission_type_id",)))
+    assert named.patients is not None and named.patients["admission_type_id"].to_list() == ["3", "4"]
