@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import polars as pl
@@ -31,6 +32,10 @@ BROKEN = {
     "file": pl.String, "row": pl.Int64, "column": pl.String, "got": pl.String, "expected": pl.String, "fix": pl.String,
 }  # fmt: skip
 """How a row that could not be split or decoded is told: the REJECTS layout without source."""
+
+GZIP, ZIP, PARQUET = b"\x1f\x8b", b"PK\x03\x04", b"PAR1"
+PARQUET_ROWS = 20_000
+"""How many rows of a Parquet file a look takes."""
 
 TEXT_FORMATS = {"csv": b",", "tsv": b"\t", "txt": b"\t", "maf": b"\t", "cbioportal": b"\t"}
 
@@ -57,36 +62,48 @@ class Cells:
 
 
 def read_cells(
-    path: Path, *, missing: Sequence[str] = MISSING, header: bool = True, format: str | None = None
+    path: Path,
+    *,
+    missing: Sequence[str] = MISSING,
+    header: bool = True,
+    format: str | None = None,
+    most: int | None = None,
 ) -> Cells:
     """Read a table as text, whatever its ending, delimiter and compression.
 
     Args:
         missing: cells that mean no value. An empty cell always does.
         format: csv, tsv, txt, maf, cbioportal or parquet; None: by the ending, else by the content.
+        most: bytes that are looked at, for a look into a large file; None: all of it.
 
     Raises: InputError if there is no file, no row, or no such format in it.
     Example: read_cells(Path("clinical.csv.zip")).frame["case_id"]
     """
-    data, name = read_bytes(path)
-    if data.startswith(b"PAR1") or format == "parquet" or name.endswith(".parquet"):
+    data, name = read_bytes(path, most)
+    if data.startswith(PARQUET) or format == "parquet" or name.endswith(".parquet"):
         return _from_parquet(path, data, missing)
     ending = format if format in TEXT_FORMATS else name.rpartition(".")[2]
     text = table_within(path, plain(data))
     return _from_text(path, text, missing, header, TEXT_FORMATS.get(ending, b","))
 
 
-def read_bytes(path: Path) -> tuple[bytes, str]:
+def read_bytes(path: Path, most: int | None = None) -> tuple[bytes, str]:
     """The content of a file, unpacked where it is gzipped or zipped, and the name it has without that.
+
+    Args:
+        most: how many bytes of it, up to the last whole line among them; of Parquet its first rows. None: all.
 
     Raises: InputError if the file is missing, empty, cut short, or a zip of several files.
     """
     try:
-        data, name = path.read_bytes(), path.name.lower()
-        if data.startswith(b"\x1f\x8b"):
-            data, name = gzip.decompress(data), name.removesuffix(".gz")
-        elif data.startswith(b"PK\x03\x04"):
-            data, name = _unzip(path, data)
+        if most is not None:
+            data, name = _beginning(path, most)
+        else:
+            data, name = path.read_bytes(), path.name.lower()
+            if data.startswith(GZIP):
+                data, name = gzip.decompress(data), name.removesuffix(".gz")
+            elif data.startswith(ZIP):
+                data, name = _unzip(path, io.BytesIO(data))
     except FileNotFoundError:
         raise InputError("no such file", path, fix="correct the path; it is relative to the study file") from None
     except OSError as error:  # gzip's BadGzipFile too
@@ -100,14 +117,41 @@ def read_bytes(path: Path) -> tuple[bytes, str]:
     return data, name
 
 
-def _unzip(path: Path, data: bytes) -> tuple[bytes, str]:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+def _beginning(path: Path, most: int) -> tuple[bytes, str]:
+    """What `read_bytes` gives, of the first bytes alone: a line that they cut is left out."""
+    with path.open("rb") as file:
+        start, name = file.read(4), path.name.lower()
+        file.seek(0)
+        if start == PARQUET:
+            return _first_rows(path), name
+        if start.startswith(GZIP):
+            data, name = gzip.GzipFile(fileobj=file).read(most), name.removesuffix(".gz")
+        elif start == ZIP:
+            data, name = _unzip(path, file, most)
+        else:
+            data = file.read(most)
+    return (data[: data.rfind(b"\n") + 1] or data) if len(data) == most else data, name
+
+
+def _first_rows(path: Path) -> bytes:
+    """A Parquet file of the first rows of this one."""
+    part = io.BytesIO()
+    try:
+        pl.read_parquet(path, n_rows=PARQUET_ROWS).write_parquet(part)
+    except (pl.exceptions.PolarsError, OSError, ValueError, pl.exceptions.PanicException) as error:
+        raise InputError("is no whole Parquet file", path, type(error).__name__, fix="write it again") from None
+    return part.getvalue()
+
+
+def _unzip(path: Path, file: IO[bytes], most: int | None = None) -> tuple[bytes, str]:
+    with zipfile.ZipFile(file) as archive:
         members = [m for m in archive.namelist() if not m.endswith("/") and not m.startswith("__MACOSX/")]
         refuse_workbook(path, members)
         if len(members) != 1:
             raise InputError("a zip of several files", path, len(members), "one file", "unpack it and name the file")
         outer = path.name.lower().removesuffix(".zip")
-        return archive.read(members[0]), outer if "." in outer else members[0].lower()
+        with archive.open(members[0]) as member:
+            return member.read(-1 if most is None else most), outer if "." in outer else members[0].lower()
 
 
 def has_header(*columns: Column | None) -> bool:

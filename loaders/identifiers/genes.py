@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -208,13 +208,10 @@ def read_genes(path: Path) -> GeneTable:
     """
     data, _ = read_bytes(path)
     cells = read_cells(path)
-    columns = {re.sub(r"\W+", "_", name.lower()).strip("_"): name for name in reversed(cells.frame.columns)}
-    found = {
-        role: next((columns[c] for c in candidates if c in columns), None) for role, candidates in _COLUMNS.items()
-    }
+    found = gene_columns(cells.frame.columns)
     if found["symbol"] is None or found["entrez"] is None:
         raise InputError(
-            "no gene table", path, f"{len(columns)} columns", "a symbol and an Entrez column", "name them so"
+            "no gene table", path, f"{cells.frame.width} columns", "a symbol and an Entrez column", "name them so"
         )
     frame = cells.frame.select(
         (pl.lit(None, pl.String) if name is None else pl.col(name).str.strip_chars()).alias(role)
@@ -237,6 +234,17 @@ def read_genes(path: Path) -> GeneTable:
     }
     approved = known.select("gene", "symbol").unique("gene", keep="first", maintain_order=True)
     return GeneTable(names, approved, sha256(data).hexdigest(), {k: n for k, n in counts.items() if n})
+
+
+def gene_columns(names: Iterable[str]) -> dict[str, str | None]:
+    """Which column of a gene table holds what: role (symbol, entrez, previous, …) -> its name, None where there is none.
+
+    Example:
+        >>> gene_columns(["HGNC ID", "Approved symbol", "NCBI Gene ID"])["entrez"]
+        'NCBI Gene ID'
+    """
+    columns = {re.sub(r"\W+", "_", name.lower()).strip("_"): name for name in reversed([*names])}
+    return {role: next((columns[c] for c in candidates if c in columns), None) for role, candidates in _COLUMNS.items()}
 
 
 def _names(known: pl.DataFrame) -> pl.DataFrame:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from clinome.verbs.biomarkers import biomarkers
     from clinome.verbs.cohort import cohort, table_one
     from clinome.verbs.compare import compare
+    from clinome.verbs.init import InitReport, init
     from clinome.verbs.learners import learners
     from clinome.verbs.load import load
     from clinome.verbs.load_report import LoadReport
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Cohort",
     "Graph",
+    "InitReport",
     "Learner",
     "LoadReport",
     "Run",
@@ -54,6 +56,7 @@ __all__ = [
     "cohort",
     "compare",
     "errors",
+    "init",
     "learners",
     "load",
     "open",
@@ -71,6 +74,7 @@ __all__ = [
 _WHERE = {
     "Cohort": "clinome.graph:Cohort",
     "Graph": "clinome.graph:Graph",
+    "InitReport": "clinome.verbs.init:InitReport",
     "Learner": "clinome.models.base.learner:Learner",
     "LoadReport": "clinome.verbs.load_report:LoadReport",
     "Run": "clinome.run_folder.run:Run",
@@ -81,6 +85,7 @@ _WHERE = {
     "cohort": "clinome.verbs.cohort:cohort",
     "compare": "clinome.verbs.compare:compare",
     "errors": "clinome.errors",
+    "init": "clinome.verbs.init:init",
     "learners": "clinome.verbs.learners:learners",
     "load": "clinome.verbs.load:load",
     "open": "clinome.graph:open_graph",

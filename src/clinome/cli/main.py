@@ -56,6 +56,19 @@ def demo(
 
 
 @app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of files.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where the study file goes (FOLDER/study.toml).")
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Look into a folder of files, write a commented study.toml, say what could not be decided."""
+    _end(as_json, clinome.init(folder, out=out, console=Console(quiet)).summary)
+
+
+@app.command()
 def load(
     study: StudyFile,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read everything, write nothing, say the same.")] = False,
@@ -234,7 +247,7 @@ def _later(verb: str) -> None:
         raise NotBuilt(f"clinome {verb} is not built yet.")
 
 
-for _verb in ("audit", "init", "quality", "schema", "share"):
+for _verb in ("audit", "quality", "schema", "share"):
     _later(_verb)
 
 

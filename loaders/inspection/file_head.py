@@ -1,0 +1,211 @@
+"""Head of a file: what can be said of a table from its first megabytes; a large file is never read whole."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+
+from ..errors import ClinomeError, InputError
+from ..files.dtypes import dates, numbers
+from ..files.rows import id_text
+from ..files.text_table import GZIP, PARQUET_ROWS, ZIP, Cells, read_cells
+from ..specs import MISSING
+from ..subjects.id_forms import form
+
+FIRST, NARROW = 4_000_000, 64_000_000
+"""Bytes that are looked at, and of a table of few columns, where every row may be another patient."""
+FEW_COLUMNS = 500
+MARKS = ("?", "N/A", "n/a", "#N/A", ".", "-", "NULL", "None", "none", "NONE", "nan", "unknown_value", "[Not Available]",
+         "[Not Applicable]", "[Unknown]", "[Not Evaluated]", "[Discrepancy]", "Not Available", "not available")  # fmt: skip
+"""Words of missingness that a study file must name: `missing` holds them beside those that always are."""
+_SURE_MARKS = ("?", "N/A", "n/a", "#N/A", "NULL", "nan", "[Not Available]", "[Not Applicable]", "[Unknown]",
+               "[Not Evaluated]", "[Discrepancy]", "Not Available", "not available")  # fmt: skip
+_MOST = 0.95
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a head.
+
+    name: as the loaders call it. number: whether its cells are numbers, but for one in twenty; date: ISO dates.
+    cells: text, null where missing. distinct: how many different ones; filled: how many are not missing.
+    """
+
+    name: str
+    cells: pl.Series
+    number: bool
+    date: bool
+    distinct: int
+    filled: int
+
+    @property
+    def unique(self) -> bool:
+        """Whether every row has a value of its own."""
+        return self.filled == self.cells.len() == self.distinct
+
+    @property
+    def whole(self) -> bool:
+        """Whether its cells are whole numbers."""
+        return self.number and bool(self.cells.drop_nulls().str.contains(r"^\s*[+-]?\d+(\.0)?\s*$").all())
+
+    def values(self, most: int = 12) -> list[str] | None:
+        """Its different values, sorted; None where there are more."""
+        return None if self.distinct > most else sorted(self.cells.drop_nulls().str.strip_chars().unique())
+
+
+@dataclass(frozen=True)
+class Head:
+    """The first rows of a table.
+
+    path: the file. frame: its cells as text, null where missing. names: the header as the file has it, () without one.
+    whole: whether the head is all of it. marks: words of missingness found, beside those that always are.
+    """
+
+    path: Path
+    frame: pl.DataFrame
+    names: tuple[str, ...]
+    whole: bool
+    marks: tuple[str, ...] = ()
+
+    @property
+    def header(self) -> bool:
+        """Whether the file has a header."""
+        return bool(self.names)
+
+    @cached_property
+    def numeric(self) -> frozenset[str]:
+        """The columns whose cells are numbers, but for one in twenty; columns without any cell are none."""
+        part = self.frame.head(2_000)
+        cast = part.select(pl.all().cast(pl.Float64, strict=False).is_not_null().sum()).row(0)
+        filled = part.select(pl.all().is_not_null().sum()).row(0)
+        return frozenset(
+            n
+            for n, is_number, some in zip(part.columns, cast, filled, strict=True)
+            if some and is_number >= _MOST * some
+        )
+
+    def column(self, name: str) -> Column:
+        """What can be said of one column."""
+        if name not in self._columns:
+            self._columns[name] = self._look(name)
+        return self._columns[name]
+
+    @cached_property
+    def _columns(self) -> dict[str, Column]:
+        return {}
+
+    def _look(self, name: str) -> Column:
+        cells = self.frame[name]
+        filled = cells.drop_nulls()
+        _, no_date = dates(cells)
+        date = bool(filled.len()) and no_date.sum() <= (1 - _MOST) * filled.len()
+        return Column(
+            name, cells, name in self.numeric, date and name not in self.numeric, filled.n_unique(), filled.len()
+        )
+
+    def ids(self, name: str) -> frozenset[str]:
+        """The ids of a column, as every source has them."""
+        return frozenset(id_text(self.frame[name]).drop_nulls())
+
+
+def read_head(path: Path) -> Head:
+    """The head of a table.
+
+    Raises: InputError where the file is no table that the loaders read; its message is the loaders' own.
+    """
+    cells = _cells(path, True)
+    bare = not path.name.lower().endswith(".parquet") and headless(cells)
+    if bare:
+        cells = _cells(path, False)
+    marks = _marks(cells.frame)
+    frame = cells.frame
+    if marks:
+        frame = frame.with_columns(pl.when(~pl.all().str.strip_chars().is_in(list(marks))).then(pl.all()))
+    names = () if bare else cells.header or tuple(frame.columns)
+    return Head(path, frame, names, _whole(path, cells), marks)
+
+
+def _cells(path: Path, header: bool) -> Cells:
+    cells = read_cells(path, header=header, most=FIRST)
+    if cells.frame.width <= FEW_COLUMNS and not _whole(path, cells):
+        cells = read_cells(path, header=header, most=NARROW)
+    if not cells.frame.height:
+        raise InputError(
+            "no row could be read", path, f"{cells.rows} rows", "rows of equal length", "check the delimiter"
+        )
+    return cells
+
+
+def _whole(path: Path, cells: Cells) -> bool:
+    """Whether these are all rows, by what the file says of its size."""
+    if path.name.lower().endswith(".parquet"):
+        return cells.rows < PARQUET_ROWS
+    return _size(path) < (NARROW if cells.frame.width <= FEW_COLUMNS else FIRST)
+
+
+def _size(path: Path) -> int:
+    """The bytes of a file, unpacked."""
+    with path.open("rb") as file:
+        start = file.read(4)
+        if start.startswith(GZIP):  # its last four bytes say so, of files below 4 GB
+            file.seek(-4, 2)
+            return int.from_bytes(file.read(4), "little")
+    if start == ZIP:
+        with zipfile.ZipFile(path) as archive:
+            return max(member.file_size for member in archive.infolist())
+    return path.stat().st_size
+
+
+def headless(cells: Cells) -> bool:
+    """Whether the first line is a row like the others: one of its cells comes again below, or has its column's form.
+
+    Example:
+        >>> from pathlib import Path
+        >>> frame = pl.DataFrame({"P0001": ["P0001", "P0002"], "TP53": ["EGFR", "TP53"]})
+        >>> headless(Cells(Path("a"), frame, 2, pl.Series([1, 2]), frame.clear(), header=("P0001", "TP53")))
+        True
+    """
+    for name, column in list(zip(cells.header, cells.frame.columns, strict=True))[:3]:
+        below = cells.frame[column].drop_nulls()
+        if not name or below.is_empty():
+            continue
+        if name in below.head(5_000) and below.n_unique() > 1:
+            return True
+        digits = sum(letter.isdigit() for letter in name)
+        if digits >= 3 and (below.head(50).map_elements(form, pl.String) == form(name)).mean() > _MOST:  # type: ignore[operator]
+            return True
+    if cells.frame.width <= 3 and all(_is_number(name) for name in cells.header):
+        return True
+    return False
+
+
+def _is_number(text: str) -> bool:
+    _, bad = numbers(pl.Series([text or "x"]))
+    return not bad[0]
+
+
+def _marks(frame: pl.DataFrame) -> tuple[str, ...]:
+    """Words of missingness among the cells: sure ones anywhere, others where their column is numbers without them."""
+    part = frame.head(5_000)
+    found = part.select(pl.all().str.strip_chars().is_in(list(MARKS)).any()).row(0)
+    suspects = [name for name, some in zip(part.columns, found, strict=True) if some]
+    marks: set[str] = set()
+    for name in suspects:
+        cells = part[name].drop_nulls().str.strip_chars()
+        words = set(cells.filter(cells.is_in(list(MARKS))).unique())
+        rest = cells.filter(~cells.is_in(list(MARKS)))
+        numeric = rest.len() > 0 and rest.cast(pl.Float64, strict=False).null_count() == 0
+        marks |= words if numeric else words & set(_SURE_MARKS)
+    return tuple(sorted(marks - set(MISSING)))
+
+
+def readable(path: Path) -> Head | str:
+    """The head of a table, or why there is none: the loaders' own words, without the file's name."""
+    try:
+        return read_head(path)
+    except ClinomeError as error:
+        return str(error).removeprefix(f"{path}: ").removeprefix(f"{path.name}: ")

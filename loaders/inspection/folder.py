@@ -1,0 +1,505 @@
+"""Inspection of a folder: its files -> sections of a study file, cohorts and tasks to choose from, and what is open."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import ClinomeError, InputError
+from ..subjects.id_forms import forms
+from . import knowledge_files as knowledge
+from .anndata_file import anndata_section
+from .encounters import Records, as_records
+from .file_head import Head, readable
+from .layers import (
+    Matrix,
+    NamesTaken,
+    Whose,
+    as_matrix,
+    is_maf,
+    omics_sections,
+    pairs,
+    share_known,
+    suffix_sections,
+    suffixes,
+)
+from .names import plain_name, words
+from .outcomes import Direction, Inputs, Proposal, possible_labels, proposals
+from .people import (
+    PatientsTable,
+    batches,
+    further_tables,
+    id_columns,
+    patients_section,
+    patients_tables,
+    samples_section,
+    unjoined,
+    whose_among,
+)
+from .record_formats import RecordFolder, is_hourly, is_timeline, record_folders, record_section, stem
+from .section import Section
+
+_DEEP, _MANY = 3, 1_000
+_PAPERS = ("md", "rst", "html", "htm", "pdf", "doc", "docx", "log", "py", "r", "rmd", "ipynb", "toml", "yaml", "yml", "cypher", "sh", "sql",
+           "png", "svg", "jpg", "jpeg", "bib", "xml", "css", "js", "lock", "ini", "cfg")  # fmt: skip
+_PAPER_NAMES = ("readme", "license", "licence", "licenses", "copying", "source", "changelog", "citation", "sha256sums", "md5sums", "md5", "checksums",
+                "manifest", "rejects", "notice")  # fmt: skip
+_NOT_READ = {
+    "vcf": "VCF: not read yet by this version; MAF, patient–gene pairs and 0/1 matrices are",
+    "bcf": "BCF: not read; MAF, patient–gene pairs and 0/1 matrices are",
+    "h5": "HDF5 without the form of AnnData: not read; write its tables as csv with a column of patient ids",
+    "hdf5": "HDF5 without the form of AnnData: not read; write its tables as csv with a column of patient ids",
+    "loom": "loom: not read; write it as h5ad", "mtx": "Matrix Market: not read; write it as h5ad",
+    **dict.fromkeys(("rds", "rda", "rdata"), "a file of R: not read; write its tables as csv"),
+    **dict.fromkeys(("sas7bdat", "xpt", "dta", "sav"), "a file of a statistics program: not read; write it as csv or Parquet"),
+    **dict.fromkeys(("pkl", "pickle", "npy", "npz", "pt", "mat", "feather", "arrow"), "arrays or objects of a program: not read; write them as csv or Parquet"),
+    **dict.fromkeys(("bam", "cram", "sam", "fastq", "fq", "bed", "gtf", "gff", "idat", "cel"), "raw data: not read; a matrix made from it is"),
+    **dict.fromkeys(("tar", "tgz", "7z", "rar", "bz2", "xz", "zst"), "an archive or a compression that is not read: unpack it, or write it as .gz"),
+}  # fmt: skip
+_OWN = (".graph", ".tables")
+_LIST = 1
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a look into a folder gave.
+
+    sections: of the study file, in its order. proposals: cohorts and tasks, the likeliest first. questions: what could
+    not be decided. unread: file -> why it is not in the study. files: how many were looked at.
+    """
+
+    sections: tuple[Section, ...]
+    proposals: tuple[Proposal, ...]
+    questions: tuple[str, ...]
+    unread: dict[str, str]
+    files: int
+
+    @property
+    def loads(self) -> bool:
+        """Whether any section brings patients as it stands."""
+        return any(
+            s.ready and s.name.partition(".")[0] in ("patients", "omics", "records", "samples") for s in self.sections
+        )
+
+    @property
+    def chosen(self) -> Proposal | None:
+        """The first task that needs no answer and whose column is called an outcome; None where there is none."""
+        return next((one for one in self.proposals if one.decided and one.rank >= 2), None)
+
+
+def inspect_folder(folder: Path, direction: Direction, base: Path | None = None) -> Inspection:
+    """Look into a folder of files as a colleague would; of large files at their beginnings alone.
+
+    Args:
+        direction: whether a word says that something happened (`graphs.cohort.labels.direction`).
+        base: where the study file will lie, for the paths in it; default: the folder itself.
+    Raises: InputError where there is no such folder.
+    Example: inspect_folder(Path("lung"), direction).sections
+    """
+    if not folder.is_dir():
+        raise InputError("there is no such folder", folder, fix="name a folder of files")
+    look = _Look(folder, base or folder, direction)
+    return look.all()
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The files below a folder, three folders deep; hidden ones, and what Clinome itself wrote, apart."""
+    found: list[Path] = []
+    for root, folders, names in os.walk(folder):
+        at = Path(root)
+        deep = len(at.relative_to(folder).parts)
+        folders[:] = sorted(
+            name for name in folders
+            if deep < _DEEP and not name.startswith((".", "__")) and not name.endswith(_OWN) and not _is_runs(at / name)
+        )  # fmt: skip
+        found += [at / name for name in sorted(names) if not name.startswith(".") and (at / name).is_file()]
+        if len(found) > _MANY:
+            break
+    return found[:_MANY]
+
+
+def _is_runs(folder: Path) -> bool:
+    return folder.name == "runs" and any(True for _ in folder.glob("*/snapshot"))
+
+
+@dataclass
+class _Look:
+    """One look: what was found so far."""
+
+    folder: Path
+    base: Path
+    direction: Direction
+    names: NamesTaken = field(default_factory=NamesTaken)
+    sections: list[Section] = field(default_factory=list)
+    questions: list[str] = field(default_factory=list)
+    unread: dict[str, str] = field(default_factory=dict)
+    records: list[Records] = field(default_factory=list)
+    clocks: set[str] = field(default_factory=set)
+
+    def all(self) -> Inspection:
+        files = files_of(self.folder)
+        if len(files) == _MANY:
+            self.questions.append(
+                f"the folder holds more than {_MANY:,} files: the first {_MANY:,} were looked at; name one folder a study"
+            )
+        folders = record_folders(files)
+        taken = {path for one in folders for path in one.files if path != one.people}
+        heads = self._heads([path for path in files if path not in taken])
+        genes = self._genes(heads)
+        tables = patients_tables([head for head in heads if head is not genes])
+        people, also = self._people(tables, heads)
+        used = self._used(heads, people)
+        sampled = samples_section(
+            [h for h in heads if h is not genes], people.ids if people else None, used, self._paths(heads)
+        )
+        whose = whose_among(people.ids, sampled[1] if sampled else None) if people else None
+        if people is None and sampled is not None:
+            whose = whose_among((), sampled[1])
+        if sampled is not None:
+            self.sections.append(sampled[0])
+        for path in (path for path in files if path.name.lower().endswith((".h5ad", ".h5mu"))):
+            self._anndata(path, whose)
+        done = {genes.path} if genes else set()
+        done |= {table.head.path for table in also if not table.layered}
+        if sampled is not None:
+            done |= {head.path for head in heads if self._path(head.path) == sampled[0].keys["path"]}
+        self._lists(heads, done, whose, people)
+        for head in heads:
+            if head.path not in done:
+                self._one(head, whose, people)
+        self._record_folders(folders)
+        self._profiled(heads, people, whose)
+        return self._end(people, files, sampled is not None and "time" in sampled[0].keys)
+
+    def _path(self, path: Path) -> str:
+        return Path(os.path.relpath(path, self.base)).as_posix()
+
+    def _paths(self, heads: Sequence[Head]) -> dict[Path, str]:
+        return {head.path: self._path(head.path) for head in heads}
+
+    def _heads(self, files: Sequence[Path]) -> list[Head]:
+        """The tables; what is none of them is named or taken as knowledge by its name."""
+        heads = []
+        for path in files:
+            ending = _ending(path)
+            if ending in _PAPERS or stem(path) in _PAPER_NAMES or ending in ("h5ad", "h5mu"):
+                continue
+            shown = self._path(path)
+            if ending in _NOT_READ:
+                self._leave(path, _NOT_READ[ending])
+            elif (format := knowledge.later_format(path)) is not None:
+                section, question = knowledge.knowledge_later(shown, format, self.names.take(_name(path)))
+                self.sections.append(section)
+                self.questions.append(question)
+            elif ending == "gmt":
+                self._gmt(path)
+            elif isinstance(head := readable(path), Head):
+                heads.append(head)
+            else:
+                self._leave(path, head)
+        return heads
+
+    def _leave(self, path: Path, why: str) -> None:
+        self.unread[self._path(path)] = why
+
+    def _gmt(self, path: Path) -> None:
+        section = knowledge.gene_sets(path, self._path(path), self.names.take(_name(path)))
+        if section is None:
+            self._leave(path, "no gene sets: a name, a description and genes, tab-separated, in each line")
+        else:
+            self.sections.append(section)
+
+    def _genes(self, heads: Sequence[Head]) -> Head | None:
+        """`[identifiers]`: the gene table of most columns."""
+        found = sorted(
+            (h for h in heads if h.header and not is_maf(h) and knowledge.is_gene_table(h)),
+            key=lambda h: -h.frame.width,
+        )
+        if not found:
+            return None
+        why = ("a table of symbols and Entrez ids: names of genes are brought to NCBIGene through it",)
+        self.sections.append(Section("identifiers", {"genes": self._path(found[0].path)}, why))
+        for other in found[1:]:
+            self._leave(other.path, f"a gene table too; {self._path(found[0].path)} has more columns and is used")
+        return found[0]
+
+    def _people(
+        self, tables: Sequence[PatientsTable], heads: Sequence[Head]
+    ) -> tuple[PatientsTable | None, list[PatientsTable]]:
+        if not tables:
+            return None, []
+        first, paths = tables[0], self._paths(heads)
+        rest = [table for table in tables[1:] if table.head is not first.head]
+        first = self._with_outcome(first, rest)
+        rest = [table for table in tables if table.head is not first.head]
+        joined, asked = further_tables(first, rest, paths)
+        path: object = paths[first.head.path] if len(joined) == 1 else [paths[table.head.path] for table in joined]
+        section = patients_section(first, str(path))
+        self.sections.append(Section(section.name, {**section.keys, "path": path}, section.why))
+        self.questions += asked
+        also = [table for table in rest if len(table.ids & first.ids) >= 0.5 * min(len(table.ids), len(first.ids))]
+        self.questions += batches(first).questions
+        return first, [first, *also]
+
+    def _with_outcome(self, first: PatientsTable, rest: Sequence[PatientsTable]) -> PatientsTable:
+        """The first table, or another one of the same patients under the same id that has an outcome where it has none."""
+
+        def best(table: PatientsTable) -> float:
+            return max((one.rank for one in proposals(table, (), Inputs(layers=True), self.direction)), default=0.0)
+
+        same = [t for t in rest if t.id == first.id and len(t.ids & first.ids) > 0.5 * len(first.ids) and not t.layered]
+        return max([first, *same], key=lambda table: (best(table) >= 2, table is first, best(table)))
+
+    def _used(self, heads: Sequence[Head], people: PatientsTable | None) -> list[list[str]]:
+        """The ids that omics files carry, for whom they are."""
+        used = []
+        for head in heads:
+            if is_maf(head):
+                name = next((n for n in head.frame.columns if n.lower() == "tumor_sample_barcode"), None)
+                used += [[*head.ids(name)]] if name else []
+            elif (matrix := as_matrix(head)) is not None and not suffixes(head):
+                rows = [str(c).strip() for c in head.frame[matrix.column].drop_nulls()]
+                used += [list(matrix.ids), rows, [n for n in head.names if n][1:]]
+            elif pairs(head, None):
+                used += [[*head.ids(name)] for name in head.frame.columns[:2]]
+        return [ids for ids in used if ids]
+
+    def _anndata(self, path: Path, whose: Whose | None) -> None:
+        try:
+            answer = anndata_section(path, self._path(path), whose, self.names)
+        except ClinomeError as error:
+            self._leave(path, str(error).removeprefix(f"{path}: "))
+            return
+        self.sections += answer.sections
+        self.questions += answer.questions
+
+    def _lists(self, heads: Sequence[Head], done: set[Path], whose: Whose | None, people: PatientsTable | None) -> None:
+        """Lists of ids, folds, splits and gene columns: no sources of their own."""
+        for head in heads:
+            names = {plain_name(name) for name in head.names}
+            if head.path in done:
+                continue
+            if {"fold", "subject_id", "split"} <= names:
+                self._leave(head.path, f'given folds: `folds = "{self._path(head.path)}"` in [evaluate] takes them')
+            elif (
+                names & {"train", "tuning", "held_out"}
+                and names & {"val", "test", "valid", "validation", "held_out"}
+                and len(names) <= 4
+            ):
+                self._leave(
+                    head.path,
+                    "lists of a split: not used; `folds` in [evaluate] takes a file with fold, subject_id, split",
+                )
+            elif head.frame.width == _LIST and (
+                whose is None or share_known(head.ids(head.frame.columns[0]), whose) > 0.5
+            ):
+                self._leave(
+                    head.path,
+                    "a list of ids" + ("" if whose is None else ": of who was sequenced, `profiled` takes it"),
+                )
+            else:
+                continue
+            done.add(head.path)
+
+    def _one(self, head: Head, whose: Whose | None, people: PatientsTable | None) -> None:
+        """What one table is, in the order of how sure its form is."""
+        path = self._path(head.path)
+        if is_maf(head):
+            self._maf(head, whose, people)
+        elif is_timeline(head):
+            self._timeline(head, path, people)
+        elif people is not None and head is people.head:
+            self.sections += suffix_sections(head, people.id, path, self.names)
+        elif suffixes(head):
+            id = next((c.name for c in id_columns(head) if share_known(head.ids(c.name), whose) > 0.5), None)
+            if id is None:
+                self._leave(head.path, "a wide table of layers without a column of the study's ids")
+                return
+            self.sections += suffix_sections(head, id, path, self.names)
+        elif (found := pairs(head, whose)) is not None:
+            self._pairs(head, found, path, whose, people)
+        elif (matrix := as_matrix(head, whose)) is not None:
+            self._matrix(matrix, path, whose, people)
+        elif (section := knowledge.edges(head, path, self.names.take(_name(head.path)))) is not None:
+            self.sections.append(section)
+        elif head.header and is_hourly(head):
+            folder = RecordFolder("hourly", head.path.parent, frozenset((head.path,)))
+            self._records(*record_section(folder, path, self.names.take("vitals")))
+        elif head.header and (records := as_records(head, path, self.names.take(_name(head.path)), whose)) is not None:
+            self._csv_records(records, people)
+        else:
+            self._leave(head.path, _unknown(head))
+
+    def _maf(self, head: Head, whose: Whose | None, people: PatientsTable | None) -> None:
+        name = next((n for n in head.frame.columns if n.lower() == "tumor_sample_barcode"), None)
+        if name is None:
+            self._leave(head.path, "a MAF without Tumor_Sample_Barcode: nobody's mutations")
+            return
+        keys: dict[str, object] = {"path": self._path(head.path), "kind": "mutation"}
+        if not head.path.name.lower().removesuffix(".gz").endswith(".maf"):
+            keys["format"] = "maf"
+        self._omics(
+            keys,
+            "mutations",
+            ("a MAF: who has no variant in it is unknown, unless `profiled` says so",),
+            sorted(head.ids(name)),
+            whose,
+            people,
+        )
+
+    def _pairs(
+        self,
+        head: Head,
+        found: tuple[str | int, str | int],
+        path: str,
+        whose: Whose | None,
+        people: PatientsTable | None,
+    ) -> None:
+        keys = {"path": path, "kind": "mutation", "subject": found[0], "gene": found[1]}
+        column = head.frame.columns[found[0]] if isinstance(found[0], int) else found[0]
+        self._omics(
+            keys, "mutations", ("pairs of a patient and a mutated gene",), sorted(head.ids(column)), whose, people
+        )
+        self.questions.append(
+            f"{path}: pairs of patients and genes are taken for mutations; if they are something else, leave them out"
+        )
+
+    def _omics(
+        self,
+        keys: dict[str, object],
+        name: str,
+        why: tuple[str, ...],
+        ids: list[str],
+        whose: Whose | None,
+        people: PatientsTable | None,
+    ) -> None:
+        ready = self._joined(str(keys["path"]), ids, whose, people)
+        self.sections.append(Section(f"omics.{self.names.take(name)}", keys, why, ready))
+
+    def _joined(self, path: str, ids: Sequence[str], whose: Whose | None, people: PatientsTable | None) -> bool:
+        """Whether a file has ids of the study; what is asked where it has none, or few."""
+        share = share_known(ids, whose)
+        if share == 0 and people is not None:
+            self.questions.append(unjoined(path, ids, people.ids))
+        elif share < 0.5 and people is not None:
+            self.questions.append(
+                f"{path}: {share:.0%} of its ids are in [patients]; the others would be left out ({forms(ids)})"
+            )
+        return share > 0
+
+    def _matrix(self, matrix: Matrix, path: str, whose: Whose | None, people: PatientsTable | None) -> None:
+        ready = self._joined(path, matrix.ids, whose, people)
+        answer = omics_sections(matrix.head, matrix, path, whose, self.names)
+        self.sections += [Section(s.name, s.keys, s.why, s.ready and ready) for s in answer.sections]
+        self.questions += answer.questions
+
+    def _timeline(self, head: Head, path: str, people: PatientsTable | None) -> None:
+        keys = {"format": "timeline", "path": path}
+        self.sections.append(
+            Section(
+                f"records.{self.names.take(_name(head.path))}",
+                keys,
+                ("a timeline of cBioPortal: days since diagnosis",),
+            )
+        )
+        self.clocks.add("relative")
+
+    def _csv_records(self, records: Records, people: PatientsTable | None) -> None:
+        self.records.append(records)
+        self.sections += records.answer.sections
+        self.questions += records.answer.questions
+        self.clocks.add("order" if records.ordered else "relative" if records.relative else "dated")
+
+    def _record_folders(self, folders: Sequence[RecordFolder]) -> None:
+        for one in folders:
+            section, asked = record_section(one, self._path(one.root), self.names.take("ehr"))
+            self._records(section, asked)
+
+    def _records(self, section: Section, asked: tuple[str, ...]) -> None:
+        self.sections.append(section)
+        self.questions += asked
+        if section.ready:
+            self.clocks.add("dated")
+
+    def _profiled(self, heads: Sequence[Head], people: PatientsTable | None, whose: Whose | None) -> None:
+        """Who was sequenced at all: a list in the folder that is longer than the mutations, else a question."""
+        at = next(
+            (
+                i
+                for i, s in enumerate(self.sections)
+                if s.name.startswith("omics.mutations") and s.ready and ("subject" in s.keys or "maf" in str(s.keys))
+            ),
+            None,
+        )
+        if at is None or people is None:
+            return
+        section = self.sections[at]
+        lists = [h for h in heads if h.frame.width == _LIST and share_known(h.ids(h.frame.columns[0]), whose) > 0.5]
+        if lists:
+            keys = {**section.keys, "profiled": self._path(lists[0].path)}
+            self.sections[at] = Section(
+                section.name, keys, (*section.why, "profiled: the ids in that list"), section.ready
+            )
+            self.unread.pop(self._path(lists[0].path), None)
+            self.questions.append(
+                f"[{section.name}] profiled: {self._path(lists[0].path)} is taken for the list of who was sequenced"
+            )
+            return
+        self.questions.append(
+            f"[{section.name}] profiled: patients without a row in {section.keys['path']} are unknown; if all in [patients] were "
+            'sequenced, add profiled = "patients", or name a list of who was'
+        )
+
+    def _end(self, people: PatientsTable | None, files: Sequence[Path], dated_samples: bool) -> Inspection:
+        ready = [s for s in self.sections if s.ready]
+        clock = next((c for c in ("relative", "order", "dated") if c in self.clocks), "")
+        inputs = Inputs(
+            clock,
+            any(s.name.startswith("omics.") for s in ready),
+            any(s.name.startswith("records.") for s in ready),
+            dated_samples,
+        )
+        found = proposals(people, self.records, inputs, self.direction)
+        order = ("identifiers", "patients", "samples", "omics", "records", "knowledge")
+        sections = sorted(self.sections, key=lambda s: order.index(s.name.partition(".")[0]))
+        questions = (
+            [one.question for one in found[:1] if one.question] + self._task_questions(found, people) + self.questions
+        )
+        return Inspection(tuple(sections), tuple(found), tuple(dict.fromkeys(questions)), self.unread, len(files))
+
+    def _task_questions(self, found: Sequence[Proposal], people: PatientsTable | None) -> list[str]:
+        chosen = next((one for one in found if one.decided and one.rank >= 2), None)
+        if chosen is not None:
+            others = len(found) - 1
+            text = f"the task: {chosen.title} is written" + (f"; {others} more are there as comments" if others else "")
+            extra = chosen.task.keys.get("covariates", ())
+            if len(list(extra)) > 3:  # type: ignore[call-overload]
+                text += "; every column that does not sound like an outcome is a covariate: take out what is known only later"
+            return [text]
+        if found:
+            return ["no task is written yet: those there are stand as comments, each with what must be said before"]
+        columns = possible_labels(people)
+        text = f": {', '.join(columns[:12])} have a few values each" if columns else ""
+        return [f"no column is called an outcome{text}: name yours in [cohort] and [task]"]
+
+
+def _ending(path: Path) -> str:
+    name = path.name.lower()
+    for packed in (".gz", ".zip"):
+        name = name.removesuffix(packed)
+    return name.rpartition(".")[2] if "." in name else ""
+
+
+def _name(path: Path) -> str:
+    """A short name for a section from a file's."""
+    said = [w for w in words(path.name.split(".")[0]) if w not in ("data", "the") and not re.fullmatch(r"\d+", w)]
+    return "_".join(said)[:30] or "source"
+
+
+def _unknown(head: Head) -> str:
+    width, rows = head.frame.width, head.frame.height
+    more = "" if head.whole else " or more"
+    return f"a table of {rows:,}{more} rows and {width} columns that was not recognised as patients, a layer, records or knowledge"

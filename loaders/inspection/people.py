@@ -1,0 +1,326 @@
+"""Patients and samples of a folder: which table is one row a patient, which one row a sample, and how files join."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from ..errors import ClinomeError
+from ..identifiers.genes import GeneTable
+from ..specs import MISSING, Patients
+from ..subjects.barcodes import finder
+from ..subjects.id_forms import forms, joined_by
+from ..subjects.patients import read_patients
+from ..tables import SAMPLES, Known
+from .file_head import Column, Head
+from .layers import Whose, as_matrix, is_maf, suffixes
+from .names import BATCH, CLINICAL, COLLECTED, ID, SAMPLE, SITE, SUBJECT, VISIT, plain_name, words
+from .section import Answer, Section
+
+_HALF = 0.5
+_VARYING = 0.3
+_LOOKED_AT = 300
+_LAST_SEEN = ("last_contact", "last_contact_date", "last_followup", "last_followup_date", "last_follow_up", "last_seen", "observed_until",
+              "last_visit", "date_last_contact", "end_of_observation", "observation_end")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PatientsTable:
+    """A table of one row a patient.
+
+    id: its column of ids. ids: all that were seen. properties: the other columns; varying: those that differ between
+    the rows of one id, and so belong to none of them.
+    """
+
+    head: Head
+    id: str
+    ids: frozenset[str]
+    properties: tuple[str, ...]
+    varying: tuple[str, ...]
+    layered: bool
+
+    @property
+    def repeated(self) -> bool:
+        """Whether an id has several rows."""
+        return not self.head.column(self.id).unique
+
+
+def whose_among(subjects: Iterable[str], samples: Mapping[str, str] | None = None) -> Whose:
+    """Whose an id is among these, by the loaders' own rule: TCGA barcodes are cut, letters composed."""
+    table = None
+    if samples is not None:
+        table = pl.DataFrame({"sample_id": [*samples], "subject_id": [*samples.values()]}).with_columns(
+            pl.lit(None, dtype=dtype).alias(name)
+            for name, dtype in SAMPLES.items()
+            if name not in ("sample_id", "subject_id")
+        )
+    return finder(Known(frozenset(subjects), table, GeneTable.empty()))
+
+
+def id_columns(head: Head) -> list[Column]:
+    """Columns that may hold ids: called so, or different in every row."""
+    found = []
+    for name in _plain_columns(head):
+        column = head.column(name)
+        called = any(pattern.search(plain_name(name)) for pattern in (SUBJECT, SAMPLE, VISIT, ID))
+        if column.filled and (called or (column.unique and not column.date and (not column.number or column.whole))):
+            found.append(column)
+    return found
+
+
+def _plain_columns(head: Head) -> list[str]:
+    """Its columns but the features of a wide table."""
+    out = {name for names in suffixes(head).values() for name in names}
+    return [name for name in head.frame.columns if name not in out]
+
+
+def patients_tables(heads: Sequence[Head]) -> list[PatientsTable]:
+    """The tables that may be [patients], the likeliest first: ids that are called so and that other files use."""
+    made = [table for head in heads if head.header for table in _tables_of(head)]
+    ids = {id(head): _id_sets(head) for head in heads}
+    scored = [
+        (_score(table, [ids[id(h)] for h in heads if h is not table.head]), -i, table) for i, table in enumerate(made)
+    ]
+    return [table for _, _, table in sorted(scored, key=lambda one: one[:2], reverse=True)]
+
+
+def _tables_of(head: Head) -> list[PatientsTable]:
+    layered = bool(suffixes(head))
+    if is_maf(head) or (not layered and as_matrix(head) is not None):
+        return []
+    columns = _plain_columns(head)
+    made = []
+    for column in id_columns(head):
+        if column.filled < head.frame.height * 0.9 or column.distinct < _HALF * column.filled:
+            continue
+        rest = [name for name in columns if name != column.name]
+        varying = [] if column.unique else _varying(head, column.name, rest)
+        if (
+            not rest
+            or len(varying) > max(1, _VARYING * len(rest))
+            or (not column.unique and _visits(head, column.name))
+        ):
+            continue
+        made.append(
+            PatientsTable(
+                head,
+                column.name,
+                head.ids(column.name),
+                tuple(n for n in rest if n not in varying),
+                tuple(varying),
+                layered,
+            )
+        )
+    return made
+
+
+def _visits(head: Head, id: str) -> bool:
+    """Whether its rows are visits of the ids, not slides or lines of them."""
+    return any(VISIT.search(plain_name(n)) and n != id and head.column(n).unique for n in _plain_columns(head))
+
+
+def _varying(head: Head, id: str, columns: Sequence[str]) -> list[str]:
+    """The columns of which an id has several values."""
+    most = head.frame.group_by(id).agg(pl.col(columns).n_unique()).select(pl.col(columns).max()).row(0)
+    return [name for name, n in zip(columns, most, strict=True) if n > 1]
+
+
+def _id_sets(head: Head) -> list[list[str]]:
+    """The sets of names in a file that may be ids of its samples."""
+    some = lambda name: [*head.ids(name)][:_LOOKED_AT]  # noqa: E731
+    if not head.header:
+        return [some(name) for name in head.frame.columns[:3]]
+    sets = [some(column.name) for column in id_columns(head)]
+    if is_maf(head):
+        sets += [some(name) for name in head.frame.columns if name.lower() == "tumor_sample_barcode"]
+    elif len(head.frame.columns) > _LOOKED_AT // 30:
+        sets += [[name for name in head.names if name][1 : _LOOKED_AT + 1]]
+        sets += [some(head.frame.columns[0])] if head.frame.columns[0] not in head.numeric else []
+    return sets
+
+
+def _score(table: PatientsTable, others: Sequence[Sequence[Sequence[str]]]) -> float:
+    whose = whose_among(table.ids)
+    joined = sum(any(sum(whose(i) is not None for i in ids) >= _HALF * len(ids) > 0 for ids in sets) for sets in others)
+    name = plain_name(table.id)
+    called = (
+        3.0
+        if SUBJECT.search(name)
+        else 1.5
+        if SAMPLE.search(name)
+        else 0.5
+        if VISIT.search(name)
+        else 1.0
+        if ID.search(name)
+        else 0.0
+    )
+    file = 1.5 if set(words(table.head.path.name)) & set(CLINICAL) else 0.0
+    if is_row_number(table.head, table.id):
+        return -5.0 + file
+    return called + file + 2.0 * joined + min(1.0, len(table.properties) / 20) - (0.5 if table.repeated else 0.0)
+
+
+def is_row_number(head: Head, name: str) -> bool:
+    """Whether a column counts the rows: no id that any other file could use."""
+    column = head.column(name)
+    if not (column.unique and column.whole) or ID.search(plain_name(name)):
+        return False
+    values = column.cells.cast(pl.Float64, strict=False).cast(pl.Int64)
+    return bool((values.diff().drop_nulls() == 1).all()) and values[0] in (0, 1)
+
+
+def patients_section(table: PatientsTable, path: str) -> Section:
+    """`[patients]` of a table."""
+    keys: dict[str, object] = {"path": path, "id": table.id}
+    why = [f"{len(table.ids):,} patients{'' if table.head.whole else ' or more'}, {len(table.properties)} columns"]
+    if table.varying or table.layered:
+        keys["keep"] = [name for name in table.properties if not is_row_number(table.head, name)]
+    if table.varying:
+        why.append(
+            f"several rows a patient: left out of `keep` is what differs between them ({_listed(table.varying)})"
+        )
+    for name in table.properties:
+        if plain_name(name) in _LAST_SEEN and table.head.column(name).date:
+            keys["observed_until"] = name
+            break
+    if table.head.marks:
+        keys["missing"] = [*MISSING, *table.head.marks]
+    if is_row_number(table.head, table.id):
+        why.append("the file has no ids: the number of the row stands for one")
+    return Section("patients", keys, tuple(why))
+
+
+def _listed(names: Sequence[str], most: int = 6) -> str:
+    return ", ".join(names[:most]) + (f", and {len(names) - most} more" if len(names) > most else "")
+
+
+def further_tables(
+    first: PatientsTable, others: Sequence[PatientsTable], paths: Mapping[Path, str]
+) -> tuple[list[PatientsTable], list[str]]:
+    """Other tables of the same patients: those that the loader joins to the first, and of the rest what to do."""
+    joined, questions, seen = [first], [], {first.head.path}
+    for table in others:
+        if table.head.path in seen or is_row_number(table.head, table.id):
+            continue
+        common = len(first.ids & table.ids)
+        if common < _HALF * min(len(first.ids), len(table.ids)):
+            continue
+        seen.add(table.head.path)
+        new = [
+            name for name in table.properties if name not in first.properties and not is_row_number(table.head, name)
+        ]
+        if not new:
+            continue
+        if table.id == first.id and joins([*joined, table]):
+            joined.append(table)
+            continue
+        questions.append(
+            f"{paths[table.head.path]} has {len(new)} more columns of the same patients ({_listed(new)}): [patients] is one row "
+            f"a patient of one form; to have them, join the two by their ids ({first.id}, {table.id}) into one file"
+        )
+    return joined, questions
+
+
+def joins(tables: Sequence[PatientsTable]) -> bool:
+    """Whether the loader makes one row a patient of these files, and refuses none of their rows."""
+    spec = Patients(tuple(table.head.path for table in tables), id=tables[0].id)
+    try:
+        loaded = read_patients(spec)
+    except ClinomeError:
+        return False
+    columns = {name for table in tables for name in table.properties} & set(
+        loaded.patients.columns if loaded.patients is not None else ()
+    )
+    if loaded.tally.rejected or loaded.patients is None or not columns:
+        return False
+    firsts = [
+        next((n for n in table.properties if n in columns and table.head.column(n).filled), None) for table in tables
+    ]
+    if None in firsts:
+        return False
+    return bool(loaded.patients.select(pl.all_horizontal(pl.col([str(n) for n in firsts]).is_not_null()).any()).item())
+
+
+def samples_section(
+    heads: Sequence[Head], subjects: frozenset[str] | None, used: Sequence[Sequence[str]], paths: Mapping[Path, str]
+) -> tuple[Section, dict[str, str]] | None:
+    """`[samples]`: the table that says whose the ids of the omics files are, and what each sample's subject is.
+
+    used: ids that omics files carry.
+    """
+    best: tuple[float, Section, dict[str, str]] | None = None
+    for head in heads:
+        if not head.header or is_maf(head) or (as_matrix(head) is not None and not suffixes(head)):
+            continue
+        for sample in id_columns(head):
+            if not sample.unique or is_row_number(head, sample.name):
+                continue
+            ids = head.ids(sample.name)
+            hits = sum(1 for names in used if len(ids.intersection(names)) >= _HALF * len(set(names)) > 0)
+            subject = _subject(head, sample.name, subjects)
+            if not hits or subject is None or (subjects is not None and len(ids & subjects) > _HALF * len(ids)):
+                continue
+            keys: dict[str, object] = {"path": paths[head.path], "id": sample.name, "subject": subject}
+            found = _roles(head, (sample.name, subject))
+            keys |= found
+            if head.marks:
+                keys["missing"] = [*MISSING, *head.marks]
+            why = f"{len(ids):,} samples; the omics files carry their ids"
+            owner = dict(zip(head.frame[sample.name].to_list(), head.frame[subject].to_list(), strict=True))
+            one = (
+                hits + 0.1 * len(found),
+                Section("samples", keys, (why,)),
+                {str(s): str(p) for s, p in owner.items() if s and p},
+            )
+            best = one if best is None or one[0] > best[0] else best
+    return None if best is None else best[1:]
+
+
+def _subject(head: Head, sample: str, subjects: frozenset[str] | None) -> str | None:
+    for column in id_columns(head):
+        if column.name == sample:
+            continue
+        ids = head.ids(column.name)
+        if subjects is None and SUBJECT.search(plain_name(column.name)):
+            return column.name
+        if subjects is not None and len(ids & subjects) >= _HALF * len(ids) > 0:
+            return column.name
+    return None
+
+
+def _roles(head: Head, taken: Sequence[str]) -> dict[str, object]:
+    """batch, site and time of samples, by what the columns are called."""
+    found: dict[str, object] = {}
+    for role, known in (("batch", BATCH), ("site", SITE), ("time", COLLECTED)):
+        for name in head.frame.columns:
+            column = head.column(name)
+            if (
+                name not in taken
+                and name not in found.values()
+                and plain_name(name) in known
+                and (role != "time" or column.date)
+            ):
+                found.setdefault(role, name)
+    return found
+
+
+def unjoined(path: str, ids: Sequence[str], subjects: Iterable[str]) -> str:
+    """What is said where a file's ids are nobody's: both forms, and the one change that would join them."""
+    known = sorted(subjects)
+    change = joined_by(ids, known) or "check whether they name the same people, or name a table of both as [samples]"
+    return f"{path}: its ids ({forms(ids) or 'none'}) are not those of [patients] ({forms(known)}): {change}"
+
+
+def batches(table: PatientsTable) -> Answer:
+    """Columns of the patients that say where or in which batch they were measured: worth a look, and a split by site."""
+    found = [
+        n for n in table.properties if plain_name(n) in (*SITE, *BATCH) and 1 < table.head.column(n).distinct < 200
+    ]
+    return Answer(
+        questions=tuple(
+            f'{n} looks like a site or batch: `site = "{n}"` in [evaluate] holds one out at a time' for n in found
+        )
+    )
