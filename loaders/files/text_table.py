@@ -322,6 +322,8 @@ def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
         if dtype.time_zone:
             column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
         return column.dt.strftime("%Y-%m-%dT%H:%M:%S%.6f")
+    if isinstance(dtype, pl.Duration):
+        return column.dt.to_string("iso")  # its unit beside it: a bare number would have lost it
     if dtype.is_float():
         column = column.fill_nan(None)
     return column.cast(pl.String, strict=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..specs import MISSING
@@ -56,11 +57,11 @@ class Records:
     relative: bool
 
 
-def as_records(head: Head, path: str, name: str, whose: Whose | None) -> Records | None:
+def as_records(head: Head, path: str, take: Callable[[], str], whose: Whose | None) -> Records | None:
     """The table as records; None where it has no subject that comes several times, or nothing that says when.
 
     A row is a visit where a column numbers visits; codes are known by their form, numbers become values, the rest
-    stays with the visit.
+    stays with the visit. take: gives the section its name, once it is one.
     """
     subject = _subject(head, whose)
     if subject is None:
@@ -71,6 +72,7 @@ def as_records(head: Head, path: str, name: str, whose: Whose | None) -> Records
     time, end, known, dated = _times(head)
     if visit is None and time is None:
         return None
+    name = take()
     keys: dict[str, object] = {"format": "csv", "path": path, "subject": subject.name}
     why, asked = [f"{subject.distinct:,} patients{'' if head.whole else ' or more'}"], []
     if visit is not None:

@@ -19,11 +19,29 @@ from ..subjects.id_forms import form
 FIRST, NARROW = 4_000_000, 64_000_000
 """Bytes that are looked at, and of a table of few columns, where every row may be another patient."""
 FEW_COLUMNS = 500
-MARKS = ("?", "N/A", "n/a", "#N/A", ".", "-", "NULL", "None", "none", "NONE", "nan", "unknown_value", "[Not Available]",
-         "[Not Applicable]", "[Unknown]", "[Not Evaluated]", "[Discrepancy]", "Not Available", "not available")  # fmt: skip
+SURE_MARKS = (
+    "?", "N/A", "n/a", "#N/A", "NULL", "nan", "NAN", "[Not Available]", "[Not Applicable]", "[Unknown]", "[Not Evaluated]",
+    "[Discrepancy]", "Not Available", "not available", "not reported", "Not Reported", "#VALUE!", "#REF!", "#DIV/0!", "#NAME?",
+    "#NUM!", "#NULL!",
+)  # fmt: skip
 """Words of missingness that a study file must name: `missing` holds them beside those that always are."""
-_SURE_MARKS = ("?", "N/A", "n/a", "#N/A", "NULL", "nan", "[Not Available]", "[Not Applicable]", "[Unknown]",
-               "[Not Evaluated]", "[Discrepancy]", "Not Available", "not available")  # fmt: skip
+NUMBER_MARKS = (
+    ".",
+    "-",
+    "--",
+    "None",
+    "none",
+    "NONE",
+    "Unknown",
+    "unknown",
+    "Inf",
+    "-Inf",
+    "inf",
+    "-inf",
+    "Infinity",
+    "-Infinity",
+)
+"""Words that mean it among numbers alone."""
 _MOST = 0.95
 
 
@@ -46,6 +64,14 @@ class Column:
     def unique(self) -> bool:
         """Whether every row has a value of its own."""
         return self.filled == self.cells.len() == self.distinct
+
+    @property
+    def odd(self) -> list[str]:
+        """Cells of a column of numbers that are none: with them the column is text."""
+        if not self.number:
+            return []
+        _, bad = numbers(self.cells)
+        return self.cells.filter(bad).to_list()
 
     @property
     def whole(self) -> bool:
@@ -131,12 +157,11 @@ def read_head(path: Path) -> Head:
 
 def _cells(path: Path, header: bool) -> Cells:
     cells = read_cells(path, header=header, most=FIRST)
-    if cells.frame.width <= FEW_COLUMNS and not _whole(path, cells):
+    if cells.frame.width <= FEW_COLUMNS and _size(path) > FIRST and not path.name.lower().endswith(".parquet"):
         cells = read_cells(path, header=header, most=NARROW)
     if not cells.frame.height:
-        raise InputError(
-            "no row could be read", path, f"{cells.rows} rows", "rows of equal length", "check the delimiter"
-        )
+        fix = "check the delimiter"
+        raise InputError("no row could be read", path, f"{cells.rows} rows", "rows of equal length", fix)
     return cells
 
 
@@ -178,9 +203,7 @@ def headless(cells: Cells) -> bool:
         digits = sum(letter.isdigit() for letter in name)
         if digits >= 3 and (below.head(50).map_elements(form, pl.String) == form(name)).mean() > _MOST:  # type: ignore[operator]
             return True
-    if cells.frame.width <= 3 and all(_is_number(name) for name in cells.header):
-        return True
-    return False
+    return bool(cells.frame.width <= 3 and all(_is_number(name) for name in cells.header))
 
 
 def _is_number(text: str) -> bool:
@@ -190,16 +213,15 @@ def _is_number(text: str) -> bool:
 
 def _marks(frame: pl.DataFrame) -> tuple[str, ...]:
     """Words of missingness among the cells: sure ones anywhere, others where their column is numbers without them."""
-    part = frame.head(5_000)
-    found = part.select(pl.all().str.strip_chars().is_in(list(MARKS)).any()).row(0)
-    suspects = [name for name, some in zip(part.columns, found, strict=True) if some]
+    words = [*SURE_MARKS, *NUMBER_MARKS]
+    found = frame.select(pl.all().str.strip_chars().is_in(words).any()).row(0)
     marks: set[str] = set()
-    for name in suspects:
-        cells = part[name].drop_nulls().str.strip_chars()
-        words = set(cells.filter(cells.is_in(list(MARKS))).unique())
-        rest = cells.filter(~cells.is_in(list(MARKS)))
-        numeric = rest.len() > 0 and rest.cast(pl.Float64, strict=False).null_count() == 0
-        marks |= words if numeric else words & set(_SURE_MARKS)
+    for name in (name for name, some in zip(frame.columns, found, strict=True) if some):
+        cells = frame[name].drop_nulls().str.strip_chars()
+        said = set(cells.filter(cells.is_in(words)).unique())
+        rest = cells.filter(~cells.is_in(words)).cast(pl.Float64, strict=False)
+        numeric = rest.len() > 0 and rest.null_count() <= (1 - _MOST) * rest.len()
+        marks |= said if numeric else said & set(SURE_MARKS)
     return tuple(sorted(marks - set(MISSING)))
 
 

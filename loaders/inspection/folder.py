@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import ClinomeError, InputError
@@ -33,8 +33,12 @@ from .people import (
     batches,
     further_tables,
     id_columns,
+    is_split,
+    is_transposed,
+    odd_cells,
     patients_section,
     patients_tables,
+    same_form,
     samples_section,
     unjoined,
     whose_among,
@@ -46,7 +50,7 @@ _DEEP, _MANY = 3, 1_000
 _PAPERS = ("md", "rst", "html", "htm", "pdf", "doc", "docx", "log", "py", "r", "rmd", "ipynb", "toml", "yaml", "yml", "cypher", "sh", "sql",
            "png", "svg", "jpg", "jpeg", "bib", "xml", "css", "js", "lock", "ini", "cfg")  # fmt: skip
 _PAPER_NAMES = ("readme", "license", "licence", "licenses", "copying", "source", "changelog", "citation", "sha256sums", "md5sums", "md5", "checksums",
-                "manifest", "rejects", "notice")  # fmt: skip
+                "manifest", "rejects", "notice", "metagraph")  # fmt: skip
 _NOT_READ = {
     "vcf": "VCF: not read yet by this version; MAF, patient–gene pairs and 0/1 matrices are",
     "bcf": "BCF: not read; MAF, patient–gene pairs and 0/1 matrices are",
@@ -80,9 +84,7 @@ class Inspection:
     @property
     def loads(self) -> bool:
         """Whether any section brings patients as it stands."""
-        return any(
-            s.ready and s.name.partition(".")[0] in ("patients", "omics", "records", "samples") for s in self.sections
-        )
+        return any(s.ready and s.name != "identifiers" for s in self.sections)
 
     @property
     def chosen(self) -> Proposal | None:
@@ -113,7 +115,7 @@ def files_of(folder: Path) -> list[Path]:
         deep = len(at.relative_to(folder).parts)
         folders[:] = sorted(
             name for name in folders
-            if deep < _DEEP and not name.startswith((".", "__")) and not name.endswith(_OWN) and not _is_runs(at / name)
+            if deep < _DEEP and not name.startswith((".", "__")) and not name.endswith(_OWN) and name != "case_lists" and not _is_runs(at / name)
         )  # fmt: skip
         found += [at / name for name in sorted(names) if not name.startswith(".") and (at / name).is_file()]
         if len(found) > _MANY:
@@ -171,6 +173,7 @@ class _Look:
             if head.path not in done:
                 self._one(head, whose, people)
         self._record_folders(folders)
+        self.sections = self._merged()
         self._profiled(heads, people, whose)
         return self._end(people, files, sampled is not None and "time" in sampled[0].keys)
 
@@ -185,7 +188,12 @@ class _Look:
         heads = []
         for path in files:
             ending = _ending(path)
-            if ending in _PAPERS or stem(path) in _PAPER_NAMES or ending in ("h5ad", "h5mu"):
+            if (
+                ending in _PAPERS
+                or stem(path) in _PAPER_NAMES
+                or stem(path).startswith("meta_")
+                or ending in ("h5ad", "h5mu")
+            ):
                 continue
             shown = self._path(path)
             if ending in _NOT_READ:
@@ -229,19 +237,25 @@ class _Look:
     def _people(
         self, tables: Sequence[PatientsTable], heads: Sequence[Head]
     ) -> tuple[PatientsTable | None, list[PatientsTable]]:
+        """[patients], and every table that it makes use of, or that a question names."""
         if not tables:
             return None, []
-        first, paths = tables[0], self._paths(heads)
-        rest = [table for table in tables[1:] if table.head is not first.head]
-        first = self._with_outcome(first, rest)
+        paths = self._paths(heads)
+        first = self._with_outcome(tables[0], [t for t in tables[1:] if t.head is not tables[0].head])
         rest = [table for table in tables if table.head is not first.head]
-        joined, asked = further_tables(first, rest, paths)
-        path: object = paths[first.head.path] if len(joined) == 1 else [paths[table.head.path] for table in joined]
-        section = patients_section(first, str(path))
-        self.sections.append(Section(section.name, {**section.keys, "path": path}, section.why))
-        self.questions += asked
-        also = [table for table in rest if len(table.ids & first.ids) >= 0.5 * min(len(table.ids), len(first.ids))]
-        self.questions += batches(first).questions
+        parts = same_form(first, rest)
+        joined, asked = ([first], []) if parts else further_tables(first, rest, paths)
+        files = [paths[table.head.path] for table in (*joined, *parts)]
+        first = replace(first, ids=first.ids.union(*(table.ids for table in parts)))
+        section = patients_section(first, files[0])
+        keys = {**section.keys, "path": files[0] if len(files) == 1 else files}
+        self.sections.append(Section(section.name, keys, section.why))
+        if parts:
+            self.questions.append(
+                f"{len(files)} tables of one form and of different patients: all are in [patients]; take out what is another study"
+            )
+        self.questions += [*asked, *odd_cells(first), *batches(first).questions]
+        also = [t for t in rest if len(t.ids & first.ids) >= 0.5 * min(len(t.ids), len(first.ids))]
         return first, [first, *also]
 
     def _with_outcome(self, first: PatientsTable, rest: Sequence[PatientsTable]) -> PatientsTable:
@@ -251,7 +265,7 @@ class _Look:
             return max((one.rank for one in proposals(table, (), Inputs(layers=True), self.direction)), default=0.0)
 
         same = [t for t in rest if t.id == first.id and len(t.ids & first.ids) > 0.5 * len(first.ids) and not t.layered]
-        return max([first, *same], key=lambda table: (best(table) >= 2, table is first, best(table)))
+        return max([first, *same], key=lambda table: round(best(table)) + 0.1 * (table is first))
 
     def _used(self, heads: Sequence[Head], people: PatientsTable | None) -> list[list[str]]:
         """The ids that omics files carry, for whom they are."""
@@ -284,11 +298,7 @@ class _Look:
                 continue
             if {"fold", "subject_id", "split"} <= names:
                 self._leave(head.path, f'given folds: `folds = "{self._path(head.path)}"` in [evaluate] takes them')
-            elif (
-                names & {"train", "tuning", "held_out"}
-                and names & {"val", "test", "valid", "validation", "held_out"}
-                and len(names) <= 4
-            ):
+            elif is_split(head):
                 self._leave(
                     head.path,
                     "lists of a split: not used; `folds` in [evaluate] takes a file with fold, subject_id, split",
@@ -323,12 +333,12 @@ class _Look:
             self._pairs(head, found, path, whose, people)
         elif (matrix := as_matrix(head, whose)) is not None:
             self._matrix(matrix, path, whose, people)
-        elif (section := knowledge.edges(head, path, self.names.take(_name(head.path)))) is not None:
-            self.sections.append(section)
+        elif (section := knowledge.edges(head, path)) is not None:
+            self.sections.append(replace(section, name=f"knowledge.{self.names.take(_name(head.path))}"))
         elif head.header and is_hourly(head):
             folder = RecordFolder("hourly", head.path.parent, frozenset((head.path,)))
             self._records(*record_section(folder, path, self.names.take("vitals")))
-        elif head.header and (records := as_records(head, path, self.names.take(_name(head.path)), whose)) is not None:
+        elif head.header and (records := as_records(head, path, lambda: self.names.take(_name(head.path)), whose)):
             self._csv_records(records, people)
         else:
             self._leave(head.path, _unknown(head))
@@ -358,7 +368,7 @@ class _Look:
         whose: Whose | None,
         people: PatientsTable | None,
     ) -> None:
-        keys = {"path": path, "kind": "mutation", "subject": found[0], "gene": found[1]}
+        keys: dict[str, object] = {"path": path, "kind": "mutation", "subject": found[0], "gene": found[1]}
         column = head.frame.columns[found[0]] if isinstance(found[0], int) else found[0]
         self._omics(
             keys, "mutations", ("pairs of a patient and a mutated gene",), sorted(head.ids(column)), whose, people
@@ -384,9 +394,10 @@ class _Look:
         share = share_known(ids, whose)
         if share == 0 and people is not None:
             self.questions.append(unjoined(path, ids, people.ids))
-        elif share < 0.5 and people is not None:
+        elif share < 1 and people is not None:
+            lost = round((1 - share) * len(set(ids)))
             self.questions.append(
-                f"{path}: {share:.0%} of its ids are in [patients]; the others would be left out ({forms(ids)})"
+                f"{path}: about {lost:,} of its {len(set(ids)):,} ids are not in [patients]: they are left out"
             )
         return share > 0
 
@@ -415,7 +426,8 @@ class _Look:
 
     def _record_folders(self, folders: Sequence[RecordFolder]) -> None:
         for one in folders:
-            section, asked = record_section(one, self._path(one.root), self.names.take("ehr"))
+            where = next(iter(one.files)) if len(one.files) == 1 else one.root
+            section, asked = record_section(one, self._path(where), self.names.take("ehr"))
             self._records(section, asked)
 
     def _records(self, section: Section, asked: tuple[str, ...]) -> None:
@@ -423,6 +435,22 @@ class _Look:
         self.questions += asked
         if section.ready:
             self.clocks.add("dated")
+
+    def _merged(self) -> list[Section]:
+        """Mutations of several files of one form are one layer."""
+        made: list[Section] = []
+        for section in self.sections:
+            rest = {k: v for k, v in section.keys.items() if k != "path"}
+            at = next((i for i, one in enumerate(made) if section.name.startswith("omics.mutations") and section.ready and one.ready
+                       and "orientation" not in rest and ("subject" in rest or "maf" in f"{section.keys.get('path')}{one.keys.get('path')}")
+                       and rest == {k: v for k, v in one.keys.items() if k != "path"}), None)  # fmt: skip
+            if at is None:
+                made.append(section)
+                continue
+            before = made[at].keys["path"]
+            paths = [*(before if isinstance(before, list) else [before]), section.keys["path"]]
+            made[at] = Section(made[at].name, {**made[at].keys, "path": paths}, made[at].why)
+        return made
 
     def _profiled(self, heads: Sequence[Head], people: PatientsTable | None, whose: Whose | None) -> None:
         """Who was sequenced at all: a list in the folder that is longer than the mutations, else a question."""
@@ -437,6 +465,8 @@ class _Look:
         if at is None or people is None:
             return
         section = self.sections[at]
+        held = section.keys["path"]
+        ", ".join(map(str, held)) if isinstance(held, list) else held
         lists = [h for h in heads if h.frame.width == _LIST and share_known(h.ids(h.frame.columns[0]), whose) > 0.5]
         if lists:
             keys = {**section.keys, "profiled": self._path(lists[0].path)}
@@ -476,7 +506,7 @@ class _Look:
             others = len(found) - 1
             text = f"the task: {chosen.title} is written" + (f"; {others} more are there as comments" if others else "")
             extra = chosen.task.keys.get("covariates", ())
-            if len(list(extra)) > 3:  # type: ignore[call-overload]
+            if len(extra) > 3:
                 text += "; every column that does not sound like an outcome is a covariate: take out what is known only later"
             return [text]
         if found:
@@ -495,11 +525,17 @@ def _ending(path: Path) -> str:
 
 def _name(path: Path) -> str:
     """A short name for a section from a file's."""
-    said = [w for w in words(path.name.split(".")[0]) if w not in ("data", "the") and not re.fullmatch(r"\d+", w)]
+    name = path.name.split(".")[0] if len(path.name.split(".")[0]) > 2 else path.name
+    said = [w for w in words(name) if w not in ("data", "the") and not re.fullmatch(r"\d+", w)]
     return "_".join(said)[:30] or "source"
 
 
 def _unknown(head: Head) -> str:
     width, rows = head.frame.width, head.frame.height
     more = "" if head.whole else " or more"
-    return f"a table of {rows:,}{more} rows and {width} columns that was not recognised as patients, a layer, records or knowledge"
+    if is_transposed(head):
+        return f"a table of {width - 1:,} columns that look like patients: turn it, one row a patient, to take it as [patients]"
+    what = "was not recognised as patients, a layer, records or knowledge"
+    if head.header and not id_columns(head):
+        what += "; as [patients] or records it needs a column of ids, for example patient_id"
+    return f"a table of {rows:,}{more} rows and {width} columns: it {what}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import ClinomeError
@@ -82,8 +83,8 @@ def gene_sets(path: Path, shown: str, name: str) -> Section | None:
     return Section(f"knowledge.{name}", keys, ("gene sets: (Gene)-[:IN_PATHWAY]->(Pathway)",))
 
 
-def edges(head: Head, shown: str, name: str) -> Section | None:
-    """`[knowledge.NAME]` of a table of edges: genes to genes, or genes to terms that are CURIEs; None where it is none."""
+def edges(head: Head, shown: str) -> Section | None:
+    """`[knowledge.NAME]`, without its name, of a table of edges: genes to genes, or genes to terms that are CURIEs; None where it is none."""
     if head.frame.width > 12:
         return None
     genes: dict[str, str] = {}
@@ -105,17 +106,17 @@ def edges(head: Head, shown: str, name: str) -> Section | None:
         if c in head.numeric and c not in genes and (not head.header or set(words(c)) & set(_SCORES))
     ]
     if len(genes) >= 2 and not terms and len({*genes.values()}) == 1 and head.frame.width <= 4:
-        subject, object = [*genes][:2]
-        if set(head.frame[subject].head(2_000)) & set(head.frame[object]):
+        first, second = [*genes][:2]
+        if set(head.frame[first].head(2_000)) & set(head.frame[second]):
             keys: dict[str, object] = {
                 "path": shown,
                 "format": "edges",
                 "predicate": "INTERACTS_WITH",
-                "subject": call(subject),
-                "object": call(object),
+                "subject": call(first),
+                "object": call(second),
             }
             return _section(
-                name, keys, genes[subject], scores, call, head, "edges between genes: (Gene)-[:INTERACTS_WITH]-(Gene)"
+                keys, genes[first], scores, call, head, "edges between genes: (Gene)-[:INTERACTS_WITH]-(Gene)"
             )
     if genes and len(terms) == 1 and head.header:
         subject = next((c for c, space in genes.items() if space == "entrez"), next(iter(genes)))
@@ -126,14 +127,12 @@ def edges(head: Head, shown: str, name: str) -> Section | None:
             "subject": subject,
             "object": terms[0],
         }
-        return _section(
-            name, keys, genes[subject], scores, call, head, "genes and terms: (Gene)-[:ASSOCIATED_WITH]->(term)"
-        )
+        return _section(keys, genes[subject], scores, call, head, "genes and terms: (Gene)-[:ASSOCIATED_WITH]->(term)")
     return None
 
 
 def _section(
-    name: str, keys: dict[str, object], space: str, scores: list[str], call: object, head: Head, why: str
+    keys: dict[str, object], space: str, scores: list[str], call: Callable[[str], str | int], head: Head, why: str
 ) -> Section:
     if scores:
         keys["score"] = scores[0] if head.header else head.frame.columns.index(scores[0])
@@ -141,7 +140,7 @@ def _section(
         keys["header"] = False
     if space != "symbol":
         keys["features"] = space
-    return Section(f"knowledge.{name}", keys, (why,))
+    return Section("knowledge", keys, (why,))
 
 
 def _called_gene(column: str) -> bool:

@@ -117,6 +117,8 @@ def _in_rows(rows: list[str], over: list[str], labels: str, whose: Whose | None)
         if down or across:
             return down / max(1, len(rows[:_LOOKED_AT])) >= across / max(1, len(over[:_LOOKED_AT]))
     below, above = namespace(rows), namespace(over)
+    if below == "entrez" and not set(words(labels)) & {"gene", "entrez", "geneid", "ncbi"}:
+        below = None  # numbers of rows, or ids
     if below and above:  # numbers may be ids and genes alike
         return below == "entrez" if "entrez" in (below, above) else True
     if below or above:
@@ -151,9 +153,7 @@ def omics_sections(head: Head, matrix: Matrix, path: str, whose: Whose | None, n
     if kind == "expression" and _counts(values):
         keys["scale"] = "log1p"
     if kind is None:
-        questions = [
-            f"[omics.{{name}}] kind: neither the file's name nor its features say what it measures; choose one"
-        ]
+        questions = ["[omics.{name}] kind: neither the file's name nor its features say what it measures; choose one"]
     if features == "symbol" and kind is not None and space is None:
         questions.append(
             "[omics.{name}] features: their names look like no identifiers known here; `opaque` takes them as they are"

@@ -4,9 +4,12 @@ event is never guessed."""
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+
+import polars as pl
 
 from ..subjects.id_forms import form
 from .encounters import Records
@@ -71,7 +74,12 @@ _DAYS = {
 }
 _FEW = 12
 _SMALL = 10
+_ODD = 0.05
 _LANDMARK_DAYS = 180
+_WHEN = (
+    "no column holds the date from which on it is predicted, and records or samples are dated: let the query return it as "
+    "prediction_time"
+)
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,7 @@ def proposals(
         columns = _columns(table.head, table.properties)
         survival = _survival(columns, inputs, direction)
         paired = {name for one in survival for name in one.used}
-        labels = [made for c in columns if c.name not in paired and (made := _label(c, table, inputs)) is not None]
+        labels = [one for c in columns if c.name not in paired and (one := _label(c, table, inputs)) is not None]
         made = [*survival, *labels]
     for record in records:
         if record.visit is not None:
@@ -142,7 +150,7 @@ def _said(column: Column) -> set[str]:
 def _survival(columns: Sequence[Column], inputs: Inputs, direction: Direction) -> list[Proposal]:
     """Each event with its time: by what their names share, else by the time that speaks of survival."""
     events = [c for c in columns if 2 <= c.distinct <= 4 and _said(c) & _STATUS and not c.date]
-    times = [c for c in columns if c.number and c.distinct > 4 and _is_time(c)]
+    times = [c for c in columns if c.number and c.distinct > 4 and _is_time(c) and not _negative(c)]
     made = []
     for event in events:
         ranked = sorted(times, key=lambda time: _fit(event, time), reverse=True)
@@ -159,13 +167,20 @@ def _survival(columns: Sequence[Column], inputs: Inputs, direction: Direction) -
 
 def _is_time(column: Column) -> bool:
     said, name = _said(column), plain_name(column.name)
-    if said & {"birth", "age", "stay", "diagnosis", "treatment", "dose"} or ID.search(name):
+    if (
+        said & {"birth", "age", "stay", "diagnosis", "treatment", "dose", "smoking", "pack"}
+        or ID.search(name)
+        or column.odd
+    ):
         return False
-    return bool(
-        said & {"survival", "followup", "time", "days", "months", "years", "duration", "t", "day", "month"}
-        or {"follow", "up"} <= said
-        or said & set(_ENDPOINTS[:9])
-    )
+    spoken = said & {"survival", "followup", "time", "duration", "t", *_ENDPOINTS[:9]} or {"follow", "up"} <= said
+    return bool(spoken) or name.startswith("days_to_") or name in _DAYS
+
+
+def _negative(column: Column) -> bool:
+    """Whether more than a few of its numbers are below 0: -1 often says that nothing happened, and no time is."""
+    below = column.cells.cast(pl.Float64, strict=False) < 0
+    return int(below.sum()) > _ODD * column.filled
 
 
 def _fit(event: Column, time: Column) -> float:
@@ -188,10 +203,8 @@ def _one_survival(
     asked = [] if unit else [f"{time.name} says no unit: days are assumed (`unit_days`; a month is 30.4375)"]
     happened, censored, question = _which(event, direction)
     params["happened"] = happened
-    parts = (
-        {"death", "to"} <= _said(time)
-        or any({"death", "to"} <= _said(t) and t is not time for t in times)
-        and not _said(time) & {"survival", "os"}
+    parts = {"death", "to"} <= _said(time) or (
+        any({"death", "to"} <= _said(t) and t is not time for t in times) and not _said(time) & {"survival", "os"}
     )
     if parts and len(times) > 1:
         question = (
@@ -207,11 +220,8 @@ def _one_survival(
         )
     else:
         params["censored"] = censored
-    if inputs.clock in ("dated", "order"):
-        question = (
-            question
-            or f"{time.name} counts from a day that no column holds: let the query return it as prediction_time"
-        )
+    if inputs.clock in ("dated", "order") or (inputs.dated_samples and not inputs.clock):
+        question = question or f"{time.name}: {_WHEN}"
     rank = 4.0 + 0.1 * _fit(event, time) + 0.3 * bool(_said(event) & set(_ENDPOINTS)) - 0.5 * (happened == "?")
     why = (f"time {time.name}, event {event.name}", *asked)
     cohort = Section("cohort", {"query": query, "params": params}, why, ready=not question)
@@ -259,8 +269,10 @@ def _label(column: Column, table: PatientsTable, inputs: Inputs) -> Proposal | N
         )
         if at is not None:
             query, params = "patients_with_label_at", {"property": column.name, "date": at}
-        elif inputs.records:
-            question = f"{column.name}: when is it predicted? Records need a prediction_time: let the query return one"
+        elif inputs.clock != "relative":
+            question = f"{column.name}: {_WHEN}"
+        else:
+            question = f"{column.name}: when is it predicted? On a relative clock that is a day: let the query return it as prediction_time"
     cohort = Section("cohort", {"query": query, "params": params}, (_why(column, kind),), ready=not question)
     task = Section("task", {"kind": kind, "label": "label"}, (), ready=not question)
     return Proposal(f"{kind}: {column.name}", cohort, task, rank, not question, question, (column.name,))
@@ -297,14 +309,16 @@ def _rank(column: Column) -> float | None:
 
 
 def _why(column: Column, kind: str) -> str:
-    counts = column.cells.drop_nulls().value_counts()["count"]
-    text = f"{column.name}: {column.distinct} classes, the smallest of {counts.min():,} of {column.filled:,}"
+    counts = sorted(Counter(column.cells.drop_nulls().to_list()).values())
+    text = f"{column.name}: {column.distinct} classes, the smallest of {counts[0]:,} of {column.filled:,}"
     if kind == "binary":
         text += "; 1 is what is predicted, the file does not say what it stands for"
     elif column.distinct == 2:
         text += '; which of the two words is the event is not asked: for kind = "binary" let a query return it as 1'
-    if counts.min() < _SMALL:
-        text += f"; {int((counts < _SMALL).sum())} of them are too small to learn: join or leave them out in the query"
+    if counts[0] < _SMALL:
+        text += (
+            f"; {sum(n < _SMALL for n in counts)} of them are too small to learn: join or leave them out in the query"
+        )
     return text
 
 

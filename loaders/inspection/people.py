@@ -9,20 +9,27 @@ from pathlib import Path
 import polars as pl
 
 from ..errors import ClinomeError
+from ..identifiers.curie import is_curie
 from ..identifiers.genes import GeneTable
 from ..specs import MISSING, Patients
 from ..subjects.barcodes import finder
 from ..subjects.id_forms import forms, joined_by
 from ..subjects.patients import read_patients
-from ..tables import SAMPLES, Known
+from ..tables import SAMPLES, Known, in_layout
 from .file_head import Column, Head
-from .layers import Whose, as_matrix, is_maf, suffixes
-from .names import BATCH, CLINICAL, COLLECTED, ID, SAMPLE, SITE, SUBJECT, VISIT, plain_name, words
+from .layers import Whose, as_matrix, is_maf, pairs, suffixes
+from .names import BATCH, CLINICAL, COLLECTED, ID, SAMPLE, SITE, SUBJECT, VISIT, namespace, one_form, plain_name, words
+from .record_formats import is_hourly, is_timeline
 from .section import Answer, Section
 
 _HALF = 0.5
 _VARYING = 0.3
+_MOSTLY = 0.9
 _LOOKED_AT = 300
+_FEW_PROPERTIES = 2
+_DIGITS = 3
+_CALLED = ((SUBJECT, 3.0), (SAMPLE, 1.5), (VISIT, 0.5), (ID, 1.0))
+_FEATURES = ("ensembl", "cpg", "mirbase", "hgnc", "chebi", "hmdb", "uniprot")
 _LAST_SEEN = ("last_contact", "last_contact_date", "last_followup", "last_followup_date", "last_follow_up", "last_seen", "observed_until",
               "last_visit", "date_last_contact", "end_of_observation", "observation_end")  # fmt: skip
 
@@ -52,11 +59,8 @@ def whose_among(subjects: Iterable[str], samples: Mapping[str, str] | None = Non
     """Whose an id is among these, by the loaders' own rule: TCGA barcodes are cut, letters composed."""
     table = None
     if samples is not None:
-        table = pl.DataFrame({"sample_id": [*samples], "subject_id": [*samples.values()]}).with_columns(
-            pl.lit(None, dtype=dtype).alias(name)
-            for name, dtype in SAMPLES.items()
-            if name not in ("sample_id", "subject_id")
-        )
+        owners = pl.DataFrame({"sample_id": [*samples], "subject_id": [*samples.values()]})
+        table = in_layout(owners, SAMPLES)  # type: ignore[arg-type]
     return finder(Known(frozenset(subjects), table, GeneTable.empty()))
 
 
@@ -78,43 +82,86 @@ def _plain_columns(head: Head) -> list[str]:
 
 
 def patients_tables(heads: Sequence[Head]) -> list[PatientsTable]:
-    """The tables that may be [patients], the likeliest first: ids that are called so and that other files use."""
+    """The tables that may be [patients], the likeliest first: their ids are called so, or measurements carry them.
+
+    A table whose only ids are the numbers of its rows is one where there is no other.
+    """
     made = [table for head in heads if head.header for table in _tables_of(head)]
-    ids = {id(head): _id_sets(head) for head in heads}
-    scored = [
-        (_score(table, [ids[id(h)] for h in heads if h is not table.head]), -i, table) for i, table in enumerate(made)
-    ]
+    used = {id(head): _id_sets(head) for head in heads if _measures(head)}
+    scored = []
+    for i, table in enumerate(made):
+        sets = [found for key, found in used.items() if key != id(table.head)]
+        score, likely = _score(table, sets)
+        if likely:
+            scored.append((score, -i, table))
+    if not scored and not used:
+        scored = [
+            (0.0, -i, t)
+            for i, t in enumerate(made)
+            if is_row_number(t.head, t.id) and len(t.properties) > _FEW_PROPERTIES
+        ]
     return [table for _, _, table in sorted(scored, key=lambda one: one[:2], reverse=True)]
+
+
+def _measures(head: Head) -> bool:
+    """Whether its ids are those of whom something was measured: a layer, or records."""
+    if is_maf(head) or is_timeline(head) or is_hourly(head) or pairs(head, None) or as_matrix(head) is not None:
+        return True
+    return any(c.distinct < _HALF * c.filled and SUBJECT.search(plain_name(c.name)) for c in id_columns(head))
+
+
+def is_split(head: Head) -> bool:
+    """Whether it lists who trains and who is held out."""
+    names = {plain_name(name) for name in head.names}
+    return (
+        len(names) <= 5
+        and "train" in names
+        and bool(names & {"val", "test", "valid", "validation", "held_out", "tuning"})
+    )
+
+
+def is_transposed(head: Head) -> bool:
+    """Whether its columns are called like patients, and hold their words: a clinical table turned on its side."""
+    names = [name for name in head.names if name][1:]
+    words_there = sum(name not in head.numeric for name in head.frame.columns[1:])
+    numbered = sum(sum(letter.isdigit() for letter in name) >= _DIGITS for name in names)
+    return (
+        len(names) > _DIGITS and one_form(names) and numbered > _HALF * len(names) and words_there > _HALF * len(names)
+    )
 
 
 def _tables_of(head: Head) -> list[PatientsTable]:
     layered = bool(suffixes(head))
-    if is_maf(head) or (not layered and as_matrix(head) is not None):
+    if (
+        is_maf(head)
+        or is_timeline(head)
+        or is_split(head)
+        or is_transposed(head)
+        or (not layered and as_matrix(head) is not None)
+    ):
         return []
     columns = _plain_columns(head)
+    found = id_columns(head)
+    again = any(SUBJECT.search(plain_name(c.name)) and c.distinct < c.filled for c in found)
     made = []
-    for column in id_columns(head):
-        if column.filled < head.frame.height * 0.9 or column.distinct < _HALF * column.filled:
-            continue
+    for column in found:
         rest = [name for name in columns if name != column.name]
-        varying = [] if column.unique else _varying(head, column.name, rest)
-        if (
-            not rest
-            or len(varying) > max(1, _VARYING * len(rest))
-            or (not column.unique and _visits(head, column.name))
-        ):
+        mostly = column.filled >= _MOSTLY * head.frame.height and column.distinct >= _HALF * column.filled
+        other = again and not SUBJECT.search(plain_name(column.name))  # the rows are visits, slides or samples of those
+        if not rest or not mostly or other or _names_features(column):
             continue
-        made.append(
-            PatientsTable(
-                head,
-                column.name,
-                head.ids(column.name),
-                tuple(n for n in rest if n not in varying),
-                tuple(varying),
-                layered,
-            )
-        )
+        varying = [] if column.unique else _varying(head, column.name, rest)
+        if len(varying) > max(1, _VARYING * len(rest)) or (not column.unique and _visits(head, column.name)):
+            continue
+        kept = tuple(name for name in rest if name not in varying)
+        made.append(PatientsTable(head, column.name, head.ids(column.name), kept, tuple(varying), layered))
     return made
+
+
+def _names_features(column: Column) -> bool:
+    """Whether its cells name genes or terms, not people."""
+    some = column.cells.drop_nulls().head(_LOOKED_AT)
+    return namespace(some.to_list()) in _FEATURES or bool(is_curie(some).sum() > _HALF * some.len())
 
 
 def _visits(head: Head, id: str) -> bool:
@@ -130,7 +177,10 @@ def _varying(head: Head, id: str, columns: Sequence[str]) -> list[str]:
 
 def _id_sets(head: Head) -> list[list[str]]:
     """The sets of names in a file that may be ids of its samples."""
-    some = lambda name: [*head.ids(name)][:_LOOKED_AT]  # noqa: E731
+
+    def some(name: str) -> list[str]:
+        return [*head.ids(name)][:_LOOKED_AT]
+
     if not head.header:
         return [some(name) for name in head.frame.columns[:3]]
     sets = [some(column.name) for column in id_columns(head)]
@@ -142,31 +192,28 @@ def _id_sets(head: Head) -> list[list[str]]:
     return sets
 
 
-def _score(table: PatientsTable, others: Sequence[Sequence[Sequence[str]]]) -> float:
+def _score(table: PatientsTable, measured: Sequence[Sequence[Sequence[str]]]) -> tuple[float, bool]:
+    """How likely a table is [patients], and whether it is at all.
+
+    measured: of each file of measurements the sets of names that may be its ids.
+    """
     whose = whose_among(table.ids)
-    joined = sum(any(sum(whose(i) is not None for i in ids) >= _HALF * len(ids) > 0 for ids in sets) for sets in others)
-    name = plain_name(table.id)
-    called = (
-        3.0
-        if SUBJECT.search(name)
-        else 1.5
-        if SAMPLE.search(name)
-        else 0.5
-        if VISIT.search(name)
-        else 1.0
-        if ID.search(name)
-        else 0.0
+    joined = sum(
+        any(sum(whose(i) is not None for i in ids) >= _HALF * len(ids) > 0 for ids in sets) for sets in measured
     )
+    name = plain_name(table.id)
+    called = next((score for pattern, score in _CALLED if pattern.search(name)), 0.0)
     file = 1.5 if set(words(table.head.path.name)) & set(CLINICAL) else 0.0
     if is_row_number(table.head, table.id):
-        return -5.0 + file
-    return called + file + 2.0 * joined + min(1.0, len(table.properties) / 20) - (0.5 if table.repeated else 0.0)
+        return 0.0, False
+    score = called + file + 2.0 * joined + min(1.0, len(table.properties) / 20) - (0.5 if table.repeated else 0.0)
+    return score, called >= 1.5 or bool(file) or bool(joined)
 
 
 def is_row_number(head: Head, name: str) -> bool:
     """Whether a column counts the rows: no id that any other file could use."""
     column = head.column(name)
-    if not (column.unique and column.whole) or ID.search(plain_name(name)):
+    if not (column.unique and column.whole) or any(p.search(plain_name(name)) for p in (ID, SUBJECT, SAMPLE)):
         return False
     values = column.cells.cast(pl.Float64, strict=False).cast(pl.Int64)
     return bool((values.diff().drop_nulls() == 1).all()) and values[0] in (0, 1)
@@ -209,9 +256,7 @@ def further_tables(
         if common < _HALF * min(len(first.ids), len(table.ids)):
             continue
         seen.add(table.head.path)
-        new = [
-            name for name in table.properties if name not in first.properties and not is_row_number(table.head, name)
-        ]
+        new = [name for name in table.properties if name not in first.properties and _is_property(table, name)]
         if not new:
             continue
         if table.id == first.id and joins([*joined, table]):
@@ -222,6 +267,25 @@ def further_tables(
             f"a patient of one form; to have them, join the two by their ids ({first.id}, {table.id}) into one file"
         )
     return joined, questions
+
+
+def _is_property(table: PatientsTable, name: str) -> bool:
+    """Whether a column says something of a patient: no id, no row number, no batch of a sample, not always the same."""
+    called = plain_name(name)
+    if any(pattern.search(called) for pattern in (ID, SAMPLE, SUBJECT)) or is_row_number(table.head, name):
+        return False
+    sampled = any(SAMPLE.search(plain_name(other)) for other in table.head.frame.columns)
+    return table.head.column(name).distinct > 1 and not (sampled and called in (*BATCH, *SITE, *COLLECTED))
+
+
+def same_form(first: PatientsTable, others: Sequence[PatientsTable]) -> list[PatientsTable]:
+    """Tables of other patients in the same form: parts of one [patients]."""
+    found: list[PatientsTable] = []
+    for table in others:
+        new = table.head is not first.head and table.id == first.id and table.head.names == first.head.names
+        if new and not any(table.ids & one.ids or table.head is one.head for one in (first, *found)):
+            found.append(table)
+    return found
 
 
 def joins(tables: Sequence[PatientsTable]) -> bool:
@@ -312,6 +376,19 @@ def unjoined(path: str, ids: Sequence[str], subjects: Iterable[str]) -> str:
     known = sorted(subjects)
     change = joined_by(ids, known) or "check whether they name the same people, or name a table of both as [samples]"
     return f"{path}: its ids ({forms(ids) or 'none'}) are not those of [patients] ({forms(known)}): {change}"
+
+
+def odd_cells(table: PatientsTable) -> list[str]:
+    """Columns of numbers with a few cells that are none: what they look like, and what to do."""
+    asked = []
+    for name in table.properties:
+        odd = table.head.column(name).odd
+        if odd:
+            asked.append(
+                f"[patients] {name} is a number but for {len(odd):,} cells ({forms(odd)}): with them it is text, no time and no "
+                "number; name those words in `missing`, or correct the cells"
+            )
+    return asked
 
 
 def batches(table: PatientsTable) -> Answer:

@@ -54,7 +54,7 @@ def record_folders(files: Sequence[Path]) -> list[RecordFolder]:
     for root, paths in tables.items():
         format = _schema({stem(path) for path in paths})
         if format is not None:
-            people = next((p for p in paths if stem(p) in ("person", "patient", "patients")), None)
+            people = next((p for p in paths if stem(p) in ("person", "patients")), None)  # eICU's are stays
             found.append(RecordFolder(format, root, frozenset(paths), people))
     fhir = [path for path in rest if _is_fhir(path)]
     by_folder = {path.parent: frozenset(p for p in fhir if p.parent == path.parent) for path in fhir}

@@ -113,7 +113,7 @@ def _why_not(found: Inspection) -> str:
 
 
 def _say(report: InitReport, found: Inspection, console: Console) -> None:
-    console(f"{found.files:,} files looked at; {report.file} written")
+    console(f"{found.files:,} file{'s' if found.files != 1 else ''} looked at; {report.file} written")
     for section in found.sections:
         path = section.keys.get("path", section.keys.get("genes", ""))
         files = ", ".join(map(str, path)) if isinstance(path, list) else str(path)
