@@ -6,14 +6,16 @@ from pathlib import Path
 
 from ..errors import InputError
 from .layers import NamesTaken, Whose, share_known
-from .names import SHORT, layer_kind, namespace
+from .names import SHORT, Space, layer_kind, namespace
 from .section import Answer, Section
 
 _BROKEN = (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError, IndexError, NotImplementedError)
 _KINDS = {"cpg": "methylation", "mirbase": "mirna", "uniprot": "protein", "chebi": "metabolite", "hmdb": "metabolite"}
 
 
-def anndata_section(path: Path, shown: str, whose: Whose | None, taken: NamesTaken) -> Answer:
+def anndata_section(
+    path: Path, shown: str, whose: Whose | None, taken: NamesTaken, space_of: Space = namespace
+) -> Answer:
     """The sections of an .h5ad file, or of each modality of an .h5mu file.
 
     Raises: InputError where the file cannot be read.
@@ -24,7 +26,7 @@ def anndata_section(path: Path, shown: str, whose: Whose | None, taken: NamesTak
         raise InputError(
             "cannot be read as AnnData", path, type(error).__name__, "a whole file", "write it again"
         ) from None
-    made = [_one(path, shown, name, obs, columns, var, whose, taken) for name, obs, columns, var in parts]
+    made = [_one(path, shown, name, obs, columns, var, whose, taken, space_of) for name, obs, columns, var in parts]
     return Answer(tuple(s for one in made for s in one.sections), tuple(q for one in made for q in one.questions))
 
 
@@ -61,8 +63,9 @@ def _one(
     var: list[str],
     whose: Whose | None,
     taken: NamesTaken,
+    space_of: Space,
 ) -> Answer:
-    space = namespace(var)
+    space = space_of(var)
     kind = layer_kind(modality) or layer_kind(path.name) or _KINDS.get(space or "") or "expression"
     name = taken.take(SHORT.get(kind, kind))
     keys: dict[str, object] = {"path": shown, "kind": kind}

@@ -67,7 +67,12 @@ def as_records(head: Head, path: str, take: Callable[[], str], whose: Whose | No
     if subject is None:
         return None
     visit = next(
-        (c for c in id_columns(head) if c.unique and c.name != subject.name and VISIT.search(plain_name(c.name))), None
+        (
+            c
+            for c in id_columns(head)
+            if _mostly_unique(c) and c.name != subject.name and VISIT.search(plain_name(c.name))
+        ),
+        None,
     )
     time, end, known, dated = _times(head)
     if visit is None and time is None:
@@ -109,6 +114,11 @@ def as_records(head: Head, path: str, take: Callable[[], str], whose: Whose | No
     return Records(
         Answer((section,), tuple(asked)), visit.name if visit else None, kept, head, "order" in keys, "unit" in keys
     )
+
+
+def _mostly_unique(column: Column) -> bool:
+    """Whether nearly every row has a value of its own: a few rows may have come twice."""
+    return column.distinct >= _SHARE * column.cells.len()
 
 
 def _subject(head: Head, whose: Whose | None) -> Column | None:
@@ -210,6 +220,8 @@ def _columns(
 def _vocabulary(column: Column) -> str | None:
     """The vocabulary of a column of codes: by its name where that says it, else by the form of its cells."""
     name = plain_name(column.name)
+    if any(pattern.search(name) for pattern in (VISIT, SUBJECT, ID)):
+        return None
     for word, vocabulary in _OTHER_VOCABULARIES.items():
         if word in name:
             return vocabulary

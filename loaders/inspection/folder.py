@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import ClinomeError, InputError
-from ..subjects.id_forms import forms
+from ..identifiers.genes import read_genes
 from . import knowledge_files as knowledge
 from .anndata_file import anndata_section
 from .encounters import Records, as_records
@@ -26,7 +26,7 @@ from .layers import (
     suffix_sections,
     suffixes,
 )
-from .names import plain_name, words
+from .names import Space, named_by, namespace, plain_name, words
 from .outcomes import Direction, Inputs, Proposal, possible_labels, proposals
 from .people import (
     PatientsTable,
@@ -56,6 +56,7 @@ _NOT_READ = {
     "bcf": "BCF: not read; MAF, patient–gene pairs and 0/1 matrices are",
     "h5": "HDF5 without the form of AnnData: not read; write its tables as csv with a column of patient ids",
     "hdf5": "HDF5 without the form of AnnData: not read; write its tables as csv with a column of patient ids",
+    **dict.fromkeys(("json", "jsonl", "ndjson"), "JSON that is no FHIR: not read"),
     "loom": "loom: not read; write it as h5ad", "mtx": "Matrix Market: not read; write it as h5ad",
     **dict.fromkeys(("rds", "rda", "rdata"), "a file of R: not read; write its tables as csv"),
     **dict.fromkeys(("sas7bdat", "xpt", "dta", "sav"), "a file of a statistics program: not read; write it as csv or Parquet"),
@@ -134,6 +135,7 @@ class _Look:
     folder: Path
     base: Path
     direction: Direction
+    space: Space = namespace
     names: NamesTaken = field(default_factory=NamesTaken)
     sections: list[Section] = field(default_factory=list)
     questions: list[str] = field(default_factory=list)
@@ -151,6 +153,8 @@ class _Look:
         taken = {path for one in folders for path in one.files if path != one.people}
         heads = self._heads([path for path in files if path not in taken])
         genes = self._genes(heads)
+        if genes is not None:
+            self.space = named_by(read_genes(genes.path))
         tables = patients_tables([head for head in heads if head is not genes])
         people, also = self._people(tables, heads)
         used = self._used(heads, people)
@@ -274,16 +278,16 @@ class _Look:
             if is_maf(head):
                 name = next((n for n in head.frame.columns if n.lower() == "tumor_sample_barcode"), None)
                 used += [[*head.ids(name)]] if name else []
-            elif (matrix := as_matrix(head)) is not None and not suffixes(head):
+            elif (matrix := as_matrix(head, None, self.space)) is not None and not suffixes(head):
                 rows = [str(c).strip() for c in head.frame[matrix.column].drop_nulls()]
                 used += [list(matrix.ids), rows, [n for n in head.names if n][1:]]
-            elif pairs(head, None):
+            elif pairs(head, None, self.space):
                 used += [[*head.ids(name)] for name in head.frame.columns[:2]]
         return [ids for ids in used if ids]
 
     def _anndata(self, path: Path, whose: Whose | None) -> None:
         try:
-            answer = anndata_section(path, self._path(path), whose, self.names)
+            answer = anndata_section(path, self._path(path), whose, self.names, self.space)
         except ClinomeError as error:
             self._leave(path, str(error).removeprefix(f"{path}: "))
             return
@@ -322,18 +326,18 @@ class _Look:
         elif is_timeline(head):
             self._timeline(head, path, people)
         elif people is not None and head is people.head:
-            self.sections += suffix_sections(head, people.id, path, self.names)
+            self.sections += suffix_sections(head, people.id, path, self.names, self.space)
         elif suffixes(head):
             id = next((c.name for c in id_columns(head) if share_known(head.ids(c.name), whose) > 0.5), None)
             if id is None:
                 self._leave(head.path, "a wide table of layers without a column of the study's ids")
                 return
-            self.sections += suffix_sections(head, id, path, self.names)
-        elif (found := pairs(head, whose)) is not None:
+            self.sections += suffix_sections(head, id, path, self.names, self.space)
+        elif (found := pairs(head, whose, self.space)) is not None:
             self._pairs(head, found, path, whose, people)
-        elif (matrix := as_matrix(head, whose)) is not None:
+        elif (matrix := as_matrix(head, whose, self.space)) is not None:
             self._matrix(matrix, path, whose, people)
-        elif (section := knowledge.edges(head, path)) is not None:
+        elif (section := knowledge.edges(head, path, self.space)) is not None:
             self.sections.append(replace(section, name=f"knowledge.{self.names.take(_name(head.path))}"))
         elif head.header and is_hourly(head):
             folder = RecordFolder("hourly", head.path.parent, frozenset((head.path,)))
@@ -403,7 +407,7 @@ class _Look:
 
     def _matrix(self, matrix: Matrix, path: str, whose: Whose | None, people: PatientsTable | None) -> None:
         ready = self._joined(path, matrix.ids, whose, people)
-        answer = omics_sections(matrix.head, matrix, path, whose, self.names)
+        answer = omics_sections(matrix, path, whose, self.names, self.space)
         self.sections += [Section(s.name, s.keys, s.why, s.ready and ready) for s in answer.sections]
         self.questions += answer.questions
 

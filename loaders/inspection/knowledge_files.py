@@ -14,7 +14,7 @@ from ..identifiers.genes import gene_columns
 from ..knowledge.gmt import GeneSet, parse
 from ..registry import KNOWLEDGE_LATER
 from .file_head import Head
-from .names import namespace, words
+from .names import Space, namespace, plain_name, words
 from .section import Section
 
 _HEAD = 1_000_000
@@ -22,6 +22,7 @@ _LOOKED_AT = 400
 _SHARE = 0.9
 _FEW_COLUMNS = 60
 _SCORES = ("score", "weight", "confidence", "combined_score", "probability", "llr")
+_BELOW, _ABOVE = frozenset(("child", "code", "subject", "descendant")), frozenset(("parent", "object", "ancestor"))
 _TITLES = {
     "obo": "an ontology (OBO)",
     "sssom": "a mapping of terms (SSSOM)",
@@ -83,7 +84,7 @@ def gene_sets(path: Path, shown: str, name: str) -> Section | None:
     return Section(f"knowledge.{name}", keys, ("gene sets: (Gene)-[:IN_PATHWAY]->(Pathway)",))
 
 
-def edges(head: Head, shown: str) -> Section | None:
+def edges(head: Head, shown: str, space_of: Space = namespace) -> Section | None:
     """`[knowledge.NAME]`, without its name, of a table of edges: genes to genes, or genes to terms that are CURIEs; None where it is none."""
     if head.frame.width > 12:
         return None
@@ -91,7 +92,7 @@ def edges(head: Head, shown: str) -> Section | None:
     terms: list[str] = []
     for column in head.frame.columns:
         values = head.frame[column].drop_nulls().unique(maintain_order=True).head(_LOOKED_AT)
-        space = namespace(values.to_list()) if values.len() else None
+        space = space_of(values.to_list()) if values.len() else None
         if is_curie(values).sum() >= _SHARE * max(1, values.len()) and space not in ("hgnc", "chebi"):
             terms.append(column)
         elif space in ("symbol", "ensembl", "entrez", "uniprot", "hgnc") and (
@@ -128,6 +129,10 @@ def edges(head: Head, shown: str) -> Section | None:
             "object": terms[0],
         }
         return _section(keys, genes[subject], scores, call, head, "genes and terms: (Gene)-[:ASSOCIATED_WITH]->(term)")
+    if len(terms) == 2 and not genes and head.header and {plain_name(name) for name in terms} <= _BELOW | _ABOVE:
+        child, parent = sorted(terms, key=lambda name: plain_name(name) in _ABOVE)
+        keys = {"path": shown, "format": "edges", "predicate": "IS_A", "subject": child, "object": parent}
+        return _section(keys, "symbol", [], call, head, "codes below codes: (code)-[:IS_A]->(code)")
     return None
 
 

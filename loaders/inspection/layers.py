@@ -15,7 +15,7 @@ from ..omics.layer import NO_FEATURE
 from ..omics.maf import looks_like_maf
 from ..omics.text_matrix import ENTREZ, SYMBOL
 from .file_head import Head
-from .names import LAYERS, SHORT, layer_kind, namespace, one_form, words
+from .names import LAYERS, SHORT, SUBJECT, Space, layer_kind, namespace, one_form, plain_name, words
 from .section import Answer, Section
 
 Whose = Callable[[str], str | None]
@@ -68,7 +68,7 @@ def suffixes(head: Head) -> dict[str, list[str]]:
     return {suffix: names for suffix, names in sorted(found.items()) if len(names) >= _SUFFIX}
 
 
-def as_matrix(head: Head, whose: Whose | None = None) -> Matrix | None:
+def as_matrix(head: Head, whose: Whose | None = None, space: Space = namespace) -> Matrix | None:
     """The table as a matrix of features, None where it is none: a clinical table has numbers too, but other names.
 
     whose: where the study's ids are known, they say which way round it is.
@@ -84,12 +84,12 @@ def as_matrix(head: Head, whose: Whose | None = None) -> Matrix | None:
         return None
     rows = [str(cell).strip() for cell in head.frame[labels].drop_nulls()]
     over = [shown.get(name, "") or name for name in numeric if name != labels]
-    in_rows = _in_rows(rows, over, labels, whose)
+    in_rows = _in_rows(rows, over, labels, whose, space)
     if in_rows is None:
         return None
     features, ids = (over, rows) if in_rows else (rows, over)
     features = [name for name in features if not re.fullmatch(NO_FEATURE, name)]
-    named = namespace(features) is not None or layer_kind(head.path.name) is not None
+    named = space(features) is not None or layer_kind(head.path.name) is not None
     if not named and (len(over) < _WIDE or not one_form(ids)):
         return None
     if in_rows and len(over) < _MATRIX:
@@ -108,7 +108,7 @@ def _row_labels(head: Head, numeric: Sequence[str], other: Sequence[str]) -> str
     return first.name if first.unique and first.whole else None
 
 
-def _in_rows(rows: list[str], over: list[str], labels: str, whose: Whose | None) -> bool | None:
+def _in_rows(rows: list[str], over: list[str], labels: str, whose: Whose | None, space: Space) -> bool | None:
     """Whether samples are rows: by the study's ids, else by which names are those of features."""
     if labels in (SYMBOL, ENTREZ):
         return False
@@ -116,7 +116,9 @@ def _in_rows(rows: list[str], over: list[str], labels: str, whose: Whose | None)
         down, across = (sum(whose(id) is not None for id in ids[:_LOOKED_AT]) for ids in (rows, over))
         if down or across:
             return down / max(1, len(rows[:_LOOKED_AT])) >= across / max(1, len(over[:_LOOKED_AT]))
-    below, above = namespace(rows), namespace(over)
+    if SUBJECT.search(plain_name(labels)):
+        return True
+    below, above = space(rows), space(over)
     if below == "entrez" and not set(words(labels)) & {"gene", "entrez", "geneid", "ncbi"}:
         below = None  # numbers of rows, or ids
     if below and above:  # numbers may be ids and genes alike
@@ -126,10 +128,13 @@ def _in_rows(rows: list[str], over: list[str], labels: str, whose: Whose | None)
     return not (one_form(over) and not one_form(rows))
 
 
-def omics_sections(head: Head, matrix: Matrix, path: str, whose: Whose | None, names: NamesTaken) -> Answer:
+def omics_sections(
+    matrix: Matrix, path: str, whose: Whose | None, names: NamesTaken, space_of: Space = namespace
+) -> Answer:
     """The section of one matrix, its kind by its file's name, its features, and at last its values."""
+    head = matrix.head
     said = layer_kind(head.path.name)
-    space = namespace(_bare(matrix))
+    space = space_of(_bare(matrix))
     kind, how = (said, "its file's name") if said else _kind_by_features(space)
     values = _values(matrix)
     questions = []
@@ -235,14 +240,14 @@ def _counts(values: NDArray[np.float64]) -> bool:
     return bool(values.size) and float(values.min()) >= 0 and float(values.max()) > 100
 
 
-def suffix_sections(head: Head, id: str, path: str, names: NamesTaken) -> list[Section]:
+def suffix_sections(head: Head, id: str, path: str, names: NamesTaken, space_of: Space = namespace) -> list[Section]:
     """The layers of a table whose columns are told apart by their suffixes."""
     made = []
     for suffix, columns in suffixes(head).items():
         kind = layer_kind(suffix) or "expression"
         bare = [name.removesuffix(suffix) for name in columns]
         keys: dict[str, object] = {"path": path, "kind": kind, "id": id, "suffix": suffix}
-        features = _features(kind, namespace(bare))
+        features = _features(kind, space_of(bare))
         if features != "symbol":
             keys["features"] = features
         matrix = Matrix(head, True, (), tuple(columns), id, suffix)
@@ -253,7 +258,7 @@ def suffix_sections(head: Head, id: str, path: str, names: NamesTaken) -> list[S
     return made
 
 
-def pairs(head: Head, whose: Whose | None) -> tuple[str | int, str | int] | None:
+def pairs(head: Head, whose: Whose | None, space: Space = namespace) -> tuple[str | int, str | int] | None:
     """The columns of patient and gene of a table of pairs; None where it is none.
 
     Each patient comes several times, with names of genes; numbers call the columns where there is no header.
@@ -267,7 +272,7 @@ def pairs(head: Head, whose: Whose | None) -> tuple[str | int, str | int] | None
         ids = head.frame[subject].drop_nulls().unique().to_list()
         known = whose is not None and sum(whose(id) is not None for id in ids[:_LOOKED_AT]) * 2 > len(ids[:_LOOKED_AT])
         likely = known or (whose is None and one_form(ids))
-        if likely and head.column(subject).distinct < head.frame.height and namespace(_some(head, gene)) == "symbol":
+        if likely and head.column(subject).distinct < head.frame.height and space(_some(head, gene)) == "symbol":
             at = head.frame.columns.index
             return (subject, gene) if head.header else (at(subject), at(gene))
     return None

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+import polars as pl
+
+from ..identifiers.genes import GeneTable
+
+Space = Callable[[Iterable[str]], str | None]
+"""What features of these names are called: symbol, ensembl, …; None where they look like none."""
 
 LAYERS = {
     "mirna": ("mirna", "mir", "mirs", "mirnaseq"),
@@ -74,7 +81,7 @@ NAMESPACES = {
     "symbol": r"(\?|[A-Z][A-Z0-9]*([-.@/][A-Z0-9]+)*|C[0-9XY]+orf\d+([AB])?)([|_]\d{1,9}| \(\d+\)|\|\S+)?",
 }
 """What features are called -> the form of such a name; the first that fits most of them."""
-_ENOUGH = 0.8
+_ENOUGH, _HALF = 0.8, 0.5
 _LOOKED_AT = 400
 
 
@@ -124,8 +131,22 @@ def namespace(names: Iterable[str]) -> str | None:
     for space, pattern in NAMESPACES.items():
         fitting = sum(re.fullmatch(pattern, name) is not None for name in given)
         if fitting >= _ENOUGH * len(given):
-            return None if space == "symbol" and one_form(given) else space
+            return None if space in ("symbol", "uniprot") and one_form(given) else space
     return None
+
+
+def named_by(genes: GeneTable) -> Space:
+    """`namespace`, which also knows the names of this table of genes: half of them there are enough."""
+
+    def space(names: Iterable[str]) -> str | None:
+        given = [name for name in names if name][:_LOOKED_AT]
+        text = pl.Series(given, dtype=pl.String)
+        for one in ("symbol", "ensembl", "entrez", "hgnc", "uniprot") if given and genes.checksum else ():
+            if one != "entrez" and genes.curies(text, one)["feature"].str.starts_with("NCBIGene:").mean() >= _HALF:  # type: ignore[operator]
+                return one
+        return namespace(given)
+
+    return space
 
 
 def one_form(names: Iterable[str]) -> bool:

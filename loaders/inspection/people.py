@@ -25,6 +25,7 @@ from .section import Answer, Section
 _HALF = 0.5
 _VARYING = 0.3
 _MOSTLY = 0.9
+_RARE = 0.05
 _LOOKED_AT = 300
 _FEW_PROPERTIES = 2
 _DIGITS = 3
@@ -142,12 +143,14 @@ def _tables_of(head: Head) -> list[PatientsTable]:
         return []
     columns = _plain_columns(head)
     found = id_columns(head)
-    again = any(SUBJECT.search(plain_name(c.name)) and c.distinct < c.filled for c in found)
+    subjects = any(SUBJECT.search(plain_name(c.name)) and c.distinct > max(2, _RARE * c.filled) for c in found)
     made = []
     for column in found:
         rest = [name for name in columns if name != column.name]
         mostly = column.filled >= _MOSTLY * head.frame.height and column.distinct >= _HALF * column.filled
-        other = again and not SUBJECT.search(plain_name(column.name))  # the rows are visits, slides or samples of those
+        other = subjects and not SUBJECT.search(
+            plain_name(column.name)
+        )  # the rows are visits, slides or samples of those
         if not rest or not mostly or other or _names_features(column):
             continue
         varying = [] if column.unique else _varying(head, column.name, rest)
