@@ -15,14 +15,14 @@ from ..omics.layer import NO_FEATURE
 from ..omics.maf import looks_like_maf
 from ..omics.text_matrix import ENTREZ, SYMBOL
 from .file_head import Head
-from .names import LAYERS, SHORT, SUBJECT, Space, layer_kind, namespace, one_form, plain_name, words
+from .names import CLINICAL, LAYERS, SHORT, SUBJECT, Space, layer_kind, namespace, one_form, plain_name, words
 from .section import Answer, Section
 
 Whose = Callable[[str], str | None]
 """Whose an id is: the id as the study knows it, None for nobody's (`subjects.barcodes.finder`)."""
 _MATRIX = 5
 """Columns of numbers from which on a table may be a matrix."""
-_WIDE = 60
+_FEATURES, _WIDE = 3, 60
 _SUFFIX = 20
 _LOOKED_AT = 200
 _DESCRIBING = 4
@@ -89,7 +89,10 @@ def as_matrix(head: Head, whose: Whose | None = None, space: Space = namespace) 
         return None
     features, ids = (over, rows) if in_rows else (rows, over)
     features = [name for name in features if not re.fullmatch(NO_FEATURE, name)]
-    named = space(features) is not None or layer_kind(head.path.name) is not None
+    said = layer_kind(head.path.name) is not None
+    if not said and (set(words(head.path.name)) & set(CLINICAL) or len(set(features)) < _FEATURES):
+        return None
+    named = said or space(features) is not None
     if not named and (len(over) < _WIDE or not one_form(ids)):
         return None
     if in_rows and len(over) < _MATRIX:

@@ -33,23 +33,9 @@ _TRUTH = frozenset(
     ("1", "0", "1.0", "0.0", "true", "false", "yes", "no", "y", "n", "positive", "negative", "present", "absent")
 )
 """Words that say only that what the column is called is so."""
-_ENDPOINTS = (
-    "os",
-    "pfs",
-    "dfs",
-    "dss",
-    "rfs",
-    "efs",
-    "pfi",
-    "dfi",
-    "ttp",
-    "overall",
-    "disease",
-    "progression",
-    "relapse",
-    "recurrence",
-    "event",
-)
+_SHORT = ("os", "pfs", "dfs", "dss", "rfs", "efs", "pfi", "dfi", "ttp")
+_ENDPOINTS = frozenset((*_SHORT, "overall", "disease", "progression", "relapse", "recurrence"))
+"""Words that a time and its event share."""
 _LATER = frozenset(("death", "dead", "died", "deceased", "vital", "status", "survival", "os", "pfs", "dfs", "dss", "pfi", "dfi", "rfs", "efs", "event",
                     "censored", "censorship", "censor", "follow", "followup", "last", "contact", "recurrence", "recurred", "relapse", "relapsed",
                     "progression", "progressed", "outcome", "response", "responder", "label", "target", "mortality", "expired", "expire", "discharge",
@@ -173,7 +159,7 @@ def _is_time(column: Column) -> bool:
         or column.odd
     ):
         return False
-    spoken = said & {"survival", "followup", "time", "duration", "t", *_ENDPOINTS[:9]} or {"follow", "up"} <= said
+    spoken = said & {"survival", "followup", "time", "duration", "t", *_SHORT} or {"follow", "up"} <= said
     return bool(spoken) or name.startswith("days_to_") or name in _DAYS
 
 
@@ -185,8 +171,8 @@ def _negative(column: Column) -> bool:
 
 def _fit(event: Column, time: Column) -> float:
     said, also = _said(event), _said(time)
-    shared = len(said & also & set(_ENDPOINTS)) * 2
-    apart = 2 if (said & set(_ENDPOINTS)) and (also & set(_ENDPOINTS[:9])) and not shared else 0
+    shared = len(said & also & _ENDPOINTS) * 2
+    apart = 2 if (said & _ENDPOINTS) and (also & set(_SHORT)) and not shared else 0
     kind = (
         2.0 * bool(also & {"survival"})
         + bool(also & {"followup", "follow", "time", "duration", "t"})
@@ -222,7 +208,7 @@ def _one_survival(
         params["censored"] = censored
     if inputs.clock in ("dated", "order") or (inputs.dated_samples and not inputs.clock):
         question = question or f"{time.name}: {_WHEN}"
-    rank = 4.0 + 0.1 * _fit(event, time) + 0.3 * bool(_said(event) & set(_ENDPOINTS)) - 0.5 * (happened == "?")
+    rank = 4.0 + 0.1 * _fit(event, time) + 0.3 * bool(_said(event) & _ENDPOINTS) - 0.5 * (happened == "?")
     why = (f"time {time.name}, event {event.name}", *asked)
     cohort = Section("cohort", {"query": query, "params": params}, why, ready=not question)
     task = Section("task", {"kind": "survival", "label": "event"}, (), ready=not question)
@@ -304,6 +290,8 @@ def _kind(column: Column) -> str | None:
 
 def _rank(column: Column) -> float | None:
     said = _said(column)
+    if said & {"vital", "status", *_SHORT} and said & _STATUS:  # half of a pair: without its time it says little
+        return 1.5
     rank = 3.0 if said & _STRONG else 2.0 if said & _MIDDLE else 1.0 if said & _WEAK else None
     return None if rank is None else rank + 0.5 * (column.filled / max(1, column.cells.len()))
 

@@ -43,6 +43,8 @@ class World:
                 "observed_until": day(20, 120) if rng.random() < 0.5 else None,
                 "os_days": float(rng.integers(1, 400)) if rng.random() < 0.9 else None,
                 "os_event": int(rng.integers(0, 2)) if rng.random() < 0.9 else None,
+                "index_date": day(0, 60) if rng.random() < 0.8 else None,
+                "status": str(rng.choice(["dead", "alive", "lost"])) if rng.random() < 0.9 else None,
             }
             for i in range(15)
         ]  # fmt: skip
@@ -53,7 +55,9 @@ class World:
                 begin = day(0, 60) if rng.random() < 0.9 else None
                 end = begin + timedelta(days=int(rng.integers(0, 5))) if begin and rng.random() < 0.9 else None
                 name = f"v{rng.permutation(1000)[0]:03d}{len(self.visits)}"
-                self.visits.append({"patient": patient, "id": name, "start_time": begin, "end_time": end})
+                again = str(rng.choice(["no", "yes"])) if rng.random() < 0.7 else None
+                visit = {"patient": patient, "id": name, "start_time": begin, "end_time": end, "readmitted": again}
+                self.visits.append(visit)
         self.diagnosed: list[Any] = []
         self.prescribed: list[Any] = []
         for out, codes, often in ((self.diagnosed, DIAGNOSES, 30), (self.prescribed, DRUGS, 30)):
@@ -238,6 +242,35 @@ def test_landmark_survival(world: World) -> None:
         if p["os_days"] is not None and p["os_event"] is not None and p["os_days"] > 91:
             want.append((p["id"], landmark, p["os_days"] - 91, int(p["os_event"] == 1)))
     same(world.ask("landmark_survival", landmark="2000-04-01", days=91), want)
+
+
+@pytest.mark.parametrize(("event", "happened", "censored"), [("os_event", 1, 0), ("status", "dead", "alive")])
+def test_survival(world: World, event: str, happened: object, censored: object) -> None:
+    """A status that is neither of the two is unknown: no event, and no end of follow-up."""
+    want = [
+        (p["id"], p["os_days"] * 7, int(p[event] == happened))
+        for p in world.patients
+        if p["os_days"] is not None and p[event] in (happened, censored)
+    ]
+    same(world.ask("survival", unit_days=7, event=event, happened=happened, censored=censored), want)
+
+
+def test_visits_with_label(world: World) -> None:
+    want = [
+        (v["patient"], v["id"], v["end_time"], v["readmitted"])
+        for v in world.visits
+        if v["end_time"] is not None and v["readmitted"] is not None
+    ]
+    same(world.ask("visits_with_label", property="readmitted"), want)
+
+
+def test_patients_with_label_at(world: World) -> None:
+    want = [
+        (p["id"], p["index_date"], p["subtype"])
+        for p in world.patients
+        if p["subtype"] is not None and p["index_date"] is not None
+    ]
+    same(world.ask("patients_with_label_at", property="subtype"), want)
 
 
 def test_neighbourhood_of_gene(world: World) -> None:

@@ -1,0 +1,415 @@
+"""`clinome init`: what it writes loads and trains, joins files by their ids, asks what it cannot know, shows nobody's values."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from command import Clinome
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from study_folder import GENES, PEOPLE, clinical, ids, in_columns, in_rows, values, write
+
+import clinome
+from clinome.demo.synthetic_cohort import write_cohort
+from clinome.errors import InputError
+from clinome.verbs.init import InitReport
+
+P = ids()
+SMALL = {"learners": ["majority", "ridge_late"], "trials": 1, "workers": 1}
+
+
+def written(report: InitReport) -> dict[str, Any]:
+    return tomllib.loads(report.file.read_text(encoding="utf-8"))
+
+
+def load(report: InitReport) -> dict[str, tuple[int, int]]:
+    """Source -> rows written and rejected."""
+    return {one.source: (one.tally.written, one.tally.rejected) for one in clinome.load(report.file).sources}
+
+
+def train(report: InitReport) -> dict[str, Any]:
+    raw = written(report) | {"evaluate": {"folds": 2}, "learn": SMALL}
+    return dict(clinome.train(clinome.Study.parse(raw, report.file.parent)).read_json("results.json"))
+
+
+def layer(report: InitReport, source: str = "omics.rna") -> pl.DataFrame:
+    """The values of a layer as it was loaded, by sample and feature."""
+    from clinome.graphs.tables.study_tables import Tables
+
+    study = clinome.Study.read(report.file)
+    omics = Tables(study.tables, study.name).read(source).omics
+    assert omics is not None
+    x = omics.X.toarray() if hasattr(omics.X, "toarray") else omics.X
+    return pl.DataFrame({"id": list(omics.obs_names), **{v: x[:, j] for j, v in enumerate(omics.var["symbol"])}})
+
+
+def test_a_folder_becomes_a_study_that_loads_and_trains(tmp_path: Path) -> None:
+    x = values()
+    write(
+        tmp_path, clinical__csv=clinical(P), rna__tsv=in_columns(P, x=x), cna__csv=in_rows(P, x=np.round(x).clip(-2, 2))
+    )
+    report = clinome.init(tmp_path)
+    raw = written(report)
+    assert report.file == tmp_path / "study.toml" and not report.waiting
+    assert raw["patients"] == {"path": "clinical.csv", "id": "patient_id"}
+    assert raw["omics"] == {
+        "cnv": {"path": "cna.csv", "kind": "copy_number"},
+        "rna": {"path": "rna.tsv", "kind": "expression"},
+    }
+    assert load(report) == {"patients": (PEOPLE, 0), "omics.cnv": (PEOPLE, 0), "omics.rna": (len(GENES), 0)}
+    assert raw["task"] == {"kind": "survival", "label": "event", "covariates": ["age", "sex"]}
+    assert set(train(report)["learners"]) == {"majority", "ridge_late", "chosen"}
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["with patients", "without"])
+@pytest.mark.parametrize("turned", [False, True], ids=["in rows", "in columns"])
+def test_the_orientation_changes_nothing(tmp_path: Path, turned: bool, known: bool) -> None:
+    x = values()
+    files = {"clinical__csv": clinical(P)} if known else {}
+    write(tmp_path, rna__tsv=in_columns(P, x=x) if turned else in_rows(P, x=x), **files)
+    report = clinome.init(tmp_path)
+    load(report)
+    found = layer(report).sort("id").select("id", *GENES)
+    assert found["id"].to_list() == sorted(P)
+    np.testing.assert_allclose(found.select(GENES).to_numpy(), x, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "decided"),
+    [
+        ("os_event", (0, 1), (1, 0)),
+        ("death", ("no", "yes"), ("yes", "no")),
+        ("os_status", ("0:LIVING", "1:DECEASED"), ("1:DECEASED", "0:LIVING")),
+        ("vital_status", ("Alive", "Dead"), ("Dead", "Alive")),
+        ("os_status", ("Dead", "Alive"), ("Dead", "Alive")),
+        ("status", (0, 1), None),
+        ("vital_status", (0, 1), None),
+        ("status", (1, 2), None),
+        ("censored", (0, 1), None),
+        ("censored", ("no", "yes"), None),
+        ("censoring_event", (0, 1), None),
+        ("status", ("false", "true"), None),
+        ("os_status", ("Zebra", "Quagga"), None),
+        ("os_status", ("Dead", "Quagga"), None),
+        ("e", (0, 1), None),
+    ],
+)
+def test_the_direction_of_an_outcome_is_never_guessed(
+    tmp_path: Path, column: str, cells: tuple[Any, Any], decided: object
+) -> None:
+    table = clinical(P, **{"os_event": None, column: [cells[i % 2] for i in range(PEOPLE)]})
+    report = clinome.init(write(tmp_path, clinical__csv=table))
+    raw, text = written(report), report.file.read_text()
+    params = raw.get("cohort", {}).get("params", {})
+    if decided is not None:
+        assert (params["happened"], params["censored"]) == decided
+        return
+    assert "cohort" not in raw and report.task is None
+    assert 'happened = "?"' in text and 'censored = "?"' in text and f"of {column} " in report.questions[0]
+    assert not any(isinstance(cell, str) and len(cell) > 5 and cell in text for cell in cells)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.text("bcfghjkmqwxz", min_size=2, max_size=9), min_size=2, max_size=2, unique=True), st.booleans())
+def test_words_that_say_nothing_are_asked_whatever_the_alphabet(tmp_path: Path, two: list[str], turned: bool) -> None:
+    one, other = reversed(two) if turned else two
+    table = clinical(P, os_event=[one if i % 3 else other for i in range(PEOPLE)])
+    write(tmp_path, clinical__csv=table)
+    (tmp_path / "study.toml").unlink(missing_ok=True)
+    report = clinome.init(tmp_path)
+    assert report.task is None and "of os_event" in report.questions[0]
+
+
+def test_an_answer_is_all_that_a_question_needs(tmp_path: Path) -> None:
+    table = clinical(P, os_event=None, censored=[i % 2 for i in range(PEOPLE)])
+    report = clinome.init(write(tmp_path, clinical__csv=table, rna__csv=in_rows(P)))
+    lines = report.file.read_text().split("# survival: ")[1].splitlines()[1:]
+    block = [
+        line[2:] for line in lines if line.startswith(("# [", "# query", "# params", "# kind", "# label", "# cov"))
+    ]
+    answered = "\n".join(block).replace('happened = "?"', "happened = 0").replace('censored = "?"', "censored = 1")
+    text = report.file.read_text().replace("folds = 5", "folds = 2").replace('["default"]', '["majority"]')
+    report.file.write_text(text + "\n" + answered + "\n")
+    clinome.load(report.file)
+    labels = clinome.cohort(report.file).frame
+    assert labels["event"].sum() == PEOPLE // 2
+    assert "majority" in clinome.train(report.file).read_json("results.json")["learners"]
+
+
+def test_nothing_is_written_over(clinome_: Clinome, tmp_path: Path) -> None:
+    write(tmp_path, clinical__csv=clinical(P), study__toml="mine")
+    ended = clinome_("init", tmp_path)
+    assert ended.code == 1 and "a study file already" in ended.err and "--out" in ended.err
+    assert (tmp_path / "study.toml").read_text() == "mine"
+    other = tmp_path / "other"
+    other.mkdir()
+    ended = clinome_("init", tmp_path, "--out", other / "second.toml", "--json")
+    assert ended.code == 0 and json.loads(ended.out.splitlines()[-1])["sources"] == ["patients"]
+    assert clinome.Study.read(other / "second.toml").patients.path == (other / "../clinical.csv",)  # type: ignore[union-attr]
+    assert clinome_("init", tmp_path / "away").code == 1
+    assert clinome_("init", tmp_path, "--out", tmp_path / "a.txt").code == 1
+
+
+@pytest.fixture
+def clinome_(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Clinome:
+    return Clinome(capsys, monkeypatch)
+
+
+def test_nobody_is_shown(clinome_: Clinome, tmp_path: Path) -> None:
+    """Not an id, not a word of a cell: on the screen and in the file stand the forms of ids and the names of columns."""
+    other = ids(form="WVK_{:05d}")
+    words = [f"wunderlich{i % 3}" for i in range(PEOPLE)]
+    write(
+        tmp_path, clinical__csv=clinical(P, subtype=words, note=[f"querulant {i}" for i in range(PEOPLE)], os_event=words),
+        rna__csv=in_rows(other), turned__csv=pl.DataFrame({"what": ["stage", "word"], **{p: ["IIb", "zeitgeist"] for p in P}}),
+        cnv__tsv=in_columns(P[:-5] + other[:5]), pairs__txt="".join(f"{p}\tTP53\n{p}\tEGFR\n" for p in P),
+        list__txt="\n".join(P), broken__csv=f"{P[0]}\n{P[1]},1,2\n", clinical_2__csv=clinical(other, verdict=words),
+    )  # fmt: skip
+    ended = clinome_("init", tmp_path)
+    said = ended.out + ended.err + (tmp_path / "study.toml").read_text()
+    assert ended.code == 0
+    for secret in (*P, *other, "wunderlich", "querulant", "zeitgeist", "IIb"):
+        assert secret not in said
+    assert "AAA_99999" in said and "AAA-9999" in said
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ("zqx.{:04d}", "capitals, zeros or separators"),
+        ("zqx-{:04d}", "capitals"),
+        ("ZQX-{:04d}-T", "go on where"),
+        ("GSM{}", "same people"),
+    ],
+)
+def test_ids_that_do_not_meet_are_asked_about(tmp_path: Path, form: str, said: str) -> None:
+    report = clinome.init(write(tmp_path, clinical__csv=clinical(P), rna__csv=in_rows(ids(form=form))))
+    assert report.waiting == ("omics.rna",) and report.sources == ("patients",)
+    assert any("rna.csv" in question and said in question for question in report.questions)
+    assert load(report) == {"patients": (PEOPLE, 0)}
+
+
+def test_barcodes_meet_their_patients(tmp_path: Path) -> None:
+    people = [f"TCGA-{i:02d}-A{i:03d}" for i in range(PEOPLE)]
+    files = {
+        "rna__tsv": in_columns(
+            [f"{p}-01A-11R-A123-07" for p in people], tuple(f"{g}|{i + 1}" for i, g in enumerate(GENES))
+        )
+    }
+    report = clinome.init(
+        write(tmp_path, clin__csv=clinical(people).rename({"patient_id": "bcr_patient_barcode"}), **files)
+    )
+    assert written(report)["patients"]["id"] == "bcr_patient_barcode" and not report.waiting
+    assert load(report)["omics.rna"] == (len(GENES), 0)
+
+
+def test_a_table_of_samples_is_found_by_the_ids_that_layers_carry(tmp_path: Path) -> None:
+    samples = [f"S{i:03d}" for i in range(PEOPLE)]
+    table = pl.DataFrame(
+        {
+            "sample_id": samples,
+            "patient_id": P,
+            "plate": ["p1", "p2"] * (PEOPLE // 2),
+            "collected": ["2020-03-01"] * PEOPLE,
+        }
+    )
+    dated = clinical(
+        P, index_date=["2020-04-01"] * PEOPLE, response=["R", "N"] * (PEOPLE // 2), os_days=None, os_event=None
+    )
+    report = clinome.init(write(tmp_path, people__csv=dated, samples__tsv=table, rna__csv=in_rows(samples)))
+    raw = written(report)
+    assert raw["samples"] == {
+        "path": "samples.tsv",
+        "id": "sample_id",
+        "subject": "patient_id",
+        "batch": "plate",
+        "time": "collected",
+    }
+    assert (
+        raw["cohort"]["params"] == {"property": "response", "date": "index_date"}
+        and raw["task"]["kind"] == "multiclass"
+    )
+    assert load(report) == {"patients": (PEOPLE, 0), "samples": (PEOPLE, 0), "omics.rna": (PEOPLE, 0)}
+    assert train(report)["learners"]
+
+
+def test_layers_by_suffix_and_several_slides_a_patient(tmp_path: Path) -> None:
+    genes = tuple(f"{g}{i}" for i in range(2) for g in GENES)
+    x, people = values(PEOPLE, len(genes)), [*P[:-5], *P[:5]]
+    table = pl.DataFrame({
+        "case_id": people, "slide_id": [f"slide {i}" for i in range(PEOPLE)], "age": [50 + int(p[-4:]) % 7 for p in people],
+        **{f"{g}_rnaseq": x[[P.index(p) for p in people], j] for j, g in enumerate(genes)},
+        **{f"{g}_mut": (x[[P.index(p) for p in people], j] > 1).astype(int) for j, g in enumerate(genes)},
+    })  # fmt: skip
+    report = clinome.init(write(tmp_path, all__csv=table))
+    raw = written(report)
+    assert raw["patients"] == {"path": "all.csv", "id": "case_id", "keep": ["age"]}
+    assert {name: one["suffix"] for name, one in raw["omics"].items()} == {"mutations": "_mut", "rna": "_rnaseq"}
+    assert load(report) == dict.fromkeys(("patients", "omics.mutations", "omics.rna"), (PEOPLE - 5, 0))
+
+
+def test_parts_of_one_form_are_one_study(tmp_path: Path) -> None:
+    for i, part in enumerate((P[:20], P[20:])):
+        pairs = "".join(f"{p}\t{gene}\n" for p in part for gene in ("TP53", "KRAS", "EGFR"))
+        write(tmp_path, **{f"clinical_{i}__csv": clinical(part), f"mutated_{i}__txt": pairs})
+    report = clinome.init(tmp_path)
+    raw = written(report)
+    assert raw["patients"]["path"] == ["clinical_0.csv", "clinical_1.csv"]
+    assert raw["omics"]["mutations"] == {
+        "path": ["mutated_0.txt", "mutated_1.txt"],
+        "kind": "mutation",
+        "subject": 0,
+        "gene": 1,
+    }
+    assert load(report) == {"patients": (PEOPLE, 0), "omics.mutations": (3 * PEOPLE, 0)}
+
+
+def test_a_second_table_of_the_same_patients_is_joined_or_asked_about(tmp_path: Path) -> None:
+    """Whether the loader joins it is asked of the loader itself."""
+    more = pl.DataFrame({"patient_id": P, "stage": ["I", "II"] * (PEOPLE // 2)})
+    report = clinome.init(write(tmp_path, clinical__csv=clinical(P), pathology__csv=more))
+    assert load(report)["patients"][1] == 0
+    joined = isinstance(written(report)["patients"]["path"], list)
+    assert joined != any("pathology.csv has 1 more columns" in question for question in report.questions)
+
+
+def test_visits_become_records_with_codes_and_an_outcome(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    who = [P[i % 17] for i in range(120)]
+    table = pl.DataFrame({
+        "encounter_id": [f"V{i:04d}" for i in range(120)], "patient_nbr": who,
+        "admitted": [f"2020-{1 + i % 12:02d}-0{1 + i % 5}" for i in range(120)], "discharged": [f"2020-{1 + i % 12:02d}-1{i % 9}" for i in range(120)],
+        "diag_1": rng.choice(["250.83", "V27", "428", "E888.9"], 120), "diag_2": rng.choice(["I10", "C34.1", "E11.9", "N18.3"], 120),
+        "insulin": rng.choice(["No", "Steady", "Up"], 120), "days_in_bed": rng.integers(1, 15, 120),
+        "ward_id": rng.integers(1, 9, 120), "weight": rng.choice(["?", "heavy"], 120), "readmitted": rng.choice(["NO", "<30", ">30"], 120),
+    })  # fmt: skip
+    report = clinome.init(write(tmp_path, visits__csv=table))
+    raw = written(report)
+    assert "patients" not in raw
+    assert raw["records"]["visits"] == {
+        "format": "csv", "path": "visits.csv", "subject": "patient_nbr", "visit": "encounter_id", "time": "admitted", "end": "discharged",
+        "codes": {"diag_1": "ICD9CM", "diag_2": "ICD10CM"}, "columns": {"insulin": "DRUG"}, "absent": ["No"], "values": {"days_in_bed": ""},
+        "keep": ["ward_id", "weight", "readmitted"], "missing": ["", "NA", "NaN", "null", "?"],
+    }  # fmt: skip
+    assert (
+        raw["cohort"] == {"query": "visits_with_label", "params": {"property": "readmitted"}}
+        and raw["task"]["kind"] == "multiclass"
+    )
+    assert load(report) == {"records.visits": (120, 0)}
+    assert train(report)["learners"]
+
+
+def test_a_folder_of_cbioportal(tmp_path: Path) -> None:
+    people = [f"TCGA-{i:02d}-A{i:03d}" for i in range(PEOPLE)]
+    maf = "#version 2.4\nHugo_Symbol\tVariant_Classification\tTumor_Sample_Barcode\n" + "".join(
+        f"TP53\tMissense_Mutation\t{p}-01\n" for p in people[:9]
+    )
+    status = "".join(f"{p}\t{5 + i / 2}\t{('1:DECEASED', '0:LIVING')[i % 2]}\n" for i, p in enumerate(people))
+    write(
+        tmp_path, meta_study__txt="cancer_study_identifier: x\n", data_mutations__txt=maf,
+        data_clinical_patient__txt=f"#Id\tMonths\tStatus\nPATIENT_ID\tOS_MONTHS\tOS_STATUS\n{status}",
+        data_clinical_sample__txt="PATIENT_ID\tSAMPLE_ID\tKIND\n" + "".join(f"{p}\t{p}-01\tPrimary\n" for p in people),
+        data_timeline_treatment__txt="PATIENT_ID\tSTART_DATE\tEVENT_TYPE\tAGENT\n" + "".join(f"{p}\t9\tTREATMENT\tCISPLATIN\n" for p in people),
+        data_mrna_seq_v2_rsem__txt=in_columns([f"{p}-01" for p in people], id="Hugo_Symbol"),
+    )  # fmt: skip
+    report = clinome.init(tmp_path)
+    raw = written(report)
+    assert set(report.sources) == {"patients", "samples", "omics.rna", "omics.mutations", "records.timeline_treatment"}
+    assert raw["cohort"]["query"] == "landmark_survival" and raw["cohort"]["params"]["unit_days"] == 30.4375
+    assert sum(rejected for _, rejected in load(report).values()) == 0
+    assert clinome.cohort(report.file).frame["event"].sum() > 0
+
+
+def test_the_demo_becomes_its_own_study(tmp_path: Path) -> None:
+    write_cohort(tmp_path, 1, 150)
+    given = tomllib.loads((tmp_path / "study.toml").read_text())
+    report = clinome.init(tmp_path, out=tmp_path / "found.toml")
+    raw = written(report)
+    assert raw["identifiers"] == given["identifiers"] and raw["samples"] == given["samples"]
+    assert set(raw["records"]) == set(given["records"]) and len(raw["omics"]) == len(given["omics"])
+    assert len(raw["knowledge"]) == len(given["knowledge"]) and raw["task"] == given["task"]
+    assert raw["omics"]["mutations"]["profiled"] == "sequenced.txt"
+    assert {name for name, (rows, _) in load(report).items() if rows} == set(report.sources) - {"identifiers"}
+
+
+@pytest.mark.parametrize(
+    ("format", "files"),
+    [
+        ("omop", {"person__csv": "person_id,year_of_birth\n1,1950\n2,1960\n", "condition_occurrence__csv": "a,b\n1,2\n"}),
+        ("mimic3", {"PATIENTS__csv": "ROW_ID,SUBJECT_ID,GENDER\n9,11,F\n8,12,M\n", "ADMISSIONS__csv": "a,b\n1,2\n", "DIAGNOSES_ICD__csv": "a,b\n1,2\n"}),
+        ("eicu", {"patient__csv": "patientunitstayid,age\n1,50\n", "diagnosis__csv": "a,b\n1,2\n"}),
+        ("fhir", {"bundle__json": '{\n "resourceType": "Bundle",\n "entry": []\n}', "p__ndjson": '{"resourceType": "Patient", "id": "1"}\n'}),
+        ("hourly", {"stays__csv": "stay_id,hour,hr,sbp,dbp,map,temp,lactate\n" + "".join(f"{i // 4},{i % 4},80,120,70,90,37,1\n" for i in range(40))}),
+    ],
+)  # fmt: skip
+def test_formats_that_are_not_read_yet_are_named(tmp_path: Path, format: str, files: dict[str, str]) -> None:
+    """They are written as comments until the registry reads them; their table of patients loads today."""
+    from clinome.loaders.registry import RECORDS_LATER
+
+    write(tmp_path, **files)
+    if format not in RECORDS_LATER:
+        assert written(clinome.init(tmp_path))["records"]["ehr"]["format"] == format
+    elif format in ("omop", "mimic3"):
+        report = clinome.init(tmp_path)
+        assert report.waiting == ("records.ehr",) and any("not read yet" in question for question in report.questions)
+        assert f'# format = "{format}"' in report.file.read_text()
+        assert load(report) == {"patients": (2, 0)}
+    else:
+        with pytest.raises(InputError, match="recognised, but not read yet"):
+            clinome.init(tmp_path)
+        assert not (tmp_path / "study.toml").exists()
+
+
+def test_what_cannot_be_read_is_named_and_the_rest_goes_on(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
+        archive.writestr("a.csv", "a")
+        archive.writestr("b.csv", "b")
+    write(
+        tmp_path, deep___down___clinical__csv=clinical(P), zero__csv=b"", torn__csv__gz=b"\x1f\x8bnothing", calls__vcf="##fileformat=VCFv4.2\n",
+        noise__dat=bytes(range(256)) * 9, arrays__h5=b"\x89HDF", old__rds=b"x", readme__md="# Read me", ontology__obo="format-version: 1.2\n",
+    )  # fmt: skip
+    report = clinome.init(tmp_path)
+    assert written(report)["patients"]["path"] == "deep/down/clinical.csv"
+    assert set(report.unread) == {
+        "two.zip",
+        "zero.csv",
+        "torn.csv.gz",
+        "calls.vcf",
+        "noise.dat",
+        "arrays.h5",
+        "old.rds",
+    }
+    assert report.waiting == ("knowledge.ontology",)
+    assert load(report) == {"patients": (PEOPLE, 0)}
+
+
+@pytest.mark.parametrize(
+    "files", [{}, {"readme__md": "nothing"}, {"x0__h5": b"\x89HDF"}, {"t__csv": "a,b\n1,2\n3,4\n"}]
+)
+def test_a_folder_that_holds_nothing_to_load_is_an_error(tmp_path: Path, files: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="nothing that can be loaded"):
+        clinome.init(write(tmp_path, **files))
+    assert not (tmp_path / "study.toml").exists()
+
+
+def test_numbers_with_a_few_words_are_asked_about(tmp_path: Path) -> None:
+    months = [str(i + 1) for i in range(PEOPLE - 1)] + ["lost at sea"]
+    report = clinome.init(write(tmp_path, clinical__csv=clinical(P, os_days=None, os_months=months)))
+    assert report.task is None
+    assert any("os_months is a number but for 1 cells (aaaa aa aaa)" in question for question in report.questions)
+
+
+def test_a_large_file_is_looked_at_and_not_read(tmp_path: Path) -> None:
+    """What lies beyond the head changes nothing: here it is no text at all."""
+    wide = in_rows(P, tuple(f"{g}L{i}" for i in range(40) for g in GENES)).write_csv().encode()
+    rows = wide.split(b"\n", 1)[1] * 60
+    write(tmp_path, clinical__csv=clinical(P), rna__csv=wide + rows + b"\xff\x00" * 1_000_000)
+    assert (tmp_path / "rna.csv").stat().st_size > 8_000_000
+    assert set(clinome.init(tmp_path).sources) == {"patients", "omics.rna"}
