@@ -40,6 +40,7 @@ _KNOWN = (
 _RELATIVE = re.compile(r"(^|_)(days?|hours?|minutes?|offset)(_|$)|(days|hours|minutes)$")
 _DOSES = frozenset(("steady", "up", "down"))
 _NOTHING = ("No", "no", "NO")
+_DRUGS = ("drug", "drug_name", "medication", "medication_name", "agent", "medicine", "drugname")
 _SHARE = 0.95
 _FEW = 12
 _SUBJECT_COMES_AGAIN = 1.02
@@ -47,14 +48,14 @@ _SUBJECT_COMES_AGAIN = 1.02
 
 @dataclass(frozen=True)
 class Records:
-    """A table of visits or events: its section, the questions, and its columns that become properties of Visit."""
+    """A table of visits or events: its section, the questions, and its columns that become properties of Visit; clock:
+    dated, relative, order, "" where it is not read."""
 
     answer: Answer
     visit: str | None
     kept: tuple[str, ...]
     head: Head
-    ordered: bool
-    relative: bool
+    clock: str
 
 
 def as_records(head: Head, path: str, take: Callable[[], str], whose: Whose | None) -> Records | None:
@@ -78,6 +79,8 @@ def as_records(head: Head, path: str, take: Callable[[], str], whose: Whose | No
     if visit is None and time is None:
         return None
     name = take()
+    if visit is None and (long := _long(head)):
+        return _as_long(head, path, name, subject, time, long)
     keys: dict[str, object] = {"format": "csv", "path": path, "subject": subject.name}
     why, asked = [f"{subject.distinct:,} patients{'' if head.whole else ' or more'}"], []
     if visit is not None:
@@ -111,9 +114,45 @@ def as_records(head: Head, path: str, take: Callable[[], str], whose: Whose | No
     if not visit and not keys.get("codes") and not keys.get("values") and not keys.get("columns"):
         return None
     section = Section(f"records.{name}", keys, tuple(why))
-    return Records(
-        Answer((section,), tuple(asked)), visit.name if visit else None, kept, head, "order" in keys, "unit" in keys
+    clock = "order" if "order" in keys else "relative" if "unit" in keys else "dated"
+    return Records(Answer((section,), tuple(asked)), visit.name if visit else None, kept, head, clock)
+
+
+_TESTS = frozenset(
+    (
+        "test",
+        "code",
+        "loinc",
+        "item",
+        "itemid",
+        "lab",
+        "parameter",
+        "variable",
+        "analyte",
+        "measurement",
+        "name",
+        "concept",
     )
+)
+_RESULTS = frozenset(("value", "result", "valuenum", "numeric_value", "value_as_number", "reading"))
+
+
+def _long(head: Head) -> tuple[str, str] | None:
+    """The columns of what was measured and of its value, where each row is one measurement."""
+    test = next(
+        (n for n in head.frame.columns if plain_name(n) in _TESTS or _TESTS & {plain_name(n).split("_")[0]}), None
+    )
+    value = next((n for n in head.frame.columns if plain_name(n) in _RESULTS and n in head.numeric), None)
+    return None if test is None or value is None or test == value else (test, value)
+
+
+def _as_long(head: Head, path: str, name: str, subject: Column, time: Column | None, long: tuple[str, str]) -> Records:
+    """A long table is named, not read: its values belong to the code in their row."""
+    keys = {"format": "csv", "path": path, "subject": subject.name} | ({"time": time.name} if time else {})
+    why = f"a long table: each row has one measurement ({long[0]}) and its value ({long[1]})"
+    section = Section(f"records.{name}", keys, (why,), ready=False)
+    asked = f"{path}: {why}; format csv reads one column a measurement: turn it (pivot), or write it as MEDS"
+    return Records(Answer((section,), (asked,)), None, (), head, "")
 
 
 def _mostly_unique(column: Column) -> bool:
@@ -225,6 +264,8 @@ def _vocabulary(column: Column) -> str | None:
     for word, vocabulary in _OTHER_VOCABULARIES.items():
         if word in name:
             return vocabulary
+    if name in _DRUGS and not column.number:
+        return "DRUG"
     cells = (
         column.cells.drop_nulls().str.strip_chars().str.to_uppercase().unique(maintain_order=True).head(2_000).to_list()
     )

@@ -42,7 +42,7 @@ NUMBER_MARKS = (
     "-Infinity",
 )
 """Words that mean it among numbers alone."""
-_MOST = 0.95
+_HALF, _MOST = 0.5, 0.95
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,15 @@ class Column:
             return []
         _, bad = numbers(self.cells)
         return self.cells.filter(bad).to_list()
+
+    @property
+    def commas(self) -> bool:
+        """Whether its numbers have decimal commas."""
+        return self.filled > 0 and not self.number and self.share(r"^\s*[+-]?\d+,\d+\s*$") > _HALF
+
+    def share(self, pattern: str) -> float:
+        """How many of its cells look so."""
+        return float(self.cells.drop_nulls().str.contains(pattern).sum()) / max(1, self.filled)
 
     @property
     def whole(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from . import knowledge_files as knowledge
 from .anndata_file import anndata_section
 from .encounters import Records, as_records
 from .file_head import Head, readable
+from .folder_files import MANY, ending, files_of, is_paper, section_name, why_not_read
 from .layers import (
     Matrix,
     NamesTaken,
@@ -26,8 +26,9 @@ from .layers import (
     suffix_sections,
     suffixes,
 )
-from .names import Space, named_by, namespace, plain_name, words
+from .names import Space, named_by, namespace, plain_name
 from .outcomes import Direction, Inputs, Proposal, possible_labels, proposals
+from .parts import is_calls, merged, shown, twice
 from .people import (
     PatientsTable,
     batches,
@@ -43,29 +44,11 @@ from .people import (
     unjoined,
     whose_among,
 )
-from .record_formats import RecordFolder, is_hourly, is_timeline, record_folders, record_section, stem
+from .record_formats import RecordFolder, is_hourly, is_timeline, record_folders, record_section
 from .section import Section
 
-_DEEP, _MANY = 3, 1_000
-_PAPERS = ("md", "rst", "html", "htm", "pdf", "doc", "docx", "log", "py", "r", "rmd", "ipynb", "toml", "yaml", "yml", "cypher", "sh", "sql",
-           "png", "svg", "jpg", "jpeg", "bib", "xml", "css", "js", "lock", "ini", "cfg")  # fmt: skip
-_PAPER_NAMES = ("readme", "license", "licence", "licenses", "copying", "source", "changelog", "citation", "sha256sums", "md5sums", "md5", "checksums",
-                "manifest", "rejects", "notice", "metagraph")  # fmt: skip
-_NOT_READ = {
-    "vcf": "VCF: not read yet by this version; MAF, patient–gene pairs and 0/1 matrices are",
-    "bcf": "BCF: not read; MAF, patient–gene pairs and 0/1 matrices are",
-    "h5": "HDF5 without the form of AnnData: not read; write its tables as csv with a column of patient ids",
-    "hdf5": "HDF5 without the form of AnnData: not read; write its tables as csv with a column of patient ids",
-    **dict.fromkeys(("json", "jsonl", "ndjson"), "JSON that is no FHIR: not read"),
-    "loom": "loom: not read; write it as h5ad", "mtx": "Matrix Market: not read; write it as h5ad",
-    **dict.fromkeys(("rds", "rda", "rdata"), "a file of R: not read; write its tables as csv"),
-    **dict.fromkeys(("sas7bdat", "xpt", "dta", "sav"), "a file of a statistics program: not read; write it as csv or Parquet"),
-    **dict.fromkeys(("pkl", "pickle", "npy", "npz", "pt", "mat", "feather", "arrow"), "arrays or objects of a program: not read; write them as csv or Parquet"),
-    **dict.fromkeys(("bam", "cram", "sam", "fastq", "fq", "bed", "gtf", "gff", "idat", "cel"), "raw data: not read; a matrix made from it is"),
-    **dict.fromkeys(("tar", "tgz", "7z", "rar", "bz2", "xz", "zst"), "an archive or a compression that is not read: unpack it, or write it as .gz"),
-}  # fmt: skip
-_OWN = (".graph", ".tables")
-_LIST = 1
+_LIST, _LOOKED_AT = 1, 60
+_STRANGERS = "a table of other patients than [patients]: put one study into one folder"
 
 
 @dataclass(frozen=True)
@@ -108,26 +91,6 @@ def inspect_folder(folder: Path, direction: Direction, base: Path | None = None)
     return look.all()
 
 
-def files_of(folder: Path) -> list[Path]:
-    """The files below a folder, three folders deep; hidden ones, and what Clinome itself wrote, apart."""
-    found: list[Path] = []
-    for root, folders, names in os.walk(folder):
-        at = Path(root)
-        deep = len(at.relative_to(folder).parts)
-        folders[:] = sorted(
-            name for name in folders
-            if deep < _DEEP and not name.startswith((".", "__")) and not name.endswith(_OWN) and name != "case_lists" and not _is_runs(at / name)
-        )  # fmt: skip
-        found += [at / name for name in sorted(names) if not name.startswith(".") and (at / name).is_file()]
-        if len(found) > _MANY:
-            break
-    return found[:_MANY]
-
-
-def _is_runs(folder: Path) -> bool:
-    return folder.name == "runs" and any(True for _ in folder.glob("*/snapshot"))
-
-
 @dataclass
 class _Look:
     """One look: what was found so far."""
@@ -140,14 +103,16 @@ class _Look:
     sections: list[Section] = field(default_factory=list)
     questions: list[str] = field(default_factory=list)
     unread: dict[str, str] = field(default_factory=dict)
+    matrices: dict[str, Matrix] = field(default_factory=dict)
+    strangers: set[Path] = field(default_factory=set)
     records: list[Records] = field(default_factory=list)
     clocks: set[str] = field(default_factory=set)
 
     def all(self) -> Inspection:
         files = files_of(self.folder)
-        if len(files) == _MANY:
+        if len(files) == MANY:
             self.questions.append(
-                f"the folder holds more than {_MANY:,} files: the first {_MANY:,} were looked at; name one folder a study"
+                f"the folder holds {MANY:,} files or more: {MANY:,} were looked at; name one folder a study"
             )
         folders = record_folders(files)
         taken = {path for one in folders for path in one.files if path != one.people}
@@ -172,12 +137,13 @@ class _Look:
         done |= {table.head.path for table in also if not table.layered}
         if sampled is not None:
             done |= {head.path for head in heads if self._path(head.path) == sampled[0].keys["path"]}
-        self._lists(heads, done, whose, people)
+        self._lists(heads, done, whose)
         for head in heads:
             if head.path not in done:
                 self._one(head, whose, people)
         self._record_folders(folders)
-        self.sections = self._merged()
+        self.sections = merged(self.sections, self.matrices)
+        self.questions += twice(self.sections)
         self._profiled(heads, people, whose)
         return self._end(people, files, sampled is not None and "time" in sampled[0].keys)
 
@@ -191,22 +157,16 @@ class _Look:
         """The tables; what is none of them is named or taken as knowledge by its name."""
         heads = []
         for path in files:
-            ending = _ending(path)
-            if (
-                ending in _PAPERS
-                or stem(path) in _PAPER_NAMES
-                or stem(path).startswith("meta_")
-                or ending in ("h5ad", "h5mu")
-            ):
+            if is_paper(path) or ending(path) in ("h5ad", "h5mu"):
                 continue
-            shown = self._path(path)
-            if ending in _NOT_READ:
-                self._leave(path, _NOT_READ[ending])
+            shown_as = self._path(path)
+            if (why := why_not_read(path)) is not None:
+                self._leave(path, why)
             elif (format := knowledge.later_format(path)) is not None:
-                section, question = knowledge.knowledge_later(shown, format, self.names.take(_name(path)))
+                section, question = knowledge.knowledge_later(shown_as, format, self.names.take(section_name(path)))
                 self.sections.append(section)
                 self.questions.append(question)
-            elif ending == "gmt":
+            elif ending(path) == "gmt":
                 self._gmt(path)
             elif isinstance(head := readable(path), Head):
                 heads.append(head)
@@ -218,7 +178,7 @@ class _Look:
         self.unread[self._path(path)] = why
 
     def _gmt(self, path: Path) -> None:
-        section = knowledge.gene_sets(path, self._path(path), self.names.take(_name(path)))
+        section = knowledge.gene_sets(path, self._path(path), self.names.take(section_name(path)))
         if section is None:
             self._leave(path, "no gene sets: a name, a description and genes, tab-separated, in each line")
         else:
@@ -258,8 +218,9 @@ class _Look:
             self.questions.append(
                 f"{len(files)} tables of one form and of different patients: all are in [patients]; take out what is another study"
             )
-        self.questions += [*asked, *odd_cells(first), *batches(first).questions]
+        self.questions += [*asked, *odd_cells(first), *batches(first)]
         also = [t for t in rest if len(t.ids & first.ids) >= 0.5 * min(len(t.ids), len(first.ids))]
+        self.strangers = {t.head.path for t in rest if not t.ids & first.ids} - {t.head.path for t in also}
         return first, [first, *also]
 
     def _with_outcome(self, first: PatientsTable, rest: Sequence[PatientsTable]) -> PatientsTable:
@@ -294,7 +255,7 @@ class _Look:
         self.sections += answer.sections
         self.questions += answer.questions
 
-    def _lists(self, heads: Sequence[Head], done: set[Path], whose: Whose | None, people: PatientsTable | None) -> None:
+    def _lists(self, heads: Sequence[Head], done: set[Path], whose: Whose | None) -> None:
         """Lists of ids, folds, splits and gene columns: no sources of their own."""
         for head in heads:
             names = {plain_name(name) for name in head.names}
@@ -324,13 +285,16 @@ class _Look:
         if is_maf(head):
             self._maf(head, whose, people)
         elif is_timeline(head):
-            self._timeline(head, path, people)
+            self._timeline(head, path)
         elif people is not None and head is people.head:
             self.sections += suffix_sections(head, people.id, path, self.names, self.space)
         elif suffixes(head):
             id = next((c.name for c in id_columns(head) if share_known(head.ids(c.name), whose) > 0.5), None)
             if id is None:
-                self._leave(head.path, "a wide table of layers without a column of the study's ids")
+                self._leave(
+                    head.path,
+                    _STRANGERS if head.path in self.strangers else "layers without a column of the study's ids",
+                )
                 return
             self.sections += suffix_sections(head, id, path, self.names, self.space)
         elif (found := pairs(head, whose, self.space)) is not None:
@@ -338,12 +302,16 @@ class _Look:
         elif (matrix := as_matrix(head, whose, self.space)) is not None:
             self._matrix(matrix, path, whose, people)
         elif (section := knowledge.edges(head, path, self.space)) is not None:
-            self.sections.append(replace(section, name=f"knowledge.{self.names.take(_name(head.path))}"))
+            self.sections.append(replace(section, name=f"knowledge.{self.names.take(section_name(head.path))}"))
         elif head.header and is_hourly(head):
             folder = RecordFolder("hourly", head.path.parent, frozenset((head.path,)))
             self._records(*record_section(folder, path, self.names.take("vitals")))
-        elif head.header and (records := as_records(head, path, lambda: self.names.take(_name(head.path)), whose)):
-            self._csv_records(records, people)
+        elif head.header and (
+            records := as_records(head, path, lambda: self.names.take(section_name(head.path)), whose)
+        ):
+            self._csv_records(records)
+        elif head.path in self.strangers:
+            self._leave(head.path, _STRANGERS)
         else:
             self._leave(head.path, _unknown(head))
 
@@ -408,25 +376,27 @@ class _Look:
     def _matrix(self, matrix: Matrix, path: str, whose: Whose | None, people: PatientsTable | None) -> None:
         ready = self._joined(path, matrix.ids, whose, people)
         answer = omics_sections(matrix, path, whose, self.names, self.space)
+        self.matrices |= {section.name: matrix for section in answer.sections}
         self.sections += [Section(s.name, s.keys, s.why, s.ready and ready) for s in answer.sections]
         self.questions += answer.questions
 
-    def _timeline(self, head: Head, path: str, people: PatientsTable | None) -> None:
+    def _timeline(self, head: Head, path: str) -> None:
         keys = {"format": "timeline", "path": path}
         self.sections.append(
             Section(
-                f"records.{self.names.take(_name(head.path))}",
+                f"records.{self.names.take(section_name(head.path))}",
                 keys,
                 ("a timeline of cBioPortal: days since diagnosis",),
             )
         )
         self.clocks.add("relative")
 
-    def _csv_records(self, records: Records, people: PatientsTable | None) -> None:
-        self.records.append(records)
+    def _csv_records(self, records: Records) -> None:
         self.sections += records.answer.sections
         self.questions += records.answer.questions
-        self.clocks.add("order" if records.ordered else "relative" if records.relative else "dated")
+        if records.clock:
+            self.records.append(records)
+            self.clocks.add(records.clock)
 
     def _record_folders(self, folders: Sequence[RecordFolder]) -> None:
         for one in folders:
@@ -440,50 +410,22 @@ class _Look:
         if section.ready:
             self.clocks.add("dated")
 
-    def _merged(self) -> list[Section]:
-        """Mutations of several files of one form are one layer."""
-        made: list[Section] = []
-        for section in self.sections:
-            rest = {k: v for k, v in section.keys.items() if k != "path"}
-            at = next((i for i, one in enumerate(made) if section.name.startswith("omics.mutations") and section.ready and one.ready
-                       and "orientation" not in rest and ("subject" in rest or "maf" in f"{section.keys.get('path')}{one.keys.get('path')}")
-                       and rest == {k: v for k, v in one.keys.items() if k != "path"}), None)  # fmt: skip
-            if at is None:
-                made.append(section)
-                continue
-            before = made[at].keys["path"]
-            paths = [*(before if isinstance(before, list) else [before]), section.keys["path"]]
-            made[at] = Section(made[at].name, {**made[at].keys, "path": paths}, made[at].why)
-        return made
-
     def _profiled(self, heads: Sequence[Head], people: PatientsTable | None, whose: Whose | None) -> None:
-        """Who was sequenced at all: a list in the folder that is longer than the mutations, else a question."""
-        at = next(
-            (
-                i
-                for i, s in enumerate(self.sections)
-                if s.name.startswith("omics.mutations") and s.ready and ("subject" in s.keys or "maf" in str(s.keys))
-            ),
-            None,
-        )
-        if at is None or people is None:
+        """Who was sequenced at all: a list in the folder, else a question."""
+        calls = [i for i, s in enumerate(self.sections) if is_calls(s) and s.name not in self.matrices]
+        if not calls or people is None:
             return
-        section = self.sections[at]
-        held = section.keys["path"]
-        ", ".join(map(str, held)) if isinstance(held, list) else held
+        section = self.sections[calls[0]]
         lists = [h for h in heads if h.frame.width == _LIST and share_known(h.ids(h.frame.columns[0]), whose) > 0.5]
         if lists:
-            keys = {**section.keys, "profiled": self._path(lists[0].path)}
-            self.sections[at] = Section(
-                section.name, keys, (*section.why, "profiled: the ids in that list"), section.ready
-            )
-            self.unread.pop(self._path(lists[0].path), None)
-            self.questions.append(
-                f"[{section.name}] profiled: {self._path(lists[0].path)} is taken for the list of who was sequenced"
-            )
+            path = self._path(lists[0].path)
+            why = (*section.why, "profiled: the ids in that list")
+            self.sections[calls[0]] = Section(section.name, {**section.keys, "profiled": path}, why)
+            self.unread.pop(path, None)
+            self.questions.append(f"[{section.name}] profiled: {path} is taken for the list of who was sequenced")
             return
         self.questions.append(
-            f"[{section.name}] profiled: patients without a row in {section.keys['path']} are unknown; if all in [patients] were "
+            f"[{section.name}] profiled: patients without a row in {shown(section)} are unknown; if all in [patients] were "
             'sequenced, add profiled = "patients", or name a list of who was'
         )
 
@@ -520,25 +462,14 @@ class _Look:
         return [f"no column is called an outcome{text}: name yours in [cohort] and [task]"]
 
 
-def _ending(path: Path) -> str:
-    name = path.name.lower()
-    for packed in (".gz", ".zip"):
-        name = name.removesuffix(packed)
-    return name.rpartition(".")[2] if "." in name else ""
-
-
-def _name(path: Path) -> str:
-    """A short name for a section from a file's."""
-    name = path.name.split(".")[0] if len(path.name.split(".")[0]) > 2 else path.name
-    said = [w for w in words(name) if w not in ("data", "the") and not re.fullmatch(r"\d+", w)]
-    return "_".join(said)[:30] or "source"
-
-
 def _unknown(head: Head) -> str:
     width, rows = head.frame.width, head.frame.height
     more = "" if head.whole else " or more"
     if is_transposed(head):
         return f"a table of {width - 1:,} columns that look like patients: turn it, one row a patient, to take it as [patients]"
+    commas = sum(head.column(name).commas for name in head.frame.columns[:_LOOKED_AT])
+    if commas > 1:
+        return f"a table of numbers with decimal commas ({commas} columns or more): write them with points"
     what = "was not recognised as patients, a layer, records or knowledge"
     if head.header and not id_columns(head):
         what += "; as [patients] or records it needs a column of ids, for example patient_id"

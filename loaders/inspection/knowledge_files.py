@@ -119,8 +119,9 @@ def edges(head: Head, shown: str, space_of: Space = namespace) -> Section | None
             return _section(
                 keys, genes[first], scores, call, head, "edges between genes: (Gene)-[:INTERACTS_WITH]-(Gene)"
             )
-    if genes and len(terms) == 1 and head.header:
-        subject = next((c for c, space in genes.items() if space == "entrez"), next(iter(genes)))
+    called = {column: space for column, space in genes.items() if _called_gene(column)}
+    if called and len(terms) == 1 and head.header:
+        subject = next((c for c, space in called.items() if space == "entrez"), next(iter(called)))
         keys = {
             "path": shown,
             "format": "edges",

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ..identifiers.curie import is_curie
 from ..omics.layer import NO_FEATURE
 from ..omics.maf import looks_like_maf
 from ..omics.text_matrix import ENTREZ, SYMBOL
@@ -52,7 +53,8 @@ def is_maf(head: Head) -> bool:
 
 
 def suffixes(head: Head) -> dict[str, list[str]]:
-    """Suffixes that cut a wide table into layers: `_rnaseq` -> its columns, where at least twenty numeric ones end so.
+    """Suffixes that cut a wide table into layers: `_rnaseq` -> its columns, where at least twenty end so. Beside such a
+    layer a small one counts too.
 
     Example:
         >>> frame = pl.DataFrame({"id": ["a"], **{f"G{i}A_cnv": ["1"] for i in range(30)}})
@@ -65,7 +67,9 @@ def suffixes(head: Head) -> dict[str, list[str]]:
         match = re.fullmatch(r"(.+)([_.-])([A-Za-z0-9]+)", name)
         if match and match[3].lower() in known:
             found.setdefault(match[2] + match[3], []).append(name)
-    return {suffix: names for suffix, names in sorted(found.items()) if len(names) >= _SUFFIX}
+    if max(map(len, found.values()), default=0) < _SUFFIX:
+        return {}
+    return {suffix: names for suffix, names in sorted(found.items()) if len(names) >= _FEATURES}
 
 
 def as_matrix(head: Head, whose: Whose | None = None, space: Space = namespace) -> Matrix | None:
@@ -274,7 +278,9 @@ def pairs(head: Head, whose: Whose | None, space: Space = namespace) -> tuple[st
     for subject, gene in ((text[0], text[1]), (text[1], text[0])):
         ids = head.frame[subject].drop_nulls().unique().to_list()
         known = whose is not None and sum(whose(id) is not None for id in ids[:_LOOKED_AT]) * 2 > len(ids[:_LOOKED_AT])
-        likely = known or (whose is None and one_form(ids))
+        likely = known or (
+            whose is None and one_form(ids) and not is_curie(pl.Series(ids)).any() and space(ids) is None
+        )
         if likely and head.column(subject).distinct < head.frame.height and space(_some(head, gene)) == "symbol":
             at = head.frame.columns.index
             return (subject, gene) if head.header else (at(subject), at(gene))

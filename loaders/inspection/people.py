@@ -20,7 +20,7 @@ from .file_head import Column, Head
 from .layers import Whose, as_matrix, is_maf, pairs, suffixes
 from .names import BATCH, CLINICAL, COLLECTED, ID, SAMPLE, SITE, SUBJECT, VISIT, namespace, one_form, plain_name, words
 from .record_formats import is_hourly, is_timeline
-from .section import Answer, Section
+from .section import Section
 
 _HALF = 0.5
 _VARYING = 0.3
@@ -384,6 +384,9 @@ def unjoined(path: str, ids: Sequence[str], subjects: Iterable[str]) -> str:
 def odd_cells(table: PatientsTable) -> list[str]:
     """Columns of numbers with a few cells that are none: what they look like, and what to do."""
     asked = []
+    commas = [name for name in table.properties if table.head.column(name).commas]
+    if commas:
+        asked.append(f"[patients] {_listed(commas)}: numbers with decimal commas are text: write them with points")
     for name in table.properties:
         odd = table.head.column(name).odd
         if odd:
@@ -394,13 +397,9 @@ def odd_cells(table: PatientsTable) -> list[str]:
     return asked
 
 
-def batches(table: PatientsTable) -> Answer:
+def batches(table: PatientsTable) -> list[str]:
     """Columns of the patients that say where or in which batch they were measured: worth a look, and a split by site."""
     found = [
         n for n in table.properties if plain_name(n) in (*SITE, *BATCH) and 1 < table.head.column(n).distinct < 200
     ]
-    return Answer(
-        questions=tuple(
-            f'{n} looks like a site or batch: `site = "{n}"` in [evaluate] holds one out at a time' for n in found
-        )
-    )
+    return [f'{n} looks like a site or batch: `site = "{n}"` in [evaluate] holds one out at a time' for n in found]

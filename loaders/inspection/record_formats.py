@@ -12,6 +12,7 @@ from ..files.text_table import read_bytes
 from ..records.meds import CODES, DATA
 from ..registry import RECORDS_LATER
 from .file_head import Head
+from .folder_files import ending, stem
 from .names import plain_name
 from .section import Section
 
@@ -21,7 +22,6 @@ _SCHEMAS = {
 }  # fmt: skip
 """Format -> tables that it has, and tables of which it has one at least."""
 _MIMIC4 = {"hcpcsevents", "omr", "emar", "poe", "d_hcpcs", "provider", "pharmacy", "ingredientevents"}
-_PACKED = (".gz", ".zip")
 _DEEP = 3
 _HEAD = 200_000
 
@@ -36,11 +36,6 @@ class RecordFolder:
     people: Path | None = None
 
 
-def stem(path: Path) -> str:
-    """A file's name without its endings, in small letters."""
-    return path.name.lower().split(".")[0]
-
-
 def record_folders(files: Sequence[Path]) -> list[RecordFolder]:
     """The folders among these files that are one format of health records."""
     found: list[RecordFolder] = _meds(files)
@@ -48,7 +43,7 @@ def record_folders(files: Sequence[Path]) -> list[RecordFolder]:
     rest = [path for path in files if path not in taken]
     tables: dict[Path, list[Path]] = {}
     for path in rest:
-        if _ending(path) in ("csv", "parquet", "tsv", "txt"):
+        if ending(path) in ("csv", "parquet", "tsv", "txt"):
             root = path.parent.parent if path.parent.name in ("hosp", "icu", "core") else path.parent
             tables.setdefault(root, []).append(path)
     for root, paths in tables.items():
@@ -60,13 +55,6 @@ def record_folders(files: Sequence[Path]) -> list[RecordFolder]:
     by_folder = {path.parent: frozenset(p for p in fhir if p.parent == path.parent) for path in fhir}
     found += [RecordFolder("fhir", root, paths) for root, paths in by_folder.items()]
     return found
-
-
-def _ending(path: Path) -> str:
-    name = path.name.lower()
-    for packed in _PACKED:
-        name = name.removesuffix(packed)
-    return name.rpartition(".")[2]
 
 
 def _schema(names: set[str]) -> str | None:
@@ -99,7 +87,7 @@ def _meds(files: Sequence[Path]) -> list[RecordFolder]:
 
 
 def _is_fhir(path: Path) -> bool:
-    if _ending(path) not in ("json", "ndjson", "jsonl"):
+    if ending(path) not in ("json", "ndjson", "jsonl"):
         return False
     try:
         data, _ = read_bytes(path, _HEAD)

@@ -103,22 +103,23 @@ def _name(folder: Path) -> str:
 
 def _questions(found: Inspection) -> tuple[str, ...]:
     """What could not be decided, and the files that are not in the study."""
-    left = tuple(f"{path}: {why}" for path, why in found.unread.items())
-    return (*found.questions, *left)
+    from clinome.loaders.inspection.folder_files import grouped
+
+    return (*found.questions, *grouped(found.unread))
 
 
 def _why_not(found: Inspection) -> str:
-    said = [*found.questions[1:], *(f"{path}: {why}" for path, why in found.unread.items())]
+    said = _questions(found)[1:]  # the first one speaks of a task
     return "; ".join(line.rstrip(".") for line in said[:8]) or "put the files of the study into it"
 
 
 def _say(report: InitReport, found: Inspection, console: Console) -> None:
+    from clinome.loaders.inspection.parts import shown
+
     console(f"{found.files:,} file{'s' if found.files != 1 else ''} looked at; {report.file} written")
     for section in found.sections:
-        path = section.keys.get("path", section.keys.get("genes", ""))
-        files = ", ".join(map(str, path)) if isinstance(path, list) else str(path)
         state = "" if section.ready else " (a comment: it does not load yet)"
-        console(f"[{section.name}] {files}: {'; '.join(section.why)}{state}")
+        console(f"[{section.name}] {shown(section)}: {'; '.join(section.why)}{state}")
     if report.questions:
         console()
         console("could not be decided, or needs your eye (also at the top of the file):")
