@@ -62,6 +62,10 @@ _FEW = 12
 _SMALL = 10
 _ODD = 0.05
 _LANDMARK_DAYS = 180
+_TWO_TIMES = (
+    "{} is beside a time to death: write one column with the time to death where it happened, else to the last contact, "
+    "and name it as `time`"
+)
 _WHEN = (
     "no column holds the date from which on it is predicted, and records or samples are dated: let the query return it as "
     "prediction_time"
@@ -141,7 +145,7 @@ def _survival(columns: Sequence[Column], inputs: Inputs, direction: Direction) -
     for event in events:
         ranked = sorted(times, key=lambda time: _fit(event, time), reverse=True)
         if ranked and _fit(event, ranked[0]) > 0:
-            made.append(_one_survival(event, ranked[0], times, inputs, direction))
+            made.append(_one_survival(event, ranked[0], columns, inputs, direction))
     best: dict[str, Proposal] = {}
     for one in made:  # one event a time: the clearer one
         time = one.used[0]
@@ -163,6 +167,11 @@ def _is_time(column: Column) -> bool:
     return bool(spoken) or name.startswith("days_to_") or name in _DAYS
 
 
+def _to_death(column: Column) -> bool:
+    """Whether it counts the time to death alone, which nobody who lives has."""
+    return {"to", "death"} <= _said(column)
+
+
 def _negative(column: Column) -> bool:
     """Whether more than a few of its numbers are below 0: -1 often says that nothing happened, and no time is."""
     below = column.cells.cast(pl.Float64, strict=False) < 0
@@ -182,21 +191,15 @@ def _fit(event: Column, time: Column) -> float:
 
 
 def _one_survival(
-    event: Column, time: Column, times: Sequence[Column], inputs: Inputs, direction: Direction
+    event: Column, time: Column, columns: Sequence[Column], inputs: Inputs, direction: Direction
 ) -> Proposal:
     unit = next((_DAYS[word] for word in words(time.name) if word in _DAYS), None)
     params: dict[str, object] = {"time": time.name, "unit_days": unit or 1, "event": event.name}
     asked = [] if unit else [f"{time.name} says no unit: days are assumed (`unit_days`; a month is 30.4375)"]
     happened, censored, question = _which(event, direction)
     params["happened"] = happened
-    parts = {"death", "to"} <= _said(time) or (
-        any({"death", "to"} <= _said(t) and t is not time for t in times) and not _said(time) & {"survival", "os"}
-    )
-    if parts and len(times) > 1:
-        question = (
-            question
-            or f"{time.name} and the time to death are two columns: write one column with the time to death where it happened, else to the last contact"
-        )
+    if not _said(time) & {"survival", "overall", *_SHORT} and any(map(_to_death, columns)):
+        question = question or _TWO_TIMES.format(time.name)
     query = "survival"
     if inputs.clock == "relative":
         query = "landmark_survival"
@@ -290,6 +293,8 @@ def _kind(column: Column) -> str | None:
 
 def _rank(column: Column) -> float | None:
     said = _said(column)
+    if column.number and column.distinct > 2 and (_to_death(column) or _is_time(column)):
+        return None
     if said & {"vital", "status", *_SHORT} and said & _STATUS:  # half of a pair: without its time it says little
         return 1.5
     rank = 3.0 if said & _STRONG else 2.0 if said & _MIDDLE else 1.0 if said & _WEAK else None

@@ -114,6 +114,8 @@ def _measures(head: Head) -> bool:
 def is_split(head: Head) -> bool:
     """Whether it lists who trains and who is held out."""
     names = {plain_name(name) for name in head.names}
+    if {"fold", "subject_id", "split"} <= names:
+        return True
     return (
         len(names) <= 5
         and "train" in names
