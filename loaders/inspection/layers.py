@@ -97,7 +97,8 @@ def as_matrix(head: Head, whose: Whose | None = None, space: Space = namespace) 
     if not said and (set(words(head.path.name)) & set(CLINICAL) or len(set(features)) < _FEATURES):
         return None
     named = said or space(features) is not None
-    if not named and (len(over) < _WIDE or not one_form(ids)):
+    told = whose is not None and not in_rows  # the header holds patients
+    if not named and not told and (len(over) < _WIDE or not one_form(ids)):
         return None
     if in_rows and len(over) < _MATRIX:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from .section import Section
 
 _HALF = 0.5
 _VARYING = 0.3
+_COUNTER = re.compile(r"column_\d+|unnamed_\d+|index|x|v1|nr|no|row|row_?(number|names?)|sn|serial(_no)?|#?")
+"""Names of a column that may count the rows; column_0 is one without a name."""
 _MOSTLY = 0.9
 _RARE = 0.05
 _LOOKED_AT = 300
@@ -218,7 +221,7 @@ def _score(table: PatientsTable, measured: Sequence[Sequence[Sequence[str]]]) ->
 def is_row_number(head: Head, name: str) -> bool:
     """Whether a column counts the rows: no id that any other file could use."""
     column = head.column(name)
-    if not (column.unique and column.whole) or any(p.search(plain_name(name)) for p in (ID, SUBJECT, SAMPLE)):
+    if not (column.unique and column.whole) or not _COUNTER.fullmatch(plain_name(name)):
         return False
     values = column.cells.cast(pl.Float64, strict=False).cast(pl.Int64)
     return bool((values.diff().drop_nulls() == 1).all()) and values[0] in (0, 1)

@@ -116,7 +116,7 @@ def test_the_direction_of_an_outcome_is_never_guessed(
     assert not any(isinstance(cell, str) and len(cell) > 5 and cell in text for cell in cells)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text("bcfghjkmqwxz", min_size=2, max_size=9), min_size=2, max_size=2, unique=True), st.booleans())
 def test_words_that_say_nothing_are_asked_whatever_the_alphabet(tmp_path: Path, two: list[str], turned: bool) -> None:
     one, other = reversed(two) if turned else two
@@ -413,3 +413,96 @@ def test_a_large_file_is_looked_at_and_not_read(tmp_path: Path) -> None:
     write(tmp_path, clinical__csv=clinical(P), rna__csv=wide + rows + b"\xff\x00" * 1_000_000)
     assert (tmp_path / "rna.csv").stat().st_size > 8_000_000
     assert set(clinome.init(tmp_path).sources) == {"patients", "omics.rna"}
+
+
+def test_matrices_of_different_patients_are_one_layer_and_of_the_same_two(tmp_path: Path) -> None:
+    parts = write(tmp_path / "parts", clinical__csv=clinical(P), rna_a__csv=in_rows(P[:20]), rna_b__csv=in_rows(P[20:]))
+    report = clinome.init(parts)
+    assert written(report)["omics"] == {"rna": {"path": ["rna_a.csv", "rna_b.csv"], "kind": "expression"}}
+    assert load(report)["omics.rna"] == (PEOPLE, 0)
+    counts = in_rows(P, x=np.abs(values() * 900).round())
+    report = clinome.init(
+        write(tmp_path / "same", clinical__csv=clinical(P), counts__csv=counts, rna_z__csv=in_columns(P))
+    )
+    assert written(report)["omics"]["rna"]["scale"] == "log1p" and "scale" not in written(report)["omics"]["rna_2"]
+    assert any("2 layers are expression (counts.csv, rna_z.csv)" in question for question in report.questions)
+
+
+@pytest.mark.parametrize(
+    ("name", "features", "x", "kind", "space"),
+    [
+        ("a", tuple(f"cg{i:08d}" for i in range(16)), np.abs(values()), "methylation", "cpg"),
+        ("b", tuple(f"hsa-mir-{i + 1}" for i in range(16)), values(), "mirna", "mirbase"),
+        ("c", tuple(f"HMDB{i:07d}" for i in range(16)), values(), "metabolite", "hmdb"),
+        ("tpm", tuple(f"ENSG00000{i:06d}.3" for i in range(16)), values(), "expression", "ensembl"),
+        ("d", GENES, (values() > 0).astype(int), "mutation", None),
+        ("e", GENES, np.round(values()).clip(-2, 2), "copy_number", None),
+        ("rppa", GENES, values(), "protein", None),
+    ],
+)
+def test_kinds_of_layers(
+    tmp_path: Path, name: str, features: tuple[str, ...], x: Any, kind: str, space: str | None
+) -> None:
+    for turned in (in_rows, in_columns):
+        folder = write(
+            tmp_path / turned.__name__, clinical__csv=clinical(P), **{f"{name}__csv": turned(P, features, x)}
+        )
+        report = clinome.init(folder)
+        (section,) = written(report)["omics"].values()
+        assert section["kind"] == kind and section.get("features") == space
+        by_values = kind in ("mutation", "copy_number")
+        assert by_values == any("by its values alone" in question for question in report.questions)
+        assert all(rejected == 0 for _, rejected in load(report).values())
+
+
+def test_a_layer_of_no_kind_is_asked_about(tmp_path: Path) -> None:
+    names = tuple(f"GDSC:{i}" for i in range(80))
+    report = clinome.init(write(tmp_path, clinical__csv=clinical(P), ic50__csv=in_columns(P, names)))
+    assert report.waiting == ("omics.ic50",) and any("choose one" in question for question in report.questions)
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"labs__csv": pl.DataFrame({"patient_id": P * 3, "date": ["2020-01-02"] * 120, "test": ["GLU", "HB", "NA"] * 40, "value": range(120)})},
+         "a long table"),
+        ({"clin_2__tsv": pl.DataFrame({"what": ["age", "state"], **{p: ["50", "dead"] for p in ids(form="AB{:05d}")}})}, "columns that look like patients"),
+        ({"rna__csv": in_rows(P).write_csv(separator=";").replace(".", ",")}, "decimal commas"),
+        ({"folds__csv": pl.DataFrame({"fold": [0, 1] * 20, "subject_id": P, "split": ["held_out"] * PEOPLE})}, 'folds = "folds.csv"'),
+        ({"others__csv": clinical(ids(form="OTHER{:05d}")).rename({"age": "years"})}, "other patients than [patients]"),
+        ({"split__csv": pl.DataFrame({"train": P[:20], "val": P[20:]})}, "lists of a split"),
+    ],
+)  # fmt: skip
+def test_tables_that_are_no_source_are_named(tmp_path: Path, files: dict[str, Any], said: str) -> None:
+    report = clinome.init(write(tmp_path, clinical__csv=clinical(P), **files))
+    assert report.sources == ("patients",) and any(said in question for question in report.questions)
+    assert load(report) == {"patients": (PEOPLE, 0)}
+
+
+@pytest.mark.parametrize(
+    ("time", "days", "asked"),
+    [("os_days", 1, ""), ("OS_MONTHS", 30.4375, ""), ("survival_years", 365.25, ""), ("os_time", 1, "says no unit")],
+)
+def test_the_unit_of_a_time_is_its_name_s_or_asked(tmp_path: Path, time: str, days: float, asked: str) -> None:
+    report = clinome.init(write(tmp_path, clinical__csv=clinical(P).rename({"os_days": time})))
+    assert written(report)["cohort"]["params"]["unit_days"] == days
+    assert ("says no unit" in report.file.read_text()) == bool(asked)
+
+
+def test_times_that_are_two_columns_or_negative_are_no_time(tmp_path: Path) -> None:
+    dead = [i % 2 for i in range(PEOPLE)]
+    two = clinical(P, os_days=None, os_event=None, vital_status=[("Alive", "Dead")[d] for d in dead],
+                   days_to_death=[9 * i if d else None for i, d in enumerate(dead)], days_to_last_follow_up=[7 * i for i in range(PEOPLE)])  # fmt: skip
+    report = clinome.init(write(tmp_path / "two", clinical__csv=two))
+    assert report.task is None and "beside a time to death" in report.questions[0]
+    minus = clinical(P, os_days=[-1 if not d else 5 * i for i, d in enumerate(dead)])
+    assert clinome.init(write(tmp_path / "minus", clinical__csv=minus)).task is None
+
+
+def test_names_that_toml_and_cypher_must_quote(tmp_path: Path) -> None:
+    odd = {"os_days": 'OS "days" \\ é', "os_event": "OS event's # {x}"}
+    report = clinome.init(write(tmp_path / 'a "folder" #1', clinical__csv=clinical(P).rename(odd), rna__csv=in_rows(P)))
+    params = written(report)["cohort"]["params"]
+    assert (params["time"], params["event"]) == (odd["os_days"], odd["os_event"])
+    load(report)
+    assert clinome.cohort(report.file).frame.shape[0] == PEOPLE
