@@ -131,6 +131,7 @@ class _Look:
             whose = whose_among((), sampled[1])
         if sampled is not None:
             self.sections.append(sampled[0])
+            self.unread.pop(str(sampled[0].keys["path"]), None)
         for path in (path for path in files if path.name.lower().endswith((".h5ad", ".h5mu"))):
             self._anndata(path, whose)
         done = {genes.path} if genes else set()
@@ -220,6 +221,9 @@ class _Look:
             )
         self.questions += [*asked, *odd_cells(first), *batches(first)]
         also = [t for t in rest if len(t.ids & first.ids) >= 0.5 * min(len(t.ids), len(first.ids))]
+        for path in {t.head.path for t in also if not t.layered} - {t.head.path for t in (*joined, *parts)}:
+            if not any(question.startswith(f"{paths[path]} has ") for question in asked):
+                self._leave(path, "nothing of the same patients that [patients] does not have")
         self.strangers = {t.head.path for t in rest if not t.ids & first.ids} - {t.head.path for t in also}
         return first, [first, *also]
 
@@ -273,7 +277,7 @@ class _Look:
             ):
                 self._leave(
                     head.path,
-                    "a list of ids" + ("" if whose is None else ": of who was sequenced, `profiled` takes it"),
+                    "a list" if whose is None else "a list of ids: of who was sequenced, `profiled` takes it",
                 )
             else:
                 continue
@@ -321,8 +325,6 @@ class _Look:
             self._leave(head.path, "a MAF without Tumor_Sample_Barcode: nobody's mutations")
             return
         keys: dict[str, object] = {"path": self._path(head.path), "kind": "mutation"}
-        if not head.path.name.lower().removesuffix(".gz").endswith(".maf"):
-            keys["format"] = "maf"
         self._omics(
             keys,
             "mutations",
@@ -364,6 +366,8 @@ class _Look:
     def _joined(self, path: str, ids: Sequence[str], whose: Whose | None, people: PatientsTable | None) -> bool:
         """Whether a file has ids of the study; what is asked where it has none, or few."""
         share = share_known(ids, whose)
+        if people is not None and not people.head.whole:
+            return True  # the others may be beyond its head
         if share == 0 and people is not None:
             self.questions.append(unjoined(path, ids, people.ids))
         elif share < 1 and people is not None:

@@ -225,3 +225,10 @@ def test_duplicates_merge_where_equal_and_are_rejected_where_not() -> None:
     assert once.rows() == [("a", 1), ("b", None)]
     assert ledger.tally().merged == 1
     assert set(ledger.rejected()) == {4}
+
+
+def test_durations_of_parquet_keep_their_unit(tmp_path: Path) -> None:
+    """As a bare number they would have lost it."""
+    frame = pl.DataFrame({"id": ["a", "b"], "time": pl.Series([3_600_000, None], dtype=pl.Duration("ms"))})
+    frame.write_parquet(tmp_path / "t.parquet")
+    assert read_cells(tmp_path / "t.parquet").frame["time"].to_list() == ["PT1H", None]

@@ -29,6 +29,15 @@ def written(report: InitReport) -> dict[str, Any]:
     return tomllib.loads(report.file.read_text(encoding="utf-8"))
 
 
+def everything_is_named(report: InitReport, folder: Path, *papers: str) -> None:
+    """No file vanishes: each is a source's, or a question's, or a paper."""
+    text = report.file.read_text(encoding="utf-8")
+    for path in folder.rglob("*"):
+        if path.is_file() and path != report.file and path.name not in papers:
+            name = str(path.relative_to(folder))
+            assert name in text or any(name in question for question in (*report.questions, *report.unread)), name
+
+
 def load(report: InitReport) -> dict[str, tuple[int, int]]:
     """Source -> rows written and rejected."""
     return {one.source: (one.tally.written, one.tally.rejected) for one in clinome.load(report.file).sources}
@@ -274,7 +283,9 @@ def test_parts_of_one_form_are_one_study(tmp_path: Path) -> None:
 def test_a_second_table_of_the_same_patients_is_joined_or_asked_about(tmp_path: Path) -> None:
     """Whether the loader joins it is asked of the loader itself."""
     more = pl.DataFrame({"patient_id": P, "stage": ["I", "II"] * (PEOPLE // 2)})
-    report = clinome.init(write(tmp_path, clinical__csv=clinical(P), pathology__csv=more))
+    less = pl.DataFrame({"patient_id": P, "cohort": ["one"] * PEOPLE})
+    report = clinome.init(write(tmp_path, clinical__csv=clinical(P), pathology__csv=more, linked__csv=less))
+    everything_is_named(report, tmp_path)
     assert load(report)["patients"][1] == 0
     joined = isinstance(written(report)["patients"]["path"], list)
     assert joined != any("pathology.csv has 1 more columns" in question for question in report.questions)
@@ -323,6 +334,7 @@ def test_a_folder_of_cbioportal(tmp_path: Path) -> None:
     raw = written(report)
     assert set(report.sources) == {"patients", "samples", "omics.rna", "omics.mutations", "records.timeline_treatment"}
     assert raw["cohort"]["query"] == "landmark_survival" and raw["cohort"]["params"]["unit_days"] == 30.4375
+    everything_is_named(report, tmp_path, "meta_study.txt")
     assert sum(rejected for _, rejected in load(report).values()) == 0
     assert clinome.cohort(report.file).frame["event"].sum() > 0
 
@@ -336,6 +348,7 @@ def test_the_demo_becomes_its_own_study(tmp_path: Path) -> None:
     assert set(raw["records"]) == set(given["records"]) and len(raw["omics"]) == len(given["omics"])
     assert len(raw["knowledge"]) == len(given["knowledge"]) and raw["task"] == given["task"]
     assert raw["omics"]["mutations"]["profiled"] == "sequenced.txt"
+    everything_is_named(report, tmp_path, "study.toml", *(path.name for path in (tmp_path / "meds").rglob("*")))
     assert {name for name, (rows, _) in load(report).items() if rows} == set(report.sources) - {"identifiers"}
 
 
@@ -387,6 +400,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_goes_on(tmp_path: Path) -> No
         "old.rds",
     }
     assert report.waiting == ("knowledge.ontology",)
+    everything_is_named(report, tmp_path, "readme.md")
     assert load(report) == {"patients": (PEOPLE, 0)}
 
 
