@@ -474,6 +474,9 @@ def _unknown(head: Head) -> str:
     commas = sum(head.column(name).commas for name in head.frame.columns[:_LOOKED_AT])
     if commas > 1:
         return f"a table of numbers with decimal commas ({commas} columns or more): write them with points"
+    sets = [namespace(head.frame[name].drop_nulls().to_list()) for name in head.frame.columns[:_LOOKED_AT]]
+    if head.header and len(sets) > 1 and sets.count("symbol") == len(sets):
+        return "columns of genes: as gene sets write them as GMT (name, description, genes; a line a set)"
     what = "was not recognised as patients, a layer, records or knowledge"
     if head.header and not id_columns(head):
         what += "; as [patients] or records it needs a column of ids, for example patient_id"

@@ -484,6 +484,7 @@ def test_a_layer_of_no_kind_is_asked_about(tmp_path: Path) -> None:
         ({"rna__csv": in_rows(P).write_csv(separator=";").replace(".", ",")}, "decimal commas"),
         ({"folds__csv": pl.DataFrame({"fold": [0, 1] * 20, "subject_id": P, "split": ["held_out"] * PEOPLE})}, 'folds = "folds.csv"'),
         ({"others__csv": clinical(ids(form="OTHER{:05d}")).rename({"age": "years"})}, "other patients than [patients]"),
+        ({"signatures__csv": pl.DataFrame({"Oncogenes": GENES[:8], "Suppressors": GENES[8:]})}, "as gene sets write them as GMT"),
         ({"split__csv": pl.DataFrame({"train": P[:20], "val": P[20:]})}, "lists of a split"),
     ],
 )  # fmt: skip
