@@ -113,6 +113,7 @@ class Ledger:
     def unread(
         self, rows: Rows, column: str, cells: pl.Series, bad: pl.Series, expected: str, *,
         said: str = MISSING, whole: bool = False, places: pl.Series | None = None,
+        of: int | None = None,
     ) -> None:  # fmt: skip
         """Note the cells of one column that are not what it holds, and count them as lost.
 
@@ -120,11 +121,11 @@ class Ledger:
             rows, cells, bad: (n,) the rows' numbers, the column as it stands, and which of its cells are not `expected`.
             said: what becomes of them: MISSING, or TEXT.
             whole: a column of which nothing is left ends the load.
-            places: (n,) the column of each cell, where they are of several.
+            places: (n,) the column of each cell, where they are of several; of: how many cells there are, if more.
         """
         if not bad.any():
             return
-        wrong, there = cells.filter(bad), cells.count()
+        wrong, there = cells.filter(bad), cells.count() if of is None else of
         numbers = pl.Series("row", rows, dtype=pl.Int64).filter(bad)
         fix = MISSING_CELL if said == MISSING else READ_ANYWAY
         self._note(numbers, column if places is None else places.filter(bad), quoted(wrong), expected, fix)

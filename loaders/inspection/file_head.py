@@ -11,10 +11,10 @@ import polars as pl
 
 from ..errors import ClinomeError, InputError
 from ..files.dtypes import dates, numbers
+from ..files.forms import form
 from ..files.rows import id_text
 from ..files.text_table import GZIP, PARQUET_ROWS, ZIP, Cells, read_cells
 from ..specs import MISSING
-from ..subjects.id_forms import form
 
 FIRST, NARROW = 4_000_000, 64_000_000
 """Bytes that are looked at, and of a table of few columns, where every row may be another patient."""

@@ -169,7 +169,7 @@ def _samples_in_rows(
             names.append(name.removesuffix(spec.suffix or ""))
     held = _calls(rows.frame.select(columns), names, spec, known, ledger)
     values, text, cells, wrong = _numbers(held, rows.frame.height)
-    _tell_unread(rows, wrong, ledger, named=True)
+    _tell_unread(rows, wrong, cells, ledger, named=True)
     _tell_text(pl.Series(names, dtype=pl.String).filter(pl.Series(text)), len(names), ledger)
     matrix = Matrix(rows.where, frame[id], pl.Series(names, dtype=pl.String), values, rows.numbers, True, cells=cells)
     return matrix.take(features=~text)
@@ -195,13 +195,15 @@ def _calls(frame: pl.DataFrame, names: Sequence[str], spec: Omics, known: Known 
 
 
 def _tell_text(names: pl.Series, of: int, ledger: Ledger) -> None:
-    """Columns without one number: no measurements, by name, for a layer may need them."""
-    few = ", ".join(names.head(5)) + (", …" if names.len() > 5 else "")
+    """Columns without one number: no measurements, by name where they are features', for a layer may need them."""
+    few = ", ".join(name for name in names.head(5) if name) + (", …" if names.len() > 5 and names[0] else "")
     why = Reason("they hold no number", "", "nothing, if they are no features")
     ledger.lose("columns", few, names.len(), of, why, said="of text, left out")
 
 
-def _lost_samples(rows: SourceRows, columns: Sequence[tuple[str, str]], known: Known, ledger: Ledger) -> None:
+def _lost_samples(
+    rows: SourceRows, columns: Sequence[tuple[str, str]], of: int, known: Known, ledger: Ledger
+) -> frozenset[str]:
     """Columns without one number that are samples of the study: theirs would be missing, and nobody would know."""
     whose = finder(known) if known_ids(known) is not None else lambda name: name
     lost = [column for column, name in columns if whose(name) is not None]
@@ -209,9 +211,8 @@ def _lost_samples(rows: SourceRows, columns: Sequence[tuple[str, str]], known: K
         cells = pl.concat(
             [rows.frame[column].cast(pl.String).drop_nulls().head(100).alias("") for column in lost[:100]]
         )
-        ledger.lose(
-            "samples", "", len(lost), len(columns), reason(cells), said="of the study without a number", ends=True
-        )
+        ledger.lose("samples", "", len(lost), of, reason(cells), said="of the study without a number", ends=True)
+    return frozenset(lost)
 
 
 def _features_in_rows(
@@ -236,14 +237,15 @@ def _features_in_rows(
     held = _calls(rows.frame.select([column for column, _ in columns]), mine, spec, None, ledger)
     values, text, cells, wrong = _numbers(held, rows.frame.height)
     label = _labels(held, values)
-    _tell_unread(rows, [(c, each, bad & ~pl.Series(label)) for c, each, bad in wrong], ledger, named=False)
+    _tell_unread(rows, [(c, each, bad & ~pl.Series(label)) for c, each, bad in wrong], cells, ledger, named=False)
     if label.any():
         out, expected, fix = pl.Series(label), "a number in some sample", "nothing, if it is a second header"
         ledger.reject(rows.numbers.filter(out), feature, names.filter(out), expected, fix)
         rows, names, values = rows.rows(~out), names.filter(~out), values[~label]
     out_of = [column for column, is_text in zip(columns, text, strict=True) if is_text]
-    _lost_samples(rows, out_of, known, ledger)
-    _tell_text(pl.Series([name for _, name in out_of], dtype=pl.String), len(columns), ledger)
+    lost = _lost_samples(rows, out_of, len(columns), known, ledger)
+    others = [name for column, name in out_of if column not in lost]
+    _tell_text(pl.Series(["" for _ in others], dtype=pl.String), len(columns), ledger)
     samples = pl.Series([name for _, name in columns], dtype=pl.String)
     entrez = rows.frame[ENTREZ] if ENTREZ in rows.frame.columns and feature != ENTREZ else None
     matrix = Matrix(rows.where, samples, names, np.ascontiguousarray(values.T), rows.numbers, False, entrez, cells)
@@ -295,8 +297,8 @@ def _numbers(frame: pl.DataFrame, height: int) -> tuple[NDArray[np.float32], NDA
     return values, text, frame.width * frame.height - int(before.sum()), wrong
 
 
-def _tell_unread(rows: SourceRows, wrong: Wrong, ledger: Ledger, *, named: bool) -> None:
-    """Note every cell that is no number. named: a few columns are told one by one; a sample's name is nobody's to read."""
+def _tell_unread(rows: SourceRows, wrong: Wrong, of: int, ledger: Ledger, *, named: bool) -> None:
+    """Note every cell that is no number, of so many that hold something. named: a few columns are told one by one; a sample's name is nobody's to read."""
     wrong = [each for each in wrong if each[2].any()]
     if named and len(wrong) <= _TOLD:
         for column, cells, bad in wrong:
@@ -306,4 +308,6 @@ def _tell_unread(rows: SourceRows, wrong: Wrong, ledger: Ledger, *, named: bool)
         lost = pl.concat([bad.alias("") for _, _, bad in wrong])
         places = pl.concat([pl.repeat(column, rows.numbers.len(), eager=True) for column, _, _ in wrong])
         numbered = pl.concat([rows.numbers.alias("")] * len(wrong))
-        ledger.unread(numbered, f"{len(wrong):,} columns" if named else "", some, lost, "a number", places=places)
+        ledger.unread(
+            numbered, f"{len(wrong):,} columns" if named else "", some, lost, "a number", places=places, of=of
+        )
