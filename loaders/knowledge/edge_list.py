@@ -87,6 +87,7 @@ def read_edges(spec: Knowledge, known: Known) -> Loaded:
             pl.concat([_nodes(edges, "subject", kind.subject), _nodes(edges, "object", kind.object)]), spec
         ),
         links=as_links(links, spec),
+        cells=ledger.cell_tally(),
         losses=ledger.losses,
         counts=total([counts]),
     )
@@ -154,6 +155,7 @@ def _with_scores(
         return edges.with_columns(score=pl.lit(None, pl.Float64)), pl.col("score")
     value, bad = numbers(rows.frame[score])
     ledger.unread(rows.numbers, score, rows.frame[score].cast(pl.String), bad, "a number", whole=True)
+    ledger.cells(rows.frame[score].count(), value.count())
     return edges.with_columns(value.alias("score")), pl.col("score")
 
 

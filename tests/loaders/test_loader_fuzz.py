@@ -1,4 +1,4 @@
-"""500 broken files: each either gives tables whose rows add up, or says what is wrong with it. Nothing else happens."""
+"""2,000 broken files: each either gives tables whose rows and cells add up, or says what is wrong with it. Nothing else happens."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ import pytest
 
 from clinome.loaders.errors import InputError
 from clinome.loaders.files.ledger import MISSING_CELL, READ_ANYWAY
+from clinome.loaders.files.losses import MISSING, UNSAID
 from clinome.loaders.identifiers.genes import GeneTable
 from clinome.loaders.registry import read_source
 from clinome.loaders.specs import AnySource, Knowledge, Omics, Patients, Records, Samples
 from clinome.loaders.tables import REJECTS, SAMPLES, Known, Loaded
 
 PEOPLE = [f"P{i:02d}" for i in range(12)]
-MUTATIONS = 500
+MUTATIONS = 2_000
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,17 @@ def mutate(data: bytes, rng: random.Random) -> tuple[bytes, str]:
         "one cell more": lambda: with_cell(cells[cell] + delimiter + b"7"),
         "one cell less": lambda: b"\n".join([*lines[:row], delimiter.join(cells[1:]), *lines[row + 1 :]]),
         "an empty cell": lambda: with_cell(b""),
+        "a number as elsewhere": lambda: with_cell(
+            rng.choice([b'"1,5"', b"1 000", b"5 %", b"7 mg", "−2".encode(), b"1e5"])
+        ),
+        "a limit": lambda: with_cell(rng.choice([b"<0.01", b"> 89", b"<LOD", b"ND"])),
+        "a word that means missing": lambda: with_cell(
+            rng.choice([b"[Not Available]", b"'--", b"NULL", b"#N/A", b"unknown"])
+        ),
+        "a column of words": lambda: b"\n".join(
+            delimiter.join([*cut[:cell], b"word", *cut[cell + 1 :]])
+            for cut in (line.split(delimiter) for line in lines)
+        ),
         "white space": lambda: with_cell(rng.choice([b" ", b"\xc2\xa0", b"\x0b", b"  P01  "])),
         "control characters": lambda: with_cell(b"P\x1b[31m1"),
         "empty lines": lambda: data.replace(b"\n", b"\n\n"),
@@ -190,6 +202,16 @@ def check(loaded: Loaded, file: Path) -> None:
     assert loaded.rejects.schema == pl.Schema(REJECTS)
     refused = loaded.rejects.filter(~pl.col("fix").is_in([MISSING_CELL, READ_ANYWAY]), pl.col("row") > 0)
     assert refused.select("file", "row").n_unique() == tally.rejected
+    cells = loaded.cells
+    assert cells.read == cells.written + cells.merged + cells.rejected
+    lost = sum(loss.lost for loss in loaded.losses if loss.kind == "cells" and loss.said in (MISSING, UNSAID))
+    assert lost <= cells.rejected
+    if not loaded.source.startswith("knowledge"):
+        assert lost >= loaded.rejects.filter(pl.col("fix") == MISSING_CELL).height, (
+            "every cell that is noted is counted"
+        )
+    said = " ".join([*map(str, loaded.losses), *loaded.counts])
+    assert not any(p in said for p in PEOPLE)
     assert set(loaded.rejects["file"]) <= {file.name}
     assert loaded.rejects["row"].is_between(0, tally.read).all()
     for frame in (loaded.patients, loaded.samples, loaded.visits, loaded.events):
