@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from clinome.verbs.load import load
     from clinome.verbs.load_report import LoadReport
     from clinome.verbs.predict import predict
+    from clinome.verbs.quality import quality
     from clinome.verbs.remove import remove
     from clinome.verbs.report import report
     from clinome.verbs.run import run
@@ -63,6 +64,7 @@ __all__ = [
     "plots",
     "predict",
     "pyg",
+    "quality",
     "remove",
     "report",
     "run",
@@ -92,6 +94,7 @@ _WHERE = {
     "plots": "clinome.plots",
     "predict": "clinome.verbs.predict:predict",
     "pyg": "clinome.models.learners.adapters.pytorch_geometric:pyg",
+    "quality": "clinome.verbs.quality:quality",
     "remove": "clinome.verbs.remove:remove",
     "report": "clinome.verbs.report:report",
     "run": "clinome.verbs.run:run",

@@ -174,6 +174,12 @@ def learners(study: StudyFile, as_json: Json = False, quiet: Quiet = False) -> N
 
 
 @app.command()
+def quality(study: StudyFile, name: Name = None, as_json: Json = False, quiet: Quiet = False) -> None:
+    """Data quality: what is missing, impossible, duplicated, confounded, lost."""
+    _end(as_json, clinome.quality(study, name=name, console=Console(quiet)).summary)
+
+
+@app.command()
 def remove(
     study: StudyFile,
     what: Annotated[str, typer.Argument(metavar="run|source|patient")],
@@ -247,7 +253,7 @@ def _later(verb: str) -> None:
         raise NotBuilt(f"clinome {verb} is not built yet.")
 
 
-for _verb in ("audit", "quality", "schema", "share"):
+for _verb in ("audit", "schema", "share"):
     _later(_verb)
 
 

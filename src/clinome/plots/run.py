@@ -64,13 +64,13 @@ def attrition(steps: Table) -> Figure:
 
 
 @styled
-def missing_data(available: Table, most: int = 16) -> Figure:
+def missing_data(available: Table, most: int = 16, *, unit: str = "rows") -> Figure:
     """Missing data: which layers rows have together (UpSet plot), and how many have each layer.
 
     Args:
         available: a boolean column a layer, true where a row has it; `count`, if there is one, says for how many rows a
             line stands.
-        most: patterns to draw, the most frequent ones.
+        most: patterns to draw, the most frequent ones. unit: what is counted.
     Source: Lex 2014, doi:10.1109/TVCG.2014.2346248.
     Example:
         figure = clinome.plots.missing_data(pd.DataFrame({"rna": [True, True, False], "records": [True, False, True]}))
@@ -98,11 +98,11 @@ def missing_data(available: Table, most: int = 16) -> Figure:
     bare(dots)
     bare(side)
     top.set_ylim(0, max([*shown["count"], 1]) * 1.18)
-    top.set_ylabel("rows")
+    top.set_ylabel(unit)
     top.set_xticks([])
     top.spines["bottom"].set_visible(False)
     if rest:
-        said = f"{patterns.height - most} rarer patterns ({rest:,} rows) not drawn"
+        said = f"{patterns.height - most} rarer patterns ({rest:,} {unit}) not drawn"
         top.set_title(said, color=SOFT, fontweight="normal")
     for ax in (top, dots):
         ax.set_xlim(-0.6, shown.height - 0.4)
@@ -113,7 +113,7 @@ def missing_data(available: Table, most: int = 16) -> Figure:
         side.text(total[name] + everyone * 0.03, j, share, va="center", fontsize=SMALL)
     side.set_xlim(0, max([*total.values(), 1]) * 1.75)
     category_axis(side, [""] * len(layers))
-    return finished(figure, "Missing data: rows by pattern of available layers, and rows with each layer")
+    return finished(figure, f"Missing data: {unit} by pattern of available layers, and {unit} with each layer")
 
 
 @styled

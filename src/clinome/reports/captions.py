@@ -19,6 +19,13 @@ LEAD = {
     "no_biomarkers": "The chosen learner cannot say which features its predictions rest on, so none are ranked.",
     "controls": "Negative controls and ablations: the same procedure on the same folds without signal, without biology, or without edges.",
     "data_quality": "Rows read = written + merged with an equal row + rejected with a reason.",
+    "quality_missing": "By layer, feature and patient; and whether being missing goes with the outcome.",
+    "quality_confounding": "Where and with whom one was measured, against the outcome and against the main variance of each layer.",
+    "quality_values": "Impossible values, numbers that stand for “missing”, outliers, units.",
+    "quality_duplicates": "Patients who look like the same person under two ids.",
+    "quality_identifiers": "What was renamed, merged, ambiguous or lost on the way from the files.",
+    "quality_time": "Facts against birth, death and observation.",
+    "quality_drift": "Records, values and outcome over calendar time.",
     "compared_cohorts": "Attrition: patients left after each step of the two cohort queries.",
     "differential_features": "Measured or recorded before each row’s prediction time. By increasing p.",
 }

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from clinome.models.metrics.registry import METRICS
+from clinome.models.statistics.table_one import short_number
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -24,6 +25,19 @@ def number(value: Any, digits: int = 3) -> str:
 def percent(share: float) -> str:
     """`34%` of a share between 0 and 1."""
     return f"{share:.0%}"
+
+
+def fraction(share: float) -> str:
+    """`34%`, `3.4%`, `< 0.1%`: never 0% or 100% of what is neither."""
+    if share in (0.0, 1.0):
+        return f"{share:.0%}"
+    text = f"{share:.0%}" if 0.1 <= share <= 0.9 else f"{share:.1%}"
+    return {"0.0%": "< 0.1%", "100.0%": "> 99.9%"}.get(text, text)
+
+
+def brief(value: float | None) -> str:
+    """Three digits or so, `1,234`, `12.3`, `0.123`; – for nothing."""
+    return "–" if value is None else short_number(value).replace("-", "−")
 
 
 def p_value(value: float | None) -> str:

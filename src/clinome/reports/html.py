@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from clinome.loaders.files.atomic import write_atomic
 from clinome.reports.captions import CAPTION, LEAD
-from clinome.reports.format import interval, number, p_value, percent
+from clinome.reports.format import brief, fraction, interval, number, p_value, percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,7 +28,7 @@ def write_page(template: str, out: Path, **given: Any) -> Path:
 
     shelf = PackageLoader("clinome.reports", "templates")
     room = Environment(loader=shelf, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    room.filters.update(number=number, p=p_value, interval=interval, share=percent, anchor=anchor)
+    room.filters.update(number=number, p=p_value, interval=interval, share=percent, anchor=anchor, fraction=fraction, brief=brief)
     room.globals.update(lead=LEAD, caption=CAPTION)
     page = room.get_template(template).render(**given)
     write_atomic(out, page.replace(_NAVIGATION, _navigation(page)))

@@ -1,0 +1,120 @@
+"""Confounding: batches and sites against the outcome, and against the main variance of each layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+
+from ...base.snapshot import Snapshot
+from ..rank_tests import benjamini_hochberg, kruskal
+from .finding import CHECK, SERIOUS, Checked, Finding
+from .outcome import FEWEST, Outcome
+from .profiles import Profiles
+from .study_data import StudyData
+
+WORDS = {"site", "center", "centre", "hospital", "institution", "clinic", "batch", "plate", "scanner", "lab", "cohort"}
+"""Words in a property's name by which it says where or with what patients were measured."""
+STRONG_V, STRONG_RATIO = 0.3, 2.0
+"""Cramér’s V, and observed to expected events or its inverse, from which it is serious."""
+VARIANCE = 0.1
+"""Share of the variance of the first components below which a batch is not worth a word."""
+_MOST = 200
+_SURE = 0.01
+
+
+def origins(snapshot: Snapshot, patients: pl.DataFrame) -> pl.DataFrame:
+    """Batch and site of each row: of each layer's sample (`LAYER batch`), and properties that are called so.
+
+    Args:
+        snapshot: with `origin`, where it knows one.
+        patients: subject_id and properties.
+    Returns: (rows,) text; columns that say the same come once.
+    """
+    known: pl.DataFrame = getattr(snapshot, "origin", pl.DataFrame())
+    named = [name for name in patients.columns if name != "subject_id" and is_origin(name)]
+    mine = snapshot.rows.select("subject_id").join(
+        patients.select("subject_id", *named), on="subject_id", how="left", maintain_order="left"
+    )
+    columns: list[pl.Series] = []
+    for column in [*known, *(mine[name] for name in named)]:
+        text = column.cast(pl.String)
+        if 2 <= text.drop_nulls().n_unique() <= _MOST and not any(text.equals(c, null_equal=True) for c in columns):
+            columns.append(text)
+    return pl.DataFrame(columns)
+
+
+def is_origin(name: str) -> bool:
+    """Whether a name says where or with what one was measured: `site`, `tissue_source_site`, `plate_id`."""
+    return bool(WORDS & set(name.lower().replace("-", "_").replace(" ", "_").split("_")))
+
+
+def against_outcome(columns: pl.DataFrame, outcome: Outcome) -> pl.DataFrame:
+    """Each batch or site against the outcome: name, measure (V, or O/E over time), value, low, high, p, patients, groups."""
+    rows = []
+    for column in columns:
+        found = outcome.test_groups(column.gather(outcome.row))
+        if found is not None:
+            rows.append({"name": column.name, **found})
+    schema = {"name": pl.String, "measure": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64,
+              "p": pl.Float64, "patients": pl.Int64, "groups": pl.Int64}  # fmt: skip
+    return pl.DataFrame(rows, schema=schema)
+
+
+def confounded(tested: pl.DataFrame) -> Iterator[Finding]:
+    """Findings of batches and sites with q below 0.05. tested: as `against_outcome`, with q."""
+    for row in tested.filter(pl.col("q") < 0.05).iter_rows(named=True):
+        over_time = row["measure"] == "O/E"
+        strong = max(row["high"], 1 / max(row["low"], 0.01)) >= STRONG_RATIO and row["q"] < _SURE if over_time else row["value"] >= STRONG_V
+        yield Finding("confounding", "outcome_by_group", SERIOUS if strong else CHECK, row["name"], row)
+
+
+def batch_variance(data: StudyData, profiles: dict[str, Profiles]) -> Checked:
+    """How much of each layer's main variance goes by batch, site, or a property that says where one was measured.
+
+    Of the first components together the share that the groups explain, beyond chance; Kruskal–Wallis of each component.
+    """
+    rows = []
+    for layer in data.layers:
+        profile = profiles.get(layer.name)
+        if profile is None:
+            continue
+        samples = layer.samples[profile.rows]
+        named = [name for name in data.patients.columns if name != "subject_id" and is_origin(name)]
+        where = samples.join(data.patients.select("subject_id", *named), on="subject_id", how="left", maintain_order="left")
+        for name in dict.fromkeys(("batch", "site", *named)):
+            group = where[name].cast(pl.String)
+            share, p = explained(profile, group)
+            if p == p:
+                rows.append({"layer": layer.name, "name": name, "groups": group.n_unique(), "share": share, "p": p})
+    schema = {"layer": pl.String, "name": pl.String, "groups": pl.Int64, "share": pl.Float64, "p": pl.Float64}
+    table = pl.DataFrame(rows, schema=schema)
+    table = table.with_columns(q=pl.Series(benjamini_hochberg(table["p"].to_numpy()), dtype=pl.Float64))
+    found = [
+        Finding("confounding", "variance_by_group", CHECK, f"omics.{row['layer']}", row)
+        for row in table.filter((pl.col("q") < _SURE) & (pl.col("share") >= VARIANCE)).iter_rows(named=True)
+    ]  # fmt: skip
+    return Checked(tuple(found), {"batch_variance": table.sort("share", descending=True)})
+
+
+def explained(profile: Profiles, group: pl.Series) -> tuple[float, float]:
+    """Share of the first components' variance that groups explain, adjusted for their number; Bonferroni's p over components.
+
+    Groups of fewer than FEWEST samples are left out. Returns: NaN, NaN where there are no two groups.
+    Source: adjusted R² (epsilon squared), Kelley 1935.
+    """
+    counted = group.drop_nulls().value_counts().filter(pl.col("count") >= FEWEST)
+    inside = group.is_in(counted[group.name].implode()).fill_null(False).to_numpy()
+    if counted.height < 2 or not profile.scores.shape[1]:
+        return float("nan"), float("nan")
+    names, at = np.unique(group.filter(pl.Series(inside)).to_numpy(), return_inverse=True)
+    scores = profile.scores[inside] - profile.scores[inside].mean(axis=0)
+    size = np.bincount(at)
+    means = np.stack([np.bincount(at, column) / size for column in scores.T], axis=1)
+    within, total = ((scores - means[at]) ** 2).sum(), (scores**2).sum()
+    n, k = len(scores), len(names)
+    if n <= k or total <= 0:
+        return float("nan"), float("nan")
+    p = kruskal(scores, at)
+    return float(max(0.0, 1 - within / total * (n - 1) / (n - k))), float(min(1.0, np.nanmin(p) * scores.shape[1]))

@@ -1,0 +1,1 @@
+"""The page of `clinome benchmark`: many studies, one table."""

@@ -1,0 +1,1 @@
+"""The page of `clinome quality`: what is missing, impossible, duplicated, confounded, lost."""

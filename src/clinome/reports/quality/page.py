@@ -1,0 +1,193 @@
+"""quality.html, quality.json, and a private list of whom findings are about; the page names no patient."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from clinome.loaders.files.atomic import write_atomic
+from clinome.models.statistics.data_quality.finding import SECTIONS, SEVERITIES
+from clinome.reports.html import svg, write_page
+from clinome.reports.quality import sentences
+from clinome.run_folder.run import versions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from clinome.models.base.snapshot import Snapshot
+    from clinome.models.statistics.data_quality.check import DataQuality
+    from clinome.models.statistics.data_quality.study_data import StudyData
+
+JSON, PRIVATE = "quality.json", "quality_patients.csv"
+_SHOWN = 40
+_MEASURE: Mapping[str, Mapping[str, Any]] = {
+    "share": {"measure": "share with the outcome"},
+    "classes": {"measure": "share of each class"},
+    "O/E": {"measure": "observed / expected events", "reference": 1.0},
+}
+_POINTS = ("components",)
+"""Tables with a row a patient: drawn, and kept nowhere."""
+
+
+@dataclass(frozen=True)
+class QualityReport:
+    """Data quality of a study: what was found, the gravest first.
+
+    rows: severity, section, kind, where, sentence of each finding. parts: the tables behind them, in polars (`tables`:
+    in pandas). about: what else quality.json holds. page: quality.html; quality.json lies beside it, and where findings
+    are about single patients quality_patients.csv (mode 600).
+    Example:
+        clinome.quality("study.toml").findings.query("severity == 'serious'")
+    """
+
+    rows: tuple[Mapping[str, str], ...]
+    parts: Mapping[str, pl.DataFrame]
+    about: Mapping[str, Any]
+    page: Path
+
+    @property
+    def findings(self) -> pd.DataFrame:
+        """A row a finding: severity (serious, check, note), section, kind, where, sentence."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self.rows), columns=["severity", "section", "kind", "where", "sentence"])
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The tables behind the page, by name: layers, properties, variables, missing_tests, group_tests, chronology, …"""
+        return {name: table.to_pandas() for name, table in self.parts.items()}
+
+    @property
+    def summary_sentence(self) -> str:
+        """How many findings of each severity, over how much."""
+        return str(self.about["summary"])
+
+    def summary(self) -> dict[str, object]:
+        """What `--json` ends with."""
+        return {"quality": str(self.page), **self.about["counts"], "tested": self.about["tested"], "findings": list(self.rows)}
+
+
+def write_quality(
+    found: DataQuality, data: StudyData, study: str, out: Path, snapshot: Snapshot | None, not_tested: str
+) -> QualityReport:
+    """The page, quality.json beside it, and the private list.
+
+    Args:
+        out: quality.html, in a run's folder. not_tested: why nothing was tested against the outcome, or "".
+    """
+    about = write_quality_json(found, data, study, out.with_name(JSON), snapshot, not_tested)
+    report = QualityReport(tuple(about["findings"]), found.tables, about, out)
+    _write_private(found, out.with_name(PRIVATE))
+    write_page("quality.html.jinja", out, title=study, **_page(report, found, data, not_tested))
+    return report
+
+
+def write_quality_json(
+    found: DataQuality, data: StudyData, study: str, out: Path, snapshot: Snapshot | None, not_tested: str
+) -> dict[str, Any]:
+    """quality.json: findings with their facts and sentences, and the tables; no ids, and no row of a single patient."""
+    counts = {severity: sum(one.severity == severity for one in found.findings) for severity in SEVERITIES}
+    rows = [_row(one, data.names) for one in found.findings]
+    about = {
+        "study": study,
+        "summary": sentences.summary(counts, len(data.subjects), len(data.sources)),
+        "patients": len(data.subjects),
+        "cohort": None if snapshot is None else snapshot.rows.height,
+        "today": f"{data.today:%Y-%m-%d}",
+        "counts": counts,
+        "tested": found.tested,
+        "not_tested": not_tested,
+        "findings": rows,
+    }
+    facts = [dict(one.facts) for one in found.findings]
+    tables = {name: table.to_dicts() for name, table in found.tables.items() if name not in _POINTS}
+    write_atomic(out, json.dumps({**about, "facts": facts, "tables": tables}, indent=1, default=str))
+    return about
+
+
+def _row(one: Any, names: Mapping[str, str]) -> dict[str, str]:
+    """A finding in words; a code with the name that the graph knows."""
+    named = one.where if one.where not in names else f"{names[one.where]} ({one.where})"
+    facts = dict(one.facts)
+    if one.kind == "codes_not_at_random":
+        facts["names"] = [names.get(name, name) for name in facts["names"]]
+    said = sentences.sentence(replace(one, where=named, facts=facts))
+    return {"severity": one.severity, "section": one.section, "kind": one.kind, "where": one.where, "sentence": said}
+
+
+def _write_private(found: DataQuality, path: Path) -> None:
+    """subject_id, kind, where of findings about patients: for whoever mends them. Nobody else may read it."""
+    rows = [(subject, one.kind, one.where) for one in found.findings for subject in one.subjects]
+    path.unlink(missing_ok=True)
+    if rows:
+        table = pl.DataFrame(rows, {"subject_id": pl.String, "kind": pl.String, "where": pl.String}, orient="row")
+        write_atomic(path, table.write_csv(), private=True)
+
+
+def _page(report: QualityReport, found: DataQuality, data: StudyData, not_tested: str) -> dict[str, Any]:
+    """Everything that the template names."""
+    tables = found.tables
+    by_section = {section: [row for row in report.rows if row["section"] == section] for section in SECTIONS}
+    return {
+        "about": report.about,
+        "rows": report.rows,
+        "by_section": by_section,
+        "titles": sentences.TITLES,
+        "meaning": sentences.MEANING,
+        "said": not_tested or sentences.tested(found.tested),
+        "private": PRIVATE if any(one.subjects for one in found.findings) else "",
+        "figures": _figures(tables, data.names, _MEASURE[found.measure]),
+        "layers": _dicts(tables, "layers"),
+        "properties": [row for row in _dicts(tables, "properties") if row["missing"]],
+        "missing_tests": _dicts(tables, "missing_tests")[:_SHOWN],
+        "group_tests": _dicts(tables, "group_tests")[:_SHOWN],
+        "batch_variance": _dicts(tables, "batch_variance")[:_SHOWN],
+        "variables": _named(_dicts(tables, "variables"), data.names)[:_SHOWN],
+        "counts": _dicts(tables, "counts"),
+        "rejects": _dicts(tables, "rejects")[:_SHOWN],
+        "chronology": _dicts(tables, "chronology"),
+        "value_drift": _named(_dicts(tables, "value_drift"), data.names, "code")[:15],
+        "totals": {name: len(_dicts(tables, name)) for name in ("variables", "missing_tests", "rejects", "group_tests")},
+        "versions": versions(),
+    }
+
+
+def _dicts(tables: Mapping[str, pl.DataFrame], name: str) -> list[dict[str, Any]]:
+    return tables[name].to_dicts() if name in tables else []
+
+
+def _named(rows: Sequence[dict[str, Any]], names: Mapping[str, str], key: str = "name") -> list[dict[str, Any]]:
+    return [{**row, "called": names.get(row[key], "")} for row in rows]
+
+
+def _figures(tables: Mapping[str, pl.DataFrame], names: Mapping[str, str], measure: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Section -> figures as SVG."""
+    from clinome import plots
+
+    found: dict[str, list[str]] = {section: [] for section in SECTIONS}
+    for section, name, draw in (
+        ("missing", "availability", lambda table: [plots.missing_data(table, unit="patients")]),
+        ("missing", "missing_curve", lambda table: [plots.missing_features(table)] if table["missing"].max() else []),
+        ("missing", "missing_tests", lambda table: [plots.missing_by_outcome(_called(table, names))]),
+        ("confounding", "by_group", lambda table: [
+            plots.outcome_by_group(rows, by=str(by), **measure) for (by,), rows in table.group_by("name", maintain_order=True)]),
+        ("confounding", "components", lambda table: [plots.sample_components(table)]),
+        ("values", "histograms", lambda table: [plots.distributions(_called(table, names))]),
+        ("drift", "events_by_month", lambda table: [plots.records_over_time(table)]),
+        ("drift", "by_period", lambda table: [plots.outcome_by_group(table, by="calendar time", **measure)]),
+    ):  # fmt: skip
+        table = tables.get(name)
+        if table is not None and table.height and table.width:
+            found[section] += [svg(figure) for figure in draw(table)]
+    return found
+
+
+def _called(table: pl.DataFrame, names: Mapping[str, str]) -> pl.DataFrame:
+    """Codes by the names that the graph knows, where these are all different."""
+    called = table["name"].replace(dict(names)) if names else table["name"]
+    return table.with_columns(called) if called.n_unique() == table["name"].n_unique() else table
