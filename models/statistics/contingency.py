@@ -48,8 +48,12 @@ def cramers_v(counts: np.ndarray, seed: int = 0) -> Association | None:
         drawn = stats.random_table(rows, columns).rvs(_TABLES, random_state=np.random.default_rng(seed))
         as_far = (((drawn - expected) ** 2 / expected).sum(axis=(1, 2)) >= seen * (1 - 1e-12)).sum()
         p = float((as_far + 1) / (_TABLES + 1))
-    v = [min(1.0, np.sqrt(one / n / ways)) for one in (max(0.0, seen - freedom), *_noncentrality(seen, freedom))]
-    return Association(*map(float, v), p)
+
+    def v(excess: float) -> float:
+        return float(min(1.0, np.sqrt(excess / n / ways)))
+
+    low, high = _noncentrality(seen, freedom)
+    return Association(v(max(0.0, seen - freedom)), v(low), v(high), p)
 
 
 def _noncentrality(seen: float, freedom: int) -> tuple[float, float]:

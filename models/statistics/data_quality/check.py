@@ -11,7 +11,7 @@ import polars as pl
 from ...base.snapshot import Snapshot
 from ..rank_tests import benjamini_hochberg
 from .chronology import chronology
-from .confounding import against_outcome, batch_variance, confounded, origins
+from .confounding import against_outcome, batch_variance, confounded, origins, scores_of
 from .drift import drift, drifting, outcome_over_time
 from .duplicates import duplicates
 from .finding import Checked, Finding, merged
@@ -19,7 +19,7 @@ from .identifiers import identifiers
 from .layer_values import layer_values
 from .missing import features_not_at_random, missing_at_random, missing_data, not_at_random
 from .outcome import Outcome
-from .profiles import outlying_samples, profiles_of, scores_of
+from .profiles import outlying_samples, profiles_of
 from .study_data import StudyData
 from .variables import numeric_values
 
@@ -32,12 +32,13 @@ _GROUPS = 12
 class DataQuality:
     """All findings, the gravest first; the tables behind them; how many tests against the outcome were made.
 
-    measure: what `by_group` and `by_period` hold: share (with the outcome), classes (shares of each), O/E (events).
+    testable: whether there is an outcome to test against. measure: what `by_group` and `by_period` hold: share (with the outcome), classes (shares of each), O/E (events).
     """
 
     findings: tuple[Finding, ...]
     tables: dict[str, pl.DataFrame]
     tested: int
+    testable: bool = False
     measure: str = "share"
 
 
@@ -63,7 +64,7 @@ def check(data: StudyData, snapshot: Snapshot | None = None) -> DataQuality:
         return DataQuality(whole.findings, dict(whole.tables), 0)
     part, tested = _against(outcome, data, snapshot)
     whole = merged([*parts, part])
-    return DataQuality(whole.findings, dict(whole.tables), tested, outcome.measure)
+    return DataQuality(whole.findings, dict(whole.tables), tested, True, outcome.measure)
 
 
 def _against(outcome: Outcome, data: StudyData, snapshot: Snapshot) -> tuple[Checked, int]:

@@ -68,7 +68,9 @@ def _finding(rule: str, facts: str, out: pl.DataFrame, of: int) -> Finding:
 
 def _bounds(data: StudyData) -> pl.DataFrame:
     """subject_id, birth, death, observed_from, observed_until; null where not known."""
-    kept = data.patients.select("subject_id", *(_moment(data.patients, name) for name in ("observed_from", "observed_until")))
+    kept = data.patients.select(
+        "subject_id", *(_moment(data.patients, name) for name in ("observed_from", "observed_until"))
+    )
     found = kept.join(data.births, on="subject_id", how="full", coalesce=True)
     return found.join(data.deaths, on="subject_id", how="full", coalesce=True)
 
@@ -97,18 +99,25 @@ def _lives(data: StudyData, bounds: pl.DataFrame) -> Iterator[Finding]:
     """Deaths before births, and several deaths of one patient."""
     wrong = bounds.filter(pl.col("death") < pl.col("birth").dt.truncate("1d"))
     if wrong.height:
-        yield Finding("time", "death_before_birth", SERIOUS, "patients", {"patients": wrong.height}, ids(wrong["subject_id"]))
+        yield Finding(
+            "time", "death_before_birth", SERIOUS, "patients", {"patients": wrong.height}, ids(wrong["subject_id"])
+        )
     wrong = bounds.filter(pl.col("observed_until") < pl.col("observed_from"))
     if wrong.height:
         facts = {"patients": wrong.height}
         yield Finding("time", "observation_backwards", SERIOUS, "patients", facts, ids(wrong["subject_id"]))
     if data.events is not None:
         for code in _OF_LIFE:
-            days = data.events.filter(pl.col("code") == code).select("subject_id", pl.col("time").dt.date()).drop_nulls().unique()
+            days = (
+                data.events.filter(pl.col("code") == code)
+                .select("subject_id", pl.col("time").dt.date())
+                .drop_nulls()
+                .unique()
+            )
             several = days.group_by("subject_id").len().filter(pl.col("len") > 1)
             if several.height:
-                facts = {"what": code, "patients": several.height}
-                yield Finding("time", "several_lives", CHECK, code, facts, ids(several["subject_id"]))
+                about = {"what": code, "patients": several.height}
+                yield Finding("time", "several_lives", CHECK, code, about, ids(several["subject_id"]))
 
 
 def _stays(data: StudyData) -> Iterator[Finding]:
@@ -119,8 +128,19 @@ def _stays(data: StudyData) -> Iterator[Finding]:
     wrong = visits.filter(pl.col("end_time") < pl.col("start_time"))
     if wrong.height:
         who = ids(wrong["subject_id"])
-        yield Finding("time", "visits_backwards", SERIOUS, "visits", {"n": wrong.height, "of": visits.height, "patients": len(who)}, who)
-    placed = visits.drop_nulls().filter(pl.col("end_time") >= pl.col("start_time")).sort("subject_id", "start_time", "end_time")
+        yield Finding(
+            "time",
+            "visits_backwards",
+            SERIOUS,
+            "visits",
+            {"n": wrong.height, "of": visits.height, "patients": len(who)},
+            who,
+        )
+    placed = (
+        visits.drop_nulls()
+        .filter(pl.col("end_time") >= pl.col("start_time"))
+        .sort("subject_id", "start_time", "end_time")
+    )
     before = pl.col("end_time").cum_max().shift(1).over("subject_id")
     overlap = placed.filter((pl.min_horizontal(before, "end_time") - pl.col("start_time")) >= GRACE)
     if overlap.height:
@@ -150,7 +170,9 @@ def _placeholders(name: str, subjects: pl.Series, time: pl.Series) -> Iterator[F
         n = int(hit.sum())
         if n >= 5 and n > 10 * len(time) / 36_500:  # ten times what a day of a century would hold
             who = ids(subjects.filter(hit))
-            yield Finding("time", "placeholder", SERIOUS, name, {"day": f"{day:%Y-%m-%d}", "n": n, "patients": len(who)}, who)
+            yield Finding(
+                "time", "placeholder", SERIOUS, name, {"day": f"{day:%Y-%m-%d}", "n": n, "patients": len(who)}, who
+            )
 
 
 def _undated(data: StudyData) -> Iterator[Finding]:

@@ -21,6 +21,8 @@ STRONG_V, STRONG_RATIO = 0.3, 2.0
 VARIANCE = 0.1
 """Share of the variance of the first components below which a batch is not worth a word."""
 _MOST = 200
+_TCGA = r"TCGA-([0-9A-Z]{2})-"
+"""The tissue source site is the second field of a TCGA barcode."""
 _SURE = 0.01
 
 
@@ -30,19 +32,53 @@ def origins(snapshot: Snapshot, patients: pl.DataFrame) -> pl.DataFrame:
     Args:
         snapshot: with `origin`, where it knows one.
         patients: subject_id and properties.
-    Returns: (rows,) text; columns that say the same come once.
+    Returns: (rows,) text. Columns that agree wherever both are known are one: `batch` of `rna batch` and `mirna batch`.
     """
     known: pl.DataFrame = getattr(snapshot, "origin", pl.DataFrame())
-    named = [name for name in patients.columns if name != "subject_id" and is_origin(name)]
-    mine = snapshot.rows.select("subject_id").join(
-        patients.select("subject_id", *named), on="subject_id", how="left", maintain_order="left"
-    )
-    columns: list[pl.Series] = []
-    for column in [*known, *(mine[name] for name in named)]:
+    of_patients = _of_patients(snapshot.rows["subject_id"], patients)
+    found: dict[str, pl.Series] = {}
+    for column in [*known, *of_patients]:
         text = column.cast(pl.String)
-        if 2 <= text.drop_nulls().n_unique() <= _MOST and not any(text.equals(c, null_equal=True) for c in columns):
-            columns.append(text)
-    return pl.DataFrame(columns)
+        if not 2 <= text.drop_nulls().n_unique() <= _MOST:
+            continue
+        same = next((name for name, other in found.items() if _agree(text, other)), None)
+        if same is None:
+            found[column.name] = text
+        else:
+            merged = pl.select(pl.coalesce(found.pop(same), text)).to_series()
+            found[_common(same, column.name)] = merged
+    return pl.DataFrame([column.alias(name) for name, column in found.items()])
+
+
+def _agree(a: pl.Series, b: pl.Series) -> bool:
+    both = a.is_not_null() & b.is_not_null()
+    return bool(both.any()) and bool((a.filter(both) == b.filter(both)).all())
+
+
+def _common(a: str, b: str) -> str:
+    """The last word of both, where it is one: `batch` of `rna batch` and `mirna batch`."""
+    last = a.rpartition(" ")[2]
+    return last if last == b.rpartition(" ")[2] else a
+
+
+def _of_patients(subjects: pl.Series, patients: pl.DataFrame) -> pl.DataFrame:
+    """Properties of these patients that say where or with whom they were measured."""
+    named = [name for name in patients.columns if name != "subject_id" and is_origin(name)]
+    rows = subjects.alias("subject_id").to_frame()
+    source = subjects.str.extract(_TCGA)
+    barcode = [source.alias("TCGA source site")] if len(source) and source.null_count() < 0.1 * len(source) else []
+    return (
+        rows.join(patients.select("subject_id", *named), on="subject_id", how="left", maintain_order="left")
+        .drop("subject_id")
+        .with_columns(barcode)
+    )
+
+
+def of_samples(samples: pl.DataFrame, patients: pl.DataFrame) -> pl.DataFrame:
+    """Batch and site of samples, and properties of their patients that are called so; the sample's own counts first."""
+    own = [samples[name] for name in ("batch", "site") if samples[name].count()]
+    names = {column.name for column in own}
+    return pl.DataFrame([*own, *(c for c in _of_patients(samples["subject_id"], patients) if c.name not in names)])
 
 
 def is_origin(name: str) -> bool:
@@ -66,7 +102,11 @@ def confounded(tested: pl.DataFrame) -> Iterator[Finding]:
     """Findings of batches and sites with q below 0.05. tested: as `against_outcome`, with q."""
     for row in tested.filter(pl.col("q") < 0.05).iter_rows(named=True):
         over_time = row["measure"] == "O/E"
-        strong = max(row["high"], 1 / max(row["low"], 0.01)) >= STRONG_RATIO and row["q"] < _SURE if over_time else row["value"] >= STRONG_V
+        strong = (
+            max(row["high"], 1 / max(row["low"], 0.01)) >= STRONG_RATIO and row["q"] < _SURE
+            if over_time
+            else row["value"] >= STRONG_V
+        )
         yield Finding("confounding", "outcome_by_group", SERIOUS if strong else CHECK, row["name"], row)
 
 
@@ -80,14 +120,13 @@ def batch_variance(data: StudyData, profiles: dict[str, Profiles]) -> Checked:
         profile = profiles.get(layer.name)
         if profile is None:
             continue
-        samples = layer.samples[profile.rows]
-        named = [name for name in data.patients.columns if name != "subject_id" and is_origin(name)]
-        where = samples.join(data.patients.select("subject_id", *named), on="subject_id", how="left", maintain_order="left")
-        for name in dict.fromkeys(("batch", "site", *named)):
-            group = where[name].cast(pl.String)
+        for column in of_samples(layer.samples[profile.rows], data.patients):
+            group = column.cast(pl.String)
             share, p = explained(profile, group)
-            if p == p:
-                rows.append({"layer": layer.name, "name": name, "groups": group.n_unique(), "share": share, "p": p})
+            if not np.isnan(p):
+                rows.append(
+                    {"layer": layer.name, "name": column.name, "groups": group.n_unique(), "share": share, "p": p}
+                )
     schema = {"layer": pl.String, "name": pl.String, "groups": pl.Int64, "share": pl.Float64, "p": pl.Float64}
     table = pl.DataFrame(rows, schema=schema)
     table = table.with_columns(q=pl.Series(benjamini_hochberg(table["p"].to_numpy()), dtype=pl.Float64))
@@ -118,3 +157,28 @@ def explained(profile: Profiles, group: pl.Series) -> tuple[float, float]:
         return float("nan"), float("nan")
     p = kruskal(scores, at)
     return float(max(0.0, 1 - within / total * (n - 1) / (n - k))), float(min(1.0, np.nanmin(p) * scores.shape[1]))
+
+
+def scores_of(data: StudyData, profiles: dict[str, Profiles]) -> pl.DataFrame:
+    """layer, first, second (components), batch (else site), far, shares: a row a sample, in no order that tells whose it is."""
+    parts = [pl.DataFrame(schema=_SCORES)]
+    for layer in data.layers:
+        profile = profiles.get(layer.name)
+        if profile is None or profile.scores.shape[1] < 2:
+            continue
+        origin = of_samples(layer.samples[profile.rows], data.patients)
+        batch = (
+            origin.to_series().cast(pl.String)
+            if origin.width
+            else pl.Series([None] * len(profile.rows), dtype=pl.String)
+        )
+        share = profile.shares
+        part = pl.DataFrame({"layer": [layer.name] * len(profile.rows), "first": profile.scores[:, 0], "second": profile.scores[:, 1],
+                             "batch": batch, "far": profile.far, "share_first": [share[0]] * len(profile.rows),
+                             "share_second": [share[1]] * len(profile.rows)}, schema=_SCORES)  # fmt: skip
+        parts.append(part.sort("layer", "first"))
+    return pl.concat(parts)
+
+
+_SCORES = {"layer": pl.String, "first": pl.Float64, "second": pl.Float64, "batch": pl.String, "far": pl.Boolean,
+           "share_first": pl.Float64, "share_second": pl.Float64}  # fmt: skip

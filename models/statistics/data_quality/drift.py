@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -19,6 +20,7 @@ EDGE = 0.15
 SHIFT = 0.8
 """Robust standard deviations between the first and the last third of the time, from which a code's values drift."""
 _SURE, _MOST = 0.01, 300
+_EXPECTED = 20
 
 
 def drift(data: StudyData) -> Checked:
@@ -26,7 +28,9 @@ def drift(data: StudyData) -> Checked:
     events = None if data.events is None or data.clock != "dated" else data.events.filter(_plausible(data))
     if events is None or events.height < FEWEST_EVENTS:
         return Checked()
-    monthly = events.group_by(pl.col("time").dt.truncate("1mo").alias("month"), "source").len("n").sort("month", "source")
+    monthly = (
+        events.group_by(pl.col("time").dt.truncate("1mo").alias("month"), "source").len("n").sort("month", "source")
+    )
     values, table = _values(events)
     found = [*_gaps(monthly), *_vocabularies(events), *values]
     return Checked(tuple(found), {"events_by_month": monthly, "value_drift": table})
@@ -38,44 +42,46 @@ def _plausible(data: StudyData) -> pl.Expr:
 
 
 def _gaps(monthly: pl.DataFrame) -> Iterator[Finding]:
-    """Whole months without an event of a source between busy ones: twenty are expected in each."""
+    """Whole months without an event of a source between busy ones."""
     for (source,), rows in monthly.group_by("source", maintain_order=True):
         months = rows["month"].dt.year().cast(pl.Int64) * 12 + rows["month"].dt.month()
-        inside = rows.filter(pl.col("n") >= 20)
-        if inside.height < 6:
+        busy = months.filter(rows["n"] >= _EXPECTED).to_list()
+        if len(busy) < 6:
             continue
-        busy = months.filter(rows["n"] >= 20)
-        span = range(int(busy.min()), int(busy.max()))  # type: ignore[call-overload]
+        span = range(min(busy), max(busy))
         empty = len(set(span) - set(months.to_list()))
-        if empty and float(rows["n"].median() or 0) >= 20:  # type: ignore[arg-type]
+        if empty and np.median(rows["n"].to_numpy()) >= _EXPECTED:
             yield Finding("drift", "gap", CHECK, str(source), {"months": empty, "of": len(span) + 1})
 
 
 def _vocabularies(events: pl.DataFrame) -> Iterator[Finding]:
     """Vocabularies that are there for a part of the records' time only, as where ICD-9 gives way to ICD-10."""
-    coded = events.select("time", vocabulary=pl.col("code").str.split(":").list.first())
-    first, last = (coded["time"].quantile(q, "nearest") for q in (0.01, 0.99))
-    span = (last - first).total_seconds() if first is not None and last is not None else 0  # type: ignore[operator]
-    each = coded.group_by("vocabulary").agg(
-        pl.len().alias("n"), pl.col("time").quantile(0.01, "nearest").alias("from"), pl.col("time").quantile(0.99, "nearest").alias("to")
-    )  # fmt: skip
-    for row in each.filter(pl.col("n") >= FEWEST_EVENTS).sort("vocabulary").iter_rows(named=True):
-        if span <= 0:
-            return
-        others = coded.filter(pl.col("vocabulary") != row["vocabulary"])["time"]
-        late, early = (row["from"] - first).total_seconds() / span, (last - row["to"]).total_seconds() / span  # type: ignore[operator]
-        for side, share, outside in (("begins", late, others < row["from"]), ("ends", early, others > row["to"])):
-            if share > EDGE and outside.sum() >= 20:
-                day = row["from"] if side == "begins" else row["to"]
-                facts = {"vocabulary": row["vocabulary"], "side": side, "month": f"{day:%Y-%m}", "share": share}
-                yield Finding("drift", "vocabulary", CHECK, row["vocabulary"], facts)
+    coded = events.select(
+        pl.col("time").cast(pl.Int64).alias("at"), vocabulary=pl.col("code").str.split(":").list.first()
+    )
+    at = coded["at"].to_numpy()
+    first, last = np.quantile(at, (0.01, 0.99))
+    each = coded.group_by("vocabulary").agg(pl.len().alias("n")).filter(pl.col("n") >= FEWEST_EVENTS)
+    for vocabulary in each["vocabulary"].sort() if last > first else ():
+        mine = (coded["vocabulary"] == vocabulary).to_numpy()
+        begins, ends = np.quantile(at[mine], (0.01, 0.99))
+        for side, day, share, outside in (
+            ("begins", begins, (begins - first) / (last - first), at[~mine] < begins),
+            ("ends", ends, (last - ends) / (last - first), at[~mine] > ends),
+        ):
+            if share > EDGE and outside.sum() >= _EXPECTED:
+                month = f"{datetime(1970, 1, 1) + timedelta(microseconds=float(day)):%Y-%m}"
+                facts = {"vocabulary": vocabulary, "side": side, "month": month, "share": float(share)}
+                yield Finding("drift", "vocabulary", CHECK, vocabulary, facts)
 
 
 def _values(events: pl.DataFrame) -> tuple[list[Finding], pl.DataFrame]:
     """Codes whose values go up or down with calendar time: Spearman's test over patients, one value each."""
     measured = events.filter(pl.col("numeric_value").is_finite()).sort("time")
     once = measured.unique(["code", "subject_id"], keep="first", maintain_order=True)
-    counted = once.group_by("code").len().filter(pl.col("len") >= FEWEST_EVENTS).sort("len", "code", descending=[True, False])
+    counted = (
+        once.group_by("code").len().filter(pl.col("len") >= FEWEST_EVENTS).sort("len", "code", descending=[True, False])
+    )
     rows = []
     for code in counted["code"].head(_MOST):
         mine = once.filter(pl.col("code") == code)
@@ -84,8 +90,24 @@ def _values(events: pl.DataFrame) -> tuple[list[Finding], pl.DataFrame]:
         low, high = np.quantile(t, (1 / 3, 2 / 3))
         spread = 1.4826 * float(np.median(np.abs(x - np.median(x))))
         a, b = float(np.median(x[t <= low])), float(np.median(x[t > high])) if (t > high).any() else float("nan")
-        rows.append({"code": code, "patients": len(x), "first": a, "last": b, "shift": (b - a) / spread if spread > 0 else 0.0, "p": p})
-    schema = {"code": pl.String, "patients": pl.Int64, "first": pl.Float64, "last": pl.Float64, "shift": pl.Float64, "p": pl.Float64}
+        rows.append(
+            {
+                "code": code,
+                "patients": len(x),
+                "first": a,
+                "last": b,
+                "shift": (b - a) / spread if spread > 0 else 0.0,
+                "p": p,
+            }
+        )
+    schema = {
+        "code": pl.String,
+        "patients": pl.Int64,
+        "first": pl.Float64,
+        "last": pl.Float64,
+        "shift": pl.Float64,
+        "p": pl.Float64,
+    }
     table = pl.DataFrame(rows, schema=schema)
     table = table.with_columns(q=pl.Series(benjamini_hochberg(table["p"].to_numpy()), dtype=pl.Float64)).sort("p")
     moved = table.filter((pl.col("q") < _SURE) & (pl.col("shift").abs() >= SHIFT))
@@ -99,19 +121,23 @@ def _spearman(x: np.ndarray, t: np.ndarray) -> float:
     ranked = ranks(np.column_stack([x, t]))[0]
     centred = ranked - ranked.mean(axis=0)
     norm = np.sqrt((centred**2).sum(axis=0)).prod()
-    return float(2 * stats.norm.sf(abs((centred[:, 0] * centred[:, 1]).sum() / norm) * np.sqrt(len(x) - 1))) if norm > 0 else float("nan")
+    return (
+        float(2 * stats.norm.sf(abs((centred[:, 0] * centred[:, 1]).sum() / norm) * np.sqrt(len(x) - 1)))
+        if norm > 0
+        else float("nan")
+    )
 
 
 def outcome_over_time(outcome: Outcome, clock: str) -> tuple[pl.Series | None, float]:
     """Calendar periods of the prediction times, and p of the outcome's trend over them; None, NaN where there is no calendar.
 
-    Periods are years, or quarters where all lies within three years; over time the hazard counts, not who was followed longer.
+    Periods are years, or quarters where all lies in three of them; over time the hazard counts, not who was followed longer.
     """
     time = outcome.prediction_time
     if clock != "dated" or time.null_count() or time.n_unique() < 10:
         return None, float("nan")
     p = float(outcome.test(time.cast(pl.Int64).to_numpy().astype(np.float64)[:, None])[0])
-    short = (time.max() - time.min()).days < 3 * 366  # type: ignore[operator, union-attr]
+    short = int(time.dt.year().n_unique()) <= 3
     year = time.dt.year().cast(pl.String)
     return _quarters(time) if short else year, p
 
@@ -124,8 +150,10 @@ def drifting(name: str, p: float, q: float, table: pl.DataFrame) -> Iterator[Fin
     """The finding of an outcome that changes with calendar time. table: as `Outcome.by_group` of the periods."""
     if q < 0.05:
         large = table.filter(pl.col("patients") >= 20)
-        ends = (large["value"][0], large["value"][-1]) if large.height > 1 and "class" not in table.columns else (None, None)
+        ends = (
+            (large["value"][0], large["value"][-1])
+            if large.height > 1 and "class" not in table.columns
+            else (None, None)
+        )
         facts = {"p": p, "q": q, "first": ends[0], "last": ends[1], "periods": table["group"].n_unique()}
         yield Finding("drift", "drifting_outcome", CHECK, name, facts)
-
-

@@ -64,7 +64,9 @@ def everybody(data: StudyData) -> Everybody:
             pl.col("subject_id").replace_strict(place, default=None, return_dtype=pl.Int64).alias("row"), "code", "numeric_value", "text_value",
             days=(pl.lit(last) - pl.col("time")).dt.total_microseconds() / 86_400_000_000.0,
         ).drop_nulls("row").sort("row", "days", descending=[False, True])  # fmt: skip
-    return Everybody(rows.with_columns(prediction_time=pl.lit(None, pl.Datetime("us"))), layers, events, every_pair(len(place)))
+    return Everybody(
+        rows.with_columns(prediction_time=pl.lit(None, pl.Datetime("us"))), layers, events, every_pair(len(place))
+    )
 
 
 def _over_everybody(layer: LayerData, place: Mapping[str, int]) -> EverybodyLayer:
@@ -74,7 +76,7 @@ def _over_everybody(layer: LayerData, place: Mapping[str, int]) -> EverybodyLaye
     values = np.full((len(place), len(layer.features)), np.nan, dtype=np.float32)
     values[row.drop_nulls().to_numpy()] = np.asarray(layer.values)[first["sample"].to_numpy()[there]]
     var = pl.DataFrame({"feature": layer.features}, schema={"feature": pl.String})
-    return EverybodyLayer(layer.name, layer.kind, layer.scale, var, values, ~np.isnan(values).all(axis=1))
+    return EverybodyLayer(layer.name, layer.kind, layer.scale, var, values, np.asarray(~np.isnan(values).all(axis=1)))
 
 
 def every_pair(n: int) -> pl.DataFrame:
@@ -84,12 +86,18 @@ def every_pair(n: int) -> pl.DataFrame:
     held = (row >> fold) & 1 == 1
     split = np.where(held, "held_out", "train")
     schema = {"repeat": pl.Int64, "fold": pl.Int64, "row": pl.Int64, "split": pl.String}
-    return pl.DataFrame({"repeat": np.zeros(len(row), dtype=np.int64), "fold": fold, "row": row, "split": split}, schema=schema)
+    return pl.DataFrame(
+        {"repeat": np.zeros(len(row), dtype=np.int64), "fold": fold, "row": row, "split": split}, schema=schema
+    )
 
 
 def _same_properties(patients: pl.DataFrame) -> Iterator[Finding]:
     """Patients who agree in all properties that most have, where so many values would hardly agree by chance."""
-    columns = [c.name for c in patients if c.name != "subject_id" and c.null_count() < (1 - _COMPLETE) * len(c) and c.n_unique() > 1]
+    columns = [
+        c.name
+        for c in patients
+        if c.name != "subject_id" and c.null_count() < (1 - _COMPLETE) * len(c) and c.n_unique() > 1
+    ]
     whole = patients.select("subject_id", *columns).drop_nulls()
     n = whole.height
     if n < 2 or not columns:

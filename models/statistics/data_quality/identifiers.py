@@ -16,8 +16,8 @@ LOST, MUCH_LOST = 0.01, 0.05
 UNMAPPED = 0.2
 """Share of a source's names that no table maps, from which it is said."""
 FATES = {
-    "lost": ("left out", "no table maps", "nobody", "without any value", "could not be read", "without a vocabulary",
-             "without symbol", "without a name"),
+    "unmapped": ("no table maps", "without a vocabulary"),
+    "lost": ("left out", "nobody", "without any value", "could not be read", "without symbol", "without a name"),
     "ambiguous": ("several genes", "ambiguous", "that are neither", "not known", "without a call"),
     "merged": ("merged", "another of", "are the same"),
     "renamed": ("mapped to", "brought up to date", "given ", "freed of", "set in", "cut to", "found among"),
@@ -35,7 +35,11 @@ def identifiers(data: StudyData) -> Checked:
         findings += _names(source, about)
         for what, n in about["counts"].items():
             lines.append({"source": source, "fate": fate(what), "what": what, "n": int(n)})
-    few = {source: about["rejected"] for source, about in data.sources.items() if 0 < about["rejected"] <= LOST * about["read"]}
+    few = {
+        source: about["rejected"]
+        for source, about in data.sources.items()
+        if 0 < about["rejected"] <= LOST * about["read"]
+    }
     if few:
         facts = {"rejected": sum(few.values()), "sources": list(few)}
         findings.append(Finding("identifiers", "few_rows_rejected", NOTE, "", facts))
@@ -43,13 +47,15 @@ def identifiers(data: StudyData) -> Checked:
     for (source,), rows in reasons.filter(pl.col("fate") == "cell").group_by("source", maintain_order=True):
         cells, read = int(rows["n"].sum()), int(data.sources[str(source)]["read"])
         facts = {"cells": cells, "read": read, "columns": rows["column"].unique(maintain_order=True).to_list()}
-        findings.append(Finding("identifiers", "cells_lost", CHECK if cells > LOST * read else NOTE, str(source), facts))
+        findings.append(
+            Finding("identifiers", "cells_lost", CHECK if cells > LOST * read else NOTE, str(source), facts)
+        )
     schema = {"source": pl.String, "fate": pl.String, "what": pl.String, "n": pl.Int64}
     return Checked(tuple(findings), {"counts": pl.DataFrame(lines, schema=schema), "rejects": reasons})
 
 
 def fate(what: str) -> str:
-    """renamed, merged, ambiguous, lost, or other: what a loader's count says of ids and names.
+    """renamed, merged, ambiguous, unmapped, lost, or other: what a loader's count says of ids and names.
 
     Example:
         >>> fate("symbols mapped to NCBIGene")
@@ -63,7 +69,9 @@ def _rows(source: str, about: Mapping[str, Any]) -> Iterator[Finding]:
     share = rejected / max(read, 1)
     if share > LOST:
         severity = SERIOUS if share > MUCH_LOST else CHECK
-        yield Finding("identifiers", "rows_rejected", severity, source, {"rejected": rejected, "read": read, "share": share})
+        yield Finding(
+            "identifiers", "rows_rejected", severity, source, {"rejected": rejected, "read": read, "share": share}
+        )
 
 
 def _names(source: str, about: Mapping[str, Any]) -> Iterator[Finding]:
@@ -81,7 +89,11 @@ def _names(source: str, about: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _reasons(rejects: pl.DataFrame) -> pl.DataFrame:
     """source, column, expected, fate (row, cell, doubt), n; the most frequent first. Nothing of what was got."""
-    kind = pl.when(pl.col("fix") == MISSING_CELL).then(pl.lit("cell")).when(pl.col("fix") == READ_ANYWAY)
-    kind = kind.then(pl.lit("doubt")).otherwise(pl.lit("row"))
-    counted = rejects.group_by("source", "column", "expected", kind.alias("fate")).len("n").with_columns(pl.col("n").cast(pl.Int64))
+    lost = pl.when(pl.col("fix") == MISSING_CELL).then(pl.lit("cell"))
+    kind = lost.when(pl.col("fix") == READ_ANYWAY).then(pl.lit("doubt")).otherwise(pl.lit("row"))
+    counted = (
+        rejects.group_by("source", "column", "expected", kind.alias("fate"))
+        .len("n")
+        .with_columns(pl.col("n").cast(pl.Int64))
+    )
     return counted.sort(["n", "source", "column", "expected"], descending=[True, False, False, False])

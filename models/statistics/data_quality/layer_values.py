@@ -20,7 +20,9 @@ _MOSTLY = 0.95
 
 def layer_values(data: StudyData) -> Checked:
     """Every dense layer in turn."""
-    return Checked(tuple(finding for layer in data.layers if layer.dense and layer.values.size for finding in _layer(layer)))
+    return Checked(
+        tuple(finding for layer in data.layers if layer.dense and layer.values.size for finding in _layer(layer))
+    )
 
 
 def _layer(layer: LayerData) -> Iterator[Finding]:
@@ -68,13 +70,21 @@ def _impossible(layer: LayerData, values: np.ndarray, where: str) -> Iterator[Fi
                 rule, wrong = "beta", (values < 0) | (values > 1)
             case "copy_number" if _whole(values):
                 rule, wrong = "call", (values < -2) | (values > 2)
-            case "expression" | "mirna" | "protein" | "metabolite" if _whole(values) or (values == 0).sum() > 0.01 * known:
+            case "expression" | "mirna" | "protein" | "metabolite" if (
+                _whole(values) or (values == 0).sum() > 0.01 * known
+            ):
                 rule, wrong = "negative", values < 0
             case _:
                 return
     cells = int(wrong.sum())
     if 0 < cells < (1 - _MOSTLY) * known:
-        facts = {"layer": layer.name, "rule": rule, "cells": cells, "of": known, "features": int(wrong.any(axis=0).sum())}
+        facts = {
+            "layer": layer.name,
+            "rule": rule,
+            "cells": cells,
+            "of": known,
+            "features": int(wrong.any(axis=0).sum()),
+        }
         yield Finding("values", "impossible_cells", SERIOUS, where, facts, _whose(layer, wrong))
 
 

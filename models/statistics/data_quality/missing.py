@@ -18,6 +18,7 @@ MUCH, HALF = 0.2, 0.5
 STRONG, SLIGHT = 0.2, 0.05
 """Difference in the share that is missing, between two outcomes, from which it is serious, and below which it is a note."""
 _CODES = 50
+_KEYS = {"subject_id", "visit_id", "start_time", "end_time", "kind", "source"}
 _SURE = 0.01
 
 
@@ -30,13 +31,18 @@ def missing_data(data: StudyData) -> Checked:
         layers.append(line)
         findings += found
         curves.append(curve)
-    properties = [(name, data.patients[name].null_count(), data.patients.height) for name in data.patients.columns
-                  if name != "subject_id"]  # fmt: skip
-    findings += _of_properties(properties)
+    properties: list[tuple[str, str, int, int]] = []
+    for whose, table in (("patients", data.patients), ("visits", data.visits)):
+        if table is not None:
+            mine = [
+                (whose, column.name, column.null_count(), table.height) for column in table if column.name not in _KEYS
+            ]
+            findings += _of_properties(whose, mine)
+            properties += mine
     tables = {
         "layers": pl.DataFrame(layers, infer_schema_length=None),
         "availability": _availability(data),
-        "properties": pl.DataFrame(properties, ["property", "missing", "of"], orient="row"),
+        "properties": pl.DataFrame(properties, ["of_what", "property", "missing", "of"], orient="row"),
         "missing_curve": pl.concat(curves) if curves else pl.DataFrame(),
     }
     return Checked(tuple(findings), tables)
@@ -52,7 +58,9 @@ def _nobody(data: StudyData) -> Iterator[Finding]:
     without = tuple(sorted(set(data.subjects) - held)) if held else ()
     if without:
         facts = {"patients": len(without), "of": len(data.subjects)}
-        yield Finding("missing", "no_data", CHECK if len(without) > MUCH * len(data.subjects) else NOTE, "", facts, without)
+        yield Finding(
+            "missing", "no_data", CHECK if len(without) > MUCH * len(data.subjects) else NOTE, "", facts, without
+        )
 
 
 def _availability(data: StudyData) -> pl.DataFrame:
@@ -61,7 +69,9 @@ def _availability(data: StudyData) -> pl.DataFrame:
     held = {layer.name: layer.samples["subject_id"] for layer in data.layers}
     if data.events is not None:
         held["records"] = data.events["subject_id"]
-    table = pl.DataFrame({name: people.is_in(subjects.drop_nulls().unique().implode()) for name, subjects in held.items()})
+    table = pl.DataFrame(
+        {name: people.is_in(subjects.drop_nulls().unique().implode()) for name, subjects in held.items()}
+    )
     if not table.width:
         return table
     return table.group_by(table.columns).len("count").sort(["count", *table.columns], descending=True)
@@ -73,14 +83,23 @@ def _of_layer(layer: LayerData, data: StudyData) -> tuple[dict[str, object], lis
     line: dict[str, object] = {"layer": layer.name, "samples": layer.samples.height, "features": p,
             "patients": subjects.n_unique(), "without": len(data.subjects) - subjects.n_unique()}  # fmt: skip
     if not layer.dense or not layer.values.size:
-        return {**line, "missing": 0.0, "features_half": 0, "samples_half": 0, "constant": 0}, [], _curve(layer.name, np.zeros(1))
+        return (
+            {**line, "missing": 0.0, "features_half": 0, "samples_half": 0, "constant": 0},
+            [],
+            _curve(layer.name, np.zeros(1)),
+        )
     gone = np.isnan(layer.values)
     by_feature, by_sample = gone.mean(axis=0), gone.mean(axis=1)
     with np.errstate(invalid="ignore"):
         low, high = np.fmin.reduce(layer.values, axis=0), np.fmax.reduce(layer.values, axis=0)
     constant = int(((low == high) & (layer.samples.height > 1)).sum())
     half, poor = int((by_feature > HALF).sum()), by_sample > HALF
-    line |= {"missing": float(gone.mean()), "features_half": half, "samples_half": int(poor.sum()), "constant": constant}
+    line |= {
+        "missing": float(gone.mean()),
+        "features_half": half,
+        "samples_half": int(poor.sum()),
+        "constant": constant,
+    }
     found = []
     where = f"omics.{layer.name}"
     if gone.mean() > MUCH:
@@ -106,13 +125,17 @@ def _curve(name: str, share: np.ndarray) -> pl.DataFrame:
     )
 
 
-def _of_properties(properties: list[tuple[str, int, int]]) -> Iterator[Finding]:
-    empty = [name for name, missing, of in properties if missing == of]
-    much = [(name, missing / of) for name, missing, of in properties if MUCH < missing / max(of, 1) < 1]
+def _of_properties(whose: str, properties: list[tuple[str, str, int, int]]) -> Iterator[Finding]:
+    empty = [name for _, name, missing, of in properties if missing == of]
+    much = sorted(
+        ((name, missing / of) for _, name, missing, of in properties if MUCH < missing / max(of, 1) < 1),
+        key=lambda one: -one[1],
+    )
     if empty:
-        yield Finding("missing", "empty_properties", CHECK, "patients", {"names": empty})
+        yield Finding("missing", "empty_properties", CHECK, whose, {"names": empty})
     if much:
-        yield Finding("missing", "properties", NOTE, "patients", {"names": [n for n, _ in much], "shares": [s for _, s in much]})
+        facts = {"names": [name for name, _ in much], "shares": [share for _, share in much]}
+        yield Finding("missing", "properties", NOTE, whose, facts)
 
 
 def missing_at_random(snapshot: Snapshot, outcome: Outcome) -> pl.DataFrame:
@@ -128,7 +151,9 @@ def missing_at_random(snapshot: Snapshot, outcome: Outcome) -> pl.DataFrame:
             continue
         whole = bool(np.isin(there, (0.0, 1.0)).all() and len(there) == len(gone))
         p = outcome.test((gone > 0.5)[:, None] if whole else gone[:, None])[0]
-        rows.append({"what": what, "name": name, "missing": float(there.mean()), "p": float(p), **_extremes(gone, outcome)})
+        rows.append(
+            {"what": what, "name": name, "missing": float(there.mean()), "p": float(p), **_extremes(gone, outcome)}
+        )
     schema = {"what": pl.String, "name": pl.String, "missing": pl.Float64, "least": pl.Float64, "least_in": pl.String,
               "most": pl.Float64, "most_in": pl.String, "p": pl.Float64}  # fmt: skip
     return pl.DataFrame(rows, schema=schema)
@@ -140,7 +165,12 @@ def _extremes(gone: np.ndarray, outcome: Outcome) -> dict[str, object]:
     names, at = np.unique(outcome.label[known], return_inverse=True)
     share = np.bincount(at, gone[known]) / np.bincount(at)
     low, high = int(share.argmin()), int(share.argmax())
-    return {"least": float(share[low]), "least_in": str(names[low]), "most": float(share[high]), "most_in": str(names[high])}
+    return {
+        "least": float(share[low]),
+        "least_in": str(names[low]),
+        "most": float(share[high]),
+        "most_in": str(names[high]),
+    }
 
 
 def _absences(snapshot: Snapshot, outcome: Outcome) -> Iterator[tuple[str, str, np.ndarray]]:
@@ -160,7 +190,9 @@ def _absences(snapshot: Snapshot, outcome: Outcome) -> Iterator[tuple[str, str, 
     known[snapshot.events["row"].unique().to_numpy()] = True
     yield "records", "records", (~known[row]).astype(float)
     measured = snapshot.events.filter(pl.col("numeric_value").is_not_null())
-    common = measured.group_by("code").agg(pl.col("row").n_unique().alias("n")).sort(["n", "code"], descending=[True, False])
+    common = (
+        measured.group_by("code").agg(pl.col("row").n_unique().alias("n")).sort(["n", "code"], descending=[True, False])
+    )
     for code in common.head(_CODES)["code"]:
         has = np.zeros(snapshot.rows.height, dtype=bool)
         has[measured.filter(pl.col("code") == code)["row"].unique().to_numpy()] = True
@@ -182,7 +214,9 @@ def not_at_random(tested: pl.DataFrame) -> Iterator[Finding]:
     if codes.height:
         of = tested.filter((pl.col("what") == "code") & pl.col("p").is_not_nan()).height
         strongest = codes.sort("p")["name"].head(3).to_list()
-        yield Finding("missing", "codes_not_at_random", NOTE, "records", {"codes": codes.height, "of": of, "names": strongest})
+        yield Finding(
+            "missing", "codes_not_at_random", NOTE, "records", {"codes": codes.height, "of": of, "names": strongest}
+        )
 
 
 def features_not_at_random(snapshot: Snapshot, outcome: Outcome) -> Iterator[Finding]:

@@ -99,7 +99,14 @@ class Outcome:
             ratio = (seen / np.maximum(expected, 1e-12))[large if large.any() else slice(None)]
             low, high = float(ratio.min()), float(ratio.max())
             widest = high if high >= 1 / max(low, 1e-12) else low
-            return {"measure": "O/E", "value": widest, "low": low, "high": high, "p": log_rank(duration, event, name), **about}
+            return {
+                "measure": "O/E",
+                "value": widest,
+                "low": low,
+                "high": high,
+                "p": log_rank(duration, event, name),
+                **about,
+            }
         found = cramers_v(_counts(name, self.label[known]))
         return None if found is None else {"measure": "V", "value": found.v, "low": found.low, "high": found.high, "p": found.p,
                                            **about}  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 
 from .finding import CHECK, Checked, Finding, ids
 from .study_data import LayerData, StudyData
@@ -75,7 +74,7 @@ def standardised(values: np.ndarray, most: int) -> np.ndarray:
     z = np.where(there, x - mean.astype(np.float32), np.float32(0))
     sd = np.sqrt(np.einsum("ij,ij->j", z, z, dtype=np.float64) / n).astype(np.float32)
     varies = sd > 1e-12
-    return np.clip(z[:, varies] / sd[varies], -_WILD, _WILD)
+    return np.asarray(np.clip(z[:, varies] / sd[varies], -_WILD, _WILD))
 
 
 def _components(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -109,23 +108,3 @@ def outlying_samples(data: StudyData, profiles: dict[str, Profiles]) -> Checked:
         facts = {"layer": layer.name, "patients": len(who), "of": len(profile.rows)}
         found.append(Finding("values", "outlying_samples", CHECK, f"omics.{layer.name}", facts, who))
     return Checked(tuple(found))
-
-
-def scores_of(data: StudyData, profiles: dict[str, Profiles]) -> pl.DataFrame:
-    """layer, first, second (components), batch, far: a row a sample, in no order that tells whose it is."""
-    parts = [pl.DataFrame(schema=_SCORES)]
-    for layer in data.layers:
-        profile = profiles.get(layer.name)
-        if profile is None or profile.scores.shape[1] < 2:
-            continue
-        batch = layer.samples["batch"].gather(profile.rows).cast(pl.String)
-        share = profile.shares
-        part = pl.DataFrame({"layer": [layer.name] * len(profile.rows), "first": profile.scores[:, 0], "second": profile.scores[:, 1],
-                             "batch": batch, "far": profile.far, "share_first": [share[0]] * len(profile.rows),
-                             "share_second": [share[1]] * len(profile.rows)}, schema=_SCORES)  # fmt: skip
-        parts.append(part.sort("layer", "first"))
-    return pl.concat(parts)
-
-
-_SCORES = {"layer": pl.String, "first": pl.Float64, "second": pl.Float64, "batch": pl.String, "far": pl.Boolean,
-           "share_first": pl.Float64, "share_second": pl.Float64}  # fmt: skip

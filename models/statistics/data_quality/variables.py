@@ -15,9 +15,10 @@ PLAUSIBLE = {"age": (0.0, 120.0), "bmi": (5.0, 150.0)}
 """Word in a name -> the values that can be."""
 NEVER_NEGATIVE = {"age", "bmi", "height", "weight", "count", "duration", "dose", "stay", "los", "length"}
 """Words in a name of what is never below zero."""
-MISSING_CODES = tuple(
-    sorted(float(sign * int(digit * k)) for digit in "789" for k in range(1, 7) for sign in (1, -1) if k > 1 or sign < 0)
-) + (-1.0,)
+MISSING_CODES = (
+    *(-1.0, -7.0, -8.0, -9.0),
+    *(sign * float(digit * length) for digit in "789" for length in range(2, 7) for sign in (-1, 1)),
+)
 """Numbers that stand for "missing" in other people's files: −9, 99, 999, −999, 888, … and −1."""
 FEWEST = 20
 """Values below which a variable is not judged."""
@@ -57,11 +58,15 @@ def variables(data: StudyData) -> Iterator[Variable]:
             yield Variable("property", column.name, x[np.isfinite(x)], subjects[np.isfinite(x)])
     if data.events is None:
         return
-    measured = data.events.select("code", "subject_id", pl.col("numeric_value").fill_nan(None)).drop_nulls().sort("code")
+    measured = (
+        data.events.select("code", "subject_id", pl.col("numeric_value").fill_nan(None)).drop_nulls().sort("code")
+    )
     code, x = measured["code"], measured["numeric_value"].to_numpy()
     whose = measured["subject_id"].to_numpy()
     finite = np.isfinite(x)
-    starts = np.flatnonzero(code.ne(code.shift(1)).fill_null(True).to_numpy()) if len(code) else np.zeros(0, dtype=np.int64)
+    starts = (
+        np.flatnonzero(code.ne(code.shift(1)).fill_null(True).to_numpy()) if len(code) else np.zeros(0, dtype=np.int64)
+    )
     for first, last in zip(starts, [*starts[1:], len(code)], strict=True):
         inside = np.arange(first, last)[finite[first:last]]
         yield Variable("code", str(code[int(first)]), x[inside], whose[inside])
@@ -79,7 +84,7 @@ def numeric_values(data: StudyData) -> Checked:
         coded = missing_codes(x)
         rest = ~np.isin(x, list(coded))
         findings += _coded(variable, coded)
-        wrong = rest & _impossible(variable, x[rest])(x)
+        wrong = rest & _impossible(variable, x[rest])
         findings += _outside(variable, wrong, x[rest])
         rest &= ~wrong
         far = np.zeros(len(x), dtype=bool)
@@ -97,7 +102,9 @@ def numeric_values(data: StudyData) -> Checked:
         findings += several_units(data.events)
     schema = {"kind": pl.String, "name": pl.String, "n": pl.Int64, "low": pl.Float64, "median": pl.Float64, "high": pl.Float64,
               "outliers": pl.Int64}  # fmt: skip
-    return Checked(tuple(findings), {"variables": pl.DataFrame(lines, schema=schema), "histograms": pl.concat(histograms)})
+    return Checked(
+        tuple(findings), {"variables": pl.DataFrame(lines, schema=schema), "histograms": pl.concat(histograms)}
+    )
 
 
 def _line(variable: Variable, far: np.ndarray) -> dict[str, object]:
@@ -109,14 +116,25 @@ def _line(variable: Variable, far: np.ndarray) -> dict[str, object]:
 
 
 def _histogram(variable: Variable) -> pl.DataFrame:
-    """Thirty bins from the 1st to the 99th percentile; of few whole numbers one bin each."""
+    """Thirty bins from the 1st to the 99th percentile; of whole numbers in whole steps."""
     x = variable.x
     low, high = np.quantile(x, (0.01, 0.99))
     inside = x[(x >= low) & (x <= high)]
-    whole = bool((inside == np.round(inside)).all()) and high - low < _BINS
-    edges = np.arange(low - 0.5, high + 1.5) if whole else np.linspace(low, high if high > low else low + 1, _BINS + 1)
+    step = np.ceil((high - low + 1) / _BINS)
+    whole = bool((inside == np.round(inside)).all())
+    edges = (
+        np.arange(np.ceil(low) - 0.5, high + step, step)
+        if whole
+        else np.linspace(low, high if high > low else low + 1, _BINS + 1)
+    )
     n, edges = np.histogram(inside, edges)
-    about = {"kind": [variable.kind] * len(n), "name": [variable.name] * len(n), "low": edges[:-1], "high": edges[1:], "n": n}
+    about = {
+        "kind": [variable.kind] * len(n),
+        "name": [variable.name] * len(n),
+        "low": edges[:-1],
+        "high": edges[1:],
+        "n": n,
+    }
     return pl.DataFrame(about, schema=_HISTOGRAM)
 
 
@@ -154,21 +172,27 @@ def _coded(variable: Variable, coded: dict[float, int]) -> Iterator[Finding]:
         yield Finding("values", "missing_code", SERIOUS, variable.name, facts, who)
 
 
-def _impossible(variable: Variable, rest: np.ndarray):  # type: ignore[no-untyped-def]
-    """A test of values by what the variable's name says it is."""
+def _impossible(variable: Variable, rest: np.ndarray) -> np.ndarray:
+    """(n,) bool: values that cannot be, by what the variable's name says it is; `rest` are those that stand for themselves."""
     low, high = next((PLAUSIBLE[word] for word in sorted(variable.words & set(PLAUSIBLE))), (-np.inf, np.inf))
     if variable.words & NEVER_NEGATIVE:
         low = max(low, 0.0)
     if len(rest) and (np.median(rest) > high or np.median(rest) < low):
         low, high = -np.inf, np.inf  # it is measured in something else
-    return lambda x: (x < low) | (x > high)
+    return np.asarray((variable.x < low) | (variable.x > high))
 
 
 def _outside(variable: Variable, wrong: np.ndarray, rest: np.ndarray) -> Iterator[Finding]:
     if wrong.any():
         who = variable.who(wrong)
         below = int((variable.x[wrong] < 0).sum())
-        facts = {"kind": variable.kind, "values": int(wrong.sum()), "of": len(variable.x), "negative": below, "patients": len(who)}
+        facts = {
+            "kind": variable.kind,
+            "values": int(wrong.sum()),
+            "of": len(variable.x),
+            "negative": below,
+            "patients": len(who),
+        }
         yield Finding("values", "impossible", SERIOUS, variable.name, facts, who)
     word = next(iter(sorted(variable.words & set(PLAUSIBLE))), None)
     if word == "age" and len(rest) and np.median(rest) > PLAUSIBLE["age"][1]:
@@ -236,10 +260,14 @@ def several_units(events: pl.DataFrame) -> Iterator[Finding]:
     units = measured.with_columns(pl.col("unit").fill_null("")).group_by("code", "unit").agg(
         pl.len().alias("n"), pl.col("numeric_value").median().alias("median")
     )  # fmt: skip
-    several = units.filter(pl.col("unit").n_unique().over("code") > 1).sort("code", "n", "unit", descending=[False, True, False])
+    several = units.filter(pl.col("unit").n_unique().over("code") > 1).sort(
+        "code", "n", "unit", descending=[False, True, False]
+    )
     for (code,), group in several.group_by("code", maintain_order=True):
         first, second = group["n"][0], group["n"][1]
         common = group.filter(pl.col("n") >= 5)  # what stands once may be anything
-        facts = {"units": common["unit"].to_list(), "n": common["n"].to_list(), "rare": int(group["n"].sum() - common["n"].sum()),
+        facts = {"units": common["unit"].to_list(), "n": common["n"].to_list(), "rare": sum(group["n"].to_list()) - sum(common["n"].to_list()),
                  "medians": common["median"].to_list()}  # fmt: skip
-        yield Finding("values", "several_units", SERIOUS if second >= 5 and second >= 0.01 * first else CHECK, str(code), facts)
+        yield Finding(
+            "values", "several_units", SERIOUS if second >= 5 and second >= 0.01 * first else CHECK, str(code), facts
+        )

@@ -32,18 +32,18 @@ if TYPE_CHECKING:
 
 @styled
 def missing_features(curve: Table) -> Figure:
-    """Missing data by feature: how much is missing of the features of each layer, from the most complete to the least.
+    """Missing data by feature: how much is missing of the features of each layer that lacks any, from the most complete to the least.
 
     Args:
         curve: layer, features (share of them, 0 to 1), missing (share of samples without a value).
     Example:
         figure = clinome.plots.missing_features(clinome.quality("study.toml").tables["missing_curve"])
     """
-    table = table_of(curve, "layer", "features", "missing")
+    table = table_of(curve, "layer", "features", "missing").filter(pl.col("missing").max().over("layer") > 0)
     figure, (ax,) = canvas(7.4, 3.4)
     for i, ((layer,), rows) in enumerate(table.group_by("layer", maintain_order=True)):
         ax.plot(rows["features"], rows["missing"], color=PALETTE[i % len(PALETTE)], lw=2, label=short(str(layer), 24))
-    ax.set(xlim=(0, 1), ylim=(0, max(0.05, float(table["missing"].max() or 0) * 1.08)))  # type: ignore[arg-type]
+    ax.set(xlim=(0, 1), ylim=(0, max(0.05, 1.08 * max(table["missing"], default=0.0))))
     ax.set(xlabel="features, the most complete first", ylabel="samples without a value")
     _percent(ax, "xy")
     ax.legend(loc="upper left")
@@ -68,7 +68,10 @@ def missing_by_outcome(tests: Table, top: int = 15) -> Figure:
         ax.plot([row["least"], row["most"]], [i, i], color=colour, lw=2.2, alpha=0.8)
         ax.plot([row["least"], row["most"]], [i, i], "o", color=colour, ms=6, mfc=colour if sure else "white", ls="")
     words = {"layer": "layer", "cells": "cells of layer", "covariate": "covariate", "records": "any record", "code": ""}
-    labels = [f"{words.get(w, w)} {n}".strip() if w != "records" else words[w] for w, n in table.select("what", "name").iter_rows()]
+    labels = [
+        f"{words.get(w, w)} {n}".strip() if w != "records" else words[w]
+        for w, n in table.select("what", "name").iter_rows()
+    ]
     category_axis(ax, [short(label, 40) for label in labels])
     ax.set_xlabel("share missing, in the outcome with least and with most of it (filled: q < 0.05)", color=INK)
     ax.set_xlim(left=0)
@@ -78,12 +81,14 @@ def missing_by_outcome(tests: Table, top: int = 15) -> Figure:
 
 
 @styled
-def outcome_by_group(table: Table, *, by: str = "", measure: str = "share with the outcome", reference: float | None = None) -> Figure:
+def outcome_by_group(
+    table: Table, *, by: str = "", measure: str = "share with the outcome", reference: float | None = None
+) -> Figure:
     """Outcome by batch, site or period: share with 95% interval, observed to expected events, or shares of classes.
 
     Args:
         table: group, patients, value, low, high (the 95% interval); or group, patients, class, value.
-        by: what the groups are. measure: the axis label. reference: a dashed line, the value of everybody.
+        by: what the groups are. measure: the axis label. reference: a dashed line; default: the mean of everybody.
     Example:
         figure = clinome.plots.outcome_by_group(sites, by="site")
     """
@@ -98,10 +103,14 @@ def outcome_by_group(table: Table, *, by: str = "", measure: str = "share with t
             if row["low"] is not None:
                 ax.plot([row["low"], row["high"]], [i, i], color=BLUE, lw=1.8)
             ax.plot(row["value"], i, "o", color=BLUE, ms=6)
+        if reference is None and found.height:
+            reference = float(np.average(found["value"].to_numpy(), weights=found["patients"].to_numpy()))
         if reference is not None:
             ax.axvline(reference, color=SOFT, lw=1, ls=(0, (3, 3)))
     category_axis(ax, [f"{short(str(name), 26)} (n = {counts[name]:,})" for name in names])
     ax.set_xlabel(measure + (", 95% CI" if "class" not in found.columns else ""))
+    if measure.startswith("share"):
+        _percent(ax, "x")
     ax.spines["left"].set_visible(False)
     return finished(figure, f"Outcome by {by or 'group'}: {measure}")
 
@@ -111,10 +120,16 @@ def _class_bars(ax: Axes, found: pl.DataFrame, names: list[str]) -> None:
     for k, name in enumerate(found["class"].unique().sort()):
         mine = dict(found.filter(pl.col("class") == name).select("group", "value").iter_rows())
         width = np.array([mine.get(group, 0.0) for group in names])
-        ax.barh(range(len(names)), width, left=left, height=0.66, color=PALETTE[k % len(PALETTE)], label=short(str(name), 20))
+        ax.barh(
+            range(len(names)),
+            width,
+            left=left,
+            height=0.66,
+            color=PALETTE[k % len(PALETTE)],
+            label=short(str(name), 20),
+        )
         left = left + width
     ax.set_xlim(0, 1)
-    _percent(ax, "x")
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=5)
 
 
@@ -141,9 +156,21 @@ def sample_components(table: Table, most: int = 6) -> Figure:
     for ax, layer in zip(axes, layers, strict=False):
         mine = full.filter(pl.col("layer") == layer)
         for k, batch in enumerate([*batches, None]):
-            chosen = mine.filter(~pl.col("batch").is_in(batches).fill_null(False) if batch is None else pl.col("batch") == batch)
+            chosen = mine.filter(
+                ~pl.col("batch").is_in(batches).fill_null(False) if batch is None else pl.col("batch") == batch
+            )
             colour = (SOFT if batches else BLUE) if batch is None else PALETTE[k]
-            ax.plot(chosen["first"], chosen["second"], "o", ls="", ms=3.2, color=colour, alpha=0.55, mew=0, rasterized=mine.height > 1_000)
+            ax.plot(
+                chosen["first"],
+                chosen["second"],
+                "o",
+                ls="",
+                ms=3.2,
+                color=colour,
+                alpha=0.55,
+                mew=0,
+                rasterized=mine.height > 1_000,
+            )
         far = mine.filter("far")
         ax.plot(far["first"], far["second"], "o", ls="", ms=8, mfc="none", mec=INK, mew=1)
         ax.set_title(short(layer, 26))
@@ -157,8 +184,10 @@ def sample_components(table: Table, most: int = 6) -> Figure:
     if batches:
         from matplotlib.lines import Line2D
 
-        marks = [Line2D([], [], marker="o", ls="", color=PALETTE[k], label=short(name, 16)) for k, name in enumerate(batches)]
-        figure.legend(handles=marks, loc="outside upper left", ncols=6, title="batch", alignment="left")
+        marks = [
+            Line2D([], [], marker="o", ls="", color=PALETTE[k], label=short(name, 16)) for k, name in enumerate(batches)
+        ]
+        figure.legend(handles=marks, loc="outside upper left", ncols=6)
     return finished(figure, "Principal components of the samples of each layer, by batch; outlying samples ringed")
 
 
@@ -204,12 +233,20 @@ def records_over_time(monthly: Table) -> Figure:
     """
     table = table_of(monthly, "month", "source", "n").with_columns(pl.col("month").cast(pl.Datetime("us")))
     figure, (ax,) = canvas(8.2, 2.9)
-    span = pl.DataFrame({"month": []}, schema={"month": pl.Datetime("us")})
-    if table.height:
-        span = pl.datetime_range(table["month"].min(), table["month"].max(), "1mo", eager=True).alias("month").to_frame()  # type: ignore[arg-type]
+    months = (
+        table.select(pl.datetime_range(pl.min("month"), pl.max("month"), "1mo").alias("month"))
+        if table.height
+        else table.select("month")
+    )
     for i, ((source,), rows) in enumerate(table.group_by("source", maintain_order=True)):
-        each = span.join(rows, on="month", how="left").with_columns(pl.col("n").fill_null(0)).sort("month")
-        ax.plot(each["month"].to_numpy(), each["n"].to_numpy(), color=PALETTE[i % len(PALETTE)], lw=1.8, label=short(str(source), 28))
+        each = months.join(rows, on="month", how="left").with_columns(pl.col("n").fill_null(0)).sort("month")
+        ax.plot(
+            each["month"].to_numpy(),
+            each["n"].to_numpy(),
+            color=PALETTE[i % len(PALETTE)],
+            lw=1.8,
+            label=short(str(source), 28),
+        )
     ax.set_ylim(bottom=0)
     ax.set_ylabel("events a month")
     if table["source"].n_unique() > 1:
@@ -221,4 +258,6 @@ def _percent(ax: Axes, which: str) -> None:
     from matplotlib.ticker import PercentFormatter
 
     for axis in which:
-        (ax.xaxis if axis == "x" else ax.yaxis).set_major_formatter(PercentFormatter(1.0, decimals=None))
+        low, high = ax.get_xlim() if axis == "x" else ax.get_ylim()
+        ticks = PercentFormatter(1.0, decimals=0 if high - low > 0.1 else 1)
+        (ax.xaxis if axis == "x" else ax.yaxis).set_major_formatter(ticks)

@@ -70,6 +70,13 @@ CAPTION = {
     "controls": "Controls. Dots: mean; lines: 95% CI; ticks: single folds or permutations.",
     "controls_table": "Controls: mean with 95% CI over folds or permutations.",
     "data_quality": "Rows by source.",
+    "quality_availability": "Patients by what they have, and how many have each layer.",
+    "quality_missing_curve": "Missing by feature, layers with missing cells.",
+    "quality_missing_tests": "Share missing in the outcome with least and most of it, smallest p first.",
+    "quality_components": "First two principal components (share of the variance), a dot a sample, coloured by batch or site; ringed: far "
+    "from all others.",
+    "quality_histograms": "Distributions, 1st to 99th percentile; properties first, then codes.",
+    "quality_events_by_month": "Events a month, by source.",
     "survival": "Kaplan–Meier curves, pointwise 95% bands (log–log), numbers at risk below. Time in days from each row’s "
     "prediction time.",
     "values": "Numeric features: Cliff’s delta, 95% CI; filled: q < 0.05.",

@@ -28,7 +28,9 @@ def write_page(template: str, out: Path, **given: Any) -> Path:
 
     shelf = PackageLoader("clinome.reports", "templates")
     room = Environment(loader=shelf, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    room.filters.update(number=number, p=p_value, interval=interval, share=percent, anchor=anchor, fraction=fraction, brief=brief)
+    room.filters.update(
+        number=number, p=p_value, interval=interval, share=percent, anchor=anchor, fraction=fraction, brief=brief
+    )
     room.globals.update(lead=LEAD, caption=CAPTION)
     page = room.get_template(template).render(**given)
     write_atomic(out, page.replace(_NAVIGATION, _navigation(page)))

@@ -99,6 +99,7 @@ def _page(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:
         "tested_pathways": enrichment.height,
         **_controls(results, metric),
         "sources": summary.get("sources", []),
+        "quality": _json(run / "quality.json"),
         "study": summary.get("study", {}),
         "model": _model(run, results),
         "commands": summary.get("commands", []),

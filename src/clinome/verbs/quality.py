@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
     from clinome.graphs.tables.study_tables import Tables
     from clinome.models.statistics.data_quality.study_data import LayerData, StudyData
 
-_SAMPLES = {"subject_id": pl.String, "batch": pl.String, "site": pl.String, "time": pl.Datetime("us")}
+_SAMPLES: dict[str, pl.DataType | type[pl.DataType]] = {
+    "subject_id": pl.String,
+    "batch": pl.String,
+    "site": pl.String,
+    "time": pl.Datetime("us"),
+}
 
 
 def quality(study: Study | str | Path, *, name: str | None = None, console: Console = SILENT) -> QualityReport:
@@ -47,7 +53,9 @@ def quality(study: Study | str | Path, *, name: str | None = None, console: Cons
     snapshot, why = _cohort(study)
     data = study_data(tables)
     found = check(data, snapshot)
-    report = write_quality(found, data, study.name, Run.of(study, name).path("quality.html"), snapshot, not_tested(why, snapshot, found))
+    report = write_quality(
+        found, data, study.name, Run.of(study, name).path("quality.html"), snapshot, not_tested(why, snapshot, found)
+    )
     _tell(report, console)
     return report
 
@@ -69,7 +77,7 @@ def study_data(tables: Tables, today: datetime | None = None) -> StudyData:
     """
     from clinome.graphs.cohort.cohort import weakest_clock
     from clinome.graphs.snapshot.covariates import patient_properties
-    from clinome.loaders.tables import EVENTS, VISITS
+    from clinome.loaders.tables import EVENTS
     from clinome.models.statistics.data_quality.study_data import StudyData
 
     records = {source: tables.record(source) for source in tables.sources()}
@@ -79,8 +87,8 @@ def study_data(tables: Tables, today: datetime | None = None) -> StudyData:
         subjects=tuple(people["subject_id"]),
         patients=pl.concat([people, patient_properties(people, tables)], how="horizontal"),
         layers=tuple(_layer(tables, source) for source in records if tables.length(source, "obs")),
-        events=_stacked(tables, "events", list(EVENTS)),
-        visits=_stacked(tables, "visits", [c for c in VISITS if c != "kind"]),
+        events=_stacked(tables, "events", tuple(EVENTS)),
+        visits=_stacked(tables, "visits"),
         rejects=pl.concat([table.select("source", "column", "expected", "fix") for table in rejects]),
         sources={source: {**record["tally"], "counts": record["counts"]} for source, record in records.items()},
         today=today or datetime.now(),
@@ -99,9 +107,9 @@ def _names(tables: Tables) -> dict[str, str]:
     return found
 
 
-def _stacked(tables: Tables, name: str, columns: list[str]) -> pl.DataFrame | None:
-    found = [table.select(columns) for source in tables.sources() if (table := tables.table(source, name)) is not None]
-    return pl.concat(found, how="vertical_relaxed") if found else None
+def _stacked(tables: Tables, name: str, columns: Sequence[str] = ()) -> pl.DataFrame | None:
+    found = [table for source in tables.sources() if (table := tables.table(source, name)) is not None]
+    return pl.concat([t.select(columns or pl.all()) for t in found], how="diagonal_relaxed") if found else None
 
 
 def _layer(tables: Tables, source: str) -> LayerData:

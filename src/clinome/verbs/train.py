@@ -23,6 +23,7 @@ from clinome.run_folder.run import SNAPSHOT, Run, key_of, versions
 from clinome.study import Study, as_study
 from clinome.user_learners import learners_of
 from clinome.verbs.cohort import keep, write_tables
+from clinome.verbs.quality import keep_quality
 
 if TYPE_CHECKING:
     from clinome.graphs.snapshot.snapshot import Snapshot
@@ -86,6 +87,7 @@ def train_study(
             _add_curve(ready, _learners(ready, own, console), console)
         return run
     learners = _learners(ready, own, console)
+    keep_quality(ready.tables, ready.snapshot, run)
     results = _compare(ready, learners, console, processes)
     run.write_json("run.json", {})  # stopped while the files are replaced, none of them may pass for another's
     _write(ready, results)

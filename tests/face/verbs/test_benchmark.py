@@ -16,8 +16,8 @@ from clinome import plots
 from clinome import user_learners as own
 from clinome.loaders.errors import InputError, UsageError
 from clinome.models.evaluation.study_ranks import rank
-from clinome.reports.html import svg
 from clinome.reports.benchmark.scoreboard import scoreboard
+from clinome.reports.html import svg
 from clinome.run_folder.run import Run
 from clinome.study import Study
 from clinome.verbs.benchmark import study_files

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,12 +12,14 @@ import polars as pl
 
 from clinome.loaders.files.atomic import write_atomic
 from clinome.models.statistics.data_quality.finding import SECTIONS, SEVERITIES
+from clinome.reports.captions import CAPTION
 from clinome.reports.html import svg, write_page
 from clinome.reports.quality import sentences
 from clinome.run_folder.run import versions
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
     from clinome.models.base.snapshot import Snapshot
     from clinome.models.statistics.data_quality.check import DataQuality
@@ -69,7 +71,12 @@ class QualityReport:
 
     def summary(self) -> dict[str, object]:
         """What `--json` ends with."""
-        return {"quality": str(self.page), **self.about["counts"], "tested": self.about["tested"], "findings": list(self.rows)}
+        return {
+            "quality": str(self.page),
+            **self.about["counts"],
+            "tested": self.about["tested"],
+            "findings": list(self.rows),
+        }
 
 
 def write_quality(
@@ -83,7 +90,7 @@ def write_quality(
     about = write_quality_json(found, data, study, out.with_name(JSON), snapshot, not_tested)
     report = QualityReport(tuple(about["findings"]), found.tables, about, out)
     _write_private(found, out.with_name(PRIVATE))
-    write_page("quality.html.jinja", out, title=study, **_page(report, found, data, not_tested))
+    write_page("quality.html.jinja", out, title=study, **_page(report, found, data))
     return report
 
 
@@ -101,7 +108,7 @@ def write_quality_json(
         "today": f"{data.today:%Y-%m-%d}",
         "counts": counts,
         "tested": found.tested,
-        "not_tested": not_tested,
+        "said": not_tested or sentences.tested(found.tested),
         "findings": rows,
     }
     facts = [dict(one.facts) for one in found.findings]
@@ -129,7 +136,7 @@ def _write_private(found: DataQuality, path: Path) -> None:
         write_atomic(path, table.write_csv(), private=True)
 
 
-def _page(report: QualityReport, found: DataQuality, data: StudyData, not_tested: str) -> dict[str, Any]:
+def _page(report: QualityReport, found: DataQuality, data: StudyData) -> dict[str, Any]:
     """Everything that the template names."""
     tables = found.tables
     by_section = {section: [row for row in report.rows if row["section"] == section] for section in SECTIONS}
@@ -139,7 +146,6 @@ def _page(report: QualityReport, found: DataQuality, data: StudyData, not_tested
         "by_section": by_section,
         "titles": sentences.TITLES,
         "meaning": sentences.MEANING,
-        "said": not_tested or sentences.tested(found.tested),
         "private": PRIVATE if any(one.subjects for one in found.findings) else "",
         "figures": _figures(tables, data.names, _MEASURE[found.measure]),
         "layers": _dicts(tables, "layers"),
@@ -152,7 +158,9 @@ def _page(report: QualityReport, found: DataQuality, data: StudyData, not_tested
         "rejects": _dicts(tables, "rejects")[:_SHOWN],
         "chronology": _dicts(tables, "chronology"),
         "value_drift": _named(_dicts(tables, "value_drift"), data.names, "code")[:15],
-        "totals": {name: len(_dicts(tables, name)) for name in ("variables", "missing_tests", "rejects", "group_tests")},
+        "totals": {
+            name: len(_dicts(tables, name)) for name in ("variables", "missing_tests", "rejects", "group_tests")
+        },
         "versions": versions(),
     }
 
@@ -165,25 +173,34 @@ def _named(rows: Sequence[dict[str, Any]], names: Mapping[str, str], key: str = 
     return [{**row, "called": names.get(row[key], "")} for row in rows]
 
 
-def _figures(tables: Mapping[str, pl.DataFrame], names: Mapping[str, str], measure: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Section -> figures as SVG."""
+def _figures(
+    tables: Mapping[str, pl.DataFrame], names: Mapping[str, str], measure: Mapping[str, Any]
+) -> dict[str, list[dict[str, str]]]:
+    """Section -> its figures, as SVG with captions."""
     from clinome import plots
 
-    found: dict[str, list[str]] = {section: [] for section in SECTIONS}
-    for section, name, draw in (
-        ("missing", "availability", lambda table: [plots.missing_data(table, unit="patients")]),
-        ("missing", "missing_curve", lambda table: [plots.missing_features(table)] if table["missing"].max() else []),
-        ("missing", "missing_tests", lambda table: [plots.missing_by_outcome(_called(table, names))]),
-        ("confounding", "by_group", lambda table: [
-            plots.outcome_by_group(rows, by=str(by), **measure) for (by,), rows in table.group_by("name", maintain_order=True)]),
-        ("confounding", "components", lambda table: [plots.sample_components(table)]),
-        ("values", "histograms", lambda table: [plots.distributions(_called(table, names))]),
-        ("drift", "events_by_month", lambda table: [plots.records_over_time(table)]),
-        ("drift", "by_period", lambda table: [plots.outcome_by_group(table, by="calendar time", **measure)]),
-    ):  # fmt: skip
+    found: dict[str, list[dict[str, str]]] = {section: [] for section in SECTIONS}
+
+    def add(section: str, name: str, draw: Callable[[pl.DataFrame], Figure], said: str = "") -> None:
         table = tables.get(name)
         if table is not None and table.height and table.width:
-            found[section] += [svg(figure) for figure in draw(table)]
+            found[section].append({"svg": svg(draw(table)), "caption": said or CAPTION[f"quality_{name}"]})
+
+    if tables["availability"].height > 1:
+        add("missing", "availability", lambda table: plots.missing_data(table, unit="patients"))
+    if any(row["missing"] for row in _dicts(tables, "layers")):
+        add("missing", "missing_curve", plots.missing_features)
+    add("missing", "missing_tests", lambda table: plots.missing_by_outcome(_called(table, names)))
+    groups = tables.get("by_group", pl.DataFrame())
+    for rows in groups.partition_by("name", maintain_order=True) if groups.width else ():
+        by = str(rows["name"][0])
+        said = sentences.outcome_by(by, str(measure["measure"]))
+        found["confounding"].append({"svg": svg(plots.outcome_by_group(rows, by=by, **measure)), "caption": said})
+    add("confounding", "components", plots.sample_components)
+    add("values", "histograms", lambda table: plots.distributions(_called(table, names)))
+    add("drift", "events_by_month", plots.records_over_time)
+    said = sentences.outcome_by("calendar time of the prediction", str(measure["measure"]))
+    add("drift", "by_period", lambda table: plots.outcome_by_group(table, by="calendar time", **measure), said)
     return found
 
 

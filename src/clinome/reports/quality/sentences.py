@@ -40,10 +40,12 @@ def sentence(finding: Finding) -> str:
 
 def summary(counts: Mapping[str, int], patients: int, sources: int) -> str:
     """counts: findings by severity."""
-    looked = f"{patients:,} patients, {sources} sources"
+    looked = f"{_people(patients)}, {_count(sources, 'source')}"
     if not any(counts.values()):
         return f"Data quality: no fault found ({looked})."
-    each = ", ".join(f"{counts[severity]} {severity}" for severity in MEANING if counts[severity])
+    notes = "1 note" if counts["note"] == 1 else f"{counts['note']} notes"
+    said = {"serious": f"{counts['serious']} serious", "check": f"{counts['check']} to check", "note": notes}
+    each = ", ".join(said[severity] for severity in MEANING if counts[severity])
     return f"Data quality: {each} ({looked})."
 
 
@@ -53,14 +55,21 @@ def not_tested(why: str, snapshot: Snapshot | None, found: DataQuality) -> str:
         return ""
     if snapshot is None:
         return f"Nothing was tested against the outcome: {why}."
-    return "Nothing was tested against the outcome: too few patients, one outcome only, or nothing missing and no batch or site."
+    if found.testable:
+        return "Nothing was tested against the outcome: no input is missing, and no batch, site or date is known."
+    return "Nothing was tested against the outcome: too few patients have one, or all have the same."
 
 
 def tested(tests: int) -> str:
     return (
-        f"{tests} tests against the outcome (availability of inputs, batches and sites, calendar time), one patient a row; "
+        f"{_count(tests, 'test')} against the outcome (availability of inputs, batches and sites, calendar time), one patient a row; "
         "q: Benjamini–Hochberg over all of them."
     )
+
+
+def outcome_by(by: str, measure: str) -> str:
+    """Below a figure of the outcome by group."""
+    return f"Outcome by {by}: {measure}. Groups of fewer than five patients together."
 
 
 def _people(n: int) -> str:
@@ -89,20 +98,22 @@ def _cells(f: Facts, _: str) -> str:
 
 
 def _features(f: Facts, _: str) -> str:
-    return f"Layer {f['layer']}: {f['features']:,} of {f['of']:,} features are missing in more than half of the samples."
+    return (
+        f"Layer {f['layer']}: {f['features']:,} of {f['of']:,} features are missing in more than half of the samples."
+    )
 
 
 def _samples(f: Facts, _: str) -> str:
     return f"Layer {f['layer']}: {_people(f['patients'])} of {f['of']:,} lack more than half of its features."
 
 
-def _empty_properties(f: Facts, _: str) -> str:
-    return f"Properties of patients without any value: {_names(f['names'])}."
+def _empty_properties(f: Facts, whose: str) -> str:
+    return f"Properties of {whose} without any value: {_names(f['names'])}."
 
 
-def _properties(f: Facts, _: str) -> str:
+def _properties(f: Facts, whose: str) -> str:
     each = [f"{name} {fraction(share)}" for name, share in zip(f["names"], f["shares"], strict=True)]
-    return f"Properties of patients that are often missing: {_names(each)}."
+    return f"Properties of {whose} that are often missing: {_names(each)}."
 
 
 _MISSING = {"layer": "Layer {} is missing", "cells": "Cells of layer {} are missing", "covariate": "Covariate {} is missing",
@@ -113,7 +124,7 @@ def _not_at_random(f: Facts, _: str) -> str:
     what = _MISSING[f["what"]].format(f["name"])
     share = "" if f["what"] != "cells" else " of the cells"
     sides = f"{fraction(f['most'])}{share} where the outcome is {short(f['most_in'], 30)}, {fraction(f['least'])} where it is {short(f['least_in'], 30)}"
-    return f"{what} not at random: {sides} ({_of(f)}). A learner can use that it is missing, and complete cases are selected."
+    return f"{what} not at random: {sides} ({_of(f)})."
 
 
 def _features_not_at_random(f: Facts, _: str) -> str:
@@ -208,7 +219,7 @@ def _impossible_cells(f: Facts, _: str) -> str:
 
 
 def _not_logarithmic(f: Facts, _: str) -> str:
-    return f"Layer {f['layer']}: the values look like raw counts or intensities, not logarithms; `scale = \"log1p\"`?"
+    return f'Layer {f["layer"]}: the values look like raw counts or intensities, not logarithms; `scale = "log1p"`?'
 
 
 def _wild_cells(f: Facts, _: str) -> str:
@@ -221,7 +232,9 @@ def _outlying_samples(f: Facts, _: str) -> str:
 
 def _near_duplicates(f: Facts, _: str) -> str:
     pairs = "1 pair of patients looks" if f["pairs"] == 1 else f"{f['pairs']:,} pairs of patients look"
-    return f"{pairs} like the same person by {f['block']}: if so, give them one subject_id, else one trains for the other."
+    return (
+        f"{pairs} like the same person by {f['block']}: if so, give them one subject_id, else one trains for the other."
+    )
 
 
 def _same_properties(f: Facts, _: str) -> str:
@@ -238,7 +251,9 @@ def _few_rows_rejected(f: Facts, _: str) -> str:
 
 
 def _cells_lost(f: Facts, where: str) -> str:
-    return f"{where}: {_count(f['cells'], 'cell')} could not be read and became missing (column {_names(f['columns'])})."
+    return (
+        f"{where}: {_count(f['cells'], 'cell')} could not be read and became missing (column {_names(f['columns'])})."
+    )
 
 
 def _names_unmapped(f: Facts, where: str) -> str:
@@ -319,7 +334,11 @@ def _drift_of_values(f: Facts, where: str) -> str:
 
 
 def _drift_of_outcome(f: Facts, where: str) -> str:
-    ends = "" if f["first"] is None or f["last"] is None else f", {f['first']:.2f} in the first period and {f['last']:.2f} in the last"
+    ends = (
+        ""
+        if f["first"] is None or f["last"] is None
+        else f", {f['first']:.2f} in the first period and {f['last']:.2f} in the last"
+    )
     return f"The outcome changes with {where}{ends} ({_of(f)}): evaluate by time (`[evaluate] after`)."
 
 
