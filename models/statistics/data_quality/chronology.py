@@ -142,7 +142,8 @@ def _stays(data: StudyData) -> Iterator[Finding]:
         .sort("subject_id", "start_time", "end_time")
     )
     before = pl.col("end_time").cum_max().shift(1).over("subject_id")
-    overlap = placed.filter((pl.min_horizontal(before, "end_time") - pl.col("start_time")) >= GRACE)
+    shared = pl.min_horizontal(before, "end_time") - pl.col("start_time")
+    overlap = placed.filter(before.is_not_null() & (shared >= GRACE))
     if overlap.height:
         who = ids(overlap["subject_id"])
         facts = {"n": overlap.height, "of": visits.height, "patients": len(who)}

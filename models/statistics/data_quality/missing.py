@@ -126,7 +126,7 @@ def _curve(name: str, share: np.ndarray) -> pl.DataFrame:
 
 
 def _of_properties(whose: str, properties: list[tuple[str, str, int, int]]) -> Iterator[Finding]:
-    empty = [name for _, name, missing, of in properties if missing == of]
+    empty = [name for _, name, missing, of in properties if missing == of > 0]
     much = sorted(
         ((name, missing / of) for _, name, missing, of in properties if MUCH < missing / max(of, 1) < 1),
         key=lambda one: -one[1],

@@ -10,7 +10,7 @@ import polars as pl
 
 from ...base.snapshot import Snapshot
 from ...base.task import task_of
-from ..contingency import cramers_v, fisher_columns, log_rank, observed_expected
+from ..contingency import cramers_v, events_columns, fisher_columns, log_rank, observed_expected
 from ..rank_tests import cox_score, kruskal
 
 FEWEST = 5
@@ -63,7 +63,7 @@ class Outcome:
         return "O/E" if self.duration is not None else "share" if self.binary else "classes"
 
     def test(self, x: np.ndarray) -> np.ndarray:
-        """p-value of each column of (n, p): bool by Fisher's exact or the log-rank (Cox score) test, numbers by ranks.
+        """p-value of each column of (n, p): bool by Fisher's exact or the log-rank test, numbers by ranks.
 
         A bool column with fewer than FEWEST patients on one side is not tested: NaN.
         """
@@ -72,6 +72,7 @@ class Outcome:
             return np.full(x.shape[1], np.nan)
         if self.duration is not None:
             p = cox_score(x.astype(np.float64), self.duration, self.event)
+            p = np.maximum(p, events_columns(x, self.duration, self.event)) if boolean else p
         elif boolean and self.binary:
             p = fisher_columns(x, self.event)
         else:

@@ -11,7 +11,7 @@ from .study_data import LayerData, StudyData
 
 COMPONENTS = 5
 FEWEST_SAMPLES, FEWEST_FEATURES = 20, 10
-FAR, FARTHER = 6.0, 1.5
+FAR, FARTHER = 7.0, 1.5
 """An outlying sample: its distance to its fifth nearest is FAR robust standard deviations (of the log) above the median,
 and FARTHER times the median."""
 _NEAREST, _FEW = 5, 0.05

@@ -64,10 +64,8 @@ def variables(data: StudyData) -> Iterator[Variable]:
     code, x = measured["code"], measured["numeric_value"].to_numpy()
     whose = measured["subject_id"].to_numpy()
     finite = np.isfinite(x)
-    starts = (
-        np.flatnonzero(code.ne(code.shift(1)).fill_null(True).to_numpy()) if len(code) else np.zeros(0, dtype=np.int64)
-    )
-    for first, last in zip(starts, [*starts[1:], len(code)], strict=True):
+    starts = np.flatnonzero(code.ne(code.shift(1)).fill_null(True).to_numpy())
+    for first, last in zip(starts, np.append(starts, len(code))[1:], strict=True):
         inside = np.arange(first, last)[finite[first:last]]
         yield Variable("code", str(code[int(first)]), x[inside], whose[inside])
 
@@ -225,7 +223,7 @@ def two_magnitudes(x: np.ndarray) -> tuple[float, float] | None:
     """(share of the smaller group, ratio of medians) of positive values that fall into two groups on a logarithmic scale.
 
     Split where the groups differ most (Otsu); they are two where Ashman's D is 4 or more, their medians differ by a factor
-    of two or more, at least 1 % and five values lie on either side, and next to none between. None: one group.
+    of two or more, at least 1 % and five values lie on either side, and few between. None: one group.
     Source: Otsu 1979, doi:10.1109/TSMC.1979.4310076; Ashman 1994, doi:10.1086/117248.
     """
     log = np.sort(np.log(x[x > 0]))
@@ -242,7 +240,7 @@ def two_magnitudes(x: np.ndarray) -> tuple[float, float] | None:
     distance = np.sqrt(2) * (b - a) / np.sqrt(sum(spread))
     ratio = float(np.exp(np.median(log[i:]) - np.median(log[:i])))
     between = ((log > a + 0.4 * (b - a)) & (log < a + 0.6 * (b - a))).sum()
-    if distance < SEPARATED or ratio < RATIO or between > 0.02 * min(i, n - i):
+    if distance < SEPARATED or ratio < RATIO or between > 0.1 * min(i, n - i):
         return None
     return min(i, n - i) / n, ratio
 

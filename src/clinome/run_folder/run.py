@@ -287,6 +287,7 @@ def _drop(path: Path, subjects: Collection[str]) -> None:
     assert rows is not None
     left = rows.filter(~pl.col("subject_id").cast(pl.String).is_in(list(subjects))).collect()
     with atomic_path(path) as fresh:
+        fresh.touch(path.stat().st_mode & 0o777)  # a private list stays private
         if path.suffix == ".parquet":
             left.write_parquet(fresh)
         else:

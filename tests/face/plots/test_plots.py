@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import matplotlib as mpl
@@ -66,6 +67,26 @@ TABLES: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str]] = {
         {"learner": ["mine"] * 4, "reference": ["ridge_late"] * 4, "difference": [0.1, 0.02, -0.01, 0.05],
          "outcome": ["win", "tie", "tie", "win"]}, {}, "difference from ridge_late",
     ),
+    "missing_features": (
+        {"layer": ["rna", "rna", "cnv", "cnv"], "features": [0.0, 1.0, 0.0, 1.0], "missing": [0.0, 0.3, 0.0, 0.0]}, {}, "rna",
+    ),
+    "missing_by_outcome": (
+        {"what": ["layer", "records", "code"], "name": ["rna", "records", "glucose"], "least": [0.1, 0.2, 0.3],
+         "most": [0.4, 0.2, 0.5], "q": [0.01, 0.4, None]}, {}, "layer rna",
+    ),
+    "outcome_by_group": (
+        {"group": ["north", "south"], "patients": [30, 40], "value": [0.2, 0.5], "low": [0.1, 0.3], "high": [0.4, None]},
+        {"by": "site"}, "north (n = 30)",
+    ),
+    "sample_components": (
+        {"layer": ["rna"] * N, "first": SCORE, "second": SCORE[::-1], "batch": ["a", None] * (N // 2), "far": SCORE > 0.99,
+         "share_first": [0.2] * N, "share_second": [0.1] * N}, {}, "component 1 (20%)",
+    ),
+    "distributions": ({"name": ["age"] * 3, "low": [0.0, 1.0, 2.0], "high": [1.0, 2.0, 3.0], "n": [3, 9, 2]}, {}, "age"),
+    "records_over_time": (
+        {"month": [date(2020, 1, 1), date(2020, 2, 1), date(2020, 5, 1)], "source": ["ehr", "ehr", "labs"], "n": [5, 9, 2]},
+        {}, "events a month",
+    ),
 }  # fmt: skip
 
 
@@ -88,6 +109,13 @@ def test_a_plot_is_a_figure_the_same_from_pandas_and_from_polars(name: str) -> N
     drawn = svg(first)
     assert said in drawn and drawn == svg(second)
     assert dict(mpl.rcParams) == before
+
+
+def test_classes_by_group_are_bars_that_add_up_to_one() -> None:
+    table = {"group": ["a", "a", "b"], "class": ["x", "y", "x"], "patients": [10, 10, 4], "value": [0.3, 0.7, 1.0]}
+    figure = plots.outcome_by_group(pl.DataFrame(table), measure="share of each class")
+    assert "a (n = 10)" in svg(figure) and ">y<" in svg(figure)
+    assert max(bar.get_x() + bar.get_width() for bar in figure.axes[0].patches) == pytest.approx(1.0)
 
 
 def test_a_missing_column_is_named() -> None:
