@@ -47,7 +47,7 @@ def clean(seed: int = 0, n: int = 240, task: str = "binary") -> tuple[StudyData,
 def cohort(data: StudyData, rng: np.random.Generator, task: str = "binary") -> Snapshot:
     """The cohort of everybody, whose outcome is drawn by lot."""
     n, place = len(data.subjects), {subject: i for i, subject in enumerate(data.subjects)}
-    outcome: dict[str, object] = {"label": rng.integers(0, 2, n)}
+    outcome: dict[str, np.ndarray] = {"label": rng.integers(0, 2, n)}
     if task == "multiclass":
         outcome = {"label": rng.choice(["x", "y", "z"], n)}
     if task == "survival":

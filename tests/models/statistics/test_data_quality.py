@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -21,11 +22,16 @@ from clinome.reports.quality.sentences import SENTENCES, sentence
 Study = tuple[StudyData, Snapshot]
 
 
+def there(table: pl.DataFrame | None) -> pl.DataFrame:
+    assert table is not None
+    return table
+
+
 def patients(study: Study, **columns: pl.Expr | pl.Series) -> Study:
     return replace(study[0], patients=study[0].patients.with_columns(**columns)), study[1]
 
 
-def layer(study: Study, name: str, change: Callable[[np.ndarray], None], **fields: str) -> Study:
+def layer(study: Study, name: str, change: Callable[[np.ndarray], object]) -> Study:
     """The study with one layer's values changed in place."""
 
     def one(old: LayerData) -> LayerData:
@@ -33,7 +39,7 @@ def layer(study: Study, name: str, change: Callable[[np.ndarray], None], **field
             return old
         values = np.array(old.values)
         change(values)
-        return replace(old, values=values, **fields)
+        return replace(old, values=values)
 
     return replace(study[0], layers=tuple(map(one, study[0].layers))), study[1]
 
@@ -45,18 +51,20 @@ def events(study: Study, *rows: tuple[str, datetime | None, str, float | None, s
         rows, columns, orient="row", schema_overrides={"time": pl.Datetime("us")}, infer_schema_length=None
     )
     more = more.with_columns(source=pl.lit("records.ehr"))
-    return replace(study[0], events=pl.concat([study[0].events, more], how="diagonal_relaxed")), study[1]
+    return replace(study[0], events=pl.concat([there(study[0].events), more], how="diagonal_relaxed")), study[1]
 
 
 def changed(study: Study, code: str, value: pl.Expr | None = None, **columns: pl.Expr) -> Study:
     """The study with the values of one code changed."""
     mine = pl.col("code") == code
     new = {"numeric_value": value, **columns} if value is not None else columns
-    table = study[0].events.with_columns(pl.when(mine).then(e).otherwise(pl.col(c)).alias(c) for c, e in new.items())
+    table = there(study[0].events).with_columns(
+        pl.when(mine).then(e).otherwise(pl.col(c)).alias(c) for c, e in new.items()
+    )
     return replace(study[0], events=table), study[1]
 
 
-def snapshot(study: Study, **fields: object) -> Study:
+def snapshot(study: Study, **fields: Any) -> Study:
     return study[0], replace(study[1], **fields)
 
 
@@ -94,7 +102,9 @@ def features_by_outcome(study: Study) -> Study:
 
 def codes_by_outcome(study: Study) -> Study:
     hit = pl.Series(study[1].rows[LABEL] == 1)
-    before = study[1].events.filter(~((pl.col("code") == GLUCOSE) & pl.col("row").is_in(hit.arg_true().implode())))
+    before = there(study[1].events).filter(
+        ~((pl.col("code") == GLUCOSE) & pl.col("row").is_in(hit.arg_true().implode()))
+    )
     return snapshot(study, events=before)
 
 
@@ -156,17 +166,21 @@ def observed(study: Study, **columns: pl.Expr) -> Study:
 
 
 def visits(study: Study, **columns: pl.Expr) -> Study:
-    return replace(study[0], visits=study[0].visits.with_columns(**columns)), study[1]
+    return replace(study[0], visits=there(study[0].visits).with_columns(**columns)), study[1]
 
 
 def vocabulary(study: Study) -> Study:
     old = (pl.col("time") < LATE - timedelta(days=700)) & pl.col("code").str.starts_with("ICD10CM")
-    table = study[0].events.with_columns(pl.when(old).then(pl.lit("ICD9CM:401.9")).otherwise("code").alias("code"))
+    table = there(study[0].events).with_columns(
+        pl.when(old).then(pl.lit("ICD9CM:401.9")).otherwise("code").alias("code")
+    )
     return replace(study[0], events=table), study[1]
 
 
 def without(study: Study, year: int) -> Study:
-    events = pl.concat([study[0].events.with_columns(pl.col("subject_id") + suffix) for suffix in ("", "x", "y")])
+    events = pl.concat(
+        [there(study[0].events).with_columns(pl.col("subject_id") + suffix) for suffix in ("", "x", "y")]
+    )
     return replace(
         study[0], events=events.filter(~((pl.col("time").dt.year() == year) & (pl.col("time").dt.month() < 6)))
     ), study[1]
@@ -291,7 +305,7 @@ def test_without_a_cohort_or_with_next_to_nothing_it_still_answers() -> None:
         data, subjects=(), patients=data.patients.head(0), layers=(), events=None, visits=None, sources={}
     )
     assert check(nothing).findings == ()
-    empty = replace(data, events=data.events.head(0), visits=data.visits.head(0))
+    empty = replace(data, events=there(data.events).head(0), visits=there(data.visits).head(0))
     assert {one.kind for one in check(empty).findings} <= {"no_data"}
 
 

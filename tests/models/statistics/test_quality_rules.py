@@ -118,6 +118,7 @@ def test_profiles_are_principal_components_and_distances_as_by_hand() -> None:
     data, _ = clean(2)
     layer = data.layers[0]
     found = profiles_of(layer)
+    assert found is not None
     x = np.array(layer.values, dtype=np.float64)
     x = np.where(np.isnan(x), np.nanmean(x, axis=0), x)
     z = np.where(np.isnan(layer.values), 0, (x - x.mean(axis=0)) / np.nanstd(layer.values, axis=0))
