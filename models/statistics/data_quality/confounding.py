@@ -32,7 +32,8 @@ def origins(snapshot: Snapshot, patients: pl.DataFrame) -> pl.DataFrame:
     Args:
         snapshot: with `origin`, where it knows one.
         patients: subject_id and properties.
-    Returns: (rows,) text. Columns that agree wherever both are known are one: `batch` of `rna batch` and `mirna batch`.
+    Returns: (rows,) text. Columns that group patients alike are one: `batch` of `rna batch` and `mirna batch`, the first of a site
+        and its number.
     """
     known: pl.DataFrame = getattr(snapshot, "origin", pl.DataFrame())
     of_patients = _of_patients(snapshot.rows["subject_id"], patients)
@@ -41,18 +42,23 @@ def origins(snapshot: Snapshot, patients: pl.DataFrame) -> pl.DataFrame:
         text = column.cast(pl.String)
         if not 2 <= text.drop_nulls().n_unique() <= _MOST:
             continue
-        same = next((name for name, other in found.items() if _agree(text, other)), None)
+        same = next((name for name, other in found.items() if _same(text, other)), None)
         if same is None:
             found[column.name] = text
-        else:
-            merged = pl.select(pl.coalesce(found.pop(same), text)).to_series()
-            found[_common(same, column.name)] = merged
+        elif _agree(text, found[same]):
+            found[_common(same, column.name)] = pl.select(pl.coalesce(found.pop(same), text)).to_series()
     return pl.DataFrame([column.alias(name) for name, column in found.items()])
 
 
+def _same(a: pl.Series, b: pl.Series) -> bool:
+    """Whether both group those of whom both are known alike, whatever the groups are called."""
+    both = pl.DataFrame([a.alias("a"), b.alias("b")]).drop_nulls()
+    return both.height > 0 and both.n_unique() == both["a"].n_unique() == both["b"].n_unique() > 1
+
+
 def _agree(a: pl.Series, b: pl.Series) -> bool:
-    both = a.is_not_null() & b.is_not_null()
-    return bool(both.any()) and bool((a.filter(both) == b.filter(both)).all())
+    """Whether they also call them so."""
+    return bool((a == b).fill_null(True).all())
 
 
 def _common(a: str, b: str) -> str:
@@ -76,9 +82,12 @@ def _of_patients(subjects: pl.Series, patients: pl.DataFrame) -> pl.DataFrame:
 
 def of_samples(samples: pl.DataFrame, patients: pl.DataFrame) -> pl.DataFrame:
     """Batch and site of samples, and properties of their patients that are called so; the sample's own counts first."""
+    found: list[pl.Series] = []
     own = [samples[name] for name in ("batch", "site") if samples[name].count()]
-    names = {column.name for column in own}
-    return pl.DataFrame([*own, *(c for c in _of_patients(samples["subject_id"], patients) if c.name not in names)])
+    for column in [*own, *_of_patients(samples["subject_id"], patients)]:
+        if not any(column.name == other.name or _same(column, other) for other in found):
+            found.append(column)
+    return pl.DataFrame(found)
 
 
 def is_origin(name: str) -> bool:

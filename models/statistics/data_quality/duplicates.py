@@ -62,7 +62,7 @@ def everybody(data: StudyData) -> Everybody:
         last = data.events["time"].max()
         events = data.events.select(
             pl.col("subject_id").replace_strict(place, default=None, return_dtype=pl.Int64).alias("row"), "code", "numeric_value", "text_value",
-            days=(pl.lit(last) - pl.col("time")).dt.total_microseconds() / 86_400_000_000.0,
+            days=(pl.lit(last, pl.Datetime("us")) - pl.col("time")).dt.total_microseconds() / 86_400_000_000.0,
         ).drop_nulls("row").sort("row", "days", descending=[False, True])  # fmt: skip
     return Everybody(
         rows.with_columns(prediction_time=pl.lit(None, pl.Datetime("us"))), layers, events, every_pair(len(place))
