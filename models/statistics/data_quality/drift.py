@@ -28,9 +28,11 @@ def drift(data: StudyData) -> Checked:
     events = None if data.events is None or data.clock != "dated" else data.events.filter(_plausible(data))
     if events is None or events.height < FEWEST_EVENTS:
         return Checked()
-    monthly = (
-        events.group_by(pl.col("time").dt.truncate("1mo").alias("month"), "source").len("n").sort("month", "source")
+    month = pl.col("time").dt.truncate("1mo").alias("month")
+    monthly = events.group_by(month, "source").agg(
+        pl.len().alias("n"), pl.col("subject_id").n_unique().alias("patients")
     )
+    monthly = monthly.sort("month", "source")
     values, table = _values(events)
     found = [*_gaps(monthly), *_vocabularies(events), *values]
     return Checked(tuple(found), {"events_by_month": monthly, "value_drift": table})
@@ -42,10 +44,10 @@ def _plausible(data: StudyData) -> pl.Expr:
 
 
 def _gaps(monthly: pl.DataFrame) -> Iterator[Finding]:
-    """Whole months without an event of a source, between two months with twenty or more."""
+    """Whole months without an event of a source, between two months with twenty patients or more."""
     for (source,), rows in monthly.group_by("source", maintain_order=True):
         month = (rows["month"].dt.year().cast(pl.Int64) * 12 + rows["month"].dt.month()).to_numpy()
-        n = rows["n"].to_numpy()
+        n = rows["patients"].to_numpy()
         empty = np.diff(month) - 1
         lost = int(empty[(n[:-1] >= _EXPECTED) & (n[1:] >= _EXPECTED)].sum())
         if lost:

@@ -74,8 +74,9 @@ def test_a_part_in_another_unit_is_found_with_its_share_and_factor(seed: int, fa
 def test_outliers_do_not_depend_on_the_unit_and_are_the_naive_ones(seed: int, shift: float, scale: float) -> None:
     rng = np.random.default_rng(seed)
     x = np.append(rng.normal(0, 1, 200), [30.0, -25.0])
-    spread = 1.4826 * np.median([abs(v - np.median(x)) for v in x])
-    naive = np.array([abs(v - np.median(x)) / spread > 8 for v in x])
+    middle = float(np.median(x))
+    spread = 1.4826 * float(np.median([abs(v - middle) for v in x]))
+    naive = np.array([abs(v - middle) / spread > 8 for v in x])
     assert (outliers(x) == naive).all() and naive[-2:].all()
     assert (outliers(-x * scale - abs(shift) - 100 * scale) == naive).all()
 
