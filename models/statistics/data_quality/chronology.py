@@ -19,7 +19,7 @@ _OF_LIFE = ("MEDS_BIRTH", "MEDS_DEATH")
 
 
 def chronology(data: StudyData, index: pl.DataFrame | None = None) -> Checked:
-    """Facts against life and observation.
+    """Facts against life and observation: how many lie outside; null in the table where nobody's bound is known.
 
     Args:
         index: subject_id, prediction_time of the cohort, where there is one.
@@ -36,8 +36,9 @@ def chronology(data: StudyData, index: pl.DataFrame | None = None) -> Checked:
         line: dict[str, object] = {"facts": name, "n": frame.height, "undated": frame["time"].null_count()}
         placed = frame.drop_nulls("time").join(bounds, on="subject_id", how="left")
         for rule, wrong in _rules(data):
-            out = placed.filter(wrong.fill_null(False))
-            line[rule] = out.height
+            fate = placed.select(wrong.alias("wrong"))["wrong"]
+            out = placed.filter(fate.fill_null(False))
+            line[rule] = out.height if fate.count() else None
             if out.height:
                 findings.append(_finding(rule, name, out, placed.height))
         lines.append(line)

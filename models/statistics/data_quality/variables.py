@@ -143,7 +143,7 @@ def missing_codes(x: np.ndarray) -> dict[float, int]:
     values than these lie from one another; or a whole number that comes at least three times beyond all others, which are
     no whole numbers.
     Example:
-        >>> missing_codes(np.array([*range(20, 90), 999, 999]))
+        >>> missing_codes(np.array([*range(20, 90), 999.0, 999.0]))
         {999.0: 2}
     """
     at, counts = np.unique(x[np.isin(x, MISSING_CODES)], return_counts=True)

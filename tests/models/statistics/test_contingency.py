@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lifelines import NelsonAalenFitter
 from scipy import stats
@@ -25,6 +25,7 @@ def v_of(table: np.ndarray) -> Association:
     return found
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(2, 60), st.integers(1, 12))
 def test_fisher_of_every_column_is_scipys(seed: int, n: int, p: int) -> None:
     rng = np.random.default_rng(seed)
@@ -38,6 +39,7 @@ def test_fisher_of_every_column_is_scipys(seed: int, n: int, p: int) -> None:
         assert found[j] == pytest.approx(stats.fisher_exact(table).pvalue, rel=1e-6)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000))
 def test_cramers_v_has_chi2s_p_and_lies_in_its_interval(seed: int) -> None:
     rng = np.random.default_rng(seed)

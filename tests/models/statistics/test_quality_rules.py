@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from quality_study import clean
 from scipy import stats
@@ -20,6 +20,7 @@ from clinome.models.statistics.data_quality.profiles import Profiles, profiles_o
 from clinome.models.statistics.data_quality.variables import missing_codes, outliers, two_magnitudes
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([-9.0, -99.0, 999.0, 9999.0, -1.0, 888.0]), st.integers(2, 30))
 def test_a_code_put_among_plain_values_is_found_with_its_count_and_nothing_else(seed: int, code: float, n: int) -> None:
     x = np.random.default_rng(seed).integers(20, 90, 200).astype(float)
@@ -47,6 +48,7 @@ def test_a_whole_number_beyond_decimals_is_a_code_also_where_it_is_near() -> Non
     assert missing_codes(np.append(x, [99.0] * 4)) == {99.0: 4}
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.floats(1.5, 3.0), st.floats(0.05, 0.5))
 def test_values_of_one_spread_have_one_magnitude_in_any_unit(seed: int, power: float, sd: float) -> None:
     """Lognormal, normal and uniform values, whatever their unit."""
@@ -60,6 +62,7 @@ def test_values_of_one_spread_have_one_magnitude_in_any_unit(seed: int, power: f
         assert two_magnitudes(x * 88.4) is None
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([18.0, 88.4, 2.5, 1000.0]), st.floats(0.03, 0.5))
 def test_a_part_in_another_unit_is_found_with_its_share_and_factor(seed: int, factor: float, share: float) -> None:
     rng = np.random.default_rng(seed)
@@ -70,6 +73,7 @@ def test_a_part_in_another_unit_is_found_with_its_share_and_factor(seed: int, fa
     assert found[0] == pytest.approx(other.mean(), abs=0.01) and found[1] == pytest.approx(factor, rel=0.1)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.floats(-50, 50), st.floats(0.01, 100))
 def test_outliers_do_not_depend_on_the_unit_and_are_the_naive_ones(seed: int, shift: float, scale: float) -> None:
     rng = np.random.default_rng(seed)
@@ -95,6 +99,7 @@ def test_wild_cells_are_counted_as_by_hand_with_and_without_gaps() -> None:
     assert wants_logarithm(np.random.default_rng(0).lognormal(5, 2, (50, 20))) and not wants_logarithm(x)
 
 
+@settings(deadline=None)
 @given(st.integers(2, 40))
 def test_every_two_rows_are_apart_in_some_fold(n: int) -> None:
     folds = every_pair(n)
@@ -102,6 +107,7 @@ def test_every_two_rows_are_apart_in_some_fold(n: int) -> None:
     assert all((held[i] != held[j]).any() for i in range(n) for j in range(i))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(2, 5))
 def test_the_variance_that_groups_explain_is_adjusted_r_squared(seed: int, k: int) -> None:
     rng = np.random.default_rng(seed)
