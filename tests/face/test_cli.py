@@ -101,7 +101,6 @@ def test_wrong_usage_is_2(clinome: Clinome, words: Sequence[str], tmp_path: Path
     "words",
     [
         ("audit", "study.toml"),
-        ("quality", "study.toml"),
         ("schema", "study.toml"),
         ("share", "runs/x"),
     ],

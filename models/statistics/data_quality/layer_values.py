@@ -115,7 +115,8 @@ def wants_logarithm(values: np.ndarray) -> bool:
 def wild_cells(values: np.ndarray) -> float:
     """Share of cells farther than WILD robust standard deviations from their feature's median; features of which half the
     values are equal count as having none."""
-    with np.errstate(invalid="ignore", divide="ignore"):
+    values = values[:, ~np.isnan(values).all(axis=0)]
+    with np.errstate(invalid="ignore", over="ignore"):
         plain = not np.isnan(values).any()
         median = np.median if plain else np.nanmedian
         middle = median(values, axis=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,7 +91,7 @@ def study_data(tables: Tables, today: datetime | None = None) -> StudyData:
         visits=_stacked(tables, "visits"),
         rejects=pl.concat([table.select("source", "column", "expected", "fix") for table in rejects]),
         sources={source: {**record["tally"], "counts": record["counts"]} for source, record in records.items()},
-        today=today or datetime.now(),
+        today=today or datetime.now(UTC).replace(tzinfo=None),
         clock=weakest_clock(tables),
         names=_names(tables),
     )
