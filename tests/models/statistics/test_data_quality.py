@@ -229,6 +229,7 @@ PLANTED: dict[str, tuple[str, str, Callable[[Study], Study]]] = {
     "after death": ("outside_life", "events", lambda s: events(s, (FIRST, START, "MEDS_DEATH", None, None), (FIRST, LATE, "ICD10CM:I10", None, None))),
     "after observation": ("outside_life", "events", lambda s: observed(s, observed_until=pl.lit(LATE))),
     "in the future": ("outside_life", "events", lambda s: events(s, (FIRST, TODAY + timedelta(days=90), "ICD10CM:I10", None, None))),
+    "shifted dates": ("shifted_dates", "events", lambda s: (replace(s[0], today=datetime(2016, 1, 1)), s[1])),
     "died before birth": ("death_before_birth", "patients", lambda s: events(s, (FIRST, datetime(1900, 1, 2), "MEDS_DEATH", None, None))),
     "observed backwards": ("observation_backwards", "patients", lambda s: observed(s, observed_from=pl.lit(LATE), observed_until=pl.lit(START))),
     "two deaths": ("several_lives", "MEDS_DEATH", lambda s: events(s, (FIRST, LATE, "MEDS_DEATH", None, None), (FIRST, TODAY, "MEDS_DEATH", None, None))),

@@ -282,6 +282,11 @@ def _outside_life(f: Facts, _: str) -> str:
     return f"{_count(f['n'], _FACT[f['facts']])} of {f['of']:,} {lie} {_RULES[f['rule']]} ({_people(f['patients'])})."
 
 
+def _shifted_dates(f: Facts, _: str) -> str:
+    what = f"{_FACT[f['facts']]}s"
+    return f"{f['n']:,} of {f['of']:,} {what} lie in the future: dates shifted by de-identification? Then calendar time means nothing."
+
+
 def _death_before_birth(f: Facts, _: str) -> str:
     return f"{_people(f['patients'])} died before they were born."
 
@@ -376,6 +381,7 @@ SENTENCES: dict[str, Callable[[Facts, str], str]] = {
     "strangers": _strangers,
     "ambiguous": _strangers,
     "outside_life": _outside_life,
+    "shifted_dates": _shifted_dates,
     "death_before_birth": _death_before_birth,
     "observation_backwards": _observation_backwards,
     "several_lives": _several_lives,
