@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -95,16 +95,19 @@ def hetero_data(snapshot: Snapshot, fold: Fold, inputs: Inputs, threshold: float
     Node types: `patient` (one node a row of the snapshot), the layers' features (`gene`, `methylation_site`, …), codes
     by their label (`diagnosis`, `medication`, …), and what knowledge adds (`pathway`, `phenotype`, …).
     - `data["patient"]`: x (rows, inputs) float32: dense layers, then covariates, as given in `inputs`;
-      `layer_slices` (name -> first and last + 1 column), `present` (rows, layers) bool with their names in `layers`;
-      `covariates` (names of their columns);
-      y int64, or duration_days and event; train_mask, tuning_mask, held_out_mask; id (subject_id), row.
-    - other types: id (CURIEs), x (nodes, 1) of ones, so that any convolution runs as it is.
+      `layer_slices` (name -> first and last + 1 column), `present` (rows, layers) bool with `layers` (name -> its
+      column); `covariates` (name -> its column among them);
+      y int64, or duration_days and event; train_mask, tuning_mask, held_out_mask; row.
+    - other types: x (nodes, 1) of ones, so that any convolution runs as it is.
+    - every type: `n_id` (nodes,) int64, a node's place in `data.ids[type]`, the list of subject_ids or CURIEs. It stays
+      with its node through PyG's loaders, `subgraph` and transforms, which would break on a list among the attributes.
     - (patient, expresses, gene) and its kind: measured and |z| >= threshold, edge_attr (edges, 1) z; mutations: their
       value.
-    - (patient, diagnosed, diagnosis) and its kind: edge_attr (edges, 2): days before the prediction (0 where undated),
-      and the z of its value (0 where there is none).
+    - (patient, diagnosed, diagnosis) and its kind: edge_attr (edges, 1) the z of its value (0 where there is none),
+      days (edges,) before the prediction (0 where undated).
     - knowledge: (gene, in_pathway, pathway), …: edge_attr (edges, 1) score, 1 where there is none.
-    - every relation has its reverse, `rev_…`.
+    - every relation has its reverse, `rev_…`, by which tuning and held-out patients receive and do not send: PyG's
+      ToUndirected makes further ones by which they send.
     `data.dropped` counts features that do not vary in training rows, and codes that no training row has.
     Raises: InputError if the snapshot has neither layers nor records.
     """
@@ -138,14 +141,14 @@ class _Graph:
         data = HeteroData()
         for name, value in patients.items():
             data[PATIENT][name] = torch.from_numpy(value) if isinstance(value, np.ndarray) else value
-        place = {}
+        place: dict[str, int] = {}
         ids: dict[str, list[str]] = defaultdict(list)
         for one in sorted(self.label):
             place[one] = len(ids[self.label[one]])
             ids[self.label[one]].append(one)
         for kind in sorted(ids):
-            data[kind].id, data[kind].num_nodes = ids[kind], len(ids[kind])
-            data[kind].x = torch.ones(len(ids[kind]), 1)
+            data[kind].x, data[kind].num_nodes = torch.ones(len(ids[kind]), 1), len(ids[kind])
+            data[kind].n_id = torch.arange(len(ids[kind]))
         for (relation, kind), (rows, ends, attr) in self.of_patients.items():
             to = ends.replace_strict(place, return_dtype=pl.Int64).to_numpy()
             sends = fold.train[rows]
@@ -155,15 +158,21 @@ class _Graph:
             index = np.array([[place[one] for one in subjects], [place[one] for one in objects]], dtype=np.int64)
             _relate(data, (start, relation, end), index, attr)
             _relate(data, (end, f"rev_{relation}", start), index[::-1].copy(), attr)
+        data.ids = {PATIENT: snapshot.rows["subject_id"].to_list(), **ids}
         data.task, data.classes, data.dropped = snapshot.task, list(snapshot.classes), dropped
         return data
 
 
 def _relate(data: HeteroData, relation: tuple[str, str, str], index: np.ndarray, attr: np.ndarray) -> None:
+    """attr: (edges, 1) value, or (edges, 2) value and days."""
     import torch
 
-    data[relation].edge_index = torch.from_numpy(np.ascontiguousarray(index, dtype=np.int64).reshape(2, -1))
-    data[relation].edge_attr = torch.from_numpy(np.ascontiguousarray(attr, dtype=np.float32))
+    edges = data[relation]
+    edges.edge_index = torch.from_numpy(np.ascontiguousarray(index, dtype=np.int64).reshape(2, -1))
+    found = torch.from_numpy(np.ascontiguousarray(attr, dtype=np.float32))
+    edges.edge_attr = found[:, :1].contiguous()  # as wide in every relation, as one `edge_dim` asks for
+    if found.shape[1] > 1:
+        edges.days = found[:, 1].contiguous()
 
 
 def _patient_inputs(snapshot: Snapshot, layers: Mapping[str, Layer], inputs: Inputs, fold: Fold) -> dict[str, object]:
@@ -179,10 +188,9 @@ def _patient_inputs(snapshot: Snapshot, layers: Mapping[str, Layer], inputs: Inp
         blocks = [np.ones((rows.height, 1), dtype=np.float32)]
     present = [np.asarray(layer.profiled, dtype=bool) for layer in layers.values()]
     nodes: dict[str, object] = {
-        "x": np.concatenate(blocks, axis=1), "layer_slices": slices, "covariates": list(inputs.covariate_names),
+        "x": np.concatenate(blocks, axis=1), "layer_slices": slices, "covariates": _columns(inputs.covariate_names),
         "present": np.stack(present, axis=1) if present else np.zeros((rows.height, 0), dtype=bool),
-        "layers": list(layers), "id": rows["subject_id"].to_list(),
-        "row": np.arange(rows.height), "num_nodes": rows.height,
+        "layers": _columns(layers), "row": np.arange(rows.height), "n_id": np.arange(rows.height), "num_nodes": rows.height,
     }  # fmt: skip
     if "duration_days" in rows.columns:
         nodes |= {name: rows[name].cast(pl.Float32).to_numpy().copy() for name in ("duration_days", "event")}
@@ -191,6 +199,11 @@ def _patient_inputs(snapshot: Snapshot, layers: Mapping[str, Layer], inputs: Inp
     else:
         nodes["y"] = rows["label"].cast(pl.Int64).to_numpy().copy()
     return {**nodes, "train_mask": fold.train, "tuning_mask": fold.tuning, "held_out_mask": fold.held_out}
+
+
+def _columns(names: Iterable[str]) -> dict[str, int]:
+    """Name -> column: a list of as many names as there are nodes would pass for an attribute of theirs."""
+    return {name: column for column, name in enumerate(names)}
 
 
 def _add_layer(graph: _Graph, layer: Layer, inputs: LayerInputs, layers: Mapping[str, Layer], threshold: float) -> None:
@@ -248,7 +261,7 @@ def _add_events(graph: _Graph, events: pl.DataFrame) -> None:
     for (label, type), part in sorted(labelled.partition_by("label", "type", as_dict=True).items()):
         kind = node_type(str(label))
         graph.label |= dict.fromkeys(part["code"].unique(), kind)
-        attr = part.select(pl.col("days").fill_null(0.0), "z").to_numpy()
+        attr = part.select("z", pl.col("days").fill_null(0.0)).to_numpy()
         graph.of_patients[str(type).lower(), kind] = (part["row"].to_numpy(), part["code"], attr)
 
 

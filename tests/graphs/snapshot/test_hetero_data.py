@@ -73,26 +73,28 @@ def test_it_is_valid_and_every_relation_has_its_reverse(snapshot: Snapshot, tmp_
             back = relation.removeprefix("rev_") if relation.startswith("rev_") else f"rev_{relation}"
             assert (end, back, start) in data.edge_types
         for kind in data.node_types:
-            assert len(data[kind].id) == data[kind].num_nodes == len(data[kind].x)
-            assert kind == "patient" or data[kind].id == sorted(set(data[kind].id))
+            assert len(data.ids[kind]) == data[kind].num_nodes == len(data[kind].x)
+            assert kind == "patient" or data.ids[kind] == sorted(set(data.ids[kind]))
+            assert torch.equal(data[kind].n_id, torch.arange(data[kind].num_nodes))
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "survival"])
 def test_patients_carry_labels_masks_and_inputs(task: str) -> None:
     snapshot = make_snapshot(task, n=60, layers=DENSE)
-    patient = snapshot.hetero(fold=1)["patient"]
+    data = snapshot.hetero(fold=1)
+    patient = data["patient"]
     masks = torch.stack([patient.train_mask, patient.tuning_mask, patient.held_out_mask]).sum(0)
-    assert (masks == 1).all() and patient.id == snapshot.rows["subject_id"].to_list()
+    assert (masks == 1).all() and data.ids["patient"] == snapshot.rows["subject_id"].to_list()
     if task == "survival":
         assert patient.duration_days.tolist() == pytest.approx(snapshot.rows["duration_days"].to_list())
         assert patient.event.tolist() == snapshot.rows["event"].cast(pl.Float64).to_list()
     else:
         assert [snapshot.classes[y] for y in patient.y.tolist()] == snapshot.rows["label"].cast(pl.String).to_list()
-    assert patient.layers == sorted(DENSE) and patient.present.shape == (60, 3)
+    assert list(patient.layers) == sorted(DENSE) and patient.present.shape == (60, 3)
     first, last = patient.layer_slices["rna"]
-    train = patient.x[patient.train_mask & patient.present[:, patient.layers.index("rna")]][:, first:last]
+    train = patient.x[patient.train_mask & patient.present[:, patient.layers["rna"]]][:, first:last]
     assert (train.mean(0).abs() < 0.2).all() and last - first == 60
-    assert (patient.x[~patient.present[:, patient.layers.index("rna")]][:, first:last] == 0).all()
+    assert (patient.x[~patient.present[:, patient.layers["rna"]]][:, first:last] == 0).all()
     first, last = patient.layer_slices["covariates"]
     assert [one for one in patient.covariates if one != "age missing"] == [
         "age",
@@ -107,7 +109,7 @@ def test_patients_carry_labels_masks_and_inputs(task: str) -> None:
 def test_edges_are_what_the_tables_say(snapshot: Snapshot) -> None:
     data = snapshot.hetero()
     layer = snapshot.layers["mutations"]
-    gene = data["gene"].id
+    gene = data.ids["gene"]
     values: Any = layer.values
     rows, columns = values.nonzero()
     features = layer.var["feature"].to_list()
@@ -117,12 +119,12 @@ def test_edges_are_what_the_tables_say(snapshot: Snapshot) -> None:
     assert {(int(p), gene[g]) for g, p in index.T.tolist()} == want
     events = snapshot.events
     assert events is not None
-    drug = data["medication"].id
+    drug = data.ids["medication"]
     index = data["medication", "rev_prescribed", "patient"].edge_index
     codes = events.filter(pl.col("code").is_in(drug))
     assert sorted((p, drug[d]) for d, p in index.T.tolist()) == sorted(codes.select("row", "code").rows())
-    attr = data["medication", "rev_prescribed", "patient"].edge_attr
-    assert sorted(attr[:, 0].tolist()) == pytest.approx(sorted(codes["days"].to_list()))
+    days = data["medication", "rev_prescribed", "patient"].days
+    assert sorted(days.tolist()) == pytest.approx(sorted(codes["days"].to_list()))
 
 
 def test_dense_edges_are_the_calls_beyond_the_threshold(snapshot: Snapshot) -> None:
@@ -151,9 +153,9 @@ def test_inputs_and_edges_carry_what_the_blocks_of_the_fold_say(snapshot: Snapsh
     labs = snapshot.events.filter(pl.col("code") == "LOINC:2160-0")
     want = records.values.scaled(labs["code"], labs["numeric_value"].to_numpy())
     relation = data["lab_test", "rev_measured", "patient"]
-    mine = relation.edge_index[0] == data["lab_test"].id.index("LOINC:2160-0")
-    np.testing.assert_array_equal(relation.edge_attr[mine, 1].numpy(), np.nan_to_num(want))
-    assert relation.edge_attr[mine, 1].std() > 0.3
+    mine = relation.edge_index[0] == data.ids["lab_test"].index("LOINC:2160-0")
+    np.testing.assert_array_equal(relation.edge_attr[mine, 0].numpy(), np.nan_to_num(want))
+    assert relation.edge_attr[mine, 0].std() > 0.3
 
 
 def test_only_training_patients_send(snapshot: Snapshot) -> None:
@@ -178,7 +180,7 @@ def test_garbage_in_held_out_rows_reaches_nobody_else(snapshot: Snapshot) -> Non
     assert torch.equal(clean["patient"].x[train], dirty["patient"].x[train])
     assert not torch.equal(clean["patient"].x[~train], dirty["patient"].x[~train])
     for kind in clean.node_types:
-        assert clean[kind].id == dirty[kind].id
+        assert clean.ids[kind] == dirty.ids[kind]
     for relation in clean.edge_types:
         one, other = clean[relation], dirty[relation]
         if relation[2] == "patient":
@@ -212,10 +214,10 @@ def test_unseen_features_and_codes_are_dropped_and_counted(snapshot: Snapshot) -
 def test_knowledge_leads_from_sites_and_codes_upwards(snapshot: Snapshot) -> None:
     data = snapshot.hetero()
     near = data["methylation_site", "near", "gene"].edge_index
-    sites, genes = data["methylation_site"].id, data["gene"].id
+    sites, genes = data.ids["methylation_site"], data.ids["gene"]
     want = dict(snapshot.layers["methylation"].var.select("feature", "gene").rows())
     assert {(sites[a], genes[b]) for a, b in near.T.tolist()} == set(want.items())
-    codes = data["diagnosis"].id
+    codes = data.ids["diagnosis"]
     up = {(codes[a], codes[b]) for a, b in data["diagnosis", "is_a", "diagnosis"].edge_index.T.tolist()}
     assert ("ICD10CM:J44.1", "ICD10CM:J44") in up and ("ICD10CM:J44", "ICD10CM:J00-99") in up
     assert data["gene", "interacts_with", "gene"].edge_attr.unique().tolist() == pytest.approx([0.9])

@@ -171,8 +171,8 @@ def test_new_rows_lie_behind_the_training_ones_and_change_nothing_in_front() -> 
         np.testing.assert_array_equal(_dense(layer.values)[:N], _dense(training.layers[name].values))
         np.testing.assert_array_equal(_dense(layer.values)[N:], _dense(other.layers[name].values))
     one, two = training.hetero_for(np.arange(30), np.arange(30, 40)), both.hetero_for(np.arange(30), np.arange(30, 40))
-    assert [one[kind].id for kind in one.node_types if kind != "patient"] == [
-        two[kind].id for kind in two.node_types if kind != "patient"
+    assert [one.ids[kind] for kind in one.node_types if kind != "patient"] == [
+        two.ids[kind] for kind in two.node_types if kind != "patient"
     ]
     np.testing.assert_array_equal(one["patient"].x.numpy(), two["patient"].x.numpy()[:N])
     assert two.validate()
