@@ -66,7 +66,8 @@ def store_run(store: Store, name: str, ranked: pl.DataFrame, risks: pl.DataFrame
     Args:
         store: open for writing.
         study: whose run it is (`Tables.study`); another study may have one of the same name.
-        ranked: biomarkers.csv: layer, feature, effect, rank, stability, q.
+        ranked: biomarkers.csv: layer, feature, effect, importance, rank, stability, q. The score of a rank is the effect,
+            and of a task whose effects have no direction the importance.
         risks: subject_id, risk.
     Returns: False if these very findings are there already.
     """
@@ -124,8 +125,9 @@ def starting(store: Store, label: str, id: str) -> list[Edges]:
 
 def _ranks(store: Store, run: str, ranked: pl.DataFrame) -> Iterator[Edges]:
     """RANKS by the label at which they end; a feature that is no node (a covariate) has none."""
+    score = "importance" if ranked.height and ranked["effect"].is_null().all() else "effect"
     rows = ranked.select(
-        start=pl.lit(run), end="feature", layer="layer", score="effect", rank="rank", stability="stability", q="q"
+        start=pl.lit(run), end="feature", layer="layer", score=score, rank="rank", stability="stability", q="q"
     )
     ids = rows["end"].unique().to_list()
     for label in sorted(schema.relationship("RANKS").end):  # by label: the id is indexed for each

@@ -219,6 +219,16 @@ class Tables:
                 names |= {one.removeprefix("opaque:"): one for one in ids}
         return names
 
+    def concept_names(self) -> dict[str, str]:
+        """CURIE -> what it is called, of codes, pathways and whatever else a source describes."""
+        names: dict[str, str] = {}
+        for source in self.sources():
+            concepts = self.table(source, "concepts")
+            if concepts is not None:
+                named = concepts.select("id", "name").filter(pl.col("name") != pl.col("id")).drop_nulls()
+                names = dict(named.iter_rows()) | names
+        return names
+
     def write_rejects(self, beside: pl.DataFrame | None = None) -> None:
         """rejects.csv anew from every source, and `beside` them of one that gave no row; its owner alone may read it."""
         found = [pl.DataFrame(schema=REJECTS)] if beside is None else [beside.select(list(REJECTS))]

@@ -130,6 +130,10 @@ class Task(ABC):
         """Columns of a score in the table of predictions."""
         return ["score"]
 
+    def signed(self, classes: Sequence[str]) -> bool:
+        """Whether an effect on the score has a direction: of several classes none, what raises one lowers the others."""
+        return len(self.score_columns(classes)) == 1
+
     @abstractmethod
     def inner_score(self, y: np.ndarray, score: np.ndarray) -> float:
         """By what settings and learners are chosen inside the training part; higher is better, chance where undefined."""

@@ -9,6 +9,7 @@ import polars as pl
 
 from ..base.learner import Learner
 from ..base.snapshot import Snapshot
+from ..base.task import task_of
 from ..preprocessing.covariates import COVARIATES
 from ..preprocessing.event_counts import code_counts, last_values
 from ..preprocessing.omics_layer import by_name, dense_values, is_mutation, mutation_values
@@ -23,7 +24,8 @@ def effects(learner: Learner, snapshot: Snapshot, rows: np.ndarray, seed: int) -
     """block, feature, importance (mean |attribution|), slope (per standard deviation of the feature).
 
     A feature's slope is the covariance of its attribution with its standardised value over these rows: for a linear
-    model the coefficient. NaN where the feature is text or does not vary. None where the learner cannot attribute.
+    model the coefficient. NaN where the feature is text or does not vary, and where the task has several classes: there is
+    no score that it could raise. None where the learner cannot attribute.
     """
     if len(rows) > ROWS:
         rows = np.sort(np.random.default_rng(seed).choice(rows, ROWS, replace=False))
@@ -32,7 +34,9 @@ def effects(learner: Learner, snapshot: Snapshot, rows: np.ndarray, seed: int) -
         return None
     out = [pl.DataFrame(schema=SCHEMA)]
     for block, one in attributed.items():
-        slope = slopes(one.values, feature_values(snapshot, block, one.names, rows))
+        slope = np.full(len(one.names), np.nan)
+        if task_of(snapshot.task).signed(snapshot.classes):
+            slope = slopes(one.values, feature_values(snapshot, block, one.names, rows))
         table = {"block": block, "feature": list(one.names), "importance": one.importance(), "slope": slope}
         out.append(pl.DataFrame(table, schema=SCHEMA))
     return pl.concat(out)

@@ -10,12 +10,13 @@ import polars as pl
 from scipy import stats
 
 from ..base.snapshot import Snapshot
+from ..base.task import task_of
 from ..statistics.rank_tests import benjamini_hochberg
 from .association import p_values
 
 SCHEMA = {
     "layer": pl.String, "feature": pl.String, "symbol": pl.String, "effect": pl.Float64, "low": pl.Float64,
-    "high": pl.Float64, "stability": pl.Float64, "rank": pl.Int64, "q": pl.Float64,
+    "high": pl.Float64, "stability": pl.Float64, "rank": pl.Int64, "q": pl.Float64, "importance": pl.Float64,
 }  # fmt: skip
 """biomarkers.csv (docs/results.md)."""
 
@@ -79,9 +80,10 @@ def biomarkers(
         level: of the interval of the effect.
         held_out_per_train: size of the held-out part over that of the training part; 1 / (folds - 1) by default.
     Returns: layer (the block), feature, symbol (null without one), effect (mean over folds of the change in score per
-        standard deviation), low, high (Nadeau–Bengio's corrected t over folds; null with one fold), stability (0..1),
-        rank (1..), q (Benjamini–Hochberg over all rows of the table, of the tests in `p_values`; null where the
-        feature does not vary). What no fold attributed anything to is left out.
+        standard deviation; null where the task has several classes: a direction has no meaning there), low, high
+        (Nadeau–Bengio's corrected t over folds; null with one fold), stability (0..1), rank (1..), q
+        (Benjamini–Hochberg over all rows of the table, of the tests in `p_values`; null where the feature does not vary),
+        importance (share of all attribution, mean over folds; no sign). What no fold attributed anything to is left out.
         No attributions, no rows.
     Raises: ValueError if a fold names a block twice.
     Source: Breitling 2004 (rank product), doi:10.1016/j.febslet.2004.07.055; Nadeau and Bengio 2003,
@@ -98,6 +100,8 @@ def biomarkers(
     folds = {(a.repeat, a.fold) for a in attributions}
     per_repeat = len(folds) / len({repeat for repeat, _ in folds})
     ratio = held_out_per_train if held_out_per_train is not None else 1 / max(per_repeat - 1, 1)
+    if not task_of(snapshot.task).signed(snapshot.classes):
+        slope = np.full(slope.shape, np.nan)
     effect, low, high = corrected_interval(slope, ratio, level)
     table = pl.DataFrame(
         {

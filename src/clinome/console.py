@@ -68,7 +68,7 @@ class Console:
         lines = [[_cell(c) for c in row] for row in rows]
         wide = [max(len(h), *(len(r[i]) for r in lines)) if lines else len(h) for i, h in enumerate(head)]
         right = [
-            bool(lines) and all(r[i].replace(",", "").replace(".", "").lstrip("-").isdigit() for r in lines)
+            bool(lines) and all(_is_number(r[i]) for r in lines)
             for i in range(len(head))
         ]
         for row in ([*head], *lines):
@@ -107,8 +107,19 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        return f"{value:.3f}"
+        from clinome.models.statistics.rounding import decimals, fixed
+
+        return fixed(value, decimals([value], 3, more=1))
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _is_number(cell: str) -> bool:
+    """A number as `_cell` writes it."""
+    try:
+        float(cell.replace(",", ""))
+    except ValueError:
+        return False
+    return True
 
 
 SILENT = Console(quiet=True)

@@ -108,14 +108,14 @@ def _results(predictions: pl.DataFrame, task: str, rng: np.random.Generator) -> 
             comparisons.append({"a": "chosen", "b": name, "difference": d, **pair})
     names = ["ridge_late"] * 8 + ["stack"] * 2
     values = (0.5 + 0.02 * rng.standard_normal(8)).tolist()
-    control = {"metric": metric, "mean": float(np.mean(values)), "low": 0.46, "high": 0.53, "folds": values}
+    control = {"metric": metric, "learner": "ridge_late", "mean": float(np.mean(values)), "low": 0.46, "high": 0.53, "folds": values}
     shuffled = {**control, "mean": learners["hetero_gnn"]["metrics"][metric]["mean"], "learner": "hetero_gnn"}
     return {
         "task": task, "metric": metric, "learners": learners, "comparisons": comparisons,
         "chosen": [{"repeat": i // 5, "fold": i % 5, "name": v} for i, v in enumerate(names)],
         "model": {"name": "stack", "weights": {"ridge_late": 0.7, "hetero_gnn": 0.3}, "left_out": {"mine": "it is <odd>"}},
         "controls": {"permuted_labels": control, "shuffled_graph": shuffled,
-                     "batch_only": {**control, "mean": 0.71, "low": 0.66, "high": 0.76, "learner": "ridge_late"}},
+                     "batch_only": {**control, "mean": 0.71, "low": 0.66, "high": 0.76}},
     }  # fmt: skip
 
 
@@ -150,9 +150,10 @@ def _biomarkers(rng: np.random.Generator, n: int = 60) -> pl.DataFrame:
     layer = rng.choice(["rna", "cnv", "mutations", "records", "covariates"], n, p=[0.5, 0.2, 0.1, 0.15, 0.05])
     feature = [f"ICD10CM:J{i}.1" if b == "records" else f"NCBIGene:{i}" for i, b in enumerate(layer)]
     symbol = [None if b in ("records", "covariates") else f"GENE{i}" for i, b in enumerate(layer)]
+    importance = np.abs(effect) / np.abs(effect).sum()
     return pl.DataFrame(
         {
-            "layer": layer, "feature": feature, "symbol": symbol, "effect": effect, "low": effect - 0.08,
+            "layer": layer, "feature": feature, "importance": importance, "name": symbol, "symbol": symbol, "effect": effect, "low": effect - 0.08,
             "high": effect + 0.08, "stability": np.linspace(1, 0, n).round(1), "rank": range(1, n + 1),
             "q": 10.0 ** np.linspace(-7, -0.1, n),
         }

@@ -115,14 +115,14 @@ def _tell(truth: Truth, found: dict[str, object], console: Console) -> None:
     console(f"  Whoever knew the true risk would reach an AUROC of {found['true_auroc']:.3f}.")
     console("What was found:")
     console(f"  the learner chosen inside the training data reaches {found['chosen_auroc']:.3f} on held-out patients;")
-    console(f"  with permuted labels, as it should be, about one half: {found['permuted_auroc']:.3f};")
+    console(f"  ridge_late with permuted labels, as it should be, about one half: {found['permuted_auroc']:.3f};")
     console(f"  {found['genes_in_first_20']} of the ten genes are among the first {FIRST} biomarkers,")
     console(f"  the pathway is number {found['pathway_rank'] or '—'} of the pathways,")
     console(
         f"  the mutation is biomarker {found['mutation_rank'] or '—'}, the diagnosis {found['diagnosis_rank'] or '—'}."
     )
     console("What the fence stopped:")
-    console(f"  {truth.decoy} is recorded after the outcome. Let in, it would have made a linear model's AUROC")
+    console(f"  {truth.decoy} is recorded after the outcome. Let in, it would have made the AUROC of ridge_late")
     console(
         f"  {found['decoy_auroc']:.3f} instead of {found['ridge_late_auroc']:.3f}: a gain of {found['decoy_gain']:.3f} that no patient would ever see."
     )

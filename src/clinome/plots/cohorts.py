@@ -78,14 +78,14 @@ def differential_features(table: Table, *, names: tuple[str, str] = ("A", "B"), 
 
     Args:
         table: feature, block, measure (all `value`: Cliff's delta; or all `share`: odds ratio, drawn on a log axis), effect,
-            low, high, q, symbol (may be missing), as features.csv of `clinome compare`; drawn in this order.
+            low, high, q, name or symbol (may be missing), as features.csv of `clinome compare`; drawn in this order.
         names: what the cohorts are called. top: how many to draw.
     Raises: InputError if a column is missing. ValueError for a table of both measures.
     Example:
         figure = clinome.plots.differential_features(features[features.measure == "value"], names=("treated", "control"))
     """
     columns = ("feature", "block", "measure", "effect", "low", "high", "q")
-    full = table_of(table, *columns, optional={"symbol": None})
+    full = table_of(table, *columns, optional={"symbol": None, "name": None})
     if full["measure"].n_unique() > 1:
         raise ValueError(f"measure: got {', '.join(full['measure'].unique().sort())}; expected one of them in a figure")
     rows = full.filter(pl.col("effect").is_not_null()).head(top).to_dicts()
@@ -103,7 +103,7 @@ def differential_features(table: Table, *, names: tuple[str, str] = ("A", "B"), 
     else:
         ax.set_xscale("log")
         ax.set_xlim(max(ax.get_xlim()[0], 1e-3), min(ax.get_xlim()[1], 1e3))
-    category_axis(ax, [short(f"{row['symbol'] or row['feature']}  ·  {row['block']}", 40) for row in rows])
+    category_axis(ax, [short(f"{row['name'] or row['symbol'] or row['feature']}  ·  {row['block']}", 40) for row in rows])
     a, b = (short(name, 30) for name in names)
     ax.set_xlabel(f"{what} (95% CI)\n← higher in {b}        higher in {a} →", color=INK)
     ax.spines["left"].set_visible(False)

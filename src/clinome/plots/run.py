@@ -164,34 +164,44 @@ def model_comparison(
 
 @styled
 def biomarkers(table: Table, top: int = 20) -> Figure:
-    """Biomarkers: effect of the first features on the score with 95% intervals, coloured by layer.
+    """Biomarkers: effect of the first features on the score with 95% intervals, coloured by layer; importance of those
+    of several classes, where an effect has no direction.
 
     Args:
         table: rank, feature, layer, effect (change of the score per standard deviation of the feature), low, high,
-            symbol (may be missing), as biomarkers.csv. Rows without an effect are left out.
+            importance, name or symbol (may be missing), as biomarkers.csv. Rows without an effect are left out, unless
+            none has one.
         top: how many to draw.
     Example:
         figure = clinome.plots.biomarkers(pd.read_csv("runs/lung/biomarkers.csv"), top=10)
     """
-    full = table_of(table, "rank", "feature", "layer", "effect", optional={**_INTERVAL, "symbol": None})
-    shown = full.sort("rank").head(top).filter(pl.col("effect").is_not_null())
+    names = {"symbol": None, "name": None, "importance": None}
+    full = table_of(table, "rank", "feature", "layer", "effect", optional={**_INTERVAL, **names})
+    first = full.sort("rank").head(top)
+    value = "importance" if first["effect"].is_null().all() and first["importance"].count() else "effect"
+    shown = first.filter(pl.col(value).is_not_null())
     figure, (ax,) = canvas(8.2, 0.3 * shown.height + 1.1)
     colours = {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(shown["layer"].unique(maintain_order=True))}
     seen: set[str] = set()
     for i, row in enumerate(shown.iter_rows(named=True)):
         colour, layer = colours[row["layer"]], str(row["layer"])
-        ax.plot([0, row["effect"]], [i, i], color=colour, lw=1.2, alpha=0.5)
-        if row["low"] is not None:
+        ax.plot([0, row[value]], [i, i], color=colour, lw=1.2, alpha=0.5)
+        if value == "effect" and row["low"] is not None:
             ax.plot([row["low"], row["high"]], [i, i], color=colour, lw=3.2, alpha=0.3, solid_capstyle="butt")
-        ax.plot(row["effect"], i, "o", color=colour, ms=6, label=None if layer in seen else layer)
+        ax.plot(row[value], i, "o", color=colour, ms=6, label=None if layer in seen else layer)
         seen.add(layer)
     ax.axvline(0, color=SOFT, lw=1)
     ax.spines["left"].set_visible(False)
-    category_axis(ax, [short(str(row["symbol"] or row["feature"])) for row in shown.iter_rows(named=True)])
-    ax.set_xlabel("effect: change of the score per standard deviation (95% interval over folds)")
+    labels = [short(str(row["name"] or row["symbol"] or row["feature"])) for row in shown.iter_rows(named=True)]
+    category_axis(ax, labels)
+    if value == "effect":
+        ax.set_xlabel("effect: change of the score per standard deviation (95% interval over folds)")
+    else:
+        ax.set_xlabel("importance: share of all attribution, mean over folds (no direction: several classes)")
     if shown.height:
         ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=min(len(colours), 5), handletextpad=0.2)
-    return finished(figure, "Biomarkers: effect of the first features with 95% intervals, by layer")
+    what = "effect of the first features with 95% intervals" if value == "effect" else "importance of the first features"
+    return finished(figure, f"Biomarkers: {what}, by layer")
 
 
 @styled
@@ -231,17 +241,19 @@ def controls(table: Table, *, metric: str = "score", chance: float | None = None
     """Controls: performance of the chosen learner beside negative controls, such as permuted labels.
 
     Args:
-        table: control (name; `chosen` is drawn in blue), mean, low, high, folds (a list, each value; may be missing).
+        table: control (name; `chosen` is drawn in blue), mean, low, high, folds (a list, each value; may be missing),
+            learner (may be missing: where it is the control's name, the row is no control but the learner itself).
         metric: the axis label. chance: a dashed line, where a guess would be.
     Example:
         figure = clinome.plots.controls(table, metric="AUROC", chance=0.5)
     """
-    rows = table_of(table, "control", "mean", optional={**_INTERVAL, "folds": None}).to_dicts()
+    rows = table_of(table, "control", "mean", optional={**_INTERVAL, "folds": None, "learner": None}).to_dicts()
     figure, (ax,) = canvas(8.2, 0.42 * len(rows) + 0.8)
     for i, row in enumerate(rows):
         values = values_of(row)
         ax.plot(values, [i] * len(values), "|", color=SOFT, ms=8, alpha=0.6)
-        interval(ax, i, row, BLUE if row["control"] == "chosen" else ORANGE)
+        colour = BLUE if row["control"] == "chosen" else INK if row["control"] == row["learner"] else ORANGE
+        interval(ax, i, row, colour)
     if chance is not None:
         ax.axvline(chance, color=SOFT, lw=1, ls=(0, (3, 3)))
     category_axis(ax, [str(row["control"]).replace("_", " ") for row in rows])

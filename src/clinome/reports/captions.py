@@ -17,7 +17,7 @@ LEAD = {
     "missing_data": "A missing layer is treated as unknown, never as zero.",
     "biomarkers": "Features that moved the held-out predictions of the chosen learner. Associations in this cohort, not causes.",
     "no_biomarkers": "The chosen learner cannot say which features its predictions rest on, so none are ranked.",
-    "controls": "Negative controls and ablations: the same procedure on the same folds without signal, without biology, or without edges.",
+    "controls": "Negative controls and ablations: one learner, named with each, in its default setting on the folds of the first repeat: without signal, without biology, or without edges.",
     "data_quality": "Rows read = written + merged with an equal row + rejected with a reason.",
     "quality_missing": "By layer, feature and patient; and whether being missing goes with the outcome.",
     "quality_confounding": "Where and with whom one was measured, against the outcome and against the main variance of each layer.",
@@ -63,12 +63,16 @@ CAPTION = {
     "and observed risk.",
     "biomarkers": "Effect on the score per standard deviation of the feature. Dots: mean over folds; bands: 95% interval over "
     "folds. Above zero: higher values, higher score.",
-    "biomarkers_table": "Effect: change of the score per standard deviation, with 95% interval over folds. Stability: share of folds "
+    "importance": "Importance: share of all attribution, mean over folds. It has no direction: of several classes, what raises "
+    "one lowers the others.",
+    "effects_table": "Effect: change of the score per standard deviation, with 95% interval over folds. ",
+    "biomarkers_table": "Importance: share of all attribution, mean over folds, without direction. Stability: share of folds "
     "with the feature among the first twenty. q: each feature alone against the outcome, whole cohort, one row a patient, "
     "Benjamini–Hochberg.",
     "pathways": "Over-representation of ranked genes: hypergeometric test; q: Benjamini–Hochberg over all tested gene sets.",
-    "controls": "Controls. Dots: mean; lines: 95% CI; ticks: single folds or permutations.",
-    "controls_table": "Controls: mean with 95% CI over folds or permutations.",
+    "controls": "Controls, and the learners that they are of, on the real data. Dots: mean; lines: 95% CI; ticks: single "
+    "folds or permutations.",
+    "controls_table": "Controls: mean with 95% CI over folds or permutations; real data: the same learner’s performance above.",
     "data_quality": "Rows by source.",
     "quality_availability": "Patients by what they have, and how many have each layer.",
     "quality_missing_curve": "Missing by feature, layers with missing cells.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from clinome.reports.format import p_value, percent
+from clinome.reports.format import interval, number, p_value, percent
 
 # Benchmark
 
@@ -22,10 +22,10 @@ def ranked_studies(
         return "Fewer than three learners ran on every study, so ranks are not tested; see the differences."
     if p is None or f is None:
         return "All learners do equally well on every study: there is nothing to rank."
-    test = f"Friedman test over {studies} studies and {learners} learners: F = {f:.2f}, p = {p_value(p)}"
+    test = f"Friedman test over {studies} studies and {learners} learners: F = {number(f, 2)}, p = {p_value(p)}"
     if difference is None:
         return f"{test}; the ranks are not shown to differ."
-    return f"{test}; the ranks differ. Critical difference of mean ranks (Nemenyi): {difference:.2f}."
+    return f"{test}; the ranks differ. Critical difference of mean ranks (Nemenyi): {number(difference, 2)}."
 
 
 def not_ranked(learners: Sequence[str]) -> str:
@@ -86,7 +86,7 @@ def hazard_ratio(
     said += "." if p is None else f"; log-rank p = {p_value(p)}."
     if ratio is None:
         return f"{said} A cohort without events has no hazard ratio."
-    shown = f"{ratio['mean']:.2f} (95% CI {ratio['low']:.2f} to {ratio['high']:.2f})"
+    shown = interval(ratio, name="95% CI")
     return f"{said} Hazard ratio of {names[0]} to {names[1]}: {shown}, Cox model, unadjusted."
 
 

@@ -8,23 +8,38 @@ from typing import Any
 
 from clinome.models.metrics.registry import METRICS
 from clinome.models.statistics.table_one import short_number
+from clinome.models.statistics.rounding import decimals, fixed
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def number(value: Any, digits: int = 3) -> str:
-    """`1,234`, `0.123`, and – for nothing."""
+def number(value: Any, digits: int = 3, *, sign: bool = False) -> str:
+    """`1,234`, `0.123`, and – for nothing; of a number that is not zero no zero, but `0.0004`, or `2×10⁻⁹`.
+
+    Example:
+        >>> number(0.1234), number(-0.0004), number(1234), number(None)
+        ('0.123', '−0.0004', '1,234', '–')
+    """
     if value is None:
         return "–"
     if isinstance(value, bool | str):
         return str(value)
-    text = f"{value:,}" if isinstance(value, int) else f"{value:.{digits}f}"
-    return text.replace("-", "−")
+    if isinstance(value, int):
+        return f"{value:+,}".replace("-", "−") if sign else f"{value:,}".replace("-", "−")
+    return "–" if math.isnan(value) else _typeset(fixed(value, decimals([value], digits), sign=sign))
+
+
+def _typeset(text: str) -> str:
+    """A minus sign that is one, and powers of ten."""
+    mantissa, e, exponent = text.partition("e")
+    return mantissa.replace("-", "−") + (f"×10{str(int(exponent)).translate(_RAISED)}" if e else "")
 
 
 def percent(share: float) -> str:
-    """`34%` of a share between 0 and 1."""
-    return f"{share:.0%}"
+    """`34%` of a share between 0 and 1; what is not nothing and not all is neither 0% nor 100%."""
+    if 0 < share < 0.005:
+        return "< 1%"
+    return "> 99%" if 0.995 <= share < 1 else f"{share:.0%}"
 
 
 def fraction(share: float) -> str:
@@ -44,28 +59,32 @@ def p_value(value: float | None) -> str:
     """`0.03`, `2×10⁻⁵`, and – for nothing."""
     if value is None or math.isnan(value):
         return "–"
+    if 0.995 <= value < 1:
+        return "> 0.99"
     if value >= 0.001:
         return f"{value:.2g}" if value >= 0.01 else f"{value:.3f}"
-    if value < 1e-300:
-        return "< 10⁻³⁰⁰"
-    mantissa, exponent = f"{value:.0e}".split("e")
-    return f"{mantissa}×10" + str(int(exponent)).translate(_RAISED)
+    return "< 10⁻³⁰⁰" if value < 1e-300 else _typeset(f"{value:.0e}")
 
 
 def interval(row: Mapping[str, Any], digits: int = 2, *, sign: bool = False, name: str = "") -> str:
     """`0.78 (0.72 to 0.84)` of a row's mean (or difference), low and high; the number alone where there is no interval.
 
+    Where one of the three would be printed as zero and is not, all have more decimals.
     Args:
         name: what the interval is called inside the brackets, as `95% CI`.
+    Example:
+        >>> interval({"difference": -0.002, "low": -0.031, "high": 0.027}, sign=True)
+        '−0.002 (−0.031 to +0.027)'
     """
-
-    def shown(value: float) -> str:
-        return f"{round(value, digits) + 0.0:{'+' if sign else ''}.{digits}f}"  # no −0.00
-
-    text = shown(row["difference"] if "difference" in row else row["mean"])
-    if row.get("low") is not None and row.get("high") is not None:
-        text += f" ({name + ' ' if name else ''}{shown(row['low'])} to {shown(row['high'])})"
-    return text.replace("-", "−")
+    mean, low, high = row["difference"] if "difference" in row else row["mean"], row.get("low"), row.get("high")
+    if mean is None:
+        return "–"
+    digits = decimals([value for value in (mean, low, high) if value is not None], digits)
+    text = _typeset(fixed(mean, digits, sign=sign))
+    if low is None or high is None:
+        return text
+    ends = " to ".join(_typeset(fixed(value, digits, sign=sign)) for value in (low, high))
+    return f"{text} ({name + ' ' if name else ''}{ends})"
 
 
 def metric_label(key: str | None) -> str:

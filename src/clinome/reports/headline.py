@@ -8,7 +8,7 @@ from typing import Any
 
 from clinome.reports import sentences
 from clinome.reports.findings import SIMPLE, differences, picked, ranked
-from clinome.reports.format import chance_of, interval, metric_label, smaller_is_better
+from clinome.reports.format import chance_of, interval, metric_label, number, smaller_is_better
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ def headline(results: Mapping[str, Any], cohort: str) -> Headline:
         said.append(told)
     simple = next((row for row in table if row["learner"] in SIMPLE), None)
     verdict, claim = ("unknown", sentences.NO_BASELINE) if simple is None else _against(results, metric, simple)
-    rival = next((row for row in table if row["learner"] not in {*SIMPLE, "chosen"}), None)
-    if rival is not None:
-        said.append(_rival(results, metric, rival))
+    best = next((row for row in table if row["learner"] != "chosen"), None)
+    if best is not None:
+        said.append(_best_single(results, metric, best))
     said += _controls(results.get("controls") or {}, table, metric)
-    return Headline(cohort, f"{mine['mean']:.2f}", verdict, claim, tuple(said))
+    return Headline(cohort, number(mine["mean"], 2), verdict, claim, tuple(said))
 
 
 def _against(results: Mapping[str, Any], metric: str, simple: Mapping[str, Any]) -> tuple[str, str]:
@@ -57,12 +57,15 @@ def _against(results: Mapping[str, Any], metric: str, simple: Mapping[str, Any])
     return verdict, sentences.against_baseline(verdict, name, simple["mean"], interval(pair, sign=True))
 
 
-def _rival(results: Mapping[str, Any], metric: str, rival: Mapping[str, Any]) -> str:
-    name, pair = str(rival["learner"]), differences(results, metric).get(str(rival["learner"]))
+def _best_single(results: Mapping[str, Any], metric: str, best: Mapping[str, Any]) -> str:
+    """Of all learners, the simple ones among them: by the held-out metric, as the table shows it."""
+    name, pair = str(best["learner"]), differences(results, metric).get(str(best["learner"]))
+    if name in SIMPLE:
+        return sentences.best_single(name, interval(best), is_baseline=True)
     if pair is None or pair.get("low") is None or pair.get("high") is None:
-        return sentences.best_single(name, interval(rival))
+        return sentences.best_single(name, interval(best))
     apart = pair["low"] > 0 or pair["high"] < 0
-    return sentences.best_single(name, interval(rival), interval(pair, sign=True), apart=apart)
+    return sentences.best_single(name, interval(best), interval(pair, sign=True), apart=apart)
 
 
 def _controls(controls: Mapping[str, Any], table: Sequence[Mapping[str, Any]], metric: str) -> list[str]:
@@ -73,7 +76,8 @@ def _controls(controls: Mapping[str, Any], table: Sequence[Mapping[str, Any]], m
         guess = chance_of(key)
         if guess is None:
             guess = next((row["mean"] for row in table if row["learner"] == "majority"), None)
-        said.append(sentences.permuted_labels(metric_label(key), interval(permuted), above=_above(permuted, guess)))
+        learner, above = str(permuted.get("learner", "a learner")), _above(permuted, guess)
+        said.append(sentences.permuted_labels(learner, metric_label(key), interval(permuted), above=above))
     shuffled = controls.get("shuffled_graph") or {}
     graph = next((row for row in table if row["learner"] == shuffled.get("learner")), None)
     if graph is not None and shuffled.get("mean") is not None:
@@ -83,7 +87,8 @@ def _controls(controls: Mapping[str, Any], table: Sequence[Mapping[str, Any]], m
         control = controls.get(name) or {}
         chance = chance_of(control.get("metric"))
         if chance is not None and control.get("low") is not None and control["low"] > chance:
-            said.append(sentences.confounded(name, metric_label(control["metric"]), interval(control)))
+            learner, label = str(control.get("learner", "a learner")), metric_label(control["metric"])
+            said.append(sentences.confounded(name, learner, label, interval(control)))
     return said
 
 

@@ -74,7 +74,7 @@ def _page(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:
     events = _events(cohort, task)
     features = {str(layer["name"]): int(layer["features"]) for layer in layers}
     said = warnings(cohort["subject_id"].n_unique(), events, features, summary.get("warnings", []))
-    biomarkers, enrichment = _csv(run / "biomarkers.csv"), _csv(run / "enrichment.csv")
+    biomarkers, enrichment = _ranked(run), _csv(run / "enrichment.csv")
     return {
         "headline": headline(results, _who(cohort, task, summary)),
         "metric": metric_label(metric),
@@ -92,6 +92,7 @@ def _page(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:
         **_subgroups(results, metric),
         **_learning_curve(results, metric),
         "biomarkers": biomarkers.head(_TOP).to_dicts(),
+        "signed": not biomarkers.is_empty() and not biomarkers["effect"].is_null().all(),
         "unattributed": (run / "biomarkers.csv").exists() and biomarkers.is_empty(),
         "ranked_features": biomarkers.height,
         "biomarkers_svg": _biomarkers(biomarkers),
@@ -237,24 +238,41 @@ def _learning_curve(results: Mapping[str, Any], metric: str) -> dict[str, str]:
     return {"learning_svg": picture, "learning_said": findings.learning_curve(results)}
 
 
+def _ranked(run: Path) -> pl.DataFrame:
+    """biomarkers.csv; of one that an older version wrote without importances and names."""
+    table = _csv(run / "biomarkers.csv")
+    if table.is_empty():
+        return table
+    absent = {"importance": pl.lit(None, pl.Float64), "name": pl.col("symbol")}
+    return table.with_columns(value.alias(name) for name, value in absent.items() if name not in table.columns)
+
+
 def _biomarkers(table: pl.DataFrame) -> str:
     from clinome import plots
 
-    if table.is_empty() or table.sort("rank").head(_TOP)["effect"].is_null().all():
+    first = table if table.is_empty() else table.sort("rank").head(_TOP)
+    if first.is_empty() or first.select(pl.col("effect", "importance").is_null().all()).row(0) == (True, True):
         return ""
     return svg(plots.biomarkers(table, _TOP))
 
 
 def _controls(results: Mapping[str, Any], metric: str) -> dict[str, Any]:
+    """The controls beside `chosen` and the learners that they are of: a control is compared with its own learner."""
     from clinome import plots
 
     controls = {n: c for n, c in (results.get("controls") or {}).items() if c and c.get("mean") is not None}
-    rows = [{**row, "control": "chosen"} for row in findings.ranked(results, metric) if row["learner"] == "chosen"]
-    rows += [{**control, "control": name} for name, control in controls.items() if control.get("metric") == metric]
+    own = {c.get("learner") for c in controls.values()}
+    real = [row for row in findings.ranked(results, metric) if row["learner"] in {"chosen", *own}]
+    rows = [{**row, "control": row["learner"]} for row in real]
+    for name, control in controls.items():
+        if control.get("metric") == metric:
+            of = f" ({control['learner']})" if control.get("learner") else ""
+            rows.append({**control, "control": name + of})
     picture = ""
     if len(rows) > 1:
         picture = svg(plots.controls(_frame(rows, "mean"), metric=metric_label(metric), chance=chance_of(metric)))
-    return {"controls": controls, "controls_svg": picture, "control_words": CONTROL}
+    found = {row["learner"]: row["mean"] for row in real}
+    return {"controls": controls, "controls_svg": picture, "control_words": CONTROL, "control_real": found}
 
 
 def _frame(rows: Sequence[Mapping[str, Any]], value: str) -> pl.DataFrame:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clinome.models.evaluation.intervals import FOLDS, SPLIT
-from clinome.reports.format import p_value, percent
+from clinome.reports.format import number, p_value, percent
 
 COVERED = (94, 99)
 """Of a hundred such intervals over folds, how many held the truth where they did worst and best, in simulations
@@ -61,7 +61,7 @@ def performance(metric: str, estimate: str, chance: float | None) -> str:
 
 def against_baseline(verdict: str, baseline: str, mean: float, difference: str) -> str:
     """verdict: better, worse, unclear or unknown; difference: `+0.10 (+0.02 to +0.18)`."""
-    other = f"the best simple baseline, {baseline} ({mean:.2f})"
+    other = f"the best simple baseline, {baseline} ({number(mean, 2)})"
     match verdict:
         case "better":
             return f"The chosen learner is better than {other}: paired difference {difference}."
@@ -76,9 +76,13 @@ def against_baseline(verdict: str, baseline: str, mean: float, difference: str) 
             return f"Whether the chosen learner is better than {other} was not tested in pairs."
 
 
-def best_single(name: str, estimate: str, difference: str = "", *, apart: bool = False) -> str:
-    """difference: chosen minus it; apart: whether the interval leaves out zero."""
+def best_single(
+    name: str, estimate: str, difference: str = "", *, apart: bool = False, is_baseline: bool = False
+) -> str:
+    """difference: chosen minus it; apart: whether the interval leaves out zero; is_baseline: it is the best simple one."""
     text = f"Best single learner in hindsight: {name}, {estimate}"
+    if is_baseline:
+        return f"{text}, the best simple baseline itself."
     if not difference:
         return text + "."
     return f"{text}; chosen − {name}: {difference}, 95% CI {'excluding' if apart else 'including'} zero."
@@ -95,15 +99,15 @@ def picked(counts: Sequence[tuple[str, int]]) -> str:
 
 
 def optimism(metric: str, inner: float, held_out: float) -> str:
-    text = f"Optimism of model selection: {metric} {inner:.3f} in inner validation, {held_out:.3f} held out"
+    text = f"Optimism of model selection: {metric} {number(inner)} in inner validation, {number(held_out)} held out"
     if inner - held_out > 0.005:
-        return f"{text}; selection was optimistic by {inner - held_out:.3f}."
+        return f"{text}; selection was optimistic by {number(inner - held_out)}."
     return f"{text}; selection was not optimistic."
 
 
-def permuted_labels(metric: str, estimate: str, *, above: bool | None) -> str:
-    """above: whether the interval lies above chance; None where chance is not known."""
-    text = f"Permuted labels (negative control): {metric} {estimate}"
+def permuted_labels(learner: str, metric: str, estimate: str, *, above: bool | None) -> str:
+    """learner: who learnt from them; above: whether the interval lies above chance; None where chance is not known."""
+    text = f"Permuted labels (negative control): {learner} reaches {metric} {estimate}"
     if above is None:
         return text + "."
     if above:
@@ -113,7 +117,7 @@ def permuted_labels(metric: str, estimate: str, *, above: bool | None) -> str:
 
 def shuffled_graph(learner: str, shuffled: str, mean: float, *, falls: bool | None) -> str:
     """falls: whether the network does worse without the real edges; None where its interval is not known."""
-    text = f"Shuffled graph: {learner} reaches {shuffled} with shuffled edges, {mean:.2f} with the real ones"
+    text = f"Shuffled graph: {learner} reaches {shuffled} with shuffled edges, {number(mean, 2)} with the real ones"
     if falls is None:
         return text + "."
     return text + (": it uses the edges." if falls else ": no evidence that it uses the edges.")
@@ -126,9 +130,9 @@ _ALONE = {
 }
 
 
-def confounded(control: str, metric: str, estimate: str) -> str:
+def confounded(control: str, learner: str, metric: str, estimate: str) -> str:
     return (
-        f"{_ALONE[control]} {metric} {estimate}: how patients were measured predicts part of the outcome (confounding), "
+        f"{_ALONE[control]} {metric} {estimate} ({learner}): how patients were measured predicts part of the outcome (confounding), "
         "and a learner may rest on it."
     )
 
@@ -150,9 +154,8 @@ def few_events(events: int) -> str:
 
 def events_per_variable(events: int, variables: int) -> str:
     ratio = events / variables
-    per = f"{ratio:.1f}" if ratio >= 0.1 else f"{ratio:.2g}"
     return (
-        f"{per} events per candidate variable ({events:,} events, {variables:,} variables): only regularised learners are "
+        f"{number(ratio, 1)} events per candidate variable ({events:,} events, {variables:,} variables): only regularised learners are "
         "appropriate, and effects of single features are shrunken."
     )
 
@@ -210,7 +213,7 @@ def gaps(metric: str, worse: Sequence[tuple[str, str, str]]) -> str:
 def no_gap(widest: float) -> str:
     return (
         "No difference between groups remains after correction for multiple testing (Holm). That is no proof of fairness: "
-        f"the intervals still allow for gaps of up to {widest:.2f}."
+        f"the intervals still allow for gaps of up to {number(widest, 2)}."
     )
 
 

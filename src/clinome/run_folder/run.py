@@ -119,7 +119,8 @@ class Run:
     @property
     def biomarkers(self) -> pd.DataFrame:
         """Ranked features: layer, feature (CURIE), symbol, effect (of the score, a standard deviation of the feature), low,
-        high, stability (share of folds), rank, q.
+        high, stability (share of folds), rank, q, importance (share of all attribution, unsigned), name. Of several classes
+        an effect has no direction: effect, low and high are missing.
 
         Raises: InputError before `clinome biomarkers`.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,7 @@ def rank_features(study: Study, run: Run, console: Console) -> Run:
     ranked = rank(snapshot, fold_attributions(pl.read_parquet(run.path("attributions.parquet"))))
     with open_graph(study) as graph:
         names = graph.query("MATCH (w:Pathway) RETURN w.id AS id, w.name AS name")
+        ranked = named(ranked, graph.tables.concept_names())
     pathways = enrich(
         ranked, snapshot.links, measured_genes(snapshot), names=dict(zip(names["id"], names["name"], strict=True))
     )
@@ -74,6 +76,12 @@ def fold_attributions(table: pl.DataFrame) -> list[FoldAttribution]:
     ]
 
 
+def named(table: pl.DataFrame, names: Mapping[str, str]) -> pl.DataFrame:
+    """A table of features with their `name`: the symbol, else what the study's vocabularies call it; null for neither."""
+    known = pl.col("feature").replace_strict(names, default=None, return_dtype=pl.String)
+    return table.with_columns(name=pl.coalesce("symbol", known))
+
+
 def _write_back(study: Study, run: Run, ranked: pl.DataFrame) -> None:
     from clinome.graphs.ingest.write_back import store_run
     from clinome.graphs.tables.study_tables import Tables
@@ -90,9 +98,8 @@ def _write_back(study: Study, run: Run, ranked: pl.DataFrame) -> None:
 
 
 def _show(ranked: pl.DataFrame, pathways: pl.DataFrame, console: Console) -> None:
-    console.table(
-        ["rank", "layer", "feature", "symbol", "effect", "stability", "q"],
-        ranked.head(10).select("rank", "layer", "feature", "symbol", "effect", "stability", "q").iter_rows(),
-    )
+    told = "importance" if ranked["effect"].is_null().all() else "effect"
+    columns = ["rank", "layer", "feature", "name", told, "stability", "q"]
+    console.table(columns, ranked.head(10).select(columns).iter_rows())
     if pathways.height:
         console.table(["pathway", "overlap", "q"], pathways.head(5).select("name", "overlap", "q").iter_rows())

@@ -15,6 +15,7 @@ from clinome.graph import Graph, open_graph
 from clinome.loaders.errors import InputError
 from clinome.reports.cohort_comparison import CohortComparison, in_words, survival_in_words, write_compare
 from clinome.study import Study, as_study
+from clinome.verbs.biomarkers import named
 from clinome.verbs.cohort import columns_of
 
 if TYPE_CHECKING:
@@ -68,12 +69,13 @@ def compare(
         covariates = study.task.covariates if study.task else ()
         snapshot = freeze(union, graph.tables, "survival", covariates)
         columns = columns_of(union, snapshot, graph.tables)
+        called_in_graph = graph.tables.concept_names()
     first = frame["cohort"].to_numpy() == 0
     group = pl.Series("cohort", [called[0] if one else called[1] for one in first])
     survival, curves = _followed(snapshot, first)
     folder = Path(out) if out is not None else study.folder / "compare" / _folder_name(called)
     found = CohortComparison(
-        called, cohorts, both, later, table_one(columns, group), contrast(snapshot, first), survival, curves, folder
+        called, cohorts, both, later, table_one(columns, group), named(contrast(snapshot, first), called_in_graph), survival, curves, folder
     )
     write_compare(found, study.name)
     _tell(found, console)
@@ -170,6 +172,6 @@ def _followed(snapshot: Snapshot, first: np.ndarray) -> tuple[SurvivalContrast |
 def _tell(found: CohortComparison, console: Console) -> None:
     for sentence in [*in_words(found), *survival_in_words(found)]:
         console(sentence)
-    columns = ["block", "feature", "symbol", "measure", "a", "b", "effect", "p", "q"]
+    columns = ["block", "feature", "name", "measure", "a", "b", "effect", "p", "q"]
     console.table(columns, found.contrasts.head(10).select(columns).iter_rows())
     console(f"compare: {found.folder / 'compare.html'}")
