@@ -67,10 +67,7 @@ class Console:
         """Left-aligned text, right-aligned numbers, one line a row; no frames, so that it can be piped."""
         lines = [[_cell(c) for c in row] for row in rows]
         wide = [max(len(h), *(len(r[i]) for r in lines)) if lines else len(h) for i, h in enumerate(head)]
-        right = [
-            bool(lines) and all(_is_number(r[i]) for r in lines)
-            for i in range(len(head))
-        ]
+        right = [bool(lines) and all(_is_number(r[i]) for r in lines) for i in range(len(head))]
         for row in ([*head], *lines):
             self("  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, wide, right, strict=True)).rstrip())
 

@@ -108,7 +108,14 @@ def _results(predictions: pl.DataFrame, task: str, rng: np.random.Generator) -> 
             comparisons.append({"a": "chosen", "b": name, "difference": d, **pair})
     names = ["ridge_late"] * 8 + ["stack"] * 2
     values = (0.5 + 0.02 * rng.standard_normal(8)).tolist()
-    control = {"metric": metric, "learner": "ridge_late", "mean": float(np.mean(values)), "low": 0.46, "high": 0.53, "folds": values}
+    control = {
+        "metric": metric,
+        "learner": "ridge_late",
+        "mean": float(np.mean(values)),
+        "low": 0.46,
+        "high": 0.53,
+        "folds": values,
+    }
     shuffled = {**control, "mean": learners["hetero_gnn"]["metrics"][metric]["mean"], "learner": "hetero_gnn"}
     return {
         "task": task, "metric": metric, "learners": learners, "comparisons": comparisons,

@@ -103,7 +103,9 @@ def differential_features(table: Table, *, names: tuple[str, str] = ("A", "B"), 
     else:
         ax.set_xscale("log")
         ax.set_xlim(max(ax.get_xlim()[0], 1e-3), min(ax.get_xlim()[1], 1e3))
-    category_axis(ax, [short(f"{row['name'] or row['symbol'] or row['feature']}  ·  {row['block']}", 40) for row in rows])
+    category_axis(
+        ax, [short(f"{row['name'] or row['symbol'] or row['feature']}  ·  {row['block']}", 40) for row in rows]
+    )
     a, b = (short(name, 30) for name in names)
     ax.set_xlabel(f"{what} (95% CI)\n← higher in {b}        higher in {a} →", color=INK)
     ax.spines["left"].set_visible(False)

@@ -200,7 +200,9 @@ def biomarkers(table: Table, top: int = 20) -> Figure:
         ax.set_xlabel("importance: share of all attribution, mean over folds (no direction: several classes)")
     if shown.height:
         ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=min(len(colours), 5), handletextpad=0.2)
-    what = "effect of the first features with 95% intervals" if value == "effect" else "importance of the first features"
+    what = (
+        "effect of the first features with 95% intervals" if value == "effect" else "importance of the first features"
+    )
     return finished(figure, f"Biomarkers: {what}, by layer")
 
 

@@ -75,7 +75,15 @@ def compare(
     survival, curves = _followed(snapshot, first)
     folder = Path(out) if out is not None else study.folder / "compare" / _folder_name(called)
     found = CohortComparison(
-        called, cohorts, both, later, table_one(columns, group), named(contrast(snapshot, first), called_in_graph), survival, curves, folder
+        called,
+        cohorts,
+        both,
+        later,
+        table_one(columns, group),
+        named(contrast(snapshot, first), called_in_graph),
+        survival,
+        curves,
+        folder,
     )
     write_compare(found, study.name)
     _tell(found, console)

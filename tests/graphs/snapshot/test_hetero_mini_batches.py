@@ -18,7 +18,7 @@ from torch_geometric.typing import WITH_PYG_LIB, WITH_TORCH_SPARSE
 LAYERS = ("rna", "methylation", "mutations")
 
 
-class _Neighbours(BaseSampler):
+class _Neighbours(BaseSampler):  # type: ignore[misc]
     """One hop of incoming edges around the seeds: what pyg-lib's sampler returns."""
 
     def __init__(self, data: HeteroData) -> None:
@@ -29,7 +29,10 @@ class _Neighbours(BaseSampler):
         edges = {kind: torch.isin(data[kind].edge_index[1], seeds).nonzero().flatten() if kind[2] == "patient"
                  else torch.zeros(0, dtype=torch.int64) for kind in data.edge_types}  # fmt: skip
         near = {kind: [data[r].edge_index[0, e] for r, e in edges.items() if r[0] == kind] for kind in data.node_types}
-        node = {kind: torch.cat(found).unique() if found else torch.zeros(0, dtype=torch.int64) for kind, found in near.items()}
+        node = {
+            kind: torch.cat(found).unique() if found else torch.zeros(0, dtype=torch.int64)
+            for kind, found in near.items()
+        }
         node["patient"] = torch.cat([seeds, node["patient"][~torch.isin(node["patient"], seeds)]])
         place = {kind: {int(one): k for k, one in enumerate(found)} for kind, found in node.items()}
         row = {r: _placed(data[r].edge_index[0, e], place[r[0]]) for r, e in edges.items()}

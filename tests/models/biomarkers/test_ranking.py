@@ -38,7 +38,18 @@ def attributed(snapshot: Snapshot, noise: float, seed: int = 0, folds: int = 5) 
 def test_planted_features_come_first(task: str) -> None:
     snapshot = make_snapshot(task, n=200, features=300)
     table = biomarkers(snapshot, attributed(snapshot, noise=0.05))
-    assert table.columns == ["layer", "feature", "symbol", "effect", "low", "high", "stability", "rank", "q", "importance"]
+    assert table.columns == [
+        "layer",
+        "feature",
+        "symbol",
+        "effect",
+        "low",
+        "high",
+        "stability",
+        "rank",
+        "q",
+        "importance",
+    ]
     assert table["rank"].to_list() == list(range(1, 601))
     first = table.head(PLANTED)
     assert set(first["symbol"]) == {f"G{i + 1}" for i in range(PLANTED)}
