@@ -32,12 +32,12 @@ def p_values(snapshot: Snapshot, block: str, feature: Sequence[str]) -> np.ndarr
         feature: names within the block; one that the snapshot does not hold as such gives NaN.
     Returns: (p,) p-values; NaN without variance, or with one group only.
     """
-    rows = _one_row_a_subject(snapshot)
+    rows = one_row_a_subject(snapshot)
     outcome = snapshot.rows[rows]
     profiled = snapshot.layers[block].profiled[rows] if block in snapshot.layers else np.ones(len(rows), dtype=bool)
     out = np.full(len(feature), np.nan)
     todo = dict(enumerate(feature))
-    for values, names in _tables(snapshot, block):
+    for values, names in feature_tables(snapshot, block):
         column = {name: j for j, name in enumerate(names)}
         at = [(i, column[name]) for i, name in todo.items() if name in column]
         todo = {i: name for i, name in todo.items() if name not in column}
@@ -69,7 +69,7 @@ def _test(task: str, x: np.ndarray, outcome: pl.DataFrame) -> np.ndarray:
     return kruskal(x, outcome["label"].cast(pl.String).to_numpy())
 
 
-def _one_row_a_subject(snapshot: Snapshot) -> np.ndarray:
+def one_row_a_subject(snapshot: Snapshot) -> np.ndarray:
     """Rows of one subject are no independent tests: the first labelled one stands for it."""
     rows = (
         snapshot.rows.with_row_index("row")
@@ -79,7 +79,7 @@ def _one_row_a_subject(snapshot: Snapshot) -> np.ndarray:
     return rows["row"].to_numpy().astype(np.int64)
 
 
-def _tables(snapshot: Snapshot, block: str) -> list[tuple[np.ndarray | sparse.csr_matrix, list[str]]]:
+def feature_tables(snapshot: Snapshot, block: str) -> list[tuple[np.ndarray | sparse.csr_matrix, list[str]]]:
     """(rows, features) values of a block with the names of their columns; where a name comes twice the first counts."""
     if block in snapshot.layers:
         layer = snapshot.layers[block]

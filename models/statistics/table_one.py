@@ -5,7 +5,7 @@ Standardised mean differences say how far, whatever the size of the cohort; p-va
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -20,13 +20,14 @@ HEAD = ("variable", "level", "all")
 TAIL = ("smd", "p")
 
 
-def table_one(columns: pl.DataFrame, group: pl.Series) -> pl.DataFrame:
+def table_one(columns: pl.DataFrame, group: pl.Series, untested: Collection[str] = ()) -> pl.DataFrame:
     """A line a number, a line a value of a column of words; what is missing in a line of its own.
 
     Args:
         columns: one row a row of the cohort: numbers, booleans, words. Others, and words that hardly repeat (ids, free
             text), are left out: `described` says which stay.
         group: whose groups become columns, as text in order; rows without one count in `all` alone.
+        untested: columns without smd and p: the grouping itself, and what determines it.
     Returns: variable, level, all, a column a group, smd, p. Numbers: median [lower quartile, upper quartile]; words: n (%)
         of those known. smd: of two groups, of more the largest between any two. p: Mann–Whitney or Kruskal–Wallis;
         Fisher's exact test for two values in two groups, else chi².
@@ -41,10 +42,8 @@ def table_one(columns: pl.DataFrame, group: pl.Series) -> pl.DataFrame:
     lines: list[list[object]] = [["n", "", *(f"{mask.sum():,}" for mask in masks), None, None]]
     for name in described(columns):
         values = columns[name]
-        if is_number(values):
-            lines += _numbers(values, masks)
-        else:
-            lines += _words(values, masks)
+        found = list(_numbers(values, masks) if is_number(values) else _words(values, masks))
+        lines += [[*line[:-2], None, None] for line in found] if name in untested else found
     return pl.DataFrame(lines, schema=_schema(names), orient="row")
 
 

@@ -35,7 +35,7 @@ CAPTION = {
     "attrition": "Cohort selection. Bars: rows left; right: rows lost by the step.",
     "table_one": "Table 1: baseline characteristics. Numeric: median [quartiles]; categorical: n (% of known). SMD: "
     "standardised mean difference, the largest between any two groups (below 0.1: small). p: Mann–Whitney or "
-    "Kruskal–Wallis (numeric), Fisher or χ² (categorical), not corrected. Only covariates among them are model inputs.",
+    "Kruskal–Wallis (numeric), Fisher or χ² (categorical), not corrected; none where a variable is the outcome or determines it. Only covariates among them are model inputs.",
     "missing_data": "Available layers (UpSet plot). Columns: patterns of layers that rows have together; right: rows with "
     "each layer, n (%).",
     "layers": "Layers: features, and rows with and without them.",

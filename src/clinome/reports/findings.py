@@ -15,6 +15,7 @@ from clinome.reports.format import interval, metric_label, smaller_is_better
 
 SIMPLE = tuple(baselines())
 """The baselines that anything has to beat before anyone should listen: the plain linear model is one of them."""
+_ASKED = 5
 _TELLING = 0.15
 """A calibration slope this far from 1, or an intercept this far from 0, is worth a word if its interval agrees."""
 
@@ -78,6 +79,16 @@ def intervals(results: Mapping[str, Any]) -> str:
     """How the intervals were made, and how often such intervals hold the truth."""
     methods = {pair.get("method") for pair in results.get("comparisons", [])}
     return " ".join(sentences.METHOD[method] for method in (FOLDS, SPLIT) if method in methods)
+
+
+def outcome_copies(results: Mapping[str, Any]) -> list[str]:
+    """Features that may be the outcome itself, each as a question with what to do; the first few."""
+    found = results.get("outcome_copies") or []
+    said = [
+        sentences.outcome_copy(one["name"], one["block"], one["tells"], one["by"], one["rows"])
+        for one in found[:_ASKED]
+    ]
+    return [*said, sentences.more_copies(len(found) - _ASKED)] if len(found) > _ASKED else said
 
 
 def picked(results: Mapping[str, Any]) -> str:

@@ -160,6 +160,35 @@ def events_per_variable(events: int, variables: int) -> str:
     )
 
 
+def outcome_copy(name: str, block: str, tells: str, by: str, patients: int) -> str:
+    """name: of the feature. tells, by, patients: as of `models.biomarkers.outcome_copies.OutcomeCopy`."""
+    what, _, one = tells.partition("=")
+    told = {
+        "label": f"who is {one}" if one else "the label",
+        "event": "who had the event",
+        "duration_days": "the order of times to the event",
+    }
+    does = "whether it is known tells" if by == "missing" else "it tells"
+    return (
+        f"Is {name} ({block}) the outcome? In all {patients:,} patients {does} {told.get(what, what)}. If it is the "
+        f"outcome under another name, or known only after it, the performance means nothing: {_leave_out(name, block)}."
+    )
+
+
+def _leave_out(name: str, block: str) -> str:
+    match block:
+        case "covariates":
+            return "take it out of [task] covariates"
+        case "records":
+            return "take its column out of [records], or let the cohort query return a prediction_time before it"
+        case _:
+            return f'leave it out by [omics.{block}] drop = ["{name}"]'
+
+
+def more_copies(count: int) -> str:
+    return f"{count:,} more features tell the outcome as well: results.json lists them under outcome_copies."
+
+
 # Calibration, decision curve, subgroups, learning curve
 
 

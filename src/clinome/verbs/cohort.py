@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from clinome.run_folder.prepared import Prepared
 
 LABEL, SPLIT = "label", "split"
+MEASURED = "measured: "
 _OUTCOMES = ("label", "duration_days", "event")
 _NEVER = ("subject_id", "prediction_time", "visit_id", "namespace", "clock", "observed_from", "observed_until")
 
@@ -110,10 +111,16 @@ def _places(snapshot: Snapshot) -> int:
 
 def describe(cohort: TakenCohort, snapshot: Snapshot, tables: Tables, by: str) -> pl.DataFrame:
     """One table: covariates first, then the cohort's and the patients' other columns, layers, and the amount of records."""
+    from clinome.models.biomarkers.outcome_copies import columns_that_tell
     from clinome.models.statistics.table_one import table_one
 
     columns = columns_of(cohort, snapshot, tables)
-    return table_one(columns.drop(by, strict=False), _groups(snapshot, columns, by))
+    shown = columns.drop(by, strict=False)
+    untested: list[str] = []
+    if by == LABEL:  # the outcome against itself says nothing; who was measured may depend on it, and is tested
+        told = shown.select(name for name in shown.columns if not name.startswith(MEASURED))
+        untested = columns_that_tell(told, snapshot.rows, snapshot.task)
+    return table_one(shown, _groups(snapshot, columns, by), untested)
 
 
 def columns_of(cohort: TakenCohort, snapshot: Snapshot, tables: Tables) -> pl.DataFrame:
@@ -121,7 +128,7 @@ def columns_of(cohort: TakenCohort, snapshot: Snapshot, tables: Tables) -> pl.Da
     from clinome.graphs.snapshot.covariates import patient_properties
 
     frame = cohort.frame.sort("subject_id", "prediction_time")
-    layers = {f"measured: {name}": layer.profiled for name, layer in snapshot.layers.items()}
+    layers = {f"{MEASURED}{name}": layer.profiled for name, layer in snapshot.layers.items()}
     found = [snapshot.covariates, frame.drop(*_OUTCOMES, strict=False), patient_properties(frame.select("subject_id"), tables),
              pl.DataFrame(layers)]  # fmt: skip
     if snapshot.events is not None:

@@ -83,14 +83,17 @@ def train_study(
     if run.done("train", key):
         _whole(run)
         console("train: nothing has changed; the results stand")
+        _ask(run.read_json("results.json"), console)
         if study.evaluate.learning_curve:
             _add_curve(ready, _learners(ready, own, console), console)
         return run
     learners = _learners(ready, own, console)
     keep_quality(ready.tables, ready.snapshot, run)
+    copies = _copies(ready)
+    _ask(copies, console)
     results = _compare(ready, learners, console, processes)
     run.write_json("run.json", {})  # stopped while the files are replaced, none of them may pass for another's
-    _write(ready, results)
+    _write(ready, results, copies)
     keep_model(ready, results.final_fit, console)
     run.write_json("summary.json", _summary(ready, counts))
     run.mark("train", key)
@@ -99,7 +102,29 @@ def train_study(
     seconds = round(time.perf_counter() - start, 2)
     run.log("train", seconds=seconds, rows=ready.snapshot.rows.height, learners=len(learners))
     show(run, console)
+    _ask(copies, console)
     return run
+
+
+def _copies(ready: Prepared) -> dict[str, Any]:
+    """Features that may be the outcome itself, for results.json."""
+    from clinome.models.biomarkers.outcome_copies import outcome_copies
+
+    found = outcome_copies(ready.snapshot)
+    if not found:
+        return {"outcome_copies": []}
+    called = ready.tables.concept_names()
+    for layer in ready.snapshot.layers.values():
+        called |= dict(layer.var.select("feature", "symbol").drop_nulls().iter_rows())
+    return {"outcome_copies": [{**one.as_json(), "name": called.get(one.feature, one.feature)} for one in found]}
+
+
+def _ask(results: Mapping[str, Any], console: Console) -> None:
+    """Before the learners begin, and once more at the end, where it is read."""
+    from clinome.reports.findings import outcome_copies
+
+    for question in outcome_copies(results):
+        console(question)
 
 
 def _prepare(study: Study, run: Run, console: Console) -> tuple[Prepared, dict[str, Any]]:
@@ -210,7 +235,7 @@ def _subgroups(ready: Prepared, results: Results) -> list[dict[str, Any]]:
     return subgroups(snapshot, parts, groups, draw(snapshot, [one.rows for one in parts], evaluate.seed))
 
 
-def _write(ready: Prepared, results: Results) -> None:
+def _write(ready: Prepared, results: Results, copies: Mapping[str, Any]) -> None:
     run, cohort = ready.run, ready.cohort
     subgroups = _subgroups(ready, results)
     cohort.frame.write_parquet(run.path("cohort.parquet"))
@@ -219,7 +244,7 @@ def _write(ready: Prepared, results: Results) -> None:
     )
     results.predictions.write_parquet(run.path("predictions.parquet"))
     results.attributions.write_parquet(run.path("attributions.parquet"))
-    run.write_json("results.json", {**results.as_json(), "subgroups": subgroups})
+    run.write_json("results.json", {**results.as_json(), **copies, "subgroups": subgroups})
 
 
 def _summary(ready: Prepared, graph: Mapping[str, Any]) -> dict[str, Any]:
