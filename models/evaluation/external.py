@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from ..base.snapshot import DerivedSnapshot
-from ..base.task import task_of
+from ..base.task import Task, task_of
 from .fold_scores import FoldScores, draw, judge
 
 CURVES = ("ibs", "td_auc")
@@ -42,5 +42,20 @@ def judge_external(
     labelled = replace(served, rows=served.rows[rows])
     y, every = task.targets(labelled.rows, served.classes), np.arange(len(rows))
     part = FoldScores("model", 0, 0, every, y, score[rows])
+    said += _one_outcome(task, y, len(rows))
     found = judge(labelled, [part], draw(labelled, [every], seed)).table()
     return {metric: one for metric, one in found.items() if metric not in CURVES}, said
+
+
+def _one_outcome(task: Task, y: np.ndarray, rows: int) -> list[str]:
+    """Where there is nothing to tell apart: what the metrics then are worth. The outcome itself is not said."""
+    if task.over_time:
+        if y[:, 1].any():
+            return []
+        return [f"none of the {rows:,} rows with an outcome has the event: no metric can say whether risks are ranked well"]
+    if len(np.unique(y)) > 1:
+        return []
+    return [
+        f"all {rows:,} rows with an outcome have the same one: accuracy, macro F1 and the Brier score say how often that one "
+        "was predicted, not whether patients are told apart; AUROC cannot be computed"
+    ]

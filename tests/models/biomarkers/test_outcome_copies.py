@@ -99,7 +99,7 @@ def test_several_classes() -> None:
     names = snapshot.rows["label"].to_list()
     code = {name: k for k, name in enumerate(sorted(set(names), reverse=True))}
     assert named(with_column(snapshot, np.array([code[one] for one in names]))) == {"opaque:X": ("label", "value")}
-    first = sorted(set(names))[0]
+    first = min(set(names))
     one = with_column(snapshot, np.array([float(name == first) for name in names]))
     assert named(one) == {"opaque:X": (f"label={first}", "value")}
 
