@@ -52,10 +52,13 @@ def _one_outcome(task: Task, y: np.ndarray, rows: int) -> list[str]:
     if task.over_time:
         if y[:, 1].any():
             return []
-        return [f"none of the {rows:,} rows with an outcome has the event: no metric can say whether risks are ranked well"]
+        return [
+            f"none of the {rows:,} rows with an outcome has the event: no metric can say whether risks are ranked well"
+        ]
     if len(np.unique(y)) > 1:
         return []
-    return [
+    said = (
         f"all {rows:,} rows with an outcome have the same one: accuracy, macro F1 and the Brier score say how often that one "
         "was predicted, not whether patients are told apart; AUROC cannot be computed"
-    ]
+    )
+    return [said]

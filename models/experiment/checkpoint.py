@@ -19,10 +19,8 @@ import numpy as np
 from ...loaders.errors import InputError
 from ..base.learner import Learner
 from ..base.serialization import read_state, write_state
+from ..learners.adapters.own_code import has_own_code
 from .workers import Work, Workers
-
-MODELS = __package__.rpartition(".")[0]
-OURS = f"{MODELS}.learners."
 
 
 class Asked(Protocol):
@@ -61,7 +59,7 @@ class Checkpoint:
 
     def place(self, kind: str, one: Asked, learner: Learner) -> Path | None:
         """A job's folder; None for a learner of the user's own, whose code may have been changed since."""
-        if not type(learner).__module__.startswith(OURS) or getattr(learner, "own_code", False):
+        if has_own_code(learner):
             return None
         decides = {name: _hash(v.tobytes()) if isinstance(v, np.ndarray) else v for name, v in one.decides().items()}
         parts = [self.basis, code(), kind, learner.name, decides]

@@ -15,6 +15,7 @@ from ..base.learner import Learner
 from ..base.snapshot import Snapshot
 from ..base.threads import one_thread
 from ..biomarkers.feature_effects import SCHEMA, effects
+from ..learners.adapters.own_code import LearnerFailed, guarded
 from .controls import SETTING, seen
 from .tuning import TuningResult, fit_tuned, inner_plan, seed_of, tune
 
@@ -42,7 +43,8 @@ class Job:
 
 @dataclass(frozen=True)
 class JobResult:
-    """What came of a job. score is None where the time limit came first; before: an interrupted run had done it."""
+    """What came of a job. score is None where the time limit came first, or the learner failed: failed says why.
+    before: an interrupted run had done it."""
 
     job: Job
     score: np.ndarray | None
@@ -51,6 +53,7 @@ class JobResult:
     seconds: float
     peak_mb: float | None
     before: bool = False
+    failed: str | None = None
 
     @property
     def asked(self) -> Job:
@@ -73,14 +76,21 @@ class JobResult:
 
 
 def run_job(snapshot: Snapshot, learners: Sequence[Learner], job: Job) -> JobResult:
-    """Tune, fit, predict the held-out rows, attribute. Nothing of the held-out rows' outcomes is looked at."""
+    """Tune, fit, predict the held-out rows, attribute. Nothing of the held-out rows' outcomes is looked at.
+
+    A learner of the user's own that fails is no reason to stop: what it said is noted (`LearnerFailed`).
+    """
     start = time.monotonic()
     if job.deadline is not None and start > job.deadline:
         return JobResult(job, None, None, None, 0.0, None)
     learner = learners[job.learner]
     with one_thread(learner):
         work = _control if job.control else _learn
-        score, tuned, table = work(snapshot, learner, job)
+        try:
+            with guarded(learner):
+                score, tuned, table = work(snapshot, learner, job)
+        except LearnerFailed as error:
+            return JobResult(job, None, None, None, time.monotonic() - start, _peak_mb(), failed=error.reason)
     return JobResult(job, score, tuned, table, time.monotonic() - start, _peak_mb())
 
 

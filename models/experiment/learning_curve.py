@@ -99,7 +99,8 @@ def learning_curve(
                 scores.setdefault((name, share), []).append(
                     FoldScores(name, u.repeat, u.fold, u.held_out, y[u.held_out], done.score)
                 )
-            at.end(name, CURVE, done.seconds, cut=done.score is None)
+            failed = done.failed is not None
+            at.end(name, CURVE, done.seconds, cut=done.score is None and not failed, failed=failed)
     first = predictions.filter(pl.col("repeat") == 0)
     for one in learners:
         if whole := parts_of(first, snapshot, one.name):

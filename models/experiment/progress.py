@@ -17,7 +17,7 @@ class Progress:
     learner: whose it was. what: "" in a fold, else the control's name, or one of TUNING, FITTING, CURVE.
     k, total: jobs of the run that have ended, of all that are known of. left: jobs of this learner and `what` to come.
     seconds: what the job took. at_work: the learner that is at work longest; "" when all is done.
-    cut: the time limit came first. before: an interrupted run had done it.
+    cut: the time limit came first. before: an interrupted run had done it. failed: the learner raised.
     """
 
     learner: str
@@ -29,6 +29,7 @@ class Progress:
     at_work: str
     cut: bool = False
     before: bool = False
+    failed: bool = False
 
 
 @dataclass
@@ -48,14 +49,22 @@ class Jobs:
         if self.k == 0:
             self._tell("", "", 0.0)
 
-    def end(self, learner: str, what: str, seconds: float, *, cut: bool = False, before: bool = False) -> None:
+    def end(
+        self, learner: str, what: str, seconds: float, *, cut: bool = False, before: bool = False, failed: bool = False
+    ) -> None:
         """One of them has ended."""
         self.waiting.remove((learner, what))
         self.k += 1
-        self._tell(learner, what, seconds, cut, before)
+        self._tell(learner, what, seconds, cut, before, failed)
 
-    def _tell(self, learner: str, what: str, seconds: float, cut: bool = False, before: bool = False) -> None:
+    def drop(self, learner: str, what: str) -> None:
+        """One of them will not be done."""
+        self.waiting.remove((learner, what))
+
+    def _tell(
+        self, learner: str, what: str, seconds: float, cut: bool = False, before: bool = False, failed: bool = False
+    ) -> None:
         if self.tell is not None:
             left, total = self.waiting.count((learner, what)), self.k + len(self.waiting)
             at_work = self.waiting[0][0] if self.waiting else ""
-            self.tell(Progress(learner, what, self.k, total, left, seconds, at_work, cut, before))
+            self.tell(Progress(learner, what, self.k, total, left, seconds, at_work, cut, before, failed))

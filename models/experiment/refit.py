@@ -24,6 +24,7 @@ from ..base.task import task_of
 from ..base.threads import one_thread
 from ..inference.input_schema import InputSchema
 from ..inference.model import Member, Model, member_of
+from ..learners.adapters.own_code import LearnerFailed, guarded
 from ..learners.registry import is_floor
 from ..learners.stacking import Choice, choose
 from .checkpoint import Checkpoint, resumed
@@ -52,7 +53,7 @@ class FitRequest:
 
 @dataclass(frozen=True)
 class FitResult:
-    """tuned, or a fitted member; or why a fitted one cannot be saved; nothing where the time limit came first."""
+    """tuned, or a fitted member; or why one cannot be saved, or failed; nothing where the time limit came first."""
 
     ask: FitRequest
     tuned: TuningResult | None = None
@@ -110,19 +111,26 @@ def fit_whole(
     """
     began, seed = time.monotonic(), seed_of(evaluate.seed, "all rows")
     deadline = start + 60 * learn.minutes if learn.minutes else None
-    able = candidates(names)
+    failed = {names[one.job.learner] for one in folded if one.failed is not None}
+    able = [name for name in candidates(names) if name not in failed]
+    left_out = {name: "it failed in the folds" for name in failed}
     if hold_out_all([one.job.held_out for one in folded if one.job.learner == 0], len(workers.snapshot.rows)):
         tuned = {name: one for name in able if (one := _by_folds(folded, names.index(name))) is not None}
     else:
+        for name in failed & set(candidates(names)):
+            at.drop(name, TUNING)
         asked = [FitRequest(names.index(name), seed, learn.trials, deadline) for name in reversed(able)]
         tuned = {}
         for done in resumed(checkpoint, workers, tune_whole, asked, FitResult.restored):
             name = names[done.ask.learner]
             if done.tuned is not None:
                 tuned[name] = done.tuned
-            at.end(name, TUNING, done.seconds, cut=done.tuned is None)
+            if done.unsaved:
+                left_out[name] = done.unsaved
+            cut = done.tuned is None and not done.unsaved
+            at.end(name, TUNING, done.seconds, cut=cut, failed=bool(done.unsaved))
         tuned = {name: tuned[name] for name in able if name in tuned}
-    left_out = {name: "the time limit came first" for name in able if name not in tuned}
+    left_out = {name: "the time limit came first" for name in able if name not in tuned} | left_out
     members: dict[str, Member] = {}
     choice: Choice | None = None
     while tuned:  # a second time only where one that was chosen turns out to be of a kind that no file can hold
@@ -186,7 +194,11 @@ def tune_whole(snapshot: Snapshot, learners: Sequence[Learner], ask: FitRequest)
     with one_thread(learner):
         plan = inner_plan(snapshot, *_split(snapshot, ask.seed), ask.seed)
         seed = seed_of(ask.seed, learner.name)
-        tuned = tune(learner, snapshot, plan, trials=ask.trials, seed=seed, deadline=ask.deadline)
+        try:
+            with guarded(learner):
+                tuned = tune(learner, snapshot, plan, trials=ask.trials, seed=seed, deadline=ask.deadline)
+        except LearnerFailed as error:
+            return FitResult(ask, unsaved=error.reason, seconds=time.monotonic() - start)
     return FitResult(ask, tuned, seconds=time.monotonic() - start)
 
 
@@ -196,11 +208,15 @@ def fit_member(snapshot: Snapshot, learners: Sequence[Learner], ask: FitRequest)
     if tuned is None:
         raise ValueError(f"{learner.name}: nothing says with which setting to fit it")
     with one_thread(learner):
-        fitted = fit_tuned(learner, snapshot, *_split(snapshot, ask.seed), tuned, seed_of(ask.seed, learner.name))
-    reason, seconds = _why_unsaved(fitted), time.monotonic() - start
-    if reason is None:
-        return FitResult(ask, member=member_of(fitted), seconds=seconds)
-    return FitResult(ask, unsaved=reason, seconds=seconds)
+        try:
+            with guarded(learner):
+                split = _split(snapshot, ask.seed)
+                fitted = fit_tuned(learner, snapshot, *split, tuned, seed_of(ask.seed, learner.name))
+                reason = _why_unsaved(fitted)
+                member = member_of(fitted) if reason is None else None
+        except LearnerFailed as error:
+            reason, member = error.reason, None
+    return FitResult(ask, member=member, unsaved=reason, seconds=time.monotonic() - start)
 
 
 def _why_unsaved(fitted: Learner) -> str | None:

@@ -28,7 +28,8 @@ class Results:
     controls: permuted labels (and a shuffled graph): metric, mean, sd, low, high, folds.
     calibration: learner -> slope, intercept, error. decision: net benefit over thresholds. optimism: what `chosen` scored
         where it was picked, and where it was held out. horizon_days: survival, until when risks and `survival` are.
-    seconds, peak_mb, settings: by learner. cut: what the time limit left out.
+    seconds, peak_mb, settings: by learner. cut: what the time limit left out. failed: learners of the user's own that
+        raised or answered with no prediction, and are in nothing else: learner, repeat, fold, reason.
     final_fit: what all rows picked, fitted on all of them, for new patients; None where that was not asked for.
     """
 
@@ -44,6 +45,7 @@ class Results:
     peak_mb: dict[str, float | None]
     settings: dict[str, list[dict[str, Any]]]
     cut: list[dict[str, Any]] = field(default_factory=list)
+    failed: list[dict[str, Any]] = field(default_factory=list)
     total_seconds: float = 0.0
     final_fit: FinalFit | None = None
     calibration: dict[str, Calibration] = field(default_factory=dict)
@@ -72,6 +74,7 @@ class Results:
             "seconds": self.total_seconds,
             "peak_mb": max(peaks, default=None),
             "cut": self.cut,
+            "failed": self.failed,
             "model": None if self.final_fit is None else self.final_fit.as_json(),
         }  # fmt: skip
 

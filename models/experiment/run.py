@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import polars as pl
 
+from ...loaders.errors import InputError
 from ..base.folds import make_folds, parts
 from ..base.learner import Learner
 from ..base.snapshot import Snapshot
@@ -64,6 +66,8 @@ def run(
         keep: after all that, choose and fit on all rows what shall predict new patients (`models.experiment.refit`).
         checkpoint: where jobs are kept as they end; those that an interrupted run left there are not done again.
         processes: begun before (`worker_pool.processes_for`); default: begun here.
+    Returns: what was found. A learner of the user's own that fails in a fold is in `failed` and in nothing else.
+    Raises: InputError where every learner failed.
     """
     start = time.monotonic()
     names = [learner.name for learner in learners]
@@ -84,14 +88,31 @@ def run(
     with workers_for(snapshot, everyone, learn, processes) as workers:
         for one in resumed(checkpoint, workers, run_job, jobs, JobResult.restored):
             done.append(one)
-            name, cut = everyone[one.job.learner].name, one.score is None
-            at.end(name, one.job.control, one.seconds, cut=cut, before=one.before)
+            name, failed = everyone[one.job.learner].name, one.failed is not None
+            cut = one.score is None and not failed
+            at.end(name, one.job.control, one.seconds, cut=cut, before=one.before, failed=failed)
+        failed_ones = _failed(names, done)
         folded = [d for d in done if not d.job.control and d.job.repeat == 0]
         final_fit = fit_whole(workers, names, evaluate, learn, start, at, folded, checkpoint) if keep else None
     # by all that tells jobs apart (permutations by their seeds): the order in which they ended must not show
     done.sort(key=lambda d: (d.job.control, d.job.repeat, d.job.fold, d.job.learner, d.job.seed))
+    out = {one["learner"] for one in failed_ones}
+    kept = [d for d in done if d.job.control or names[d.job.learner] not in out]
     with one_thread():
-        return _gather(snapshot, names, done, evaluate.seed, time.monotonic() - start, final_fit)
+        found = _gather(snapshot, names, kept, evaluate.seed, time.monotonic() - start, final_fit)
+    return replace(found, failed=failed_ones)
+
+
+def _failed(names: Sequence[str], done: Sequence[JobResult]) -> list[dict[str, Any]]:
+    """Who failed, where and why. Raises: InputError where nobody is left."""
+    found = [{"learner": names[d.job.learner], "repeat": d.job.repeat, "fold": d.job.fold, "reason": d.failed}
+             for d in sorted(done, key=lambda d: (d.job.learner, d.job.repeat, d.job.fold)) if d.failed and not d.job.control]  # fmt: skip
+    if {one["learner"] for one in found} == set(names):
+        each = {
+            str(one["learner"]): f"{one['learner']} in fold {one['fold']}: {one['reason']}" for one in reversed(found)
+        }
+        raise InputError("every learner failed", "learners", fix="; ".join(each[name] for name in names))
+    return found
 
 
 def _jobs(folds: pl.DataFrame, names: list[str], evaluate: Evaluate, learn: Learn, start: float) -> list[Job]:

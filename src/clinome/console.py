@@ -27,6 +27,13 @@ class Console:
         if not self.quiet:
             print(line, flush=True)  # noqa: T201  # the one place that prints
 
+    def wrong(self, line: str) -> None:
+        """What went wrong though the run goes on: said on standard error where only that is asked for."""
+        if not self.quiet:
+            self(line)
+        elif self is not SILENT:
+            print(line, file=sys.stderr, flush=True)  # noqa: T201
+
     @contextmanager
     def working(self, what: str) -> Iterator[Callable[[int], None]]:
         """On a terminal, a line that moves while something long runs; call what it gives with each number of rows done.
@@ -91,12 +98,14 @@ class _Lines:
 def _line(jobs: Sequence[Progress]) -> str:
     from clinome.models.experiment.progress import FITTING, TUNING
 
-    first, cut = jobs[0], sum(one.cut for one in jobs)
+    first, cut, failed = jobs[0], sum(one.cut for one in jobs), sum(one.failed for one in jobs)
     name = f"{first.learner}, {first.what.replace('_', ' ')}" if first.what else first.learner
     folds = [] if first.what in (TUNING, FITTING) else ["1 fold" if len(jobs) == 1 else f"{len(jobs)} folds"]
     seconds = [f"{sum(one.seconds for one in jobs):.1f} s"]
     before = ["done before"] if all(one.before for one in jobs) else []
     fate = [f"{cut} of them cut by the time limit" if folds else "cut by the time limit"] if cut else []
+    if failed:
+        fate.append(f"failed in {failed} of them" if folds else "failed")
     return f"{name}: {', '.join([*folds, *seconds, *before, *fate])}"
 
 

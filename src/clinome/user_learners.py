@@ -53,12 +53,22 @@ def learner_of(given: Any, name: str, study: Study) -> Learner:
     """One's own as a learner of this study: a scikit-learn estimator, a PyG module, or any object with
     `fit(snapshot, train, tuning)` and `predict(snapshot, rows)` (`clinome.Learner` says what else it may have).
 
-    A function (or class) is called without arguments first.
-    Raises: InputError for anything else.
+    A function (or class) is called without arguments first; one that wants `data` or `metadata` makes a PyG module of the
+    graph of each fold.
+    Raises: InputError for anything else, and where making one raises.
     """
     from clinome.models.base.learner import Learner
 
-    made = given() if _makes_one(given, name) else given
+    if _wants_graph(given):
+        from clinome.models.learners.adapters.pytorch_geometric import pyg
+
+        return pyg(given, study.need_task().kind, name)
+    made = given
+    if _makes_one(given, name):
+        from clinome.models.learners.adapters.own_code import calling
+
+        with calling(name, "making it"):
+            made = given()
     if isinstance(made, Learner):
         return made
     own_fit = _first_parameter(made) == "snapshot"  # an estimator's is X; a module has none
@@ -81,6 +91,19 @@ def learner_of(given: Any, name: str, study: Study) -> Learner:
     )  # fmt: skip
 
 
+def _wants_graph(given: Any) -> bool:
+    """Whether it is a class, or a function, whose one necessary argument is a graph, or what kinds a graph has."""
+    if not callable(given) or _module_of(given) or (hasattr(given, "fit") and not isinstance(given, type)):
+        return False
+    try:
+        parameters = inspect.signature(given).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    wanted = [one.name for one in parameters if one.default is one.empty and one.kind in positional]
+    return wanted in (["data"], ["metadata"])
+
+
 def _makes_one(given: Any, name: str) -> bool:
     """Whether it is a class, or a function, that makes a learner. Raises: InputError for one that wants arguments."""
     if not callable(given) or _module_of(given) or (hasattr(given, "fit") and not isinstance(given, type)):
@@ -90,7 +113,8 @@ def _makes_one(given: Any, name: str) -> bool:
     except TypeError:
         raise InputError(
             "it cannot be made without arguments", f"learners[{name!r}]", getattr(given, "__name__", given),
-            "an object, or a class or function that needs no arguments", "give the object: Mine(…)",
+            "an object, or a class or function that needs no arguments, or `data` (the fold’s graph) or `metadata`",
+            "give the object: Mine(…)",
         ) from None  # fmt: skip
     except ValueError:  # a compiled class does not tell
         return True

@@ -6,14 +6,24 @@ import hashlib
 import inspect
 import os
 import sys
+import sysconfig
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from ....loaders.errors import ClinomeError, InputError
+from ...base.learner import Learner
 
-_HERE = Path(__file__).parent
+_MODELS = Path(__file__).resolve().parents[2]
+_OURS = f"{__package__.rpartition('.')[0]}."
+DEBUG = "CLINOME_DEBUG"
+
+
+def has_own_code(learner: Learner) -> bool:
+    """Whether part of it is the user's: it may fail, and may have been changed since yesterday."""
+    return bool(getattr(learner, "own_code", False)) or not type(learner).__module__.startswith(_OURS)
 
 
 class LearnerFailed(InputError):
@@ -46,29 +56,59 @@ def calling(name: str, what: str) -> Iterator[None]:
     except ClinomeError:
         raise
     except Exception as error:
-        if os.environ.get("CLINOME_DEBUG"):
+        if os.environ.get(DEBUG):
             raise
         raise LearnerFailed(name, f"{what} raised {type(error).__name__} ({_place(error)})") from error
 
 
+@contextmanager
+def guarded(learner: Learner) -> Iterator[None]:
+    """Around all that a learner of a run does: whatever one of the user's own raises becomes a `LearnerFailed`.
+
+    What ours raises stays as it is: it is a mistake of ours.
+    """
+    try:
+        yield
+    except LearnerFailed:
+        raise
+    except Exception as error:
+        if not has_own_code(learner) or os.environ.get(DEBUG):
+            raise
+        told = isinstance(error, ClinomeError)
+        why = str(error).rstrip(".") if told else f"it raised {type(error).__name__} ({_place(error)})"
+        raise LearnerFailed(learner.name, why) from error
+
+
 def _place(error: Exception) -> str:
-    """The last line of the user's file, the first one outside of this folder, that the error came through."""
-    frames = [one for one in traceback.extract_tb(error.__traceback__) if Path(one.filename).parent != _HERE]
+    """The last line of the user's own files that the error came through; of an installed package where there is none."""
+    frames = [one for one in traceback.extract_tb(error.__traceback__) if not _is_ours(Path(one.filename))]
     if not frames:
         return "in the call"
-    last = [one for one in frames if one.filename == frames[0].filename][-1]
+    written = [one for one in frames if not _is_installed(one.filename)]
+    last = written[-1] if written else [one for one in frames if one.filename == frames[0].filename][-1]
     return f"{Path(last.filename).name} line {last.lineno}"
 
 
-def written(cls: type) -> str:
-    """A class by its name and a hash of the file that it is written in, of a class of the script that runs by its own
-    source; the name alone where there is no source (a prompt, a compiled one).
+def _is_installed(file: str) -> bool:
+    places = (sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
+    return file.startswith("<") or any(file.startswith(place) for place in places)
+
+
+def _is_ours(file: Path) -> bool:
+    return _MODELS in file.resolve().parents
+
+
+def written(cls: type | Callable[..., Any]) -> str:
+    """A class or function by its name and a hash of the file that it is written in, of one of the script that runs by its
+    own source; the name alone where there is no source (a prompt, a compiled one).
 
     Example:
         >>> from fractions import Fraction
         >>> written(Fraction).split("@")[0]
         'fractions.Fraction'
     """
+    if not hasattr(cls, "__qualname__"):  # an object that is called
+        cls = type(cls)
     name = f"{cls.__module__}.{cls.__qualname__}"
     try:
         source = inspect.getsource(cls if cls.__module__ == "__main__" else sys.modules[cls.__module__])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import warnings
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,6 +17,7 @@ from ...base.learner import Setting
 from ...base.snapshot import Snapshot, WithHetero
 from ...base.task import TASKS, task_of
 from ..base import BaseLearner
+from .fit_predict import checked
 from .own_code import LearnerFailed, calling, written
 
 if TYPE_CHECKING:
@@ -26,14 +28,21 @@ if TYPE_CHECKING:
 PATIENT, ROW = "patient", "row"
 
 
-def pyg(module: nn.Module, head: str, name: str | None = None, plan: Mapping[str, Any] | None = None) -> PygLearner:
+def pyg(
+    module: nn.Module | Callable[[Any], nn.Module],
+    head: str,
+    name: str | None = None,
+    plan: Mapping[str, Any] | None = None,
+) -> PygLearner:
     """A heterogeneous graph network as a learner, trained full batch on each fold's graph.
 
     Args:
-        module: called with (x_dict, edge_index_dict) of the fold's HeteroData (`snapshot.hetero` says what is in it);
-            answers (patients, width), or a dict with it under "patient". A linear head reads it; where width is what the
+        module: called with (x_dict, edge_index_dict) of the fold's HeteroData (`snapshot.hetero` says what is in it), and
+            with whatever else of it its `forward` names: edge_attr_dict, days_dict, or, as its only argument, data.
+            Or a factory: a function, or the module's class, that makes the module of the fold's HeteroData; where its
+            argument is called `metadata`, of `data.metadata()`. The module answers (patients, width), or a dict with it under "patient". A linear head reads it; where width is what the
             head answers (1, or one a class) the head starts as the identity. Lazy sizes are fine. Each fit works on a
-            copy, whose weights are reset.
+            copy, whose weights are reset, or on what the factory makes.
         head: binary, multiclass or survival, as the study's task.
         plan: fields of `models.training.trainer.TrainingPlan` to set: epochs, patience, lr, weight_decay.
     Raises: ValueError for an unknown head; in `fit` LearnerFailed for an answer of another shape.
@@ -48,10 +57,12 @@ def pyg(module: nn.Module, head: str, name: str | None = None, plan: Mapping[str
                 return self.conv((x_dict["gene"], x_dict["patient"]), edge_index_dict[relation])
 
         learner = clinome.pyg(MyEncoder(), "binary")
+        learner = clinome.pyg(lambda data: to_hetero(GNN(), data.metadata()), "binary")
     """
     if head not in TASKS:
         raise ValueError(f"pyg: got head {head!r}; expected one of {', '.join(TASKS)}")
-    return PygLearner(module, head, name or type(module).__name__, plan)
+    called = getattr(module, "__name__", type(module).__name__).strip("<>")
+    return PygLearner(module, head, name or called, plan)
 
 
 @dataclass(frozen=True)
@@ -81,7 +92,7 @@ class PygLearner(BaseLearner):
 
     def __init__(
         self,
-        module: nn.Module,
+        module: nn.Module | Callable[[Any], nn.Module],
         head: str,
         name: str,
         plan: Mapping[str, Any] | None = None,
@@ -90,10 +101,13 @@ class PygLearner(BaseLearner):
         seed: int = 0,
     ) -> None:
         super().__init__(setting, seed)
+        self.module: Any
         self.module, self.head, self.name, self.own = module, head, name, dict(plan or {})
 
     def __repr__(self) -> str:
         """Equal for equal code and settings: what a run's results depend on."""
+        if is_factory(self.module):
+            return f"{written(self.module)} {self.head} {self.own}"
         parts = sorted({written(type(part)) for part in self.module.modules()})
         return f"{' '.join(parts)} {self.module!r} {self.head} {self.own}"
 
@@ -123,9 +137,10 @@ class PygLearner(BaseLearner):
         plan = training.TrainingPlan(
             **{**self.plan, "full_batch": len(snapshot.rows), **self.own, "seed": self.seed + 1}
         )
-        encoder = make_encoder(copy.deepcopy(self.module), self.graph(snapshot), self.name)
+        graph = self.graph(snapshot)
         with training.reproducible(plan.seed):
-            for part in encoder.module.modules():
+            encoder = make_encoder(self._made(graph), graph, self.name)
+            for part in [] if is_factory(self.module) else encoder.module.modules():
                 if part is not encoder.module and callable(getattr(part, "reset_parameters", None)):
                     part.reset_parameters()
             with torch.no_grad():
@@ -136,6 +151,20 @@ class PygLearner(BaseLearner):
             head.read(1.0)
         self.network = training.Network(encoder, head)
         self.report = training.fit(self.network, _Rows(self.task, y), train, tuning, plan)
+
+    def _made(self, graph: Any) -> nn.Module:
+        """A module of this fit's own."""
+        from torch import nn
+
+        if isinstance(self.module, nn.Module):
+            return copy.deepcopy(self.module)
+
+        wants = next(iter(inspect.signature(self.module).parameters), "data")
+        with calling(self.name, "making the module"):
+            made = self.module(graph.metadata() if wants == "metadata" else graph)
+        if not isinstance(made, nn.Module):
+            raise LearnerFailed(self.name, "the factory made something else", type(made).__name__, "a torch.nn.Module")
+        return made
 
     def graph(self, snapshot: Snapshot) -> Any:
         """The snapshot as HeteroData, fitted on this learner's training rows; the last one is remembered."""
@@ -156,7 +185,8 @@ class PygLearner(BaseLearner):
         if self._weights is not None:
             self._rebuild(self.graph(snapshot), self._weights)
         self.network.encoder.data = self.graph(snapshot)
-        return training.predict(self.network, _Rows(self.task), rows, max(1, len(rows)))
+        score = training.predict(self.network, _Rows(self.task), rows, max(1, len(rows)))
+        return checked(self.name, score, snapshot, len(rows))
 
     def state(self) -> dict[str, Any]:
         weights = self._weights
@@ -177,7 +207,7 @@ class PygLearner(BaseLearner):
 
         from ...training import trainer as training
 
-        encoder = make_encoder(copy.deepcopy(self.module), graph, self.name)
+        encoder = make_encoder(self._made(graph), graph, self.name)
         try:
             with training.reproducible(0), torch.no_grad():
                 head = task_of(self.task).head(encoder.answer().shape[1], self.classes)
@@ -188,6 +218,35 @@ class PygLearner(BaseLearner):
             fix = "give the module as it was when the model was trained"
             raise InputError("not the module that was fitted", where, str(error).split("\n\t")[-1], fix=fix) from error
         self._weights = None
+
+
+def is_factory(module: Any) -> bool:
+    """Whether it makes a module of the data: a class or a function, or whatever else is called and is no module."""
+    from torch import nn
+
+    return isinstance(module, type) or not isinstance(module, nn.Module)
+
+
+def arguments(module: nn.Module, data: Any) -> dict[str, Any]:
+    """What `forward` is given beside x and edge_index: whatever of the graph it names.
+
+    Example:
+        >>> import torch
+        >>> class Edges(torch.nn.Module):
+        ...     def forward(self, x_dict, edge_index_dict, edge_attr_dict): ...
+        >>> sorted(arguments(Edges(), type("Graph", (), {"edge_attr_dict": {}})()))
+        ['edge_attr_dict']
+    """
+    found = {}
+    for name, parameter in list(inspect.signature(module.forward).parameters.items())[2:]:
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        try:
+            found[name] = getattr(data, name if name.endswith("_dict") else f"{name}_dict")
+        except (AttributeError, KeyError):
+            if parameter.default is parameter.empty:
+                raise
+    return found
 
 
 def make_encoder(module: nn.Module, data: Any, name: str) -> Any:
@@ -204,7 +263,12 @@ def make_encoder(module: nn.Module, data: Any, name: str) -> Any:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message=".*(torch.jit|Sparse|scatter).*")
                 with calling(name, "forward"):
-                    found = self.module(self.data.x_dict, self.data.edge_index_dict)
+                    names = list(inspect.signature(self.module.forward).parameters)
+                    if names == ["data"]:
+                        found = self.module(self.data)
+                    else:
+                        further = arguments(self.module, self.data)
+                        found = self.module(self.data.x_dict, self.data.edge_index_dict, **further)
             found = found[PATIENT] if isinstance(found, Mapping) else found
             patients = self.data[PATIENT].num_nodes
             if not isinstance(found, torch.Tensor) or found.dim() != 2 or len(found) != patients:
@@ -214,7 +278,8 @@ def make_encoder(module: nn.Module, data: Any, name: str) -> Any:
 
         def forward(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
             rows = batch.layers[ROW]
-            self.data = self.data.to(rows.device)
+            if self.data[PATIENT].x.device != rows.device:
+                self.data = self.data.to(rows.device)
             return self.answer()[rows], batch.present[ROW]
 
     return GraphEncoder()

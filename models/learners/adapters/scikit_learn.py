@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from ....loaders.errors import InputError
 from ...base.learner import Setting
@@ -15,11 +16,18 @@ from ...estimators.late_fusion import calibrate
 from ...preprocessing.blocks import JoinedBlocks
 from ...preprocessing.fold import FoldPreprocessing
 from ..base import BaseLearner, has_inputs
+from .fit_predict import checked
 from .own_code import calling, written
 
 
-def sklearn(estimator: Any, name: str | None = None, *, space: Mapping[str, Any] | None = None) -> Wrapped:
+def sklearn(
+    estimator: Any, name: str | None = None, *, space: Mapping[str, Any] | None = None, dense: bool | None = None
+) -> Wrapped:
     """Any scikit-learn classifier (survival: regressor) as a learner, on all blocks side by side.
+
+    X is (patients, features) float32, without missing values: a `scipy.sparse.csr_matrix` where the study has mutations or
+    records, else an array. An estimator whose tags say that it takes no sparse X, or that has no tags, gets an array
+    always; `dense` overrules: True an array, False what there is. y is 0, 1, …, in the order of the classes.
 
     Features are fitted in the fold (`models.preprocessing.fold.FoldPreprocessing`). A classifier without predict_proba is calibrated on its
     decision function's training scores, which keeps the order but not the exact probabilities. Survival: the regressor
@@ -31,7 +39,7 @@ def sklearn(estimator: Any, name: str | None = None, *, space: Mapping[str, Any]
         >>> sklearn(LinearSVC()).name
         'LinearSVC'
     """
-    return Wrapped(estimator, name or type(estimator).__name__, space=space)
+    return Wrapped(estimator, name or type(estimator).__name__, space=space, dense=dense)
 
 
 class Wrapped(BaseLearner):
@@ -46,18 +54,19 @@ class Wrapped(BaseLearner):
         setting: Setting | None = None,
         seed: int = 0,
         space: Mapping[str, Any] | None = None,
+        dense: bool | None = None,
     ) -> None:
         super().__init__(setting, seed)
-        self.estimator, self.name, self._space = estimator, name, dict(space or {})
+        self.estimator, self.name, self._space, self.dense = estimator, name, dict(space or {}), dense
         # a decision function is made a probability by rows that had shaped it; who gives probabilities keeps them
         self.recalibrates = not hasattr(estimator, "predict_proba")
 
     def __repr__(self) -> str:
         """Equal for equal code and settings: what a run's results depend on."""
-        return f"{written(type(self.estimator))} {self.estimator!r}"
+        return f"{written(type(self.estimator))} {self.estimator!r} {self.dense}"
 
     def with_setting(self, setting: Setting, seed: int) -> Wrapped:
-        return Wrapped(self.estimator, self.name, setting, seed, self._space)
+        return Wrapped(self.estimator, self.name, setting, seed, self._space, self.dense)
 
     def space(self) -> Mapping[str, Any]:
         return self._space
@@ -80,13 +89,20 @@ class Wrapped(BaseLearner):
         task = task_of(self.task)
         y = task.targets(snapshot.rows[rows], snapshot.classes)
         self.block = FoldPreprocessing.fit(snapshot, rows).joined(snapshot, rows)
-        x = self.block.transform(snapshot, rows)
-        self.model = self._seeded(clone(self.estimator).set_params(**self.setting))
+        x = self._x(snapshot, rows)
         with calling(self.name, "fit"):
+            self.model = self._seeded(clone(self.estimator).set_params(**self.setting))
             self.model.fit(x, task.regression_target(y) if task.regresses else y)
         self.final = None
         if not task.regresses and not hasattr(self.model, "predict_proba"):
-            self.final = calibrate(self._decision(x), y, self.task)
+            with calling(self.name, "decision_function"):
+                self.final = calibrate(self._decision(x), y, self.task)
+
+    def _x(self, snapshot: Snapshot, rows: np.ndarray) -> Any:
+        """Sparse or not, as the estimator takes it."""
+        x = self.block.transform(snapshot, rows)
+        dense = not takes_sparse(self.estimator) if self.dense is None else self.dense
+        return x.toarray() if dense and sparse.issparse(x) else x
 
     def _seeded(self, model: Any) -> Any:
         if "random_state" in model.get_params() and model.get_params()["random_state"] is None:
@@ -105,16 +121,21 @@ class Wrapped(BaseLearner):
         return out
 
     def predict(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
-        x = self.block.transform(snapshot, rows)
+        """Raises: LearnerFailed where the estimator raises, or answers with something that is no prediction."""
+        x = self._x(snapshot, rows)
+        with calling(self.name, "predict"):
+            found = self._answer(x, len(rows))
+        return self.settled(checked(self.name, found, snapshot, len(rows)), self.task)
+
+    def _answer(self, x: Any, rows: int) -> Any:
         task = task_of(self.task)
         if task.regresses:
-            return np.asarray(self.model.predict(x), dtype=np.float64)
+            return self.model.predict(x)
         if self.final is not None:
-            logits = self.final[0] * self._decision(x) + self.final[1:]
-            return self.settled(task.probability(logits), self.task)
-        p = np.zeros((len(rows), max(self.classes, 2)))
+            return task.probability(self.final[0] * self._decision(x) + self.final[1:])
+        p = np.zeros((rows, max(self.classes, 2)))
         p[:, self.model.classes_] = self.model.predict_proba(x)
-        return self.settled(task.from_probabilities(p), self.task)
+        return task.from_probabilities(p)
 
     def _attributes(self) -> dict[str, Any]:
         """What fitting set on the estimator."""
@@ -160,6 +181,23 @@ class Wrapped(BaseLearner):
                 )
         vars(self.model).update(state["attributes"])
         return self
+
+
+def takes_sparse(estimator: Any) -> bool:
+    """Whether its tags say that it takes a sparse X; False of one without tags.
+
+    Example:
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> takes_sparse(LogisticRegression()), takes_sparse(GaussianNB())
+        (True, False)
+    """
+    from sklearn.utils import get_tags
+
+    try:
+        return bool(get_tags(estimator).input_tags.sparse)
+    except (AttributeError, TypeError, ValueError):
+        return False
 
 
 def _is_estimator(value: object) -> bool:

@@ -91,6 +91,15 @@ def outcome_copies(results: Mapping[str, Any]) -> list[str]:
     return [*said, sentences.more_copies(len(found) - _ASKED)] if len(found) > _ASKED else said
 
 
+def failed(results: Mapping[str, Any]) -> list[str]:
+    """Each learner of one's own that failed, with the first fold in which it did."""
+    each: dict[str, list[Mapping[str, Any]]] = {}
+    for one in results.get("failed") or []:
+        each.setdefault(str(one["learner"]), []).append(one)
+    return [sentences.failed(name, found[0]["fold"], found[0]["repeat"], len(found), found[0]["reason"])
+            for name, found in each.items()]  # fmt: skip
+
+
 def picked(results: Mapping[str, Any]) -> str:
     """Which learners the training part picked, and in how many folds."""
     counts = Counter(str(choice["name"]) for choice in results.get("chosen", []))

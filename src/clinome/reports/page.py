@@ -73,7 +73,7 @@ def _page(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:
     layers = summary.get("layers", [])
     events = _events(cohort, task)
     features = {str(layer["name"]): int(layer["features"]) for layer in layers}
-    noted = [*findings.outcome_copies(results), *summary.get("warnings", [])]
+    noted = [*findings.outcome_copies(results), *findings.failed(results), *summary.get("warnings", [])]
     said = warnings(cohort["subject_id"].n_unique(), events, features, noted)
     biomarkers, enrichment = _ranked(run), _csv(run / "enrichment.csv")
     return {

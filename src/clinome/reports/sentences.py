@@ -185,6 +185,13 @@ def _leave_out(name: str, block: str) -> str:
             return f'leave it out by [omics.{block}] drop = ["{name}"]'
 
 
+def failed(learner: str, fold: int | None, repeat: int | None, of: int, reason: str) -> str:
+    """fold: None where it failed before the first one. of: folds that it failed in."""
+    where = "before the first fold" if fold is None else f"fold {fold}" + (f" of repeat {repeat}" if repeat else "")
+    where += f" and {of - 1:,} more" if of > 1 else ""
+    return f"{learner} failed and is left out ({where}): {reason}"
+
+
 def more_copies(count: int) -> str:
     return f"{count:,} more features tell the outcome as well: results.json lists them under outcome_copies."
 

@@ -248,8 +248,14 @@ class Run:
 
     def summary(self) -> dict[str, object]:
         """What `--json` ends with: the folder, and what the training parts picked most often."""
-        names = [c["name"] for c in self.read_json("results.json").get("chosen", [])]
-        return {"run": str(self.folder), "chosen": max(sorted(set(names)), key=names.count) if names else None}
+        results = self.read_json("results.json")
+        names = [c["name"] for c in results.get("chosen", [])]
+        failed = sorted({one["learner"] for one in results.get("failed", [])})
+        found: dict[str, object] = {
+            "run": str(self.folder),
+            "chosen": max(sorted(set(names)), key=names.count) if names else None,
+        }
+        return {**found, "failed": failed} if failed else found
 
 
 def run_names(study: Study) -> list[str]:

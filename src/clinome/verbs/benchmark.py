@@ -128,18 +128,17 @@ def check_only(option: str, only: Sequence[str]) -> tuple[str, ...]:
 def _run(study: Study, asked: _Asked) -> tuple[Run, dict[str, str], int]:
     """One study. One's own learners that cannot run on it stay out of it, with the reason; so do those that fail there,
     but these are an exit code too."""
-    from clinome.models.learners.adapters.own_code import LearnerFailed
-
     own: dict[str, Learner] = learners_of(asked.own, study)
     out: dict[str, str] = {}
-    code = 0
     while True:
         try:
-            return run(study, learners=own, name=asked.name), out, code
-        except (CannotRun, LearnerFailed) as error:  # what the others had finished is gone on from
+            made = run(study, learners=own, name=asked.name)
+        except CannotRun as error:
             out[error.name] = error.reason
-            code = error.exit_code if isinstance(error, LearnerFailed) else code
             del own[error.name]
+            continue
+        failed = {str(one["learner"]): str(one["reason"]) for one in reversed(made.read_json("results.json")["failed"])}
+        return made, out | failed, 1 if failed else 0
 
 
 def _why(error: Exception) -> tuple[str, int]:

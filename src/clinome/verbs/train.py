@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from copy import copy
 from ctypes import CDLL
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,25 +85,30 @@ def train_study(
         _whole(run)
         console("train: nothing has changed; the results stand")
         _ask(run.read_json("results.json"), console)
+        _tell_failed(run.read_json("results.json"), console)
         if study.evaluate.learning_curve:
-            _add_curve(ready, _learners(ready, own, console), console)
+            out = {one["learner"] for one in run.read_json("results.json").get("failed", [])}
+            _add_curve(ready, [one for one in _learners(ready, own, console)[0] if one.name not in out], console)
         return run
-    learners = _learners(ready, own, console)
+    learners, failed = _learners(ready, own, console)
     keep_quality(ready.tables, ready.snapshot, run)
     copies = _copies(ready)
     _ask(copies, console)
     results = _compare(ready, learners, console, processes)
+    results = replace(results, failed=[*failed, *results.failed])
     run.write_json("run.json", {})  # stopped while the files are replaced, none of them may pass for another's
     _write(ready, results, copies)
     keep_model(ready, results.final_fit, console)
     run.write_json("summary.json", _summary(ready, counts))
     run.mark("train", key)
     _whole(run)
-    _add_curve(ready, learners, console)
+    out = {one["learner"] for one in results.failed}
+    _add_curve(ready, [one for one in learners if one.name not in out], console)
     seconds = round(time.perf_counter() - start, 2)
     run.log("train", seconds=seconds, rows=ready.snapshot.rows.height, learners=len(learners))
     show(run, console)
     _ask(copies, console)
+    _tell_failed(results.as_json(), console)
     return run
 
 
@@ -152,13 +158,31 @@ def show(run: Run, console: Console) -> None:
     )
 
 
-def _learners(ready: Prepared, own: Mapping[str, Learner], console: Console) -> list[Learner]:
+def _learners(
+    ready: Prepared, own: Mapping[str, Learner], console: Console
+) -> tuple[list[Learner], list[dict[str, Any]]]:
+    """Who learns; and who of the user's own failed when asked whether it can."""
+    from clinome.models.learners.adapters.own_code import LearnerFailed
     from clinome.models.learners.registry import select
 
     chosen, left_out = select(ready.snapshot, ready.study.learn.learners)
     for name, reason in left_out.items():
         console(f"{name} is left out: {reason}")
-    return [*chosen, *(_named(name, learner, ready.snapshot) for name, learner in own.items())]
+    failed = []
+    for name, learner in own.items():
+        try:
+            chosen.append(_named(name, learner, ready.snapshot))
+        except LearnerFailed as error:
+            failed.append({"learner": name, "repeat": None, "fold": None, "reason": error.reason})
+    return chosen, failed
+
+
+def _tell_failed(results: Mapping[str, Any], console: Console) -> None:
+    """Learners of one's own that failed, each with its first fold."""
+    from clinome.reports.findings import failed
+
+    for line in failed(results):
+        console.wrong(line)
 
 
 def _named(name: str, learner: Learner, snapshot: Snapshot) -> Learner:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -82,3 +84,67 @@ def test_what_cannot_run_says_why() -> None:
 
     with pytest.raises(LearnerFailed, match=r"'Wrong'\]: forward gave another shape; got \(.* expected \(60, width\)"):
         clinome.pyg(Wrong(), "binary").fit(snapshot, train, tuning)
+
+
+class Edges(nn.Module):
+    """Weighs messages by what the edges carry, and knows the kinds of the graph when it is made."""
+
+    def __init__(self, metadata: tuple[list[str], list[tuple[str, str, str]]]) -> None:
+        super().__init__()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            from torch_geometric.nn import GATConv, HeteroConv
+        kinds = [relation for relation in metadata[1] if relation[2] == "patient"]
+        convs = {one: GATConv((-1, -1), 4, edge_dim=1, add_self_loops=False) for one in kinds}
+        self.conv, self.out = HeteroConv(convs), nn.LazyLinear(1)
+
+    def forward(self, x_dict: Any, edge_index_dict: Any, edge_attr_dict: Any) -> Any:
+        h = self.conv(x_dict, edge_index_dict, edge_attr_dict)["patient"]
+        return self.out(torch.cat([h, x_dict["patient"]], dim=1))
+
+
+class Whole(nn.Module):
+    """Takes the graph as it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out = nn.LazyLinear(1)
+
+    def forward(self, data: Any) -> Any:
+        return self.out(data["patient"].x)
+
+
+def hetero(data: Any) -> nn.Module:
+    """What PyG's own examples do."""
+    from torch_geometric.nn import SAGEConv, to_hetero
+
+    class GNN(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv1, self.conv2 = SAGEConv((-1, -1), 8), SAGEConv((-1, -1), 1)
+
+        def forward(self, x: Any, edge_index: Any) -> Any:
+            return self.conv2(self.conv1(x, edge_index).relu(), edge_index)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made: nn.Module = to_hetero(GNN(), data.metadata())
+        return made
+
+
+@pytest.mark.parametrize("given", [Edges, hetero, Whole(), Whole, lambda data: Edges(data.metadata())],
+                         ids=["class of metadata", "function of data", "module of data", "class", "lambda"])  # fmt: skip
+def test_a_factory_is_given_the_graph_and_forward_what_it_names(given: Any) -> None:
+    snapshot = make_snapshot("binary", n=150, signal=2.0, layers=("rna", "mutations"), records=True)
+    train, tuning, held = parts(snapshot.folds, 0, 0)
+    made = given() if given is Whole else given
+    learner = clinome.pyg(made, "binary", plan=PLAN).with_setting({}, 1)
+    learner.fit(snapshot, train, tuning)
+    score = learner.predict(snapshot, held)
+    assert score.shape == held.shape and np.isfinite(score).all() and score.std() > 0
+    again = clinome.pyg(made, "binary", plan=PLAN).with_setting({}, 1)
+    again.fit(snapshot, train, tuning)
+    np.testing.assert_array_equal(again.predict(snapshot, held), score)
+    restored = clinome.pyg(made, "binary", plan=PLAN).with_setting({}, 1).restore(learner.state())
+    np.testing.assert_allclose(restored.predict(snapshot, held), score, atol=1e-6)
+    assert repr(again) == repr(learner)
