@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-NOTHING = 1e-12
+NOTHING = 1e-15
 """A number nearer to zero is what is left of sums that cancel."""
 
 

@@ -115,7 +115,8 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         from clinome.models.statistics.rounding import decimals, fixed
 
-        return fixed(value, decimals([value], 3, more=1))
+        tiny = 0 < abs(value) < 1e-12  # a p-value, no rest of a sum
+        return f"{value:.0e}" if tiny else fixed(value, decimals([value], 3, more=1))
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 

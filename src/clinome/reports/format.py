@@ -63,6 +63,8 @@ def p_value(value: float | None) -> str:
         return "> 0.99"
     if value >= 0.001:
         return f"{value:.2g}" if value >= 0.01 else f"{value:.3f}"
+    if value == 0:
+        return "0"
     return "< 10⁻³⁰⁰" if value < 1e-300 else _typeset(f"{value:.0e}")
 
 

@@ -124,15 +124,16 @@ def shuffled_graph(learner: str, shuffled: str, mean: float, *, falls: bool | No
 
 
 _ALONE = {
-    "missingness_only": "Missingness alone reaches",
-    "batch_only": "Batch and site alone reach",
-    "clock_only": "Length of observation alone reaches",
+    "missingness_only": ("Missingness", "reaches"),
+    "batch_only": ("Batch and site", "reach"),
+    "clock_only": ("Length of observation", "reaches"),
 }
 
 
 def confounded(control: str, learner: str, metric: str, estimate: str) -> str:
+    what, verb = _ALONE[control]
     return (
-        f"{_ALONE[control]} {metric} {estimate} ({learner}): how patients were measured predicts part of the outcome (confounding), "
+        f"{what} alone ({learner}) {verb} {metric} {estimate}: how patients were measured predicts part of the outcome (confounding), "
         "and a learner may rest on it."
     )
 
