@@ -35,7 +35,7 @@ def value(text: str) -> tuple[float, float]:
 def says(text: str, number: float) -> bool:
     """Whether the printed number is this one, rounded; and has its sign."""
     told, half = value(text)
-    return abs(told - number) <= half and (told == 0) == (abs(number) < 1e-15) and (told < 0) == (number < -1e-15)
+    return abs(told - number) <= half and (told == 0) == (abs(number) <= 1e-15) and (told < 0) == (number < -1e-15)
 
 
 def same(texts: tuple[str, ...], row: dict[str, Any], mean: str = "mean") -> bool:
