@@ -155,7 +155,7 @@ def one_vs_rest(predictions: Table, classes: Sequence[str] = ()) -> Figure:
     truth = np.array([index[y] for y in frame["y_true"].cast(pl.String)])
     count = np.zeros((len(classes), len(classes)), dtype=int)
     np.add.at(count, (truth, best), 1)
-    _confusion(matrix, count, [short(name, 12) for name in classes])
+    _confusion(matrix, count, [short(name, 18) for name in classes])
     return finished(figure, "Discrimination: one-vs-rest ROC curves and confusion matrix of held-out predictions")
 
 

@@ -51,6 +51,8 @@ def _against(results: Mapping[str, Any], metric: str, simple: Mapping[str, Any])
     name, pair = str(simple["learner"]), differences(results, metric).get(str(simple["learner"]))
     if pair is None or pair.get("low") is None or pair.get("high") is None:
         return "unknown", sentences.against_baseline("unknown", name, simple["mean"], "")
+    if {one["name"] for one in results.get("chosen") or []} == {name}:
+        return "unclear", sentences.is_baseline(name, simple["mean"])
     above, below = pair["low"] > 0, pair["high"] < 0
     good, bad = (below, above) if smaller_is_better(metric) else (above, below)
     verdict = "better" if good else "worse" if bad else "unclear"

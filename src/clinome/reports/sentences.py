@@ -76,6 +76,10 @@ def against_baseline(verdict: str, baseline: str, mean: float, difference: str) 
             return f"Whether the chosen learner is better than {other} was not tested in pairs."
 
 
+def is_baseline(baseline: str, mean: float) -> str:
+    return f"The chosen learner is the best simple baseline itself, {baseline} ({number(mean, 2)}), in every fold."
+
+
 def best_single(
     name: str, estimate: str, difference: str = "", *, apart: bool = False, is_baseline: bool = False
 ) -> str:

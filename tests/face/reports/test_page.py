@@ -245,6 +245,51 @@ def test_the_verdict_is_what_the_interval_carries(
     assert headline.headline(turned, "") == headline.headline(results, "")
 
 
+def test_the_best_single_learner_may_be_a_simple_one_and_the_chosen_one_may_be_it() -> None:
+    def said(forest: float, gnn: float, picked: str = "stack") -> headline.Headline:
+        means = {"chosen": 0.7, "forest": forest, "hetero_gnn": gnn}
+        learners = {name: {"metrics": {"auroc": {"mean": mean, "folds": []}}} for name, mean in means.items()}
+        pairs = [{"a": "chosen", "b": name, "metric": "auroc", "difference": 0.7 - means[name], "low": -0.1, "high": 0.1}
+                 for name in ("forest", "hetero_gnn")]  # fmt: skip
+        results = {"metric": "auroc", "learners": learners, "comparisons": pairs, "chosen": [{"name": picked}] * 3}
+        return headline.headline(results, "")
+
+    assert any(
+        "in hindsight: forest, 0.72, the best simple baseline itself" in one for one in said(0.72, 0.71).sentences
+    )
+    single = next(one for one in said(0.702, 0.71).sentences if "hindsight" in one)
+    assert "in hindsight: hetero_gnn, 0.71; chosen − hetero_gnn: −0.01 (−0.10 to +0.10)" in single
+    assert "paired difference −0.002 (−0.100 to +0.100)" in said(0.702, 0.71).claim
+    assert said(0.7, 0.6, "forest").claim.startswith("The chosen learner is the best simple baseline itself, forest")
+
+
+def test_what_may_be_the_outcome_is_the_first_warning(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", "binary")
+    results = json.loads((run / "results.json").read_text())
+    copy = {"block": "rna", "feature": "opaque:X", "name": "Label", "tells": "label", "by": "value", "rows": 300}
+    write_json(run / "results.json", {**results, "outcome_copies": [copy] * 7})
+    text = _Page(write_report(run, "x", run / "report.html").read_text(encoding="utf-8")).text
+    asked = text.index("Is Label (rna) the outcome? In all 300 patients it tells the label.")
+    assert asked < text.index("The clock of this study is relative") and 'drop = ["Label"]' in text
+    assert "2 more features tell the outcome as well" in text
+    for tells, by, said in (("event", "value", "it tells who had the event"), ("label=high", "missing", "whether it is known tells who is high"),
+                            ("duration_days", "value", "the order of times to the event")):  # fmt: skip
+        (found,) = findings.outcome_copies({"outcome_copies": [{**copy, "tells": tells, "by": by, "block": "records"}]})
+        assert said in found and "[records]" in found
+
+
+def test_classes_have_importances_and_codes_their_names(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", "multiclass")
+    ranked = pl.read_csv(run / "biomarkers.csv")
+    glucose = pl.when(pl.col("layer") == "records").then(pl.lit("Glucose in serum")).otherwise("symbol").alias("name")
+    ranked.with_columns(glucose, *(pl.lit(None, pl.Float64).alias(c) for c in ("effect", "low", "high"))).write_csv(
+        run / "biomarkers.csv"
+    )
+    text = write_report(run, "x", run / "report.html").read_text(encoding="utf-8")
+    assert "It has no direction" in text and '<th class="n">effect</th>' not in text
+    assert 'Glucose in serum <span class="id"><code>ICD10CM:' in text and "importance: share of all attribution" in text
+
+
 def test_the_report_says_what_its_numbers_are_worth(written: tuple[str, Path, str]) -> None:
     task, run, text = written
     page = _Page(text)
