@@ -104,5 +104,10 @@ def test_a_run_ranks_what_is_in_the_graph_and_predicts_its_patients(store: Embed
     assert got.rows() == [("lung/mine", "g2", 3.0, 0.1), ("lung/mine", "w", 2.0, 0.2), ("lung/mine", "g1", -1.0, None)]
     got = store.run("MATCH (:Run)-[x:PREDICTS]->(p) RETURN p.id AS p, x.risk AS risk ORDER BY p", {})
     assert got.rows() == [("p0", 0.25), ("p1", 0.75)]
+    unsigned = ranked.with_columns(effect=pl.lit(None, pl.Float64), importance=pl.Series([0.4, 0.3, 0.2, 0.1]))
+    assert store_run(store, "classes", unsigned, risks.head(0), "lung")
+    got = store.run("MATCH (r:Run {name: 'classes'})-[x:RANKS]->() RETURN x.score AS s ORDER BY x.rank", {})
+    assert got["s"].to_list() == [0.4, 0.3, 0.1]  # of several classes an effect has no sign
+    assert store_run(store, "classes", ranked.head(0), risks.head(0), "lung")
     assert store_run(store, "mine", ranked.head(0), risks.head(0), "lung")
     assert store.run("MATCH (:Run)-[x]->() RETURN count(x) AS n", {})["n"].to_list() == [0]
