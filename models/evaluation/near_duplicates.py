@@ -51,7 +51,7 @@ def near_duplicates(snapshot: Snapshot) -> dict[str, int]:
         people = np.sort(subject[pairs[split]], axis=1)
         for first, second in np.unique(people[people[:, 0] != people[:, 1]], axis=0).tolist():
             found.setdefault((first, second), []).append(block)
-    named = [" and ".join(blocks) for blocks in found.values()]
+    named = [" and ".join(filter(None, [", ".join(blocks[:-1]), blocks[-1]])) for blocks in found.values()]
     return {name: named.count(name) for name in sorted(set(named))}
 
 

@@ -324,9 +324,10 @@ def _split_notes(ready: Prepared) -> list[str]:
     if left_out:
         notes.append(f"{left_out:,} rows are in no fold, since their subjects are held out elsewhere")
     for block, pairs in near_duplicates(snapshot).items():
+        who = "1 pair of patients looks" if pairs == 1 else f"{pairs:,} pairs of patients look"
         notes.append(
-            f"{pairs:,} pairs of patients look like the same person by {block}, and lie on both sides of a split: "
-            "if they are, give them one subject_id, else the figures are too good"
+            f"{who} like the same person by {block}, on both sides of a split: where that is so, give them one "
+            "subject_id, else the performance is too good"
         )
     return notes
 
