@@ -137,7 +137,10 @@ def _run(study: Study, asked: _Asked) -> tuple[Run, dict[str, str], int]:
             out[error.name] = error.reason
             del own[error.name]
             continue
-        failed = {str(one["learner"]): str(one["reason"]) for one in reversed(made.read_json("results.json")["failed"])}
+        failed = {
+            str(one["learner"]): str(one["reason"])
+            for one in reversed(made.read_json("results.json").get("failed", []))
+        }
         return made, out | failed, 1 if failed else 0
 
 
