@@ -55,7 +55,8 @@ def learner_of(given: Any, name: str, study: Study) -> Learner:
 
     A function (or class) is called without arguments first; one that wants `data` or `metadata` makes a PyG module of the
     graph of each fold.
-    Raises: InputError for anything else, and where making one raises.
+    Where making it raises, the learner that comes says so when the run asks it.
+    Raises: InputError for anything else.
     """
     from clinome.models.base.learner import Learner
 
@@ -65,10 +66,13 @@ def learner_of(given: Any, name: str, study: Study) -> Learner:
         return pyg(given, study.need_task().kind, name)
     made = given
     if _makes_one(given, name):
-        from clinome.models.learners.adapters.own_code import calling
+        from clinome.models.learners.adapters.own_code import LearnerFailed, Unmade, calling
 
-        with calling(name, "making it"):
-            made = given()
+        try:
+            with calling(name, "making it"):
+                made = given()
+        except LearnerFailed as error:
+            return Unmade(name, error)
     if isinstance(made, Learner):
         return made
     own_fit = _first_parameter(made) == "snapshot"  # an estimator's is X; a module has none

@@ -91,6 +91,10 @@ class WantsMore(nn.Module):
         raise AssertionError
 
 
+def cannot_be_made() -> Any:
+    raise OSError(SECRET)
+
+
 def no_module(data: Any) -> Any:
     return data
 
@@ -108,6 +112,7 @@ FAILING: dict[str, tuple[Any, str]] = {
     "forward": (RaisesInForward(), "forward raised IndexError (failing_learners.py line"),
     "nan_network": (NotANumber(), ""),
     "weather": (WantsMore(), "forward raised"),
+    "unmade": (cannot_be_made, "making it raised OSError (failing_learners.py line"),
     "factory": (no_module, "the factory made something else"),
 }
 """Name -> the learner, and what is said of it."""

@@ -8,13 +8,17 @@ import os
 import sys
 import sysconfig
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ....loaders.errors import ClinomeError, InputError
 from ...base.learner import Learner
+from ...base.snapshot import Snapshot
+from ..base import BaseLearner
 
 _MODELS = Path(__file__).resolve().parents[2]
 _OURS = f"{__package__.rpartition('.')[0]}."
@@ -77,6 +81,32 @@ def guarded(learner: Learner) -> Iterator[None]:
         told = isinstance(error, ClinomeError)
         why = str(error).rstrip(".") if told else f"it raised {type(error).__name__} ({_place(error)})"
         raise LearnerFailed(learner.name, why) from error
+
+
+class Unmade(BaseLearner):
+    """A learner that could not be made: it says why when it is asked whether it can run, and the run goes on."""
+
+    own_code = True
+
+    def __init__(self, name: str, error: LearnerFailed) -> None:
+        super().__init__()
+        self.name, self.error = name, error
+
+    def __repr__(self) -> str:
+        """Never twice the same: the next time it may be made."""
+        return f"{type(self).__name__} {id(self)}"
+
+    def reason(self, snapshot: Snapshot) -> str | None:
+        raise self.error
+
+    def fit(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> None:
+        raise self.error
+
+    def predict(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
+        raise self.error
+
+    def restore(self, state: Mapping[str, Any]) -> Unmade:
+        raise self.error
 
 
 def _place(error: Exception) -> str:

@@ -199,10 +199,21 @@ def test_a_learner_of_ones_own_joins_one_run_by_one_option(tmp_path: Path, clino
     assert clinome("run", study, "--learner", where.replace("bayes", "forest"), "--quiet").code == 1
 
 
-def test_what_an_engine_says_of_a_patient_is_not_repeated(tmp_path: Path, clinome: Clinome) -> None:
+def test_what_an_engine_says_of_a_patient_is_not_repeated(
+    tmp_path: Path, clinome: Clinome, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(tmp_path / "all" / "one", "one", 1)
     (tmp_path / "booms.py").write_text("def boom():\n    raise ValueError('patient one17')\n")
     ended = clinome("benchmark", tmp_path / "all", "--learner", f"mine={tmp_path / 'booms.py'}:boom", "--json")
+    page = (tmp_path / "all" / "benchmark.html").read_text(encoding="utf-8")
+    assert ended.code == 1 and "mine did not run on one: making it raised ValueError (booms.py line 2)" in page
+    assert "one17" not in page + ended.out + ended.err
+
+    def fails(*_: object, **__: object) -> None:
+        raise ValueError("patient one17")
+
+    monkeypatch.setattr("clinome.verbs.benchmark.run", fails)
+    ended = clinome("benchmark", tmp_path / "all", "--json")
     found = json.loads(ended.out.splitlines()[-1])
     assert ended.code == 3 and found["studies"] == [] and "(ValueError)" in found["failed"]["one"]
     page = (tmp_path / "all" / "benchmark.html").read_text(encoding="utf-8")

@@ -40,9 +40,9 @@ def test_each_is_named_with_its_fold_and_reason_and_is_in_nothing_else(ran: Run)
     for name, (_, said) in FAILING.items():
         assert found[name] and all(said in one["reason"] for one in found[name]), name
         assert all(set(one) == {"learner", "repeat", "fold", "reason"} for one in found[name])
-    assert {len(found[name]) for name in FAILING if name not in ("reason", "once")} == {2}
+    assert {len(found[name]) for name in FAILING if name not in ("reason", "unmade", "once")} == {2}
     assert len(found["once"]) == 1 and found["once"][0]["fold"] in (0, 1)
-    assert found["reason"][0]["fold"] is None
+    assert found["reason"][0]["fold"] is None and found["unmade"][0]["fold"] is None
     names = {"majority", "ridge_late", "genes", "chosen"}
     assert set(pl.read_parquet(ran.path("predictions.parquet"))["learner"]) == names
     assert {one[side] for one in results["comparisons"] for side in ("a", "b")} <= names
