@@ -195,7 +195,9 @@ def _once(edges: pl.DataFrame, directed: bool, ledger: Ledger) -> pl.DataFrame:
         swap = {a: pl.when(turned).then(b).otherwise(a) for x, y in pairs for a, b in ((x, y), (y, x))}
         edges = edges.with_columns(**swap)
     edges = edges.with_columns(pair=pl.concat_str("subject", pl.lit("\n"), "object"))
-    nothing = edges.select(cells=pl.when(False).then("pair"))  # merged scores are written: they are those of the edge that stays
+    nothing = edges.select(
+        cells=pl.when(False).then("pair")
+    )  # merged scores are written: they are those of the edge that stays
     one_row_each(edges.select("pair", "score"), "pair", edges[ROW], ledger, nothing)
     return edges.unique("pair", keep="first", maintain_order=True)
 

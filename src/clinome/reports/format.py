@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from clinome.models.metrics.registry import METRICS
-from clinome.models.statistics.table_one import short_number
 from clinome.models.statistics.rounding import decimals, fixed
+from clinome.models.statistics.table_one import short_number
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
