@@ -49,7 +49,7 @@ def train(data: HeteroData) -> tuple[Tensor, list[float]]:
         model(data.x_dict, data.edge_index_dict)  # lazy layers learn their sizes
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=1e-2)
     tuning: list[float] = []
-    risks = torch.zeros(len(patient.id))
+    risks = torch.zeros(patient.num_nodes)
     for _ in range(EPOCHS):
         logits = model(data.x_dict, data.edge_index_dict)["patient"].squeeze(-1)
         losses = binary_cross_entropy_with_logits(logits, patient.y.float(), reduction="none")
