@@ -86,7 +86,9 @@ def test_the_loop_of_readme_learns(reader: Path) -> None:
     (loop,) = [block for block in blocks("python") if "hetero(" in block]
     step = "    optimizer.zero_grad()\n"
     watched = loop.replace(step, f"    first = loss.item() if epoch == 0 else first\n{step}")
-    out = run(f"{watched}\ndata.validate()\nassert len(score) == len(data.ids['patient'])\nprint(first, loss.item())", reader)
+    out = run(
+        f"{watched}\ndata.validate()\nassert len(score) == len(data.ids['patient'])\nprint(first, loss.item())", reader
+    )
     shown, told = out.strip().splitlines()
     assert "held-out risks" in shown
     start, end = map(float, told.split())
