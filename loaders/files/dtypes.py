@@ -17,6 +17,7 @@ _WHOLE_DAY = timedelta(days=1) - timedelta(microseconds=1)
 
 _INTEGER = r"^[+-]?\d+$"
 _PADDED = r"^[+-]?0\d"
+_BOOLEAN = r"^(?:true|True|TRUE|false|False|FALSE)$"
 
 
 def numbers(series: pl.Series) -> tuple[pl.Series, pl.Series]:
@@ -94,13 +95,14 @@ def widened(series: pl.Series) -> pl.Series:
 
 
 def typed(frame: pl.DataFrame) -> pl.DataFrame:
-    """Each text column as Int64, Float64, Datetime (us, naive) or String, by all its non-missing cells.
+    """Each text column as Int64, Float64, Boolean, Datetime (us, naive) or String, by all its non-missing cells.
 
-    Leading zeros stay text, and so do integers beyond 64 bits: as numbers they would no longer be themselves.
+    Leading zeros stay text, and so do integers beyond 64 bits: as numbers they would no longer be themselves. Only the
+    words true and false are booleans (as Python, R, SQL and Parquet write them); 0 and 1 are numbers.
 
     Example:
-        >>> typed(pl.DataFrame({"a": ["1", None], "b": ["1.5", "2"], "c": ["007", "1"]})).dtypes
-        [Int64, Float64, String]
+        >>> typed(pl.DataFrame({"a": ["1", None], "b": ["1.5", "2"], "c": ["007", "1"], "d": ["True", "False"]})).dtypes
+        [Int64, Float64, String, Boolean]
     """
     return frame.with_columns(_typed(column) for column in frame if column.dtype == pl.String)
 
@@ -109,6 +111,8 @@ def _typed(column: pl.Series) -> pl.Series:
     text = column.drop_nulls().str.strip_chars()
     if text.is_empty():
         return column
+    if text.str.contains(_BOOLEAN).all():
+        return column.str.strip_chars().str.to_lowercase() == "true"
     value, bad = numbers(column)
     if not bad.any() and value.null_count() < column.len():
         if text.str.contains(_PADDED).any():

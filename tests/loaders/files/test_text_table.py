@@ -156,12 +156,13 @@ CELLS = st.one_of(
     st.integers(-(10**25), 10**25).map(str),
     st.floats().map(str),
     st.sampled_from(
-        ["007", "0", "0.5", "+5", " 5", "1e400", "-0", "00.1", "2020-01-02", "2020-02-30", "x", "1,5", "5."]
+        ["007", "0", "0.5", "+5", " 5", "1e400", "-0", "00.1", "2020-01-02", "2020-02-30", "x", "1,5", "5.", "T"]
     ),
 )
+TRUTHS = st.sampled_from(["True", "true ", "TRUE", "False", "false", None, "tRUE", "yes", "1"])
 
 
-@given(st.lists(CELLS, min_size=1, max_size=6))
+@given(st.one_of(st.lists(CELLS, min_size=1, max_size=6), st.lists(TRUTHS, min_size=1, max_size=4)))
 def test_typed_as_a_naive_reference_would(column: list[str | None]) -> None:
     got = typed(pl.DataFrame({"a": pl.Series(column, dtype=pl.String)}))["a"]
     want = naive(column)
@@ -172,15 +173,28 @@ def test_typed_as_a_naive_reference_would(column: list[str | None]) -> None:
         have = [None if c is None or math.isnan(float(c)) else float(c) for c in column]
         assert got.is_null().to_list() == [x is None for x in have]
         assert got.drop_nulls().to_list() == pytest.approx([x for x in have if x is not None], rel=1e-15)
+    if want is bool:
+        assert got.to_list() == [None if c is None else c.strip().lower() == "true" for c in column]
     if want is str:
         assert got.to_list() == column
 
 
+def test_a_boolean_is_one_in_every_container(tmp_path: Path) -> None:
+    flags = pl.DataFrame({"id": ["a", "b", "c"], "flag": [True, None, False]})
+    flags.write_parquet(tmp_path / "f.parquet")
+    flags.write_csv(tmp_path / "f.csv")
+    for file in ("f.parquet", "f.csv"):
+        again = typed(read_cells(tmp_path / file).frame)["flag"]
+        assert (again.dtype, again.to_list()) == (pl.Boolean, [True, None, False])
+
+
 def naive(column: list[str | None]) -> type:
-    """The type of a column, cell by cell: int, float, datetime or str."""
+    """The type of a column, cell by cell: int, float, bool, datetime or str."""
     there = [c.strip() for c in column if c is not None]
     if not there:
         return str
+    if set(there) <= {"true", "True", "TRUE", "false", "False", "FALSE"}:
+        return bool
     try:
         values = [float(c) for c in there]
     except ValueError:
