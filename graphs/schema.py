@@ -103,6 +103,33 @@ RELATIONSHIPS = {
     )
 }
 
+_TIMES = {"time": "LOCAL DATETIME", "known_time": "LOCAL DATETIME"}
+_EVENT = {**_TIMES, "visit": "STRING", "value": "FLOAT", "text": "STRING", "unit": "STRING"}
+_VALUE = {"value": "FLOAT", "z": "FLOAT", "layer": "STRING", "sample": "STRING"}
+_LINK = {"score": "FLOAT", "release": "STRING", "licence": "STRING"}
+NODE_PROPERTIES = {
+    "Patient": {"clock": "STRING", "observed_from": "LOCAL DATETIME", "observed_until": "LOCAL DATETIME"},
+    "Visit": {"start_time": "LOCAL DATETIME", "end_time": "LOCAL DATETIME", "kind": "STRING"},
+    "Sample": {**_TIMES, "batch": "STRING", "site": "STRING"},
+    **{label: {"symbol": "STRING", "release": "STRING", "licence": "STRING"} for label in SHARED},
+}
+"""Label -> properties that its nodes may have, beside `id`, `name`, `sources`, `told` and the study's own; valueType()."""
+RELATIONSHIP_PROPERTIES = {
+    **dict.fromkeys(EVENT_TYPE.values(), _EVENT),
+    **dict.fromkeys((type for type, _ in LAYER.values()), _VALUE),
+    "PROFILED": {**_TIMES, "layer": "STRING", "sample": "STRING"},
+    "IN_GENE": {"consequence": "STRING", **_LINK},
+    **dict.fromkeys(
+        ("OF_GENE", "TARGETS", "NEAR", "IN_PATHWAY", "PART_OF", "INTERACTS_WITH", "ASSOCIATED_WITH", "IS_A"), _LINK
+    ),
+    "MAPS_TO": {"predicate": "STRING", **_LINK},
+    "LOADED": {"name": "STRING"},
+    "INCLUDES": {"prediction_time": "LOCAL DATETIME", "duration_days": "FLOAT", "visit_id": "STRING"},
+    "RANKS": {"score": "FLOAT", "rank": "INTEGER", "stability": "FLOAT", "q": "FLOAT", "layer": "STRING"},
+    "PREDICTS": {"risk": "FLOAT"},
+}
+"""Relationship type -> properties that it may have beside `source`, by Cypher's valueType()."""
+
 
 def code_label(curie: str) -> str:
     """The label of a code, by its prefix; Code for a prefix that the table does not hold."""

@@ -40,7 +40,7 @@ class InputError(ClinomeError):
             text += f"; expected {expected}"
         text += "."
         if fix:
-            text += f" Fix: {fix}."
+            text += f" Fix: {fix}" if fix.endswith("?") else f" Fix: {fix}."
         super().__init__(text)
 
     def __reduce__(self) -> tuple[object, ...]:

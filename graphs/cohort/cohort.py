@@ -16,7 +16,8 @@ import polars as pl
 from ...loaders.errors import InputError
 from ..ingest.studies import check_entered
 from ..ingest.write_back import write_back
-from ..query.cypher import Query, bind, find, run_lists
+from ..language.types import Type
+from ..query.cypher import Query, bind, find, run_lists, understood
 from ..query.params import naive
 from ..store.columns import table
 from ..store.protocol import Edges, Store
@@ -30,6 +31,14 @@ _IN_STORE = "MATCH (p:Patient) RETURN count(p) AS n"
 AS_IT_SAYS = "as_it_says"
 """Default of the parameter `positive`: the words of the label have a direction of their own."""
 _STEP = re.compile(r"^[ \t]*//[ \t]*step:[ \t]*(.*?)[ \t]*$", re.MULTILINE)
+
+_NO_SCALAR = {
+    "NODE": ("a node", "return one of its properties AS {0}"),
+    "RELATIONSHIP": ("a relationship", "return one of its properties AS {0}"),
+    "PATH": ("a path", "return length(path) AS {0}"),
+    "LIST": ("a list", "return size(…), head(…) or one of its items AS {0}"),
+    "MAP": ("a map", "return one of its values AS {0}"),
+}
 
 
 @dataclass(frozen=True)
@@ -96,6 +105,7 @@ def make_cohort(
     check_entered(store, tables)
     asked = find(query, base)
     bound = bind(asked, params)
+    _check_scalars(understood(store, asked.text, bound).columns)
     steps = [AttritionStep("in store", _count(store, _IN_STORE, {}, asked.name)), *_named_steps(store, asked, bound)]
     found = run_lists(store, asked, bound)
     steps.append(AttritionStep("returned", len(set(found.get("subject_id", ())))))
@@ -156,10 +166,20 @@ def _named_steps(store: Store, query: Query, params: Mapping[str, Any]) -> list[
 
 def _count(store: Store, text: str, params: Mapping[str, Any], where: str) -> int:
     try:
-        return int(store.run(text, params)["n"][0])
+        return int(store.run(understood(store, text, params).text, params)["n"][0])
     except InputError as error:
         fix = "a // step: line stands after a whole clause, where the patient p is still bound"
         raise InputError("this part of the query cannot be counted", where, fix=f"{fix}. {error.fix}") from error
+
+
+def _check_scalars(columns: Mapping[str, Type]) -> None:
+    """Refuse a column that is a node or a list, which no row of a cohort can hold."""
+    for name, type in columns.items():
+        if type.name in _NO_SCALAR:
+            what, fix = _NO_SCALAR[type.name]
+            got = " or ".join(f"a {label}" for label in sorted(type.of)) if type.name == "NODE" else type.name.lower()
+            fix = fix.format(name) if name != "subject_id" else "RETURN p.id AS subject_id"
+            raise InputError(f"{name} is {what}", WHERE, got or None, "one value a row" if name != "subject_id" else "its id", fix)  # fmt: skip
 
 
 def _own(found: Mapping[str, list[Any]], subjects: frozenset[str]) -> pl.DataFrame:
@@ -169,6 +189,9 @@ def _own(found: Mapping[str, list[Any]], subjects: frozenset[str]) -> pl.DataFra
         raise InputError("no column subject_id", WHERE, got, "subject_id", "RETURN p.id AS subject_id")
     if None in found["subject_id"]:
         raise InputError("rows without subject_id", WHERE, found["subject_id"].count(None), "none")
+    for name, values in found.items():
+        for kind in {dict, list} & set(map(type, values)):
+            _check_scalars({name: Type("MAP" if kind is dict else "LIST")})
     own = [id in subjects for id in found["subject_id"]]
     return table({name: list(compress(values, own)) for name, values in found.items()})
 

@@ -263,7 +263,7 @@ def _changed(result: neo4j.Result) -> dict[str, int]:
 
 
 def natives(values: list[Any]) -> list[Any]:
-    """What the driver gives, in Python's own types: datetimes, dates, text for durations, maps for nodes."""
+    """What the driver gives, in Python's own types: datetimes, dates, text for durations, maps for nodes and paths."""
     return values if set(map(type, values)) <= NATIVE else [_native(value) for value in values]
 
 
@@ -271,7 +271,11 @@ def _native(value: Any) -> Any:
     match value:
         case list():
             return natives(value)
-        case dict() | neo4j.graph.Entity():
+        case neo4j.graph.Path():
+            return {"nodes": natives(list(value.nodes)), "relationships": natives(list(value.relationships))}
+        case neo4j.graph.Entity():
+            return {name: _native(item) for name, item in sorted(value.items())}
+        case dict():
             return {name: _native(item) for name, item in value.items()}
         case neo4j.time.DateTime() | neo4j.time.Date() | neo4j.time.Time():
             try:

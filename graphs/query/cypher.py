@@ -14,9 +14,16 @@ from typing import Any
 import polars as pl
 
 from ...loaders.errors import InputError
+from ..language import kglite_dialect, neo4j_dialect
+from ..language.checker import Checked, check
+from ..language.parser import NotUnderstood
+from ..language.parser import parse as parse_cypher
+from ..language.tokens import without_comments
+from ..language.types import Type
 from ..store.columns import table
 from ..store.protocol import Store
 from ..store.read_only import check_read_only
+from .catalog import Catalog
 from .params import TYPES, convert, guess
 
 _PARAM = re.compile(r"//\s*param\s+(\w+)\s*:\s*(\w+)\s*(?:=\s*(\S+))?\s*(.*)")
@@ -115,9 +122,12 @@ def library() -> list[Query]:
     return list(_library())
 
 
-def find(name_or_text: str, base: Path) -> Query:
-    """A query by its name in the library, by a .cypher file (relative to base), or from its own text.
+def find(name_or_text: str, base: Path, otherwise: Path | None = None) -> Query:
+    """A query by its name in the library, by a .cypher file, or from its own text.
 
+    Args:
+        base: what the file's path is relative to: of a study file its folder, on the command line where one stands.
+        otherwise: where to look for the file if it is not there.
     Raises: InputError naming the nearest name, where it is none of these.
     """
     wanted = name_or_text.strip()
@@ -125,9 +135,11 @@ def find(name_or_text: str, base: Path) -> Query:
     if wanted in known:
         return known[wanted]
     if wanted.endswith(".cypher") and "\n" not in wanted:
-        path = base / wanted
+        places = [base / wanted, *([] if otherwise is None else [otherwise / wanted])]
+        path = next((place for place in places if place.is_file()), places[0])
         if not path.is_file():
-            raise InputError("no such query file", path, fix="check the path, which is relative to the study file")
+            to = "the study file" if otherwise is None else "where you stand, else to the study file"
+            raise InputError("no such query file", path, fix=f"check the path, which is relative to {to}")
         try:
             return parse(path.stem, path.read_text(encoding="utf-8"))
         except UnicodeDecodeError as error:
@@ -193,5 +205,34 @@ def run_lists(
         raise InputError(
             "a query for another store", query.name, store.name, query.store, f"load the study into {query.store}"
         )
-    check_read_only(query.text)
-    return store.lists(query.text, bind(query, params), timeout_s)
+    bound = bind(query, params)
+    return store.lists(understood(store, query.text, bound).text, bound, timeout_s)
+
+
+@dataclass(frozen=True)
+class Understood:
+    """A text as its store is to be asked, and the types of what it returns, by column, as far as they are known."""
+
+    text: str
+    columns: Mapping[str, Type]
+
+
+def understood(store: Store, text: str, params: Mapping[str, Any]) -> Understood:
+    """Cypher that means the same on every store: checked against the graph's schema, and translated where one differs.
+
+    Args:
+        text: the user's. params: what it will run with, in their types.
+    Raises: InputError for what is not read-only, what the schema does not hold, and what Cypher cannot compare.
+    """
+    check_read_only(text)
+    try:
+        tree = parse_cypher(text)
+    except NotUnderstood:
+        if store.name == "neo4j":  # a later Cypher than the parser's, or a mistake: the server says which
+            return Understood(text, {})
+        raise
+    bare = without_comments(text)
+    checked: Checked = check(bare, tree, params, Catalog(store))
+    embedded = store.name == "embedded"
+    told = kglite_dialect.translate(bare, tree, checked) if embedded else neo4j_dialect.translate(bare, tree)
+    return Understood(told, checked.columns)

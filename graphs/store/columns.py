@@ -97,7 +97,7 @@ def _series(name: str, values: list[Any]) -> pl.Series:
     try:
         return pl.Series(name, values, strict=True)
     except (TypeError, pl.exceptions.PolarsError, OverflowError):
-        return pl.Series(name, [_text(value) for value in values], dtype=pl.String)
+        return pl.Series(name, [as_text(value) for value in values], dtype=pl.String)
 
 
 def _structs(name: str, values: list[Any]) -> pl.Series:
@@ -105,10 +105,11 @@ def _structs(name: str, values: list[Any]) -> pl.Series:
     try:
         return pl.DataFrame([{name: value} for value in values], infer_schema_length=None, strict=True)[name]
     except (TypeError, pl.exceptions.PolarsError, OverflowError):
-        return pl.Series(name, [_text(value) for value in values], dtype=pl.String)
+        return pl.Series(name, [as_text(value) for value in values], dtype=pl.String)
 
 
-def _text(value: Any) -> str | None:
+def as_text(value: Any) -> str | None:
+    """A value in one cell: text as it is, all else as JSON."""
     if value is None or isinstance(value, str):
         return value
     return json.dumps(value, default=str, ensure_ascii=False)

@@ -23,6 +23,7 @@ from ...loaders.files.atomic import atomic_path
 from .. import schema
 from .columns import parameters, properties, rows, table
 from .kglite_process import Engine, EngineFailure
+from .kglite_values import plain
 from .migrations import check_version, migrate
 from .protocol import Edges, Nodes, NoGraph
 from .read_only import check_read_only
@@ -144,7 +145,8 @@ class EmbeddedStore:
         check_read_only(text)
         timeout = TIMEOUT_S if timeout_s is None else timeout_s
         try:
-            return self._open().cypher(text, parameters(params), timeout_ms=max(1, int(timeout * 1000)))
+            found = self._open().cypher(text, parameters(params), timeout_ms=max(1, int(timeout * 1000)))
+            return {name: plain(values) for name, values in found.items()}
         except EngineFailure as error:
             if error.kind == "timeout":
                 raise EngineError(

@@ -17,6 +17,8 @@ _OUTSIDE = {"LOAD", "CALL", "USE", "SHOW", "TERMINATE", "ENABLE", "DEALLOCATE", 
 _NAMESPACES = {"date", "datetime", "localdatetime", "time", "localtime", "duration", "point", "vector"}
 """Namespaces of Cypher's own functions, such as duration.between; every other one is a plug-in's (apoc, gds, db)."""
 
+_SCHEMA = "for labels, types, properties, constraints and indexes write `clinome schema STUDY`"
+
 _NAME_AFTER = frozenset(".:|&!$%")
 """After one of these a word is a property, a label, a type or a parameter, and no clause."""
 _NAME_BEFORE = frozenset(":.,)]}=<>+-*/|;")
@@ -73,7 +75,9 @@ backticks if it is one.
                 raise _refusal(f"{token}.…()", "use Cypher's own functions")
         elif word == "CALL":
             if after not in ("{", "("):
-                raise _refusal("CALL of a procedure", "a subquery is CALL { … } or CALL (…) { … }")
+                raise _refusal("CALL of a procedure", f"a subquery is CALL {{ … }} or CALL (…) {{ … }}; {_SCHEMA}")
+        elif word == "SHOW":
+            raise _refusal("SHOW", _SCHEMA)
         elif word in _WRITES or word in _OUTSIDE:
             raise _refusal(word)
 

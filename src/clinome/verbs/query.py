@@ -32,13 +32,13 @@ def ask(
     if out is not None:
         check_out(out)
     study = as_study(study)
-    query = find(text, study.folder)
+    query = find(text, Path.cwd(), study.folder)
     params = parse_params(query, given)
     with open_graph(study) as graph:
         rows = run_query(graph.store, query, params)
     if out is not None:
         if out.suffix == ".csv":
-            rows.write_csv(out)
+            _in_cells(rows).write_csv(out)
         else:
             rows.write_parquet(out)
         console(f"{rows.height:,} rows written to {out}")
@@ -46,6 +46,16 @@ def ask(
         console.table(rows.columns, rows.head(50).iter_rows())
         console(f"{rows.height:,} rows" + (", the first 50 shown; --out FILE writes all" if rows.height > 50 else ""))
     return rows
+
+
+def _in_cells(rows: pl.DataFrame) -> pl.DataFrame:
+    """Lists and maps as JSON text: a csv cell holds one value."""
+    import polars as pl
+
+    from clinome.graphs.store.columns import as_text
+
+    nested = [column for column in rows if column.dtype.is_nested()]
+    return rows.with_columns(pl.Series(c.name, [as_text(value) for value in c.to_list()], pl.String) for c in nested)
 
 
 def check_out(out: Path) -> None:
