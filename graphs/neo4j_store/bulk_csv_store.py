@@ -16,7 +16,7 @@ import polars as pl
 
 from .. import schema
 from ..store.embedded import EmbeddedStore
-from ..store.protocol import Edges, Nodes, Store
+from ..store.protocol import Edges, Index, Nodes, Store
 from ..tables.study_tables import Tables
 from .bulk_csv_files import Files
 
@@ -113,6 +113,9 @@ class CsvStore:
 
     def lists(self, text: str, params: Mapping[str, Any], timeout_s: float | None = None) -> dict[str, list[Any]]:
         return self._acts.lists(text, params, timeout_s)
+
+    def indexes(self) -> list[Index]:
+        return self._acts.indexes()
 
     def save(self) -> None:
         """Nothing: `finish` writes."""

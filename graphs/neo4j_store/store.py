@@ -21,7 +21,7 @@ from ...loaders.errors import EngineError
 from .. import schema
 from ..store.columns import grouped, parameters, rows, table
 from ..store.migrations import check_version, migrate
-from ..store.protocol import Edges, Nodes, NoGraph
+from ..store.protocol import Edges, Index, Nodes, NoGraph, indexes
 from ..store.read_only import check_read_only
 from . import isolation as gate
 from .driver import TIMEOUT_S, Connection, OpenTransaction, Work
@@ -43,6 +43,8 @@ _SAVED = "MATCH (c:Clinome {id: 'schema'}) SET c.saved = true"
 _SET_VERSION = "MATCH (c:Clinome {id: 'schema'}) SET c.version = $version"
 _IMPORTED = "MATCH (l:Load) RETURN min(l.schema_version) AS version"
 _READY = "CALL db.awaitIndexes(300)"
+_CONSTRAINTS = "SHOW CONSTRAINTS YIELD labelsOrTypes, properties"
+_INDEXES = "SHOW INDEXES YIELD labelsOrTypes, properties"
 _BATCHES = "MATCH (b:Batch {load: $load}) RETURN collect(b.id) AS ids"
 _WRITE_NODES = """
 CREATE (:Batch {id: $batch, load: $load})
@@ -183,6 +185,12 @@ class Neo4jStore:
             return columns(connection, text, given, timeout, self._names)
 
         return ask() if self.write else gate.whole(connection, ask)
+
+    def indexes(self) -> list[Index]:
+        connection = self._open()
+        return indexes(
+            [(unique, connection.read(text, {})) for unique, text in ((True, _CONSTRAINTS), (False, _INDEXES))]
+        )
 
     def save(self) -> None:
         connection = self._writer()

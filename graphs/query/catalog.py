@@ -73,10 +73,14 @@ class Catalog:
                 name: of_store(t) for name, t in {"source": "STRING", **RELATIONSHIP_PROPERTIES.get(type, {})}.items()
             }
             for label in RELATIONSHIPS[type].start:
-                found = self._sampled(cypher(_RELATIONSHIPS, LABEL=label, TYPE=type))
+                found = self.sampled_relationship(type, label)
                 said |= {name: t for name, t in found.items() if name not in said or said[name].name != t.name}
             self._relationships[type] = said
         return self._relationships[type]
+
+    def sampled_relationship(self, type: str, start: str) -> dict[str, Type]:
+        """Properties that some relationships of this type which start at this label have."""
+        return self._sampled(cypher(_RELATIONSHIPS, LABEL=start, TYPE=type))
 
     def _sampled(self, text: str) -> dict[str, Type]:
         found: dict[str, list[Type]] = {}

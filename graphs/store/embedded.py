@@ -25,7 +25,7 @@ from .columns import parameters, properties, rows, table
 from .kglite_process import Engine, EngineFailure
 from .kglite_values import plain
 from .migrations import check_version, migrate
-from .protocol import Edges, Nodes, NoGraph
+from .protocol import Edges, Index, Nodes, NoGraph, indexes
 from .read_only import check_read_only
 
 TIMEOUT_S = 600.0
@@ -35,6 +35,7 @@ _REBUILD = "the graph can be rebuilt from its tables: move this folder away and 
 _CONSTRAINT = "CREATE CONSTRAINT IF NOT EXISTS FOR (n:LABEL) REQUIRE n.id IS UNIQUE"
 _INDEX = "CREATE INDEX IF NOT EXISTS FOR (n:LABEL) ON (n.KEY)"
 _INDEXED = (("Gene", "symbol"), ("Batch", "load"), ("Load", "source"))
+_CONSTRAINTS, _INDEXES = "SHOW CONSTRAINTS", "SHOW INDEXES"
 _BATCHES = "MATCH (b:Batch {load: $load}) RETURN b.id AS id"
 _NEW_NODES = """
 CREATE (b:Batch {id: $batch, load: $load})
@@ -155,6 +156,10 @@ class EmbeddedStore:
             if error.kind == "gone":
                 raise EngineError(f"{self.folder}: {error}. Run it again.") from error
             raise InputError("the query cannot be run", "query", fix=str(error).splitlines()[0]) from error
+
+    def indexes(self) -> list[Index]:
+        found = [(unique, self._read(text, {})) for unique, text in ((True, _CONSTRAINTS), (False, _INDEXES))]
+        return indexes(found)
 
     def save(self) -> None:
         self._writer()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +11,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 import polars as pl
 
 from ...loaders.errors import InputError
+from ..schema import LABELS
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,30 @@ class Edges:
     start_label: str
     end_label: str
     rows: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Index:
+    """What a store looks nodes up by. unique: a constraint, no two nodes of the label have the same."""
+
+    label: str
+    properties: tuple[str, ...]
+    unique: bool
+
+
+def indexes(found: Sequence[tuple[bool, Mapping[str, list[Any]]]]) -> list[Index]:
+    """What SHOW CONSTRAINTS (unique: True) and then SHOW INDEXES say, of the labels of the schema.
+
+    Args:
+        found: columns labelsOrTypes and properties of each.
+    """
+    made: dict[tuple[str, tuple[str, ...]], Index] = {}
+    for unique, columns in found:
+        for labels, names in zip(columns["labelsOrTypes"], columns["properties"], strict=True):
+            for label in labels or ():
+                if label in LABELS:
+                    made.setdefault((label, tuple(names or ())), Index(label, tuple(names or ()), unique))
+    return [made[key] for key in sorted(made)]
 
 
 class NoGraph(InputError):
@@ -89,6 +114,9 @@ class Store(Protocol):
 
         For whoever wants some of the rows: what other studies call by the same name shall not decide their types.
         """
+
+    def indexes(self) -> list[Index]:
+        """Constraints and indexes of the graph's labels, by label; an index that a constraint brings is not named again."""
 
     def save(self) -> None:
         """Make what was written visible to readers; before the first time a reader is told that there is no graph.

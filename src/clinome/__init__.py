@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from clinome.verbs.remove import remove
     from clinome.verbs.report import report
     from clinome.verbs.run import run
+    from clinome.verbs.schema import schema
     from clinome.verbs.train import train
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "remove",
     "report",
     "run",
+    "schema",
     "sklearn",
     "table_one",
     "train",
@@ -98,6 +100,7 @@ _WHERE = {
     "remove": "clinome.verbs.remove:remove",
     "report": "clinome.verbs.report:report",
     "run": "clinome.verbs.run:run",
+    "schema": "clinome.verbs.schema:schema",
     "sklearn": "clinome.models.learners.adapters.scikit_learn:sklearn",
     "table_one": "clinome.verbs.cohort:table_one",
     "train": "clinome.verbs.train:train",

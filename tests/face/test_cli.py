@@ -101,7 +101,6 @@ def test_wrong_usage_is_2(clinome: Clinome, words: Sequence[str], tmp_path: Path
     "words",
     [
         ("audit", "study.toml"),
-        ("schema", "study.toml"),
         ("share", "runs/x"),
     ],
 )
@@ -111,7 +110,7 @@ def test_what_is_not_built_says_so(clinome: Clinome, words: Sequence[str]) -> No
     assert ended.err == f"clinome: clinome {words[0]} is not built yet.\n"
 
 
-VERBS = ("load", "cohort", "train", "biomarkers", "run", "learners")
+VERBS = ("load", "cohort", "train", "biomarkers", "run", "learners", "schema")
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -16,7 +16,7 @@ from clinome.errors import InputError
 from clinome.study import as_study
 
 VERBS = ("benchmark", "biomarkers", "cohort", "compare", "init", "learners", "load", "open", "predict", "quality", "remove", "report", "run",
-         "table_one", "train")  # fmt: skip
+         "schema", "table_one", "train")  # fmt: skip
 FIRST = {"benchmark": "folder", "init": "folder", "predict": "run"}
 ORDER = ("learners", "name", "out", "console")
 

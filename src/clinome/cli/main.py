@@ -180,6 +180,12 @@ def quality(study: StudyFile, name: Name = None, as_json: Json = False, quiet: Q
 
 
 @app.command()
+def schema(study: StudyFile, as_json: Json = False, quiet: Quiet = False) -> None:
+    """Labels, relationship types, properties, counts, constraints and indexes of the graph."""
+    _end(as_json, clinome.schema(study, console=Console(quiet or as_json)).summary)
+
+
+@app.command()
 def remove(
     study: StudyFile,
     what: Annotated[str, typer.Argument(metavar="run|source|patient")],
@@ -253,7 +259,7 @@ def _later(verb: str) -> None:
         raise NotBuilt(f"clinome {verb} is not built yet.")
 
 
-for _verb in ("audit", "schema", "share"):
+for _verb in ("audit", "share"):
     _later(_verb)
 
 
