@@ -17,6 +17,7 @@ from ...loaders.errors import InputError
 from ..ingest.studies import check_entered
 from ..ingest.write_back import write_back
 from ..language.types import Type
+from ..query.catalog import Catalog
 from ..query.cypher import Query, bind, find, run_lists, understood
 from ..query.params import naive
 from ..store.columns import table
@@ -105,8 +106,12 @@ def make_cohort(
     check_entered(store, tables)
     asked = find(query, base)
     bound = bind(asked, params)
-    _check_scalars(understood(store, asked.text, bound).columns)
-    steps = [AttritionStep("in store", _count(store, _IN_STORE, {}, asked.name)), *_named_steps(store, asked, bound)]
+    catalog = Catalog(store)
+    _check_scalars(understood(store, asked.text, bound, catalog).columns)
+    steps = [
+        AttritionStep("in store", int(store.run(_IN_STORE, {})["n"][0])),
+        *_named_steps(store, asked, bound, catalog),
+    ]
     found = run_lists(store, asked, bound)
     steps.append(AttritionStep("returned", len(set(found.get("subject_id", ())))))
     own = _typed(_own(found, tables.subjects()))
@@ -155,18 +160,20 @@ def weakest_clock(tables: Tables) -> str:
     return next((clock for clock in CLOCKS if clock in found), "dated")
 
 
-def _named_steps(store: Store, query: Query, params: Mapping[str, Any]) -> list[AttritionStep]:
+def _named_steps(store: Store, query: Query, params: Mapping[str, Any], catalog: Catalog) -> list[AttritionStep]:
     """Each prefix of the query up to a `// step:` line, counted in patients."""
     steps = []
     for line in _STEP.finditer(query.text):
         text = query.text[: line.start()] + "\nRETURN count(DISTINCT p) AS n"
-        steps.append(AttritionStep(line.group(1), _count(store, text, params, f"{query.name}, step {line.group(1)!r}")))
+        steps.append(
+            AttritionStep(line.group(1), _count(store, text, params, catalog, f"{query.name}, step {line.group(1)!r}"))
+        )
     return steps
 
 
-def _count(store: Store, text: str, params: Mapping[str, Any], where: str) -> int:
+def _count(store: Store, text: str, params: Mapping[str, Any], catalog: Catalog, where: str) -> int:
     try:
-        return int(store.run(understood(store, text, params).text, params)["n"][0])
+        return int(store.run(understood(store, text, params, catalog).text, params)["n"][0])
     except InputError as error:
         fix = "a // step: line stands after a whole clause, where the patient p is still bound"
         raise InputError("this part of the query cannot be counted", where, fix=f"{fix}. {error.fix}") from error

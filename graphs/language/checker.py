@@ -26,6 +26,7 @@ from .types import (
     NULL,
     NUMBERS,
     PATH,
+    SCALARS,
     STRING,
     Type,
     item,
@@ -290,6 +291,12 @@ class _Checker:
             raise self.refused(part, f"{_SAID[owner.name]} has no such component", name, None, fix)
         if owner.name == "MAP":
             return owner.fields.get(name, NULL if owner.closed else ANY)
+        if owner.name in SCALARS or owner.name in ("LIST", "PATH"):
+            fix = (
+                "write nodes(path) or length(path)" if owner.name == "PATH" else "name a node, a relationship or a map"
+            )
+            fix = "write one of its items: xs[0], or [x IN xs | x.…]" if owner.name == "LIST" else fix
+            raise self.refused(part, f"{_SAID[owner.name]} has no properties", name, None, fix)
         if owner.name not in ("NODE", "RELATIONSHIP"):
             return ANY
         found = self.vocabulary.property(owner.name, owner.of, name)

@@ -6,9 +6,12 @@ how, is held by tests/graphs/query/test_dialects.py, which asks both.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from ...loaders.errors import InputError
 from . import syntax as s
 from .checker import Checked
+from .parser import names
 from .rewriter import Rewriter
 from .tokens import place
 from .types import AGGREGATES, ANY, INSTANTS
@@ -26,6 +29,26 @@ _EACH = {
 _MONTHS = {"years", "quarters", "months", "quartersofyear", "monthsofquarter", "monthsofyear"}
 _DAYS = {"days", "weeks", "daysofweek"}
 _COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
+
+
+_RESERVED = frozenset(
+    "all and as asc ascending by call case contains create delete desc descending detach distinct else end ends exists "
+    "explain false foreach having in is limit match merge not null nulls on optional or order profile remove return set skip "
+    "starts true union unwind when where with xor yield".split()
+)  # fmt: skip
+
+
+def quoted(text: str) -> str:
+    """The same query with backticks around names that are reserved words of the engine.
+
+    Example:
+        >>> quoted("MATCH (v) RETURN v.end AS end ORDER BY end")
+        'MATCH (v) RETURN v.`end` AS `end` ORDER BY `end`'
+    """
+    for name in reversed(names(text)):
+        if name.text.lower() in _RESERVED:
+            text = f"{text[: name.start]}`{name.text}`{text[name.end :]}"
+    return text
 
 
 def translate(text: str, query: s.Query, checked: Checked) -> str:
@@ -226,9 +249,9 @@ class _Kglite(Rewriter):
         operator, operands = part.operator, part.operands
         if operator in _COMPARISONS:
             return self.compared(operator, *operands) if self.guarded(*operands) else None
-        if operator == "/":
+        if operator in ("/", "%"):
             return self.divided(part)
-        if operator in ("UNARY -", "*") and operator != "*" and self.type(operands[0]) == "DURATION":
+        if operator == "UNARY -" and self.type(operands[0]) == "DURATION":
             raise self.cannot(part, "negative of a duration", "subtract it: date - duration({days: 3})")
         if operator == "+" and self.type(operands[0]) == "LIST" and self.type(operands[1]) != "LIST":
             if isinstance(operands[1], s.Literal) and operands[1].kind != "NULL":
@@ -251,18 +274,24 @@ class _Kglite(Rewriter):
         return f"(CASE WHEN {alike} THEN {a} {operator} {b}{other.format(a, b)} END)"
 
     def divided(self, part: s.Operation) -> str | None:
-        """By zero: infinite or no number where one of the two is no integer, as in Neo4j; the engine says null."""
+        """By zero: of integers an error, of others infinite or no number, as in Neo4j; the engine says null."""
         left, right = part.operands
         if "DURATION" in (self.type(left), self.type(right)):
             raise self.cannot(part, "division of durations", "divide numbers: duration.inDays(a, b).days / 7.0")
+        plain = _bare(right)
         if self.type(left) == self.type(right) == "INTEGER":
             return None
-        plain = right.operands[0] if isinstance(right, s.Operation) and right.operator == "( )" else right
         if isinstance(plain, s.Literal) and any(digit in plain.value for digit in "123456789"):
             return None
-        a, b = self.out(left), self.out(right)
+        a, b, sign = self.out(left), self.out(right), part.operator
         wild = f"CASE WHEN {a} > 0 THEN {_INFINITE} WHEN {a} < 0 THEN -{_INFINITE} ELSE {_NO_NUMBER} END"
-        return f"coalesce({a} / {b}, CASE WHEN {b} = 0 AND {a} IS NOT NULL THEN {wild} END)"
+        zero = f"{b} = 0 AND {a} IS NOT NULL"
+        whole = (
+            ""
+            if self.type(right) == "FLOAT"
+            else f"WHEN {zero} AND valueType({b}) STARTS WITH 'INTEGER' THEN 1 {sign} {b} "
+        )
+        return f"CASE {whole}WHEN {zero} THEN {wild if sign == '/' else _NO_NUMBER} ELSE {a} {sign} {b} END"
 
     # projections
 
@@ -322,6 +351,8 @@ class _Kglite(Rewriter):
             name = f"clinome_value_{len(swaps)}"
             first.append(f"{self.out(call)} AS {name}")
             swaps[self.same(call)] = name
+        for one in part.items:
+            self.grouped(one, swaps)
         before, self.swaps = self.swaps, {**self.swaps, **swaps}
         items = ", ".join(
             self.out(one.expression)
@@ -331,6 +362,23 @@ class _Kglite(Rewriter):
         self.swaps = before
         distinct = "DISTINCT " if part.distinct else ""
         return f"WITH {', '.join(first)} {part.keyword} {distinct}{items}{self.tail(part, swaps)}"
+
+    def grouped(self, one: s.Item, swaps: Mapping[str, str]) -> None:
+        """Refuse a variable beside an aggregate that is no group of its own, as Neo4j does."""
+        inner = {p.variable for p in one.walk() if isinstance(p, s.Comprehension | s.Reduce)}
+        inner |= {p.total for p in one.walk() if isinstance(p, s.Reduce)}
+
+        def free(part: s.Part) -> Iterator[s.Variable]:
+            if self.same(part) in swaps:
+                return
+            if isinstance(part, s.Variable) and part.name not in inner:
+                yield part
+            for below in part.parts():
+                yield from free(below)
+
+        for variable in free(one.expression) if _aggregates(one) else ():
+            fix = f"return {variable.name} too, or make it an aggregate: max({variable.name})"
+            raise InputError("an aggregate beside what is no group of its own", f"query, {place(self.text, variable.start)}", variable.name, fix=fix)  # fmt: skip
 
 
 def _months(a: str, b: str) -> str:

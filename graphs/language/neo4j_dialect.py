@@ -37,4 +37,6 @@ class _Neo4j(Rewriter):
             case s.Call(name="keys", args=[entity]):
                 key = "clinome_key"
                 return f"COLLECT {{ UNWIND keys({self.out(entity)}) AS {key} RETURN {key} ORDER BY {key} }}"
+            case s.Call(name=name, args=[_, moment, *_]) if name.endswith(".truncate"):
+                return f"CASE WHEN {self.out(moment)} IS NOT NULL THEN {self.kept(part)} END"  # else null is an error
         return None

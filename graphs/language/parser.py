@@ -56,9 +56,22 @@ def parse(text: str) -> s.Query:
     return query
 
 
+def names(text: str) -> list[Token]:
+    """The words of a query that are names of its own or of the graph, and no keywords: variables, keys, properties.
+
+    Example:
+        >>> [token.text for token in names("MATCH (end:Visit) RETURN end.ward AS in")]
+        ['end', 'Visit', 'end', 'ward', 'in']
+    """
+    parser = _Parser(text)
+    parser.query()
+    return parser.names_read
+
+
 class _Parser:
     def __init__(self, text: str) -> None:
         self.text, self.tokens, self.at = text, tokens(text), 0
+        self.names_read: list[Token] = []
 
     @property
     def here(self) -> Token:
@@ -91,15 +104,23 @@ class _Parser:
         if self.here.kind not in ("word", "quoted"):
             raise self.wrong(what)
         self.at += 1
-        return self.tokens[self.at - 1].name
+        return self._named()
+
+    def _named(self) -> str:
+        """The name that was just read."""
+        token = self.tokens[self.at - 1]
+        if token.kind == "word":
+            self.names_read.append(token)
+        return token.name
 
     def attempt(self, read: Callable[[], T]) -> T | None:
         """What it reads, or None and as if nothing had been read."""
-        start = self.at
+        start, read_before = self.at, len(self.names_read)
         try:
             return read()
         except NotUnderstood:
             self.at = start
+            del self.names_read[read_before:]
             return None
 
     # clauses
@@ -449,7 +470,7 @@ class _Parser:
         if self.ahead(steps + 1).text == "(":
             return self._call(steps)
         self.at += 1
-        name = self.tokens[self.at - 1].name
+        name = self._named()
         if self.here.text == "{":
             return self._projected(s.Variable(start, self.before, name))
         return s.Variable(start, self.before, name)

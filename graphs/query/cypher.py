@@ -217,11 +217,12 @@ class Understood:
     columns: Mapping[str, Type]
 
 
-def understood(store: Store, text: str, params: Mapping[str, Any]) -> Understood:
+def understood(store: Store, text: str, params: Mapping[str, Any], catalog: Catalog | None = None) -> Understood:
     """Cypher that means the same on every store: checked against the graph's schema, and translated where one differs.
 
     Args:
         text: the user's. params: what it will run with, in their types.
+        catalog: the store's, where several queries are asked of it while nobody writes.
     Raises: InputError for what is not read-only, what the schema does not hold, and what Cypher cannot compare.
     """
     check_read_only(text)
@@ -231,8 +232,9 @@ def understood(store: Store, text: str, params: Mapping[str, Any]) -> Understood
         if store.name == "neo4j":  # a later Cypher than the parser's, or a mistake: the server says which
             return Understood(text, {})
         raise
-    bare = without_comments(text)
-    checked: Checked = check(bare, tree, params, Catalog(store))
-    embedded = store.name == "embedded"
+    bare, embedded = without_comments(text), store.name == "embedded"
+    if embedded and (safe := kglite_dialect.quoted(bare)) != bare:
+        bare, tree = safe, parse_cypher(safe)
+    checked: Checked = check(bare, tree, params, catalog or Catalog(store))
     told = kglite_dialect.translate(bare, tree, checked) if embedded else neo4j_dialect.translate(bare, tree)
     return Understood(told, checked.columns)
