@@ -193,7 +193,7 @@ class _Checker:
         for name, start in zip(names.names, names.starts, strict=True):
             if name not in known:
                 at = s.Part(start, start)
-                raise self.refused(at, f"no such {what} in the graph's schema", name, None, _near(name, known, "`clinome schema` shows all"))  # fmt: skip
+                raise self.refused(at, f"no such {what} in the graph's schema", name, None, _near(name, known, "`clinome schema STUDY` shows all"))  # fmt: skip
 
     def element(self, element: s.NodePattern | s.RelationshipPattern, scope: Scope) -> None:
         if isinstance(element, s.NodePattern):
@@ -302,7 +302,7 @@ class _Checker:
         found = self.vocabulary.property(owner.name, owner.of, name)
         if found is None:
             who = " or ".join(sorted(owner.of)) or f"any {owner.name.lower()}"
-            near = _near(name, self.vocabulary.known(owner.name, owner.of), "`clinome schema` shows all")
+            near = _near(name, self.vocabulary.known(owner.name, owner.of), "`clinome schema STUDY` shows all")
             raise self.refused(part, f"no such property of {who}", name, None, near)
         return found
 

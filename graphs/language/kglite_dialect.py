@@ -32,9 +32,7 @@ _COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
 
 
 _RESERVED = frozenset(
-    "all and as asc ascending by call case contains create delete desc descending detach distinct else end ends exists "
-    "explain false foreach having in is limit match merge not null nulls on optional or order profile remove return set skip "
-    "starts true union unwind when where with xor yield".split()
+    ["all", "and", "as", "asc", "ascending", "by", "call", "case", "contains", "create", "delete", "desc", "descending", "detach", "distinct", "else", "end", "ends", "exists", "explain", "false", "foreach", "having", "in", "is", "limit", "match", "merge", "not", "null", "nulls", "on", "optional", "or", "order", "profile", "remove", "return", "set", "skip", "starts", "true", "union", "unwind", "when", "where", "with", "xor", "yield"]
 )  # fmt: skip
 
 

@@ -66,6 +66,9 @@ def test_query_prints_a_table(clinome: Clinome, loaded: Path) -> None:
         (("patients_with_mutated_gene", "-p", "symbol=TP53", "--out", "rows.txt"), ".csv or .parquet"),
         (("patients_with_mutated_gene", "-p", "symbol=TP53", "--out", "no/rows.csv"), "no such folder"),
         (("missing.cypher",), "no such query file"),
+        (("SHOW INDEXES",), "write `clinome schema STUDY`"),
+        (("MATCH (p:Patients) RETURN p.id AS id",), "did you mean Patient?"),
+        (("MATCH (p:Patient) WHERE p.outcome RETURN p.id AS id",), "write p.outcome = 1"),
     ],
 )
 def test_a_question_that_cannot_be_asked_is_1(clinome: Clinome, loaded: Path, words: Sequence[str], says: str) -> None:
@@ -73,3 +76,35 @@ def test_a_question_that_cannot_be_asked_is_1(clinome: Clinome, loaded: Path, wo
     assert ended.code == 1
     assert says in ended.err
     assert clinome("query", loaded, "MATCH (p:Patient) RETURN count(p) AS n", "--json").out.endswith(f"[[{ROWS}]]}}\n")
+
+
+def test_a_file_is_looked_for_where_one_stands(
+    clinome: Clinome, loaded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (loaded.parent / "who.cypher").write_text("MATCH (p:Patient) RETURN count(p) AS beside_the_study")
+    monkeypatch.chdir(tmp_path)
+    assert "beside_the_study" in clinome("query", loaded, "who.cypher").out
+    (tmp_path / "who.cypher").write_text("MATCH (p:Patient) RETURN count(p) AS here")
+    assert "here" in clinome("query", loaded, "who.cypher", "--out", "n.csv").out + (tmp_path / "n.csv").read_text()
+
+
+def test_lists_and_durations_have_a_place_in_a_csv(clinome: Clinome, loaded: Path, tmp_path: Path) -> None:
+    text = "MATCH (p:Patient)-[:MUTATED_IN]->(g) RETURN p.id AS id, collect(g.symbol) AS genes, p {.age} AS m, duration('P1M9D') AS d"
+    assert clinome("query", loaded, text, "--out", tmp_path / "rows.csv").code == 0
+    row = pl.read_csv(tmp_path / "rows.csv").sort("id").row(0, named=True)
+    assert (json.loads(row["genes"]), json.loads(row["m"]), row["d"]) == (["TP53"], {"age": 40}, "P1M9D")
+    shown = clinome("query", loaded, "MATCH (p:Patient {id: 'p0'}) RETURN p", "--json")
+    assert json.loads(shown.out.splitlines()[-1])["rows"][0][0]["age"] == 40
+
+
+def test_the_schema_of_a_graph(clinome: Clinome, loaded: Path) -> None:
+    told = json.loads(clinome("schema", loaded, "--json").out.splitlines()[-1])
+    patient = next(kind for kind in told["nodes"] if kind["label"] == "Patient")
+    assert patient["count"] == ROWS
+    assert {"name": "age", "types": ["INTEGER"], "count": ROWS} in patient["properties"]
+    mutated = next(kind for kind in told["relationships"] if kind["type"] == "MUTATED_IN")
+    assert (mutated["start"], mutated["end"], mutated["count"]) == ("Patient", "Gene", 3)
+    assert {"label": "Patient", "properties": ["id"]} in told["constraints"]
+    assert {"label": "Gene", "properties": ["symbol"]} in told["indexes"]
+    shown = clinome("schema", loaded).out
+    assert "(:Patient)-[:MUTATED_IN]->(:Gene)" in shown and "Patient.id" in shown and "LIST<STRING>" in shown

@@ -56,7 +56,7 @@ def test_the_page_has_its_parts() -> None:
 @pytest.mark.parametrize(("text", "instead"), REFUSED)
 def test_what_the_page_calls_refused_is(embedded: Store, text: str, instead: str) -> None:
     head = "MATCH (p:Patient)-[:ATTENDED]->(v:Visit) WITH p, v, v.start_time AS a, v.end_time AS b RETURN "
-    with pytest.raises(InputError, match="write|compare"):
+    with pytest.raises(InputError, match=r"write|compare"):
         run_lists(embedded, parse("refused", f"{head}{text} AS x"), {})
     for written in re.findall(r"`(.*?)`", instead):
         assert run_lists(embedded, parse("instead", f"{head}{written} AS x"), {})["x"]
