@@ -8,22 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..language.types import NULL, Type, joined, of_store
+from ..language.types import NULL, Type, joined, of_store, of_value
 from ..schema import LABELS, NODE_PROPERTIES, RELATIONSHIP_PROPERTIES, RELATIONSHIPS, cypher
 from ..store.protocol import Store
 
 _COMMON = {"id": "STRING", "name": "STRING", "sources": "LIST<STRING>", "told": "STRING"}
-_SAMPLE = 1000
 _STRUCTURAL = ("title", "type")  # names of the embedded engine's own; no column is written under them
 
-_NODES = """
-MATCH (n:LABEL) WITH n LIMIT $sample UNWIND keys(n) AS name
-WITH DISTINCT name, valueType(n[name]) AS type RETURN name, type
-"""
-_RELATIONSHIPS = """
-MATCH (:LABEL)-[r:TYPE]->() WITH r LIMIT $sample UNWIND keys(r) AS name
-WITH DISTINCT name, valueType(r[name]) AS type RETURN name, type
-"""
+# a written limit on what is returned ends the search; one before an UNWIND, or a parameter, does not on the embedded engine
+_NODES = "MATCH (n:LABEL) RETURN properties(n) AS properties LIMIT 100"
+_RELATIONSHIPS = "MATCH (:LABEL)-[r:TYPE]->() RETURN properties(r) AS properties LIMIT 100"
 _ALL = "MATCH (n:LABEL) WHERE n[$name] IS NOT NULL RETURN DISTINCT valueType(n[$name]) AS type"
 
 
@@ -84,9 +78,10 @@ class Catalog:
 
     def _sampled(self, text: str) -> dict[str, Type]:
         found: dict[str, list[Type]] = {}
-        lists = self._store.lists(text, {"sample": _SAMPLE})
-        for name, type in zip(lists["name"], lists["type"], strict=True):
-            found.setdefault(name, []).append(of_store(type))
+        for properties in self._store.lists(text, {})["properties"]:
+            for name, value in properties.items():
+                if value is not None:
+                    found.setdefault(name, []).append(of_value(value))
         return {name: joined(types) for name, types in found.items()}
 
     def _of_node(self, label: str, name: str) -> Type | None:

@@ -13,7 +13,7 @@ _COUNT = "MATCH (n:LABEL) RETURN count(n) AS n"
 _PROPERTIES = """
 MATCH (n:LABEL) UNWIND keys(n) AS name WITH name, valueType(n[name]) AS type, count(*) AS n RETURN name, type, n
 """
-_TYPES = "MATCH (n:LABEL)-[:TYPE]->(m) RETURN labels(m)[0] AS label, count(*) AS n"
+_TYPES = "MATCH (:START)-[:TYPE]->(:FINISH) RETURN count(*) AS n"
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,12 @@ def _property(name: str, types: Mapping[str, int]) -> Property:
 
 
 def _relationships(store: Store, catalog: Catalog, type: str, start: str) -> list[RelationshipKind]:
-    found = store.lists(schema.cypher(_TYPES, LABEL=start, TYPE=type), {})
+    ends = schema.relationship(type).end
+    counts = {
+        end: int(store.lists(schema.cypher(_TYPES, START=start, TYPE=type, FINISH=end), {})["n"][0]) for end in ends
+    }
     properties: tuple[Property, ...] = ()
-    if found["n"]:
+    if any(counts.values()):
         sampled = catalog.sampled_relationship(type, start)
         properties = tuple(Property(name, (t.name,), None) for name, t in sorted(sampled.items()))
-    return [
-        RelationshipKind(type, start, end, n, properties)
-        for end, n in sorted(zip(found["label"], found["n"], strict=True))
-    ]  # fmt: skip
+    return [RelationshipKind(type, start, end, n, properties) for end, n in sorted(counts.items()) if n]
