@@ -1,6 +1,7 @@
 """Dialect of Neo4j: what a query means there that it does not mean on the embedded engine, said so that it does.
 
-Nodes of Clinome's own book-keeping, which only a server needs, are no part of the graph; keys come in order.
+Nodes of Clinome's own book-keeping, which only a server needs, are no part of the graph; keys come in order; percentileCont
+is a float; the truncation of null is null.
 """
 
 from __future__ import annotations
@@ -30,6 +31,12 @@ def translate(text: str, query: s.Query) -> str:
 class _Neo4j(Rewriter):
     def made(self, part: s.Part) -> str | None:
         match part:
+            case s.Item(named=False, expression=expression, alias=alias):
+                out = self.out(expression)
+                changed = out != self.text[expression.start : expression.end]
+                return f"{out} AS `{alias.replace('`', '``')}`" if changed else None
+            case s.Call(name="percentilecont"):
+                return f"toFloat({self.kept(part)})"  # else a whole number where it meets one of the values
             case s.Path(elements=[s.NodePattern(labels=None) as node]):
                 head, name = self.text[part.start : node.start], _NAME.match(self.text, node.start)
                 assert name is not None

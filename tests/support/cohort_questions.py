@@ -610,6 +610,10 @@ def patterns() -> Iterable[Question]:
         ],
     )
     yield ask(
+        "MATCH (v:Visit) RETURN v.ward, percentileCont(duration.inDays(v.start_time, v.start_time).days, 0.5)",
+        lambda t: [("a", 0.0), ("b", 0.0)],
+    )
+    yield ask(
         "MATCH (p:Patient {id: 'p01'}) RETURN keys(p) AS k",
         lambda t: [([k for k, v in sorted(t.patients.row(1, named=True).items()) if v is not None],)],
     )

@@ -175,8 +175,8 @@ EXPRESSIONS = st.recursive(
     lambda inner: st.one_of(
         st.builds("({} {} {})".format, inner, st.sampled_from(["+", "-", "AND", "<", "IN", "STARTS WITH", "=~"]), inner),
         st.builds("[x IN {} WHERE {} | {}]".format, inner, inner, inner),
-        st.builds("CASE {} WHEN {} THEN {} END".format, inner, inner, inner), st.builds("NOT {}".format, inner),
-        st.builds("coalesce({}, {})".format, inner, inner), st.builds("{} IS NOT NULL".format, inner),
+        st.builds("CASE {} WHEN {} THEN {} END".format, inner, inner, inner), st.builds("(NOT {})".format, inner),
+        st.builds("coalesce({}, {})".format, inner, inner), st.builds("({} IS NOT NULL)".format, inner),
         st.builds("{}[{}]".format, ATOMS, inner), st.builds("EXISTS {{ (p)-[:GAVE]->() WHERE {} }}".format, inner),
     ),
     max_leaves=12,
