@@ -249,6 +249,15 @@ class _Kglite(Rewriter):
             return self.compared(operator, *operands) if self.guarded(*operands) else None
         if operator in ("/", "%"):
             return self.divided(part)
+        if operator in ("+", "-") and [self.type(operand) for operand in operands] == ["DATE", "DURATION"]:
+            day, by = (f"({self.out(operand)})" for operand in operands)
+            return f"({day} {operator} {by} {operator} duration({{days: {by}.seconds / 86400}}))"  # hours make days too
+        if (
+            operator == "*"
+            and "DURATION" in (types := {self.type(o) for o in operands})
+            and types != {"DURATION", "INTEGER"}
+        ):
+            raise self.cannot(part, "part of a duration", "multiply it by a whole number")
         if operator == "UNARY -" and self.type(operands[0]) == "DURATION":
             raise self.cannot(part, "negative of a duration", "subtract it: date - duration({days: 3})")
         if operator == "+" and self.type(operands[0]) == "LIST" and self.type(operands[1]) != "LIST":

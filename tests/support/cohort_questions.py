@@ -394,6 +394,7 @@ VALUES: dict[str, Any] = {
     "{a: 1}['a']": 1, "size(keys({a: 1, b: 2}))": 2, "CASE 3 WHEN 1, 3 THEN 'odd' ELSE 'even' END": "odd",
     "CASE WHEN null THEN 1 ELSE 2 END": 2, "1 = 1.0": True, "'1' = 1": False, "1 < 2 < 3": True,
     "date('2020-02-29') + duration({years: 1})": date(2021, 2, 28), "date('2020-03-31') - duration({months: 1})": date(2020, 2, 29),
+    "date('2020-01-01') + duration({hours: 49})": date(2020, 1, 3), "date('2020-01-01') - duration({hours: 23})": date(2020, 1, 1),
     "date({year: 2020, month: 5})": date(2020, 5, 1), "date('2020-05')": date(2020, 5, 1), "date('20200517')": date(2020, 5, 17),
     "localdatetime('2020-05-17T10:30')": datetime(2020, 5, 17, 10, 30), "datetime('2020-05-17T10:30+02:00').hour": 10,
     "duration.between(date('2020-01-01'), date('2020-02-10'))": "P1M9D", "duration({days: 1, hours: 30})": "P1DT30H",
