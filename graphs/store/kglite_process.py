@@ -18,6 +18,8 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
+from ...loaders.files.child_processes import child_environment
+
 PATIENCE_S = 3.0
 """How long to wait for a writer's lease: the engine of a killed process needs a moment to notice."""
 
@@ -52,6 +54,7 @@ class Engine:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=None if debug else subprocess.DEVNULL,  # the engine's own words may quote ids
+            env=child_environment(),
         )
         self._lock = threading.Lock()
         try:

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
 from ...loaders.files.atomic import atomic_path
+from ...loaders.files.child_processes import INHERITED, as_child_environment
 from ..base.learner import Learner
 from ..base.scratch import share
 from ..base.snapshot import Snapshot
@@ -32,6 +33,8 @@ _HERE: dict[Path, Given] = {}
 
 class Processes:
     """loky processes, whose numerical libraries are told to use one thread before they load.
+
+    They import from where this process does, never from the current folder, and know no password of a database.
 
     Begun early, they load those libraries, which takes longer than many a fit, while the cohort is still being made.
     Args:
@@ -54,9 +57,12 @@ class Processes:
 
             count = self.count if most is None else min(self.count, most)
             loaded = (*_LOADED, "torch") if self.networks else _LOADED
-            self._pool = ProcessPoolExecutor(count, initializer=_begin, initargs=(self.folder, loaded), env=ENVIRONMENT)
-            for _ in range(count):  # each waits here for what it shall work on
-                self._pool.submit(_wait, self.folder)
+            self._pool = ProcessPoolExecutor(
+                count, initializer=_begin, initargs=(self.folder, loaded), env=ENVIRONMENT | INHERITED
+            )
+            with as_child_environment():  # also for the processes that clean up after them
+                for _ in range(count):  # each waits here for what it shall work on
+                    self._pool.submit(_wait, self.folder)
         return self
 
     def give(self, snapshot: Snapshot, learners: Sequence[Learner]) -> None:

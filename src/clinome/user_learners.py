@@ -156,14 +156,15 @@ def _module_of(value: Any) -> bool:
 def _module(place: str, word: str) -> ModuleType:
     """A module by its name, or by its file: imported by name all the same, so that worker processes can too.
 
-    Its folder goes in front of the path: the working folder, as in `python -m`, or the file's own.
+    Its folder, the working folder or the file's own, goes to the end of the path: what lies beside it can be imported,
+    and takes no library's name.
     """
     path = Path(place) if place.endswith(".py") else None
     if path is not None and not path.is_file():
         raise InputError("there is no such file", f"--learner {word}", place, fix="check the path")
     name, folder = (place, Path.cwd()) if path is None else (path.stem, path.resolve().parent)
     if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
+        sys.path.append(str(folder))
     try:
         with warnings.catch_warnings():  # torch_geometric announces to everybody that torch.jit will go
             warnings.simplefilter("ignore", FutureWarning)

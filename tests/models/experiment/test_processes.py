@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from equal_results import equal
 from snapshots import make_snapshot
@@ -58,6 +60,55 @@ def test_they_wait_for_what_they_are_given_and_end_with_their_owner() -> None:
     while any(map(alive, pids)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(map(alive, pids))
+
+
+NAMES = (
+    "json",
+    "pickle",
+    "argparse",
+    "runpy",
+    "multiprocessing",
+    "joblib",
+    "numpy",
+    "polars",
+    "scipy",
+    "sklearn",
+    "torch",
+    "ray",
+    "clinome",
+)
+
+
+def lay_code(folder: Path) -> None:
+    """Files under the names of modules that worker processes import; whoever runs one leaves a file."""
+    for name in NAMES:
+        (folder / f"{name}.py").write_text("import os\nopen(__file__ + '.ran', 'w').write(str(os.getpid()))\n")
+
+
+def inside(snapshot: Snapshot, learners: Sequence[Learner], one: Any) -> tuple[str, list[str], dict[str, str]]:
+    time.sleep(0.2)
+    return os.getcwd(), sys.path, {name: value for name, value in os.environ.items() if name.startswith("CLINOME")}
+
+
+def test_no_code_of_the_folder_that_one_stands_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor any password of a database: not in workers, nor in the processes that clean up after them."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [one for one in sys.path if one])
+    for name in ("CLINOME_NEO4J_USER", "CLINOME_NEO4J_PASSWORD"):
+        monkeypatch.setenv(name, "s3cr3t")
+    lay_code(tmp_path)
+    snapshot = make_snapshot(n=30, features=4)
+    with Processes(2, networks=True) as processes:
+        with Workers(snapshot, select(snapshot, ("majority",))[0], 2, processes) as workers:
+            found = list(workers(inside, [1, 2, 3, 4]))
+        begun = [one.environ() for one in psutil.Process().children(recursive=True)]
+    assert os.environ["CLINOME_NEO4J_PASSWORD"] == "s3cr3t"
+    assert list(tmp_path.glob("*.ran")) == []
+    for _, path, environment in found:
+        assert str(tmp_path) not in path and "" not in path
+        assert not any(environment.values())
+    assert begun
+    assert not any("s3cr3t" in one.values() for one in begun)
 
 
 def test_they_end_where_nothing_was_ever_given() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -66,6 +68,58 @@ def test_two_workers_of_a_local_ray_find_what_one_process_finds(
     equal(harness.run(snapshot, learners, Evaluate(), Learn(trials=1, workers=1), keep=True), one)
     assert not ray.is_initialized()
     assert not folders[0].exists()
+
+
+def joins(address: str, mode: str, token: str, home: Path) -> bool:
+    """Whether another user, who has this token, gets an answer of the Ray at this address."""
+    code = f"from ray._raylet import GcsClient; GcsClient(address={address!r}).internal_kv_keys(b'', None, timeout=9)"
+    env = {"PATH": os.environ["PATH"], "HOME": str(home), "RAY_AUTH_MODE": mode, "RAY_AUTH_TOKEN": token}
+    return subprocess.run([sys.executable, "-P", "-c", code], env=env, capture_output=True, check=False).returncode == 0
+
+
+class Asked:
+    deadline = None
+
+
+def inside(snapshot: Any, learners: Any, one: Any) -> tuple[list[str], dict[str, str]]:
+    return sys.path, {name: value for name, value in os.environ.items() if name.startswith("CLINOME")}
+
+
+@pytest.mark.slow
+def test_nobody_else_joins_and_no_code_of_the_folder_that_one_stands_in_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token that is written nowhere, a folder of mode 700, no current folder on the path, no password of a database."""
+    ray: Any = import_module("ray")
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    monkeypatch.setenv("CLINOME_NEO4J_PASSWORD", "s3cr3t")
+    monkeypatch.setattr(sys, "path", [one for one in sys.path if one])
+    (tmp_path / "home").mkdir()
+    study = tmp_path / "study"
+    study.mkdir()
+    for name in ("json", "pickle", "colorama", "cloudpickle", "numpy", "polars", "ray", "clinome"):
+        (study / f"{name}.py").write_text("open(__file__ + '.ran', 'w').close()\n")
+    monkeypatch.chdir(study)
+    snapshot = make_snapshot(n=30, features=5)
+    with RayWorkers(snapshot, select(snapshot, ("majority",))[0], "ray", 2) as workers:
+        (path, environment), *_ = workers(inside, [Asked()])
+        begun = [one.environ() for one in psutil.Process().children(recursive=True)]
+        address, folder = (
+            ray.get_runtime_context().gcs_address,
+            Path(ray._private.worker._global_node.get_temp_dir_path()),
+        )
+        token = next(one["RAY_AUTH_TOKEN"] for one in begun if "RAY_AUTH_TOKEN" in one)
+        assert joins(address, "token", token, tmp_path / "home")
+        assert not joins(address, "disabled", "", tmp_path / "home")
+        assert not joins(address, "token", "a" * 64, tmp_path / "home")
+        assert folder.parent.stat().st_mode & 0o077 == 0 and folder.parent.name.startswith("clinome-ray-")
+    assert list(study.glob("*.ran")) == []
+    assert str(study) not in path and "" not in path
+    assert not any(environment.values())
+    assert not any("s3cr3t" in one.values() for one in begun)
+    assert os.environ["RAY_AUTH_MODE"] == "disabled" and "RAY_AUTH_TOKEN" not in os.environ
+    assert Path.cwd() == study
 
 
 @pytest.mark.slow
