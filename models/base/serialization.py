@@ -50,7 +50,7 @@ def write_state(folder: Path, state: Mapping[str, Any]) -> None:
     body = packer.pack(state, "")
     content = save(packer.arrays)
     whole = {"sha256": hashlib.sha256(content).hexdigest(), "texts": packer.texts, "state": body}
-    text = json.dumps(whole, indent=1, allow_nan=False)
+    text = json.dumps({"seal": _seal(whole), **whole}, indent=1, allow_nan=False)
     with atomic_folder(folder) as fresh:
         (fresh / ARRAYS).write_bytes(content)
         (fresh / TEXT).write_text(text, encoding="utf-8")
@@ -72,19 +72,48 @@ def read_state(folder: Path) -> dict[str, Any]:
 
     fix = "train it again: clinome train STUDY"
     try:
-        whole = json.loads((folder / TEXT).read_text(encoding="utf-8"))
+        whole = json.loads((folder / TEXT).read_text(encoding="utf-8"), parse_constant=_no_number)
         content = (folder / ARRAYS).read_bytes()
-        texts, body, expected = whole["texts"], whole["state"], whole["sha256"]
+        seal, texts, body, expected = (whole.pop(name) for name in ("seal", "texts", "state", "sha256"))
     except OSError as error:
         raise InputError("there is no model here", folder, expected=f"{TEXT} and {ARRAYS}", fix=fix) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError("the model cannot be read", folder / TEXT, type(error).__name__, fix=fix) from error
+    if whole or seal != _seal({"sha256": expected, "texts": texts, "state": body}):
+        raise InputError("the file was changed", folder / TEXT, expected="its own checksum", fix=fix)
     if hashlib.sha256(content).hexdigest() != expected:
-        raise InputError("a file was changed", folder / ARRAYS, expected=f"its checksum in {TEXT}", fix=fix)
+        what = f"{ARRAYS} and {TEXT} do not belong together, or a file was changed"
+        raise InputError(what, folder / ARRAYS, expected=f"its checksum in {TEXT}", fix=f"put both back, or {fix}")
     try:
-        return dict(_unpack(body, load(content), texts))
+        arrays, named = load(content), set[str]()
+        state = dict(_unpack(body, _Named(arrays, named), texts))
     except (SafetensorError, ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
         raise InputError("the model cannot be read", folder / TEXT, type(error).__name__, fix=fix) from error
+    if arrays.keys() != named:
+        raise InputError("an array that nothing names", folder / ARRAYS, expected=f"those of {TEXT}", fix=fix)
+    return state
+
+
+def _seal(whole: Mapping[str, Any]) -> str:
+    """A hash of all that the text file says: a changed letter is found as a changed byte of an array is."""
+    text = json.dumps(whole, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(f"model: got {word}; expected a number of JSON")
+
+
+class _Named(dict[str, np.ndarray]):
+    """Arrays that remember which of them were asked for."""
+
+    def __init__(self, arrays: Mapping[str, np.ndarray], asked: set[str]) -> None:
+        super().__init__(arrays)
+        self.asked = asked
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        self.asked.add(name)
+        return super().__getitem__(name)
 
 
 class _Packer:
@@ -143,7 +172,7 @@ def _unpack(value: Any, arrays: Mapping[str, np.ndarray], texts: list[list[str]]
             return arrays[inside]
         case "number":
             return arrays[inside][()]
-        case "float":
+        case "float" if inside in ("nan", "inf", "-inf"):
             return float(inside)
         case "texts":
             return list(texts[inside])

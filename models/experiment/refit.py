@@ -22,8 +22,10 @@ from ..base.snapshot import Snapshot
 from ..base.specs import Evaluate, Learn
 from ..base.task import task_of
 from ..base.threads import one_thread
+from ..inference.disclosure import carried_rows, few_patients, inputs_of
 from ..inference.input_schema import InputSchema
 from ..inference.model import Member, Model, member_of
+from ..inference.model_format import finite
 from ..learners.adapters.own_code import LearnerFailed, guarded
 from ..learners.registry import is_floor
 from ..learners.stacking import Choice, choose
@@ -34,6 +36,8 @@ from .tuning import TuningResult, fit_tuned, hold_out_all, inner_plan, pooled, s
 from .workers import Workers
 
 _STACKED = 5
+POSITIONS = ("train", "tuning")
+"""What a learner that predicts beside its training rows keeps of them: where they stand in the run's snapshot."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +156,10 @@ def fit_whole(
     settings = {name: one.setting for name, one in tuned.items()}
     made = None
     if choice is not None:
-        made = Model(InputSchema.of(workers.snapshot), choice, tuple(members[name] for name in choice.weights))
+        chosen = tuple(members[name] for name in choice.weights)
+        ours = {one.name: one.restored({}) for one in chosen if not one.own_code}
+        marks = {"few_patients": few_patients(workers.snapshot, ours)}
+        made = Model(InputSchema.of(workers.snapshot), choice, chosen, marks)
     left_out = {name: left_out[name] for name in names if name in left_out}
     return FinalFit(made, left_out, settings, time.monotonic() - began)
 
@@ -212,18 +219,34 @@ def fit_member(snapshot: Snapshot, learners: Sequence[Learner], ask: FitRequest)
             with guarded(learner):
                 split = _split(snapshot, ask.seed)
                 fitted = fit_tuned(learner, snapshot, *split, tuned, seed_of(ask.seed, learner.name))
-                reason = _why_unsaved(fitted)
+                reason = _why_unsaved(fitted, snapshot, [len(one) for one in split])
                 member = member_of(fitted) if reason is None else None
         except LearnerFailed as error:
             reason, member = error.reason, None
     return FitResult(ask, member=member, unsaved=reason, seconds=time.monotonic() - start)
 
 
-def _why_unsaved(fitted: Learner) -> str | None:
-    """A learner of the user's may know less than the protocol asks for: then it is not saved, and the run goes on."""
+def _why_unsaved(fitted: Learner, snapshot: Snapshot, parts: Sequence[int]) -> str | None:
+    """A learner of the user's may know less than the protocol asks for, or keep the rows that it was fitted on: then it is
+    not saved, and the run goes on."""
     if not hasattr(fitted, "unsaved") or not hasattr(fitted, "restore"):
         return f"{fitted.name} has no `unsaved` and `restore` (models/base/learner.py)"
-    return fitted.unsaved() or why_unsaved(fitted.state())
+    if reason := fitted.unsaved():
+        return reason
+    state = fitted.state()
+    if reason := why_unsaved(state):
+        return reason
+    if not getattr(fitted, "own_code", False):
+        return None
+    kept = {
+        name: one for name, one in state.items() if name not in POSITIONS or not getattr(fitted, "with_training", False)
+    }
+    rows = np.arange(snapshot.rows.height)
+    seen, sizes = inputs_of(fitted, snapshot, rows), {len(rows), *parts}
+    carried = carried_rows(kept, seen, sizes, set(snapshot.rows["subject_id"]))
+    if carried:
+        return f"{fitted.name} would take its patients along: {carried}"
+    return None if finite(kept) else f"{fitted.name} has fitted values that are not finite"
 
 
 def _split(snapshot: Snapshot, seed: int) -> tuple[np.ndarray, np.ndarray]:

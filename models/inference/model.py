@@ -13,12 +13,18 @@ from ...loaders.errors import InputError
 from ..base.learner import Learner
 from ..base.serialization import read_state, write_state
 from ..base.snapshot import Snapshot
+from ..base.task import task_of
 from ..base.threads import one_thread
 from ..learners.registry import LEARNERS, make
 from ..learners.stacking import Choice
 from .input_schema import InputSchema, ServedSnapshot
+from .model_format import check_model
+from .state_part import FormatError
 
-FORMAT = 2
+FORMAT = 3
+AGAIN = "train it again: clinome train STUDY"
+BROKEN = (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError, ZeroDivisionError, OverflowError)
+"""What code raises that is given a state of another make."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +50,9 @@ class Member:
                              "the same object, estimator or module again", fix)  # fmt: skip
         try:
             return found.with_setting(self.setting, self.seed).restore(self.state)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            fix = "train it again: clinome train STUDY"
-            raise InputError(
-                "a learner cannot be restored", f"model {self.name}", type(error).__name__, fix=fix
-            ) from error
+        except BROKEN as error:
+            got = str(error).split("\n")[0] if isinstance(error, ValueError) else type(error).__name__
+            raise InputError("a learner cannot be restored", f"model {self.name}", got, fix=AGAIN) from error
 
 
 @dataclass(frozen=True)
@@ -107,8 +111,22 @@ class Model:
                         )
                     here, first = beside
                 rows = np.arange(first, first + served.rows.height)
-                scores[member.name] = learner.predict(here, rows)
+                scores[member.name] = self._scores(member, learner, here, rows)
         return np.asarray(self.choice.combine(scores, self.schema.task))
+
+    def _scores(self, member: Member, learner: Learner, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
+        """What a member predicts, if it is a prediction."""
+        where = f"model {member.name}"
+        try:
+            score = np.asarray(learner.predict(snapshot, rows), dtype=np.float64)
+        except BROKEN as error:
+            raise InputError("the model cannot predict", where, type(error).__name__, fix=AGAIN) from error
+        many = len(task_of(self.schema.task).score_columns(self.schema.classes))
+        shape = (len(rows), many) if many > 1 else (len(rows),)
+        if score.shape != shape or not np.isfinite(score).all():
+            got = f"{score.shape} with {int((~np.isfinite(score)).sum())} that are not finite"
+            raise InputError("the model predicts no scores", where, got, f"{shape}, finite", AGAIN)
+        return score
 
     def save(self, folder: Path) -> None:
         """Write model.json and model.safetensors; an older model in the folder is replaced at once."""
@@ -120,21 +138,26 @@ class Model:
     def read(cls, folder: Path) -> Model:
         """A model that `save` wrote. Nothing in the file is run.
 
-        Raises: InputError if there is none, if it was changed, or if it is of another format.
+        Raises: InputError if there is none, if it was changed, if it is of another format, or if a part of it cannot be
+            (`models.inference.model_format`).
         """
         state = read_state(folder)
-        fix = "train it again with this version: clinome train STUDY"
         if state.get("format") != FORMAT:
+            fix = "train it again with this version: clinome train STUDY"
             raise InputError("a model of another format", folder, state.get("format"), FORMAT, fix)
         try:
-            return cls(
-                InputSchema.restored(state["seen"]),
-                Choice(**state["choice"]),
-                tuple(Member(**member) for member in state["members"]),
-                state["about"],
-            )
-        except (KeyError, TypeError) as error:
-            raise InputError("the model cannot be read", folder, type(error).__name__, fix=fix) from error
+            check_model(state)
+        except FormatError as error:
+            where = f"{folder} {error.place}"
+            raise InputError(
+                "a part of the model is not as one is saved", where, error.got, error.expected, AGAIN
+            ) from None
+        return cls(
+            InputSchema.restored(state["seen"]),
+            Choice(**state["choice"]),
+            tuple(Member(**member) for member in state["members"]),
+            state["about"],
+        )
 
 
 def member_of(learner: Learner) -> Member:

@@ -268,7 +268,11 @@ class NetworkLearner(BaseLearner):
         self.messages = {name: Messages.restored(one) for name, one in state["messages"].items()}
         self.vocabulary = None if state["vocabulary"] is None else Vocabulary.restored(state["vocabulary"])
         self.network = training.Network(self._encoder({}), task_of(self.task).head(self.width, self.classes))
+        own = {name: x.cpu().numpy() for name, x in self.network.state_dict().items() if not x.is_floating_point()}
         training.set_weights(self.network, state["weights"])
+        for name, positions in own.items():
+            if (state["weights"][name] != positions).any():
+                raise ValueError(f"weights {name}: got other positions; expected those of the vocabulary")
         return self
 
     def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, Attribution] | None:

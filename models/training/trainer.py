@@ -102,6 +102,12 @@ def set_weights(network: nn.Module, weights: Mapping[str, np.ndarray]) -> None:
 
     Raises: ValueError where they are not those of this build.
     """
+    for name, wanted in network.state_dict().items():
+        value = np.asarray(weights.get(name, np.zeros(0)))
+        if name in weights and value.dtype != wanted.cpu().numpy().dtype:
+            raise ValueError(f"weights {name}: got {value.dtype}; expected {wanted.cpu().numpy().dtype}")
+        if not np.isfinite(value).all():
+            raise ValueError(f"weights {name}: got values that are no numbers; expected finite ones")
     try:
         network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
     except RuntimeError as error:

@@ -11,6 +11,7 @@ from clinome.run_folder.run import MODEL
 
 if TYPE_CHECKING:
     from clinome.models.experiment.refit import FinalFit
+    from clinome.models.inference.model import Model
     from clinome.run_folder.prepared import Prepared
 
 
@@ -21,11 +22,23 @@ def keep_model(ready: Prepared, whole: FinalFit | None, console: Console) -> Non
     if whole is None or whole.model is None:
         shutil.rmtree(ready.run.folder / MODEL, ignore_errors=True)
     else:
-        replace(whole.model, about=_about(ready, whole)).save(ready.run.path(MODEL))
+        about = {**whole.model.about, **_about(ready, whole)}
+        replace(whole.model, about=about).save(ready.run.path(MODEL))
         rows = ready.snapshot.rows.height
         console(f"model: {in_words(whole.model.choice.share())}, fitted on all {rows:,} rows")
+        if mark := disclosed(whole.model):
+            console(mark)
     for name, reason in (whole.left_out if whole else {}).items():
         console(f"{name} is not in the model: {reason}")
+
+
+def disclosed(model: Model) -> str | None:
+    """What a model carries of its patients, in a sentence; None where few stand behind nothing of it."""
+    from clinome.models.inference.disclosure import in_words as told
+
+    if model.needs_training:
+        return "the model predicts beside the rows that it was trained on, which lie in the run's snapshot/: patients' data"
+    return told(model.about.get("few_patients", {}))
 
 
 def in_words(share: dict[str, float]) -> str:

@@ -158,6 +158,12 @@ class Run:
             raise InputError(
                 "a model of a newer schema", self.folder / MODEL, model.about["schema"], VERSION, "update Clinome"
             )
+        manifest = self.folder / SNAPSHOT / "manifest.json"
+        if manifest.exists() and json.loads(manifest.read_text(encoding="utf-8")).get("sha256") != model.about.get(
+            SNAPSHOT
+        ):
+            fix = "put back the model of this run, or train it again: clinome train STUDY"
+            raise InputError("the model and the snapshot beside it are not of one run", self.folder / MODEL, fix=fix)
         return model
 
     @property

@@ -14,7 +14,7 @@ import polars as pl
 from clinome.console import SILENT, Console
 from clinome.graph import open_graph
 from clinome.loaders.errors import InputError
-from clinome.run_folder.model import in_words
+from clinome.run_folder.model import disclosed, in_words
 from clinome.run_folder.run import PREDICT, SNAPSHOT, Run
 from clinome.study import Study, as_study
 from clinome.verbs.load import load_study
@@ -101,8 +101,10 @@ def predict_study(
     score = model.predict(served.snapshot, _given_again(own, study, model), beside)
     table = _table(served.snapshot, score)
     metrics, unjudged = _judged(served.snapshot, score)
+    mark = disclosed(model)
     notes = [
         *notes,
+        *([mark] if mark else []),
         *served.gaps.words(),
         *_without_input(snapshot),
         *unjudged,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from clinome.loaders.errors import InputError
-from clinome.models.base.serialization import ARRAYS, TEXT, read_state, write_state
+from clinome.models.base.serialization import ARRAYS, TEXT, _seal, read_state, write_state
 
 PLAIN = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats() | st.text(max_size=5)
 KINDS = st.sampled_from(["bool", "int8", "int32", "int64", "uint8", "float32", "float64"])
@@ -92,7 +92,10 @@ def test_an_older_model_is_replaced_whole(tmp_path: Path) -> None:
 def _text(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], None]:
     def spoil(folder: Path) -> None:
         whole = json.loads((folder / TEXT).read_text())
-        (folder / TEXT).write_text(json.dumps(change(whole)))
+        changed = change(whole)
+        if isinstance(changed, dict):
+            changed["seal"] = _seal({name: changed[name] for name in ("sha256", "texts", "state")})
+        (folder / TEXT).write_text(json.dumps(changed))
 
     return spoil
 

@@ -1,0 +1,397 @@
+"""Model format: what may lie in model.json and model.safetensors: every part, its names, types, shapes and ranges.
+
+Nothing that is read is believed: weights that are not finite, a tree whose child lies before it, a layer that the schema
+does not know, a setting that no learner has: each is refused with its place, before anything is predicted. A learner of
+the user's own is checked as far as its state is ours: the rest must be finite.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from ..base.task import TASKS, task_of
+from ..estimators.tree_arrays import LEFT, RIGHT, UNKNOWN, Trees
+from ..learners.registry import LEARNERS, make
+from ..learners.stacking import STACK
+from ..preprocessing.covariates import COVARIATES
+from ..preprocessing.records import RECORDS
+from .block_format import AMOUNTS, Schema, block, code_values, joined
+from .state_part import FormatError, Part
+
+CLOCKS = ("dated", "relative", "order")
+SCALES = ("none", "log1p", "zscore")
+NETWORK_SETTINGS = ("plan", "longest", "dropout", "width", "depth", "drop_modality", "directions", "edges")
+LARGEST = 65_536
+"""No setting that sizes a network is larger: a folder cannot ask for more memory than there is."""
+
+
+def check_model(state: Any) -> None:
+    """All of a model's state, as `Model.save` writes it. Raises: FormatError, with the place."""
+    found = Part(state, "model").keys("format", "about", "seen", "choice", "members")
+    schema = _schema(found["seen"])
+    members = [_member(one, schema) for one in found["members"].items()]
+    found["members"].must(len(set(members)) == len(members) > 0, "one member or more, none twice", "others")
+    _choice(found["choice"], members, schema)
+    about = found["about"].named()
+    for name in {"rows", "patients"} & about.keys():
+        about[name].integer(1, 2**62)
+    for one in about["few_patients"].named().values() if "few_patients" in about else ():
+        one.integer(1, 2**62)
+    if "task" in about:
+        about["task"].same(schema["task"], "the model's schema")
+
+
+def _schema(part: Part) -> Schema:
+    found = part.keys("task", "classes", "clock", "layers", "covariates", "codes", "above")
+    task = found["task"].text(TASKS)
+    classes = found["classes"].texts()
+    expected = {"binary": len(classes) in (0, 2), "multiclass": len(classes) > 1}.get(task, not classes)
+    found["classes"].must(expected and isinstance(found["classes"].value, tuple), f"classes of a {task} task", "others")
+    found["clock"].text(CLOCKS)
+    for one in found["layers"].named().values():
+        layer = one.keys("kind", "scale", "mutations", "features")
+        layer["kind"].text(), layer["scale"].text(SCALES), layer["mutations"].flag(), layer["features"].texts()
+    for one in found["covariates"].named().values():
+        one.text(("number", "boolean", "text"))
+    if found["codes"].value is not None:
+        codes = found["codes"].texts()
+        found["codes"].must(codes == sorted(codes), "codes in their order", "others")
+    above = found["above"].items(2)
+    above[0].texts(unique=False), above[1].texts(len(above[0].value), unique=False)
+    return dict(part.value)
+
+
+def _choice(part: Part, members: list[str], schema: Schema) -> None:
+    found = part.keys("name", "weights", "centre", "spread", "final", "inner")
+    weights = found["weights"].named()
+    found["weights"].must(list(weights) == members, f"a weight of {', '.join(members)}", "others")
+    for one in weights.values():
+        one.number(0, 1e6)
+    for one in found["inner"].named().values():
+        one.number(finite=False)
+    stacked = found["name"].text([*members, STACK]) == STACK
+    found["name"].must(stacked or len(members) == 1, "its one member", "a stack")
+    width = _width(schema)
+    for name in ("centre", "spread"):
+        inside = found[name].named()
+        found[name].must(set(inside) == (set(members) if stacked else set()), "one of each member", "others")
+    for one in found["centre"].named().values():
+        one.array("f8", width)
+    for one in found["spread"].named().values():
+        one.must(one.number() > 0, "more than 0", "less")
+    found["final"].array("f8", 1 + width if stacked else 0)
+
+
+def _width(schema: Schema) -> int:
+    return task_of(schema["task"]).width(len(schema["classes"]))
+
+
+def _member(part: Part, schema: Schema) -> str:
+    found = part.keys("name", "setting", "seed", "own_code", "with_training", "state")
+    name, own = found["name"].text(), found["own_code"].flag()
+    found["seed"].integer()
+    setting = found["setting"].named()
+    if own:
+        _own(found["state"], schema)
+        return name
+    found["name"].text(LEARNERS)
+    found["with_training"].must(not found["with_training"].flag(), "false for a learner of ours", "true")
+    for key, one in setting.items():
+        _setting(key, one, make(name))
+    state = found["state"]
+    match name:
+        case "majority":
+            _rate(state.keys("rate")["rate"], schema)
+        case "covariates" | "ridge_late":
+            _ridge(state, schema)
+        case "best_feature":
+            _best(state, schema)
+        case "forest" | "boosting":
+            _tree_learner(state, schema, name)
+        case "cox_pca":
+            _cox(state, schema)
+        case _ if getattr(make(name), "on_torch", False):
+            _network(state, schema, found["setting"].value)
+        case _:
+            _finite(state)
+    return name
+
+
+def _setting(key: str, part: Part, learner: Any) -> None:
+    """One setting: a name that the learner has, and a value of those that it tries, or of their kind."""
+    listed = [one[key] for one in learner.grid if key in one]
+    space = dict(learner.space()).get(key)
+    known = listed + (list(space) if isinstance(space, list | tuple) else [])
+    network = getattr(learner, "on_torch", False) and key in NETWORK_SETTINGS
+    if not known and space is None and not network:
+        raise part.wrong(f"a setting that {learner.name} has", "one that it has not")
+    if key == "plan":
+        from ..training.trainer import TrainingPlan
+
+        for name, one in part.named().items():
+            one.must(name in {f.name for f in fields(TrainingPlan)}, "a name of the training plan", "another")
+            one.number(0)
+    elif space is not None and hasattr(space, "support"):
+        least, most = space.support()
+        part.number(float(least), float(most))
+    elif known and all(isinstance(one, str) for one in known):
+        part.text(sorted({*known, "shuffled"} if key == "edges" else set(known)))
+    else:
+        part.number(0, 1 if key in ("dropout", "drop_modality") else LARGEST)
+
+
+def finite(state: Any) -> bool:
+    """Whether all numbers of a state are, but those of a block, where infinity is a value."""
+    try:
+        _finite_but_scales(Part(state, "state"))
+    except FormatError:
+        return False
+    return True
+
+
+def _finite(part: Part) -> None:
+    """All numbers of a state that is not ours to know."""
+    value = part.value
+    if isinstance(value, np.ndarray):
+        part.must(bool(np.isfinite(value).all()), "finite numbers", "values that are none")
+    elif isinstance(value, float | np.floating):
+        part.must(math.isfinite(value), "a finite number", "another")
+    elif isinstance(value, Mapping):
+        for one in part.named().values():
+            _finite(one)
+    elif isinstance(value, list | tuple):
+        for one in part.items():
+            _finite(one)
+
+
+def _own(part: Part, schema: Schema) -> None:
+    """A learner of the user's: of a wrapped estimator the features are ours."""
+    _finite_but_scales(part)
+    state = part.named()
+    if {"block", "attributes", "params"} <= state.keys():
+        found = part.keys("task", "classes", "block", "final", "recalibration", "params", "attributes")
+        _task(found, schema)
+        joined(found["block"], schema)
+        _maybe(found["final"], schema)
+        _maybe(found["recalibration"], schema)
+        for one in found["params"].named().values():
+            one.text()
+    elif {"train", "tuning", "weights"} <= state.keys():
+        found = part.keys("task", "classes", "train", "tuning", "weights")
+        _task(found, schema)
+        rows = np.concatenate([found[name].array("i8", None, least=0) for name in ("train", "tuning")])
+        part.must(len(np.unique(rows)) == len(rows), "each row once", "one that comes twice")
+
+
+def _finite_but_scales(part: Part) -> None:
+    for name, one in part.named().items():
+        if name != "block":  # `joined` knows where infinity is a value
+            _finite(one)
+
+
+def _task(found: Mapping[str, Part], schema: Schema) -> None:
+    found["task"].same(schema["task"], "the model's schema")
+    expected = len(schema["classes"])
+    found["classes"].must(found["classes"].integer() == expected, f"{expected}, as the model's schema has", "others")
+
+
+def _maybe(part: Part, schema: Schema) -> None:
+    if part.value is not None:
+        part.array("f8", 1 + _width(schema))
+
+
+def _rate(part: Part, schema: Schema) -> None:
+    risk = not task_of(schema["task"]).probabilities
+    rate = part.array("f8", _width(schema), least=None if risk else 0, most=None if risk else 1)
+    part.must(_width(schema) == 1 or abs(float(rate.sum()) - 1) < 1e-6, "shares that sum to 1", "others")
+
+
+def _ridge(part: Part, schema: Schema) -> None:
+    found, k = part.keys("task", "classes", "centre", "spread", "weights", "final", "members"), _width(schema)
+    _task(found, schema)
+    members = found["members"].items()
+    found["centre"].array("f8", len(members), k)
+    spread = found["spread"].array("f8", len(members), within="inf")
+    found["spread"].must(bool((spread > 0).all()), "more than 0", "less")
+    found["weights"].array("f8", len(members), least=0)
+    found["final"].array("f8", 1 + k)
+    for member in members:
+        one = member.keys("block", "coef", "intercept", "mean", "c", "gamma", "inner")
+        p = block(one["block"], schema)
+        one["coef"].array("f8", p, k), one["intercept"].array("f8", k), one["mean"].array("f8", p)
+        one["c"].number(0), one["gamma"].number(0), one["inner"].number(finite=False)
+
+
+def _best(part: Part, schema: Schema) -> None:
+    found = part.keys("task", "classes", "column", "mean", "coef", "intercept", "final", "recalibration", "block")
+    _task(found, schema)
+    k = _width(schema)
+    columns = 1 if found["block"].value is None else block(found["block"], schema)
+    found["column"].integer(0, columns - 1), found["mean"].number()
+    found["coef"].array("f8", 1, k), found["intercept"].array("f8", k), found["final"].array("f8", 1 + k)
+    _maybe(found["recalibration"], schema)
+
+
+def _tree_learner(part: Part, schema: Schema, name: str) -> None:
+    found = part.keys("task", "classes", "table", "mean", "rate", "recalibration", "grown")
+    _task(found, schema)
+    _rate(found["rate"], schema)
+    _maybe(found["recalibration"], schema)
+    by_word = _table(found["table"], schema)
+    mean = found["mean"].array("f4", len(by_word), within="nan")
+    found["mean"].must(bool((np.isnan(mean) == by_word).all()), "a number for all but words", "others")
+    if found["grown"].value is not None:
+        _grown(found["grown"], schema, name, by_word)
+
+
+def _table(part: Part, schema: Schema) -> np.ndarray:
+    """(columns,) whether each column of a `TreeTable` holds words."""
+    found = part.keys("parts", "words", "categorical", "records")
+    words = found["words"].named()
+    texts = [name for name, kind in schema["covariates"].items() if kind == "text"]
+    found["words"].must(list(words) == texts, "the model's words", "others")
+    for one in words.values():
+        one.texts(none=True)
+    expected = [*schema["layers"], *([COVARIATES] if schema["covariates"] else [])]
+    expected += [] if schema["codes"] is None else [RECORDS]
+    by_word: list[bool] = []
+    parts = found["parts"].items(len(expected))
+    for one, name in zip(parts, expected, strict=True):
+        by_word += _table_part(one, name, schema, set(words), found["records"])
+    categorical = found["categorical"].array("b1", len(by_word))
+    found["categorical"].must(bool((categorical == by_word).all()), "the columns of words", "others")
+    if RECORDS not in expected:
+        found["records"].keys()
+    return categorical
+
+
+def _table_part(part: Part, name: str, schema: Schema, words: set[str], records: Part) -> list[bool]:
+    one = part.keys("name", "names", "index", "mutations")
+    one["name"].same(name, "the model's schema")
+    names = one["names"].texts()
+    index = one["index"].array("i8", None, least=-1, most=len(names) - 1)
+    mutations = one["mutations"].flag()
+    if name in schema["layers"]:
+        layer = schema["layers"][name]
+        one["names"].same(layer["features"], "the model's layer")
+        one["mutations"].must(mutations == layer["mutations"], "the kind of its layer", "another")
+        tail = 1 if mutations else 0
+    elif name == COVARIATES:
+        one["names"].same(list(schema["covariates"]), "the model's schema")
+        one["index"].must(index.tolist() == list(range(len(names))), "each covariate once", "others")
+        return [each in words for each in names]
+    else:
+        found = records.keys("split", "now", "before", "numeric")
+        counts = [len(found[each].texts()) for each in ("now", "before", "numeric")]
+        split = found["split"].flag()
+        expected = counts[0] + counts[1] + counts[2] * (1 + split) + AMOUNTS
+        one["index"].must(len(index) == expected, f"{expected} columns", str(len(index)))
+        tail = AMOUNTS
+    body = index[: len(index) - tail]
+    one["index"].must(bool((index[len(body) :] == -1).all() and (body >= 0).all()), "features, then none", "others")
+    return [False] * len(index)
+
+
+def _grown(part: Part, schema: Schema, name: str, by_word: np.ndarray) -> None:
+    found = part.keys("kind", "trees", "classes", "start", "importance")
+    found["kind"].text([name])
+    regresses, many = task_of(schema["task"]).regresses, max(len(schema["classes"]), 2)
+    classes = found["classes"].array("i8", 0 if regresses else None, least=0, most=many - 1)
+    found["classes"].must(bool((np.diff(classes) > 0).all()), "classes in their order", "others")
+    found["importance"].array("f8", len(by_word), least=0)
+    outputs = 1 if regresses or (name == "boosting" and len(classes) == 2) else len(classes)
+    found["start"].array("f8", outputs if name == "boosting" else 0)
+    trees = _trees(found["trees"], by_word, outputs if name == "forest" else 1)
+    found["trees"].must(trees > 0 and (name == "forest" or trees % outputs == 0), "trees for every class", str(trees))
+    if name == "forest" and not regresses:
+        found["trees"].at(found["trees"].value["value"], "value").array("f8", None, outputs, least=0, most=1 + 1e-9)
+
+
+def _trees(part: Part, by_word: np.ndarray, outputs: int) -> int:
+    """How many there are."""
+    found = part.keys(*(one.name for one in fields(Trees)))
+    root = found["root"].array("i4", None)
+    feature = found["feature"].array("i4", None, least=0, most=len(by_word) - 1)
+    n, here = len(feature), np.arange(len(feature))
+    ends = np.append(root[1:], n)
+    found["root"].must(bool(len(root) and root[0] == 0 and (ends > root).all()), "trees end to end", "others")
+    last = np.repeat(ends, ends - root)  # of the tree that each node is in, and one more
+    left, right = found["left"].array("i4", n), found["right"].array("i4", n)
+    leaf = left == here
+    for name, child in (("left", left), ("right", right)):
+        inside = (child > here) & (child < last)
+        found[name].must(bool(np.where(leaf, child == here, inside).all()), "children behind their parent", "others")
+    parents = np.bincount(np.concatenate([left[~leaf], right[~leaf]]), minlength=n)
+    found["left"].must(bool((parents == ~np.isin(here, root)).all()), "one parent of each node but a root", "others")
+    found["threshold"].array("f8", n, within="inf"), found["missing_left"].array("b1", n)
+    found["value"].array("f8", n, outputs)
+    words = found["words"].array("i1", None, None, least=min(LEFT, RIGHT, UNKNOWN), most=max(LEFT, RIGHT, UNKNOWN))
+    split = found["split"].array("i4", n, least=-1, most=len(words) - 1)
+    found["split"].must(bool(by_word[feature[split >= 0]].all()), "words of a column of words", "of another")
+    return len(root)
+
+
+def _cox(part: Part, schema: Schema) -> None:
+    found = part.keys("layers", "mean", "sd", "centre", "beta", "penalizer")
+    layers = found["layers"].items(len(schema["layers"]))
+    for one, (name, known) in zip(layers, schema["layers"].items(), strict=True):
+        layer = one.keys("name", "features", "mutations", "clipped")
+        layer["name"].same(name, "the model's schema"), layer["features"].same(known["features"], "the model's layer")
+        layer["mutations"].must(layer["mutations"].flag() == known["mutations"], "the kind of its layer", "another")
+        layer["clipped"].flag()
+    width = sum(len(known["features"]) for known in schema["layers"].values())
+    for name in ("mean", "centre", "beta"):
+        found[name].array("f8", width)
+    sd = found["sd"].array("f8", width, within="inf")
+    found["sd"].must(bool((sd > 0).all()), "more than 0", "less")
+    found["penalizer"].number(finite=False)
+
+
+def _network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> None:
+    """All but the weights' names and shapes, which the network itself knows (`trainer.set_weights`)."""
+    found = part.keys("task", "classes", "clock", "longest", "setting", "weights", "messages", "edges", "vocabulary")
+    _task(found, schema)
+    found["clock"].same(schema["clock"], "the model's schema")
+    found["longest"].integer(1, LARGEST)
+    found["setting"].same(dict(setting), "the member")
+    edges, messages = found["edges"].named(), found["messages"].named()
+    found["edges"].must(list(edges) == list(messages), "the modalities of the messages", "others")
+    for name, one in edges.items():
+        edge = one.keys("block", "scale")
+        columns = block(edge["block"], schema)
+        edge["block"].must(edge["block"].value["name"] == name, "a block of its own name", "of another")
+        edge["scale"].array("f4", columns, least=0)
+        _messages(messages[name], columns)
+    if found["vocabulary"].value is not None:
+        _vocabulary(found["vocabulary"])
+    for one in found["weights"].named().values():
+        one.must(isinstance(one.value, np.ndarray), "an array", "none")
+        _finite(one)
+
+
+def _messages(part: Part, columns: int) -> None:
+    found = part.keys("embedding", "mean", "linear", "restart", "power", "penalty", "error")
+    embedding = found["embedding"].array("f4", columns, None)
+    found["mean"].array("f4", columns), found["linear"].integer(1, embedding.shape[1])
+    found["restart"].number(0, 1), found["power"].number(0), found["penalty"].number(0), found["error"].number(0)
+
+
+def _vocabulary(part: Part) -> None:
+    found = part.keys("entries", "codes", "parents", "values", "age", "hierarchy")
+    entries = found["entries"].texts()
+    found["entries"].must(entries[:2] == ["", "?"], "blank and unknown first", "others")
+    found["codes"].texts(len(entries), unique=False)
+    for i, above in enumerate(found["parents"].items(len(entries))):
+        for one in above.items():
+            one.must(one.integer(2, len(entries) - 1) != i, "another entry", "itself")
+    code_values(found["values"])
+    mean, sd = found["age"].items(2)
+    mean.number()
+    sd.must(sd.number() > 0, "more than 0", "less")
+    for one in found["hierarchy"].named().values():
+        one.texts()
