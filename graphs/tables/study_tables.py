@@ -24,6 +24,7 @@ from ...loaders.errors import EngineError, InputError
 from ...loaders.files.atomic import write_atomic
 from ...loaders.files.losses import from_table
 from ...loaders.files.losses import table as loss_table
+from ...loaders.files.spreadsheet_csv import csv_text
 from ...loaders.tables import NONE, REJECTS, Loaded, Tally
 from .. import schema
 from .digest import digest, sha256
@@ -237,7 +238,7 @@ class Tables:
             table = self.table(source, "rejects")
             if table is not None:
                 found.append(table.select(list(REJECTS)).cast(dict(REJECTS)))  # type: ignore[arg-type]
-        write_atomic(self.folder / "rejects.csv", pl.concat(found).write_csv(), private=True)
+        write_atomic(self.folder / "rejects.csv", csv_text(pl.concat(found)), private=True)
 
     def _current(self, source: str) -> Path:
         return self.folder / source / str(self.record(source)["load_id"])[:16]

@@ -14,6 +14,7 @@ import polars as pl
 
 from ..errors import InputError
 from ..files.atomic import write_atomic
+from ..files.spreadsheet_csv import csv_text, read_csv
 from ..tables import Loaded
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def forget_ids(ids: Iterable[str], tables: Path) -> None:
     known = _map(tables)
     left = known.filter(~pl.col("id").is_in(list(ids)))
     if left.height < known.height:
-        write_atomic(tables / MAP, left.write_csv(), private=True)
+        write_atomic(tables / MAP, csv_text(left), private=True)
 
 
 def file_ids(ids: pl.Series, namespace: str, tables: Path) -> list[str | None]:
@@ -150,7 +151,7 @@ def _map(tables: Path) -> pl.DataFrame:
     file = tables / MAP
     if not file.exists():
         return pl.DataFrame(schema={"pseudonym": pl.String, "id": pl.String})
-    return pl.read_csv(file, infer_schema=False)
+    return read_csv(file, infer_schema=False)
 
 
 def _remember(loaded: Loaded, key: bytes, tables: Path) -> None:
@@ -160,4 +161,4 @@ def _remember(loaded: Loaded, key: bytes, tables: Path) -> None:
         {"pseudonym": [pseudonym(id, key) for id in ids], "id": ids}, schema={"pseudonym": pl.String, "id": pl.String}
     )
     both = pl.concat([_map(tables), new]).unique("pseudonym").sort("pseudonym")
-    write_atomic(tables / MAP, both.write_csv(), private=True)
+    write_atomic(tables / MAP, csv_text(both), private=True)

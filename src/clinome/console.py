@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,21 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from clinome.models.experiment.progress import Progress
+
+
+def visible(text: str) -> str:
+    r"""Text of a file as it can be shown: control characters, and those that turn the direction of writing, are marked.
+
+    A name may hold an escape that clears a terminal, or one that lets `gpj.exe` read as `exe.jpg`.
+
+    Example:
+        >>> visible("a\x1b[2Jb\u202ec\n")
+        'a�[2Jb�c\n'
+    """
+    return _HIDDEN.sub("\ufffd", text)
+
+
+_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
 @dataclass(frozen=True)
@@ -25,7 +41,7 @@ class Console:
 
     def __call__(self, line: str = "") -> None:
         if not self.quiet:
-            print(line, flush=True)  # noqa: T201  # the one place that prints
+            print(visible(line), flush=True)  # noqa: T201  # the one place that prints
 
     def wrong(self, line: str) -> None:
         """What went wrong though the run goes on: said on standard error where only that is asked for."""

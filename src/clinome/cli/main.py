@@ -13,7 +13,7 @@ import typer
 
 import clinome
 from clinome.cli import server as serving
-from clinome.console import Console
+from clinome.console import Console, visible
 from clinome.loaders.errors import ClinomeError, NotBuilt
 
 app = typer.Typer(
@@ -268,7 +268,7 @@ def main() -> None:
     try:
         app()
     except ClinomeError as error:
-        typer.echo(f"clinome: {error}", err=True)
+        typer.echo(visible(f"clinome: {error}"), err=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         typer.echo("clinome: stopped; the same command goes on from here.", err=True)

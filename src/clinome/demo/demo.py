@@ -11,6 +11,7 @@ import polars as pl
 from clinome.console import Console
 from clinome.demo.synthetic_cohort import Truth, write_cohort
 from clinome.graph import cohort_of, open_graph
+from clinome.loaders.files.spreadsheet_csv import read_csv
 from clinome.run_folder.run import Run
 from clinome.study import Study
 from clinome.verbs.biomarkers import biomarkers
@@ -50,8 +51,8 @@ def run_demo(folder: Path, seed: int, patients: int | None, console: Console) ->
 
 def _found(study: Study, run: Run, truth: Truth, decoy: float) -> dict[str, object]:
     results = run.read_json("results.json")
-    ranked = pl.read_csv(run.path("biomarkers.csv"), infer_schema_length=None)
-    pathways = pl.read_csv(run.path("enrichment.csv"), infer_schema_length=None)
+    ranked = read_csv(run.path("biomarkers.csv"), infer_schema_length=None)
+    pathways = read_csv(run.path("enrichment.csv"), infer_schema_length=None)
     auroc = {name: r["metrics"]["auroc"]["mean"] for name, r in results["learners"].items()}
     first = set(ranked.filter(pl.col("rank") <= FIRST)["feature"].to_list())
     place = {row["pathway"]: i + 1 for i, row in enumerate(pathways.iter_rows(named=True))}

@@ -26,6 +26,7 @@ PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, AMBER)
 INK, SOFT, PALE = "#1f2933", "#6b7785", "#d9dee4"
 STYLE: Any = {  # matplotlib types its settings as one closed set of literals
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a name of the study's with dollars in it is a name
     "font.size": 10.5,
     "axes.labelsize": 10.5,
     "xtick.labelsize": 9.5,

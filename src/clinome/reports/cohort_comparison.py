@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from clinome.loaders.files.spreadsheet_csv import write_csv
 from clinome.plots.style import short
 from clinome.reports import comparison_sentences as sentences
 from clinome.reports.html import svg, write_page
@@ -80,8 +81,8 @@ def write_compare(found: CohortComparison, study: str) -> None:
     """All four files; the page is self-contained and names no patient."""
     folder = found.folder
     folder.mkdir(parents=True, exist_ok=True)
-    found.table_one.write_csv(folder / "table1.csv")
-    found.contrasts.write_csv(folder / "features.csv")
+    write_csv(found.table_one, folder / "table1.csv")
+    write_csv(found.contrasts, folder / "features.csv")
     (folder / "compare.json").write_text(json.dumps(found.summary(), indent=1, default=str), encoding="utf-8")
     top = found.contrasts.filter(pl.col("p").is_not_null())
     write_page(

@@ -7,6 +7,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clinome.console import visible
 from clinome.loaders.files.atomic import write_atomic
 from clinome.reports.captions import CAPTION, LEAD
 from clinome.reports.format import brief, fraction, interval, number, p_value, percent
@@ -27,14 +28,21 @@ def write_page(template: str, out: Path, **given: Any) -> Path:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     shelf = PackageLoader("clinome.reports", "templates")
-    room = Environment(loader=shelf, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    room = Environment(
+        loader=shelf, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=shown
+    )
     room.filters.update(
         number=number, p=p_value, interval=interval, share=percent, anchor=anchor, fraction=fraction, brief=brief
     )
     room.globals.update(lead=LEAD, caption=CAPTION)
     page = room.get_template(template).render(**given)
-    write_atomic(out, page.replace(_NAVIGATION, _navigation(page)))
+    write_atomic(out, page.replace(_NAVIGATION, _navigation(page)).encode("utf-8", "replace"))
     return out
+
+
+def shown(value: object) -> object:
+    """What a template writes: text as `clinome.console.visible` shows it, everything else as it is."""
+    return type(value)(visible(value)) if isinstance(value, str) else value
 
 
 def anchor(title: str) -> str:
@@ -60,7 +68,7 @@ def svg(figure: Figure) -> str:
         figure.savefig(
             text, format="svg", transparent=True, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
         )
-    markup = text.getvalue()
+    markup = visible(text.getvalue())
     markup = markup[markup.index("<svg") :].strip()
     markup = re.sub(r'<g id="[^"]*"', "<g", markup)  # figure_1, axes_1 would come once a figure
     markup = re.sub(r"font(-family)?: ([^;\"]*?)('[^\";]*sans-serif)", r"font\1: \2inherit", markup)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from clinome.loaders.files.spreadsheet_csv import read_csv
 from clinome.models.base.task import TASKS, task_of
 from clinome.reports import findings, sentences
 from clinome.reports.captions import CONTROL
@@ -293,4 +294,4 @@ def _csv(path: Path) -> pl.DataFrame:
     """Numbers as numbers, the rest as text; nothing where the file is missing or empty."""
     if not path.exists() or not path.stat().st_size:
         return pl.DataFrame()
-    return pl.read_csv(path, infer_schema_length=None)
+    return read_csv(path, infer_schema_length=None)

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from clinome.loaders.files.spreadsheet_csv import read_csv
 from clinome.reports import sentences
 
 _LINES = 80
@@ -21,7 +22,7 @@ def table_ones(folder: Path) -> list[dict[str, Any]]:
     """
     out = []
     for path in sorted(folder.glob("table1*.csv")):
-        table = pl.read_csv(path, infer_schema=False).with_columns(pl.col("smd", "p").cast(pl.Float64))
+        table = read_csv(path, infer_schema=False).with_columns(pl.col("smd", "p").cast(pl.Float64))
         groups = [name for name in table.columns if name not in ("variable", "level", "smd", "p")]
         left_out = _same_as_grouping(table, groups[1:])
         table = table.filter(~pl.col("variable").is_in(left_out))

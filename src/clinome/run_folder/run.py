@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from clinome.loaders.errors import InputError
 from clinome.loaders.files.atomic import atomic_path, write_atomic
+from clinome.loaders.files.spreadsheet_csv import read_csv, write_csv
 from clinome.study import Study
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ class Run:
         import polars as pl
 
         path = self._need(file, what, verb)
-        found = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema_length=None)
+        found = pl.read_parquet(path) if path.suffix == ".parquet" else read_csv(path, infer_schema_length=None)
         return found.to_pandas()
 
     def _results(self, what: str) -> dict[str, Any]:
@@ -304,7 +305,7 @@ def _drop(path: Path, subjects: Collection[str]) -> None:
         if path.suffix == ".parquet":
             left.write_parquet(fresh)
         else:
-            left.write_csv(fresh)
+            write_csv(left, fresh)
 
 
 def key_of(*parts: object) -> str:

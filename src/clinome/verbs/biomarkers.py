@@ -11,6 +11,7 @@ import polars as pl
 from clinome.console import SILENT, Console
 from clinome.graph import open_graph, open_store
 from clinome.loaders.errors import InputError
+from clinome.loaders.files.spreadsheet_csv import write_csv
 from clinome.run_folder.run import SNAPSHOT, Run
 from clinome.study import Study, as_study
 
@@ -55,8 +56,8 @@ def rank_features(study: Study, run: Run, console: Console) -> Run:
     pathways = enrich(
         ranked, snapshot.links, measured_genes(snapshot), names=dict(zip(names["id"], names["name"], strict=True))
     )
-    ranked.write_csv(run.path("biomarkers.csv"))
-    pathways.write_csv(run.path("enrichment.csv"))
+    write_csv(ranked, run.path("biomarkers.csv"))
+    write_csv(pathways, run.path("enrichment.csv"))
     _write_back(study, run, ranked)
     run.mark("biomarkers", key)
     run.log("biomarkers", features=ranked.height, pathways=pathways.height)

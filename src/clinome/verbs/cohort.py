@@ -12,6 +12,7 @@ import polars as pl
 from clinome.console import SILENT, Console
 from clinome.graph import Cohort, cohort_of, open_graph, open_store, snapshot_of
 from clinome.loaders.errors import InputError
+from clinome.loaders.files.spreadsheet_csv import write_csv
 from clinome.models.base.task import task_of
 from clinome.study import Study, as_study
 
@@ -97,7 +98,7 @@ def write_tables(ready: Prepared) -> None:
     wanted = ready.study.need_cohort().by or _default(ready.snapshot)
     for i, by in enumerate(dict.fromkeys(wanted)):
         name = "table1.csv" if i == 0 else f"table1_{quote(by, safe='')}.csv"
-        describe(ready.cohort, ready.snapshot, ready.tables, by).write_csv(ready.run.path(name))
+        write_csv(describe(ready.cohort, ready.snapshot, ready.tables, by), ready.run.path(name))
 
 
 def _default(snapshot: Snapshot) -> Sequence[str]:

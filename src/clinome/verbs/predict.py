@@ -14,6 +14,7 @@ import polars as pl
 from clinome.console import SILENT, Console
 from clinome.graph import open_graph
 from clinome.loaders.errors import InputError
+from clinome.loaders.files.spreadsheet_csv import write_csv
 from clinome.run_folder.model import disclosed, in_words
 from clinome.run_folder.run import PREDICT, SNAPSHOT, Run
 from clinome.study import Study, as_study
@@ -204,7 +205,7 @@ def _trained_on(run: Run, snapshot: Snapshot, metrics: Mapping[str, object]) -> 
 
 def _write(made: PredictionReport) -> None:
     if made.path.suffix == ".csv":
-        made.scores.write_csv(made.path)
+        write_csv(made.scores, made.path)
     else:
         made.scores.write_parquet(made.path)
     beside = {**made.about, **made.summary(), "counted": made.counted}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from clinome.console import Console
 from clinome.graph import open_graph
 from clinome.loaders.errors import InputError
+from clinome.loaders.files.spreadsheet_csv import write_csv
 from clinome.study import Study, as_study
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def ask(
         rows = run_query(graph.store, query, params)
     if out is not None:
         if out.suffix == ".csv":
-            _in_cells(rows).write_csv(out)
+            write_csv(_in_cells(rows), out)
         else:
             rows.write_parquet(out)
         console(f"{rows.height:,} rows written to {out}")

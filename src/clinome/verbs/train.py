@@ -18,6 +18,7 @@ import polars as pl
 from clinome.console import SILENT, Console
 from clinome.graph import cohort_of, open_graph, snapshot_of
 from clinome.loaders.errors import InputError
+from clinome.loaders.files.spreadsheet_csv import write_csv
 from clinome.run_folder.model import keep_model
 from clinome.run_folder.prepared import Prepared
 from clinome.run_folder.run import SNAPSHOT, Run, key_of, versions
@@ -263,9 +264,8 @@ def _write(ready: Prepared, results: Results, copies: Mapping[str, Any]) -> None
     run, cohort = ready.run, ready.cohort
     subgroups = _subgroups(ready, results)
     cohort.frame.write_parquet(run.path("cohort.parquet"))
-    pl.DataFrame([(s.step, s.count) for s in cohort.steps], ["step", "count"], orient="row").write_csv(
-        run.path("attrition.csv")
-    )
+    steps = pl.DataFrame([(s.step, s.count) for s in cohort.steps], ["step", "count"], orient="row")
+    write_csv(steps, run.path("attrition.csv"))
     results.predictions.write_parquet(run.path("predictions.parquet"))
     results.attributions.write_parquet(run.path("attributions.parquet"))
     run.write_json("results.json", {**results.as_json(), **copies, "subgroups": subgroups})

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from clinome.loaders.files.atomic import atomic_path
+from clinome.loaders.files.spreadsheet_csv import write_csv
 from clinome.models.evaluation.study_ranks import LEAST
 from clinome.reports.format import metric_label
 from clinome.reports.html import svg, write_page
@@ -59,7 +60,7 @@ def write_benchmark(found: Benchmark, folder: Path, command: str) -> None:
     """Both files; the page also where nothing but failures came of it."""
     board = found.board
     with atomic_path(found.csv) as fresh:
-        found.frame.write_csv(fresh)
+        write_csv(found.frame, fresh)
     write_page(
         "benchmark.html.jinja",
         found.page,
