@@ -1,4 +1,8 @@
-"""Pseudonyms and namespaces: the door that every table passes; on request ids become keyed hashes."""
+"""Pseudonyms and namespaces: the door that every table passes; on request ids become keyed hashes.
+
+Ids stand in columns of ids, and elsewhere too: in a kept column that names the mother, in a note, in a batch, as the name of
+a sample's column in rejects.csv. `quoted_ids` finds those.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ from ..errors import InputError
 from ..files.atomic import write_atomic
 from ..files.spreadsheet_csv import csv_text, read_csv
 from ..tables import Loaded
+from .quoted_ids import QuotedIds, without_quoted
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -23,6 +28,11 @@ if TYPE_CHECKING:
 KEY, MAP = "pseudonyms.key", "pseudonyms.csv"
 IDS = ("subject_id", "sample_id", "visit_id")
 Rename = Callable[[pl.Series], pl.Series]
+_MAP = {"pseudonym": pl.String, "id": pl.String, "kind": pl.String}
+
+
+PATIENT, OTHER = "patient", "other"
+"""Kinds of ids in the map: only a patient's are looked for in texts; what holds one (`MRN70000-T1`) is then found too."""
 
 
 def namespaced(loaded: Loaded, prefix: str) -> Loaded:
@@ -62,8 +72,8 @@ def door(namespace: str, pseudonymise: bool, tables: Path) -> Callable[[Loaded],
     def enter(loaded: Loaded) -> Loaded:
         if pseudonymise:
             key = _key(tables)
-            _remember(loaded, key, tables)
-            loaded = pseudonymised(loaded, key)
+            patients = _remember(loaded, key, tables)
+            loaded = without_quoted(pseudonymised(loaded, key), QuotedIds(patients, lambda id: pseudonym(id, key)))
         return namespaced(loaded, namespace)
 
     return enter
@@ -124,15 +134,15 @@ def _hashed(ids: pl.Series, key: bytes) -> pl.Series:
     return ids.replace(distinct, hashes)
 
 
-def _ids(loaded: Loaded) -> Iterable[str]:
-    """Every id that a source brings."""
+def _ids(loaded: Loaded, names: tuple[str, ...]) -> Iterable[str]:
+    """Every id that a source brings in columns of these names."""
     for frame in (loaded.patients, loaded.samples, loaded.visits, loaded.events):
         if frame is not None:
-            for column in set(IDS) & set(frame.columns):
+            for column in set(names) & set(frame.columns):
                 yield from frame[column].drop_nulls().unique()
     if loaded.omics is not None:
-        yield from loaded.omics.obs_names
         yield from loaded.omics.obs["subject_id"]
+        yield from loaded.omics.obs_names if "sample_id" in names else ()
 
 
 def _key(tables: Path) -> bytes:
@@ -150,15 +160,18 @@ def _key(tables: Path) -> bytes:
 def _map(tables: Path) -> pl.DataFrame:
     file = tables / MAP
     if not file.exists():
-        return pl.DataFrame(schema={"pseudonym": pl.String, "id": pl.String})
-    return read_csv(file, infer_schema=False)
+        return pl.DataFrame(schema=_MAP)
+    found = read_csv(file, infer_schema=False)
+    return found if "kind" in found.columns else found.with_columns(kind=pl.lit(PATIENT))  # of an older Clinome
 
 
-def _remember(loaded: Loaded, key: bytes, tables: Path) -> None:
-    """Add a source's ids to the map, so that whoever may read it finds the way back."""
-    ids = sorted(set(_ids(loaded)))
-    new = pl.DataFrame(
-        {"pseudonym": [pseudonym(id, key) for id in ids], "id": ids}, schema={"pseudonym": pl.String, "id": pl.String}
-    )
-    both = pl.concat([_map(tables), new]).unique("pseudonym").sort("pseudonym")
+def _remember(loaded: Loaded, key: bytes, tables: Path) -> list[str]:
+    """Add a source's ids to the map, so that whoever may read it finds the way back. Returns: the patients' of the map."""
+    patients = set(_ids(loaded, ("subject_id",)))
+    ids = sorted(patients | set(_ids(loaded, IDS)))
+    kinds = [PATIENT if id in patients else OTHER for id in ids]
+    new = pl.DataFrame({"pseudonym": [pseudonym(id, key) for id in ids], "id": ids, "kind": kinds}, schema=_MAP)
+    both = pl.concat([_map(tables).select(*_MAP), new]).sort("pseudonym", pl.col("kind") != PATIENT)
+    both = both.unique("pseudonym", keep="first", maintain_order=True)
     write_atomic(tables / MAP, csv_text(both), private=True)
+    return both.filter(pl.col("kind") == PATIENT)["id"].to_list()
