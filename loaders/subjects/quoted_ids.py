@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -45,20 +45,17 @@ class QuotedIds:
         distinct = plain.drop_nulls().unique()
         ours = distinct.filter(distinct.is_in(self._telling)) if len(distinct) >= MANY else distinct.clear()
         if len(ours) and len(ours) >= MOSTLY * len(distinct):
-            plain = plain.replace({id: self.rename(id) for id in ours})
-        elif cells.dtype != pl.String:
-            return cells
-        return self._inside(plain)
+            return self._inside(plain, {id: self.rename(id) for id in ours})
+        return self._inside(cells, {}) if cells.dtype == pl.String else cells
 
-    def _inside(self, cells: pl.Series) -> pl.Series:
-        if not self._long:
-            return cells
-        distinct = cells.drop_nulls().unique()
-        hit = distinct.filter(distinct.str.contains_any(self._long))
-        if not len(hit):
-            return cells
-        within = hit.str.extract_many(self._long, overlapping=True)
-        return cells.replace({text: self._renamed(text, found) for text, found in zip(hit, within, strict=True)})
+    def _inside(self, cells: pl.Series, whole: Mapping[str, str]) -> pl.Series:
+        """whole: cells that are ids, and their names; in the others ids are looked for."""
+        known, distinct = dict(whole), cells.drop_nulls().unique()
+        if self._long:
+            hit = distinct.filter(~distinct.is_in(list(whole)) & distinct.str.contains_any(self._long))
+            within = hit.str.extract_many(self._long, overlapping=True)
+            known |= {text: self._renamed(text, found) for text, found in zip(hit, within, strict=True)}
+        return cells.replace(known) if known else cells
 
     def _renamed(self, text: str, found: Sequence[str]) -> str:
         """The longest first; an id of digits alone is one only where no digit goes on."""
@@ -68,8 +65,7 @@ class QuotedIds:
 
     def masked(self, cells: pl.Series) -> pl.Series:
         """What rejects.csv may show: ids renamed, and of the rest the form, for it may be the id of somebody unknown."""
-        whole = cells.replace({id: self.rename(id) for id in cells.unique() if id in self.ids})
-        shown = self._inside(whole)
+        shown = self._inside(cells, {id: self.rename(id) for id in cells.unique() if id in self.ids})
         kept = shown != cells
         forms = {text: form(text) for text in cells.filter(~kept).drop_nulls().unique()}
         return pl.select(pl.when(kept).then(shown).otherwise(cells.replace(forms))).to_series()
