@@ -14,6 +14,7 @@ import polars as pl
 
 from ...loaders.errors import InputError
 from ...loaders.files.losses import Loss, beyond, from_table
+from ...loaders.files.regular_file import check_regular
 from ...loaders.specs import AnySource, Knowledge, Omics, Patients, Samples
 from ...loaders.tables import NONE, Known, Loaded, Tally
 from ..store.protocol import Store
@@ -143,9 +144,11 @@ def load_identity(tables: Tables, spec: AnySource, known: Known) -> str:
 
 def _checksum(path: Path) -> str:
     try:
-        return sha256([path])
+        return sha256([path if path.is_dir() else check_regular(path)])
     except OSError as error:
-        raise InputError("this file cannot be read", path.name, error.strerror, "a readable file") from error
+        raise InputError(
+            "this file cannot be read", path.name, error.strerror, "a readable file", "check the path and its rights"
+        ) from error
 
 
 def _read(

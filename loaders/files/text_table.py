@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import zipfile
 import zlib
@@ -23,6 +22,7 @@ from ..specs import MISSING, Column
 from .containers import refuse_workbook, table_within
 from .delimited import DelimitedRecords, plain, sniff, split
 from .dtypes import dates, ends, numbers, typed
+from .regular_file import check_regular, gunzip, member
 
 __all__ = [
     "Cells", "dates", "ends", "has_header", "numbers", "parquet_frame", "read_bytes", "read_cells", "resolve", "typed",
@@ -96,12 +96,13 @@ def read_bytes(path: Path, most: int | None = None) -> tuple[bytes, str]:
     Raises: InputError if the file is missing, empty, cut short, or a zip of several files.
     """
     try:
+        check_regular(path)
         if most is not None:
             data, name = _beginning(path, most)
         else:
             data, name = path.read_bytes(), path.name.lower()
             if data.startswith(GZIP):
-                data, name = gzip.decompress(data), name.removesuffix(".gz")
+                data, name = gunzip(path, data), name.removesuffix(".gz")
             elif data.startswith(ZIP):
                 data, name = _unzip(path, io.BytesIO(data))
     except FileNotFoundError:
@@ -150,8 +151,11 @@ def _unzip(path: Path, file: IO[bytes], most: int | None = None) -> tuple[bytes,
         if len(members) != 1:
             raise InputError("a zip of several files", path, len(members), "one file", "unpack it and name the file")
         outer = path.name.lower().removesuffix(".zip")
-        with archive.open(members[0]) as member:
-            return member.read(-1 if most is None else most), outer if "." in outer else members[0].lower()
+        name = outer if "." in outer else members[0].lower()
+        if most is None:
+            return member(path, archive, members[0]), name
+        with archive.open(members[0]) as file_within:
+            return file_within.read(most), name
 
 
 def has_header(*columns: Column | None) -> bool:

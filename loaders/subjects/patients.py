@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from ..errors import InputError
 from ..files.clock import relative
 from ..files.column_types import typed_and_told
 from ..files.ledger import Ledger, held, joined, one_row_each
@@ -13,6 +14,9 @@ from ..files.text_table import dates, has_header, numbers, resolve
 from ..identifiers.property_names import safe_names
 from ..specs import Column, Patients
 from ..tables import Known, Loaded
+
+MOST = 10_000
+"""More columns are kept only where the study names them: each becomes a property."""
 
 
 def read_patients(spec: Patients, known: Known | None = None) -> Loaded:
@@ -84,7 +88,13 @@ def observed(rows: SourceRows, column: str, ledger: Ledger, clock: str | None) -
 def _kept(spec: Patients, rows: SourceRows, taken: set[str], header: bool) -> list[str]:
     """The columns that become properties; by default all that have a name and no other part to play."""
     if spec.keep is None:
-        return [name for name in rows.frame.columns if name not in taken | rows.unnamed]
+        found = [name for name in rows.frame.columns if name not in taken | rows.unnamed]
+        if len(found) > MOST:
+            fix = 'list the columns to keep (keep = ["age", "sex"]); a matrix of measurements is an [omics.NAME]'
+            raise InputError(
+                "too many columns for properties of patients", rows.where, f"{len(found):,}", f"at most {MOST:,}", fix
+            )
+        return found
     asked: list[Column] = [int(k) if not header and k.isdigit() else k for k in spec.keep]
     id = resolve(spec.id, rows.frame, rows.where)
     return [name for name in dict.fromkeys(resolve(k, rows.frame, rows.where) for k in asked) if name != id]

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+from unicodedata import category
 
 from clinome.loaders.errors import InputError, NotBuilt
 from clinome.loaders.files.losses import KINDS as LOSSES
+from clinome.loaders.files.regular_file import check_regular
 from clinome.loaders.specs import (
     KINDS,
     NAMESPACES,
@@ -82,10 +84,14 @@ class Study:
         if file.is_dir():
             file = file / "study.toml"
         try:
-            raw = tomllib.loads(file.read_text(encoding="utf-8"))
+            raw = tomllib.loads(_toml(file))
         except FileNotFoundError:
             raise InputError(
                 "there is no such study file", file, fix="name a study.toml, or a folder that holds one"
+            ) from None
+        except RecursionError:
+            raise InputError(
+                "nested too deep", file, expected="sections and lists", fix="take out the brackets"
             ) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
             raise InputError(
@@ -186,9 +192,29 @@ def _text(raw: Mapping[str, Any], key: str, where: str) -> str:
     return str(raw[key])
 
 
+def _toml(file: Path) -> str:
+    """The text of a study file. Raises: FileNotFoundError; InputError for what no study file can be."""
+    if not file.exists() and not file.is_symlink():
+        raise FileNotFoundError(file)
+    if check_regular(file).stat().st_size > _LARGEST:
+        fix = "name the study.toml; long lists of files can be a folder's, long queries a .cypher file"
+        raise InputError("too large for a study file", file, expected=f"at most {_LARGEST:,} bytes", fix=fix)
+    text = file.read_text(encoding="utf-8")
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.partition("=")[0].count(".") > _DEEPEST:  # TOML's reader takes the square of their number in time
+            raise InputError("nested too deep", f"{file} line {number}", expected="[section.NAME]", fix="mend the line")
+    return text
+
+
+_LARGEST, _DEEPEST, _LONGEST = 1_000_000, 100, 100
+
+
 def _folder_name(name: str, where: str) -> None:
-    if not name.strip() or any(c in name for c in "/\\\0") or name.startswith("."):
-        raise InputError("this name becomes a folder's name", where, name, "letters, digits, - and _")
+    bad = any(c in "/\\" or category(c).startswith("C") for c in name)
+    if bad or not name.strip() or name.startswith(".") or len(name.encode()) > _LONGEST:
+        got = name if len(name) <= _LONGEST else f"{len(name)} characters"
+        expected = f"letters, digits, - and _, at most {_LONGEST}"
+        raise InputError("this name becomes a folder's name", where, got, expected, "choose another name")
 
 
 def _store(store: str, folder: Path) -> str:

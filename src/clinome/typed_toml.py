@@ -80,7 +80,7 @@ def _fits(hint: Any, got: Any, folder: Path) -> tuple[Any] | None:
             return None
         return (dict(got),)
     if hint is Path:
-        return (folder / got,) if isinstance(got, str) and got else None
+        return (folder / got,) if isinstance(got, str) and got and "\0" not in got else None
     if hint is datetime:
         if isinstance(got, datetime):
             return (got.replace(tzinfo=None),)

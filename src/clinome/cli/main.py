@@ -14,7 +14,7 @@ import typer
 import clinome
 from clinome.cli import server as serving
 from clinome.console import Console, visible
-from clinome.loaders.errors import ClinomeError, NotBuilt
+from clinome.loaders.errors import ClinomeError, EngineError, NotBuilt
 
 app = typer.Typer(
     name="clinome",
@@ -263,6 +263,16 @@ for _verb in ("audit", "share"):
     _later(_verb)
 
 
+def _refused(error: OSError | MemoryError) -> str:
+    """What the machine refused: a full disk, a folder that cannot be written. A file is named, no line of it."""
+    if isinstance(error, MemoryError):
+        what, fix = "the memory is not enough", "load fewer features or patients, or use a machine with more"
+    else:
+        where = f"{error.filename}: " if isinstance(error.filename, str) else ""
+        what, fix = f"{where}the system says {error.strerror or type(error).__name__!r}", "mend that"
+    return f"{what}. Fix: {fix}, then give the same command: it goes on from here."
+
+
 def main() -> None:
     """The console script: every failure is one plain message and the exit code that docs/study.md names."""
     try:
@@ -273,6 +283,11 @@ def main() -> None:
     except KeyboardInterrupt:
         typer.echo("clinome: stopped; the same command goes on from here.", err=True)
         sys.exit(130)
+    except (OSError, MemoryError) as error:
+        if os.environ.get("CLINOME_DEBUG"):
+            raise
+        typer.echo(visible(f"clinome: {_refused(error)}"), err=True)
+        sys.exit(EngineError.exit_code)
     except Exception as error:
         if os.environ.get("CLINOME_DEBUG"):
             raise

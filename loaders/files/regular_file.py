@@ -1,0 +1,68 @@
+"""Regular files: what is read is a file on a disk, no device, pipe or link in a circle, and no bomb when it is unpacked."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import stat
+import zipfile
+from pathlib import Path
+from typing import IO
+
+from ..errors import InputError
+
+LARGE, RATIO = 2**30, 200
+"""What unpacks to more bytes than LARGE and to more than RATIO times its size is a bomb: tables of numbers shrink to a
+tenth, hardly one to a hundredth."""
+_STEP = 2**24
+
+
+def check_regular(path: Path) -> Path:
+    """The path, if a file lies there that can be read to its end. It is not opened.
+
+    Raises: InputError for what is missing, a folder, a device, a pipe, a socket, or a link that leads to itself.
+    Example:
+        >>> check_regular(Path("/dev/null"))
+        Traceback (most recent call last):
+        ...
+        clinome.loaders.errors.InputError: null: not a file; got 'a device'; expected a file on a disk. Fix: name a file.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        raise InputError("no such file", path, fix="correct the path; it is relative to the study file") from None
+    except (OSError, ValueError) as error:
+        got = getattr(error, "strerror", None) or "no path"
+        raise InputError("this file cannot be read", path.name[-80:], got, "a readable file", "name a file") from None
+    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+    if not stat.S_ISREG(mode):
+        got = kinds.get(stat.S_IFMT(mode), "a device")
+        raise InputError("not a file", path.name, got, "a file on a disk", "name a file")
+    return path
+
+
+def gunzip(path: Path, data: bytes) -> bytes:
+    """The content of a gzipped file. Raises: InputError for a bomb; what `gzip` raises for a broken one."""
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+        return _within(file, path, len(data))
+
+
+def member(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
+    """One file of a zip archive. Raises: InputError for a bomb."""
+    with archive.open(name) as file:
+        return _within(file, path, os.path.getsize(path))
+
+
+def _within(file: IO[bytes] | gzip.GzipFile, path: Path, packed: int) -> bytes:
+    """All of it, part by part: a header may say another size than what comes."""
+    out, most = bytearray(), max(LARGE, RATIO * packed)
+    while part := file.read(_STEP):
+        out += part
+        if len(out) > most:
+            what, fix = (
+                f"unpacks to more than {RATIO} times its size",
+                "unpack it, look into it, and name what comes out",
+            )
+            raise InputError(what, path, expected="a packed table", fix=fix)
+    return bytes(out)
