@@ -54,19 +54,32 @@ def _again(kind: type[InputError], text: str, state: dict[str, object]) -> Input
     return made
 
 
-class UsageError(ClinomeError):
+class _Told(ClinomeError):
+    """An error told in one text: where and what. fix: what the user can do."""
+
+    def __init__(self, text: str, fix: str = "") -> None:
+        self.fix = fix
+        super().__init__(f"{text} Fix: {fix}." if fix else text)
+
+
+class UsageError(_Told):
     """The command was called wrongly."""
 
     exit_code = 2
 
 
-class EngineError(ClinomeError):
-    """An engine or a server failed: the store is locked, broken or away."""
+class EngineError(_Told):
+    """An engine or a server failed: the store is locked, broken or away.
+
+    Example:
+        >>> print(EngineError("lung.graph: another process is writing to this graph.", "wait until it ends"))
+        lung.graph: another process is writing to this graph. Fix: wait until it ends.
+    """
 
     exit_code = 3
 
 
-class NotBuilt(ClinomeError):
+class NotBuilt(_Told):
     """A capability that docs/study.md names and this version does not hold yet."""
 
     exit_code = 2

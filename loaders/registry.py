@@ -57,7 +57,7 @@ def _read_records(spec: Records, known: Known) -> Loaded:
                 "records without a format", spec.source, expected="meds, csv or timeline", fix="set `format`"
             )
         case later if later in RECORDS_LATER:
-            raise NotBuilt(f"{spec.source}: format {later} is not read yet; meds, csv and timeline are")
+            raise NotBuilt(f"{spec.source}: format {later} is not read yet.", "bring it as meds, csv or timeline")
     raise InputError("unknown format", spec.source, spec.format, "meds, csv or timeline", "set `format`")
 
 
@@ -72,7 +72,7 @@ def _read_knowledge(spec: Knowledge, known: Known) -> Loaded:
 
             return read_edges(spec, known)
         case later if later in KNOWLEDGE_LATER:
-            raise NotBuilt(f"{spec.source}: format {later} is not read yet; gmt and edges are")
+            raise NotBuilt(f"{spec.source}: format {later} is not read yet.", "bring it as gmt or edges")
     raise InputError(
         "unknown format", spec.source, spec.format or spec.path[0].name, "gmt or edges (csv, tsv)", "set `format`"
     )

@@ -127,7 +127,12 @@ def make_cohort(
     frame = _one_row_each(labelled.rows)
     notes += _said(labelled.rows.height - frame.height, "equal rows merged")
     if frame.is_empty():
-        raise InputError("nobody is left in the cohort", WHERE, "; ".join(f"{s.step}: {s.count}" for s in steps))
+        raise InputError(
+            "nobody is left in the cohort",
+            WHERE,
+            "; ".join(f"{s.step}: {s.count}" for s in steps),
+            fix="loosen the step after which nobody is left; check names and values with clinome query",
+        )
     clock = weakest_clock(tables)
     _check_times(frame, label_type, clock, has_records(tables))
     return Cohort(
@@ -195,7 +200,9 @@ def _own(found: Mapping[str, list[Any]], subjects: frozenset[str]) -> pl.DataFra
         got = ", ".join(found)
         raise InputError("no column subject_id", WHERE, got, "subject_id", "RETURN p.id AS subject_id")
     if None in found["subject_id"]:
-        raise InputError("rows without subject_id", WHERE, found["subject_id"].count(None), "none")
+        raise InputError(
+            "rows without subject_id", WHERE, found["subject_id"].count(None), "none", "RETURN p.id AS subject_id"
+        )
     for name, values in found.items():
         for kind in {dict, list} & set(map(type, values)):
             _check_scalars({name: Type("MAP" if kind is dict else "LIST")})
@@ -211,7 +218,13 @@ def _typed(rows: pl.DataFrame) -> pl.DataFrame:
     if isinstance(time.dtype, pl.Datetime) and time.dtype.time_zone:
         time = time.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
     if not (time.dtype.is_temporal() or time.dtype == pl.Null) or time.dtype in (pl.Duration, pl.Time):
-        raise InputError("a prediction_time that is no time", WHERE, str(time.dtype), "a date or datetime")
+        raise InputError(
+            "a prediction_time that is no time",
+            WHERE,
+            str(time.dtype),
+            "a date or datetime",
+            "date(p.day) or datetime(p.moment) AS prediction_time",
+        )
     time = time.cast(pl.Datetime("us")).alias("prediction_time")
     rows = rows.with_columns(pl.col("subject_id").cast(pl.String))
     return rows.with_columns(time if len(time) == rows.height else pl.lit(None, pl.Datetime("us")).alias(time.name))
@@ -222,7 +235,13 @@ def _parsed(time: pl.Series) -> pl.Series:
     try:
         moments = {text: naive(datetime.fromisoformat(text)) for text in time.drop_nulls().unique()}
     except ValueError as error:
-        raise InputError("a prediction_time that is no time", WHERE, "text", "a date or datetime") from error
+        raise InputError(
+            "a prediction_time that is no time",
+            WHERE,
+            "text",
+            "a date or datetime",
+            "write it as 2020-01-31, or date(…) in the query",
+        ) from error
     return time.replace_strict(moments, default=None, return_dtype=pl.Datetime("us"))
 
 

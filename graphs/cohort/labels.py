@@ -99,7 +99,13 @@ def _time_to_event(rows: pl.DataFrame, event: str, happened: object) -> Labelled
     _need(rows, event, "survival needs event")
     _need(rows, "duration_days", "survival needs duration_days")
     if not (rows["duration_days"].dtype.is_numeric() or rows["duration_days"].dtype == pl.Null):
-        raise InputError("a duration that is no number", WHERE, str(rows["duration_days"].dtype), "days as a number")
+        raise InputError(
+            "a duration that is no number",
+            WHERE,
+            str(rows["duration_days"].dtype),
+            "days as a number",
+            "return a number: toFloat(p.days) AS duration_days",
+        )
     if event != "event" and "event" in rows.columns:
         fix = 'say label = "event" in [task], or let the query return one of them'
         raise InputError("two columns could tell the event", WHERE, f"{event}, event", "one of them", fix)
@@ -206,5 +212,11 @@ def _as_text(values: pl.Series) -> pl.Series:
     if values.dtype.is_float() and (values == values.round()).all():
         values = values.cast(pl.Int64)
     if values.dtype.is_nested() or values.dtype.is_temporal():
-        raise InputError("a label that is no class", WHERE, str(values.dtype), "text, a number or a boolean")
+        raise InputError(
+            "a label that is no class",
+            WHERE,
+            str(values.dtype),
+            "text, a number or a boolean",
+            "return one value a patient AS label",
+        )
     return values.cast(pl.String)

@@ -51,4 +51,7 @@ def set_initial_password(home: Home, which: Release, binary: Path, folder: Path)
     home.password()
     ended = admin(home, binary, folder, ["dbms", "set-initial-password", f"@{home.password_file}"])
     if ended.returncode:
-        raise EngineError(f"Neo4j {which.version}: the first password could not be set (exit {ended.returncode}).")
+        raise EngineError(
+            f"Neo4j {which.version}: the first password could not be set (exit {ended.returncode}).",
+            "give the same command again in an empty folder (--in)",
+        )

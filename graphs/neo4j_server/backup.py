@@ -43,7 +43,10 @@ def dump(home: Home, file: Path, say: Callable[[str], None] = lambda line: None)
         say("dumping")
         ended = _tool(home, "dump", f"--to-path={folder}")
         if ended.returncode:
-            raise EngineError(f"Neo4j could not dump: {words(ended.stdout + ended.stderr)}.")
+            raise EngineError(
+                f"Neo4j could not dump: {words(ended.stdout + ended.stderr)}.",
+                "make room on the disk, then give the same command again",
+            )
         new = Path(folder) / f"{DATABASE}.dump"
         new.chmod(0o600)
         new.rename(file)
@@ -111,7 +114,10 @@ def _load(home: Home, source: IO[bytes], where: str) -> None:
         if b"valid Neo4j archive" in ended.stderr:
             raise InputError("not a dump of Neo4j", where, fix="name a file that clinome neo4j dump wrote")
         if ended.returncode:
-            raise EngineError(f"Neo4j could not load it: {words(ended.stdout + ended.stderr)}.")
+            raise EngineError(
+                f"Neo4j could not load it: {words(ended.stdout + ended.stderr)}.",
+                "check the dump, or take another; what was there before stays",
+            )
         put(home, new)
 
 

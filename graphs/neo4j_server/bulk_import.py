@@ -37,4 +37,6 @@ def build(
     ended = admin(home, binary, parts, verb, record.heap, flags=OPENS, where=files)
     if ended.returncode:
         why = known(ended.stderr) or f"its exit code was {ended.returncode}"
-        raise EngineError(f"Neo4j's import failed: {why}. The graph is as it was.")
+        raise EngineError(
+            f"Neo4j's import failed: {why}. The graph is as it was.", "mend that, then give the same command again"
+        )

@@ -171,7 +171,10 @@ def credentials(uri: str, folders: Iterable[Path], environment: Mapping[str, str
     if user and password:
         return user, password
     if user or password:
-        raise UsageError("CLINOME_NEO4J_USER and CLINOME_NEO4J_PASSWORD: only one is set; expected both or neither.")
+        raise UsageError(
+            "CLINOME_NEO4J_USER and CLINOME_NEO4J_PASSWORD: only one is set; expected both or neither.",
+            "set the other too, or unset it",
+        )
     host, port = _address(uri)
     home = home_of(uri, folders)
     if home is not None:
@@ -199,4 +202,6 @@ def _address(uri: str) -> tuple[str, int]:
         parts = urlsplit(uri)
         return parts.hostname or "", parts.port or PORT
     except ValueError:
-        raise InputError("not the URI of a server", "store", expected="neo4j://host:port") from None
+        raise InputError(
+            "not the URI of a server", "store", expected="neo4j://host:port", fix="correct `store` in the study file"
+        ) from None

@@ -112,7 +112,7 @@ class Jar:
 def release(line: str) -> Release:
     """The release of that name. Raises UsageError that lists them."""
     if line not in RELEASES:
-        raise UsageError(f"Neo4j version: got {line!r}; expected {' or '.join(RELEASES)}.")
+        raise UsageError(f"Neo4j version: got {line!r}; expected {' or '.join(RELEASES)}.", "--version 5.26")
     return RELEASES[line]
 
 
@@ -156,8 +156,8 @@ def fetch(pinned: Sequence[Jar], folder: Path) -> None:
     for jar in pinned:
         if hashlib.sha256((folder / jar.file).read_bytes()).hexdigest() != jar.sha256:
             raise EngineError(
-                f"{jar.coordinate}: the jar that was downloaded is not the one that neo4j/jars pins. "
-                "Ask who runs your mirror of Maven Central, or try another network."
+                f"{jar.coordinate}: the jar that was downloaded is not the one that neo4j/jars pins.",
+                "ask who runs your mirror of Maven Central, or try another network",
             )
 
 
@@ -188,8 +188,8 @@ def _with_jgo(pinned: Sequence[Jar], folder: Path) -> None:
                         artifact.cached_path.unlink(missing_ok=True)  # a part of it
                     if not left:
                         raise EngineError(
-                            f"{jar.coordinate}: could not be downloaded ({type(error).__name__}). "
-                            "The same command starts over; a mirror is named in jgo's own settings."
+                            f"{jar.coordinate}: could not be downloaded ({type(error).__name__}).",
+                            "give the same command again; a mirror is named in jgo's own settings",
                         ) from None
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -206,7 +206,9 @@ def _with_mvn(mvn: str, pinned: Sequence[Jar], folder: Path) -> None:
         pom.write_text(_POM.format("".join(map(element, pinned))), encoding="utf-8")
         command = [mvn, "-B", "-q", "-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={folder}"]
         if subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode:
-            raise EngineError(f"mvn could not download Neo4j's jars. See for yourself: {mvn} -B dependency:get …")
+            raise EngineError(
+                "mvn could not download Neo4j's jars.", f"see for yourself what it says: {mvn} -B dependency:get …"
+            )
 
 
 def java(which: Release) -> Path:

@@ -160,14 +160,19 @@ def _ready(server: Server, process: psutil.Process) -> Server:
             if listens(process, server.port) and answers(server.uri, home):
                 return server
             if time.monotonic() > end:
-                raise EngineError(f"Neo4j did not answer within {READY_S:.0f} s: {reason(home)}")
+                raise EngineError(
+                    f"Neo4j did not answer within {READY_S:.0f} s: {reason(home)}", "mend that, then start it again"
+                )
             time.sleep(0.1)
     except EngineError:
         if server.began:
             stop(home)
         raise
     if process.wait(STOP_S) == -signal.SIGKILL:
-        raise EngineError("Neo4j did not start: it was ended from outside; perhaps the system was short of memory.")
+        raise EngineError(
+            "Neo4j did not start: it was ended from outside; perhaps the system was short of memory.",
+            "give the same command again with more memory free",
+        )
     home.forget_process()
     raise (PortTaken if port_was_taken(home) else EngineError)(f"Neo4j did not start: {reason(home)}")
 
@@ -188,7 +193,9 @@ def stop(home: Home) -> bool:
             try:
                 process.wait(STOP_S)
             except psutil.TimeoutExpired:
-                raise EngineError(f"Neo4j (process {process.pid}) has not stopped within {STOP_S:.0f} s.") from None
+                raise EngineError(
+                    f"Neo4j (process {process.pid}) has not stopped within {STOP_S:.0f} s.", "wait, or end that process"
+                ) from None
         home.forget_process()
     return process is not None
 

@@ -211,7 +211,9 @@ class Connection:
             return self._again(once, timeout_s)
         except InputError as error:
             why = error.fix
-        raise EngineError(f"{self.address}: the graph refused a write ({why}); nothing of it is there.")
+        raise EngineError(
+            f"{self.address}: the graph refused a write ({why}); nothing of it is there.", "give the same command again"
+        )
 
     def _again(self, once: Callable[[], T], timeout_s: float) -> T:
         """Again, after what passes by itself: deadlocks, a server that starts anew."""

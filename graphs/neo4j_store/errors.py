@@ -49,7 +49,9 @@ class Address:
             host, named = None, None
         if not host or parts.scheme not in SCHEMES:
             expected = "neo4j://HOST:7687?database=NAME (bolt://, neo4j+s:// and bolt+s:// too)"
-            raise InputError("no address of a Neo4j server", "store", expected=expected)
+            raise InputError(
+                "no address of a Neo4j server", "store", expected=expected, fix="correct `store` in the study file"
+            )
         if named:
             fix = "put them into CLINOME_NEO4J_USER and CLINOME_NEO4J_PASSWORD"
             raise InputError("a user or a password in the address", "store", expected="an address alone", fix=fix)
@@ -95,32 +97,54 @@ def told(address: Address, code: str, message: str, away: bool, timeout_s: float
     if code.startswith(_SECURITY):
         return _refused(address, kind)
     if kind == "DatabaseNotFound":
-        return EngineError(f"{address}: this server has no such database. A Community server has one: neo4j.")
+        return EngineError(
+            f"{address}: this server has no such database.", "leave ?database= out; a Community server has one: neo4j"
+        )
     if kind == "ConstraintValidationFailed":
-        return EngineError(f"{address}: this batch, or a node in it, is there already; nothing was written.")
+        return EngineError(
+            f"{address}: this batch, or a node in it, is there already; nothing was written.",
+            "give the same command again",
+        )
     if kind == "ParameterMissing":
         names = _MISSING.search(message)
-        return InputError("a parameter is missing", "query", expected=names.group(1) if names else None)
+        return InputError(
+            "a parameter is missing",
+            "query",
+            expected=names.group(1) if names else None,
+            fix="-p name=value, or [cohort] params",
+        )
     if any(sign in kind for sign in _OUT_OF_MEMORY):
         fix = "Ask for less at once, or give the server more memory (server.memory.heap.max_size)."
         return OutOfMemory(f"{address}: the server ran out of memory in this transaction. {fix}")
     if code.startswith(_WRONG_QUERY):
         return InputError("the query cannot be run", "query", fix=_safe(message) if kind == "SyntaxError" else kind)
     if "too large to index" in message:
-        return EngineError(f"{address}: an id or an indexed value is longer than 8 KB; nothing was written.")
+        return EngineError(
+            f"{address}: an id or an indexed value is longer than 8 KB; nothing was written.",
+            "leave the column out of `keep`, or shorten the ids",
+        )
     if not code:
-        return EngineError(f"{address}: the address cannot be used, or no Neo4j server answers there.")
-    return EngineError(f"{address}: the server refused ({code}).")
+        return EngineError(
+            f"{address}: the address cannot be used, or no Neo4j server answers there.",
+            "check the address and that the server runs: clinome neo4j status",
+        )
+    return EngineError(f"{address}: the server refused ({code}).", "look into the server's log for this code")
 
 
 def _refused(address: Address, kind: str) -> EngineError:
     if kind == "AuthenticationRateLimit":
-        return EngineError(f"{address}: too many wrong passwords; the server takes none for some seconds. Wait.")
+        return EngineError(
+            f"{address}: too many wrong passwords; the server takes none for some seconds.",
+            "wait, then set the right password",
+        )
     if kind == "Forbidden":
-        return EngineError(f"{address}: this user may not do that on the server.")
+        return EngineError(
+            f"{address}: this user may not do that on the server.",
+            "ask who runs it for the right to write and to make constraints",
+        )
     return EngineError(
         f"{address}: the server refused the user or the password. "
-        "Set CLINOME_NEO4J_USER and CLINOME_NEO4J_PASSWORD to those of this server."
+        "Fix: set CLINOME_NEO4J_USER and CLINOME_NEO4J_PASSWORD to those of this server."
     )
 
 

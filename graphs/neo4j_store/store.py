@@ -151,7 +151,8 @@ class Neo4jStore:
             if missing:
                 ends = f"{edges.start_label} or {edges.end_label}"
                 raise EngineError(
-                    f"{self.address}: {missing} relationships have an end that is no {ends} of the graph."
+                    f"{self.address}: {missing} relationships have an end that is no {ends} of the graph.",
+                    "load the study again: clinome load STUDY",
                 )
             gate.shut(work)
 
@@ -217,7 +218,8 @@ class Neo4jStore:
         connection.alone(_statements()[0], {})
         connection.write(lambda work: work.run(_SERVER, {}))
         busy = EngineError(
-            f"{self.address}: another process is writing to this graph. Wait until it ends; reading goes on meanwhile."
+            f"{self.address}: another process is writing to this graph.",
+            "wait until it ends; reading goes on meanwhile",
         )
         try:
             connection.probe(_LOCK, PATIENCE_S)
@@ -249,12 +251,12 @@ class Neo4jStore:
 
     def _writer(self) -> Connection:
         if not self.write:
-            raise EngineError(f"{self.address}: this store was opened for reading.")
+            raise EngineError(f"{self.address}: this store was opened for reading.", "open it with write=True")
         return self._open()
 
     def _open(self) -> Connection:
         if self._connection is None:
-            raise EngineError(f"{self.address}: the store is closed.")
+            raise EngineError(f"{self.address}: the store is closed.", "open it again")
         return self._connection
 
 

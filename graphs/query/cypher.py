@@ -85,7 +85,11 @@ def parse(name: str, text: str) -> Query:
     undeclared = sorted(set(used) - {param.name for param in params})
     if undeclared:
         raise InputError(
-            "a parameter that the header does not declare", name, undeclared[0], "a line // param name: type"
+            "a parameter that the header does not declare",
+            name,
+            undeclared[0],
+            "a line // param name: type",
+            "add the line, or take the parameter out",
         )
     return Query(name, " ".join(question), tuple(params), columns, text.strip() + "\n", store, declared)
 
@@ -98,6 +102,7 @@ def _param(name: str, line: str) -> Param:
             name,
             line,
             f"// param name: type = default  description ({', '.join(TYPES)})",
+            "correct the line",
         )
     return Param(match.group(1), match.group(2), match.group(3), match.group(4).strip())
 
@@ -143,7 +148,7 @@ def find(name_or_text: str, base: Path, otherwise: Path | None = None) -> Query:
         try:
             return parse(path.stem, path.read_text(encoding="utf-8"))
         except UnicodeDecodeError as error:
-            raise InputError("a query file that is not UTF-8", path) from error
+            raise InputError("a query file that is not UTF-8", path, fix="save it as UTF-8") from error
     if _CYPHER.search(wanted) and any(space in wanted for space in " \n"):
         return parse("query", wanted)
     near = get_close_matches(wanted, known, n=1, cutoff=0.0)
@@ -160,7 +165,7 @@ def parse_params(query: Query, pairs: Iterable[str]) -> dict[str, Any]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
-            raise InputError("a parameter without a value", "-p", pair, "name=value")
+            raise InputError("a parameter without a value", "-p", pair, "name=value", "write -p name=value")
         given[name.strip()] = guess(value) if types.get(name.strip()) == "any" else value
     return bind(query, given)
 

@@ -50,7 +50,9 @@ def convert(value: Any, type: str, where: str) -> Any:
     try:
         return _CONVERT[type](value)
     except (ValueError, TypeError, OverflowError) as error:
-        raise InputError("a value of the wrong type", where, value, _EXPECTED.get(type, type)) from error
+        raise InputError(
+            "a value of the wrong type", where, value, _EXPECTED.get(type, type), "correct the value"
+        ) from error
 
 
 def _only(value: Any, *types: type) -> Any:

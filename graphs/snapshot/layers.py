@@ -110,7 +110,11 @@ def _layer(name: str, rows: int, picked: pl.DataFrame, tables: Tables, sources: 
     kinds = {(str(_about(tables, source, "kind")), str(_about(tables, source, "scale"))) for source in sources}
     if len(kinds) > 1:
         raise InputError(
-            "sections of one layer differ in kind or scale", f"study layer {name}", sorted(kinds), "one of each"
+            "sections of one layer differ in kind or scale",
+            f"study layer {name}",
+            sorted(kinds),
+            "one of each",
+            "give the sections names of their own, or one kind and scale",
         )
     kind, scale = kinds.pop()
     var = _features(tables, sources)

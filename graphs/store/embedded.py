@@ -30,6 +30,7 @@ from .read_only import check_read_only
 
 TIMEOUT_S = 600.0
 _EMPTY_LOG = 16  # bytes: a log without a commit is its header
+_WRITE = "make room on the disk and see that the folder can be written, then give the same command again: it goes on"
 _REBUILD = "the graph can be rebuilt from its tables: move this folder away and load the study again"
 
 _CONSTRAINT = "CREATE CONSTRAINT IF NOT EXISTS FOR (n:LABEL) REQUIRE n.id IS UNIQUE"
@@ -85,10 +86,9 @@ class EmbeddedStore:
             self._engine: Engine | None = Engine(self._file if write else self._saved, write)
         except EngineFailure as error:
             if error.kind == "lease":
-                text = "another process is writing to this graph. Wait until it ends; reading goes on meanwhile."
-            else:
-                text = f"the graph cannot be opened; {_REBUILD}."
-            raise EngineError(f"{folder}: {text}") from error
+                wait = "wait until it ends; reading goes on meanwhile"
+                raise EngineError(f"{folder}: another process is writing to this graph.", wait) from error
+            raise EngineError(f"{folder}: the graph cannot be opened.", _REBUILD) from error
         self._unsaved = write and not self._is_saved()
         try:
             check_version(self._engine.schema_version, folder)
@@ -122,7 +122,9 @@ class EmbeddedStore:
             unique = ids.unique().to_list()
             missing = len(unique) - self._present(name, unique)
             if missing:
-                raise EngineError(f"{self.folder}: {missing} ends of relationships are no {name} of the graph.")
+                raise EngineError(
+                    f"{self.folder}: {missing} ends of relationships are no {name} of the graph.", _REBUILD
+                )
         left, text, same = properties(edges.rows, "start", "end")
         cypher = _WRITE_EDGES.replace("START", start).replace("FINISH", end)
         cypher = cypher.replace("TYPE", schema.relationship(edges.type).type).replace("PROPERTIES", text)
@@ -151,10 +153,11 @@ class EmbeddedStore:
         except EngineFailure as error:
             if error.kind == "timeout":
                 raise EngineError(
-                    f"{self.folder}: the query took longer than {timeout:g} s and was stopped."
+                    f"{self.folder}: the query took longer than {timeout:g} s and was stopped.",
+                    "ask for less: fewer hops, a LIMIT, or a WHERE on the first pattern",
                 ) from error
             if error.kind == "gone":
-                raise EngineError(f"{self.folder}: {error}. Run it again.") from error
+                raise EngineError(f"{self.folder}: {error}.", "run it again") from error
             raise InputError("the query cannot be run", "query", fix=str(error).splitlines()[0]) from error
 
     def indexes(self) -> list[Index]:
@@ -198,7 +201,7 @@ class EmbeddedStore:
         except EngineFailure as error:  # CREATE refuses a property that no node of the label has had, SET does not
             if error.kind == "refused":
                 return False
-            raise EngineError(f"{self.folder}: the graph refused a write ({error.kind}).") from error
+            raise EngineError(f"{self.folder}: the graph refused a write ({error.kind}).", _WRITE) from error
         return True
 
     def _present(self, label: str, ids: list[str]) -> int:
@@ -208,14 +211,14 @@ class EmbeddedStore:
         try:
             return self._open().cypher(text, params)
         except EngineFailure as error:
-            raise EngineError(f"{self.folder}: the graph could not be read ({error.kind}).") from error
+            raise EngineError(f"{self.folder}: the graph could not be read ({error.kind}).", "run it again") from error
 
     def _write(self, text: str, params: dict[str, Any]) -> None:
         self._unsaved = True
         try:
             self._writer().cypher(text, params, write=True)
         except EngineFailure as error:  # its message may quote an id
-            raise EngineError(f"{self.folder}: the graph refused a write ({error.kind}).") from error
+            raise EngineError(f"{self.folder}: the graph refused a write ({error.kind}).", _WRITE) from error
 
     def _is_saved(self) -> bool:
         """Whether readers see all that is there: a killed writer may have committed more."""
@@ -227,17 +230,17 @@ class EmbeddedStore:
         try:
             self._writer().save(schema_version)
         except EngineFailure as error:
-            raise EngineError(f"{self.folder}: the graph cannot be saved ({error.kind}).") from error
+            raise EngineError(f"{self.folder}: the graph cannot be saved ({error.kind}).", _WRITE) from error
 
     def _changed(self, what: str) -> int:
         return int(self._open().changed()[what])
 
     def _writer(self) -> Engine:
         if not self.write:
-            raise EngineError(f"{self.folder}: this store was opened for reading.")
+            raise EngineError(f"{self.folder}: this store was opened for reading.", "open it with write=True")
         return self._open()
 
     def _open(self) -> Engine:
         if self._engine is None:
-            raise EngineError(f"{self.folder}: the store is closed.")
+            raise EngineError(f"{self.folder}: the store is closed.", "open it again")
         return self._engine

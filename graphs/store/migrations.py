@@ -39,7 +39,7 @@ def check_version(version: int, place: object) -> None:
     """Raises: EngineError for a graph that a newer Clinome wrote."""
     if version > schema.VERSION:
         raise EngineError(
-            f"{place}: the graph has schema version {version}, this Clinome knows {schema.VERSION}. Update Clinome."
+            f"{place}: the graph has schema version {version}, this Clinome knows {schema.VERSION}.", "update Clinome"
         )
 
 

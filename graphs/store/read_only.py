@@ -57,7 +57,7 @@ backticks if it is one.
     """
     tokens = list(_tokens(text))
     if not tokens:
-        raise InputError("the query is empty", "query", expected=ALLOWED)
+        raise InputError("the query is empty", "query", expected=ALLOWED, fix="write MATCH … RETURN …")
     for i, (kind, token) in enumerate(tokens):
         before = tokens[i - 1][1] if i else ""
         after = tokens[i + 1][1] if i + 1 < len(tokens) else ""
@@ -111,7 +111,13 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
         if kind == "quoted" and "\\" in token:
             raise InputError("a backslash in a name", "query", fix="rename it, or use p[$key]")
         if kind == "symbol" and token in "'\"`\\":
-            raise InputError("a quote without its end, or a backslash", "query", token, "closed quotes")
+            raise InputError(
+                "a quote without its end, or a backslash",
+                "query",
+                token,
+                "closed quotes",
+                "close the quote; give text as a parameter: $name",
+            )
         if kind == "quoted":
             yield kind, "``"
         elif kind == "string":

@@ -89,7 +89,12 @@ class Tables:
         try:
             found: dict[str, Any] = json.loads((self.folder / source / "record.json").read_text())
         except FileNotFoundError:
-            raise InputError("this source is not loaded", source, expected=", ".join(self.sources())) from None
+            raise InputError(
+                "this source is not loaded",
+                source,
+                expected=", ".join(self.sources()),
+                fix="load it first: clinome load STUDY",
+            ) from None
         return found
 
     def save(
@@ -159,7 +164,10 @@ class Tables:
                 **tables,
             )
         except (OSError, pl.exceptions.PolarsError) as error:
-            raise EngineError(f"{folder}: a table is missing or broken. Remove this folder and load again.") from error
+            raise EngineError(
+                f"{folder}: a table is missing or broken, or another command is changing it.",
+                "wait for commands that run on this study; if there is none, remove this folder and load again",
+            ) from error
 
     def table(self, source: str, name: str) -> pl.DataFrame | None:
         """One table of a source by its file name ("events", "obs", "var", "variants", …), or None."""

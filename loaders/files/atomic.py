@@ -1,6 +1,7 @@
 """Atomic writes: a file or folder is written beside its place and renamed, so that readers see the old or the new one.
 
-Whoever is killed in between leaves a `.part` behind and what was there before untouched.
+Whoever is killed in between leaves a `.part` behind and what was there before untouched; the next who writes the same file
+takes it away.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
+from hashlib import sha256
 from pathlib import Path
+from platform import node
 
 
 @contextmanager
@@ -22,7 +26,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         with atomic_path(folder / "predictions.parquet") as fresh:
             table.write_parquet(fresh)
     """
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.part")
+    fresh = path.with_name(f"{path.name}.{_here()}-{os.getpid()}.part")
+    _sweep(path)
     fresh.unlink(missing_ok=True)
     try:
         yield fresh
@@ -30,6 +35,29 @@ def atomic_path(path: Path) -> Iterator[Path]:
         fresh.unlink(missing_ok=True)
         raise
     fresh.replace(path)
+
+
+def _here() -> str:
+    """This machine, in a few letters: a folder may be shared, and a process number is one machine's."""
+    return sha256(node().encode()).hexdigest()[:6]
+
+
+def _sweep(path: Path) -> None:
+    """Remove what processes of this machine that are no more left beside a file: they were killed while they wrote it."""
+    for left in path.parent.glob(f"{escape(path.name)}.{_here()}-*.part"):
+        number = left.name.removesuffix(".part").rpartition("-")[2]
+        if number.isdigit() and not _is_alive(int(number)):
+            left.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another's
+        return True
+    return True
 
 
 @contextmanager

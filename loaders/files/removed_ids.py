@@ -78,7 +78,8 @@ def read_removed(tables: Path) -> Removed:
         return Removed(bytes.fromhex(found["key"]), frozenset(found["removed"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EngineError(
-            f"{file}: this list of who was removed cannot be read; without it they would come back. Restore it."
+            f"{file}: this list of who was removed cannot be read; without it they would come back.",
+            "restore it from a backup of the tables",
         ) from error
 
 

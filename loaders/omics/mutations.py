@@ -74,7 +74,7 @@ def read_mutations(spec: Omics, known: Known) -> Loaded:
 
 def _read(spec: Omics, known: Known, ledger: Ledger) -> MutationCalls:
     if spec.format == "vcf" or any(".vcf" in path.name.lower() for path in spec.path):
-        raise NotBuilt("VCF is not read yet: MAF, patient–gene pairs (`subject`, `gene`) and 0/1 matrices are")
+        raise NotBuilt("VCF is not read yet.", "bring a MAF, patient–gene pairs (`subject`, `gene`) or a 0/1 matrix")
     pairs = spec.subject is not None or spec.gene is not None
     if spec.format in ("h5ad", "h5mu") or spec.path[0].suffix.lower() in (".h5ad", ".h5mu"):
         return _from_matrix(spec, known, ledger)

@@ -33,8 +33,8 @@ PREFIX = "ray://"
 _PRIVATE = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
 """For the processes that Ray begins."""
 _LOST = (
-    "Check that the cluster is up, has the same Python, Ray and Clinome as this machine, and that this machine has its "
-    "token (RAY_AUTH_MODE=token, RAY_AUTH_TOKEN), then go on by the same command."
+    "check that the cluster is up, has the same Python, Ray and Clinome as this machine, and that this machine has its "
+    "token (RAY_AUTH_MODE=token, RAY_AUTH_TOKEN), then go on by the same command"
 )
 _HERE: dict[str, tuple[Snapshot, Sequence[Learner]]] = {}
 """What a worker process works on, by its place in the object store: fetched once."""
@@ -72,7 +72,7 @@ class RayWorkers(Workers):
             except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
                 self._end()
                 where = "on this machine" if self.address == "local" else f"at {self.address}"
-                raise EngineError(f"Ray does not answer {where} ({type(error).__name__}). {_LOST}") from error
+                raise EngineError(f"Ray does not answer {where} ({type(error).__name__}).", _LOST) from error
             self._joined = True
         self._given = ray.put(ray.cloudpickle.dumps((self.snapshot, self.learners)))
         return self
@@ -88,7 +88,7 @@ class RayWorkers(Workers):
         except ray.exceptions.RayTaskError as error:
             raise error.cause from None
         except (ConnectionError, ray.exceptions.RayError) as error:
-            raise EngineError(f"Ray stopped answering ({type(error).__name__}). {_LOST}") from error
+            raise EngineError(f"Ray stopped answering ({type(error).__name__}).", _LOST) from error
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -108,7 +108,9 @@ def _ray() -> Any:
     try:
         import ray
     except ImportError:
-        raise UsageError('workers = "ray" needs Ray: pip install "clinome[ray]", or set workers to a number.') from None
+        raise UsageError(
+            'workers = "ray" needs Ray.', 'pip install "clinome[ray]", or set workers to a number'
+        ) from None
     return ray
 
 

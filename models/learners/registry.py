@@ -74,7 +74,7 @@ def make(name: str) -> Learner:
     Raises: NotBuilt for one that is promised, InputError for one that is not.
     """
     if name in LATER:
-        raise NotBuilt(f"learner {name} is not built yet; {GRAPH_CONTROL} learns on the graph")
+        raise NotBuilt(f"learner {name} is not built yet.", f"{GRAPH_CONTROL} learns on the graph: name that")
     if name not in LEARNERS:
         got, known = name, ", ".join((*LEARNERS, CHOSEN, "default"))
         raise InputError("unknown learner", "study.toml [learn] learners", got, known, "rename it")

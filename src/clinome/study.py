@@ -111,7 +111,7 @@ class Study:
                 raise InputError("unknown section or key", where, key, nearest(key, SECTIONS), "rename or remove it")
         for later in ("notes", "images", "bundle"):
             if later in raw:
-                raise NotBuilt(f"{where}: [{later}] is not built yet; leave it out to go on without it.")
+                raise NotBuilt(f"{where}: [{later}] is not built yet.", "leave it out to go on without it")
         name = _text(raw, "name", where)
         _folder_name(name, f"{where} name")
         task = _one(TaskSpec, raw, "task", where, folder)
@@ -167,11 +167,12 @@ class Study:
             )
         if self.task.kind not in TASKS:
             raise NotBuilt(
-                f"{self.file.name} [task]: kind {self.task.kind!r} is not built yet; built are {', '.join(TASKS)}."
+                f"{self.file.name} [task]: kind {self.task.kind!r} is not built yet.", f"built are {', '.join(TASKS)}"
             )
         if self.task.target is not None:
             raise NotBuilt(
-                f"{self.file.name} [task]: target is not built yet; let the cohort query return a label column instead."
+                f"{self.file.name} [task]: target is not built yet.",
+                "let the cohort query return a label column instead",
             )
         return self.task
 
@@ -226,6 +227,7 @@ def _store(store: str, folder: Path) -> str:
             "store",
             store.split("://", maxsplit=1)[0] + "://",
             "a folder, or " + ", ".join(SERVERS),
+            'store = "NAME.graph" for the embedded store',
         )
     return str(folder / store)
 
@@ -239,7 +241,12 @@ def _one(cls: type[T], raw: Mapping[str, Any], key: str, where: str, folder: Pat
 def _named(cls: type[T], raw: Mapping[str, Any], key: str, where: str, folder: Path) -> tuple[T, ...]:
     tables = raw.get(key, {})
     if not isinstance(tables, dict) or not all(isinstance(t, dict) for t in tables.values()):
-        raise InputError("each of these sections has a name of its own", f"{where} [{key}]", expected=f"[{key}.NAME]")
+        raise InputError(
+            "each of these sections has a name of its own",
+            f"{where} [{key}]",
+            expected=f"[{key}.NAME]",
+            fix=f"write [{key}.NAME] above its lines",
+        )
     for name in tables:
         _folder_name(name, f"{where} [{key}.NAME]")
     return tuple(section(cls, t, f"{where} [{key}.{name}]", folder, name=name) for name, t in tables.items())
@@ -247,7 +254,9 @@ def _named(cls: type[T], raw: Mapping[str, Any], key: str, where: str, folder: P
 
 def _word(got: str, known: tuple[str, ...], where: str) -> None:
     if got not in known:
-        raise InputError("unknown word", where, got, nearest(got, known) + f" (one of {', '.join(known)})")
+        raise InputError(
+            "unknown word", where, got, nearest(got, known) + f" (one of {', '.join(known)})", "write one of these"
+        )
 
 
 def _check(study: Study, where: str) -> None:
@@ -280,10 +289,16 @@ def _check(study: Study, where: str) -> None:
         if isinstance(got, str) and key == "[learn] workers":
             if got != "ray" and not got.startswith("ray://"):
                 raise InputError(
-                    "no workers that can be", f"{where} {key}", got, 'a number, "ray" or "ray://host:port"'
+                    "no workers that can be",
+                    f"{where} {key}",
+                    got,
+                    'a number, "ray" or "ray://host:port"',
+                    "workers = 2",
                 )
         elif isinstance(got, str) or got < least:
-            raise InputError("not a number that can be", f"{where} {key}", got, f"{least} or more")
+            raise InputError(
+                "not a number that can be", f"{where} {key}", got, f"{least} or more", "raise it, or leave the line out"
+            )
     _check_learners(learn.learners, f"{where} [learn] learners")
 
 
@@ -296,21 +311,35 @@ def _check_accept(study: Study, where: str) -> None:
 def _check_evaluate(evaluate: Evaluate, where: str) -> None:
     """One way to split at a time."""
     if isinstance(evaluate.folds, int) and evaluate.folds < 2:
-        raise InputError("too few folds", f"{where} folds", evaluate.folds, "2 or more")
+        raise InputError(
+            "too few folds", f"{where} folds", evaluate.folds, "2 or more", "raise it, or leave the line out"
+        )
     curve = evaluate.learning_curve
     if not isinstance(curve, bool) and not all(0 < share <= 1 for share in curve):
         raise InputError(
-            "not shares of the training rows", f"{where} learning_curve", list(curve), "numbers from 0 to 1, or true"
+            "not shares of the training rows",
+            f"{where} learning_curve",
+            list(curve),
+            "numbers from 0 to 1, or true",
+            "learning_curve = true",
         )
     if evaluate.repeats < 1:
-        raise InputError("not a number that can be", f"{where} repeats", evaluate.repeats, "1 or more")
+        raise InputError(
+            "not a number that can be",
+            f"{where} repeats",
+            evaluate.repeats,
+            "1 or more",
+            "raise it, or leave the line out",
+        )
     given = [name for name in ("site", "after") if getattr(evaluate, name) is not None]
     if isinstance(evaluate.folds, Path):
         given = ["folds (a file)", *given, *(["stratify"] if evaluate.stratify else [])]
     if len(given) > 1:
         raise InputError("two ways to split at once", where, " and ".join(given), "one", "leave out the others")
     if given and evaluate.repeats > 1:
-        raise InputError("a split that is given cannot be repeated", f"{where} repeats", evaluate.repeats, "1")
+        raise InputError(
+            "a split that is given cannot be repeated", f"{where} repeats", evaluate.repeats, "1", "leave the line out"
+        )
 
 
 def _check_learners(learners: tuple[str, ...], where: str) -> None:

@@ -33,7 +33,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
 def section(cls: type[T], table: object, where: str, folder: Path, **given: Any) -> T:
     """Make `cls` from one table of the study file; relative paths lie in `folder`; `given` fills fields of our own."""
     if not isinstance(table, Mapping):
-        raise InputError("a section was expected", where, table, "key = value lines below it")
+        raise InputError(
+            "a section was expected", where, table, "key = value lines below it", "put [ ] around its name"
+        )
     hints = typing.get_type_hints(cls)
     known = [f.name for f in fields(cls) if f.name not in given]  # type: ignore[arg-type]
     for key in table:
@@ -60,7 +62,11 @@ def _value(hint: Any, got: Any, where: str, folder: Path) -> Any:
         if made is not None:
             return made[0]
     raise InputError(
-        "not of the right type", where, got, " or ".join(_plain(o) for o in options if o is not type(None))
+        "not of the right type",
+        where,
+        got,
+        " or ".join(_plain(o) for o in options if o is not type(None)),
+        "correct the value",
     )
 
 

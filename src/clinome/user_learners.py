@@ -31,7 +31,9 @@ def read_learners(words: Sequence[str]) -> dict[str, Any]:
         name, equals, where = word.partition("=")
         place, colon, attribute = where.rpartition(":")
         if not (name.strip() and equals and place and colon and attribute):
-            raise UsageError(f"--learner {word!r}: expected NAME=module:object or NAME=path.py:object.")
+            raise UsageError(
+                f"--learner {word!r}: no learner of your own.", "NAME=module:object or NAME=path.py:object"
+            )
         found[name.strip()] = _attribute(_module(place, word), attribute, word)
     return check_names(found)
 
@@ -40,7 +42,9 @@ def check_names(own: Mapping[str, Any]) -> dict[str, Any]:
     """A name of ours would hide our learner from the comparison."""
     for name in own:
         if name in (*LEARNERS, CHOSEN):
-            raise InputError("this name is one of Clinome's own learners", "learners", name, "another name")
+            raise InputError(
+                "this name is one of Clinome's own learners", "learners", name, "another name", "rename yours"
+            )
     return dict(own)
 
 
@@ -91,7 +95,7 @@ def learner_of(given: Any, name: str, study: Study) -> Learner:
     raise InputError(
         "this is no learner", f"learners[{name!r}]", type(made).__name__,
         "an object with fit(snapshot, train, tuning) and predict(snapshot, rows), a scikit-learn estimator, "
-        "a PyTorch Geometric module, or a function that returns one",
+        "a PyTorch Geometric module, or a function that returns one", "add what it lacks",
     )  # fmt: skip
 
 
@@ -171,7 +175,12 @@ def _module(place: str, word: str) -> ModuleType:
             found = importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and not f"{name}.".startswith(f"{error.name}."):
-            raise InputError(f"{place} needs a module that is not there", f"--learner {word}", error.name) from error
+            raise InputError(
+                f"{place} needs a module that is not there",
+                f"--learner {word}",
+                error.name,
+                fix="install it, or correct the import",
+            ) from error
         fix = "run the command in the folder that holds it, or name a file: NAME=path.py:object"
         raise InputError("there is no such module", f"--learner {word}", place, fix=fix) from error
     if path is not None and Path(str(found.__file__)).resolve() != path.resolve():
@@ -187,5 +196,9 @@ def _attribute(module: ModuleType, name: str, word: str) -> Any:
 
         known = [one for one in vars(module) if not one.startswith("_")]
         raise InputError(
-            "the module holds nothing of this name", f"--learner {word}", name, nearest(name, known)
+            "the module holds nothing of this name",
+            f"--learner {word}",
+            name,
+            nearest(name, known),
+            "correct the name behind the colon",
         ) from None

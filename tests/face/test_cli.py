@@ -107,7 +107,7 @@ def test_wrong_usage_is_2(clinome: Clinome, words: Sequence[str], tmp_path: Path
 def test_what_is_not_built_says_so(clinome: Clinome, words: Sequence[str]) -> None:
     ended = clinome(*words)
     assert ended.code == 2
-    assert ended.err == f"clinome: clinome {words[0]} is not built yet.\n"
+    assert ended.err.startswith(f"clinome: clinome {words[0]} is not built yet. Fix: ")
 
 
 VERBS = ("load", "cohort", "train", "biomarkers", "run", "learners", "schema")

@@ -23,6 +23,7 @@ from ..base import BaseLearner
 _MODELS = Path(__file__).resolve().parents[2]
 _OURS = f"{__package__.rpartition('.')[0]}."
 DEBUG = "CLINOME_DEBUG"
+OWN = "mend the learner; it is yours"
 
 
 def has_own_code(learner: Learner) -> bool:
@@ -39,7 +40,7 @@ class LearnerFailed(InputError):
 
     def __init__(self, name: str, reason: str, got: object = None, expected: object = None) -> None:
         super().__init__(
-            reason, f"learners[{name!r}]", got, expected, "CLINOME_DEBUG=1 shows the trace" if got is None else ""
+            reason, f"learners[{name!r}]", got, expected, "CLINOME_DEBUG=1 shows the trace" if got is None else OWN
         )
         self.name = name
 

@@ -256,7 +256,7 @@ def _later(verb: str) -> None:
 
     @app.command(verb, hidden=True, context_settings=anything)
     def _(rest: Rest = None) -> None:
-        raise NotBuilt(f"clinome {verb} is not built yet.")
+        raise NotBuilt(f"clinome {verb} is not built yet.", "clinome --help lists what is")
 
 
 for _verb in ("audit", "share"):

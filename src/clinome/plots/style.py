@@ -97,7 +97,9 @@ def table_of(table: Table, *columns: str, optional: Mapping[str, Any] | None = N
     missing = [name for name in columns if name not in found.columns]
     if missing:
         got, wanted = ", ".join(found.columns) or "no column", ", ".join(columns)
-        raise InputError(f"no column {', '.join(missing)}", "the table to plot", got, wanted)
+        raise InputError(
+            f"no column {', '.join(missing)}", "the table to plot", got, wanted, "give a table with these columns"
+        )
     absent = {name: value for name, value in (optional or {}).items() if name not in found.columns}
     return found.with_columns(pl.lit(value).alias(name) for name, value in absent.items())
 

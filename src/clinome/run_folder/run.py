@@ -142,7 +142,10 @@ class Run:
         Raises: InputError: no learner of this version exports any.
         """
         raise InputError(
-            "this run has no embeddings", self.name, expected="a learner that exports some; none of this version does"
+            "this run has no embeddings",
+            self.name,
+            expected="a learner that exports some; none of this version does",
+            fix="make them in Python from run.snapshot.hetero()",
         )
 
     @property

@@ -110,7 +110,12 @@ def study_files(folder: Path) -> dict[str, Path]:
         raise InputError("there is no such folder", folder, fix="name a folder with studies below it")
     files = sorted(path for path in folder.rglob("study.toml") if path.is_file())
     if not files:
-        raise InputError("no study below this folder", folder, expected="files called study.toml")
+        raise InputError(
+            "no study below this folder",
+            folder,
+            expected="files called study.toml",
+            fix="name the folder above the studies",
+        )
     return {path.parent.relative_to(folder).as_posix() if path.parent != folder else folder.resolve().name: path
             for path in files}  # fmt: skip
 
@@ -121,7 +126,7 @@ def check_only(option: str, only: Sequence[str]) -> tuple[str, ...]:
 
     for name in only:
         if name not in ("default", CHOSEN, *LEARNERS):
-            raise UsageError(f"{option} {name!r}: expected names of learners, such as {nearest(name, LEARNERS)}.")
+            raise UsageError(f"{option} {name!r}: no learner is called so.", f"did you mean {nearest(name, LEARNERS)}?")
     return tuple(only)
 
 

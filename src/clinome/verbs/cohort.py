@@ -160,7 +160,11 @@ def _groups(snapshot: Snapshot, columns: pl.DataFrame, by: str) -> pl.Series:
         if _places(snapshot) != 1:
             got = f"{_places(snapshot)} folds"
             raise InputError(
-                "there is no one split to group by", "study [cohort] by", got, "a fixed split, or another column"
+                "there is no one split to group by",
+                "study [cohort] by",
+                got,
+                "a fixed split, or another column",
+                "group by another column",
             )
         rows = pl.DataFrame({"row": range(snapshot.rows.height)}, schema={"row": pl.Int64})
         split = rows.join(snapshot.folds.select("row", "split"), on="row", how="left", maintain_order="left")["split"]
@@ -173,6 +177,7 @@ def _groups(snapshot: Snapshot, columns: pl.DataFrame, by: str) -> pl.Series:
             "study [cohort] by",
             by,
             nearest(by, [LABEL, SPLIT, *columns.columns]),
+            "name a column of the cohort or a covariate",
         )
     from clinome.models.evaluation.subgroups import bands
     from clinome.models.statistics.table_one import MOST, is_number

@@ -59,7 +59,7 @@ def compare(
     from clinome.models.statistics.table_one import table_one
 
     if names is not None and names[0] == names[1]:
-        raise InputError("both cohorts would have one name", "--names", names[0], "two names")
+        raise InputError("both cohorts would have one name", "--names", names[0], "two names", "--names one,other")
     study = as_study(study)
     with open_graph(study) as graph:
         cohorts = _cohort(graph, a, "a", params or {}), _cohort(graph, b, "b", params or {})
@@ -96,7 +96,13 @@ def parse_given(pairs: Sequence[str]) -> dict[str, Any]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
-            raise InputError("a parameter without a value", "-p", pair, "name=value, a.name=value or b.name=value")
+            raise InputError(
+                "a parameter without a value",
+                "-p",
+                pair,
+                "name=value, a.name=value or b.name=value",
+                "write -p name=value",
+            )
         given[name.strip()] = value
     return given
 
@@ -153,7 +159,7 @@ def _apart(cohorts: tuple[Cohort, Cohort]) -> tuple[pl.DataFrame, int, int]:
             raise InputError(
                 "nobody is in this cohort alone", cohort.name, f"{len(own):,} patients, all of them in the other one too",
                 "two cohorts that differ", "leave the patients of the one out of the other in Cypher",
-            ) if frame.height else InputError("nobody is in this cohort", cohort.name)  # fmt: skip
+            ) if frame.height else InputError("nobody is in this cohort", cohort.name, fix="look at its attrition: clinome cohort STUDY, or ask the query alone")  # fmt: skip
     every = pl.concat(
         [frame.filter(~pl.col("subject_id").is_in(list(both))) for frame in frames], how="diagonal_relaxed"
     )

@@ -62,6 +62,6 @@ def _in_cells(rows: pl.DataFrame) -> pl.DataFrame:
 def check_out(out: Path) -> None:
     """A file to write a table to; asked before the work, which may take long."""
     if out.suffix not in (".csv", ".parquet"):
-        raise InputError("unknown ending", "--out", out.suffix, ".csv or .parquet")
+        raise InputError("unknown ending", "--out", out.suffix, ".csv or .parquet", "rename the file")
     if not out.parent.is_dir():
         raise InputError("there is no such folder", "--out", str(out.parent), "a folder that is there", "make it first")

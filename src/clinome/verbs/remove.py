@@ -53,7 +53,10 @@ def remove(study: Study | str | Path, what: str, names: str | Sequence[str], *, 
             lines = (line.strip() for line in sys.stdin) if list(names) == ["-"] else names
             _remove_patients(study, tables, sorted({id for id in lines if id}), console)
         case _:
-            raise UsageError(f"clinome remove: got {what!r}; expected run, source or patient, and a name.")
+            raise UsageError(
+                f"clinome remove: got {what!r}; nothing to remove is called so.",
+                "clinome remove STUDY run NAME, source NAME or patient ID",
+            )
 
 
 @contextmanager
@@ -77,7 +80,13 @@ def _remove_sources(study: Study, tables: Tables, names: Sequence[str], console:
     stopped = tables.going()
     for name in names:
         if name not in {*tables.sources(), *stopped}:
-            raise InputError("this source is not loaded", "remove source", name, nearest(name, tables.sources()))
+            raise InputError(
+                "this source is not loaded",
+                "remove source",
+                name,
+                nearest(name, tables.sources()),
+                "name a source as clinome load prints it",
+            )
     with _writing(study, tables) as store:
         tables.clean()
         for name in names:
@@ -101,7 +110,11 @@ def _remove_runs(study: Study, tables: Tables, names: Sequence[str], console: Co
         for name in names:
             if name not in {*folders, *stored}:
                 raise InputError(
-                    "there is no such run", "remove run", name, nearest(name, {*folders, *stored}) or "none"
+                    "there is no such run",
+                    "remove run",
+                    name,
+                    nearest(name, {*folders, *stored}) or "none",
+                    "name a folder of runs/",
                 )
         for name in names:
             if store:
@@ -183,7 +196,11 @@ def _people(study: Study, tables: Tables, ids: Sequence[str]) -> People:
             unknown += 1
     if unknown or not ids:
         raise InputError(
-            "no patient of this study", "remove patient", f"{unknown} of {len(ids)} ids", "ids as in the files"
+            "no patient of this study",
+            "remove patient",
+            f"{unknown} of {len(ids)} ids",
+            "ids as in the files",
+            "check the ids: they are case-sensitive",
         )
     theirs = belongings(tables, subjects)
     names = {

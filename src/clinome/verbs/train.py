@@ -43,7 +43,9 @@ class CannotRun(InputError):
     """A learner of the user's own that this study is not for."""
 
     def __init__(self, name: str, reason: str) -> None:
-        super().__init__(f"this learner cannot run here: {reason}", f"learners[{name!r}]")
+        super().__init__(
+            f"this learner cannot run here: {reason}", f"learners[{name!r}]", fix="leave it out of this study"
+        )
         self.name, self.reason = name, reason
 
 

@@ -236,8 +236,8 @@ def test_words_for_learners_that_cannot_be(tmp_path: Path, clinome: Clinome) -> 
     (tmp_path / "odd_ones.py").write_text("import nothing_like_it\n")
     (tmp_path / "fine_ones.py").write_text("value = 3\n")
     for word, what in (
-        ("mine", "expected NAME="),
-        ("mine=x", "expected NAME="),
+        ("mine", "Fix: NAME="),
+        ("mine=x", "Fix: NAME="),
         (f"mine={tmp_path}/none.py:x", "no such file"),
         ("mine=no_such_module:x", "no such module"),
         (f"mine={tmp_path}/odd_ones.py:x", "needs a module"),

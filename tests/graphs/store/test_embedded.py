@@ -161,7 +161,7 @@ def test_a_store_of_this_version_is_opened_and_a_newer_one_refused(folder: Path)
             if opens:
                 EmbeddedStore(folder, write=write).close()
                 continue
-            with pytest.raises(EngineError, match="Update Clinome") as refused:
+            with pytest.raises(EngineError, match="update Clinome") as refused:
                 EmbeddedStore(folder, write=write)
             assert str(schema.VERSION + 1) in str(refused.value)
 

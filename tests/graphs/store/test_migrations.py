@@ -151,6 +151,6 @@ def test_stopped_anywhere_a_migration_goes_on(old: Stores, after: bool) -> None:
 def test_a_newer_graph_is_refused_for_reading_and_writing(old: Stores) -> None:
     age(old, 5)
     for write in (True, False):
-        with pytest.raises(EngineError, match=r"schema version 5, this Clinome knows 4\. Update Clinome"):
+        with pytest.raises(EngineError, match=r"schema version 5, this Clinome knows 4\. Fix: update Clinome"):
             old.open(write=write)
     age(old, 1)

@@ -64,7 +64,9 @@ def scoreboard(runs: Mapping[str, Run], seeds: Mapping[str, int], reference: str
     if reference is None:
         reference = next((name for name in REFERENCES if name in names), names[0])
     if reference not in names:
-        raise InputError("this learner ran on no study", "--reference", reference, ", ".join(names))
+        raise InputError(
+            "this learner ran on no study", "--reference", reference, ", ".join(names), "name one of these"
+        )
     table = pl.concat(
         [_of_study(study, runs[study], results, reference, seeds[study]) for study, results in found.items()]
     )
