@@ -92,9 +92,10 @@ def _prints(x: Matrix) -> set[bytes]:
 
 def inputs_of(fitted: Learner, snapshot: Snapshot, rows: np.ndarray) -> list[Matrix]:
     """What a learner may have kept of these rows: its own features of them, each layer, and the covariates' numbers."""
-    numbers = snapshot.covariates[rows].select(pl.selectors.numeric() | pl.selectors.boolean()).cast(pl.Float64)
     found: list[Matrix] = [layer.values[rows] for layer in snapshot.layers.values()]
-    found.append(numbers.to_numpy())
+    if snapshot.covariates.width:
+        numbers = snapshot.covariates[rows].select(pl.selectors.numeric() | pl.selectors.boolean())
+        found.append(numbers.cast(pl.Float64).to_numpy())
     block = getattr(fitted, "block", None)
     if block is not None and hasattr(block, "transform"):
         found.append(block.transform(snapshot, rows))

@@ -42,7 +42,7 @@ def test_no_address_and_no_password_in_one(store: str) -> None:
         ("Neo.ClientError.Transaction.TransactionTimedOut", "PLANTED", TooLong, "longer than 3 s"),
         ("Neo.ClientError.Schema.ConstraintValidationFailed", "Node(1) has id = 'PLANTED'", EngineError, "already"),
         ("Neo.ClientError.Security.Unauthorized", "PLANTED", EngineError, "CLINOME_NEO4J_PASSWORD"),
-        ("Neo.ClientError.Security.AuthenticationRateLimit", "PLANTED", EngineError, "Wait"),
+        ("Neo.ClientError.Security.AuthenticationRateLimit", "PLANTED", EngineError, "wait"),
         ("Neo.ClientError.Database.DatabaseNotFound", "PLANTED", EngineError, "no such database"),
         ("Neo.TransientError.General.MemoryPoolOutOfMemoryError", "PLANTED", OutOfMemory, "memory"),
         ("Neo.TransientError.Database.DatabaseUnavailable", "PLANTED", ServerAway, "does not answer"),

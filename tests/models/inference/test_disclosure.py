@@ -111,6 +111,14 @@ def test_a_learner_of_ones_own_that_keeps_rows_outcomes_or_ids_is_not_saved(how:
     assert "s00000" not in found.left_out["mine"]
 
 
+def test_a_study_without_covariates_is_looked_at_too() -> None:
+    from sklearn.svm import SVC
+
+    snapshot = make_snapshot(n=ROWS, features=12, covariates=False)
+    found = harness.run(snapshot, [sklearn(SVC(), "mine")], Evaluate(), ONE, controls=False, keep=True).final_fit
+    assert found is not None and "would take its patients along" in found.left_out["mine"]
+
+
 def test_one_that_keeps_a_mean_is_saved() -> None:
     assert kept(FitPredictLearner(Memory("rate"), "mine")).model is not None
 
