@@ -15,6 +15,8 @@ from ..errors import InputError
 LARGE, RATIO = 2**30, 200
 """What unpacks to more bytes than LARGE and to more than RATIO times its size is a bomb: tables of numbers shrink to a
 tenth, hardly one to a hundredth."""
+LINE = 2**26
+"""Bytes; a row of a million cells has a tenth of it."""
 _STEP = 2**24
 
 
@@ -40,6 +42,14 @@ def check_regular(path: Path) -> Path:
         got = kinds.get(stat.S_IFMT(mode), "a device")
         raise InputError("not a file", path.name, got, "a file on a disk", "name a file")
     return path
+
+
+def check_lines(path: Path, data: bytes) -> None:
+    """Raises: InputError for text with a line longer than twice LINE: no table has one, and nothing reads it in time."""
+    for first in range(0, len(data) - LINE, LINE):
+        if data.find(b"\n", first, first + LINE) < 0 and data.find(b"\r", first, first + LINE) < 0:
+            got, fix = f"{LINE:,} bytes without a line end", "check how the file was made; a row is one line"
+            raise InputError("a line that is too long", path, got, "a table of rows", fix)
 
 
 def gunzip(path: Path, data: bytes) -> bytes:

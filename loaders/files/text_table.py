@@ -23,7 +23,7 @@ from ..specs import MISSING, Column
 from .containers import refuse_workbook, table_within
 from .delimited import DelimitedRecords, plain, sniff, split
 from .dtypes import dates, ends, numbers, typed
-from .regular_file import check_regular, gunzip, member
+from .regular_file import check_lines, check_regular, gunzip, member
 
 __all__ = [
     "Cells", "dates", "ends", "has_header", "numbers", "parquet_frame", "read_bytes", "read_cells", "resolve", "typed",
@@ -116,6 +116,8 @@ def read_bytes(path: Path, most: int | None = None) -> tuple[bytes, str]:
         ) from None
     if not data.strip():
         raise InputError("is empty", path, expected="a table", fix="check how the file was made")
+    if not data.startswith(b"PAR1"):
+        check_lines(path, data)
     return data, name
 
 

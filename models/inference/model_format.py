@@ -50,8 +50,9 @@ def _schema(part: Part) -> Schema:
     found = part.keys("task", "classes", "clock", "layers", "covariates", "codes", "above")
     task = found["task"].text(TASKS)
     classes = found["classes"].texts()
-    expected = {"binary": len(classes) in (0, 2), "multiclass": len(classes) > 1}.get(task, not classes)
-    found["classes"].must(expected and isinstance(found["classes"].value, tuple), f"classes of a {task} task", "others")
+    held = {"boolean": len(classes) in (0, 2), "categorical": len(classes) > 1, "time_to_event": not classes}
+    fits = held.get(task_of(task).label_type, True) and isinstance(found["classes"].value, tuple)
+    found["classes"].must(fits, f"classes of a {task} task", "others")
     found["clock"].text(CLOCKS)
     for one in found["layers"].named().values():
         layer = one.keys("kind", "scale", "mutations", "features")

@@ -116,7 +116,7 @@ class Study:
         _folder_name(name, f"{where} name")
         task = _one(TaskSpec, raw, "task", where, folder)
         if task is not None:
-            _word(task.kind, (*TASK_KINDS, *TASKS), f"{where} [task] kind")
+            _word(task.kind, tuple(dict.fromkeys((*TASK_KINDS, *TASKS))), f"{where} [task] kind")
         study = cls(
             name=name,
             folder=folder,

@@ -93,6 +93,16 @@ def test_bombs_are_not_unpacked(folder: Path, monkeypatch: pytest.MonkeyPatch) -
         assert found.value.fix
 
 
+def test_a_line_without_an_end_is_not_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(regular_file, "LINE", 2**16)
+    (folder / "line.csv").write_bytes(b"id,age\np1," + b"x" * 2**18 + b"\np2,3\n")
+    with pytest.raises(InputError, match="a line that is too long") as found:
+        read_bytes(folder / "line.csv")
+    assert found.value.fix
+    (folder / "lines.csv").write_bytes(b"id,age\n" + b"p1,2\n" * 2**18)
+    assert len(read_bytes(folder / "lines.csv")[0]) > 2**18
+
+
 def test_a_packed_table_is_read_as_before(folder: Path) -> None:
     rows = b"id,age\n" + b"".join(b"p%d,%d\n" % (i, i % 90) for i in range(200_000))
     with gzip.open(folder / "big.csv.gz", "wb") as file:
