@@ -16,7 +16,7 @@ KINDS = {"InputError": 1, "LearnerFailed": 1, "CannotRun": 1, "UsageError": 2, "
 """Class -> exit code."""
 OWN = "mend the learner; it is yours"
 STAGES = {
-    "Study file and command": ("src/clinome/study.py", "src/clinome/typed_toml.py", "src/clinome/cli/", "loaders/registry.py", "src/clinome/verbs/remove.py"),
+    "Study file and command": ("src/clinome/study.py", "src/clinome/typed_toml.py", "src/clinome/cli/", "loaders/registry.py", "src/clinome/verbs/loading/remove.py"),
     "Reading files": ("loaders/files/", "loaders/records/", "loaders/omics/", "loaders/knowledge/", "loaders/identifiers/"),
     "Joining patients and samples": ("loaders/subjects/", "loaders/"),
     "Loading into the graph": ("graphs/ingest/", "graphs/tables/", "graphs/store/", "graphs/schema", "src/clinome/verbs/load"),

@@ -10,7 +10,7 @@ import polars as pl
 import polars.selectors as cs
 
 from ...loaders.errors import InputError
-from ...loaders.files.number_words import means_missing
+from ...loaders.files.cells.number_words import means_missing
 
 WHERE = "cohort query"
 _FEW_VALUES = 3

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
-from ...loaders.files.dtypes import widened
+from ...loaders.files.cells.dtypes import widened
 from ...loaders.specs import Omics
 from ..tables.matrices import entries
 

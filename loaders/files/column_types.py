@@ -7,10 +7,10 @@ from collections.abc import Collection
 
 import polars as pl
 
-from .dtypes import dates, numbers, typed
+from .cells.dtypes import dates, numbers, typed
+from .cells.number_words import missing_words, misspelt
 from .ledger import Ledger
 from .losses import MISSING, TEXT
-from .number_words import missing_words, misspelt
 
 MOST = 0.5
 """A text column of which more of the cells that say something are numbers, or dates, was meant as one."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from .cells.number_words import Reason, missing_words, reason
 from .losses import MISSING, UNSAID, Loss
-from .number_words import Reason, missing_words, reason
 from .removed_ids import EXPECTED, FIX
 from .text_table import BROKEN, Cells
 

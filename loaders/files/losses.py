@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from .number_words import Reason
+from .cells.number_words import Reason
 
 SHARE = 0.05
 FEW = 5

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..specs import MISSING, Column
+from .cells.dtypes import dates, ends, numbers, typed
 from .containers import refuse_workbook, table_within
 from .delimited import DelimitedRecords, plain, sniff, split
-from .dtypes import dates, ends, numbers, typed
 from .regular_file import check_lines, check_regular, gunzip, member
 
 __all__ = [

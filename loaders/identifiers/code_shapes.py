@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..files.number_words import means_missing
+from ..files.cells.number_words import means_missing
 
 _SHAPES = {
     # https://www.cms.gov/medicare/coding-billing/icd-10-codes: a letter, a digit, five more at most

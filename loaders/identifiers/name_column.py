@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from ..files.forms import form
-from ..files.number_words import Reason
+from ..files.cells.forms import form
+from ..files.cells.number_words import Reason
 from ..specs import NAMESPACES
 from .genes import GENE_NAMESPACES, GeneTable
 

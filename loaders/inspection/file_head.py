@@ -10,8 +10,8 @@ from pathlib import Path
 import polars as pl
 
 from ..errors import ClinomeError, InputError
-from ..files.dtypes import dates, numbers
-from ..files.forms import form
+from ..files.cells.dtypes import dates, numbers
+from ..files.cells.forms import form
 from ..files.rows import id_text
 from ..files.text_table import GZIP, PARQUET_ROWS, ZIP, Cells, read_cells
 from ..specs import MISSING

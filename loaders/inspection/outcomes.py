@@ -11,7 +11,7 @@ from datetime import datetime
 
 import polars as pl
 
-from ..files.forms import form
+from ..files.cells.forms import form
 from .encounters import Records
 from .file_head import Column, Head
 from .names import ID, plain_name, words

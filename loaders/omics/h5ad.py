@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 
 from ..errors import InputError
+from ..files.cells.number_words import Reason
 from ..files.ledger import Ledger
-from ..files.number_words import Reason
 from ..identifiers.name_column import name_column
 from ..specs import Omics
 from ..tables import Known

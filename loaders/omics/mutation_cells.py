@@ -6,8 +6,8 @@ from collections.abc import Collection
 
 import polars as pl
 
-from ..files.dtypes import numbers
-from ..files.number_words import missing_words
+from ..files.cells.dtypes import numbers
+from ..files.cells.number_words import missing_words
 
 WILD_TYPE = ("", "wt", "wildtype", "wild type", "wild-type", "no", "n", "false", "not mutated", "unmutated", "neg",
              "negative", "absent", "ref", "reference")  # fmt: skip

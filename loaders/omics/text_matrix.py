@@ -11,8 +11,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..files.cells.number_words import Reason, missing_words, misspelt, reason
 from ..files.ledger import Ledger
-from ..files.number_words import Reason, missing_words, misspelt, reason
 from ..files.rows import SourceRows, identified, source_rows
 from ..files.text_table import Cells, has_header, numbers, parquet_frame, read_bytes, read_cells, resolve
 from ..identifiers.name_column import name_column

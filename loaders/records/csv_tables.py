@@ -5,11 +5,11 @@ from __future__ import annotations
 import polars as pl
 
 from ..errors import InputError
-from ..files.clock import check_unit, order, relative
+from ..files.cells.clock import check_unit, order, relative
+from ..files.cells.number_words import Reason, missing_words, misspelt
 from ..files.column_types import typed_and_told
 from ..files.ledger import ROW, Ledger, held, one_row_each, refuse, total
 from ..files.losses import TEXT
-from ..files.number_words import Reason, missing_words, misspelt
 from ..files.rows import SourceRows, among, identified, not_removed, read_rows
 from ..files.text_table import dates, ends, has_header, numbers, resolve
 from ..identifiers.code_shapes import LEADING_ZEROS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from ..errors import InputError
-from ..files.clock import relative
+from ..files.cells.clock import relative
 from ..files.ledger import ROW, Ledger, refuse
 from ..files.rows import LONGEST, SourceRows, among, identified, not_removed, read_rows
 from ..files.text_table import numbers

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from unicodedata import normalize
 
 from ..errors import InputError
-from ..files.forms import form
+from ..files.cells.forms import form
 
 _MOST = 500  # ids looked at
 CHECK = "check `id` here and in [patients] or [samples]"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from ..errors import InputError
-from ..files.clock import relative
+from ..files.cells.clock import relative
 from ..files.column_types import typed_and_told
 from ..files.ledger import Ledger, held, joined, one_row_each
 from ..files.removed_ids import NOBODY

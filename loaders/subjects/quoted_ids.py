@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from ..files.cells.forms import form
 from ..tables import Loaded
-from .id_forms import form
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from clinome.verbs.biomarkers import biomarkers
     from clinome.verbs.cohort import cohort, table_one
     from clinome.verbs.compare import compare
-    from clinome.verbs.init import InitReport, init
     from clinome.verbs.learners import learners
-    from clinome.verbs.load import load
-    from clinome.verbs.load_report import LoadReport
+    from clinome.verbs.loading.init import InitReport, init
+    from clinome.verbs.loading.load import load
+    from clinome.verbs.loading.load_report import LoadReport
+    from clinome.verbs.loading.remove import remove
     from clinome.verbs.predict import predict
     from clinome.verbs.quality import quality
-    from clinome.verbs.remove import remove
     from clinome.verbs.report import report
     from clinome.verbs.run import run
     from clinome.verbs.schema import schema
@@ -78,9 +78,9 @@ __all__ = [
 _WHERE = {
     "Cohort": "clinome.graph:Cohort",
     "Graph": "clinome.graph:Graph",
-    "InitReport": "clinome.verbs.init:InitReport",
+    "InitReport": "clinome.verbs.loading.init:InitReport",
     "Learner": "clinome.models.base.learner:Learner",
-    "LoadReport": "clinome.verbs.load_report:LoadReport",
+    "LoadReport": "clinome.verbs.loading.load_report:LoadReport",
     "Run": "clinome.run_folder.run:Run",
     "Snapshot": "clinome.snapshot:Snapshot",
     "Study": "clinome.study:Study",
@@ -89,15 +89,15 @@ _WHERE = {
     "cohort": "clinome.verbs.cohort:cohort",
     "compare": "clinome.verbs.compare:compare",
     "errors": "clinome.errors",
-    "init": "clinome.verbs.init:init",
+    "init": "clinome.verbs.loading.init:init",
     "learners": "clinome.verbs.learners:learners",
-    "load": "clinome.verbs.load:load",
+    "load": "clinome.verbs.loading.load:load",
     "open": "clinome.graph:open_graph",
     "plots": "clinome.plots",
     "predict": "clinome.verbs.predict:predict",
     "pyg": "clinome.models.learners.adapters.pytorch_geometric:pyg",
     "quality": "clinome.verbs.quality:quality",
-    "remove": "clinome.verbs.remove:remove",
+    "remove": "clinome.verbs.loading.remove:remove",
     "report": "clinome.verbs.report:report",
     "run": "clinome.verbs.run:run",
     "schema": "clinome.verbs.schema:schema",

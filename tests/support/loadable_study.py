@@ -7,7 +7,7 @@ from pathlib import Path
 import clinome
 from clinome.console import SILENT
 from clinome.graphs.ingest.load_source import SourceReport
-from clinome.verbs.load import load_study
+from clinome.verbs.loading.load import load_study
 
 FILES = {
     "genes.tsv": "symbol\tprev_symbol\tentrez_id\nAAA\tOLDA\t1\nBBB\t\t2\nCCC\t\t3\nDDD\t\t4\n",

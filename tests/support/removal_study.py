@@ -18,9 +18,9 @@ from clinome.graphs.ingest.write_back import store_run
 from clinome.graphs.store.embedded import EmbeddedStore
 from clinome.graphs.store.fingerprint import fingerprint
 from clinome.run_folder.run import Run
-from clinome.verbs import remove as removing
 from clinome.verbs.cohort import take_cohort
-from clinome.verbs.load import load_study
+from clinome.verbs.loading import remove as removing
+from clinome.verbs.loading.load import load_study
 
 WHO = "TWO-7731"
 FILES = {

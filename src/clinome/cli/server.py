@@ -81,8 +81,8 @@ def bulk_import(
 ) -> None:
     """A first load of a large study into an empty database: the graph that `clinome load` makes, in a fraction of the time."""
     from clinome.study import Study
-    from clinome.verbs import bulk_import as importing
-    from clinome.verbs.load_report import LoadReport
+    from clinome.verbs.loading import bulk_import as importing
+    from clinome.verbs.loading.load_report import LoadReport
 
     read, console = Study.read(study), Console(quiet)
     reports = importing.write_files(read, csv, console) if csv else importing.import_study(read, folder, console)

@@ -15,7 +15,7 @@ from clinome.loaders.files.spreadsheet_csv import read_csv
 from clinome.run_folder.run import Run
 from clinome.study import Study
 from clinome.verbs.biomarkers import biomarkers
-from clinome.verbs.load import load
+from clinome.verbs.loading.load import load
 from clinome.verbs.report import report
 from clinome.verbs.run import begun
 from clinome.verbs.train import train_study

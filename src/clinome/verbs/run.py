@@ -12,7 +12,7 @@ from clinome.run_folder.run import Run
 from clinome.study import Study, as_study
 from clinome.user_learners import learners_of
 from clinome.verbs.biomarkers import biomarkers
-from clinome.verbs.load import load
+from clinome.verbs.loading.load import load
 from clinome.verbs.report import report
 from clinome.verbs.train import train_study
 

@@ -19,7 +19,7 @@ from study_folder import GENES, PEOPLE, clinical, ids, in_columns, in_rows, valu
 import clinome
 from clinome.demo.synthetic_cohort import write_cohort
 from clinome.errors import InputError
-from clinome.verbs.init import InitReport
+from clinome.verbs.loading.init import InitReport
 
 P = ids()
 SMALL = {"learners": ["majority", "ridge_late"], "trials": 1, "workers": 1}

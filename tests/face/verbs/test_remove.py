@@ -33,7 +33,7 @@ from clinome.graphs.store.fingerprint import fingerprint
 from clinome.graphs.tables.study_tables import Tables
 from clinome.loaders.errors import InputError, UsageError
 from clinome.run_folder.run import Run
-from clinome.verbs.load import load_study
+from clinome.verbs.loading.load import load_study
 
 __all__ = ["here", "loaded"]  # fixtures
 

@@ -15,8 +15,8 @@ from stopping import Crash, stopping
 import clinome
 from clinome.console import SILENT
 from clinome.graphs.store.embedded import EmbeddedStore
-from clinome.verbs import remove as removing
-from clinome.verbs.load import load_study
+from clinome.verbs.loading import remove as removing
+from clinome.verbs.loading.load import load_study
 
 __all__ = ["here", "loaded"]  # fixtures
 

@@ -21,7 +21,7 @@ from clinome.loaders.errors import InputError
 from clinome.loaders.identifiers.genes import read_genes
 from clinome.loaders.specs import Omics
 from clinome.loaders.tables import Known
-from clinome.verbs.load import load_study
+from clinome.verbs.loading.load import load_study
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from clinome.console import SILENT, Console
 from clinome.graphs.store.embedded import EmbeddedStore
 from clinome.graphs.store.protocol import Edges
 from clinome.loaders.errors import InputError
-from clinome.verbs.load import load_study
+from clinome.verbs.loading.load import load_study
 
 
 def another(folder: Path, name: str, store: Path, more: str = "", tables: str = "") -> clinome.Study:

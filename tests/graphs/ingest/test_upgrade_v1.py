@@ -25,7 +25,7 @@ from clinome.graphs.store.protocol import Store
 from clinome.graphs.tables.study_tables import Tables
 from clinome.loaders.errors import InputError
 from clinome.verbs.cohort import take_cohort
-from clinome.verbs.load import load_study
+from clinome.verbs.loading.load import load_study
 
 RANKED = pl.DataFrame(
     {"layer": ["rna", "sets"], "feature": ["NCBIGene:1", "PATHWAY:2"], "effect": [1.0, 0.5], "rank": [1, 2],

@@ -36,8 +36,8 @@ from clinome.graphs.store.embedded import EmbeddedStore
 from clinome.graphs.store.fingerprint import fingerprint
 from clinome.graphs.store.protocol import Edges, Nodes, Store
 from clinome.loaders.errors import EngineError, InputError
-from clinome.verbs.bulk_import import import_study, write_files
-from clinome.verbs.load import _Size, load_into
+from clinome.verbs.loading.bulk_import import import_study, write_files
+from clinome.verbs.loading.load import _Size, load_into
 
 # a property name that the files cannot hold, line breaks, a lone quote: the patients are then written after the import
 PATIENTS = 'patient_id,age,sex,OS (days),note\np1,50,F,10,"a ""b\n"\np2,61,M,,\\\np3,47,F,3,x\np4,NA,M,4,"é\r\n"\n'

@@ -23,7 +23,7 @@ from clinome.graphs.neo4j_store.errors import ServerAway
 from clinome.graphs.neo4j_store.store import Neo4jStore
 from clinome.loaders.errors import EngineError
 from clinome.study import Study
-from clinome.verbs.load import load_study
+from clinome.verbs.loading.load import load_study
 
 LOAD = (
     "import logging; logging.basicConfig(level=logging.DEBUG)\n"  # whoever logs everything must not log patients

@@ -16,7 +16,7 @@ from clinome.graphs.ingest.write_back import store_run
 from clinome.graphs.store.fingerprint import fingerprint
 from clinome.loaders.errors import InputError
 from clinome.verbs.cohort import take_cohort
-from clinome.verbs.load import load_study
+from clinome.verbs.loading.load import load_study
 
 
 def on_server(folder: Path, server: Server, name: str, more: str = "") -> clinome.Study:

@@ -16,7 +16,7 @@ from clinome.console import SILENT
 from clinome.demo.synthetic_cohort import write_cohort
 from clinome.graph import open_store
 from clinome.study import Study
-from clinome.verbs.load import load_study
+from clinome.verbs.loading.load import load_study
 
 LEFT_OUT = r"\[omics\.(methylation|copy_number)\][^\[]*"
 """Sections of the study that only cost time here."""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clinome.loaders.errors import InputError
-from clinome.loaders.files.clock import FARTHEST_DAYS, ORIGIN, order, relative
+from clinome.loaders.files.cells.clock import FARTHEST_DAYS, ORIGIN, order, relative
 
 LENGTH = {"days": dt.timedelta(days=1), "hours": dt.timedelta(hours=1), "minutes": dt.timedelta(minutes=1)}
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clinome.loaders.files.cells.dtypes import numbers
+from clinome.loaders.files.cells.number_words import Reason, means_missing, misspelt, reason
 from clinome.loaders.files.column_types import typed_and_told
-from clinome.loaders.files.dtypes import numbers
 from clinome.loaders.files.ledger import Ledger
 from clinome.loaders.files.losses import FEW, MISSING, TEXT, UNSAID, Loss, beyond
-from clinome.loaders.files.number_words import Reason, means_missing, misspelt, reason
 
 NOTHING = ("NA", "n/a", "#N/A", "NaN", "<NA>", "NaT", "NULL", "None", r"\N", "[Not Available]", "[Not Applicable]", "'--",
            "--", "-", ".", "?", "unknown", "Not Reported", "not recorded", "not done", "ND", "NS", "NP", "(missing)",

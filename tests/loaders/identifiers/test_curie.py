@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clinome.graphs import schema
-from clinome.loaders.files.number_words import means_missing
+from clinome.loaders.files.cells.number_words import means_missing
 from clinome.loaders.identifiers.curie import (
     KNOWN_LATE,
     VOCABULARIES,

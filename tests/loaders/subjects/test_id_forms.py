@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clinome.loaders.errors import InputError
-from clinome.loaders.files.forms import form
+from clinome.loaders.files.cells.forms import form
 from clinome.loaders.identifiers.genes import GeneTable
 from clinome.loaders.omics.layer import read_omics
 from clinome.loaders.specs import Omics, Patients

@@ -13,7 +13,7 @@ from clinome.graph import open_store, store_folder
 from clinome.loaders.specs import AnySource, Knowledge, Patients, Samples
 from clinome.loaders.tables import Known, Loaded
 from clinome.study import Study, as_study
-from clinome.verbs.load_report import LoadReport, last_line, say_source
+from clinome.verbs.loading.load_report import LoadReport, last_line, say_source
 
 if TYPE_CHECKING:
     import polars as pl
@@ -69,7 +69,7 @@ def load(study: Study | str | Path, *, dry_run: bool = False, console: Console =
         clinome.load("study.toml").to_frame()
     """
     if dry_run:
-        from clinome.verbs.dry_run import dry_run as read_only
+        from clinome.verbs.loading.dry_run import dry_run as read_only
 
         return read_only(as_study(study), console)
     return LoadReport(tuple(load_study(as_study(study), console)))

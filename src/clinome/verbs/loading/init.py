@@ -89,7 +89,7 @@ def _check(file: Path, named: bool) -> None:
         fix = "name another file with --out" + ("" if named else ", or move this one away: nothing is written over it")
         raise InputError("there is a study file already", file, fix=fix)
     if file.suffix != ".toml":
-        raise InputError("unknown ending", "--out", file.suffix, ".toml")
+        raise InputError("unknown ending", "--out", file.suffix, ".toml", "name a file that ends so")
     if not file.parent.is_dir():
         raise InputError(
             "there is no such folder", "--out", str(file.parent), "a folder that is there", "make it first"

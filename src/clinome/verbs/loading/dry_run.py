@@ -10,7 +10,7 @@ from clinome.loaders.errors import ClinomeError, InputError
 from clinome.loaders.specs import AnySource, Knowledge
 from clinome.loaders.tables import Known, Loaded
 from clinome.study import Study
-from clinome.verbs.load_report import LoadReport, last_line, say_source
+from clinome.verbs.loading.load_report import LoadReport, last_line, say_source
 
 if TYPE_CHECKING:
     from clinome.graphs.ingest.load_source import SourceReport

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import polars as pl
 
-from ..errors import InputError
+from ...errors import InputError
 
 ORIGIN = datetime(2000, 1, 1)
 MICROSECONDS = {"days": 86_400_000_000, "hours": 3_600_000_000, "minutes": 60_000_000}

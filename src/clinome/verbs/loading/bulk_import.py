@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from clinome.console import Console
 from clinome.loaders.errors import InputError
 from clinome.study import SERVERS, Study
-from clinome.verbs.load import load_into
+from clinome.verbs.loading.load import load_into
 
 if TYPE_CHECKING:
     from clinome.graphs.ingest.load_source import SourceReport

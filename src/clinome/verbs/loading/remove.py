@@ -19,8 +19,8 @@ from clinome.loaders.specs import Knowledge
 from clinome.run_folder.run import Run, run_names
 from clinome.study import Study, as_study
 from clinome.typed_toml import nearest
-from clinome.verbs.load import door_of, known_before, read_names
-from clinome.verbs.load_report import say_source
+from clinome.verbs.loading.load import door_of, known_before, read_names
+from clinome.verbs.loading.load_report import say_source
 
 if TYPE_CHECKING:
     from clinome.graphs.store.protocol import Store
