@@ -112,9 +112,17 @@ NODE_PROPERTIES = {
     "Visit": {"start_time": "LOCAL DATETIME", "end_time": "LOCAL DATETIME", "kind": "STRING"},
     "Sample": {**_TIMES, "batch": "STRING", "site": "STRING"},
     **{label: {"symbol": "STRING", "release": "STRING", "licence": "STRING"} for label in SHARED},
+    "Study": {"tables": "STRING", "place": "STRING"},
+    "Cohort": {"study": "STRING", "query": "STRING", "params": "STRING", "rows": "INTEGER", "content": "STRING"},
+    "Run": {"study": "STRING", "content": "STRING"},
+    "Load": {
+        **dict.fromkeys(("section", "layer", "kind", "clock", "source", "state", "checksum"), "STRING"),
+        **dict.fromkeys(("schema_version", "rows_read", "rows_written", "rows_merged", "rows_rejected"), "INTEGER"),
+    },
+    "Batch": {"load": "STRING"},
 }
 """Label -> properties that its nodes may have, beside `id`, `name`, `sources`, `told` and the study's own; valueType()."""
-RELATIONSHIP_PROPERTIES = {
+RELATIONSHIP_PROPERTIES: dict[str, dict[str, str]] = {
     **dict.fromkeys(EVENT_TYPE.values(), _EVENT),
     **dict.fromkeys((type for type, _ in LAYER.values()), _VALUE),
     "PROFILED": {**_TIMES, "layer": "STRING", "sample": "STRING"},
@@ -124,10 +132,12 @@ RELATIONSHIP_PROPERTIES = {
     ),
     "MAPS_TO": {"predicate": "STRING", **_LINK},
     "LOADED": {"name": "STRING"},
-    "INCLUDES": {"prediction_time": "LOCAL DATETIME", "duration_days": "FLOAT", "visit_id": "STRING"},
+    "INCLUDES": {
+        "prediction_time": "LOCAL DATETIME", "duration_days": "FLOAT", "visit_id": "STRING", "event": "INTEGER", "label": "ANY",
+    },
     "RANKS": {"score": "FLOAT", "rank": "INTEGER", "stability": "FLOAT", "q": "FLOAT", "layer": "STRING"},
     "PREDICTS": {"risk": "FLOAT"},
-}
+}  # fmt: skip
 """Relationship type -> properties that it may have beside `source`, by Cypher's valueType()."""
 
 
