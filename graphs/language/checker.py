@@ -63,11 +63,13 @@ class Vocabulary(Protocol):
 class Checked:
     """What is known of a query that passed.
 
-    columns: what it returns, by name. types: the type of each of its expressions.
+    columns: what it returns, by name. types: the type of each of its expressions. doubtful: what stands where true or
+        false is wanted, and may be neither.
     """
 
     columns: dict[str, Type] = field(default_factory=dict)
     types: dict[s.Part, Type] = field(default_factory=dict)
+    doubtful: list[s.Expression] = field(default_factory=list)
 
 
 def check(text: str, query: s.Query, params: Mapping[str, Any], vocabulary: Vocabulary) -> Checked:
@@ -395,6 +397,8 @@ class _Checker:
         if expression is None:
             return
         found = self.type(expression, scope)
+        if found.name == "ANY":
+            self.done.doubtful.append(expression)
         if found.name in ("BOOLEAN", "NULL", "ANY"):
             return
         written = self.written(expression)

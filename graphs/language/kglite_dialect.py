@@ -56,7 +56,10 @@ def translate(text: str, query: s.Query, checked: Checked) -> str:
         text: that of the query, without comments. checked: its types.
     Raises: InputError for what the engine cannot do, with what to write instead.
     """
-    return _Kglite(text, checked).out(query)
+    writer = _Kglite(text, checked)
+    for expression in checked.doubtful:  # the engine takes every text and every number for true
+        raise writer.cannot(expression, "way to know whether this is true or false", "compare it: (…) = true")
+    return writer.out(query)
 
 
 class _Kglite(Rewriter):

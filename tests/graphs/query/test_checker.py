@@ -85,6 +85,7 @@ ONLY_NEO4J = (
     (f"{P}WHERE EXISTS {{ MATCH (p)-[:ATTENDED]->(v) WITH count(v) AS n WHERE n > 1 RETURN n }} RETURN p.id AS id", "CALL (p)"),
     ("MATCH (n:!Gene) RETURN count(n) AS n", "WHERE"), ("RETURN btrim('xax', 'x') AS x", "replace"),
     ("MATCH (v:Visit) RETURN avg(duration.inDays(v.start_time, v.end_time)) AS x", "duration.inDays(a, b).days"),
+    ("MATCH (p:Patient) WHERE coalesce(p.smoker, p.stage) = 'I' OR {a: true}[p.id] RETURN count(p) AS n", "= true"),
     ("MATCH (a:Gene {id: 'g0'}) (()-[:INTERACTS_WITH]->()){1,2} (b:Gene) RETURN b.id AS id", "Fix"),
 )  # fmt: skip
 GIVEN = {"key": "agee", "text": "2020-01-01"}
