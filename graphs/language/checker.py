@@ -430,6 +430,13 @@ class _Checker:
             raise self.refused(
                 part, "true or false is no text and no number", got, "true or false", "write true or false"
             )
+        if "STRING" in names and names & set(NUMBERS):
+            text = a if left.name == "STRING" else b
+            if isinstance(text, s.Literal):
+                return
+            got = None if text is None else self.written(text)
+            fix = "compare it with text, or make it a number: toFloat(…); of a column the load says which cells are no numbers"
+            raise self.refused(part, "text is compared with a number, which never holds in Cypher", got, "numbers", fix)
         if len(names) == 1 or not names & set(INSTANTS):
             return
         said = f"{_SAID.get(left.name, left.name)} is compared with {_SAID.get(right.name, right.name)}"

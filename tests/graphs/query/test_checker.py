@@ -58,6 +58,11 @@ REFUSED = (
     (f"{P}WHERE any(x IN [p.outcome] WHERE x) RETURN p.id AS id", "write x = 1"),
     (f"{P}WHERE p.smoker = 'true' RETURN p.id AS id", "true or false is no text"),
     (f"{P}WHERE p.smoker = 1 RETURN p.id AS id", "true or false is no text"),
+    # numbers and text: what never holds finds nobody, and nobody would know why
+    (f"{P}WHERE p.stage >= 2 RETURN p.id AS id", "text is compared with a number"),
+    (f"{P}WHERE 65 < p.sex RETURN p.id AS id", "text is compared with a number"),
+    (f"{P}WHERE p['stage'] >= 2.5 RETURN p.id AS id", "text is compared with a number"),
+    (f"{P}WHERE p.stage IN [1, 2] RETURN p.id AS id", "text is compared with a number"),
     # times of two types
     (f"{P}WHERE p.index_date >= date('2020-01-01') RETURN p.id AS id", "date(p.index_date) >= date("),
     (f"{P}WHERE date('2020-01-01') < p.index_date RETURN p.id AS id", "date('…') < date(p.index_date)"),
