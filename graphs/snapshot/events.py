@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import polars as pl
 
 from ...loaders.records.events import several_units
@@ -21,22 +23,28 @@ OF_A_UNIT = r"^(.+) \[[^\[\]]+\]$"
 """A code of one unit's numbers: `by_unit` makes them."""
 
 
-def frozen_events(index: pl.DataFrame, tables: Tables, fence: Fence) -> tuple[pl.DataFrame | None, dict[str, int]]:
-    """Fenced events, sorted by row, time, code and values, undated ones first; and the undated ones by source.
+def frozen_events(
+    index: pl.DataFrame, tables: Tables, fence: Fence, apart: Collection[str] = ()
+) -> tuple[pl.DataFrame | None, dict[str, int], dict[str, str]]:
+    """Fenced events, sorted by row, time, code and values, undated ones first; the undated ones by source; units.
 
+    A code whose numbers come in several units is a code a unit, `LOINC:2345-7 [mmol/L]`: they are no values of one test.
     Args:
         index: row, subject_id, prediction_time.
-    A code whose numbers come in several units is a code a unit, `LOINC:2345-7 [mmol/L]`: they are no values of one test.
-
+        apart: codes that are a code a unit whatever comes here: a model knows them so.
     Returns: (row, days, age, code, numeric_value, text_value, visit) as models/base/snapshot.py describes them, or None where
-        the study holds no records; source -> undated events that entered.
+        the study holds no records; source -> undated events that entered; code -> the one unit of its numbers.
     """
     found = [table for source in tables.sources() if (table := tables.table(source, "events")) is not None]
     if not found:
-        return None, {}
+        return None, {}, {}
     facts = pl.concat([table.select(list(EVENTS)).cast(EVENTS) for table in found])  # type: ignore[arg-type]
-    facts = by_unit(facts.filter(pl.col("code").is_not_null())).drop("unit")
-    events = fence(facts, index).with_columns(pl.col("numeric_value").fill_nan(None))
+    events = fence(facts.filter(pl.col("code").is_not_null()), index).with_columns(
+        pl.col("numeric_value").fill_nan(None)
+    )
+    events = by_unit(events, apart)
+    units = _units(events)
+    events = events.drop("unit")
     undated = events.filter(pl.col("time").is_null())
     counted = dict(undated.group_by("source").len().sort("source").iter_rows())
     events = _with_visit(events).join(_births(events, index, tables), on="row", how="left")
@@ -46,11 +54,18 @@ def frozen_events(index: pl.DataFrame, tables: Tables, fence: Fence) -> tuple[pl
         age=((pl.col("time") - pl.col("birth")).dt.total_microseconds() / (day * _YEAR_DAYS)).cast(pl.Float32),
     )
     order = ["row", "time", "code", "numeric_value", "text_value", "visit"]
-    return events.sort(order, nulls_last=False).select(list(FROZEN)).cast(FROZEN), counted  # type: ignore[arg-type]
+    return events.sort(order, nulls_last=False).select(list(FROZEN)).cast(FROZEN), counted, units  # type: ignore[arg-type]
 
 
-def by_unit(facts: pl.DataFrame) -> pl.DataFrame:
-    """Events whose code comes with numbers in several units, under a code of their unit's own.
+def _units(events: pl.DataFrame) -> dict[str, str]:
+    """code -> the unit of its numbers, where they have one."""
+    said = events.filter(pl.col("numeric_value").is_not_null(), pl.col("unit").is_not_null())
+    spelt = said.select("code", pl.col("unit").str.strip_chars())
+    return dict(spelt.group_by("code").agg(pl.col("unit").sort().first()).sort("code").iter_rows())
+
+
+def by_unit(facts: pl.DataFrame, apart: Collection[str] = ()) -> pl.DataFrame:
+    """Events whose code comes with numbers in several units, or is one of `apart`, under a code of their unit's own.
 
     Example:
         >>> facts = pl.DataFrame({"code": ["L:1", "L:1"], "numeric_value": [7.1, 128.0], "unit": ["mmol/L", "mg/dL"]})
@@ -60,7 +75,7 @@ def by_unit(facts: pl.DataFrame) -> pl.DataFrame:
     spelt = pl.col("unit").str.strip_chars()
     unit = spelt.sort().first().over("code", spelt.str.to_lowercase()).fill_null("no unit")
     number = pl.col("numeric_value").is_not_null()
-    several = several_units(facts)["code"]
+    several = pl.Series([*several_units(facts)["code"], *apart], dtype=pl.String)
     return facts.with_columns(
         code=pl.when(number & pl.col("code").is_in(several.implode()))
         .then(pl.concat_str("code", pl.lit(" ["), unit, pl.lit("]")))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import polars as pl
 
@@ -27,6 +27,7 @@ def freeze(
     covariates: tuple[str, ...] = (),
     *,
     keep: tuple[str, ...] = (),
+    apart: Collection[str] = (),
     fence: Fence = fence,
 ) -> Snapshot:
     """The cohort's inputs, as they were known at each row's prediction time.
@@ -38,6 +39,7 @@ def freeze(
         task: binary, multiclass or survival.
         covariates: names of the cohort's columns, properties of Patient, or of the cohort's Visit.
         keep: names found in the same way that go into `rows`, for folds by site or strata; they are no inputs.
+        apart: codes of which a model knows each unit as a code of its own.
         fence: only tests and the demo's decoy give another one.
     Returns: a snapshot without folds; `with_folds` adds them.
     Raises: InputError for a covariate that is the label, that nothing holds, or that is no number, boolean or text.
@@ -50,7 +52,7 @@ def freeze(
     others = tuple(name for name in keep if name not in (*LABELS, *index.columns))
     kept, _ = named_columns(frame, index, tables, others, fence=fence, where="study [evaluate] site or stratify")
     omics = frozen_layers(index, tables, fence)
-    events, undated = frozen_events(index, tables, fence)
+    events, undated, units = frozen_events(index, tables, fence, apart)
     rows = frame.select("subject_id", "prediction_time", *(c for c in LABELS if c in frame.columns))
     return Snapshot(
         task=task,
@@ -62,7 +64,7 @@ def freeze(
         folds=pl.DataFrame(schema=FOLDS),
         clock=cohort.clock,
         classes=cohort.classes,
-        manifest=_about(cohort, covariates),
+        manifest={**_about(cohort, covariates), "units": units},
         static={**omics.static, **undated},
         counts={**hidden, **omics.counts},
         origin=omics.origin,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -141,6 +142,7 @@ def _check_task(model: Model, study: Study) -> None:
 def _frozen(study: Study, model: Model, console: Console) -> tuple[Snapshot, list[str]]:
     """The other study's cohort behind the fence, with the covariates that the model asks for; loaded where it is not."""
     from clinome.graphs.cohort.cohort import make_cohort
+    from clinome.graphs.snapshot.events import OF_A_UNIT
     from clinome.graphs.snapshot.freeze import freeze
     from clinome.graphs.tables.study_tables import Tables
     from clinome.models.base.task import task_of
@@ -154,10 +156,24 @@ def _frozen(study: Study, model: Model, console: Console) -> tuple[Snapshot, lis
             graph.store, spec.query, spec.params, label_type=task_of(model.schema.task).label_type, label=label, name=study.name, base=study.folder,
             tables=graph.tables, to_predict=True,
         )  # fmt: skip
-        snapshot = freeze(cohort, graph.tables, model.schema.task, tuple(model.schema.covariates))
+        apart = {found[1] for code in model.schema.codes or () if (found := re.fullmatch(OF_A_UNIT, code))}
+        snapshot = freeze(cohort, graph.tables, model.schema.task, tuple(model.schema.covariates), apart=apart)
+    _check_units(model, snapshot, study)
     people = cohort.frame["subject_id"].n_unique()
     console(f"cohort {cohort.name}: {cohort.frame.height:,} rows of {people:,} patients")
     return snapshot, list(cohort.notes)
+
+
+def _check_units(model: Model, snapshot: Snapshot, study: Study) -> None:
+    """Refuse numbers in another unit than the model learned: it would read 7.1 mmol/L as 7.1 mg/dL."""
+    learnt, here = model.about.get("units", {}), snapshot.manifest.get("units", {})
+    assert isinstance(here, Mapping)
+    other = [code for code, unit in here.items() if code in learnt and learnt[code].lower() != str(unit).lower()]
+    if other:
+        got = ", ".join(f"{code} in {here[code]}" for code in other[:3]) + (", …" if len(other) > 3 else "")
+        expected = ", ".join(str(learnt[code]) for code in other[:3])
+        raise InputError("numbers in other units than the model learned", study.file.name, got, expected,
+                         "convert them, and their unit, in the study's files")  # fmt: skip
 
 
 def _beside(run: Run, model: Model, served: DerivedSnapshot) -> tuple[Snapshot, int]:
