@@ -29,8 +29,8 @@ CLOCKS = ("order", "relative", "dated")
 """From the weakest to the strongest: a study is as good as its weakest source."""
 
 _IN_STORE = "MATCH (p:Patient) RETURN count(p) AS n"
-AS_IT_SAYS = "as_it_says"
-"""Default of the parameter `positive`: the words of the label have a direction of their own."""
+MEANS_ONE, AS_IT_SAYS = "means_one", "as_it_says"
+"""A column by which a query says which value of its label or event is 1; that the words have a direction of their own."""
 _STEP = re.compile(r"^[ \t]*//[ \t]*step:[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 
 _NO_SCALAR = {
@@ -114,9 +114,9 @@ def make_cohort(
     ]
     found = run_lists(store, asked, bound)
     steps.append(AttritionStep("returned", len(set(found.get("subject_id", ())))))
-    own = _typed(_own(found, tables.subjects()))
+    own, one = _means_one(_typed(_own(found, tables.subjects())))
     steps.append(AttritionStep("of this study", own["subject_id"].n_unique()))
-    labelled = (with_any_label if to_predict else with_label)(own, label_type, label, _one(bound))
+    labelled = (with_any_label if to_predict else with_label)(own, label_type, label, one)
     fate = "to predict, and not to judge by" if to_predict else "left out"
     notes = [*labelled.notes, *_said(labelled.unlabelled, f"rows without a label {fate}")]
     steps.append(AttritionStep("labelled", labelled.patients))
@@ -140,10 +140,16 @@ def make_cohort(
     )
 
 
-def _one(params: Mapping[str, Any]) -> object:
-    """The value that is 1, where the parameters of the query name it: of an event, or of a label."""
-    positive = params.get("positive")
-    return params.get("happened", None if positive == AS_IT_SAYS else positive)
+def _means_one(rows: pl.DataFrame) -> tuple[pl.DataFrame, object]:
+    """The rows without the column MEANS_ONE, and the value that it says is 1 in a label or event; None: they say it."""
+    if MEANS_ONE not in rows.columns:
+        return rows, None
+    said = rows[MEANS_ONE].drop_nulls().unique().to_list()
+    if len(said) > 1:
+        raise InputError(
+            f"{MEANS_ONE} has several values", WHERE, len(said), "one: the value that is 1", "return a parameter"
+        )
+    return rows.drop(MEANS_ONE), said[0] if said and said[0] != AS_IT_SAYS else None
 
 
 def _check_events(rows: pl.DataFrame) -> None:

@@ -282,7 +282,7 @@ class _Checker:
                 return INTEGER if kind == "COUNT" else BOOLEAN
         raise AssertionError(expression)
 
-    def property(self, part: s.Part, owner: Type, name: str) -> Type:
+    def property(self, part: s.Part, owner: Type, name: str, *, shown: bool = True) -> Type:
         """The type of a property or component; refused where nothing of this kind has it."""
         if owner.name in COMPONENTS:
             if name.lower() in COMPONENTS[owner.name]:
@@ -305,7 +305,7 @@ class _Checker:
         if found is None:
             who = " or ".join(sorted(owner.of)) or f"any {owner.name.lower()}"
             near = _near(name, self.vocabulary.known(owner.name, owner.of), "`clinome schema STUDY` shows all")
-            raise self.refused(part, f"no such property of {who}", name, None, near)
+            raise self.refused(part, f"no such property of {who}", name if shown else None, None, near)
         return found
 
     def indexed(self, part: s.Part, base: Type, at: s.Expression, scope: Scope) -> Type:
@@ -316,7 +316,9 @@ class _Checker:
         if base.name == "LIST":
             return item(base)
         if isinstance(name, str) and key.name == "STRING" and base.name in ("NODE", "RELATIONSHIP", "MAP"):
-            return self.property(part, base, name)
+            return self.property(
+                part, base, name, shown=not isinstance(at, s.Parameter)
+            )  # nobody's parameter is quoted
         return ANY
 
     def projected(self, part: s.MapProjection, scope: Scope) -> Type:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 import polars as pl
 
 from ..identifiers.genes import GeneTable
+from ..identifiers.name_column import mapped_share
 
 Space = Callable[[Iterable[str]], str | None]
 """What features of these names are called: symbol, ensembl, …; None where they look like none."""
@@ -142,7 +143,7 @@ def named_by(genes: GeneTable) -> Space:
         given = [name for name in names if name][:_LOOKED_AT]
         text = pl.Series(given, dtype=pl.String)
         for one in ("symbol", "ensembl", "entrez", "hgnc", "uniprot") if given and genes.checksum else ():
-            if one != "entrez" and genes.curies(text, one)["feature"].str.starts_with("NCBIGene:").mean() >= _HALF:  # type: ignore[operator]
+            if one != "entrez" and mapped_share(text, genes, one) >= _HALF:
                 return one
         return namespace(given)
 

@@ -97,10 +97,11 @@ def _dense(part: Part, features: list[str]) -> int:
 
 
 def _mutation(part: Part, features: list[str]) -> int:
-    found = part.keys("names", "kept", "hit", "burden")
+    found = part.keys("names", "kept", "hit", "rate", "burden")
     found["names"].same(features, "the model's layer")
     kept, hit = positions(found["kept"], None, len(features)), positions(found["hit"], None, len(features))
     found["kept"].must(bool(np.isin(kept, hit).all()), "genes that were hit", "others")
+    found["rate"].array("f4", len(features), least=0, most=1)
     scale(found["burden"], 1)
     return len(kept) + 1
 

@@ -52,12 +52,14 @@ def mutation_values(layer: Layer, rows: np.ndarray) -> sparse.csr_matrix:
 
 
 def not_called(layer: Layer, rows: np.ndarray) -> sparse.csr_matrix:
-    """(n, genes) csr, 1 where nobody knows whether the gene is mutated."""
-    values = layer.values[rows]
+    """(n, genes) csr, 1 where nobody knows whether the gene is mutated, though the row was looked at."""
+    values, looked_at = layer.values[rows], layer.profiled[rows]
+    if not looked_at.any():
+        return sparse.csr_matrix(values.shape, dtype=np.float32)
     found = sparse.csr_matrix(
         values if sparse.issparse(values) else np.where(np.isnan(values), np.nan, 0), dtype=np.float32
     )
-    found.data = np.isnan(found.data).astype(np.float32)
+    found.data = np.isnan(found.data).astype(np.float32) * np.repeat(looked_at, np.diff(found.indptr))
     found.eliminate_zeros()
     return found
 
@@ -224,7 +226,7 @@ class MutationBlock:
 
     def restore(self, state: Mapping[str, Any]) -> Self:
         self.names, self.kept, self.hit = state["names"], state["kept"], state["hit"]
-        self.rate = state.get("rate", np.zeros(len(self.names), dtype=np.float32))  # models saved before it was kept
+        self.rate = state["rate"]
         self.burden = Scale(**state["burden"])
         return self
 

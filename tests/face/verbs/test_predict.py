@@ -46,7 +46,11 @@ RNA = Omics((Path("rna.csv"),), name="rna", kind="expression")
 EHR = Records((Path("ehr.csv"),), name="ehr")
 
 
-def write_study(folder: Path, name: str, text: str = STUDY, query: str = QUERY) -> Study:
+Y = QUERY.replace("p.subtype AS label", "p.subtype = 'y' AS label")
+"""Two texts have no direction: the query says which is 1."""
+
+
+def write_study(folder: Path, name: str, text: str = STUDY, query: str = Y) -> Study:
     file = folder / f"{name}.toml"
     file.write_text(text.replace("NAME", name).replace("QUERY", query), encoding="utf-8")
     return Study.read(file)
@@ -140,14 +144,16 @@ def test_what_happens_after_the_prediction_changes_none(home: tuple[Study, Run],
 
 def test_without_outcomes_everybody_is_predicted_and_nothing_judged(home: tuple[Study, Run], tmp_path: Path) -> None:
     loaded(tmp_path, "new", patients=40, seed=2)
-    nameless = QUERY.replace("WHERE p.subtype IS NOT NULL\n// step: has a subtype\n", "").replace(
-        ", p.subtype AS label", ""
+    nameless = Y.replace("WHERE p.subtype IS NOT NULL\n// step: has a subtype\n", "").replace(
+        ", p.subtype = 'y' AS label", ""
     )
     text = STUDY[: STUDY.index("[task]")]  # no task either: the model's own
     made = predicted(home, write_study(tmp_path, "new", text, nameless), tmp_path)
     assert made.scores.height == 40 and made.metrics == {}
     some = predicted(
-        home, write_study(tmp_path, "new", query=nameless.replace("RETURN", "RETURN p.subtype AS label,")), tmp_path
+        home,
+        write_study(tmp_path, "new", query=nameless.replace("RETURN", "RETURN p.subtype = 'y' AS label,")),
+        tmp_path,
     )
     assert some.scores.equals(made.scores) and "auroc" in some.metrics
     assert "8 rows without a label to predict, and not to judge by" in some.notes

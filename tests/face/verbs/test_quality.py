@@ -40,6 +40,11 @@ path = "labs.csv"
 subject = "patient_id"
 time = "taken"
 values = {glucose = "mg/dL"}
+[records.diagnoses]
+format = "csv"
+path = "labs.csv"
+subject = "patient_id"
+time = "taken"
 codes = {diagnosis = "ICD10CM"}
 """
 TASK = """

@@ -7,6 +7,7 @@ store, its server and saved models" (schema version 1) loaded it.
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -15,6 +16,7 @@ from stopping import Crash, stopping
 
 import clinome
 from clinome.console import SILENT, Console
+from clinome.graph import cohort_of
 from clinome.graphs.ingest.load_source import rebuild
 from clinome.graphs.ingest.studies import enter
 from clinome.graphs.ingest.upgrade_v1 import upgrade_v1
@@ -24,7 +26,7 @@ from clinome.graphs.store.fingerprint import fingerprint
 from clinome.graphs.store.protocol import Store
 from clinome.graphs.tables.study_tables import Tables
 from clinome.loaders.errors import InputError
-from clinome.verbs.cohort import take_cohort
+from clinome.verbs.cohort import keep
 from clinome.verbs.loading.load import load_study
 
 RANKED = pl.DataFrame(
@@ -53,9 +55,13 @@ def want(old: clinome.Study, tmp_path: Path) -> str:
     for file in old.folder.iterdir():
         if file.is_file():
             shutil.copy(file, tmp_path / "new" / file.name)
+    file = tmp_path / "new" / "study.toml"
+    file.write_text(file.read_text().replace("p.sex AS label", "p.sex = 'M' AS label"))  # the alphabet said so then
     made = clinome.Study.read(tmp_path / "new")
     load_study(made, SILENT)
-    take_cohort(made, SILENT)
+    with clinome.open(made) as graph:
+        cohort = cohort_of(graph)
+    keep(made, replace(cohort, query=cohort.query.replace("p.sex = 'M' AS label", "p.sex AS label")))
     with EmbeddedStore(Path(made.store), write=True) as store:
         store_run(store, "first", RANKED, RISKS, "small")
         return fingerprint(store)

@@ -23,7 +23,6 @@ from clinome.models.base.specs import Evaluate, Learn
 from clinome.models.experiment import run as harness
 from clinome.models.experiment.checkpoint import Checkpoint
 from clinome.models.experiment.ray_workers import RayWorkers, _by_own_clock, _by_wall_clock
-from clinome.models.learners.adapters.own_code import LearnerFailed
 from clinome.models.learners.adapters.scikit_learn import sklearn
 from clinome.models.learners.registry import select
 
@@ -131,8 +130,9 @@ def test_a_learners_own_error_comes_as_itself_and_what_was_done_is_kept(
     monkeypatch.setenv("RAY_ADDRESS", "local")
     snapshot, checkpoint = make_snapshot(n=60, features=12), Checkpoint(tmp_path / "units.part", "basis")
     learners = [*select(snapshot, ("majority", "covariates"))[0], sklearn(LogisticRegression(C=-1.0), "mine")]
-    with pytest.raises(LearnerFailed, match=r"learners\['mine'\]: fit raised InvalidParameterError \(.+ line \d+\)"):
-        harness.run(snapshot, learners[::-1], Evaluate(), Learn(trials=1, workers="ray"), checkpoint=checkpoint)
+    results = harness.run(snapshot, learners[::-1], Evaluate(), Learn(trials=1, workers="ray"), checkpoint=checkpoint)
+    (failed,) = results.failed
+    assert failed["learner"] == "mine" and "fit raised InvalidParameterError" in failed["reason"]
     assert all(job.suffix != ".part" for job in checkpoint.folder.glob("*"))
 
 
