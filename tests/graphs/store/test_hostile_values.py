@@ -106,7 +106,7 @@ def a_parameter(store: Store, value: str) -> list[Any]:
 
 @place
 def a_parameter_of_a_library_query(store: Store, value: str) -> list[Any]:
-    found = run_query(store, find("patients_with_label", Path()), {"property": value})
+    found = run_query(store, find("patients_with_mutated_gene", Path()), {"symbol": value})
     return [value] if found.is_empty() else found.rows()
 
 
