@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import polars as pl
 
 from ..errors import InputError
+from ..files.delimited import plain
 from ..files.rows import SourceRows
+from ..files.text_table import read_bytes
 from .consequences import change
 
 COLUMNS = {
@@ -26,6 +30,7 @@ COLUMNS = {
     "alternatives": ("t_alt_count",),
     "references": ("t_ref_count",),
 }
+_HEAD = 8 << 20  # the line of a large study names thousands
 NEEDED = {"hugo_symbol": "Hugo_Symbol", "tumor_sample_barcode": "Tumor_Sample_Barcode"}
 
 
@@ -33,6 +38,21 @@ def looks_like_maf(names: Sequence[str]) -> bool:
     """Whether a table with these columns is a MAF, or one from which a column is gone."""
     lower = {name.lower() for name in names}
     return lower >= {*NEEDED} or lower >= {"hugo_symbol", "variant_classification"}
+
+
+def sequenced_samples(path: Path) -> list[str]:
+    """Who was sequenced at all, where a file says so above its table; [] where it does not.
+
+    Source: https://docs.cbioportal.org/file-formats/#mutation-data (`#sequenced_samples: A B C`).
+    """
+    if not path.is_file() or path.suffix.lower() in (".h5ad", ".h5mu", ".parquet"):
+        return []
+    head = plain(read_bytes(path, _HEAD)[0]).lstrip()
+    if not head.startswith(b"#"):
+        return []
+    lines = (line.decode(errors="replace") for line in head.split(b"\n") if line.startswith(b"#"))
+    found = (re.match(r"#\s*sequenced[_ ]samples\s*:(.*)", line, re.IGNORECASE) for line in lines)
+    return [one for match in found if match for one in re.split(r"[\s,;]+", match[1].strip()) if one]
 
 
 def read_variants(rows: SourceRows) -> SourceRows:

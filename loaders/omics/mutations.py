@@ -19,7 +19,7 @@ from ..subjects.barcodes import known_ids, matched, taken_out
 from ..subjects.id_forms import no_known_id
 from ..tables import SAMPLES, Known, Loaded
 from .layer import OmicsLayer, as_anndata, read_layer
-from .maf import looks_like_maf, read_variants
+from .maf import looks_like_maf, read_variants, sequenced_samples
 
 NO_GENE = ("Unknown", "unknown", ".", "-")
 CALL = {"sample_id": pl.String, "feature": pl.String}
@@ -192,8 +192,13 @@ def _primary(frame: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
 def _profiled(spec: Omics, obs: pl.DataFrame, known: Known, ledger: Ledger) -> pl.DataFrame:
     """The samples of the file, and those who were profiled without a mutation."""
     if spec.profiled == "file":
-        return obs
-    if spec.profiled == "patients":
+        named = [one for path in spec.path for one in sequenced_samples(path)]
+        if not named:
+            return obs
+        ids = pl.Series(named, dtype=pl.String)
+        others = matched(ids.filter(~taken_out(ids, known)), known)
+        ledger.count({"samples named as sequenced in the file's first lines": others["sample_id"].count()})
+    elif spec.profiled == "patients":
         if known.subjects is None:
             raise InputError(
                 "nobody is known", spec.source, 'profiled = "patients"', "[patients]", 'use "file" or a list'

@@ -94,6 +94,17 @@ def test_a_variant_without_a_place_goes_by_its_protein_change(tmp_path: Path) ->
     assert loaded.omics.uns["variants"]["variant"].to_list() == ["variant:TP53:p.R273H"]
 
 
+@pytest.mark.parametrize(
+    "line", ["#Sequenced_Samples: A B C Z", "#sequenced_samples:A\tB\tC", "## a\n#sequenced_samples: A,B,C"]
+)
+def test_a_file_may_say_who_was_sequenced(tmp_path: Path, line: str) -> None:
+    rows = f"{line}\nHugo_Symbol\tTumor_Sample_Barcode\tVariant_Classification\nTP53\tA\tMissense_Mutation\n"
+    loaded = load(tmp_path, rows, "data_mutations.txt")
+    assert loaded.omics is not None
+    assert set(loaded.omics.obs["subject_id"]) == {"A", "B", "C"}
+    assert carried(loaded) == {"A": {"TP53"}, "B": set(), "C": set()}
+
+
 @pytest.mark.parametrize(("profiled", "want"), [("file", "AB"), ("patients", "ABC"), ("list", "ABC")])
 def test_who_was_profiled(tmp_path: Path, profiled: str, want: str) -> None:
     (tmp_path / "list.txt").write_text("sample\nC\nZ\n")
