@@ -93,17 +93,19 @@ def codes(values: pl.Series, vocabulary_name: str) -> tuple[pl.Series, dict[str,
     return _by_value(values, lambda text: _one_code(text, name))
 
 
-def meds_codes(values: pl.Series) -> tuple[pl.Series, dict[str, int]]:
+def meds_codes(values: pl.Series, *, recorded: bool = True) -> tuple[pl.Series, dict[str, int]]:
     """MEDS codes as CURIE text, and how many cells were changed in what way.
 
     `ICD10CM//C341` and `DIAGNOSIS//ICD//10//C341` find their vocabulary, `PREFIX:local` keeps its own,
     and what belongs to no vocabulary becomes `MEDS:` and the code as it was.
+    Args: recorded: of a patient, so that one of ICD must have a code's shape; a hierarchy also names blocks (I10-I16).
     Returns: (n,) text, null where the code is missing or malformed; counts over cells.
     Example:
         >>> meds_codes(pl.Series(["MEDS_DEATH", "DIAGNOSIS//ICD//10//C341", "TREE:03.07"]))[0].to_list()
         ['MEDS:MEDS_DEATH', 'ICD10CM:C34.1', 'TREE:03.07']
     """
-    return _by_value(values, _one_meds_code)
+    shapes = "icd" if recorded else "none"
+    return _by_value(values, lambda text: _one_meds_code(text, shapes))
 
 
 Changed = tuple[str | None, tuple[str, ...]]  # the CURIE's text (None: malformed), and what was done to it
@@ -133,26 +135,29 @@ def _one_code(text: str, name: str) -> Changed:
     return _spelled(name, code, text)
 
 
-def _one_meds_code(text: str) -> Changed:
+def _one_meds_code(text: str, shapes: str) -> Changed:
     code = text.strip()
     parts = code.split("//")
     if len(parts) == 1:
         prefix, colon, local = code.partition(":")
         if colon and SHAPE.fullmatch(code):
-            return _spelled(vocabulary(prefix), local.strip(), text, checked=False)
+            return _spelled(vocabulary(prefix), local.strip(), text, shapes=shapes)
         prefix, slash, local = code.partition("/")  # as OMOP exports write it: LOINC/2160-0
         if slash and prefix.upper() in _SPELLINGS:
             return _and(
-                "MEDS codes given their vocabulary", _spelled(vocabulary(prefix), local.strip(), text, checked=False)
+                "MEDS codes given their vocabulary", _spelled(vocabulary(prefix), local.strip(), text, shapes=shapes)
             )
     kind = tuple(part.upper() for part in parts[:3])
     if len(parts) == 4 and kind[1] == "ICD" and (kind[0], kind[2]) in _KINDS_OF_ICD:
-        return _and("MEDS codes given their vocabulary", _spelled(_KINDS_OF_ICD[kind[0], kind[2]], parts[3], text))
+        return _and(
+            "MEDS codes given their vocabulary",
+            _spelled(_KINDS_OF_ICD[kind[0], kind[2]], parts[3], text, shapes=shapes),
+        )
     if len(parts) == 2 and parts[0].upper() in _SPELLINGS and parts[0].upper() != "MEDS":
         return _and(
-            "MEDS codes given their vocabulary", _spelled(vocabulary(parts[0]), parts[1].strip(), text, checked=False)
+            "MEDS codes given their vocabulary", _spelled(vocabulary(parts[0]), parts[1].strip(), text, shapes=shapes)
         )
-    return _and("MEDS codes without a vocabulary, kept as MEDS:", _spelled("MEDS", code, text))
+    return _and("MEDS codes without a vocabulary, kept as MEDS:", _spelled("MEDS", code, text, shapes=shapes))
 
 
 def _and(change: str, done: Changed) -> Changed:
@@ -160,8 +165,8 @@ def _and(change: str, done: Changed) -> Changed:
     return (code, changes) if code is None else (code, (*changes, change))
 
 
-def _spelled(name: str, local: str, before: str, *, checked: bool = True) -> Changed:
-    """The CURIE of a code. checked: it must have the shape of its vocabulary's codes; those of ICD always must."""
+def _spelled(name: str, local: str, before: str, *, shapes: str = "all") -> Changed:
+    """The CURIE of a code. shapes: of "all" vocabularies, of "icd" alone or "none": it must have that of its codes."""
     changes = []
     spelled = local if name in _UNCASED else "".join(local.split()) if name.startswith("ICD") else local
     if name.startswith("ICD"):
@@ -171,7 +176,7 @@ def _spelled(name: str, local: str, before: str, *, checked: bool = True) -> Cha
         changes += [change] if change else []
     if before != before.strip() or (name.startswith("ICD") and "".join(local.split()) != local):
         changes.append("codes freed of white space")
-    if not can_be(spelled, name if checked or name.startswith("ICD") else ""):
+    if shapes != "none" and not can_be(spelled, name if shapes == "all" or name.startswith("ICD") else ""):
         return None, ()
     try:
         return str(Curie(name, spelled)), tuple(changes)

@@ -58,7 +58,7 @@ def code_ends(names: pl.Series, known: Known, bare: bool) -> tuple[pl.Series, di
     ICD gets its dot here as it does in records, so that both meet.
     """
     text = names.cast(pl.String).str.strip_chars()
-    curies, counts = meds_codes(text)
+    curies, counts = meds_codes(text, recorded=False)
     if not bare:
         curies = _where(is_curie(text), curies)
     opaque = _opaque(text, known)
@@ -75,7 +75,7 @@ def _opaque(text: pl.Series, known: Known) -> pl.Series:
 
 def _curies(text: pl.Series) -> pl.Series:
     """The texts that already are CURIEs, spelled as elsewhere."""
-    return _where(is_curie(text), meds_codes(text)[0])
+    return _where(is_curie(text), meds_codes(text, recorded=False)[0])
 
 
 def _proper(id: pl.Expr) -> pl.Expr:

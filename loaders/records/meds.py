@@ -155,11 +155,11 @@ def _metadata(files: list[Path], spec: Records) -> tuple[pl.DataFrame | None, pl
     if not frames:
         return None, None, {}
     told = pl.concat(frames)
-    told = told.with_columns(id=meds_codes(told["code"])[0])
+    told = told.with_columns(id=meds_codes(told["code"], recorded=False)[0])
     malformed = told["id"].null_count()
     told = told.drop_nulls("id")
     links = told.select("id", "parent").explode("parent").drop_nulls("parent")
-    links = links.with_columns(object=meds_codes(links["parent"])[0]).drop_nulls("object")
+    links = links.with_columns(object=meds_codes(links["parent"], recorded=False)[0]).drop_nulls("object")
     links = links.filter(pl.col("id") != pl.col("object")).select(subject="id", object="object")
     links = links.unique(maintain_order=True)
     names = told.select("id", "name").sort(pl.col("name").is_null(), maintain_order=True)

@@ -57,3 +57,9 @@ def test_any_name_is_one_where_no_shape_is_known_but_a_word_for_nothing() -> Non
 def test_meds_codes_of_icd_are_checked_and_their_own_names_are_theirs() -> None:
     found, _ = meds_codes(pl.Series(["ICD10CM//NULL", "DIAGNOSIS//ICD//9//nan", "LOINC//UNK-1", "LAB//x"]))
     assert found.to_list() == [None, None, "LOINC:UNK-1", "MEDS:LAB//x"]
+
+
+def test_a_hierarchy_names_blocks_that_no_patient_has() -> None:
+    blocks = pl.Series(["ICD10CM:I10-I16", "ICD10CM:A00-B99", "ICD9CM:420-429", "ICD9CM:E880-E888"])
+    assert meds_codes(blocks, recorded=False)[0].to_list() == blocks.to_list()
+    assert meds_codes(blocks)[0].null_count() == 4
