@@ -70,7 +70,8 @@ def test_a_part_in_another_unit_is_found_with_its_share_and_factor(seed: int, fa
     other = np.arange(600) < int(600 * share)
     found = two_magnitudes(np.where(other, x * factor, x))
     assert found is not None
-    assert found[0] == pytest.approx(other.mean(), abs=0.01) and found[1] == pytest.approx(factor, rel=0.1)
+    error = 1.25 * 0.12 / np.sqrt(other.sum())  # of the median of so few logarithms
+    assert found[0] == pytest.approx(other.mean(), abs=0.01) and found[1] == pytest.approx(factor, rel=0.02 + 5 * error)
 
 
 @settings(deadline=None)
