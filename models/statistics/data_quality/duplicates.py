@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from scipy import sparse
 
+from ...base.snapshot import DerivedSnapshot
 from ...evaluation.near_duplicates import near_duplicates
+from ...preprocessing.omics_layer import AlignedLayer
 from .finding import SERIOUS, Checked, Finding, ids
 from .study_data import LayerData, StudyData
 
@@ -19,30 +20,10 @@ _COMPLETE = 0.8
 
 
 @dataclass(frozen=True)
-class EverybodyLayer:
-    """One omics source over all patients, with the first sample of each."""
-
-    name: str
-    kind: str
-    scale: str
-    var: pl.DataFrame
-    values: np.ndarray | sparse.csr_matrix
-    profiled: np.ndarray
-
-
-@dataclass(frozen=True)
-class Everybody:
+class Everybody(DerivedSnapshot):
     """All patients of a study as one snapshot, behind no fence, with folds that put every two of them apart."""
 
-    rows: pl.DataFrame
-    layers: Mapping[str, EverybodyLayer]
-    events: pl.DataFrame | None
     folds: pl.DataFrame
-    clock: str = "dated"
-    task: str = "binary"
-    classes: tuple[str, ...] = ()
-    covariates: pl.DataFrame = field(default_factory=pl.DataFrame)
-    links: pl.DataFrame = field(default_factory=pl.DataFrame)
 
 
 def duplicates(data: StudyData) -> Checked:
@@ -64,19 +45,19 @@ def everybody(data: StudyData) -> Everybody:
             pl.col("subject_id").replace_strict(place, default=None, return_dtype=pl.Int64).alias("row"), "code", "numeric_value", "text_value",
             days=(pl.lit(last, pl.Datetime("us")) - pl.col("time")).dt.total_microseconds() / 86_400_000_000.0,
         ).drop_nulls("row").sort("row", "days", descending=[False, True])  # fmt: skip
-    return Everybody(
-        rows.with_columns(prediction_time=pl.lit(None, pl.Datetime("us"))), layers, events, every_pair(len(place))
-    )
+    rows = rows.with_columns(prediction_time=pl.lit(None, pl.Datetime("us")))
+    nothing = pl.DataFrame()
+    return Everybody("binary", rows, nothing, layers, events, nothing, "dated", (), every_pair(len(place)))
 
 
-def _over_everybody(layer: LayerData, place: Mapping[str, int]) -> EverybodyLayer:
+def _over_everybody(layer: LayerData, place: Mapping[str, int]) -> AlignedLayer:
     first = layer.samples.with_row_index("sample").unique("subject_id", keep="first", maintain_order=True)
     row = first["subject_id"].replace_strict(place, default=None, return_dtype=pl.Int64)
     there = row.is_not_null().to_numpy()
     values = np.full((len(place), len(layer.features)), np.nan, dtype=np.float32)
     values[row.drop_nulls().to_numpy()] = np.asarray(layer.values)[first["sample"].to_numpy()[there]]
     var = pl.DataFrame({"feature": layer.features}, schema={"feature": pl.String})
-    return EverybodyLayer(layer.name, layer.kind, layer.scale, var, values, np.asarray(~np.isnan(values).all(axis=1)))
+    return AlignedLayer(layer.name, layer.kind, layer.scale, var, values, np.asarray(~np.isnan(values).all(axis=1)))
 
 
 def every_pair(n: int) -> pl.DataFrame:
