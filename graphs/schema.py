@@ -126,7 +126,9 @@ RELATIONSHIP_PROPERTIES: dict[str, dict[str, str]] = {
     **dict.fromkeys(EVENT_TYPE.values(), _EVENT),
     **dict.fromkeys((type for type, _ in LAYER.values()), _VALUE),
     "PROFILED": {**_TIMES, "layer": "STRING", "sample": "STRING"},
-    "IN_GENE": {"consequence": "STRING", **_LINK},
+    "HAS_VARIANT": {"allele_fraction": "FLOAT"},
+    "IN_GENE": {"consequence": "STRING", "protein": "STRING", **_LINK},
+    "NOT_CALLED_IN": {"layer": "STRING"},
     **dict.fromkeys(
         ("OF_GENE", "TARGETS", "NEAR", "IN_PATHWAY", "PART_OF", "INTERACTS_WITH", "ASSOCIATED_WITH", "IS_A"), _LINK
     ),

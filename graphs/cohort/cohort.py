@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from ...loaders.errors import InputError
+from ...loaders.files.cells.clock import CLOCKS
 from ..ingest.studies import check_entered
 from ..ingest.write_back import write_back
 from ..language.types import Type
@@ -25,7 +26,6 @@ from ..store.protocol import Edges, Store
 from ..tables.study_tables import Tables
 from .labels import TIME_TO_EVENT, WHERE, with_any_label, with_label
 
-CLOCKS = ("order", "relative", "dated")
 """From the weakest to the strongest: a study is as good as its weakest source."""
 
 _IN_STORE = "MATCH (p:Patient) RETURN count(p) AS n"
@@ -112,7 +112,7 @@ def make_cohort(
         AttritionStep("in store", int(store.run(_IN_STORE, {})["n"][0])),
         *_named_steps(store, asked, bound, catalog),
     ]
-    found = run_lists(store, asked, bound)
+    found = run_lists(store, asked, bound, catalog=catalog)
     steps.append(AttritionStep("returned", len(set(found.get("subject_id", ())))))
     own, one = _means_one(_typed(_own(found, tables.subjects())))
     steps.append(AttritionStep("of this study", own["subject_id"].n_unique()))

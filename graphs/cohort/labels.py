@@ -14,7 +14,6 @@ from ...loaders.files.cells.number_words import means_missing
 
 WHERE = "cohort query"
 _FEW_VALUES = 3
-_SHOWN = 6
 HAPPENED = frozenset(
     ("1", "true", "yes", "y", "deceased", "dead", "died", "death", "event", "progressed", "progression", "recurred",
      "recurrence", "relapsed", "relapse", "recurred/progressed", "metastasized", "positive", "present")
@@ -43,7 +42,9 @@ class Labelled:
     notes: tuple[str, ...] = ()
 
 
-def with_label(rows: pl.DataFrame, label_type: str, label: str, happened: object = None) -> Labelled:
+def with_label(
+    rows: pl.DataFrame, label_type: str, label: str, happened: object = None, *, must_occur: bool = True
+) -> Labelled:
     """Rows with `label` (boolean: 0 or 1; categorical: text), or `duration_days` and `event` (time_to_event: 0 or 1).
 
     Args:
@@ -51,7 +52,7 @@ def with_label(rows: pl.DataFrame, label_type: str, label: str, happened: object
         label_type: boolean, categorical or time_to_event (`Task.label_type`, after MEDS).
         label: the column that holds the label; of time_to_event the event's column.
         happened: the value that means that the event happened, or that a boolean label is so; None: the values say it
-            themselves.
+            themselves. must_occur: that no row has it is an error; of patients to predict it may be so.
     Raises: InputError for a column that is not there, and for values that the label cannot be.
     Example:
         >>> with_label(pl.DataFrame({"subject_id": ["a", "b"], "label": ["no", "yes"]}), "boolean", "label").notes
@@ -61,14 +62,14 @@ def with_label(rows: pl.DataFrame, label_type: str, label: str, happened: object
         raise ValueError(f"label type: got {label_type!r}; expected one of {', '.join(LABEL_TYPES)}")
     rows = rows.with_columns(cs.float().fill_nan(None))
     if label_type == TIME_TO_EVENT:
-        return _time_to_event(rows, label if label in rows.columns else "event", happened)
+        return _time_to_event(rows, label if label in rows.columns else "event", happened, must_occur)
     _need(rows, label, f"a {label_type} task needs a label")
     known = rows.filter(pl.col(label).is_not_null()).rename({label: "label"} if label != "label" else {})
     counts = known["subject_id"].n_unique(), rows.height - known.height
     if label_type == CATEGORICAL:
         text = _as_text(known["label"])
         return Labelled(known.with_columns(text), tuple(sorted(text.unique())), *counts)
-    zero_one, notes = _binary(known["label"]) if happened is None else _event(known["label"], happened)
+    zero_one, notes = _binary(known["label"]) if happened is None else _event(known["label"], happened, must_occur)
     sure = known.with_columns(zero_one).drop_nulls("label")
     counts = sure["subject_id"].n_unique(), rows.height - sure.height
     return Labelled(sure, ("0", "1"), *counts, notes=notes)
@@ -89,13 +90,13 @@ def with_any_label(rows: pl.DataFrame, label_type: str, label: str, happened: ob
     numbered = rows.with_row_index("_row")
     found = Labelled(numbered.select("_row").clear(), (), 0, rows.height)
     if named <= set(rows.columns):
-        found = with_label(numbered, label_type, label, happened)
+        found = with_label(numbered, label_type, label, happened, must_occur=False)
     rest = numbered.join(found.rows, on="_row", how="anti").drop((named | set(kept)) & set(rows.columns))
     every = pl.concat([pl.DataFrame(schema=kept), found.rows, rest], how="diagonal").sort("_row").drop("_row")
     return replace(found, rows=every)
 
 
-def _time_to_event(rows: pl.DataFrame, event: str, happened: object) -> Labelled:
+def _time_to_event(rows: pl.DataFrame, event: str, happened: object, must_occur: bool) -> Labelled:
     _need(rows, event, "survival needs event")
     _need(rows, "duration_days", "survival needs duration_days")
     if not (rows["duration_days"].dtype.is_numeric() or rows["duration_days"].dtype == pl.Null):
@@ -111,7 +112,7 @@ def _time_to_event(rows: pl.DataFrame, event: str, happened: object) -> Labelled
         raise InputError("two columns could tell the event", WHERE, f"{event}, event", "one of them", fix)
     known = rows.filter(pl.col("duration_days").is_not_null() & pl.col(event).is_not_null())
     known = known.rename({event: "event"} if event != "event" else {})
-    zero_one, notes = _binary(known["event"]) if happened is None else _event(known["event"], happened)
+    zero_one, notes = _binary(known["event"]) if happened is None else _event(known["event"], happened, must_occur)
     known = known.with_columns(zero_one, pl.col("duration_days").cast(pl.Float64)).drop_nulls("event")
     risk = known.filter(pl.col("duration_days") > 0)
     counts = known["subject_id"].n_unique(), rows.height - known.height, known.height - risk.height
@@ -123,7 +124,7 @@ def _need(rows: pl.DataFrame, column: str, what: str) -> None:
         raise InputError(what, WHERE, ", ".join(rows.columns), f"a column {column}", f"RETURN … AS {column}")
 
 
-def _event(values: pl.Series, happened: object) -> tuple[pl.Series, tuple[str, ...]]:
+def _event(values: pl.Series, happened: object, must_occur: bool) -> tuple[pl.Series, tuple[str, ...]]:
     """The event as 0 and 1: 1 where it has the value `happened`, 0 where it has its contrary, else null: not known.
 
     The contrary is 0, false, a word that says so (Alive), or of two values the other, if that is not a word for nothing.
@@ -131,15 +132,18 @@ def _event(values: pl.Series, happened: object) -> tuple[pl.Series, tuple[str, .
     """
     text = _as_text(values)
     found = sorted(text.unique())
-    wanted = "true" if happened is True else "false" if happened is False else str(happened)
-    wanted = wanted.removesuffix(".0")
+    wanted = str(int(happened)) if isinstance(happened, float) and happened.is_integer() else str(happened)
+    wanted = wanted.lower() if isinstance(happened, bool) else wanted
     meant = {word: direction(word) for word in found}
     nothing = {word for word in found if means_missing(word)}
+    if not found or (wanted not in found and not must_occur):
+        return text.replace_strict(meant or {"": None}, default=None, return_dtype=pl.Int64), _notes(values.name, meant)
     if wanted not in found:
         if wanted == "1" and {word for word, way in meant.items() if way is None} <= nothing and 1 in meant.values():
             return text.replace_strict(meant, return_dtype=pl.Int64), _notes(values.name, meant)
         raise InputError(
-            f"{happened!r} is no value of {values.name}", WHERE, ", ".join(map(repr, found[:_SHOWN])),
+            f"{happened!r} is no value of {values.name}", WHERE,
+            ", ".join(map(repr, found)) if len(found) <= _FEW_VALUES else f"{len(found)} different ones",
             "one of them", "give the one that means 1: params = {happened = …} or {positive = …}",
         )  # fmt: skip
     others = [word for word in found if word != wanted and word not in nothing]

@@ -203,15 +203,19 @@ def run_query(store: Store, query: Query, params: Mapping[str, Any], timeout_s: 
 
 
 def run_lists(
-    store: Store, query: Query, params: Mapping[str, Any], timeout_s: float | None = None
+    store: Store,
+    query: Query,
+    params: Mapping[str, Any],
+    timeout_s: float | None = None,
+    catalog: Catalog | None = None,
 ) -> dict[str, list[Any]]:
-    """The same as plain values (`Store.lists`)."""
+    """The same as plain values (`Store.lists`). catalog: as in `understood`."""
     if query.store not in ("any", store.name):
         raise InputError(
             "a query for another store", query.name, store.name, query.store, f"load the study into {query.store}"
         )
     bound = bind(query, params)
-    return store.lists(understood(store, query.text, bound).text, bound, timeout_s)
+    return store.lists(understood(store, query.text, bound, catalog).text, bound, timeout_s)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 import polars as pl
 
+from ...loaders.identifiers.curie import BIRTH
 from ...loaders.records.events import several_units
 from ...loaders.tables import EVENTS
 from ..tables.study_tables import Tables
@@ -15,34 +17,43 @@ FROZEN = {
     "row": pl.Int64, "days": pl.Float64, "age": pl.Float32, "code": pl.String,
     "numeric_value": pl.Float64, "text_value": pl.String, "visit": pl.Int64,
 }  # fmt: skip
-BIRTH_CODE = "MEDS:MEDS_BIRTH"
-"""As loaders/identifiers/curie.py spells MEDS's own codes."""
 BIRTH_PROPERTIES = ("birth_date", "date_of_birth")
 _YEAR_DAYS = 365.25
-OF_A_UNIT = r"^(.+) \[[^\[\]]+\]$"
-"""A code of one unit's numbers: `by_unit` makes them."""
 
 
-def frozen_events(
-    index: pl.DataFrame, tables: Tables, fence: Fence, apart: Collection[str] = ()
-) -> tuple[pl.DataFrame | None, dict[str, int], dict[str, str]]:
-    """Fenced events, sorted by row, time, code and values, undated ones first; the undated ones by source; units.
+@dataclass(frozen=True)
+class FrozenEvents:
+    """What was recorded of the rows' subjects before their predictions.
+
+    table: (row, days, age, code, numeric_value, text_value, visit) as models/base/snapshot.py describes them, or None where
+        the study holds no records.
+    undated: source -> undated events that entered. units: code -> the one unit of its numbers.
+    parts: code of one unit's numbers -> the code that it was (`by_unit`).
+    """
+
+    table: pl.DataFrame | None = None
+    undated: Mapping[str, int] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, str] = field(default_factory=dict)
+
+
+def frozen_events(index: pl.DataFrame, tables: Tables, fence: Fence, apart: Collection[str] = ()) -> FrozenEvents:
+    """Fenced events, sorted by row, time, code and values, undated ones first.
 
     A code whose numbers come in several units is a code a unit, `LOINC:2345-7 [mmol/L]`: they are no values of one test.
     Args:
         index: row, subject_id, prediction_time.
         apart: codes that are a code a unit whatever comes here: a model knows them so.
-    Returns: (row, days, age, code, numeric_value, text_value, visit) as models/base/snapshot.py describes them, or None where
-        the study holds no records; source -> undated events that entered; code -> the one unit of its numbers.
     """
     found = [table for source in tables.sources() if (table := tables.table(source, "events")) is not None]
     if not found:
-        return None, {}, {}
+        return FrozenEvents()
     facts = pl.concat([table.select(list(EVENTS)).cast(EVENTS) for table in found])  # type: ignore[arg-type]
     events = fence(facts.filter(pl.col("code").is_not_null()), index).with_columns(
         pl.col("numeric_value").fill_nan(None)
     )
-    events = by_unit(events, apart)
+    before, events = events["code"], by_unit(events, apart)
+    made = events.select("code", was=before).filter(pl.col("code") != pl.col("was")).unique().sort("code")
     units = _units(events)
     events = events.drop("unit")
     undated = events.filter(pl.col("time").is_null())
@@ -54,7 +65,8 @@ def frozen_events(
         age=((pl.col("time") - pl.col("birth")).dt.total_microseconds() / (day * _YEAR_DAYS)).cast(pl.Float32),
     )
     order = ["row", "time", "code", "numeric_value", "text_value", "visit"]
-    return events.sort(order, nulls_last=False).select(list(FROZEN)).cast(FROZEN), counted, units  # type: ignore[arg-type]
+    table = events.sort(order, nulls_last=False).select(list(FROZEN)).cast(FROZEN)  # type: ignore[arg-type]
+    return FrozenEvents(table, counted, units, dict(made.iter_rows()))
 
 
 def _units(events: pl.DataFrame) -> dict[str, str]:
@@ -83,15 +95,6 @@ def by_unit(facts: pl.DataFrame, apart: Collection[str] = ()) -> pl.DataFrame:
     )
 
 
-def unit_links(events: pl.DataFrame | None) -> pl.DataFrame:
-    """`LOINC:2345-7 [mmol/L]` IS_A `LOINC:2345-7`: subject, object, of the codes that are a unit's own."""
-    empty = pl.DataFrame(schema={"subject": pl.String, "object": pl.String})
-    if events is None:
-        return empty
-    codes = events.select(subject=pl.col("code").unique())
-    return codes.with_columns(object=pl.col("subject").str.extract(OF_A_UNIT)).drop_nulls("object")
-
-
 def _with_visit(events: pl.DataFrame) -> pl.DataFrame:
     """`visit`: the rank of each visit within its row by its first event that is seen; null where there is none."""
     seen = events.filter(pl.col("visit_id").is_not_null())
@@ -104,7 +107,7 @@ def _with_visit(events: pl.DataFrame) -> pl.DataFrame:
 
 def _births(events: pl.DataFrame, index: pl.DataFrame, tables: Tables) -> pl.DataFrame:
     """(row, birth): from the record of birth where it lies before the prediction, else from the patient table."""
-    recorded = events.filter(pl.col("code") == BIRTH_CODE).group_by("row").agg(pl.col("time").min().alias("birth"))
+    recorded = events.filter(pl.col("code") == BIRTH).group_by("row").agg(pl.col("time").min().alias("birth"))
     stated = [recorded]
     for source in tables.sources():
         table = tables.table(source, "patients")

@@ -52,20 +52,20 @@ def freeze(
     others = tuple(name for name in keep if name not in (*LABELS, *index.columns))
     kept, _ = named_columns(frame, index, tables, others, fence=fence, where="study [evaluate] site or stratify")
     omics = frozen_layers(index, tables, fence)
-    events, undated, units = frozen_events(index, tables, fence, apart)
+    events = frozen_events(index, tables, fence, apart)
     rows = frame.select("subject_id", "prediction_time", *(c for c in LABELS if c in frame.columns))
     return Snapshot(
         task=task,
         rows=rows.with_columns(kept),
         covariates=inputs,
         layers=omics.layers,
-        events=events,
+        events=events.table,
         links=reachable(tables, omics.layers.values(), events),
         folds=pl.DataFrame(schema=FOLDS),
         clock=cohort.clock,
         classes=cohort.classes,
-        manifest={**_about(cohort, covariates), "units": units},
-        static={**omics.static, **undated},
+        manifest={**_about(cohort, covariates), "units": dict(events.units), "parts": dict(events.parts)},
+        static={**omics.static, **events.undated},
         counts={**hidden, **omics.counts},
         origin=omics.origin,
     )

@@ -8,7 +8,7 @@ import polars as pl
 
 from ...loaders.tables import LINKS, in_layout
 from ..tables.study_tables import Tables
-from .events import unit_links
+from .events import FrozenEvents
 from .snapshot import Layer
 
 UPWARDS = ("IS_A", "PART_OF", "IN_PATHWAY", "MAPS_TO", "OF_GENE", "NEAR", "IN_GENE", "TARGETS")
@@ -17,21 +17,26 @@ COLUMNS = ("subject", "predicate", "object", "score", "source")
 _STEPS = 64
 
 
-def reachable(tables: Tables, layers: Iterable[Layer], events: pl.DataFrame | None) -> pl.DataFrame:
+def reachable(tables: Tables, layers: Iterable[Layer], events: FrozenEvents) -> pl.DataFrame:
     """Links (subject, predicate, object, score, source) between what the layers and fenced events reach, sorted.
 
     From features, their genes and codes the walk goes upwards (to ancestors, pathways, mapped diseases), until nothing
     new is met; a link stays if both its ends were met. So a code that only the future holds brings no link.
     """
-    units = unit_links(events).with_columns(predicate=pl.lit("IS_A"), source=pl.lit("units"))
+    parts = {
+        "subject": list(events.parts),
+        "object": list(events.parts.values()),
+    }  # a unit's own code is below the code
+    units = pl.DataFrame(parts, schema=dict.fromkeys(parts, pl.String))
+    units = units.with_columns(predicate=pl.lit("IS_A"), source=pl.lit("units"))
     found = [table for source in tables.sources() if (table := tables.table(source, "links")) is not None]
     empty = pl.DataFrame(schema=dict(LINKS))
     links = pl.concat(
         [empty, *(table.select(list(LINKS)) for table in found), in_layout(units, LINKS)], how="vertical_relaxed"
     )
     ends = [layer.var[column] for layer in layers for column in ("feature", "gene")]
-    if events is not None:
-        ends.append(events["code"])
+    if events.table is not None:
+        ends.append(events.table["code"])
     met = pl.concat([pl.Series("id", [], dtype=pl.String), *(e.alias("id") for e in ends)]).drop_nulls().unique()
     return upwards(links, met).select(COLUMNS).unique().sort(COLUMNS)
 

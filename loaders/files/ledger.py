@@ -223,23 +223,24 @@ def joined(frame: pl.DataFrame, key: str, numbers: pl.Series, ledger: Ledger) ->
     if frame.is_empty() or files.n_unique() < 2:
         return frame, numbers
     rest = [name for name in frame.columns if name != key]
-    rows = frame.with_columns(files.alias("_file"), numbers.alias(ROW))
+    row, file = "\0row", "\0file"  # as no column of a file is called
+    rows = frame.with_columns(files.alias(file), numbers.alias(row))
     each = rows.group_by(key, maintain_order=True).agg(
-        *(pl.col(name).drop_nulls().n_unique().alias(f"_values {name}") for name in rest),
-        _files=pl.col("_file").n_unique(),
-        _rows=pl.len(),
+        *(pl.col(name).drop_nulls().n_unique().alias(f"\0{name}") for name in rest),
+        pl.col(file).n_unique().alias("\0\0files"),
+        pl.len().alias("\0\0rows"),
     )
-    agree = pl.all_horizontal(pl.col("_files") == pl.col("_rows"), *(pl.col(f"_values {name}") <= 1 for name in rest))
-    mine = each.filter(agree & (pl.col("_rows") > 1))
+    agree = pl.all_horizontal(pl.col("\0\0files") == pl.col("\0\0rows"), *(pl.col(f"\0{name}") <= 1 for name in rest))
+    mine = each.filter(agree & (pl.col("\0\0rows") > 1))
     whole = rows.filter(rows[key].is_in(mine[key].implode()))
     first = [pl.col(name).drop_nulls().first() for name in rest]
-    made = whole.group_by(key, maintain_order=True).agg(*first, pl.col(ROW).first())
+    made = whole.group_by(key, maintain_order=True).agg(*first, pl.col(row).first())
     ledger.merged(whole.height - made.height)
     ledger.cells(0, 0, merged=held(whole.select(key, *rest)) - held(made.select(key, *rest)))
     ledger.count({"patients of several files, whose rows complete each other": made.height})
-    others = rows.filter(~rows[key].is_in(mine[key].implode())).drop("_file")
-    found = pl.concat([made.select(others.columns), others]).sort(ROW)
-    return found.drop(ROW), found[ROW]
+    others = rows.filter(~rows[key].is_in(mine[key].implode())).drop(file)
+    found = pl.concat([made.select(others.columns), others]).sort(row)
+    return found.drop(row), found[row]
 
 
 def one_row_each(

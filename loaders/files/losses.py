@@ -26,7 +26,7 @@ class Loss:
     kind: cells, samples, columns or names. where: the column, or what else the file calls the place; "" for all of it.
     lost, of: how many of how many. why: the commonest reason, with the form of a cell and what to do.
     ends: whether the load must not go on without the user's leave (`accept`).
-    said: what became of them, in words; "left missing", "read as text".
+    said: what became of them, in words; "left missing", "kept as text".
     """
 
     kind: str

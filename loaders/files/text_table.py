@@ -116,7 +116,7 @@ def read_bytes(path: Path, most: int | None = None) -> tuple[bytes, str]:
         ) from None
     if not data.strip():
         raise InputError("is empty", path, expected="a table", fix="check how the file was made")
-    if not data.startswith(b"PAR1"):
+    if not data.startswith(PARQUET):
         check_lines(path, data)
     return data, name
 

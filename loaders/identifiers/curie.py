@@ -21,6 +21,8 @@ KNOWN_LATE = frozenset(
 )  # fmt: skip
 """Diagnoses and procedures: coded when the visit ends, so known only then."""
 
+BIRTH, DEATH = "MEDS:MEDS_BIRTH", "MEDS:MEDS_DEATH"
+"""MEDS's own codes, as `meds_codes` spells them."""
 VOCABULARIES = (
     *sorted(KNOWN_LATE), "RXNORM", "ATC", "NDC", "DRUG", "LOINC", "VALUE", "HP", "REACT", "WP", "PATHWAY",
     "MEDS", "TIMELINE", "NCBIGene", "opaque",
@@ -176,7 +178,7 @@ def _spelled(name: str, local: str, before: str, *, shapes: str = "all") -> Chan
         changes += [change] if change else []
     if before != before.strip() or (name.startswith("ICD") and "".join(local.split()) != local):
         changes.append("codes freed of white space")
-    if shapes != "none" and not can_be(spelled, name if shapes == "all" or name.startswith("ICD") else ""):
+    if (shapes == "all" or (shapes == "icd" and name.startswith("ICD"))) and not can_be(spelled, name):
         return None, ()
     try:
         return str(Curie(name, spelled)), tuple(changes)

@@ -7,6 +7,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import polars as pl
+
+from ..identifiers.code_shapes import can_be
 from ..specs import MISSING
 from .file_head import Column, Head
 from .layers import Whose, share_known
@@ -134,6 +137,7 @@ _TESTS = frozenset(
         "concept",
     )
 )
+_UNITS = frozenset(("unit", "units", "valueuom", "uom", "value_unit", "unit_source_value"))
 _RESULTS = frozenset(("value", "result", "valuenum", "numeric_value", "value_as_number", "reading"))
 
 
@@ -147,12 +151,26 @@ def _long(head: Head) -> tuple[str, str] | None:
 
 
 def _as_long(head: Head, path: str, name: str, subject: Column, time: Column | None, long: tuple[str, str]) -> Records:
-    """A long table is named, not read: its values belong to the code in their row."""
-    keys = {"format": "csv", "path": path, "subject": subject.name} | ({"time": time.name} if time else {})
-    why = f"a long table: each row has one measurement ({long[0]}) and its value ({long[1]})"
-    section = Section(f"records.{name}", keys, (why,), ready=False)
-    asked = f"{path}: {why}; format csv reads one column a measurement: turn it (pivot), or write it as MEDS"
-    return Records(Answer((section,), (asked,)), None, (), head, "")
+    """A long table: the value of a row belongs to its code."""
+    test, value = long
+    cells = head.frame[test].drop_nulls().cast(pl.String)
+    loinc = sum(can_be(code, "LOINC") for code in cells) * 2 > cells.len()
+    unit = next((n for n in head.frame.columns if plain_name(n) in _UNITS), None)
+    keys: dict[str, object] = {"format": "csv", "path": path, "subject": subject.name}
+    keys |= {"time": time.name} if time else {}
+    keys |= {"codes": {test: "LOINC" if loinc else "VALUE"}, "value": value} | ({"value_unit": unit} if unit else {})
+    why = f"a long table: each row has one measurement ({test}) and its value ({value})"
+    asked = (
+        () if loinc else (f"{path}: {why}; VALUE:… is what its names are taken for: name the vocabulary of `codes`",)
+    )
+    asked += () if time else (f"{path}: {why}; no column of times was found: name `time`, or `order`",)
+    return Records(
+        Answer((Section(f"records.{name}", keys, (why,), ready=time is not None),), asked),
+        None,
+        (),
+        head,
+        "dated" if time else "",
+    )
 
 
 def _mostly_unique(column: Column) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
@@ -179,7 +180,7 @@ def omics_sections(
     if keys.get("scale") == "log1p":
         why.append("large numbers from 0 on, as counts have: log1p before anything else")
     if kind == "mutation":
-        why.append("0 is not mutated, anything above is; an empty cell is no call")
+        why.append("0, WT and empty are not mutated, any other number or word is; NA, NS and NP are not known")
     asked = tuple(q.format(name=name) for q in questions)
     return Answer((Section(f"omics.{name}", keys, tuple(why), ready=kind is not None),), asked)
 
@@ -188,12 +189,13 @@ class NamesTaken:
     """Names of sections, each once: rna, rna_2, …"""
 
     def __init__(self) -> None:
-        self._taken: dict[str, int] = {}
+        self._taken: set[str] = set()
 
     def take(self, name: str) -> str:
         """This name, or the first one after it that is free."""
-        self._taken[name] = self._taken.get(name, 0) + 1
-        return name if self._taken[name] == 1 else f"{name}_{self._taken[name]}"
+        free = next(one for one in chain([name], (f"{name}_{k}" for k in count(2))) if one not in self._taken)
+        self._taken.add(free)
+        return free
 
 
 def _layer_name(path: Path, kind: str | None) -> str:

@@ -47,7 +47,9 @@ def read_h5ad(path: Path, spec: Omics, known: Known, ledger: Ledger) -> Matrix:
     offset = ledger.begin(path.name)
     samples = pl.Series([str(i) for i in ids], dtype=pl.String)
     in_rows = spec.orientation != "samples_in_columns"
-    names = _names(data, spec, known) if in_rows else pl.Series([str(i) for i in data.var_names], dtype=pl.String)
+    names = (
+        _names(data, spec, known, ledger) if in_rows else pl.Series([str(i) for i in data.var_names], dtype=pl.String)
+    )
     if not in_rows:
         samples, names, values = names, samples, values.T
     rows = samples.len() if in_rows else names.len()
@@ -64,7 +66,7 @@ def read_h5ad(path: Path, spec: Omics, known: Known, ledger: Ledger) -> Matrix:
     return _chosen(Matrix(path.name, samples, names, values, numbers, in_rows, cells=cells), spec, ledger)
 
 
-def _names(data: AnnData, spec: Omics, known: Known) -> pl.Series:
+def _names(data: AnnData, spec: Omics, known: Known, ledger: Ledger) -> pl.Series:
     """The var names, or the var column that holds those of genes where var names are numbers or others' ids."""
     candidates = {"": pl.Series([str(i) for i in data.var_names], dtype=pl.String)}
     for column in data.var.columns:
@@ -74,7 +76,9 @@ def _names(data: AnnData, spec: Omics, known: Known) -> pl.Series:
         ]
         if any(cell and cell[0].isalpha() for cell in cells[:50] if cell):
             candidates[str(column)] = pl.Series(cells, dtype=pl.String)
-    return candidates[name_column(candidates, known.genes, spec.features)]
+    found = name_column(candidates, known.genes, spec.features)
+    ledger.count({f"feature names taken from var[{found!r}]": int(found != "") * data.n_vars})
+    return candidates[found]
 
 
 def _check(data: AnnData, ids: Collection[object], path: Path, spec: Omics) -> None:

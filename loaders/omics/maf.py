@@ -97,10 +97,11 @@ def read_variants(rows: SourceRows) -> SourceRows:
 
 
 def _fraction() -> pl.Expr:
+    written = pl.col("fraction").str.strip_suffix("%")
     said, with_it, without = (
-        pl.col(c).cast(pl.Float64, strict=False) for c in ("fraction", "alternatives", "references")
+        one.cast(pl.Float64, strict=False) for one in (written, pl.col("alternatives"), pl.col("references"))
     )
-    share = pl.when(said.max() > 1).then(said / 100).otherwise(said)
+    share = pl.when(said.median() > 1).then(said / 100).otherwise(said)  # most are above 1: percentages
     counted = pl.when(with_it + without > 0).then(with_it / (with_it + without))
     found = pl.coalesce(share, counted)
     return pl.when(found.is_between(0, 1)).then(found)

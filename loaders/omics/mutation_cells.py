@@ -14,9 +14,10 @@ WILD_TYPE = ("", "wt", "wildtype", "wild type", "wild-type", "no", "n", "false",
 """Words that say that a gene was looked at and found as it is in everybody."""
 
 
-def mutation_numbers(cells: pl.Series) -> pl.Series:
+def mutation_numbers(cells: pl.Series, unknown: Collection[str] = ()) -> pl.Series:
     """What each cell of a text column says of its gene: 0 not mutated, 1 (or its own number) mutated, NaN not known.
 
+    Args: unknown: the study's own words for what nobody knows, beside those that everybody writes.
     Source: the cells of cBioPortal's downloads (protein changes, WT, NS not sequenced, NP not profiled).
     Example:
         >>> mutation_numbers(pl.Series(["R273H", "WT", "NS", None, "2", "-1"])).to_list()
@@ -25,41 +26,45 @@ def mutation_numbers(cells: pl.Series) -> pl.Series:
     text = cells.cast(pl.String).str.strip_chars()
     number, word = numbers(text)
     wild = text.is_null() | text.str.to_lowercase().is_in(WILD_TYPE)
-    unknown = (missing_words(text) & ~wild) | (number < 0).fill_null(False) | (number.is_null() & ~word & ~wild)
-    found = number.zip_with(~(word & ~wild & ~unknown), pl.repeat(1.0, cells.len(), eager=True))
+    named = text.is_in([word for word in unknown if word]).fill_null(False)
+    wild = wild & ~named
+    not_known = (
+        named | (missing_words(text) & ~wild) | (number < 0).fill_null(False) | (number.is_null() & ~word & ~wild)
+    )
+    found = number.zip_with(~(word & ~wild & ~not_known), pl.repeat(1.0, cells.len(), eager=True))
     found = found.zip_with(~wild, pl.repeat(0.0, cells.len(), eager=True))
-    return found.zip_with(~unknown, pl.repeat(float("nan"), cells.len(), eager=True)).rename(cells.name)
+    return found.zip_with(~not_known, pl.repeat(float("nan"), cells.len(), eager=True)).rename(cells.name)
 
 
 def as_numbers(
-    frame: pl.DataFrame, genes: Collection[str] = (), *, samples_in_rows: bool = True
+    frame: pl.DataFrame, genes: Collection[str] = (), *, samples_in_rows: bool = True, unknown: Collection[str] = ()
 ) -> tuple[pl.DataFrame, dict[str, int]]:
     """The text columns of a mutation matrix as numbers; and in plain words what was decided, how often.
 
-    A sample of which every cell is empty was not looked at. A column of which no cell says 0, WT or that nobody knows is no gene's, but one of labels (a study, a centre): it
-    stays text, unless its name is among `genes`.
+    A sample of which every cell is empty was not looked at. A column of which no cell says 0, WT or that nobody knows is
+    no gene's, but one of labels (a study, a centre): it stays text, unless its name is among `genes`.
     """
     made: list[pl.Series] = []
-    words = unknown = 0
+    words = not_known = 0
     for name in frame.columns:
         column = frame[name]
         if column.dtype != pl.String:
-            unknown += (
+            not_known += (
                 int((column.is_null() | column.is_nan()).sum()) if column.dtype.is_float() else column.null_count()
             )
             continue
         if not column.count() and not samples_in_rows:
             continue
-        value = mutation_numbers(column)
+        value = mutation_numbers(column, unknown)
         changes = (value == 1) & numbers(column)[0].is_null()
         if name not in genes and column.count() and bool(changes.filter(column.is_not_null()).all()):
             continue
         made.append(value)
         words += int(changes.sum())
-        unknown += int(value.is_nan().sum())
+        not_known += int(value.is_nan().sum())
     said = {
         "cells of a mutation matrix in words: a change, so mutated": words,
-        "cells of a mutation matrix that nobody called (NA, NS, NP): (Patient)-[:NOT_CALLED_IN]->(Gene)": unknown,
+        "cells of a mutation matrix that nobody called (NA, NS, NP): (Patient)-[:NOT_CALLED_IN]->(Gene)": not_known,
     }
     if samples_in_rows and made:
         empty = frame.select(pl.all_horizontal(pl.all().is_null())).to_series()

@@ -198,6 +198,7 @@ def _profiled(spec: Omics, obs: pl.DataFrame, known: Known, ledger: Ledger) -> p
         ids = pl.Series(named, dtype=pl.String)
         others = matched(ids.filter(~taken_out(ids, known)), known)
         ledger.count({"samples named as sequenced in the file's first lines": others["sample_id"].count()})
+        ledger.count({"of them samples of nobody in the study": others["sample_id"].null_count()})
     elif spec.profiled == "patients":
         if known.subjects is None:
             raise InputError(

@@ -16,7 +16,7 @@ from ..files.ledger import Ledger
 from ..files.rows import SourceRows, identified, source_rows
 from ..files.text_table import Cells, has_header, numbers, parquet_frame, read_bytes, read_cells, resolve
 from ..identifiers.name_column import name_column
-from ..specs import MISSING, Omics
+from ..specs import Omics
 from ..subjects.barcodes import finder, known_ids
 from ..subjects.id_forms import joined_by, no_known_id
 from ..tables import Known
@@ -72,7 +72,7 @@ def read_matrix(path: Path, spec: Omics, known: Known, ledger: Ledger) -> Matrix
     rows = source_rows([cells], ledger)
     ledger.count(rows.counts)
     header = list(cells.header) or cells.frame.columns
-    column, in_rows = _orientation(rows, header, spec, known)
+    column, in_rows = _orientation(rows, header, spec, known, ledger)
     if column == SYMBOL and ENTREZ in rows.frame.columns:  # cBioPortal: either may be blank
         blank = rows.frame[SYMBOL].is_null() | (rows.frame[SYMBOL].cast(pl.String).str.strip_chars() == "")
         named = rows.frame[SYMBOL].cast(pl.String).zip_with(~blank, rows.frame[ENTREZ].cast(pl.String))
@@ -85,7 +85,7 @@ def read_matrix(path: Path, spec: Omics, known: Known, ledger: Ledger) -> Matrix
 
 def _cells(path: Path, spec: Omics) -> Cells:
     """The file; of a Parquet file the numbers stay numbers, which spares writing and reading them as text."""
-    missing = () if spec.kind == "mutation" and spec.missing == MISSING else spec.missing  # there NA is no empty cell
+    missing = () if spec.kind == "mutation" else spec.missing  # there a word that means missing is no empty cell
     if not (path.name.endswith(".parquet") or spec.format == "parquet"):
         return read_cells(path, missing=missing, header=has_header(spec.id), format=spec.format)
     cells = read_cells(path, missing=missing, format=spec.format)
@@ -94,7 +94,9 @@ def _cells(path: Path, spec: Omics) -> Cells:
     return replace(cells, frame=cells.frame.with_columns(native.select(numeric)))
 
 
-def _orientation(rows: SourceRows, header: Sequence[str], spec: Omics, known: Known) -> tuple[str, bool]:
+def _orientation(
+    rows: SourceRows, header: Sequence[str], spec: Omics, known: Known, ledger: Ledger
+) -> tuple[str, bool]:
     """The column that holds the ids of the rows, and whether they are samples."""
     frame = rows.frame
     asked = {None: None, "samples_in_rows": True, "samples_in_columns": False}[spec.orientation]
@@ -102,7 +104,9 @@ def _orientation(rows: SourceRows, header: Sequence[str], spec: Omics, known: Kn
     def named(columns: Sequence[str]) -> str:
         """Of the first columns that are no samples the one that holds the features' names."""
         some = {name: frame[name] for name in columns[:_FEW] if frame[name].dtype == pl.String or name == columns[0]}
-        return name_column(some, known.genes, spec.features)
+        found = name_column(some, known.genes, spec.features)
+        ledger.count({f"feature names taken from the column {found!r}": int(found != columns[0]) * frame.height})
+        return found
 
     if spec.id is not None:
         return resolve(spec.id, frame, rows.where), asked is not False
@@ -189,7 +193,7 @@ def _calls(frame: pl.DataFrame, names: Sequence[str], spec: Omics, known: Known 
         else known.genes.curies(named, spec.features)["feature"].str.starts_with("NCBIGene:")
     )
     sure = [column for column, yes in zip(frame.columns, mapped.fill_null(False), strict=True) if yes]
-    found, said = as_numbers(frame, sure, samples_in_rows=known is not None)
+    found, said = as_numbers(frame, sure, samples_in_rows=known is not None, unknown=spec.missing)
     ledger.count(said)
     return found
 

@@ -11,7 +11,7 @@ from ..files.ledger import ROW, Ledger, refuse
 from ..files.rows import CONTROL, LONGEST
 from ..tables import EVENTS, NEVER, Known, in_layout
 
-FIRST, LAST = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59)
+FIRST, LAST = datetime.min, datetime.max
 """What a datetime of Python and of both stores can hold."""
 
 

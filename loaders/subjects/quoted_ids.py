@@ -63,9 +63,13 @@ class QuotedIds:
         parts = "|".join(rf"(?<!\d){id}(?!\d)" if id.isdigit() else re.escape(id) for id in longest)
         return re.sub(parts, lambda m: self.rename(m[0]), text)
 
+    def whole(self, cells: pl.Series) -> pl.Series:
+        """Ids within the cells renamed, and those that are a cell, however short."""
+        return self._inside(cells, {id: self.rename(id) for id in cells.unique() if id in self.ids})
+
     def masked(self, cells: pl.Series) -> pl.Series:
         """What rejects.csv may show: ids renamed, and of the rest the form, for it may be the id of somebody unknown."""
-        shown = self._inside(cells, {id: self.rename(id) for id in cells.unique() if id in self.ids})
+        shown = self.whole(cells)
         kept = shown != cells
         forms = {text: form(text) for text in cells.filter(~kept).drop_nulls().unique()}
         return pl.select(pl.when(kept).then(shown).otherwise(cells.replace(forms))).to_series()
@@ -81,7 +85,8 @@ def without_quoted(loaded: Loaded, quoted: QuotedIds) -> Loaded:
         return frame.with_columns(quoted.texts(one) for one in looked)
 
     rejects = loaded.rejects.with_columns(
-        quoted.masked(loaded.rejects["got"]).alias("got"), quoted.texts(loaded.rejects["column"])
+        quoted.masked(loaded.rejects["got"]).alias("got"),
+        quoted.whole(loaded.rejects["column"]),  # a sample may be a column
     )
     return replace(
         loaded,

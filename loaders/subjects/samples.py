@@ -32,30 +32,28 @@ def read_samples(spec: Samples, known: Known) -> Loaded:
     if subject != id:
         rows = identified(rows, subject, ledger)
     rows = among(rows, subject, known.subjects, ledger)
+    named = {name: resolve(column, before, rows.where) for name, column in extra.items() if column is not None}
     columns = [rows.frame[id].alias("sample_id"), rows.frame[subject].alias("subject_id")]
+    cells = rows.frame.select(dict.fromkeys([id, subject, *named.values()]))
     clocks: set[str] = set()
-    for name, column in extra.items():
-        if column is None:
+    for name in extra:
+        if name not in named:
             dtype = pl.Datetime("us") if "time" in name else pl.String()
             columns.append(pl.Series(name, [None], dtype=dtype).new_from_index(0, rows.frame.height))
         elif "time" in name:
-            name_in_file = resolve(column, rows.frame, rows.where)
-            time, clock = observed(rows, name_in_file, ledger, known.clock)
-            over = ends(time, rows.frame[name_in_file]) if name == "known_time" and clock == "dated" else time
+            time, clock = observed(rows, named[name], ledger, known.clock)
+            over = ends(time, rows.frame[named[name]]) if name == "known_time" and clock == "dated" else time
             columns.append(over.alias(name))
+            cells = cells.with_columns(time.alias(named[name]))  # what could not be read holds nothing
             clocks.add(clock)
         else:
-            columns.append(rows.frame[resolve(column, rows.frame, rows.where)].alias(name))
+            columns.append(rows.frame[named[name]].alias(name))
     frame = pl.DataFrame(columns)
     said = "known_time" if spec.known_time is not None else "time" if spec.time is not None else None
     if said is not None:
         frame = frame.with_columns(known_time=pl.col(said).fill_null(NEVER))
-    used = list(
-        dict.fromkeys([id, subject, *(resolve(c, before, rows.where) for c in extra.values() if c is not None)])
-    )
-    cells = rows.frame.select(used)
     samples = one_row_each(frame, "sample_id", rows.numbers, ledger, cells)
-    ledger.cells(held(before.select(used)), held(cells.unique(id, keep="first")) - ledger.unread_cells)
+    ledger.cells(held(before.select(cells.columns)), held(cells.unique(id, keep="first")))
     never = int((samples["known_time"] == NEVER).sum())
     ledger.count({f"samples of which nobody says when they were known (no {said}): no input": never})
     return Loaded(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 from unicodedata import category
 
 from clinome.loaders.errors import InputError, NotBuilt
+from clinome.loaders.files.cells.clock import CLOCKS
 from clinome.loaders.files.losses import KINDS as LOSSES
 from clinome.loaders.files.regular_file import check_regular
 from clinome.loaders.specs import (
@@ -144,12 +146,17 @@ class Study:
 
     @property
     def clock(self) -> str | None:
-        """How the study's records tell time: "dated", "relative" (days, hours since something), "order"; None without."""
-        for one in self.records:
-            if one.format == "timeline" or one.unit is not None:
-                return "relative"
-            return "order" if one.order is not None else "dated"
-        return None
+        """How the study's records tell time: "dated", "relative" (days, hours since something), "order"; None
+        without. Of several the weakest."""
+        found = {
+            "relative"
+            if one.format == "timeline" or one.unit is not None
+            else "order"
+            if one.order is not None
+            else "dated"
+            for one in self.records
+        }
+        return next((clock for clock in CLOCKS if clock in found), None)
 
     def need_cohort(self) -> CohortSpec:
         """The cohort, or an error that says how to name one."""
@@ -202,12 +209,16 @@ def _toml(file: Path) -> str:
         raise InputError("too large for a study file", file, expected=f"at most {_LARGEST:,} bytes", fix=fix)
     text = file.read_text(encoding="utf-8")
     for number, line in enumerate(text.split("\n"), 1):
-        if line.partition("=")[0].count(".") > _DEEPEST:  # TOML's reader takes the square of their number in time
+        if (
+            _KEY.match(line) and line.partition("=")[0].count(".") > _DEEPEST
+        ):  # TOML's reader takes their square in time
             raise InputError("nested too deep", f"{file} line {number}", expected="[section.NAME]", fix="mend the line")
     return text
 
 
 _LARGEST, _DEEPEST, _LONGEST = 1_000_000, 100, 100
+_KEY = re.compile(r"\s*\[|\s*[\w\s.-]+=")
+"""Lines that begin with a section or a bare key: dots nest there, and nowhere else."""
 
 
 def _folder_name(name: str, where: str) -> None:

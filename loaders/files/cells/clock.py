@@ -8,6 +8,8 @@ import polars as pl
 
 from ...errors import InputError
 
+CLOCKS = ("order", "relative", "dated")
+"""Of several the first is the weakest, and what they have in common."""
 ORIGIN = datetime(2000, 1, 1)
 MICROSECONDS = {"days": 86_400_000_000, "hours": 3_600_000_000, "minutes": 60_000_000}
 """What an offset may count in. A month is no unit: its length varies."""

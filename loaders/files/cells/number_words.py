@@ -38,7 +38,6 @@ _MISSING = re.compile(
     |no[ _-]?(?:dx|diagnos[ie]s|icd|codes?)|pending|refused|declined|withheld|redacted|discrepancy|ns|np|n/?d|tbd)[\])]?""",
     re.IGNORECASE | re.VERBOSE,
 )
-NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from ....loaders.identifiers.curie import BIRTH, DEATH
 from .finding import CHECK, NOTE, SERIOUS, Checked, Finding, ids
 from .study_data import StudyData
 
@@ -17,7 +18,7 @@ PLACEHOLDERS = (datetime(1800, 1, 1), datetime(1900, 1, 1), datetime(1901, 1, 1)
 """Days that stand for "not known" in other people's systems."""
 _SHIFTED = 0.25
 """Share of facts in the future from which the calendar is shifted, as de-identified records have it, and no date is wrong."""
-_OF_LIFE = ("MEDS_BIRTH", "MEDS_DEATH")
+_OF_LIFE = (BIRTH, DEATH)
 
 
 def chronology(data: StudyData, index: pl.DataFrame | None = None) -> Checked:

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
+from ....loaders.identifiers.curie import BIRTH, DEATH
 from ..rank_tests import benjamini_hochberg, ranks
 from .finding import CHECK, Checked, Finding
-from .outcome import Outcome
+from .outcome import OTHERS, Outcome
 from .study_data import StudyData
 
 FEWEST_EVENTS = 100
@@ -40,7 +41,7 @@ def drift(data: StudyData) -> Checked:
 
 def _plausible(data: StudyData) -> pl.Expr:
     dated = pl.col("time").is_not_null() & (pl.col("time") <= data.today)
-    return dated & (pl.col("time").dt.year() > 1901) & ~pl.col("code").is_in(["MEDS_BIRTH", "MEDS_DEATH"])
+    return dated & (pl.col("time").dt.year() > 1901) & ~pl.col("code").is_in([BIRTH, DEATH])
 
 
 def _gaps(monthly: pl.DataFrame) -> Iterator[Finding]:
@@ -149,7 +150,7 @@ def _quarters(time: pl.Series) -> pl.Series:
 def drifting(name: str, p: float, q: float, table: pl.DataFrame) -> Iterator[Finding]:
     """The finding of an outcome that changes with calendar time. table: as `Outcome.by_group` of the periods."""
     if q < 0.05:
-        large = table.filter(pl.col("patients") >= 20)
+        large = table.filter(pl.col("patients") >= _EXPECTED, pl.col("group") != OTHERS)  # that is no period
         ends = (
             (large["value"][0], large["value"][-1])
             if large.height > 1 and "class" not in table.columns

@@ -15,6 +15,8 @@ from ..rank_tests import cox_score, kruskal
 
 FEWEST = 5
 """Patients in the smaller of two groups, below which nothing is tested."""
+OTHERS = "(others)"
+"""Groups of fewer than FEWEST patients, together."""
 _LARGE = 20
 
 
@@ -88,8 +90,7 @@ class Outcome:
         Groups of fewer than FEWEST patients count as one. Cramér's V; over time the log-rank test with the widest ratio
         of observed to expected events in groups of twenty or more, and the range of that ratio.
         """
-        known = group.is_not_null().to_numpy()
-        name = _large(group.filter(pl.Series(known))).to_numpy()
+        name, known = _large(group)
         if len(np.unique(name)) < 2 or len(np.unique(self.label[known])) < 2:
             return None
         about = {"patients": int(known.sum()), "groups": len(np.unique(name))}
@@ -114,14 +115,14 @@ class Outcome:
 
     def by_group(self, group: pl.Series) -> pl.DataFrame:
         """group, patients, value, low, high (95 %): share with the outcome (Wilson), over time observed to expected events
-        (Byar); of classes a row a class: group, class, patients, value. Groups of fewer than FEWEST are one."""
-        known = group.is_not_null().to_numpy()
-        name, label = _large(group.filter(pl.Series(known))).to_numpy(), self.label[known]
+        (Byar); of classes a row a class: group, class, patients, value. Groups of fewer than FEWEST are one, OTHERS,
+        and left out if that has fewer too: it would show a single patient's outcome."""
+        name, known = _large(group)
+        label = self.label[known]
         if self.duration is None and not self.binary:
             table = pl.DataFrame({"group": name, "class": label}).group_by("group", "class").len("n")
-            return table.with_columns(patients=pl.col("n").sum().over("group"), value=pl.col("n") / pl.col("n").sum().over("group")).sort(
-                "group", "class"
-            )  # fmt: skip
+            of = pl.col("n").sum().over("group")
+            return table.select("group", "class", patients=of, value=pl.col("n") / of).sort("group", "class")
         names, at = np.unique(name, return_inverse=True)
         n = np.bincount(at)
         if self.duration is None:
@@ -131,12 +132,23 @@ class Outcome:
         return pl.DataFrame({"group": names, "patients": n, "value": value, "low": low, "high": high})
 
 
-def _large(group: pl.Series) -> pl.Series:
-    """Groups as text, small ones under one name."""
+def _large(group: pl.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Groups as text, small ones under one name; and (n,) bool, who is in one that has FEWEST patients."""
     text = group.cast(pl.String)
-    counted = text.value_counts()
-    small = counted.filter(pl.col("count") < FEWEST)[text.name]
-    return pl.select(pl.when(text.is_in(small.implode())).then(pl.lit("(others)")).otherwise(text)).to_series()
+    size = pl.len().over("group")
+    named = (
+        text.alias("group")
+        .to_frame()
+        .with_columns(
+            pl.when((size < FEWEST) & pl.col("group").is_not_null())
+            .then(pl.lit(OTHERS))
+            .otherwise("group")
+            .alias("group")
+        )
+    )
+    named = named.with_columns(kept=(size >= FEWEST) & text.is_not_null())
+    known = named["kept"].to_numpy()
+    return named["group"].filter(named["kept"]).to_numpy(), known
 
 
 def _counts(name: np.ndarray, label: np.ndarray) -> np.ndarray:

@@ -11,6 +11,8 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
+from ....loaders.identifiers.curie import BIRTH, DEATH
+
 
 @dataclass(frozen=True)
 class LayerData:
@@ -57,12 +59,12 @@ class StudyData:
     @property
     def births(self) -> pl.DataFrame:
         """subject_id, birth: the earliest that is recorded; datetimes."""
-        return self._moments("MEDS_BIRTH", _BIRTH, "birth", pl.min)
+        return self._moments(BIRTH, _BIRTH, "birth", pl.min)
 
     @property
     def deaths(self) -> pl.DataFrame:
         """subject_id, death: the latest that is recorded; datetimes."""
-        return self._moments("MEDS_DEATH", _DEATH, "death", pl.max)
+        return self._moments(DEATH, _DEATH, "death", pl.max)
 
     def _moments(self, code: str, names: tuple[str, ...], what: str, pick: Any) -> pl.DataFrame:
         found = [pl.DataFrame(schema={"subject_id": pl.String, what: pl.Datetime("us")})]

@@ -253,7 +253,8 @@ def _magnitudes(variable: Variable, x: np.ndarray) -> Iterator[Finding]:
 
 
 def several_units(events: pl.DataFrame) -> Iterator[Finding]:
-    """Codes whose values come in more than one unit; a unit of fewer than five values in a hundred and of five values is a note."""
+    """Codes whose values come in more than one unit, of which two have five values or more; one with fewer than one value in
+    a hundred of the commonest is to be looked at, not grave."""
     measured = events.filter(pl.col("numeric_value").is_not_null())
     units = measured.with_columns(pl.col("unit").fill_null("")).group_by("code", "unit").agg(
         pl.len().alias("n"), pl.col("numeric_value").median().alias("median")
@@ -264,8 +265,10 @@ def several_units(events: pl.DataFrame) -> Iterator[Finding]:
     for (code,), group in several.group_by("code", maintain_order=True):
         first, second = group["n"][0], group["n"][1]
         common = group.filter(pl.col("n") >= 5)  # what stands once may be anything
-        facts = {"units": common["unit"].to_list(), "n": common["n"].to_list(), "rare": sum(group["n"].to_list()) - sum(common["n"].to_list()),
-                 "medians": common["median"].to_list()}  # fmt: skip
+        if common.is_empty():
+            continue
+        facts = {"units": common["unit"].to_list(), "n": common["n"].to_list(), "medians": common["median"].to_list(),
+                 "rare": sum(group["n"].to_list()) - sum(common["n"].to_list())}  # fmt: skip
         yield Finding(
             "values", "several_units", SERIOUS if second >= 5 and second >= 0.01 * first else CHECK, str(code), facts
         )

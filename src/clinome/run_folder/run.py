@@ -285,7 +285,7 @@ def _scan(path: Path) -> pl.LazyFrame | None:
 
     if path.suffix not in (".parquet", ".csv") or not path.is_file() or not path.stat().st_size:
         return None
-    found = pl.scan_parquet(path) if path.suffix == ".parquet" else pl.scan_csv(path, infer_schema=False)
+    found = pl.scan_parquet(path) if path.suffix == ".parquet" else read_csv(path, infer_schema=False).lazy()
     return found if "subject_id" in found.collect_schema() else None
 
 

@@ -114,9 +114,7 @@ def _cohort(graph: Graph, text: str, side: str, given: Mapping[str, Any]) -> Coh
     from clinome.graphs.query.params import guess
 
     study = graph.study
-    if text.endswith(".cypher") and Path(text).is_file():  # where one stands comes before beside the study
-        text = str(Path(text).resolve())
-    query = find(text, study.folder)
+    query = find(text, Path.cwd(), study.folder)  # where one stands comes before beside the study
     types = {param.name: param.type for param in query.params}
     own = {name.removeprefix(f"{side}."): value for name, value in given.items() if name.startswith(f"{side}.")}
     shared = {name: value for name, value in given.items() if not name.startswith(("a.", "b."))}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -142,7 +141,6 @@ def _check_task(model: Model, study: Study) -> None:
 def _frozen(study: Study, model: Model, console: Console) -> tuple[Snapshot, list[str]]:
     """The other study's cohort behind the fence, with the covariates that the model asks for; loaded where it is not."""
     from clinome.graphs.cohort.cohort import make_cohort
-    from clinome.graphs.snapshot.events import OF_A_UNIT
     from clinome.graphs.snapshot.freeze import freeze
     from clinome.graphs.tables.study_tables import Tables
     from clinome.models.base.task import task_of
@@ -156,7 +154,7 @@ def _frozen(study: Study, model: Model, console: Console) -> tuple[Snapshot, lis
             graph.store, spec.query, spec.params, label_type=task_of(model.schema.task).label_type, label=label, name=study.name, base=study.folder,
             tables=graph.tables, to_predict=True,
         )  # fmt: skip
-        apart = {found[1] for code in model.schema.codes or () if (found := re.fullmatch(OF_A_UNIT, code))}
+        apart = set(model.about.get("parts", {}).values())
         snapshot = freeze(cohort, graph.tables, model.schema.task, tuple(model.schema.covariates), apart=apart)
     _check_units(model, snapshot, study)
     people = cohort.frame["subject_id"].n_unique()

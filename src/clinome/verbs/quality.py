@@ -11,8 +11,8 @@ import polars as pl
 
 from clinome.console import SILENT, Console
 from clinome.graph import cohort_of, open_graph
-from clinome.loaders.errors import ClinomeError, InputError
-from clinome.reports.quality.page import QualityReport, write_quality, write_quality_json
+from clinome.loaders.errors import InputError, NotBuilt
+from clinome.reports.quality.page import JSON, PAGE, QualityReport, write_quality, write_quality_json
 from clinome.reports.quality.sentences import not_tested
 from clinome.run_folder.run import Run
 from clinome.study import Study, as_study
@@ -54,7 +54,7 @@ def quality(study: Study | str | Path, *, name: str | None = None, console: Cons
     data = study_data(tables)
     found = check(data, snapshot)
     report = write_quality(
-        found, data, study.name, Run.of(study, name).path("quality.html"), snapshot, not_tested(why, snapshot, found)
+        found, data, study.name, Run.of(study, name).path(PAGE), snapshot, not_tested(why, snapshot, found)
     )
     _tell(report, console)
     return report
@@ -66,7 +66,7 @@ def keep_quality(tables: Tables, snapshot: Snapshot, run: Run) -> None:
 
     data = study_data(tables)
     found = check(data, snapshot)
-    write_quality_json(found, data, run.name, run.path("quality.json"), snapshot, not_tested("", snapshot, found))
+    write_quality_json(found, data, run.name, run.path(JSON), snapshot, not_tested("", snapshot, found))
 
 
 def study_data(tables: Tables, today: datetime | None = None) -> StudyData:
@@ -93,18 +93,8 @@ def study_data(tables: Tables, today: datetime | None = None) -> StudyData:
         sources={source: {**record["tally"], "counts": record["counts"]} for source, record in records.items()},
         today=today or datetime.now(UTC).replace(tzinfo=None),
         clock=weakest_clock(tables),
-        names=_names(tables),
+        names=tables.concept_names(),
     )
-
-
-def _names(tables: Tables) -> dict[str, str]:
-    """What codes are called; the first source that says so counts."""
-    found: dict[str, str] = {}
-    for source in tables.sources():
-        if source.startswith("records.") and (table := tables.table(source, "concepts")) is not None:
-            named = table.select("id", "name").drop_nulls().filter(pl.col("name") != pl.col("id"))
-            found = dict(named.iter_rows()) | found
-    return found
 
 
 def _stacked(tables: Tables, name: str, columns: Sequence[str] = ()) -> pl.DataFrame | None:
@@ -135,7 +125,7 @@ def _cohort(study: Study) -> tuple[Snapshot | None, str]:
         task = study.need_task()
         with open_graph(study) as graph:
             return freeze(cohort_of(graph), graph.tables, task.kind, task.covariates), ""
-    except ClinomeError as error:
+    except (InputError, NotBuilt) as error:  # an engine that failed is not the study's fault
         return None, str(error)
 
 
@@ -143,4 +133,5 @@ def _tell(report: QualityReport, console: Console) -> None:
     console(report.summary_sentence)
     for finding in report.rows:
         console(f"{finding['severity']:7}  {finding['sentence']}")
+    console(report.about["said"])
     console(f"quality: {report.page}")

@@ -94,12 +94,12 @@ def train_study(
             _add_curve(ready, [one for one in _learners(ready, own, console)[0] if one.name not in out], console)
         return run
     learners, failed = _learners(ready, own, console)
-    keep_quality(ready.tables, ready.snapshot, run)
     copies = _copies(ready)
     _ask(copies, console)
     results = _compare(ready, learners, console, processes)
     results = replace(results, failed=[*failed, *results.failed])
     run.write_json("run.json", {})  # stopped while the files are replaced, none of them may pass for another's
+    keep_quality(ready.tables, ready.snapshot, run)
     _write(ready, results, copies)
     keep_model(ready, results.final_fit, console)
     run.write_json("summary.json", _summary(ready, counts))

@@ -6,7 +6,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clinome.graphs.snapshot.events import by_unit, unit_links
+from clinome.graphs.snapshot.events import by_unit
 from clinome.loaders.records.events import several_units, told_units
 
 _EVENT = st.tuples(
@@ -38,14 +38,6 @@ def test_a_code_is_parted_where_its_numbers_have_several_units(
     assert len({now for (code, n, _), now in zip(events, codes, strict=True) if n is not None}) == sum(
         map(len, units.values())
     )
-
-
-def test_the_parts_are_below_their_code() -> None:
-    frame = pl.DataFrame(
-        [("L:1", 7.1, "mmol/L"), ("L:1", 128.0, "mg/dL"), ("L:2 [x", 1.0, "g")], schema=SCHEMA, orient="row"
-    )
-    links = unit_links(by_unit(frame)).sort("subject").rows()
-    assert links == [("L:1 [mg/dL]", "L:1"), ("L:1 [mmol/L]", "L:1")]
 
 
 def test_what_is_told_names_codes_and_units() -> None:

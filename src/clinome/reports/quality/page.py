@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from clinome.loaders.files.atomic import write_atomic
+from clinome.loaders.files.spreadsheet_csv import csv_text
 from clinome.models.statistics.data_quality.finding import SECTIONS, SEVERITIES
 from clinome.reports.captions import CAPTION
 from clinome.reports.html import svg, write_page
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from clinome.models.statistics.data_quality.check import DataQuality
     from clinome.models.statistics.data_quality.study_data import StudyData
 
-JSON, PRIVATE = "quality.json", "quality_patients.csv"
+PAGE, JSON, PRIVATE = "quality.html", "quality.json", "quality_patients.csv"
 _SHOWN = 40
 _MEASURE: Mapping[str, Mapping[str, Any]] = {
     "share": {"measure": "share with the outcome"},
@@ -75,6 +77,7 @@ class QualityReport:
             "quality": str(self.page),
             **self.about["counts"],
             "tested": self.about["tested"],
+            "said": self.about["said"],
             "findings": list(self.rows),
         }
 
@@ -111,10 +114,18 @@ def write_quality_json(
         "said": not_tested or sentences.tested(found.tested),
         "findings": rows,
     }
-    facts = [dict(one.facts) for one in found.findings]
-    tables = {name: table.to_dicts() for name, table in found.tables.items() if name not in _POINTS}
-    write_atomic(out, json.dumps({**about, "facts": facts, "tables": tables}, indent=1, default=str))
+    facts = [{name: _finite(value) for name, value in one.facts.items()} for one in found.findings]
+    tables = {name: [{column: _finite(value) for column, value in row.items()} for row in table.iter_rows(named=True)]
+              for name, table in found.tables.items() if name not in _POINTS}  # fmt: skip
+    write_atomic(out, json.dumps({**about, "facts": facts, "tables": tables}, indent=1, default=str, allow_nan=False))
     return about
+
+
+def _finite(value: Any) -> Any:
+    """What JSON can hold: a number that is none is null."""
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _row(one: Any, names: Mapping[str, str]) -> dict[str, str]:
@@ -133,7 +144,7 @@ def _write_private(found: DataQuality, path: Path) -> None:
     path.unlink(missing_ok=True)
     if rows:
         table = pl.DataFrame(rows, {"subject_id": pl.String, "kind": pl.String, "where": pl.String}, orient="row")
-        write_atomic(path, table.write_csv(), private=True)
+        write_atomic(path, csv_text(table), private=True)
 
 
 def _page(report: QualityReport, found: DataQuality, data: StudyData) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from clinome.loaders.identifiers.curie import BIRTH
 from clinome.plots.style import short
 from clinome.reports.format import brief, fraction, p_value
 
@@ -54,7 +55,7 @@ def not_tested(why: str, snapshot: Snapshot | None, found: DataQuality) -> str:
     if found.tested:
         return ""
     if snapshot is None:
-        return f"Nothing was tested against the outcome: {why}."
+        return f"Nothing was tested against the outcome: {why.rstrip('.')}."
     if found.testable:
         return "Nothing was tested against the outcome: no input is missing, and no batch, site or date is known."
     return "Nothing was tested against the outcome: too few patients have one, or all have the same."
@@ -296,7 +297,7 @@ def _observation_backwards(f: Facts, _: str) -> str:
 
 
 def _several_lives(f: Facts, _: str) -> str:
-    what = "birth" if f["what"] == "MEDS_BIRTH" else "death"
+    what = "birth" if f["what"] == BIRTH else "death"
     return f"{_people(f['patients'])} with more than one day of {what}."
 
 
