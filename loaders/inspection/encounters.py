@@ -160,7 +160,7 @@ def _as_long(head: Head, path: str, name: str, subject: Column, time: Column | N
     keys |= {"time": time.name} if time else {}
     keys |= {"codes": {test: "LOINC" if loinc else "VALUE"}, "value": value} | ({"value_unit": unit} if unit else {})
     why = f"a long table: each row has one measurement ({test}) and its value ({value})"
-    asked = (
+    asked: tuple[str, ...] = (
         () if loinc else (f"{path}: {why}; VALUE:… is what its names are taken for: name the vocabulary of `codes`",)
     )
     asked += () if time else (f"{path}: {why}; no column of times was found: name `time`, or `order`",)

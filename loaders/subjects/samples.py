@@ -34,7 +34,7 @@ def read_samples(spec: Samples, known: Known) -> Loaded:
     rows = among(rows, subject, known.subjects, ledger)
     named = {name: resolve(column, before, rows.where) for name, column in extra.items() if column is not None}
     columns = [rows.frame[id].alias("sample_id"), rows.frame[subject].alias("subject_id")]
-    cells = rows.frame.select(dict.fromkeys([id, subject, *named.values()]))
+    cells = rows.frame.select(list(dict.fromkeys([id, subject, *named.values()])))
     clocks: set[str] = set()
     for name in extra:
         if name not in named:

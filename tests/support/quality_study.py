@@ -108,7 +108,9 @@ def _layer(name: str, subjects: list[str], plates: np.ndarray, rng: np.random.Ge
 def _events(subjects: list[str], index: list[datetime], rng: np.random.Generator) -> pl.DataFrame:
     rows: list[tuple[object, ...]] = []
     for i, subject in enumerate(subjects):
-        rows.append((subject, index[i] - timedelta(days=int(rng.integers(12_000, 30_000))), "MEDS_BIRTH", None, None))
+        rows.append(
+            (subject, index[i] - timedelta(days=int(rng.integers(12_000, 30_000))), "MEDS:MEDS_BIRTH", None, None)
+        )
         for code, (mean, sd, unit) in LABS.items():
             for _ in range(int(rng.integers(0, 5))):
                 value = float(np.round(max(rng.normal(mean, sd), mean / 5), 2))

@@ -478,8 +478,6 @@ def test_a_layer_of_no_kind_is_asked_about(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "said"),
     [
-        ({"labs__csv": pl.DataFrame({"patient_id": P * 3, "date": ["2020-01-02"] * 120, "test": ["GLU", "HB", "NA"] * 40, "value": range(120)})},
-         "a long table"),
         ({"clin_2__tsv": pl.DataFrame({"what": ["age", "state"], **{p: ["50", "dead"] for p in ids(form="AB{:05d}")}})}, "columns that look like patients"),
         ({"rna__csv": in_rows(P).write_csv(separator=";").replace(".", ",")}, "decimal commas"),
         ({"folds__csv": pl.DataFrame({"fold": [0, 1] * 20, "subject_id": P, "split": ["held_out"] * PEOPLE})}, 'folds = "folds.csv"'),
@@ -492,6 +490,27 @@ def test_tables_that_are_no_source_are_named(tmp_path: Path, files: dict[str, An
     report = clinome.init(write(tmp_path, clinical__csv=clinical(P), **files))
     assert report.sources == ("patients",) and any(said in question for question in report.questions)
     assert load(report) == {"patients": (PEOPLE, 0)}
+
+
+@pytest.mark.parametrize(
+    ("tests", "vocabulary", "asked"),
+    [(("2345-7", "718-7", "2951-2"), "LOINC", False), (("GLU", "HB", "K"), "VALUE", True)],
+)
+def test_a_long_table_of_a_laboratory_is_read(tmp_path: Path, tests: Any, vocabulary: str, asked: bool) -> None:
+    """A code, its value, its unit a row; which vocabulary names are of is asked."""
+    labs = {
+        "patient_id": P * 3,
+        "date": ["2020-01-02"] * 120,
+        "test": list(tests) * 40,
+        "value": range(120),
+        "unit": ["u"] * 120,
+    }
+    report = clinome.init(write(tmp_path, clinical__csv=clinical(P), labs__csv=pl.DataFrame(labs)))
+    assert report.sources == ("patients", "records.labs")
+    assert asked == any("name the vocabulary of `codes`" in question for question in report.questions)
+    assert load(report)["records.labs"] == (120, 0)
+    (labs_section,) = clinome.Study.read(report.file).records
+    assert (labs_section.codes, labs_section.value, labs_section.value_unit) == ({"test": vocabulary}, "value", "unit")
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_silent_variants_stand_in_variants_and_mutate_nothing(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("columns", "cells", "want"),
     [
-        ("t_alt_count,t_ref_count", "30,70", 0.3), ("t_vaf", "0.25", 0.25), ("VAF", "25", 0.25), ("t_alt_count", "30", None),
+        ("t_alt_count,t_ref_count", "30,70", 0.3), ("t_vaf", "0.25", 0.25), ("VAF", "25", 0.25), ("vaf", "35%", 0.35), ("t_alt_count", "30", None),
         ("t_alt_count,t_ref_count", "0,0", None), ("vaf", "-1", None),
     ],
 )  # fmt: skip
@@ -92,6 +92,16 @@ def test_a_variant_without_a_place_goes_by_its_protein_change(tmp_path: Path) ->
     assert carried(loaded) == {"A": {"TP53"}, "B": {"KRAS"}}
     assert loaded.omics is not None
     assert loaded.omics.uns["variants"]["variant"].to_list() == ["variant:TP53:p.R273H"]
+
+
+def test_a_word_that_the_study_calls_missing_is_no_wild_type(tmp_path: Path) -> None:
+    loaded = load(tmp_path, "case,TP53,KRAS\nA,0,NA\nB,1,dropout\nC,0,1\n", missing=("", "NA", "dropout"))
+    assert loaded.omics is not None
+    cells = loaded.omics.X.toarray()
+    x = {(s, g): cells[i, j] for i, s in enumerate(loaded.omics.obs["subject_id"])
+         for j, g in enumerate(loaded.omics.var["name"])}  # fmt: skip
+    assert {pair for pair, value in x.items() if np.isnan(value)} == {("A", "KRAS"), ("B", "KRAS")}
+    assert {pair for pair, value in x.items() if value == 1} == {("B", "TP53"), ("C", "KRAS")}
 
 
 @pytest.mark.parametrize(

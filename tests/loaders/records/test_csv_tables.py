@@ -175,6 +175,12 @@ def test_an_end_before_the_beginning_is_quoted_as_the_file_has_it(tmp_path: Path
     assert rejects.select("got", "expected").rows() == [("2020-01-01", "not before in")]
 
 
+def test_an_end_that_stands_for_none_is_kept(tmp_path: Path) -> None:
+    rows = "stay,who,in,out,dx,insulin,los,type\n1,a,2020-01-05T19:15,9999-12-31,I10,No,4,w\n"
+    loaded = _read(tmp_path, rows)
+    assert loaded.tally == Tally(1, 1, 0, 0)
+
+
 def test_a_column_of_midnights_is_one_of_dates(tmp_path: Path) -> None:
     spec = Records((), name="e", subject="s", time="t", codes={"c": "LOINC"})
     rows = "s,t,c\n" + "".join(f"a,2020-01-0{day} 00:00:00,2160-{day}\n" for day in (1, 2, 3))

@@ -243,3 +243,21 @@ def test_whole_numbers_named_like_ids_are_hinted_at(tmp_path: Path) -> None:
     assert [what for what in loaded.counts if "categorical = ['admission_type_id']" in what]
     named = read_patients(Patients(path=(path,), categorical=("admission_type_id",)))
     assert named.patients is not None and named.patients["admission_type_id"].to_list() == ["3", "4"]
+
+
+def test_cells_of_equal_samples_add_up(tmp_path: Path) -> None:
+    """Ten rows of one sample, whose time cannot be read: nine merge, and no cell counts twice."""
+    text = "sample_id,patient_id,day\n" + "s1,A,soon\n" * 10 + "s2,A,2020-01-05\n"
+    spec = Samples(path=(write(tmp_path / "s.csv", text),), time="day")
+    loaded = read_samples(spec, Known(frozenset("A"), None, GeneTable.empty()))
+    assert tally(loaded) == (11, 2, 9, 0)
+    assert vars(loaded.cells) == {"read": 33, "written": 5, "merged": 18, "rejected": 10}
+
+
+@pytest.mark.parametrize("column", ["row", "_file", "files", "rows"])
+def test_no_column_of_two_files_is_in_the_way(tmp_path: Path, column: str) -> None:
+    first = write(tmp_path / "a.csv", "patient_id,age\nA,61\nB,50\n")
+    second = write(tmp_path / "b.csv", f"patient_id,{column}\nA,7\nB,8\n")
+    loaded = read_patients(Patients(path=(first, second)))
+    assert loaded.patients is not None
+    assert loaded.patients.to_dict(as_series=False) == {"subject_id": ["A", "B"], "age": [61, 50], column: [7, 8]}
