@@ -6,7 +6,7 @@ The list is read from the source, so that none is missing and none is said that 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,17 +53,28 @@ def errors() -> Iterator[Raised]:
             if file.startswith(("src/clinome/graphs/", "src/clinome/loaders/", "src/clinome/models/")):
                 continue  # links to the folders at the root
             module = ast.parse(path.read_text(encoding="utf-8"))
-            known = _said(module)
-            for node in ast.walk(module):
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KINDS:
-                    yield _raised(node, node.func.id, file, known)
+            shared = _said(module.body)
+            for function, node in _calls(module):
+                if isinstance(node.func, ast.Name) and node.func.id in KINDS:
+                    own = {} if function is None else _said(ast.walk(function), node.lineno)
+                    yield _raised(node, node.func.id, file, {**shared, **own})
 
 
-def _said(module: ast.Module) -> dict[str, str]:
-    """Names of the module that stand for texts: `what, fix = "…", "…"`, each with all that it may stand for."""
+def _calls(node: ast.AST, function: ast.AST | None = None) -> Iterator[tuple[ast.AST | None, ast.Call]]:
+    """Every call, with the function in which it stands; None outside of any."""
+    for inner in ast.iter_child_nodes(node):
+        if isinstance(inner, ast.Call):
+            yield function, inner
+        yield from _calls(inner, inner if isinstance(inner, ast.FunctionDef) else function)
+
+
+def _said(nodes: Iterable[ast.AST], before: int | None = None) -> dict[str, str]:
+    """Names that stand for texts: `what, fix = "…", "…"`, each with all that it may stand for. before: the line that asks."""
     out: dict[str, str] = {}
-    for node in ast.walk(module):
-        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+    for node in sorted((n for n in nodes if isinstance(n, ast.Assign)), key=lambda one: one.lineno):
+        if before is not None and node.lineno > before:
+            break
+        if len(node.targets) == 1:
             target, value = node.targets[0], node.value
             pairs = [(target, value)]
             if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):

@@ -157,18 +157,9 @@ def _read(
     from ...loaders.registry import read_source
 
     loaded = door(read_source(spec, known))
-    if loaded.tally.written == 0:
+    if (refused := refusal(spec, loaded, f"{tables.folder.name}/rejects.csv")) is not None:
         tables.write_rejects(loaded.rejects)
-        raise InputError(
-            "no row of this source could be used",
-            spec.source,
-            f"{loaded.tally.read} rows read, {loaded.tally.rejected} rejected",
-            _most_common(loaded.rejects),
-            _why(loaded) + (f"see {tables.folder.name}/rejects.csv" if loaded.rejects.height else "look into the file"),
-        )
-    if ends := beyond(loaded.losses, loaded.cells.read, spec.accept):
-        tables.write_rejects(loaded.rejects)
-        raise TooMuchLost(spec, loaded, ends, tables.folder.name)
+        raise refused
     brought = nodes(loaded, spec)
     refuse_others(store, tables, spec.source, brought)  # before the tables say that these patients are the study's
     files = {path.name: _checksum(path) for path in spec.path}
@@ -181,19 +172,31 @@ def _why(loaded: Loaded) -> str:
     return "".join(f"it has {n:,} {what}; " for what, n in loaded.counts.items() if what.startswith("names that are"))
 
 
+def refusal(spec: AnySource, loaded: Loaded, rejects: str) -> InputError | None:
+    """Why a source that was read is not loaded; None where it is. rejects: where the list of its rejects lies."""
+    if loaded.tally.written == 0:
+        return InputError(
+            "no row of this source could be used", spec.source,
+            f"{loaded.tally.read} rows read, {loaded.tally.rejected} rejected", _most_common(loaded.rejects),
+            _why(loaded) + (f"see {rejects}" if loaded.rejects.height else "look into the file"),
+        )  # fmt: skip
+    ends = beyond(loaded.losses, loaded.cells.read, spec.accept)
+    return TooMuchLost(spec, loaded, ends, rejects) if ends else None
+
+
 class TooMuchLost(InputError):
     """What a source would lose that nobody would guess from the numbers of its rows: the load ends here.
 
     report: what became of its rows and cells, as for a source that was loaded.
     """
 
-    def __init__(self, spec: AnySource, loaded: Loaded, ends: list[Loss], folder: str) -> None:
+    def __init__(self, spec: AnySource, loaded: Loaded, ends: list[Loss], rejects: str) -> None:
         kinds = ", ".join(f'"{kind}"' for kind in dict.fromkeys(loss.kind for loss in ends))
         more = f" (and {len(ends) - _TOLD:,} more)" if len(ends) > _TOLD else ""
         super().__init__(
             "too much of this source would be lost: " + "; ".join(str(loss) for loss in ends[:_TOLD]) + more,
             f"[{spec.source}] {spec.path[0].name}",
-            fix=f"mend the file (see {folder}/rejects.csv), or add accept = [{kinds}] to the section",
+            fix=f"mend the file (see {rejects}), or add accept = [{kinds}] to the section",
         )
         self.report = SourceReport(
             spec.source, loaded.tally, 0.0, True, loaded.counts, loaded.rejects, loaded.cells, loaded.losses

@@ -73,7 +73,12 @@ class Inspection:
     @property
     def chosen(self) -> Proposal | None:
         """The first task that needs no answer and whose column is called an outcome; None where there is none."""
-        return next((one for one in self.proposals if one.decided and one.rank >= 2), None)
+        return chosen_of(self.proposals)
+
+
+def chosen_of(proposals: Sequence[Proposal]) -> Proposal | None:
+    """The task that is written: the first that needs no answer and whose column is called an outcome."""
+    return next((one for one in proposals if one.decided and one.rank >= 2), None)
 
 
 def inspect_folder(folder: Path, direction: Direction, base: Path | None = None) -> Inspection:
@@ -451,7 +456,7 @@ class _Look:
         return Inspection(tuple(sections), tuple(found), tuple(dict.fromkeys(questions)), self.unread, len(files))
 
     def _task_questions(self, found: Sequence[Proposal], people: PatientsTable | None) -> list[str]:
-        chosen = next((one for one in found if one.decided and one.rank >= 2), None)
+        chosen = chosen_of(found)
         if chosen is not None:
             others = len(found) - 1
             text = f"the task: {chosen.title} is written" + (f"; {others} more are there as comments" if others else "")

@@ -20,13 +20,12 @@ from ..errors import InputError
 from ..files.atomic import write_atomic
 from ..files.spreadsheet_csv import csv_text, read_csv
 from ..tables import Loaded
-from .quoted_ids import QuotedIds, without_quoted
+from .quoted_ids import IDS, QuotedIds, without_quoted
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 KEY, MAP = "pseudonyms.key", "pseudonyms.csv"
-IDS = ("subject_id", "sample_id", "visit_id")
 Rename = Callable[[pl.Series], pl.Series]
 _MAP = {"pseudonym": pl.String, "id": pl.String, "kind": pl.String}
 

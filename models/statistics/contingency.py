@@ -126,3 +126,17 @@ def log_rank(duration: np.ndarray, event: np.ndarray, group: np.ndarray) -> floa
     if not event.any() or len(np.unique(group)) < 2:
         return float("nan")
     return float(multivariate_logrank_test(duration, group, event).p_value)
+
+
+def wilson(k: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Wilson's 95 % interval of shares k / n, which stays within 0 and 1: share, low, high.
+
+    Source: Wilson 1927.
+    Example:
+        >>> [round(float(one), 3) for one in wilson(np.array(5), np.array(10))]
+        [0.5, 0.237, 0.763]
+    """
+    z, share = 1.959964, k / n
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return share, middle - half, middle + half

@@ -18,8 +18,8 @@ UNMAPPED = 0.2
 FATES = {
     "unmapped": ("no table maps", "without a vocabulary"),
     "lost": ("left out", "nobody", "without any value", "could not be read", "without symbol", "without a name"),
-    "ambiguous": ("several genes", "ambiguous", "that are neither", "not known", "without a call"),
-    "merged": ("merged", "another of", "are the same"),
+    "ambiguous": ("several genes", "ambiguous", "that are neither", "not known", "nobody called"),
+    "merged": ("merged", "another of"),
     "renamed": ("mapped to", "brought up to date", "given ", "freed of", "set in", "cut to", "found among"),
 }  # fmt: skip
 """What became of names and ids, by words of the count that the loader keeps."""

@@ -10,7 +10,7 @@ import polars as pl
 
 from ...base.snapshot import Snapshot
 from ...base.task import task_of
-from ..contingency import cramers_v, events_columns, fisher_columns, log_rank, observed_expected
+from ..contingency import cramers_v, events_columns, fisher_columns, log_rank, observed_expected, wilson
 from ..rank_tests import cox_score, kruskal
 
 FEWEST = 5
@@ -126,7 +126,7 @@ class Outcome:
         names, at = np.unique(name, return_inverse=True)
         n = np.bincount(at)
         if self.duration is None:
-            value, low, high = _wilson(np.bincount(at, self.event[known].astype(float)), n)
+            value, low, high = wilson(np.bincount(at, self.event[known].astype(float)), n)
         else:
             value, low, high = _byar(*observed_expected(self.duration[known], self.event[known], name))
         return pl.DataFrame({"group": names, "patients": n, "value": value, "low": low, "high": high})
@@ -155,14 +155,6 @@ def _counts(name: np.ndarray, label: np.ndarray) -> np.ndarray:
     names, row = np.unique(name, return_inverse=True)
     labels, column = np.unique(label, return_inverse=True)
     return np.bincount(row * len(labels) + column, minlength=len(names) * len(labels)).reshape(len(names), len(labels))
-
-
-def _wilson(k: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Wilson 1927."""
-    z, share = 1.959964, k / n
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return share, middle - half, middle + half
 
 
 def _byar(seen: np.ndarray, expected: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -182,7 +182,7 @@ def quality(study: StudyFile, name: Name = None, as_json: Json = False, quiet: Q
 @app.command()
 def schema(study: StudyFile, as_json: Json = False, quiet: Quiet = False) -> None:
     """Labels, relationship types, properties, counts, constraints and indexes of the graph."""
-    _end(as_json, clinome.schema(study, console=Console(quiet or as_json)).summary)
+    _end(as_json, clinome.schema(study, console=Console(quiet)).summary)
 
 
 @app.command()

@@ -68,13 +68,15 @@ def calibration(predictions: Table) -> Figure:
     Example:
         figure = clinome.plots.calibration(predictions.query("learner == 'chosen' and repeat == 0"))
     """
+    from clinome.models.statistics.contingency import wilson
+
     frame = table_of(predictions, "y_true", "score")
     score = frame["score"].to_numpy().astype(float)
     y = frame["y_true"].cast(pl.Float64).to_numpy()
-    points = []
-    for rows in _equal_groups(score):
-        p = float(y[rows].mean())
-        points.append((float(score[rows].mean()), p, *_wilson(p, len(rows))))
+    groups = _equal_groups(score)
+    shares = wilson(np.array([y[rows].sum() for rows in groups]), np.array([len(rows) for rows in groups]))
+    predicted = [float(score[rows].mean()) for rows in groups]
+    points = list(zip(predicted, *(one.tolist() for one in shares), strict=True))
     return _calibration(score, points, "probability", "Calibration plot of held-out probabilities")
 
 
@@ -188,10 +190,10 @@ def log_rank(grouped: pl.DataFrame) -> float:
     Args:
         grouped: duration_days, event, group (`risk_groups`).
     """
-    from lifelines.statistics import multivariate_logrank_test
+    from clinome.models.statistics.contingency import log_rank as test
 
-    columns = (grouped[name].to_numpy() for name in ("duration_days", "group", "event"))
-    return float(multivariate_logrank_test(*columns).p_value)
+    duration, event, group = (grouped[name].to_numpy() for name in ("duration_days", "event", "group"))
+    return test(duration, event, group)
 
 
 def _equal_groups(score: np.ndarray) -> list[np.ndarray]:
@@ -256,10 +258,3 @@ def _mean_curves(frame: pl.DataFrame, score: str, positive: object) -> tuple[np.
     if not rates:
         return np.full(101, np.nan), np.full(101, np.nan)
     return np.mean(rates, axis=0), np.mean(precisions, axis=0)
-
-
-def _wilson(p: float, n: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson 1927: an interval for a share that stays within 0..1."""
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * float(np.sqrt(p * (1 - p) / n + z * z / (4 * n * n)))
-    return centre - half, centre + half

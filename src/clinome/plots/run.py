@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -238,6 +238,13 @@ def subgroups(table: Table, *, metric: str = "score") -> Figure:
     return finished(figure, f"Subgroups: {metric} by group, and difference from all other rows, with 95% intervals")
 
 
+def _control_label(row: Mapping[str, Any]) -> str:
+    """A control in words, `permuted labels (ridge_late)`; a learner by its own name."""
+    name = str(row["control"])
+    control, bracket, learner = name.partition(" (")
+    return name if name in (row["learner"], "chosen") else control.replace("_", " ") + bracket + learner
+
+
 @styled
 def controls(table: Table, *, metric: str = "score", chance: float | None = None) -> Figure:
     """Controls: performance of the chosen learner beside negative controls, such as permuted labels.
@@ -258,7 +265,7 @@ def controls(table: Table, *, metric: str = "score", chance: float | None = None
         interval(ax, i, row, colour)
     if chance is not None:
         ax.axvline(chance, color=SOFT, lw=1, ls=(0, (3, 3)))
-    category_axis(ax, [str(row["control"]).replace("_", " ") for row in rows])
+    category_axis(ax, [_control_label(row) for row in rows])
     ax.set_xlabel(f"{metric} (95% CI)" + (", dashed: chance" if chance is not None else ""))
     return finished(figure, f"Controls: {metric} of the chosen learner and of each control")
 

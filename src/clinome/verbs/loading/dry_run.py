@@ -10,11 +10,14 @@ from clinome.loaders.errors import ClinomeError, InputError
 from clinome.loaders.specs import AnySource, Knowledge
 from clinome.loaders.tables import Known, Loaded
 from clinome.study import Study
+from clinome.verbs.loading.known import known_of
 from clinome.verbs.loading.load_report import LoadReport, last_line, say_source
 
 if TYPE_CHECKING:
     from clinome.graphs.ingest.load_source import SourceReport
     from clinome.loaders.identifiers.genes import GeneTable
+
+REJECTS = "rejects.csv of a load"
 
 
 def dry_run(study: Study, console: Console) -> LoadReport:
@@ -22,8 +25,9 @@ def dry_run(study: Study, console: Console) -> LoadReport:
 
     Raises: InputError at the end, if a source could not be loaded: it names all of them.
     """
-
+    from clinome.graphs.ingest.load_source import refusal
     from clinome.loaders.identifiers.genes import GeneTable, read_genes
+    from clinome.loaders.registry import read_source
 
     genes = read_genes(study.identifiers.genes) if study.identifiers.genes else GeneTable.empty()
     read: dict[str, Loaded] = {}
@@ -33,17 +37,18 @@ def dry_run(study: Study, console: Console) -> LoadReport:
         begun = time.perf_counter()
         try:
             with console.working(spec.source):
-                read[spec.source] = loaded = _read(spec, _known(study, spec, read, genes))
+                loaded = read_source(spec, _known(study, spec, read, genes))
         except ClinomeError as error:
             failed.append((spec.source, error))
             console(f"{spec.source}: cannot be loaded: {error}")
             continue
         reports.append(_report(loaded, time.perf_counter() - begun))
         say_source(reports[-1], console)
-        if (lost := _lost(spec, loaded)) is not None:
-            failed.append((spec.source, lost))
-            console(f"    a load would end here: {lost}")
-    console(last_line(reports, "the tables' rejects.csv after a load"))
+        read[spec.source] = loaded
+        if (refused := refusal(spec, loaded, REJECTS)) is not None:
+            failed.append((spec.source, refused))
+            console(f"    a load would end here: {refused}")
+    console(last_line(reports, REJECTS))
     console("nothing was written")
     if failed:
         names = ", ".join(source for source, _ in failed)
@@ -51,34 +56,18 @@ def dry_run(study: Study, console: Console) -> LoadReport:
     return LoadReport(tuple(reports))
 
 
-def _read(spec: AnySource, known: Known) -> Loaded:
-    from clinome.loaders.registry import read_source
-
-    loaded = read_source(spec, known)
-    if loaded.tally.written == 0:
-        got = f"{loaded.tally.read} rows read, {loaded.tally.rejected} rejected"
-        raise InputError("no row of this source could be used", spec.source, got, fix="look into the file")
-    return loaded
-
-
 def _known(study: Study, spec: AnySource, read: dict[str, Loaded], genes: GeneTable) -> Known:
-    """What is known before this source, from the sources that were read before it."""
-    from clinome.loaders.files.removed_ids import read_removed
-
+    """What is known before this source, from the sources that were read before it; nothing of it is written."""
     patients = read["patients"].patients if "patients" in read else None
     opaque: dict[str, str] = {}
     for loaded in read.values() if isinstance(spec, Knowledge) else ():
         if loaded.omics is not None:
             named = [str(name) for name in loaded.omics.var_names if str(name).startswith("opaque:")]
             opaque |= {name.removeprefix("opaque:"): name for name in named}
-    return Known(
-        subjects=None if patients is None else frozenset(patients["subject_id"]),
+    return known_of(
+        study, genes, opaque=opaque, subjects=None if patients is None else frozenset(patients["subject_id"]),
         samples=read["samples"].samples if "samples" in read else None,
-        genes=genes,
-        opaque=opaque,
-        removed=read_removed(study.tables),
-        clock=study.clock,
-    )
+    )  # fmt: skip
 
 
 def _report(loaded: Loaded, seconds: float) -> SourceReport:
@@ -87,11 +76,3 @@ def _report(loaded: Loaded, seconds: float) -> SourceReport:
     return SourceReport(
         loaded.source, loaded.tally, seconds, True, loaded.counts, loaded.rejects, loaded.cells, loaded.losses
     )
-
-
-def _lost(spec: AnySource, loaded: Loaded) -> ClinomeError | None:
-    from clinome.graphs.ingest.load_source import TooMuchLost
-    from clinome.loaders.files.losses import beyond
-
-    ends = beyond(loaded.losses, loaded.cells.read, spec.accept)
-    return TooMuchLost(spec, loaded, ends, "the tables") if ends else None

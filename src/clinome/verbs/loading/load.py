@@ -13,6 +13,7 @@ from clinome.graph import open_store, store_folder
 from clinome.loaders.specs import AnySource, Knowledge, Patients, Samples
 from clinome.loaders.tables import Known, Loaded
 from clinome.study import Study, as_study
+from clinome.verbs.loading.known import known_of
 from clinome.verbs.loading.load_report import LoadReport, last_line, say_source
 
 if TYPE_CHECKING:
@@ -131,7 +132,6 @@ def _enter(study: Study, store: Store, tables: Tables, genes: GeneTable) -> bool
 
 def known_before(study: Study, spec: AnySource, tables: Tables, genes: GeneTable) -> Known:
     """What is known before this source is read; ids as they stand in the files."""
-    from clinome.loaders.files.removed_ids import read_removed
     from clinome.loaders.subjects.pseudonyms import file_samples
 
     loaded = () if isinstance(spec, Patients) else tables.sources()
@@ -139,14 +139,11 @@ def known_before(study: Study, spec: AnySource, tables: Tables, genes: GeneTable
     sampled = study.samples is not None and "samples" in loaded and not isinstance(spec, Samples)
     samples = tables.read("samples").samples if sampled else None
     namespace = study.patients.namespace if study.patients else ""
-    return Known(
+    return known_of(
+        study, genes, opaque=tables.opaque_names() if isinstance(spec, Knowledge) else {},
         subjects=None if patients is None else _ids(patients["subject_id"], namespace, study),
         samples=None if samples is None else file_samples(samples, namespace, study.tables),
-        genes=genes,
-        opaque=tables.opaque_names() if isinstance(spec, Knowledge) else {},
-        removed=read_removed(study.tables),
-        clock=study.clock,
-    )
+    )  # fmt: skip
 
 
 def _ids(subjects: pl.Series, namespace: str, study: Study) -> frozenset[str]:
