@@ -14,7 +14,7 @@ from .losses import MISSING, TEXT
 
 MOST = 0.5
 """A text column of which more of the cells that say something are numbers, or dates, was meant as one."""
-_LIKE_AN_ID = r"(?i)(?:^|[_ .-])(?:id|code|zip|category|type|class|group)$|[a-z]I[Dd]$"
+_LIKE_AN_ID = r"(?i)(?:^|[_ .-])(?:id|code|zip|category|type|class|group)$|[a-zA-Z](?:I[Dd]|Code|Type|Class|Group)$"
 
 
 def typed_and_told(
@@ -35,7 +35,7 @@ def typed_and_told(
         age: 1 of 3 cells kept as text (> 99: a limit, not a value; write the number that you mean, or take the cell for missing)
     """
     found = frame.with_columns(_typed(frame[name], rows, ledger) for name in frame.columns if name not in categorical)
-    ids = [name for name in found.columns if found[name].dtype.is_integer() and re.search(_LIKE_AN_ID, name)]
+    ids = [name for name in found.columns if found[name].dtype.is_integer() and named_like_an_id(name)]
     some = ", ".join(repr(name) for name in ids[:5])
     ledger.count(
         {
@@ -45,6 +45,16 @@ def typed_and_told(
         }
     )
     return found
+
+
+def named_like_an_id(name: str) -> bool:
+    """Whether a column of whole numbers may hold names: codes, categories, ids of a list that lies elsewhere.
+
+    Example:
+        >>> [named_like_an_id(name) for name in ("admission_type_id", "ICUType", "zip", "age")]
+        [True, True, True, False]
+    """
+    return re.search(_LIKE_AN_ID, name) is not None
 
 
 def _typed(column: pl.Series, rows: pl.Series, ledger: Ledger) -> pl.Series:

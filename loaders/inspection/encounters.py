@@ -14,7 +14,7 @@ from ..specs import MISSING
 from .file_head import Column, Head
 from .layers import Whose, share_known
 from .names import ID, SUBJECT, VISIT, plain_name, words
-from .people import id_columns, is_row_number
+from .people import categorical, id_columns, is_row_number
 from .section import Answer, Section
 
 _ICD10 = re.compile(r"[A-TV-Z]\d[0-9A-Z](\.?[0-9A-Z]{1,4})?")
@@ -267,6 +267,7 @@ def _columns(
         )
     if visits and kept:
         keys["keep"] = kept
+        keys |= categorical(head, kept)
     if named_like_ids and visits:
         asked.append(
             f"[records.{name}] keep: {', '.join(named_like_ids)} are numbers named like ids: kept as names of something, not measured"

@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from ..errors import ClinomeError
+from ..files.column_types import named_like_an_id
 from ..identifiers.curie import is_curie
 from ..identifiers.genes import GeneTable
 from ..specs import MISSING, Patients
@@ -243,9 +244,21 @@ def patients_section(table: PatientsTable, path: str) -> Section:
             break
     if table.head.marks:
         keys["missing"] = [*MISSING, *table.head.marks]
+    keys |= (names := categorical(table.head, table.properties))
+    if names:
+        why.append("`categorical` are whole numbers that are called like names: take out what counts or measures")
     if is_row_number(table.head, table.id):
         why.append("the file has no ids: the number of the row stands for one")
     return Section("patients", keys, tuple(why))
+
+
+def categorical(head: Head, names: Iterable[str]) -> dict[str, list[str]]:
+    """The key `categorical`: of these columns the whole numbers that are names by what the column is called; {} without any.
+
+    A column of two values stays: it says yes and no, or is an outcome.
+    """
+    called = [n for n in names if named_like_an_id(n) and head.column(n).whole and head.column(n).distinct > 2]
+    return {"categorical": called} if called else {}
 
 
 def _listed(names: Sequence[str], most: int = 6) -> str:

@@ -307,7 +307,7 @@ def test_visits_become_records_with_codes_and_an_outcome(tmp_path: Path) -> None
     assert raw["records"]["visits"] == {
         "format": "csv", "path": "visits.csv", "subject": "patient_nbr", "visit": "encounter_id", "time": "admitted", "end": "discharged",
         "codes": {"diag_1": "ICD9CM", "diag_2": "ICD10CM"}, "columns": {"insulin": "DRUG"}, "absent": ["No"], "values": {"days_in_bed": ""},
-        "keep": ["ward_id", "weight", "readmitted"], "missing": ["", "NA", "NaN", "null", "?"],
+        "keep": ["ward_id", "weight", "readmitted"], "categorical": ["ward_id"], "missing": ["", "NA", "NaN", "null", "?"],
     }  # fmt: skip
     assert (
         raw["cohort"] == {"query": "visits_with_label", "params": {"property": "readmitted"}}
@@ -531,6 +531,17 @@ def test_times_that_are_two_columns_or_negative_are_no_time(tmp_path: Path) -> N
     assert report.task is None and "beside a time to death" in report.questions[0]
     minus = clinical(P, os_days=[-1 if not d else 5 * i for i, d in enumerate(dead)])
     assert clinome.init(write(tmp_path / "minus", clinical__csv=minus)).task is None
+
+
+def test_whole_numbers_that_are_called_like_names_are_names(tmp_path: Path) -> None:
+    people = clinical(P, center_code=[i % 5 for i in range(PEOPLE)], treatment_group=[i % 2 for i in range(PEOPLE)])
+    report = clinome.init(write(tmp_path, clinical__csv=people, rna__csv=in_rows(P)))
+    assert written(report)["patients"]["categorical"] == ["center_code"]
+    load(report)
+    table = clinome.cohort(report.file).frame
+    with clinome.open(report.file) as graph:
+        kinds = graph.query("MATCH (p:Patient) RETURN p.center_code AS code, p.treatment_group AS arm LIMIT 1")
+    assert table.shape[0] == PEOPLE and isinstance(kinds["code"][0], str) and not isinstance(kinds["arm"][0], str)
 
 
 def test_names_that_toml_and_cypher_must_quote(tmp_path: Path) -> None:
