@@ -14,6 +14,7 @@ from command import Clinome
 from clinome.loaders.errors import InputError
 from clinome.loaders.files import regular_file
 from clinome.loaders.files.text_table import read_bytes
+from clinome.study import Study
 
 HEAD = 'name = "h"\nstore = "h.graph"\n'
 PATIENTS = "patient_id,age\np1,30\np2,40\n"
@@ -108,6 +109,14 @@ def test_a_packed_table_is_read_as_before(folder: Path) -> None:
     with gzip.open(folder / "big.csv.gz", "wb") as file:
         file.write(rows)
     assert read_bytes(folder / "big.csv.gz") == (rows, "big.csv")
+
+
+def test_long_lists_of_numbers_and_names_are_no_depth(folder: Path) -> None:
+    many = ", ".join(f"{i / 1000}" for i in range(1, 500))
+    names = ", ".join(f'"part.{i}.csv"' for i in range(300))
+    text = f"[patients]\npath = [{names}]\n[evaluate]\nlearning_curve = [{many}]\n"
+    (folder / "study.toml").write_text(HEAD + text)
+    assert len(Study.read(folder).patients.path) == 300
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ from clinome.graphs.store.embedded import EmbeddedStore
 from clinome.graphs.store.fingerprint import fingerprint
 from clinome.graphs.tables.study_tables import Tables
 from clinome.loaders.errors import InputError, UsageError
+from clinome.loaders.files.spreadsheet_csv import read_csv, write_csv
 from clinome.run_folder.run import Run
 from clinome.verbs.loading.load import load_study
 
@@ -119,6 +120,15 @@ def test_runs_that_held_the_patient_say_so(here: clinome.Study, capsys: pytest.C
     assert not run.done("train", "key")
     assert {path: path.read_bytes() for path in other.folder.rglob("*") if path.is_file()} == kept
     assert list(places(here, WHO)) == []
+
+
+@pytest.mark.parametrize("who", ["-7731", "=A1", "+TWO", "@TWO"])
+def test_ids_that_spreadsheets_would_compute_are_found_in_csv_files(here: clinome.Study, who: str) -> None:
+    run = Run.of(here, "final")
+    file = run.path("predictions.csv")
+    write_csv(pl.DataFrame({"subject_id": ["p1", who], "score": [0.5, 0.25]}), file)
+    assert run.without([who], here.name)
+    assert read_csv(file)["subject_id"].to_list() == ["p1"]
 
 
 def test_where_a_file_is_gone_or_changed_the_tables_are_cut(

@@ -16,6 +16,7 @@ from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.loaders.files.ledger import MISSING_CELL
 from clinome.models.statistics.data_quality.check import DataQuality, check
 from clinome.models.statistics.data_quality.finding import Finding
+from clinome.models.statistics.data_quality.outcome import Outcome
 from clinome.models.statistics.data_quality.study_data import LayerData, StudyData
 from clinome.reports.quality.sentences import SENTENCES, sentence
 
@@ -320,3 +321,17 @@ def test_relative_times_are_held_against_no_calendar() -> None:
 def test_a_finding_has_a_known_section_and_severity() -> None:
     with pytest.raises(ValueError, match="elsewhere"):
         Finding("elsewhere", "x", "note", "")
+
+
+def test_an_outcome_by_group_shows_no_group_of_fewer_than_five() -> None:
+    outcome = Outcome(
+        np.arange(40),
+        np.array([str(i % 2) for i in range(40)]),
+        None,
+        True,
+        pl.Series("prediction_time", [None] * 40, pl.Datetime("us")),
+    )
+    few = pl.Series(["a"] * 20 + ["b"] * 16 + ["c", "c", "d", "d"])
+    assert set(outcome.by_group(few)["group"]) == {"a", "b"}
+    enough = pl.Series(["a"] * 20 + ["b"] * 14 + ["c", "c", "c", "d", "d", "d"])
+    assert dict(outcome.by_group(enough).select("group", "patients").iter_rows()) == {"a": 20, "b": 14, "(others)": 6}
