@@ -44,6 +44,7 @@ _LATER = frozenset(("death", "dead", "died", "deceased", "vital", "status", "sur
 _BASELINE = re.compile(
     r"^(age|sex|gender|age_at_(diagnosis|index|surgery|enrol\w*)|is_(fe)?male|(fe)?male|gender_(fe)?male|age_years|anchor_age|years_to_birth)$"
 )
+_LISTED = 12
 _INDEX = ("index_date", "diagnosis_date", "date_of_diagnosis", "baseline_date", "enrolment_date", "enrollment_date", "enrolled", "randomisation_date",
           "randomization_date", "surgery_date", "treatment_start")  # fmt: skip
 _DAYS = {
@@ -316,19 +317,27 @@ def _why(column: Column, kind: str) -> str:
 
 
 def _with_covariates(one: Proposal, table: PatientsTable | None, inputs: Inputs) -> Section:
-    chosen = [] if table is None else covariates(table, inputs, one.used)
-    return replace(one.task, keys={**one.task.keys, "covariates": chosen}) if chosen else one.task
+    if table is None:
+        return one.task
+    chosen, others = covariates(table, inputs, one.used)
+    keys = {**one.task.keys, "covariates": chosen} if chosen else one.task.keys
+    more = f" and {len(others) - _LISTED:,} more" if len(others) > _LISTED else ""
+    known = f"inputs are age and sex alone of these columns; add to `covariates` what is known at the prediction: {', '.join(others[:_LISTED])}{more}"
+    return replace(one.task, keys=keys, why=(*one.task.why, *([known] if others else [])))
 
 
-def covariates(table: PatientsTable, inputs: Inputs, outcome: Sequence[str]) -> list[str]:
-    """Age and sex; where nothing else is an input, every column that does not sound like an outcome."""
+def covariates(table: PatientsTable, inputs: Inputs, outcome: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Columns that are inputs, and columns that could be: of whoever has layers or records age and sex are, which are always known.
+
+    Where nothing else is an input, every column is that does not sound like an outcome.
+    """
     columns = [
-        c for c in _columns(table.head, table.properties) if c.name not in outcome and c.distinct > 1 and not c.date
+        c
+        for c in _columns(table.head, table.properties)
+        if c.name not in outcome and c.distinct > 1 and not c.date and (c.number or c.distinct <= _FEW)
     ]
+    first = [c.name for c in columns if _BASELINE.search(plain_name(c.name))]
+    rest = [c.name for c in columns if not _said(c) & _LATER and not ID.search(plain_name(c.name))]
     if inputs.layers or inputs.records:
-        return [c.name for c in columns if _BASELINE.search(plain_name(c.name)) and (c.number or c.distinct <= _FEW)]
-    return [
-        c.name
-        for c in columns
-        if not _said(c) & _LATER and not ID.search(plain_name(c.name)) and (c.number or c.distinct <= _FEW)
-    ]
+        return first, [name for name in rest if name not in first]
+    return rest, []

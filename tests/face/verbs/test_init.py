@@ -537,6 +537,8 @@ def test_whole_numbers_that_are_called_like_names_are_names(tmp_path: Path) -> N
     people = clinical(P, center_code=[i % 5 for i in range(PEOPLE)], treatment_group=[i % 2 for i in range(PEOPLE)])
     report = clinome.init(write(tmp_path, clinical__csv=people, rna__csv=in_rows(P)))
     assert written(report)["patients"]["categorical"] == ["center_code"]
+    assert written(report)["task"]["covariates"] == ["age", "sex"]
+    assert "what is known at the prediction: center_code," in report.file.read_text()
     load(report)
     table = clinome.cohort(report.file).frame
     with clinome.open(report.file) as graph:
