@@ -116,7 +116,8 @@ def test_long_lists_of_numbers_and_names_are_no_depth(folder: Path) -> None:
     names = ", ".join(f'"part.{i}.csv"' for i in range(300))
     text = f"[patients]\npath = [{names}]\n[evaluate]\nlearning_curve = [{many}]\n"
     (folder / "study.toml").write_text(HEAD + text)
-    assert len(Study.read(folder).patients.path) == 300
+    patients = Study.read(folder).patients
+    assert patients is not None and len(patients.path) == 300
 
 
 @pytest.mark.parametrize(
