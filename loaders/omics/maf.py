@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from ..errors import InputError
+from ..files.cells.number_words import missing_words
 from ..files.delimited import plain
 from ..files.rows import SourceRows
 from ..files.text_table import read_bytes
@@ -93,7 +94,12 @@ def read_variants(rows: SourceRows) -> SourceRows:
     )  # fmt: skip
     done = change(variants["consequence"], variants.select(pl.coalesce("name", "entrez")).to_series())
     variants = variants.with_columns(~done["changing"].alias("silent"), done["promoter"], done["unknown"])
-    return SourceRows(rows.where, variants, rows.numbers, rows.counts)
+    lost = {
+        "allele fractions that are no share of reads between 0 and 1, left out": _without_share(
+            frame, variants["fraction"]
+        )
+    }
+    return SourceRows(rows.where, variants, rows.numbers, {**rows.counts, **lost})
 
 
 def _fraction() -> pl.Expr:
@@ -105,6 +111,14 @@ def _fraction() -> pl.Expr:
     counted = pl.when(with_it + without > 0).then(with_it / (with_it + without))
     found = pl.coalesce(share, counted)
     return pl.when(found.is_between(0, 1)).then(found)
+
+
+def _without_share(frame: pl.DataFrame, fraction: pl.Series) -> int:
+    """How many rows say something of the allele fraction that is none."""
+    given = frame.select(
+        pl.coalesce("fraction", pl.when(pl.col("references").is_not_null()).then("alternatives"))
+    ).to_series()
+    return int((given.is_not_null() & ~missing_words(given) & fraction.is_null()).sum())
 
 
 def _column(lower: dict[str, str], role: str) -> pl.Expr:

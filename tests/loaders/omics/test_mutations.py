@@ -76,7 +76,7 @@ def test_silent_variants_stand_in_variants_and_mutate_nothing(tmp_path: Path) ->
     ("columns", "cells", "want"),
     [
         ("t_alt_count,t_ref_count", "30,70", 0.3), ("t_vaf", "0.25", 0.25), ("VAF", "25", 0.25), ("vaf", "35%", 0.35), ("t_alt_count", "30", None),
-        ("t_alt_count,t_ref_count", "0,0", None), ("vaf", "-1", None),
+        ("t_alt_count,t_ref_count", "0,0", None), ("vaf", "-1", None), ("t_vaf", "high", None), ("t_vaf", ".", None),
     ],
 )  # fmt: skip
 def test_the_share_of_reads_with_a_variant(tmp_path: Path, columns: str, cells: str, want: float | None) -> None:
@@ -84,6 +84,8 @@ def test_the_share_of_reads_with_a_variant(tmp_path: Path, columns: str, cells: 
     loaded = load(tmp_path, text)
     assert loaded.omics is not None
     assert loaded.omics.uns["variants"]["fraction"].to_list() == [want]
+    lost = loaded.counts.get("allele fractions that are no share of reads between 0 and 1, left out", 0)
+    assert lost == (want is None and cells not in ("30", "."))
 
 
 def test_a_variant_without_a_place_goes_by_its_protein_change(tmp_path: Path) -> None:
