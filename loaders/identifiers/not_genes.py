@@ -15,7 +15,11 @@ _DATE = (
     rf"^(?:\d{{1,2}}[-/. ]{_MONTH}(?:[-/. ]\d{{2,4}})?|{_MONTH}[-/. ]\d{{1,4}}"
     r"|\d{4}-\d{2}-\d{2}(?:[T ]00:00(?::00)?)?|\d{1,2}[./]\d{1,2}[./]\d{2,4})$"
 )
-_SYMBOLS = ((_DATE, "dates: a spreadsheet turned symbols (SEPT2, MARCH1) into them, and no one can say which"),)
+_FIRST, _LAST = 36_526, 47_482  # 2000 to 2029, as days since 1899-12-30
+_TURNED = (3, 9, 10, 12)  # MARCH1, SEPT2, OCT4, DEC1
+_DAYS = 16
+_DATES = "dates: a spreadsheet turned symbols (SEPT2, MARCH1) into them, and no one can say which"
+_SYMBOLS = ((_DATE, _DATES),)
 
 
 def why_no_gene(names: pl.Series, namespace: str) -> pl.Series:
@@ -26,6 +30,9 @@ def why_no_gene(names: pl.Series, namespace: str) -> pl.Series:
     Example:
         >>> why_no_gene(pl.Series(["TP53", "2-Sep", "-"]), "symbol").is_null().to_list()
         [True, False, False]
+        >>> symbols = [f"GENE{i}" for i in range(30)]
+        >>> why_no_gene(pl.Series([*symbols, "44621", "44621.0", "7157"]), "symbol").is_null().to_list()[-3:]
+        [False, False, True]
     """
     text = names.cast(pl.String)
     why = pl.Series(names.name, [None] * names.len(), dtype=pl.String)
@@ -33,7 +40,18 @@ def why_no_gene(names: pl.Series, namespace: str) -> pl.Series:
         found = text.str.contains(pattern).fill_null(False) & why.is_null()
         if found.any():
             why = pl.select(pl.when(found).then(pl.lit(words)).otherwise(why)).to_series().alias(names.name)
+    if namespace == "symbol" and (serial := _serial_days(text)).any():
+        why = pl.select(pl.when(serial).then(pl.lit(_DATES)).otherwise(why)).to_series().alias(names.name)
     return why
+
+
+def _serial_days(names: pl.Series) -> pl.Series:
+    """Numbers that stand for a day on which a symbol would have become a date, where most names beside them are no numbers."""
+    number = names.str.strip_chars().str.strip_suffix(".0").cast(pl.Int64, strict=False)
+    day = pl.select(pl.date(1899, 12, 30) + pl.duration(days=number.clip(0, 100_000))).to_series()
+    fits = number.is_between(_FIRST, _LAST) & day.dt.month().is_in(_TURNED) & (day.dt.day() <= _DAYS)
+    few = number.count() < 0.1 * max(1, names.count())
+    return fits.fill_null(False) if few else pl.repeat(False, names.len(), eager=True)
 
 
 def counted(why: pl.Series) -> dict[str, int]:

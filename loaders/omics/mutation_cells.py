@@ -9,9 +9,18 @@ import polars as pl
 from ..files.cells.dtypes import numbers
 from ..files.cells.number_words import missing_words
 
-WILD_TYPE = ("", "wt", "wildtype", "wild type", "wild-type", "no", "n", "false", "not mutated", "unmutated", "neg",
-             "negative", "absent", "ref", "reference")  # fmt: skip
-"""Words that say that a gene was looked at and found as it is in everybody."""
+WILD_TYPE = (
+    r"^(?:|wt(?:/wt)?|wild[ _-]?type|n|no|false|(?:not|non|un)[ _-]?(?:mutated|mutant|altered)|neg(?:ative)?|absent|normal"
+    r"|(?:no|none|not)[ _-]?(?:mutations?|variants?|alterations?|changes?|detected|found|present)(?:[ _-](?:detected|found))?"
+    r"|(?:hom(?:ozygous)?[ _-]?)?ref(?:erence)?|0[/|]0)$"
+)
+"""Words that say that a gene was looked at and found as it is in everybody, in small letters."""
+NOT_CALLED = (
+    r"^(?:not?[ _-]?(?:profiled|sequenced|covered|callable|calls?|called|assayed|analy[sz]ed|evaluable|interpretable|coverage|result)"
+    r"|un(?:profiled|sequenced|called|tested|covered)|(?:low|poor|insufficient|inadequate)\b.*|fail(?:ed|ure)?\b.*|qns"
+    r"|inconclusive|indeterminate|equivocal|ambiguous|no[ _-]?call|\.[/|]\.)$"
+)
+"""Words that say that nobody knows, beside those that mean it in every column."""
 
 
 def mutation_numbers(cells: pl.Series, unknown: Collection[str] = ()) -> pl.Series:
@@ -20,16 +29,21 @@ def mutation_numbers(cells: pl.Series, unknown: Collection[str] = ()) -> pl.Seri
     Args: unknown: the study's own words for what nobody knows, beside those that everybody writes.
     Source: the cells of cBioPortal's downloads (protein changes, WT, NS not sequenced, NP not profiled).
     Example:
-        >>> mutation_numbers(pl.Series(["R273H", "WT", "NS", None, "2", "-1"])).to_list()
-        [1.0, 0.0, nan, 0.0, 2.0, nan]
+        >>> mutation_numbers(pl.Series(["R273H", "WT", "NS", None, "2", "-1", "no call"])).to_list()
+        [1.0, 0.0, nan, 0.0, 2.0, nan, nan]
     """
     text = cells.cast(pl.String).str.strip_chars()
     number, word = numbers(text)
-    wild = text.is_null() | text.str.to_lowercase().is_in(WILD_TYPE)
+    small = text.str.to_lowercase()
+    wild = text.is_null() | small.str.contains(WILD_TYPE).fill_null(False)
     named = text.is_in([word for word in unknown if word]).fill_null(False)
     wild = wild & ~named
     not_known = (
-        named | (missing_words(text) & ~wild) | (number < 0).fill_null(False) | (number.is_null() & ~word & ~wild)
+        named
+        | (missing_words(text) & ~wild)
+        | small.str.contains(NOT_CALLED).fill_null(False)
+        | (number < 0).fill_null(False)
+        | (number.is_null() & ~word & ~wild)
     )
     found = number.zip_with(~(word & ~wild & ~not_known), pl.repeat(1.0, cells.len(), eager=True))
     found = found.zip_with(~wild, pl.repeat(0.0, cells.len(), eager=True))
