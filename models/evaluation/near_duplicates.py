@@ -179,7 +179,11 @@ def _chance(ratio: np.ndarray, typical: np.ndarray, others: int) -> np.ndarray:
 
 
 def _same_records(events: pl.DataFrame) -> np.ndarray:
-    """Pairs of rows with equal records: each with the next one of its kind, so that a hundred copies are no 4,950."""
+    """Pairs of rows with equal records: each with the next one of its kind, so that a hundred copies are no 4,950.
+
+    Records that so many people may have by chance are none: of short stays with common codes some are always equal. A
+    record's chance is the product of its codes' and numbers' shares of the rows, and of the share that has its times.
+    """
     dated = events.filter(pl.col("days").is_not_null())
     last = pl.col("days") - pl.col("days").min().over("row")  # two prediction times of one person differ by a shift
     told = dated.select("row", "code", number=pl.col("numeric_value").fill_null(0.0), at=last.round(3))
@@ -187,8 +191,15 @@ def _same_records(events: pl.DataFrame) -> np.ndarray:
     line = pl.concat_str(
         "code", pl.lit("\0"), pl.col("number").cast(pl.String), pl.lit("\0"), pl.col("at").cast(pl.String)
     )
-    whole = told.group_by("row").agg(n=pl.len(), print=line.str.join("\1").hash())
-    whole = whole.filter(pl.col("n") >= EVENTS).sort("print", "row")
+    rows = max(told["row"].n_unique(), 1)
+    told = told.with_columns(share=pl.col("row").n_unique().over("code", "number").log() - np.log(rows))
+    text = pl.col("at").cast(pl.String).str.join("\1")
+    whole = told.group_by("row").agg(
+        n=pl.len(), print=line.str.join("\1").hash(), chance=pl.col("share").sum(), times=text.hash()
+    )
+    whole = whole.with_columns(chance=pl.col("chance") + pl.len().over("times").log() - np.log(rows))
+    pairs = np.log(rows**2 / 2)  # of different rows, as many may be equal
+    whole = whole.filter(pl.col("n") >= EVENTS, pl.col("chance") + pairs <= np.log(CHANCE)).sort("print", "row")
     row, fingerprint = whole["row"].to_numpy(), whole["print"].to_numpy()
     same = fingerprint[1:] == fingerprint[:-1]
     return np.column_stack([row[:-1][same], row[1:][same]]).astype(np.int64)

@@ -154,3 +154,22 @@ def test_a_record_under_two_ids_is_found_whatever_its_dates() -> None:
     events = pl.concat([record(0, 0.0), record(1, 37.0), mine], how="diagonal").sort("row", maintain_order=True)
     folds = pl.DataFrame({"repeat": 0, "fold": 0, "row": np.arange(60), "split": ["held_out"] + ["train"] * 59})
     assert near_duplicates(replace(snapshot, events=events, folds=folds)) == {"records": 1}
+
+
+def test_short_stays_with_common_codes_are_equal_by_chance() -> None:
+    snapshot, rng = make_snapshot("binary", n=400, records=True), np.random.default_rng(2)
+    assert snapshot.events is not None
+    drawn = rng.random((400, 10)) < 0.15  # each of ten drugs is given or not, at one time
+    names = np.where(drawn, "yes", "no")
+    events = pl.DataFrame(
+        {
+            "row": np.repeat(np.arange(400), 10),
+            "days": 3.0,
+            "code": [f"DRUG:{k}:{names[i, k]}" for i in range(400) for k in range(10)],
+            "numeric_value": None,
+        }
+    )
+    events = events.cast({name: snapshot.events.schema[name] for name in events.columns})
+    assert len(np.unique(drawn, axis=0)) < 350
+    folds = pl.DataFrame({"repeat": 0, "fold": 0, "row": np.arange(400), "split": ["held_out", "train"] * 200})
+    assert near_duplicates(replace(snapshot, events=events, folds=folds)) == {}
