@@ -16,6 +16,7 @@ _DATE = (
     r"|\d{4}-\d{2}-\d{2}(?:[T ]00:00(?::00)?)?|\d{1,2}[./]\d{1,2}[./]\d{2,4})$"
 )
 _FIRST, _LAST = 36_526, 47_482  # 2000 to 2029, as days since 1899-12-30
+_EPOCH = 25_569  # 1970-01-01
 _TURNED = (3, 9, 10, 12)  # MARCH1, SEPT2, OCT4, DEC1
 _DAYS = 16
 _DATES = "dates: a spreadsheet turned symbols (SEPT2, MARCH1) into them, and no one can say which"
@@ -48,7 +49,7 @@ def why_no_gene(names: pl.Series, namespace: str) -> pl.Series:
 def _serial_days(names: pl.Series) -> pl.Series:
     """Numbers that stand for a day on which a symbol would have become a date, where most names beside them are no numbers."""
     number = names.str.strip_chars().str.strip_suffix(".0").cast(pl.Int64, strict=False)
-    day = pl.select(pl.date(1899, 12, 30) + pl.duration(days=number.clip(0, 100_000))).to_series()
+    day = (number.clip(0, 100_000) - _EPOCH).cast(pl.Int32).cast(pl.Date)
     fits = number.is_between(_FIRST, _LAST) & day.dt.month().is_in(_TURNED) & (day.dt.day() <= _DAYS)
     few = number.count() < 0.1 * max(1, names.count())
     return fits.fill_null(False) if few else pl.repeat(False, names.len(), eager=True)
