@@ -20,7 +20,7 @@ from ..base.scratch import digest, kept
 from ..estimators.univariate import association
 
 if TYPE_CHECKING:
-    from .hetero_gnn import KnowledgeGraph
+    from .knowledge_graph import KnowledgeGraph
 
 RESTARTS = (1.0, 0.3, 0.1)  # 1: no message over knowledge
 PENALTIES = np.logspace(-3, 4, 15)  # of the mean eigenvalue

@@ -174,7 +174,7 @@ class NetworkLearner(BaseLearner):
 
     def _fit_messages(self, snapshot: Snapshot, rows: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
         """Fit every modality's edges and messages; the training rows' leave-one-out readouts."""
-        from ..encoders.hetero_gnn import knowledge, subgraph_of
+        from ..encoders.knowledge_graph import knowledge, subgraph_of
         from ..encoders.propagation import fit_messages
 
         honest: dict[str, np.ndarray] = {}
@@ -222,8 +222,8 @@ class NetworkLearner(BaseLearner):
     def _encoder(self, start: Mapping[str, float]) -> Any:
         from torch import nn
 
-        from ..encoders.hetero_gnn import MessageEncoder
         from ..encoders.masked_fusion import MaskedFusion
+        from ..encoders.message_encoder import MessageEncoder
         from ..encoders.transformer import SequenceEncoder
 
         drop = self.setting.get("dropout", 0.2)

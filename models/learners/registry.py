@@ -22,6 +22,7 @@ class Entry:
     where: `module:Class`. needs: the kind of task ("survival"), "layers", "records";
     where the study lacks one it is no default. baseline: a plain model, beside which every network is judged.
     anchor: a plain linear model, to which stacking holds. floor: knows nothing of a patient.
+    graph: learns from edges, which its setting `edges` shuffles or takes away: these twins are among a run's controls.
     """
 
     where: str
@@ -29,6 +30,7 @@ class Entry:
     baseline: bool = False
     anchor: bool = False
     floor: bool = False
+    graph: bool = False
 
 
 HERE = "clinome.models.learners"
@@ -40,17 +42,22 @@ LEARNERS: dict[str, Entry] = {
     "forest": Entry(f"{HERE}.baselines.forest:Forest", baseline=True),
     "boosting": Entry(f"{HERE}.baselines.boosting:Boosting", baseline=True),
     "cox_pca": Entry(f"{HERE}.baselines.cox_pca:CoxPCA", needs=("survival",), baseline=True, anchor=True),
-    "hetero_gnn": Entry(f"{HERE}.graph.hetero_gnn:HeteroGNN"),
+    "propagation": Entry(f"{HERE}.graph.propagation:Propagation", graph=True),
     "sequence": Entry(f"{HERE}.sequence.sequence:Sequence", needs=("records",)),
     "fusion": Entry(f"{HERE}.fusion:Fusion", needs=("records", "layers")),
 }
 """In the order in which they are shown: the plainest first, networks last."""
-LATER = ("gene_gnn", "patient_gnn")
-"""Promised, not built yet."""
+_INSTEAD = "propagation learns on the graph: name that"
+LATER = {
+    "hetero_gnn": "the learner that had this name is called propagation now: name that",
+    "gene_gnn": _INSTEAD,
+    "patient_gnn": _INSTEAD,
+}
+"""Promised, not built yet: name -> what to do instead."""
 CHOSEN = "chosen"
 """No learner of its own: what the training part picked among the others. It always runs."""
-TABULAR_CONTROL, GRAPH_CONTROL = "ridge_late", "hetero_gnn"
-"""Who learns in the controls: of permuted labels, missingness, batches, clocks; of shuffled and missing edges."""
+TABULAR_CONTROL = "ridge_late"
+"""Who learns in the controls of permuted labels, missingness, batches and clocks."""
 
 
 def baselines() -> list[str]:
@@ -61,6 +68,11 @@ def baselines() -> list[str]:
 def anchors() -> list[str]:
     """Names of the plain linear learners to which stacking holds."""
     return [name for name, entry in LEARNERS.items() if entry.anchor]
+
+
+def on_graph() -> list[str]:
+    """Names of the learners that learn from edges."""
+    return [name for name, entry in LEARNERS.items() if entry.graph]
 
 
 def is_floor(name: str) -> bool:
@@ -74,7 +86,7 @@ def make(name: str) -> Learner:
     Raises: NotBuilt for one that is promised, InputError for one that is not.
     """
     if name in LATER:
-        raise NotBuilt(f"learner {name} is not built yet.", f"{GRAPH_CONTROL} learns on the graph: name that")
+        raise NotBuilt(f"learner {name} is not built yet.", LATER[name])
     if name not in LEARNERS:
         got, known = name, ", ".join((*LEARNERS, CHOSEN, "default"))
         raise InputError("unknown learner", "study.toml [learn] learners", got, known, "rename it")

@@ -1,4 +1,4 @@
-"""Heterogeneous graph network over patients, features, genes, pathways and codes, one subgraph a modality."""
+"""Propagation: values spread over genes, pathways and codes in closed form, one subgraph a modality, and a small readout."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ...base.snapshot import Snapshot
 from ..network import NetworkLearner
 
 
-class HeteroGNN(NetworkLearner):
-    """Messages patient <- feature <- knowledge (`encoders.hetero_gnn`, `messages`), masked fusion, head.
+class Propagation(NetworkLearner):
+    """Messages patient <- feature <- knowledge (`encoders.propagation`), masked fusion, head.
 
-    settings: `edges` = "none" is the same network without knowledge, "shuffled" with its features' places exchanged.
+    settings: `edges` = "none" is the same learner without knowledge, "shuffled" with its features' places exchanged.
     """
 
-    name = "hetero_gnn"
+    name = "propagation"
     records = "messages"
     grid = ({}, {"directions": 0}, {"edges": "none"}, {"dropout": 0.5})
     plan: ClassVar = {"epochs": 60, "patience": 10, "lr": 3e-3, "weight_decay": 0.1, "batch_size": 512,

@@ -1,4 +1,4 @@
-"""The graph network: held-out patients send nothing, knowledge is used, twins without or with shuffled edges run."""
+"""Propagation: held-out patients send nothing, knowledge is used, twins without or with shuffled edges run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy import sparse
 from snapshots import make_snapshot
 
 from clinome.models.base.folds import parts
-from clinome.models.encoders.hetero_gnn import KnowledgeGraph, knowledge, subgraph
+from clinome.models.encoders.knowledge_graph import KnowledgeGraph, knowledge, subgraph
 from clinome.models.encoders.propagation import fit_messages
 from clinome.models.learners.registry import make
 from clinome.models.metrics.task_metrics import inner_score, targets
@@ -53,7 +53,7 @@ def same(one: object, two: object) -> bool:
     return np.array_equal(one, np.asarray(two)) if isinstance(one, np.ndarray) else one == two
 
 
-@pytest.mark.parametrize("name", ["hetero_gnn", "sequence", "fusion"])
+@pytest.mark.parametrize("name", ["propagation", "sequence", "fusion"])
 def test_held_out_patients_send_nothing(name: str) -> None:
     snapshot = make_snapshot(n=150, records=True)
     train, tuning, held = parts(snapshot.folds, 0, 0)
@@ -72,7 +72,7 @@ def test_held_out_patients_send_nothing(name: str) -> None:
 def test_the_network_and_its_twins_find_the_planted_cause(task: str, setting: dict[str, object]) -> None:
     snapshot = make_snapshot(task, n=180, signal=2.0, records=True, layers=("rna", "mutations", "methylation"))
     train, tuning, held = parts(snapshot.folds, 0, 0)
-    learner = make("hetero_gnn").with_setting({**setting, "plan": {"epochs": 15}}, 1)
+    learner = make("propagation").with_setting({**setting, "plan": {"epochs": 15}}, 1)
     learner.fit(snapshot, train, tuning)
     score = learner.predict(snapshot, held)
     assert inner_score(task, targets(snapshot.rows[held], task, snapshot.classes), score) > 0.65
