@@ -25,7 +25,17 @@ from .state_part import FormatError, Part
 
 CLOCKS = ("dated", "relative", "order")
 SCALES = ("none", "log1p", "zscore")
-NETWORK_SETTINGS = ("plan", "longest", "dropout", "width", "depth", "drop_modality", "directions", "edges")
+NETWORK_SETTINGS = (
+    "plan",
+    "longest",
+    "dropout",
+    "width",
+    "depth",
+    "drop_modality",
+    "directions",
+    "edges",
+    "edge_dropout",
+)
 LARGEST = 65_536
 """No setting that sizes a network is larger: a folder cannot ask for more memory than there is."""
 
@@ -116,6 +126,8 @@ def _member(part: Part, schema: Schema) -> str:
             _tree_learner(state, schema, name)
         case "cox_pca":
             _cox(state, schema)
+        case "gene_gnn":
+            _gene_network(state, schema, found["setting"].value)
         case _ if getattr(make(name), "on_torch", False):
             _network(state, schema, found["setting"].value)
         case _:
@@ -143,7 +155,7 @@ def _setting(key: str, part: Part, learner: Any) -> None:
     elif known and all(isinstance(one, str) for one in known):
         part.text(sorted({*known, "shuffled"} if key == "edges" else set(known)))
     else:
-        part.number(0, 1 if key in ("dropout", "drop_modality") else LARGEST)
+        part.number(0, 1 if key in ("dropout", "drop_modality", "edge_dropout") else LARGEST)
 
 
 def finite(state: Any) -> bool:
@@ -370,9 +382,42 @@ def _network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> None:
         _messages(messages[name], columns)
     if found["vocabulary"].value is not None:
         _vocabulary(found["vocabulary"])
-    for one in found["weights"].named().values():
+    _weights(found["weights"])
+
+
+def _weights(part: Part) -> None:
+    for one in part.named().values():
         one.must(isinstance(one.value, np.ndarray), "an array", "none")
         _finite(one)
+
+
+def _gene_network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> None:
+    """All but the weights' names and shapes, which the network itself knows."""
+    found = part.keys("task", "classes", "setting", "genes", "masked", "layers", "graph", "weights")
+    _task(found, schema)
+    found["setting"].same(dict(setting), "the member")
+    genes, layers = found["genes"].texts(), found["layers"].named()
+    found["genes"].must(genes == sorted(genes), "genes in their order", "others")
+    masked = found["masked"].texts()
+    found["masked"].must(masked == [name for name in layers if name in masked], "layers in their order", "others")
+    for name, one in layers.items():
+        layer = one.keys("block", "gene", "mean", "unit")
+        columns = block(layer["block"], schema) - (layer["block"].value["kind"] == "mutation")
+        layer["block"].must(layer["block"].value["name"] == name, "a block of its own name", "of another")
+        layer["gene"].array("i8", columns, least=-1, most=len(genes) - 1)
+        layer["mean"].array("f4", columns)
+        layer["unit"].must(layer["unit"].number() > 0, "more than 0", "less")
+    graph = found["graph"].keys("genes", "edge_index", "weight", "members", "pathways")
+    graph["genes"].same(len(genes), "the rest of the learner")
+    edge_index = graph["edge_index"].array("i8", 2, None, least=0, most=len(genes) - 1)
+    graph["edge_index"].must(bool((np.diff(edge_index[1]) >= 0).all()), "edges by their receiver", "others")
+    graph["weight"].array("f4", edge_index.shape[1], least=0)
+    pathways = graph["pathways"].integer(0, LARGEST)
+    members = graph["members"].array("i8", 2, None, least=0, most=max(len(genes), pathways) - 1)
+    graph["members"].must(not (members[0] >= len(genes)).any(), "genes of the graph", "others")
+    in_order = np.array_equal(np.unique(members[1]), np.arange(pathways)) and (np.diff(members[1]) >= 0).all()
+    graph["members"].must(bool(in_order), "members of every pathway, one after the other", "others")
+    _weights(found["weights"])
 
 
 def _messages(part: Part, columns: int) -> None:

@@ -43,6 +43,7 @@ LEARNERS: dict[str, Entry] = {
     "boosting": Entry(f"{HERE}.baselines.boosting:Boosting", baseline=True),
     "cox_pca": Entry(f"{HERE}.baselines.cox_pca:CoxPCA", needs=("survival",), baseline=True, anchor=True),
     "propagation": Entry(f"{HERE}.graph.propagation:Propagation", graph=True),
+    "gene_gnn": Entry(f"{HERE}.graph.gene_gnn:GeneGNN", needs=("layers",), graph=True),
     "sequence": Entry(f"{HERE}.sequence.sequence:Sequence", needs=("records",)),
     "fusion": Entry(f"{HERE}.fusion:Fusion", needs=("records", "layers")),
 }
@@ -50,7 +51,6 @@ LEARNERS: dict[str, Entry] = {
 _INSTEAD = "propagation learns on the graph: name that"
 LATER = {
     "hetero_gnn": "the learner that had this name is called propagation now: name that",
-    "gene_gnn": _INSTEAD,
     "patient_gnn": _INSTEAD,
 }
 """Promised, not built yet: name -> what to do instead."""
@@ -106,6 +106,8 @@ def default(snapshot: Snapshot) -> list[str]:
 def select(snapshot: Snapshot, names: Sequence[str]) -> tuple[list[Learner], dict[str, str]]:
     """The learners that these names mean and that can run, in order; and why each of the others cannot.
 
+    One that would take long is behind `default` no more (`BaseLearner.slow`): whoever names it gets it.
+
     Raises: InputError for an unknown name, and where nothing at all can run.
     """
     wanted: list[str] = []
@@ -116,6 +118,8 @@ def select(snapshot: Snapshot, names: Sequence[str]) -> tuple[list[Learner], dic
     for name in dict.fromkeys(wanted or default(snapshot)):
         learner = make(name)
         reason = learner.reason(snapshot)
+        if reason is None and name not in names:
+            reason = getattr(learner, "slow", _quick)(snapshot)
         if reason is None:
             learners.append(learner)
         else:
@@ -124,6 +128,10 @@ def select(snapshot: Snapshot, names: Sequence[str]) -> tuple[list[Learner], dic
         got = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
         raise InputError("no learner can run", "study.toml [learn] learners", got, fix='use learners = ["default"]')
     return learners, left_out
+
+
+def _quick(snapshot: Snapshot) -> None:
+    """What does not say that it is slow is not."""
 
 
 def every(snapshot: Snapshot) -> list[Learner]:
