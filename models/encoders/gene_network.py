@@ -103,7 +103,8 @@ class GeneNetwork(nn.Module):
             self.register_buffer(f"{name}_{part}", torch.from_numpy(array.astype(np.int32)), persistent=False)
         self.register_buffer(f"{name}_value", torch.from_numpy(np.ascontiguousarray(value)), persistent=False)
 
-    def _matrix(self, name: str, rows: int, drop: float = 0.0) -> Tensor:
+    def matrix(self, name: str, rows: int, drop: float = 0.0) -> Tensor:
+        """The (rows, genes) CSR matrix of `edges` or `pool`; in training a share `drop` of it left out, the rest weighted up."""
         start, column, value = (self.get_buffer(f"{name}_{part}") for part in ("start", "column", "value"))
         if drop > 0 and self.training:
             value = functional.dropout(value, drop)
@@ -122,7 +123,7 @@ class GeneNetwork(nn.Module):
         if not self.names:  # nothing was measured in the rows that it was fitted on
             return self.out.bias.expand(batch.size, -1), torch.zeros(batch.size, dtype=torch.bool)
         present = torch.stack([batch.present[name] for name in self.names]).any(0)
-        edges = self._matrix("edges", self.genes, self.edge_dropout)
+        edges = self.matrix("edges", self.genes, self.edge_dropout)
         h, outputs = self.channels(batch.layers), []
         for k, conv in enumerate(self.convs):
             step = functional.relu(conv(h, edges))
@@ -132,7 +133,7 @@ class GeneNetwork(nn.Module):
         gate = torch.sigmoid(self.gate(every) + self.own_gate)
         read = torch.einsum("gnk,gnd->nkd", gate, every).flatten(1) / math.sqrt(max(1, self.genes))
         if self.pathways:
-            pooled = multiply(self._matrix("pool", self.pathways), every)
+            pooled = multiply(self.matrix("pool", self.pathways), every)
             weight = torch.softmax(self.attend(pooled) + self.own_attend, 0)
             read = torch.cat([read, (weight * pooled).sum(0)], 1)
         return self.out(self.dropout(read)) * present[:, None], present
