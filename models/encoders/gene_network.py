@@ -82,7 +82,8 @@ class GeneNetwork(nn.Module):
         self._sparse("edges", graph.edge_index[::-1], graph.weight, graph.genes)
         size = np.bincount(graph.members[1], minlength=graph.pathways)
         self._sparse("pool", graph.members[::-1], 1 / size[graph.members[1]].astype(np.float32), graph.pathways)
-        self.convs = nn.ModuleList(SharedConv(channels if k == 0 else width, width) for k in range(depth))
+        sizes = [channels, *[width] * (depth - 1)] if layers else []
+        self.convs = nn.ModuleList(SharedConv(size, width) for size in sizes)
         self.jump = JumpingKnowledge("cat")
         self.gate, self.own_gate = nn.Linear(width * depth, heads), nn.Parameter(torch.zeros(graph.genes, 1, heads))
         self.pathways = graph.pathways

@@ -13,6 +13,7 @@ from ...base.attribution import Attribution
 from ...base.snapshot import Snapshot
 from ...base.task import task_of
 from ...encoders.gene_graph import GeneGraph, gene_graph, interactions
+from ...estimators.univariate import association
 from ...preprocessing.gene_values import GeneValues, genes_of
 from ..base import BaseLearner
 
@@ -26,6 +27,10 @@ STEPS = 450
 """Steps of training at the least, however few rows there are: networks that stop early look like a null."""
 HELD = 100_000_000
 """So many numbers are kept in memory, not made anew for each batch."""
+MOST = 2000
+"""Genes at the most: those that go with the outcome in the training rows, or whose neighbours do."""
+LOOKED_AT = 2000
+"""Training rows at the most that say which genes these are."""
 SECONDS = 1.4e-6
 """Of one gene of one patient in one step, by one core, measured (benchmarks/gene_network.py)."""
 QUICK = 5.0
@@ -53,10 +58,10 @@ class Inputs:
         if 2 * genes * len(self.snapshot.rows) <= HELD:
             for name, one in self.values.items():
                 made = np.zeros((len(self.snapshot.rows), one.width, 2), dtype=np.float32)
-                made[rows] = self._layer(name, rows)
+                made[rows] = self.layer(name, rows)
                 self._kept[name] = made
 
-    def _layer(self, name: str, rows: np.ndarray) -> np.ndarray:
+    def layer(self, name: str, rows: np.ndarray) -> np.ndarray:
         """(n, genes, 2) float32: values and masks."""
         if name in self._kept:
             return np.asarray(self._kept[name][rows])
@@ -68,7 +73,7 @@ class Inputs:
 
         from ...training.batch import Batch
 
-        layers = {name: self._layer(name, rows) for name in self.values}
+        layers = {name: self.layer(name, rows) for name in self.values}
         present = {name: torch.from_numpy(x[..., 1].any(1)) for name, x in layers.items()}
         target = None if self.y is None else task_of(self.snapshot.task).tensors(self.y[rows])
         return Batch(len(rows), {name: torch.from_numpy(x) for name, x in layers.items()}, present, None, target)
@@ -78,7 +83,8 @@ class GeneGNN(BaseLearner):
     """`encoders.gene_network` over every layer whose features are genes or of genes; a head of the task.
 
     Inductive: patients share the topology and exchange nothing. settings: `edges` = "none" is the same network without
-    interactions and pathways, "shuffled" with its genes' places exchanged.
+    interactions and pathways, "shuffled" with its genes' places exchanged. Of more than `MOST` genes those are taken
+    that explain most of the outcome in the training rows, their neighbours' mean added.
     """
 
     name = "gene_gnn"
@@ -109,12 +115,13 @@ class GeneGNN(BaseLearner):
         return None
 
     def slow(self, snapshot: Snapshot) -> str | None:
-        genes = {gene for name in snapshot.layers for gene in genes_of(snapshot, name).values()}
-        cells = max(self.plan["epochs"] * len(snapshot.rows), STEPS * self.plan["batch_size"]) * len(genes)
+        every = {gene for name in snapshot.layers for gene in genes_of(snapshot, name).values()}
+        genes = min(len(every), MOST)
+        cells = max(self.plan["epochs"] * len(snapshot.rows), STEPS * self.plan["batch_size"]) * genes
         if SECONDS * cells <= QUICK:
             return None
         return (
-            f"a fit would take about {SECONDS * cells:,.0f} s ({len(snapshot.rows):,} rows, {len(genes):,} genes): "
+            f"a fit would take about {SECONDS * cells:,.0f} s ({len(snapshot.rows):,} rows, {genes:,} genes): "
             f'learners = ["default", "{self.name}"] asks for it'
         )
 
@@ -128,25 +135,34 @@ class GeneGNN(BaseLearner):
         y[rows] = task.targets(snapshot.rows[rows], snapshot.classes)
         if not task.learnable(y[train]):
             raise ValueError(f"{self.task}: got no event in the training rows; expected at least one")
-        self.genes, self.values = self._values(snapshot, rows)
-        self.graph = gene_graph(
-            self.genes, snapshot.links, self.setting.get("edges", "true"), np.random.default_rng(self.seed)
-        )
+        self.genes, self.values = self._values(snapshot, rows, train, task.working_response(y[train], self.classes))
+        self.graph = self._graph(snapshot, self.genes)
         inputs = Inputs(snapshot, self.values, y)
         inputs.keep(rows)
-        self.masked = [name for name, one in self.values.items() if not one.take(snapshot, rows)[1].all()]
+        self.masked = [name for name in self.values if not inputs.layer(name, rows)[..., 1].all()]
         plan = self._plan(len(train))
         with training.reproducible(plan.seed):
             self.network = self._network()
         self.network.head.start(task.tensors(y[rows]))
         self.report = training.fit(self.network, inputs, train, tuning, plan)
 
-    def _values(self, snapshot: Snapshot, rows: np.ndarray) -> tuple[list[str], dict[str, GeneValues]]:
-        """The genes that any layer says something of in these rows, and the layers on them."""
+    def _graph(self, snapshot: Snapshot, genes: list[str]) -> GeneGraph:
+        return gene_graph(genes, snapshot.links, self.setting.get("edges", "true"), np.random.default_rng(self.seed))
+
+    def _values(
+        self, snapshot: Snapshot, rows: np.ndarray, train: np.ndarray, response: np.ndarray
+    ) -> tuple[list[str], dict[str, GeneValues]]:
+        """The genes that any layer says something of in these rows, at the most `MOST`, and the layers on them."""
         every = sorted({gene for name in snapshot.layers for gene in genes_of(snapshot, name).values()})
         found = {name: GeneValues(name).fit(snapshot, rows, every) for name in snapshot.layers}
         here = {n: one for n, one in found.items() if one.block.present(snapshot, rows).sum() >= FEW and len(one.genes)}
         said = np.unique(np.concatenate([np.zeros(0, np.int64), *(one.genes for one in here.values())]))
+        if len(said) > MOST:
+            looked_at = np.linspace(0, len(train) - 1, min(LOOKED_AT, len(train))).astype(np.int64)
+            shown = [association(one.take(snapshot, train[looked_at])[0], response[looked_at]) for one in here.values()]
+            share, graph = np.max(shown, axis=0), self._graph(snapshot, every)
+            heard = np.bincount(graph.edge_index[1], graph.weight * share[graph.edge_index[0]], minlength=len(every))
+            said = np.sort(said[np.argsort(-(share + heard)[said], kind="stable")[:MOST]])
         genes = [every[i] for i in said]
         return genes, {name: GeneValues(name).fit(snapshot, rows, genes) for name in here}
 

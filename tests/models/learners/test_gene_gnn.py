@@ -9,12 +9,13 @@ import numpy as np
 import polars as pl
 import pytest
 from scipy import sparse
-from snapshots import make_snapshot
+from snapshots import PLANTED, make_snapshot
 
 from clinome.graphs.snapshot.snapshot import Layer, Snapshot
 from clinome.models.base import snapshot as base
 from clinome.models.experiment.controls import permuted
-from clinome.models.learners.graph.gene_gnn import QUICK, GeneGNN
+from clinome.models.learners.graph import gene_gnn
+from clinome.models.learners.graph.gene_gnn import GeneGNN
 from clinome.models.learners.registry import make, select
 from clinome.models.metrics.task_metrics import inner_score, targets
 
@@ -108,9 +109,25 @@ def test_default_leaves_it_out_where_a_fit_takes_long_and_whoever_names_it_gets_
     assert "gene_gnn" in [one.name for one in select(small, ["default"])[0]]
     learners, left_out = select(large, ["default"])
     assert "gene_gnn" not in [one.name for one in learners]
-    assert "2,000 genes" in left_out["gene_gnn"] and f"> {QUICK}" not in left_out["gene_gnn"]
+    assert "2,000 genes" in left_out["gene_gnn"]
     named, left_out = select(large, ["default", "gene_gnn"])
     assert "gene_gnn" in [one.name for one in named] and "gene_gnn" not in left_out
+
+
+def test_of_many_genes_those_are_taken_that_go_with_the_outcome_or_whose_neighbours_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gene_gnn, "MOST", 20)
+    snapshot = make_snapshot(n=200, layers=("rna",), features=60, signal=3.0, missing=0.0)
+    learner = GeneGNN({"plan": {"epochs": 1}}, 1)
+    learner.fit(snapshot, np.arange(150), np.arange(150, 200))
+    assert len(learner.genes) == 20 and learner.graph.genes == 20
+    assert {f"NCBIGene:{g + 1}" for g in range(PLANTED)} <= set(learner.genes)
+    other = replace(snapshot, rows=snapshot.rows.with_columns(label=pl.lit(1, pl.Int64)))
+    mixed = replace(snapshot, rows=pl.concat([snapshot.rows[:150], other.rows[150:]]))
+    again = GeneGNN({"plan": {"epochs": 1}}, 1)
+    again.fit(mixed, np.arange(150), np.arange(150, 200))
+    assert again.genes == learner.genes, "rows that stop the training choose nothing"
 
 
 def test_a_gene_that_a_new_study_lacks_is_not_measured_there() -> None:
