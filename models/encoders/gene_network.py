@@ -71,6 +71,9 @@ class GeneNetwork(nn.Module):
         arXiv:1511.05493 (gated sum).
     """
 
+    sparse = True
+    """It multiplies by sparse CSR matrices, which Apple's GPUs do not."""
+
     def __init__(
         self, graph: GeneGraph, layers: Sequence[str], masked: Sequence[str], dim: int = 16, *, width: int = 16,
         depth: int = 2, heads: int = 4, dropout: float = 0.1, edge_dropout: float = 0.1,
