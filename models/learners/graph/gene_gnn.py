@@ -167,11 +167,12 @@ class GeneGNN(BaseLearner):
         return genes, {name: GeneValues(name).fit(snapshot, rows, genes) for name in here}
 
     def _plan(self, rows: int) -> TrainingPlan:
-        """The learner's plan, with as many passes as make `STEPS`. What the setting names stays."""
+        """The learner's plan, with as many passes as make `STEPS`, and patience in proportion. What the setting names stays."""
         from ...training.trainer import TrainingPlan
 
         plan = dict(self.plan)
         plan["epochs"] = max(plan["epochs"], -(-STEPS * plan["batch_size"] // max(1, rows)))
+        plan["patience"] = plan["patience"] * plan["epochs"] // self.plan["epochs"]
         return TrainingPlan(**{**plan, **self.setting.get("plan", {}), "seed": self.seed + 1})
 
     def _network(self) -> Network:

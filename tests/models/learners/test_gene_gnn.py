@@ -79,6 +79,13 @@ def test_contributions_add_up_to_what_the_values_moved() -> None:
     assert np.corrcoef(total, np.log(score / (1 - score)))[0, 1] > 0.9
 
 
+def test_few_rows_are_gone_through_more_often_and_with_more_patience() -> None:
+    many, few = (GeneGNN()._plan(rows) for rows in (2000, 100))
+    assert few.epochs * -(-100 // few.batch_size) >= gene_gnn.STEPS > 100 * few.epochs // few.batch_size - few.epochs
+    assert few.epochs / few.patience == pytest.approx(many.epochs / many.patience, rel=0.05)
+    assert GeneGNN({"plan": {"epochs": 3}})._plan(100).epochs == 3
+
+
 @pytest.mark.parametrize("task", ["multiclass", "survival"])
 def test_it_learns_every_task(task: str) -> None:
     snapshot = make_snapshot(task, n=240, layers=("rna", "mutations", "methylation"), signal=2.0, features=30)
