@@ -54,6 +54,19 @@ def multiply(matrix: Tensor, x: Tensor) -> Tensor:
     return (matrix @ x.flatten(1)).view(matrix.shape[0], *x.shape[1:])
 
 
+def channels(layers: Mapping[str, Tensor], names: Sequence[str], masked: Sequence[str]) -> Tensor:
+    """(genes, n, channels) of a batch's layers: the values, the masks of those in `masked`, products of two layers' values."""
+    parts = {name: layers[name].transpose(0, 1) for name in names}
+    values = [parts[name][..., 0] for name in names]
+    masks = [parts[name][..., 1] for name in masked]
+    return torch.stack([*values, *masks, *(a * b for a, b in combinations(values, 2))], -1)
+
+
+def channels_of(layers: int, masked: int) -> int:
+    """How many channels so many layers make."""
+    return layers + masked + math.comb(layers, 2)
+
+
 class GeneNetwork(nn.Module):
     """Encode each patient's values on the genes into one vector.
 
@@ -80,12 +93,11 @@ class GeneNetwork(nn.Module):
     ) -> None:  # fmt: skip
         super().__init__()
         self.names, self.masked, self.genes = list(layers), [name for name in layers if name in masked], graph.genes
-        channels = len(layers) + len(self.masked) + math.comb(len(layers), 2)
         self.edge_dropout = edge_dropout
         self._sparse("edges", graph.edge_index[::-1], graph.weight, graph.genes)
         size = np.bincount(graph.members[1], minlength=graph.pathways)
         self._sparse("pool", graph.members[::-1], 1 / size[graph.members[1]].astype(np.float32), graph.pathways)
-        sizes = [channels, *[width] * (depth - 1)] if layers else []
+        sizes = [channels_of(len(layers), len(self.masked)), *[width] * (depth - 1)] if layers else []
         self.convs = nn.ModuleList(SharedConv(size, width) for size in sizes)
         self.jump = JumpingKnowledge("cat")
         self.gate, self.own_gate = nn.Linear(width * depth, heads), nn.Parameter(torch.zeros(graph.genes, 1, heads))
@@ -116,19 +128,12 @@ class GeneNetwork(nn.Module):
             warnings.simplefilter("ignore", UserWarning)
             return torch.sparse_csr_tensor(start, column, value, (rows, self.genes), check_invariants=False)
 
-    def channels(self, layers: Mapping[str, Tensor]) -> Tensor:
-        """(genes, n, channels) of a batch's layers."""
-        parts = {name: layers[name].transpose(0, 1) for name in self.names}
-        values = [parts[name][..., 0] for name in self.names]
-        masks = [parts[name][..., 1] for name in self.masked]
-        return torch.stack([*values, *masks, *(a * b for a, b in combinations(values, 2))], -1)
-
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         if not self.names:  # nothing was measured in the rows that it was fitted on
             return self.out.bias.expand(batch.size, -1), torch.zeros(batch.size, dtype=torch.bool)
         present = torch.stack([batch.present[name] for name in self.names]).any(0)
         edges = self.matrix("edges", self.genes, self.edge_dropout)
-        h, outputs = self.channels(batch.layers), []
+        h, outputs = channels(batch.layers, self.names, self.masked), []
         for k, conv in enumerate(self.convs):
             step = functional.relu(conv(h, edges))
             h = step if k == 0 else h + step

@@ -81,10 +81,10 @@ def _pairs(found: Sequence[tuple[int, int]]) -> np.ndarray:
     return np.array(found, dtype=np.int64).reshape(-1, 2).T
 
 
-def _hierarchy(links: pl.DataFrame) -> nx.DiGraph:
+def _hierarchy(links: pl.DataFrame) -> nx.DiGraph[str]:
     """Part -> larger pathway, without circles."""
     edges = links.filter((pl.col("predicate") == PART) & (pl.col("subject") != pl.col("object")))
-    graph = nx.DiGraph(edges.select("subject", "object").unique().sort("subject", "object").rows())
+    graph: nx.DiGraph[str] = nx.DiGraph(edges.select("subject", "object").unique().sort("subject", "object").rows())
     while not nx.is_directed_acyclic_graph(graph):
         graph.remove_edge(*nx.find_cycle(graph)[-1][:2])
     return graph
@@ -99,7 +99,7 @@ def _members(genes: Sequence[str], links: pl.DataFrame) -> dict[str, set[int]]:
     return {pathway: set(at) for pathway, at in grouped.iter_rows()}
 
 
-def _levels(larger: nx.DiGraph, own: dict[str, set[int]]) -> dict[str, int]:
+def _levels(larger: nx.DiGraph[str], own: dict[str, set[int]]) -> dict[str, int]:
     """The level of each pathway that says enough; `own` loses the genes that parts have. Pathways of one and the same genes
     and no part are one: the first by name."""
     larger.add_nodes_from(sorted(own))

@@ -8,7 +8,7 @@ the user's own is checked as far as its state is ours: the rest must be finite.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -126,8 +126,8 @@ def _member(part: Part, schema: Schema) -> str:
             _tree_learner(state, schema, name)
         case "cox_pca":
             _cox(state, schema)
-        case "gene_gnn":
-            _gene_network(state, schema, found["setting"].value)
+        case "gene_gnn" | "pathway_net":
+            _on_genes(state, schema, found["setting"].value, name)
         case _ if getattr(make(name), "on_torch", False):
             _network(state, schema, found["setting"].value)
         case _:
@@ -391,7 +391,7 @@ def _weights(part: Part) -> None:
         _finite(one)
 
 
-def _gene_network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> None:
+def _on_genes(part: Part, schema: Schema, setting: Mapping[str, Any], learner: str) -> None:
     """All but the weights' names and shapes, which the network itself knows."""
     found = part.keys("task", "classes", "setting", "genes", "masked", "layers", "graph", "weights")
     _task(found, schema)
@@ -407,7 +407,12 @@ def _gene_network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> Non
         layer["gene"].array("i8", columns, least=-1, most=len(genes) - 1)
         layer["mean"].array("f4", columns)
         layer["unit"].must(layer["unit"].number() > 0, "more than 0", "less")
-    graph = found["graph"].keys("genes", "edge_index", "weight", "members", "pathways")
+    (_pathway_graph if learner == "pathway_net" else _gene_graph)(found["graph"], genes)
+    _weights(found["weights"])
+
+
+def _gene_graph(part: Part, genes: Sequence[str]) -> None:
+    graph = part.keys("genes", "edge_index", "weight", "members", "pathways")
     graph["genes"].same(len(genes), "the rest of the learner")
     edge_index = graph["edge_index"].array("i8", 2, None, least=0, most=len(genes) - 1)
     graph["edge_index"].must(bool((np.diff(edge_index[1]) >= 0).all()), "edges by their receiver", "others")
@@ -417,7 +422,25 @@ def _gene_network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> Non
     graph["members"].must(not (members[0] >= len(genes)).any(), "genes of the graph", "others")
     in_order = np.array_equal(np.unique(members[1]), np.arange(pathways)) and (np.diff(members[1]) >= 0).all()
     graph["members"].must(bool(in_order), "members of every pathway, one after the other", "others")
-    _weights(found["weights"])
+
+
+def _pathway_graph(part: Part, genes: Sequence[str]) -> None:
+    graph = part.keys("genes", "members", "parts", "level", "ids")
+    graph["genes"].same(len(genes), "the rest of the learner")
+    pathways = len(graph["ids"].texts())
+    level = graph["level"].array("i8", pathways, least=0, most=max(0, pathways - 1))
+    steps = np.diff(level)
+    graph["level"].must(
+        bool(((steps == 0) | (steps == 1)).all()) and not level[:1].any(), "levels one after the other", "others"
+    )
+    last = max(len(genes), pathways) - 1
+    members, parts = (graph[key].array("i8", 2, None, least=0, most=last) for key in ("members", "parts"))
+    for key, edges, senders in (("members", members, len(genes)), ("parts", parts, pathways)):
+        within = not (edges[0] >= senders).any() and not (edges[1] >= pathways).any()
+        graph[key].must(
+            within and bool((np.diff(edges[1]) >= 0).all()), "edges of the graph, by their receiver", "others"
+        )
+    graph["parts"].must(bool((level[parts[0]] < level[parts[1]]).all()), "parts below what they are part of", "others")
 
 
 def _messages(part: Part, columns: int) -> None:

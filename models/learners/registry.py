@@ -44,6 +44,7 @@ LEARNERS: dict[str, Entry] = {
     "cox_pca": Entry(f"{HERE}.baselines.cox_pca:CoxPCA", needs=("survival",), baseline=True, anchor=True),
     "propagation": Entry(f"{HERE}.graph.propagation:Propagation", graph=True),
     "gene_gnn": Entry(f"{HERE}.graph.gene_gnn:GeneGNN", needs=("layers",), graph=True),
+    "pathway_net": Entry(f"{HERE}.graph.pathway_net:PathwayNet", needs=("layers",), graph=True),
     "sequence": Entry(f"{HERE}.sequence.sequence:Sequence", needs=("records",)),
     "fusion": Entry(f"{HERE}.fusion:Fusion", needs=("records", "layers")),
 }

@@ -30,7 +30,7 @@ from clinome.snapshot import Snapshot
 TASKS = ("binary", "multiclass", "survival")
 BLIND = {"majority", "covariates"}
 """Learners that cannot find what is planted in omics."""
-NETWORKS = {"propagation", "gene_gnn", "sequence", "fusion"}
+NETWORKS = {"propagation", "gene_gnn", "pathway_net", "sequence", "fusion"}
 TRAIN, TUNING, HELD = np.arange(0, 60), np.arange(60, 80), np.arange(80, 110)
 
 
@@ -339,11 +339,12 @@ def test_the_catalogue_says_what_cannot_run_and_why() -> None:
         "propagation",
         "gene_gnn",
     ]
-    assert list(left_out) == ["covariates"]
-    assert default(make_snapshot("survival", n=30, records=True))[-5:] == [
+    assert list(left_out) == ["covariates", "pathway_net"]
+    assert default(make_snapshot("survival", n=30, records=True))[-6:] == [
         "cox_pca",
         "propagation",
         "gene_gnn",
+        "pathway_net",
         "sequence",
         "fusion",
     ]

@@ -14,7 +14,7 @@ from snapshots import PLANTED, make_snapshot
 from clinome.graphs.snapshot.snapshot import Layer, Snapshot
 from clinome.models.base import snapshot as base
 from clinome.models.experiment.controls import permuted
-from clinome.models.learners.graph import gene_gnn
+from clinome.models.learners.graph import on_genes
 from clinome.models.learners.graph.gene_gnn import GeneGNN
 from clinome.models.learners.registry import make, select
 from clinome.models.metrics.task_metrics import inner_score, targets
@@ -124,7 +124,7 @@ def test_default_leaves_it_out_where_a_fit_takes_long_and_whoever_names_it_gets_
 def test_of_many_genes_those_are_taken_that_go_with_the_outcome_or_whose_neighbours_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(gene_gnn, "MOST", 20)
+    monkeypatch.setattr(on_genes, "MOST", 20)
     snapshot = make_snapshot(n=200, layers=("rna",), features=60, signal=3.0, missing=0.0)
     learner = GeneGNN({"plan": {"epochs": 1}}, 1)
     learner.fit(snapshot, np.arange(150), np.arange(150, 200))
