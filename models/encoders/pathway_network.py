@@ -78,7 +78,7 @@ class PathwayNetwork(nn.Module):
         super().__init__()
         self.names, self.masked = list(layers), [name for name in layers if name in masked]
         self.edge_dropout, self.width = edge_dropout, width
-        size = channels_of(len(layers), len(self.masked))
+        size = max(1, channels_of(len(layers), len(self.masked)))
         self.own = nn.Parameter(torch.zeros(graph.genes, 1, size))
         self.gene = nn.Sequential(nn.Linear(size, width), nn.GELU(), nn.Linear(width, width))
         self.sum = nn.Sequential(nn.Linear(size, width), nn.GELU(), nn.Linear(width, width))
