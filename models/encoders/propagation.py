@@ -68,6 +68,10 @@ class Messages:
         """(n, features) edge values -> (n, width) messages."""
         return np.asarray((x - self.mean) @ self.embedding, dtype=np.float32)
 
+    def back(self, gradient: np.ndarray) -> np.ndarray:
+        """(n, width) gradient by message -> (n, features) by edge value."""
+        return np.asarray(gradient @ self.embedding.T)
+
 
 @dataclass(frozen=True)
 class _Tried:

@@ -126,6 +126,8 @@ def _member(part: Part, schema: Schema) -> str:
             _tree_learner(state, schema, name)
         case "cox_pca":
             _cox(state, schema)
+        case "hetero_gnn":
+            _hetero_network(state, schema, found["setting"].value)
         case "gene_gnn" | "pathway_net":
             _on_genes(state, schema, found["setting"].value, name)
         case _ if getattr(make(name), "on_torch", False):
@@ -365,24 +367,49 @@ def _cox(part: Part, schema: Schema) -> None:
     found["penalizer"].number(finite=False)
 
 
+def _hetero_network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> None:
+    """All but the weights' names and shapes, which the network itself knows."""
+    found = part.keys(
+        "task", "classes", "clock", "longest", "setting", "weights", "messages", "edges", "vocabulary", "graph"
+    )
+    columns = _edges(found, schema, setting)
+    for name, one in found["messages"].named().items():
+        one.keys("mean")["mean"].array("f4", columns[name])
+    found["vocabulary"].must(found["vocabulary"].value is None, "no vocabulary", "one")
+    graph = found["graph"].keys("nodes", "edge_index", "edge_type", "relations")
+    nodes = graph["nodes"].integer(sum(columns.values()), LARGEST**2)
+    edge_index = graph["edge_index"].array("i8", 2, None, least=0, most=max(0, nodes - 1))
+    relations = len(graph["relations"].texts())
+    graph["edge_type"].array("i8", edge_index.shape[1], least=0, most=max(0, relations - 1))
+    _weights(found["weights"])
+
+
 def _network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> None:
     """All but the weights' names and shapes, which the network itself knows (`trainer.set_weights`)."""
     found = part.keys("task", "classes", "clock", "longest", "setting", "weights", "messages", "edges", "vocabulary")
+    columns = _edges(found, schema, setting)
+    for name, one in found["messages"].named().items():
+        _messages(one, columns[name])
+    if found["vocabulary"].value is not None:
+        _vocabulary(found["vocabulary"])
+    _weights(found["weights"])
+
+
+def _edges(found: Mapping[str, Part], schema: Schema, setting: Mapping[str, Any]) -> dict[str, int]:
+    """What every network over edges has in common. Returns: the columns of each modality."""
     _task(found, schema)
     found["clock"].same(schema["clock"], "the model's schema")
     found["longest"].integer(1, LARGEST)
     found["setting"].same(dict(setting), "the member")
-    edges, messages = found["edges"].named(), found["messages"].named()
-    found["edges"].must(list(edges) == list(messages), "the modalities of the messages", "others")
+    edges = found["edges"].named()
+    found["edges"].must(list(edges) == list(found["messages"].named()), "the modalities of the messages", "others")
+    columns = {}
     for name, one in edges.items():
         edge = one.keys("block", "scale")
-        columns = block(edge["block"], schema)
+        columns[name] = block(edge["block"], schema)
         edge["block"].must(edge["block"].value["name"] == name, "a block of its own name", "of another")
-        edge["scale"].array("f4", columns, least=0)
-        _messages(messages[name], columns)
-    if found["vocabulary"].value is not None:
-        _vocabulary(found["vocabulary"])
-    _weights(found["weights"])
+        edge["scale"].array("f4", columns[name], least=0)
+    return columns
 
 
 def _weights(part: Part) -> None:

@@ -21,6 +21,7 @@ from ..encoders.transformer import SequenceEncoder
 from ..preprocessing.graph_edges import GraphEdges
 from ..preprocessing.records import RECORDS
 from ..training.batch import Batch
+from .graph.centred import Centred
 
 STEPS = 4
 ROWS = 64
@@ -34,7 +35,7 @@ class Inputs(Protocol):
     @property
     def edges(self) -> Mapping[str, GraphEdges]: ...
     @property
-    def messages(self) -> Mapping[str, Messages]: ...
+    def messages(self) -> Mapping[str, Messages | Centred]: ...
     @property
     def lengths(self) -> np.ndarray | None:
         """(rows of the snapshot,) how long each sequence is: rows of about one length go together."""
@@ -71,7 +72,7 @@ def integrated_gradients(
             edges, messages = inputs.edges[name], inputs.messages[name]
             x = edges.take(inputs.snapshot, rows[at]) - messages.mean
             present = edges.present(inputs.snapshot, rows[at])
-            found = edges.gather(x * (gradient @ messages.embedding.T) * present[:, None])
+            found = edges.gather(x * messages.back(gradient) * present[:, None])
             if name == RECORDS:
                 columns = np.array([place[code] for code in edges.names], dtype=np.int64)
                 out[RECORDS][at[:, None], columns] += found

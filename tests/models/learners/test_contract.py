@@ -30,7 +30,7 @@ from clinome.snapshot import Snapshot
 TASKS = ("binary", "multiclass", "survival")
 BLIND = {"majority", "covariates"}
 """Learners that cannot find what is planted in omics."""
-NETWORKS = {"propagation", "gene_gnn", "pathway_net", "sequence", "fusion"}
+NETWORKS = {"propagation", "gene_gnn", "hetero_gnn", "pathway_net", "sequence", "fusion"}
 TRAIN, TUNING, HELD = np.arange(0, 60), np.arange(60, 80), np.arange(80, 110)
 
 
@@ -338,12 +338,14 @@ def test_the_catalogue_says_what_cannot_run_and_why() -> None:
         "boosting",
         "propagation",
         "gene_gnn",
+        "hetero_gnn",
     ]
     assert list(left_out) == ["covariates", "pathway_net"]
-    assert default(make_snapshot("survival", n=30, records=True))[-6:] == [
+    assert default(make_snapshot("survival", n=30, records=True))[-7:] == [
         "cox_pca",
         "propagation",
         "gene_gnn",
+        "hetero_gnn",
         "pathway_net",
         "sequence",
         "fusion",
@@ -353,7 +355,5 @@ def test_the_catalogue_says_what_cannot_run_and_why() -> None:
         select(snapshot, ("ridge",))
     with pytest.raises(NotBuilt):
         select(snapshot, ("patient_gnn",))
-    with pytest.raises(NotBuilt, match="called propagation now"):
-        select(snapshot, ("hetero_gnn",))
     with pytest.raises(InputError, match="no learner can run"):
         select(snapshot, ("sequence",))
