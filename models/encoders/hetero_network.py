@@ -21,7 +21,7 @@ with warnings.catch_warnings():  # torch_geometric announces to everybody that t
     from torch_geometric.nn import RGCNConv
 
 SMALL = 0.05
-"""Standard deviation of the vectors at the start: what a patient hears is a sum over all that it has."""
+"""Standard deviation of knowledge's vectors at the start; features and codes start at zero, as what they are linked to."""
 
 
 class HeteroNetwork(nn.Module):
@@ -29,7 +29,7 @@ class HeteroNetwork(nn.Module):
 
     h = e, then `depth` times h ← h + RGCN(h): a mean over each relation, with weights of that relation. A patient hears
     m_k = Σ_f x_f h_f / √columns from each modality k that it has, x its edge values; z = Σ_k W_k m_k, and the answer is
-    V(z + MLP(z)). Patients hear and send nothing: nobody's vector depends on another's.
+    V(z + MLP(z)). Features and codes start as nothing but what they are linked to. Patients hear and send nothing: nobody's vector depends on another's.
     Args:
         graph: topology over all columns (`models.encoders.relational_graph`). columns: modality -> how many it has, in the
             order of the graph's nodes.
@@ -39,13 +39,15 @@ class HeteroNetwork(nn.Module):
     """
 
     def __init__(
-        self, graph: RelationalGraph, columns: Mapping[str, int], dim: int = 16, *, width: int = 16, depth: int = 1,
+        self, graph: RelationalGraph, columns: Mapping[str, int], dim: int = 16, *, width: int = 16, depth: int = 2,
         dropout: float = 0.1,
     ) -> None:  # fmt: skip
         super().__init__()
         self.columns = dict(columns)
         self.node = nn.Embedding(graph.nodes, width)
         nn.init.normal_(self.node.weight, std=SMALL)
+        with torch.no_grad():
+            self.node.weight[: sum(columns.values())] = 0
         for name, array in (("edge_index", graph.edge_index), ("edge_type", graph.edge_type)):
             self.register_buffer(name, torch.from_numpy(array), persistent=False)
         relations = max(1, len(graph.relations))
@@ -55,6 +57,10 @@ class HeteroNetwork(nn.Module):
         self.mlp = nn.Sequential(
             nn.Linear(width, 2 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * width, width)
         )
+        last = self.mlp[-1]
+        assert isinstance(last, nn.Linear)
+        nn.init.zeros_(last.weight)  # it starts as a sum, and leaves that for a reason
+        nn.init.zeros_(last.bias)
         self.out = nn.Linear(width, dim)
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -30,7 +30,7 @@ class HeteroGNN(NetworkLearner):
     name = "hetero_gnn"
     records = "messages"
     grid = ({}, {"edges": "none"}, {"dropout": 0.4})
-    plan: ClassVar[Mapping[str, Any]] = {"epochs": 25, "patience": 6, "lr": 3e-3, "weight_decay": 0.1, "batch_size": 32}
+    plan: ClassVar[Mapping[str, Any]] = {"epochs": 25, "patience": 6, "lr": 1e-2, "weight_decay": 0.1, "batch_size": 32}
 
     def space(self) -> Mapping[str, Any]:
         from scipy.stats import uniform
@@ -39,7 +39,7 @@ class HeteroGNN(NetworkLearner):
             "dropout": uniform(0.0, 0.6),
             "depth": [1, 2],
             "edges": ["true", "none"],
-            "plan": [{"lr": lr} for lr in (1e-3, 3e-3)],
+            "plan": [{"lr": lr} for lr in (3e-3, 1e-2)],
         }
 
     def reason(self, snapshot: Snapshot) -> str | None:
@@ -79,7 +79,7 @@ class HeteroGNN(NetworkLearner):
 
         return HeteroNetwork(
             self.graph, {name: one.width for name, one in self.messages.items()}, self.width,
-            width=self.setting.get("width", 16), depth=self.setting.get("depth", 1), dropout=self.setting.get("dropout", 0.1),
+            width=self.setting.get("width", 16), depth=self.setting.get("depth", 2), dropout=self.setting.get("dropout", 0.1),
         )  # fmt: skip
 
     def state(self) -> dict[str, Any]:
