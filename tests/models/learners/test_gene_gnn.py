@@ -81,7 +81,7 @@ def test_contributions_add_up_to_what_the_values_moved() -> None:
 
 def test_few_rows_are_gone_through_more_often_and_with_more_patience() -> None:
     many, few = (GeneGNN()._plan(rows) for rows in (2000, 100))
-    assert few.epochs * -(-100 // few.batch_size) >= gene_gnn.STEPS > 100 * few.epochs // few.batch_size - few.epochs
+    assert few.epochs * -(-100 // few.batch_size) >= on_genes.STEPS > 100 * few.epochs // few.batch_size - few.epochs
     assert few.epochs / few.patience == pytest.approx(many.epochs / many.patience, rel=0.05)
     assert GeneGNN({"plan": {"epochs": 3}})._plan(100).epochs == 3
 
