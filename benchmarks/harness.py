@@ -4,7 +4,7 @@
   two, one   `ridge_late`, `forest`, `boosting` with controls and the model of all rows, by 2 workers and by 1
   hand       the same learners called by hand in a loop over folds, settings and inner parts (first repeat, one process)
   harness    the harness doing just that, with attributions, comparison and intervals (first repeat, one worker)
-  network    as `two`, with `hetero_gnn` and its controls
+  network    as `two`, with `propagation` and its controls
 Each part adds a line of JSON to OUT; what they say together is printed, and stands below them. Let nothing else run meanwhile.
 """
 
@@ -131,7 +131,7 @@ def part(name: str, snapshot: Snapshot, first: Snapshot) -> dict[str, Any]:
         case "two" | "one":
             return compared(snapshot, PLAIN, 2 if name == "two" else 1)
         case "network":
-            return compared(snapshot, (*PLAIN, "hetero_gnn"), 2)
+            return compared(snapshot, (*PLAIN, "propagation"), 2)
         case "hand":
             return by_hand(first, PLAIN)
         case "harness":
@@ -142,7 +142,7 @@ def part(name: str, snapshot: Snapshot, first: Snapshot) -> dict[str, Any]:
 def together(found: dict[str, dict[str, Any]]) -> Iterator[str]:
     """What the parts say together."""
     seconds = {name: one["seconds"] for name, one in found.items()}
-    for name, words in (("two", "2 workers"), ("one", "1 worker"), ("network", "2 workers, with hetero_gnn")):
+    for name, words in (("two", "2 workers"), ("one", "1 worker"), ("network", "2 workers, with propagation")):
         if name in seconds:
             yield f"{words}: {seconds[name]:.0f} s"
     if {"one", "two"} <= seconds.keys():

@@ -1,7 +1,8 @@
 """Planted studies over five seeds: planted.py GENERATOR OUT [--names order,null] [--seeds 1,2,3,4,5] [--learners …].
 
 GENERATOR is a script that writes a study: GENERATOR NAME OUT --seed N, with truth.json beside study.toml. Prints each
-learner's mean AUROC beside the best that is possible.
+learner's mean AUROC beside the best that is possible, the twins of those on the graph (shuffled edges, none), the share of
+what is possible, and what `chosen` was. --keep FILE: what is printed is kept there, too.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ import numpy as np
 import clinome
 
 
-def aurocs(generator: Path, out: Path, name: str, seed: int, learners: str, trials: int) -> dict[str, float]:
+def aurocs(
+    generator: Path, out: Path, name: str, seed: int, learners: str, trials: int
+) -> tuple[dict[str, float], list[str]]:
+    """AUROC of every learner, control and of the truth; what was chosen in each fold."""
     folder = out / f"{name}-{seed}"
     subprocess.run(
         [sys.executable, generator, name, folder, "--seed", str(seed)], check=True, stdout=subprocess.DEVNULL
@@ -29,7 +33,9 @@ def aurocs(generator: Path, out: Path, name: str, seed: int, learners: str, tria
     run = clinome.run(clinome.Study.read(folder))
     results = json.loads((run.folder / "results.json").read_text())
     found = {n: r["metrics"]["auroc"]["mean"] for n, r in results["learners"].items()}
-    return {**found, "(best)": json.loads((folder / "truth.json").read_text())["best"]}
+    twins = {n: r["mean"] for n, r in results["controls"].items()}
+    picked = [one["name"] for one in results["chosen"]]
+    return {**found, **twins, "(best)": json.loads((folder / "truth.json").read_text())["best"]}, picked
 
 
 def main() -> None:
@@ -40,17 +46,27 @@ def main() -> None:
     parser.add_argument("--seeds", default="1,2,3,4,5")
     parser.add_argument("--learners", default="default")
     parser.add_argument("--trials", type=int, default=1)
+    parser.add_argument("--keep", type=Path)
     args = parser.parse_args()
+
+    def say(line: str) -> None:
+        print(line, flush=True)
+        if args.keep:
+            with args.keep.open("a") as file:
+                file.write(line + "\n")
+
     for name in args.names.split(","):
         rows = []
         for seed in args.seeds.split(","):
-            rows.append(
-                aurocs(args.generator.resolve(), args.out.resolve(), name, int(seed), args.learners, args.trials)
-            )
-            print(name, seed, {k: round(v, 3) for k, v in rows[-1].items()}, flush=True)
+            where = args.generator.resolve(), args.out.resolve()
+            found, picked = aurocs(*where, name, int(seed), args.learners, args.trials)
+            rows.append(found)
+            say(f"{name} {seed} chosen: {', '.join(picked)}; { ({k: round(v, 3) for k, v in found.items()}) }")
+        best = np.array([r["(best)"] for r in rows])
         for learner in rows[0]:
-            values = [r[learner] for r in rows]
-            print(f"{name}  {learner:14s} mean {np.mean(values):.4f}  sd {np.std(values, ddof=1):.4f}")
+            values = np.array([r[learner] for r in rows])
+            sd, share = np.std(values, ddof=1) if len(values) > 1 else np.nan, (values - 0.5) / (best - 0.5)
+            say(f"{name}  {learner:28s} mean {values.mean():.4f}  sd {sd:.4f}  of the possible {share.mean():+.2f}")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from ..base.scratch import digest, kept
 from ..estimators.univariate import association
 
 if TYPE_CHECKING:
-    from .hetero_gnn import KnowledgeGraph
+    from .knowledge_graph import KnowledgeGraph
 
 RESTARTS = (1.0, 0.3, 0.1)  # 1: no message over knowledge
 PENALTIES = np.logspace(-3, 4, 15)  # of the mean eigenvalue
@@ -67,6 +67,10 @@ class Messages:
     def receive(self, x: np.ndarray) -> np.ndarray:
         """(n, features) edge values -> (n, width) messages."""
         return np.asarray((x - self.mean) @ self.embedding, dtype=np.float32)
+
+    def back(self, gradient: np.ndarray) -> np.ndarray:
+        """(n, width) gradient by message -> (n, features) by edge value."""
+        return np.asarray(gradient @ self.embedding.T)
 
 
 @dataclass(frozen=True)

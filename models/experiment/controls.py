@@ -6,7 +6,7 @@ learnt the clinic and not the disease, so they are shown next to it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,33 +16,61 @@ from scipy import sparse
 
 from ..base.snapshot import DerivedSnapshot, Snapshot
 from ..base.task import task_of
-from ..learners.registry import GRAPH_CONTROL, TABULAR_CONTROL
+from ..learners.registry import TABULAR_CONTROL, on_graph
 
 PERMUTED, SHUFFLED, EDGELESS = "permuted_labels", "shuffled_graph", "no_edges"
 MISSINGNESS, BATCH, CLOCK = "missingness_only", "batch_only", "clock_only"
-LEARNER = {
-    **dict.fromkeys((PERMUTED, MISSINGNESS, BATCH, CLOCK), TABULAR_CONTROL),
-    **dict.fromkeys((SHUFFLED, EDGELESS), GRAPH_CONTROL),
-}
-"""Who learns in each control."""
-SETTING: Mapping[str, dict[str, Any]] = {SHUFFLED: {"edges": "shuffled"}, EDGELESS: {"edges": "none"}}
+VIEWS = (PERMUTED, MISSINGNESS, BATCH, CLOCK)
+"""Controls in which TABULAR_CONTROL learns from another view of the cohort."""
+TWINS: Mapping[str, dict[str, Any]] = {SHUFFLED: {"edges": "shuffled"}, EDGELESS: {"edges": "none"}}
+"""Controls that every learner on the graph has, `shuffled_graph:gene_gnn`: its setting in each."""
 _ROWS = ("subject_id", "prediction_time", "label", "duration_days", "event")
 
 
 def controls(snapshot: Snapshot, learners: list[str]) -> list[str]:
-    """The controls that say something here: no clock where everybody is asked once, no batch where none is known."""
+    """The controls that say something here: no clock where everybody is asked once, no batch where none is known.
+
+    Each learner on the graph has twins of its own (`TWINS`).
+    """
     found = [PERMUTED]
     for name, view in ((MISSINGNESS, missingness), (BATCH, batches), (CLOCK, clock)):
         if view(snapshot).covariates.width:
             found.append(name)
-    if GRAPH_CONTROL in learners:
-        found += [SHUFFLED, EDGELESS]
-    return found
+    return found + [f"{twin}:{name}" for name in learners if name in on_graph() for twin in TWINS]
+
+
+def kind_of(control: str) -> str:
+    """What is done in a control, whoever learns in it.
+
+    Example:
+        >>> kind_of("shuffled_graph:gene_gnn"), learner_of("shuffled_graph:gene_gnn"), learner_of("permuted_labels")
+        ('shuffled_graph', 'gene_gnn', 'ridge_late')
+    """
+    return control.partition(":")[0]
+
+
+def learner_of(control: str) -> str:
+    """Who learns in a control."""
+    return control.partition(":")[2] or TABULAR_CONTROL
+
+
+def in_order(controls: Iterable[str]) -> list[str]:
+    """Each control once, as they are shown: views of the cohort first, then the twins of each learner."""
+    kinds = (*VIEWS, *TWINS)
+    return sorted(
+        set(controls),
+        key=lambda one: (learner_of(one) != TABULAR_CONTROL, one.partition(":")[2], kinds.index(kind_of(one))),
+    )
+
+
+def setting_of(control: str) -> dict[str, Any]:
+    """With which setting: the default, but for the edges of a twin."""
+    return dict(TWINS.get(kind_of(control), {}))
 
 
 def seen(snapshot: Snapshot, control: str, seed: int) -> Snapshot:
     """The cohort as a control's learner sees it."""
-    match control:
+    match kind_of(control):
         case "permuted_labels":
             return permuted(snapshot, seed)
         case "missingness_only":
@@ -53,7 +81,7 @@ def seen(snapshot: Snapshot, control: str, seed: int) -> Snapshot:
             return clock(snapshot)
         case "shuffled_graph" | "no_edges":
             return snapshot
-    raise ValueError(f"got control {control!r}; expected one of {', '.join(LEARNER)}")
+    raise ValueError(f"got control {control!r}; expected one of {', '.join((*VIEWS, *TWINS))}")
 
 
 def permuted(snapshot: Snapshot, seed: int) -> DerivedSnapshot:

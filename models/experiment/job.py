@@ -16,7 +16,7 @@ from ..base.snapshot import Snapshot
 from ..base.threads import one_thread
 from ..biomarkers.feature_effects import SCHEMA, effects
 from ..learners.adapters.own_code import LearnerFailed, guarded
-from .controls import SETTING, seen
+from .controls import seen, setting_of
 from .tuning import TuningResult, fit_tuned, inner_plan, seed_of, tune
 
 
@@ -107,7 +107,7 @@ def _learn(snapshot: Snapshot, learner: Learner, job: Job) -> tuple[np.ndarray, 
 
 def _control(snapshot: Snapshot, learner: Learner, job: Job) -> tuple[np.ndarray, None, None]:
     view = seen(snapshot, job.control, job.seed)
-    fitted = learner.with_setting(SETTING.get(job.control, {}), job.seed)
+    fitted = learner.with_setting(setting_of(job.control), job.seed)
     fitted.fit(view, job.train, job.tuning)
     return fitted.predict(view, job.held_out), None, None
 

@@ -25,7 +25,7 @@ class Results:
         horizon_days.
     metrics: learner -> metric -> mean, sd, low, high, folds. chosen: what it was in each fold, and by which scores.
     attributions: repeat, fold, block, feature, importance, slope, of `chosen` on held-out rows.
-    controls: permuted labels (and a shuffled graph): metric, mean, sd, low, high, folds.
+    controls: permuted labels (and twins of the learners on the graph): metric, mean, sd, low, high, folds.
     calibration: learner -> slope, intercept, error. decision: net benefit over thresholds. optimism: what `chosen` scored
         where it was picked, and where it was held out. horizon_days: survival, until when risks and `survival` are.
     seconds, peak_mb, settings: by learner. cut: what the time limit left out. failed: learners of the user's own that

@@ -27,7 +27,7 @@ from ..evaluation.predictions import prediction_table
 from ..evaluation.survival_curves import follow, grid
 from ..learners.registry import CHOSEN, TABULAR_CONTROL, baselines, make
 from .checkpoint import Checkpoint, resumed
-from .controls import LEARNER, PERMUTED
+from .controls import PERMUTED, in_order, learner_of
 from .controls import controls as which_controls
 from .controls import seen as view
 from .job import Job, JobResult, run_job
@@ -132,7 +132,7 @@ def _control_jobs(snapshot: Snapshot, base: list[Job], names: list[str], seed: i
     times = PERMUTATIONS if len(snapshot.rows) <= MANY else 1
     out = []
     for control in which_controls(snapshot, names):
-        learner = names.index(LEARNER[control]) if LEARNER[control] in names else len(names)
+        learner = names.index(learner_of(control)) if learner_of(control) in names else len(names)
         seeds = [seed_of(seed, PERMUTED, t) for t in range(times)] if control == PERMUTED else [None]
         out += [
             replace(u, learner=learner, control=control, seed=u.seed if one is None else one)
@@ -217,7 +217,7 @@ def _controls(snapshot: Snapshot, done: list[JobResult], resamples: Resamples) -
     """Each control's primary metric over its folds and permutations; the interval is that of every learner."""
     task = task_of(snapshot.task)
     metric, out = task.primary, {}
-    for name in LEARNER:
+    for name in in_order(d.job.control for d in done if d.job.control):
         found = []
         for d in done:
             if d.job.control == name and d.score is not None:
@@ -225,7 +225,7 @@ def _controls(snapshot: Snapshot, done: list[JobResult], resamples: Resamples) -
                 y = task.targets(rows, snapshot.classes)[d.job.held_out]
                 found.append(FoldScores(name, d.job.repeat, d.job.fold, d.job.held_out, y, d.score))
         if found:
-            about = {"metric": metric, "learner": LEARNER[name]}
+            about = {"metric": metric, "learner": learner_of(name)}
             out[name] = {**about, **judge(snapshot, found, resamples).table()[metric]}
     return out
 

@@ -21,7 +21,9 @@ from .input_schema import InputSchema, ServedSnapshot
 from .model_format import check_model
 from .state_part import FormatError
 
-FORMAT = 3
+FORMAT = 4
+RENAMED: dict[int, dict[str, str]] = {FORMAT: {}, 3: {"hetero_gnn": "propagation"}}
+"""Formats that are read: what a learner of ours was called then -> its name now."""
 AGAIN = "train it again: clinome train STUDY"
 BROKEN = (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError, ZeroDivisionError, OverflowError)
 """What code raises that is given a state of another make."""
@@ -142,10 +144,12 @@ class Model:
             (`models.inference.model_format`).
         """
         state = read_state(folder)
-        if state.get("format") != FORMAT:
+        found = state.get("format")
+        if not isinstance(found, int) or found not in RENAMED:
             fix = "train it again with this version: clinome train STUDY"
-            raise InputError("a model of another format", folder, state.get("format"), FORMAT, fix)
+            raise InputError("a model of another format", folder, found, FORMAT, fix)
         try:
+            state = renamed(state, RENAMED[found])
             check_model(state)
         except FormatError as error:
             where = f"{folder} {error.place}"
@@ -158,6 +162,29 @@ class Model:
             tuple(Member(**member) for member in state["members"]),
             state["about"],
         )
+
+
+def renamed(state: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """A model's state with learners of ours under the names that they have now; a part of another form stays as it is.
+
+    Example:
+        >>> renamed({"members": [{"name": "hetero_gnn", "own_code": False}]}, {"hetero_gnn": "propagation"})["members"]
+        [{'name': 'propagation', 'own_code': False}]
+    """
+
+    def new(name: Any) -> Any:
+        return names.get(name, name) if isinstance(name, str) else name
+
+    def keyed(part: Any) -> Any:
+        return {new(name): one for name, one in part.items()} if isinstance(part, Mapping) else part
+
+    out, members, choice = dict(state), state.get("members"), state.get("choice")
+    if isinstance(members, list):
+        out["members"] = [{**m, "name": new(m.get("name"))} if isinstance(m, Mapping) else m for m in members]
+    if isinstance(choice, Mapping):
+        tables = {name: keyed(part) for name, part in choice.items()}
+        out["choice"] = {**tables, **({"name": new(choice["name"])} if "name" in choice else {})}
+    return out
 
 
 def member_of(learner: Learner) -> Member:

@@ -43,6 +43,10 @@ class BaseLearner(Fitted):
     def reason(self, snapshot: Snapshot) -> str | None:
         return None
 
+    def slow(self, snapshot: Snapshot) -> str | None:
+        """Why `default` leaves it out on this study, though it can run; None where it fits the time."""
+        return None
+
     def settings(self, trials: int) -> Sequence[Setting]:
         return budgeted(self.grid, self.space(), trials)
 

@@ -21,6 +21,7 @@ from ..encoders.transformer import SequenceEncoder
 from ..preprocessing.graph_edges import GraphEdges
 from ..preprocessing.records import RECORDS
 from ..training.batch import Batch
+from .graph.centred import Centred
 
 STEPS = 4
 ROWS = 64
@@ -34,7 +35,7 @@ class Inputs(Protocol):
     @property
     def edges(self) -> Mapping[str, GraphEdges]: ...
     @property
-    def messages(self) -> Mapping[str, Messages]: ...
+    def messages(self) -> Mapping[str, Messages | Centred]: ...
     @property
     def lengths(self) -> np.ndarray | None:
         """(rows of the snapshot,) how long each sequence is: rows of about one length go together."""
@@ -71,7 +72,7 @@ def integrated_gradients(
             edges, messages = inputs.edges[name], inputs.messages[name]
             x = edges.take(inputs.snapshot, rows[at]) - messages.mean
             present = edges.present(inputs.snapshot, rows[at])
-            found = edges.gather(x * (gradient @ messages.embedding.T) * present[:, None])
+            found = edges.gather(x * messages.back(gradient) * present[:, None])
             if name == RECORDS:
                 columns = np.array([place[code] for code in edges.names], dtype=np.int64)
                 out[RECORDS][at[:, None], columns] += found
@@ -105,13 +106,41 @@ def _gradients(network: Any, batch: Batch) -> tuple[dict[str, np.ndarray], np.nd
             leaves.append(path)
         with torch.enable_grad(), _embedded(encoder, path):
             raw = network.head.raw(network.encoder(replace(batch, layers=layers))[0])
-            score = raw.gather(1, guess[:, None]).sum() - (raw.mean(1).sum() if raw.shape[1] > 1 else 0.0)
+            score = _explained(raw, guess)
             found = torch.autograd.grad(score, leaves, allow_unused=True)
         for name, gradient in zip(layers, found, strict=False):
             gradients[name] += 0.0 if gradient is None else gradient.numpy() / STEPS
         if tokens is not None and whole is not None and start is not None and found[-1] is not None:
             tokens += ((whole - start) * found[-1]).sum(-1).numpy() / STEPS
     return gradients, tokens
+
+
+def value_gradients(network: Any, batch: Batch) -> dict[str, np.ndarray]:
+    """Mean gradient of the raw score by the values of each layer, where `batch.layers` are (n, genes, 2) values and masks.
+
+    The path goes from the training mean, 0, to the row's values; what was measured stays as it is. Times the values it is
+    integrated gradients.
+    Returns: layer -> (n, genes) float64.
+    """
+    network.eval()
+    with torch.no_grad():
+        guess = network.head.raw(network.encoder(batch)[0]).argmax(1)
+    out = {name: np.zeros(tuple(x.shape[:2])) for name, x in batch.layers.items()}
+    for step in range(STEPS if out else 0):
+        share = (step + 0.5) / STEPS
+        values = {name: (share * x[..., 0]).requires_grad_() for name, x in batch.layers.items()}
+        with torch.enable_grad():
+            layers = {name: torch.stack([v, batch.layers[name][..., 1]], -1) for name, v in values.items()}
+            score = _explained(network.head.raw(network.encoder(replace(batch, layers=layers))[0]), guess)
+            found = torch.autograd.grad(score, list(values.values()))
+        for name, gradient in zip(values, found, strict=True):
+            out[name] += gradient.numpy() / STEPS
+    return out
+
+
+def _explained(raw: Tensor, guess: Tensor) -> Tensor:
+    """The sum of what is explained of each row: its logit, of several the predicted class's above their mean."""
+    return raw.gather(1, guess[:, None]).sum() - (raw.mean(1).sum() if raw.shape[1] > 1 else 0.0)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..preprocessing.tokenizer import Sequences, Vocabulary
     from ..training.batch import Batch
     from ..training.trainer import TrainingPlan
+    from .graph.centred import Centred
 
 FEW = 10  # a modality measured in fewer training rows is left out
 SEQUENCE = "sequence"
@@ -39,7 +40,7 @@ class Inputs:
 
     snapshot: Snapshot
     edges: Mapping[str, GraphEdges]
-    messages: Mapping[str, Messages]
+    messages: Mapping[str, Messages | Centred]
     sequences: Sequences | None = None
     honest: Mapping[str, np.ndarray] = field(default_factory=dict)
     y: np.ndarray | None = None
@@ -144,7 +145,7 @@ class NetworkLearner(BaseLearner):
         y = task.blank(len(snapshot.rows))
         y[rows] = task.targets(snapshot.rows[rows], snapshot.classes)
         self.edges: dict[str, GraphEdges] = {}
-        self.messages: dict[str, Messages] = {}
+        self.messages: dict[str, Messages | Centred] = {}
         honest = self._fit_messages(snapshot, rows, y)
         self.vocabulary = self._vocabulary(snapshot, rows)
         inputs = Inputs(snapshot, self.edges, self.messages, self._sequences(snapshot), honest, y)
@@ -174,7 +175,7 @@ class NetworkLearner(BaseLearner):
 
     def _fit_messages(self, snapshot: Snapshot, rows: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
         """Fit every modality's edges and messages; the training rows' leave-one-out readouts."""
-        from ..encoders.hetero_gnn import knowledge, subgraph_of
+        from ..encoders.knowledge_graph import knowledge, subgraph_of
         from ..encoders.propagation import fit_messages
 
         honest: dict[str, np.ndarray] = {}
@@ -222,8 +223,8 @@ class NetworkLearner(BaseLearner):
     def _encoder(self, start: Mapping[str, float]) -> Any:
         from torch import nn
 
-        from ..encoders.hetero_gnn import MessageEncoder
         from ..encoders.masked_fusion import MaskedFusion
+        from ..encoders.message_encoder import MessageEncoder
         from ..encoders.transformer import SequenceEncoder
 
         drop = self.setting.get("dropout", 0.2)
@@ -259,13 +260,12 @@ class NetworkLearner(BaseLearner):
         }  # fmt: skip
 
     def restore(self, state: Mapping[str, Any]) -> Self:
-        from ..encoders.propagation import Messages
         from ..preprocessing.tokenizer import Vocabulary
         from ..training import trainer as training
 
         super().restore(state)
         self.edges = {name: GraphEdges(name).restore(one) for name, one in state["edges"].items()}
-        self.messages = {name: Messages.restored(one) for name, one in state["messages"].items()}
+        self.messages = {name: self._restored(one) for name, one in state["messages"].items()}
         self.vocabulary = None if state["vocabulary"] is None else Vocabulary.restored(state["vocabulary"])
         self.network = training.Network(self._encoder({}), task_of(self.task).head(self.width, self.classes))
         own = {name: x.cpu().numpy() for name, x in self.network.state_dict().items() if not x.is_floating_point()}
@@ -274,6 +274,11 @@ class NetworkLearner(BaseLearner):
             if (state["weights"][name] != positions).any():
                 raise ValueError(f"weights {name}: got other positions; expected those of the vocabulary")
         return self
+
+    def _restored(self, state: Mapping[str, Any]) -> Messages | Centred:
+        from ..encoders.propagation import Messages
+
+        return Messages.restored(state)
 
     def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, Attribution] | None:
         from .integrated_gradients import integrated_gradients

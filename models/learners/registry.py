@@ -22,6 +22,7 @@ class Entry:
     where: `module:Class`. needs: the kind of task ("survival"), "layers", "records";
     where the study lacks one it is no default. baseline: a plain model, beside which every network is judged.
     anchor: a plain linear model, to which stacking holds. floor: knows nothing of a patient.
+    graph: learns from edges, which its setting `edges` shuffles or takes away: these twins are among a run's controls.
     """
 
     where: str
@@ -29,6 +30,7 @@ class Entry:
     baseline: bool = False
     anchor: bool = False
     floor: bool = False
+    graph: bool = False
 
 
 HERE = "clinome.models.learners"
@@ -40,17 +42,23 @@ LEARNERS: dict[str, Entry] = {
     "forest": Entry(f"{HERE}.baselines.forest:Forest", baseline=True),
     "boosting": Entry(f"{HERE}.baselines.boosting:Boosting", baseline=True),
     "cox_pca": Entry(f"{HERE}.baselines.cox_pca:CoxPCA", needs=("survival",), baseline=True, anchor=True),
-    "hetero_gnn": Entry(f"{HERE}.graph.hetero_gnn:HeteroGNN"),
+    "propagation": Entry(f"{HERE}.graph.propagation:Propagation", graph=True),
+    "gene_gnn": Entry(f"{HERE}.graph.gene_gnn:GeneGNN", needs=("layers",), graph=True),
+    "hetero_gnn": Entry(f"{HERE}.graph.hetero_gnn:HeteroGNN", graph=True),
+    "pathway_net": Entry(f"{HERE}.graph.pathway_net:PathwayNet", needs=("layers",), graph=True),
     "sequence": Entry(f"{HERE}.sequence.sequence:Sequence", needs=("records",)),
     "fusion": Entry(f"{HERE}.fusion:Fusion", needs=("records", "layers")),
 }
 """In the order in which they are shown: the plainest first, networks last."""
-LATER = ("gene_gnn", "patient_gnn")
-"""Promised, not built yet."""
+_INSTEAD = "propagation learns on the graph: name that"
+LATER = {
+    "patient_gnn": _INSTEAD,
+}
+"""Promised, not built yet: name -> what to do instead."""
 CHOSEN = "chosen"
 """No learner of its own: what the training part picked among the others. It always runs."""
-TABULAR_CONTROL, GRAPH_CONTROL = "ridge_late", "hetero_gnn"
-"""Who learns in the controls: of permuted labels, missingness, batches, clocks; of shuffled and missing edges."""
+TABULAR_CONTROL = "ridge_late"
+"""Who learns in the controls of permuted labels, missingness, batches and clocks."""
 
 
 def baselines() -> list[str]:
@@ -61,6 +69,11 @@ def baselines() -> list[str]:
 def anchors() -> list[str]:
     """Names of the plain linear learners to which stacking holds."""
     return [name for name, entry in LEARNERS.items() if entry.anchor]
+
+
+def on_graph() -> list[str]:
+    """Names of the learners that learn from edges."""
+    return [name for name, entry in LEARNERS.items() if entry.graph]
 
 
 def is_floor(name: str) -> bool:
@@ -74,7 +87,7 @@ def make(name: str) -> Learner:
     Raises: NotBuilt for one that is promised, InputError for one that is not.
     """
     if name in LATER:
-        raise NotBuilt(f"learner {name} is not built yet.", f"{GRAPH_CONTROL} learns on the graph: name that")
+        raise NotBuilt(f"learner {name} is not built yet.", LATER[name])
     if name not in LEARNERS:
         got, known = name, ", ".join((*LEARNERS, CHOSEN, "default"))
         raise InputError("unknown learner", "study.toml [learn] learners", got, known, "rename it")
@@ -94,6 +107,8 @@ def default(snapshot: Snapshot) -> list[str]:
 def select(snapshot: Snapshot, names: Sequence[str]) -> tuple[list[Learner], dict[str, str]]:
     """The learners that these names mean and that can run, in order; and why each of the others cannot.
 
+    One that would take long is behind `default` no more (`BaseLearner.slow`): whoever names it gets it.
+
     Raises: InputError for an unknown name, and where nothing at all can run.
     """
     wanted: list[str] = []
@@ -104,6 +119,8 @@ def select(snapshot: Snapshot, names: Sequence[str]) -> tuple[list[Learner], dic
     for name in dict.fromkeys(wanted or default(snapshot)):
         learner = make(name)
         reason = learner.reason(snapshot)
+        if reason is None and name not in names:
+            reason = getattr(learner, "slow", _quick)(snapshot)
         if reason is None:
             learners.append(learner)
         else:
@@ -112,6 +129,10 @@ def select(snapshot: Snapshot, names: Sequence[str]) -> tuple[list[Learner], dic
         got = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
         raise InputError("no learner can run", "study.toml [learn] learners", got, fix='use learners = ["default"]')
     return learners, left_out
+
+
+def _quick(snapshot: Snapshot) -> None:
+    """What does not say that it is slow is not."""
 
 
 def every(snapshot: Snapshot) -> list[Learner]:

@@ -28,14 +28,15 @@ def fit(
     """Train the network in place; it ends with the weights of the epoch that did best on `tuning`.
 
     Without tuning rows (or where they hold no event) there is no early stopping: all epochs are run.
-    A GPU is used where there is one. The same seed on the same machine gives the same weights.
+    A GPU is used where there is one (Apple's not by an encoder that is `sparse`). The same seed on the same machine gives the same weights.
     """
     size = len(train) if len(train) <= plan.full_batch else plan.batch_size
     batches = Batches(source, train, size, plan.seed)
     held = Batches(source, tuning, max(size, 256)) if len(tuning) else None
     course = Course(network, plan, plan.epochs * len(batches))
     with reproducible(plan.seed):
-        if torch.cuda.is_available() or torch.backends.mps.is_available():
+        apple = torch.backends.mps.is_available() and not getattr(network.encoder, "sparse", False)
+        if torch.cuda.is_available() or apple:
             from .on_lightning import train_on_lightning
 
             train_on_lightning(course, batches, held)

@@ -24,7 +24,7 @@ from clinome.models.statistics.table_one import table_one
 from clinome.reports.page import presence
 
 HEADLINE = {"binary": "auroc", "multiclass": "accuracy", "survival": "c_index"}
-SKILL = {"majority": 0.0, "covariates": 0.4, "best_feature": 0.6, "ridge_late": 1.3, "hetero_gnn": 1.0, "chosen": 1.4}
+SKILL = {"majority": 0.0, "covariates": 0.4, "best_feature": 0.6, "ridge_late": 1.3, "propagation": 1.0, "chosen": 1.4}
 
 
 def make_run(folder: Path, task: str, n: int = 300, seed: int = 0) -> Path:
@@ -116,12 +116,12 @@ def _results(predictions: pl.DataFrame, task: str, rng: np.random.Generator) -> 
         "high": 0.53,
         "folds": values,
     }
-    shuffled = {**control, "mean": learners["hetero_gnn"]["metrics"][metric]["mean"], "learner": "hetero_gnn"}
+    shuffled = {**control, "mean": learners["propagation"]["metrics"][metric]["mean"], "learner": "propagation"}
     return {
         "task": task, "metric": metric, "learners": learners, "comparisons": comparisons,
         "chosen": [{"repeat": i // 5, "fold": i % 5, "name": v} for i, v in enumerate(names)],
-        "model": {"name": "stack", "weights": {"ridge_late": 0.7, "hetero_gnn": 0.3}, "left_out": {"mine": "it is <odd>"}},
-        "controls": {"permuted_labels": control, "shuffled_graph": shuffled,
+        "model": {"name": "stack", "weights": {"ridge_late": 0.7, "propagation": 0.3}, "left_out": {"mine": "it is <odd>"}},
+        "controls": {"permuted_labels": control, "shuffled_graph:propagation": shuffled,
                      "batch_only": {**control, "mean": 0.71, "low": 0.66, "high": 0.76}},
     }  # fmt: skip
 

@@ -213,6 +213,7 @@ folds = 5
 seed  = 1
 
 [learn]
-learners = ["default"]
+# "default", but for hetero_gnn, which takes as long as all of these
+learners = ["majority", "covariates", "best_feature", "ridge_late", "forest", "boosting", "propagation", "sequence", "fusion", "chosen"]
 trials   = 1
 '''

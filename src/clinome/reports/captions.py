@@ -7,8 +7,8 @@ CONTROL = {
     "missingness_only": "which variables were measured, without their values",
     "batch_only": "batch and site of measurement, and nothing else",
     "clock_only": "length of observation before the prediction time, and nothing else",
-    "shuffled_graph": "graph network with its edges shuffled",
-    "no_edges": "graph network without edges",
+    "shuffled_graph": "the learner with the places of its features in the graph exchanged",
+    "no_edges": "the learner without edges",
 }
 """What each control is."""
 

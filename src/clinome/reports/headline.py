@@ -80,9 +80,12 @@ def _controls(controls: Mapping[str, Any], table: Sequence[Mapping[str, Any]], m
             guess = next((row["mean"] for row in table if row["learner"] == "majority"), None)
         learner, above = str(permuted.get("learner", "a learner")), _above(permuted, guess)
         said.append(sentences.permuted_labels(learner, metric_label(key), interval(permuted), above=above))
-    shuffled = controls.get("shuffled_graph") or {}
-    graph = next((row for row in table if row["learner"] == shuffled.get("learner")), None)
-    if graph is not None and shuffled.get("mean") is not None:
+    for name, shuffled in controls.items():
+        if name.partition(":")[0] != "shuffled_graph" or not shuffled or shuffled.get("mean") is None:
+            continue
+        graph = next((row for row in table if row["learner"] == shuffled.get("learner")), None)
+        if graph is None:
+            continue
         falls = _falls(shuffled["mean"], graph, metric)
         said.append(sentences.shuffled_graph(graph["learner"], interval(shuffled), graph["mean"], falls=falls))
     for name in sentences.PROXIES:  # what gets above chance tells that how people were measured tells of the outcome

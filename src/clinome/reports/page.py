@@ -269,7 +269,7 @@ def _controls(results: Mapping[str, Any], metric: str) -> dict[str, Any]:
     for name, control in controls.items():
         if control.get("metric") == metric:
             of = f" ({control['learner']})" if control.get("learner") else ""
-            rows.append({**control, "control": name + of})
+            rows.append({**control, "control": name.partition(":")[0] + of})
     picture = ""
     if len(rows) > 1:
         picture = svg(plots.controls(_frame(rows, "mean"), metric=metric_label(metric), chance=chance_of(metric)))

@@ -30,6 +30,10 @@ def learners(study: Study | str | Path, *, console: Console = SILENT) -> pd.Data
 
     with open_graph(study) as graph:
         snapshot = snapshot_of(graph, cohort_of(graph))
-    rows = [(learner.name, learner.reason(snapshot)) for learner in every(snapshot)]
-    console.table(["learner", "runs here"], [(name, why_not or "yes") for name, why_not in rows])
+        rows, shown = [], []
+        for learner in every(snapshot):
+            why_not, slow = learner.reason(snapshot), getattr(learner, "slow", lambda _: None)(snapshot)
+            rows.append((learner.name, why_not))
+            shown.append((learner.name, why_not or (f"if it is named: {slow}" if slow else "yes")))
+    console.table(["learner", "runs here"], shown)
     return pd.DataFrame(rows, columns=["learner", "why_not"], dtype=object)

@@ -98,7 +98,7 @@ def test_every_section_is_there(written: tuple[str, Path, str]) -> None:
     assert ("calibration" in page.ids) == ("decision-curve" in page.ids) == (task != "multiclass")
     assert len(re.findall("<svg", text)) == {"binary": 9, "survival": 9, "multiclass": 7}[task]
     assert (
-        "a stack of ridge_late (70%) and hetero_gnn (30%)" in page.text
+        "a stack of ridge_late (70%) and propagation (30%)" in page.text
         and "mine was no candidate: it is <odd>" in page.text
     )
     for said in (
@@ -176,7 +176,7 @@ def test_the_headline_says_who_how_well_and_against_what(written: tuple[str, Pat
     said = _Page(text).text
     assert f"{results['learners']['chosen']['metrics'][HEADLINE[task]]['mean']:.2f}" in said
     assert "The chosen learner is not shown to be better than the best simple baseline, ridge_late" in said
-    assert "Shuffled graph: hetero_gnn reaches" in said and "no evidence that it uses the edges" in said
+    assert "Shuffled graph: propagation reaches" in said and "no evidence that it uses the edges" in said
     assert "ridge_late in 8, stack in 2 of 10 folds" in said
     assert "300 patients" in said
     assert ("Batch and site alone (ridge_late) reach" in said) == (HEADLINE[task] in ("auroc", "c_index"))
@@ -247,10 +247,10 @@ def test_the_verdict_is_what_the_interval_carries(
 
 def test_the_best_single_learner_may_be_a_simple_one_and_the_chosen_one_may_be_it() -> None:
     def said(forest: float, gnn: float, picked: str = "stack") -> headline.Headline:
-        means = {"chosen": 0.7, "forest": forest, "hetero_gnn": gnn}
+        means = {"chosen": 0.7, "forest": forest, "propagation": gnn}
         learners = {name: {"metrics": {"auroc": {"mean": mean, "folds": []}}} for name, mean in means.items()}
         pairs = [{"a": "chosen", "b": name, "metric": "auroc", "difference": 0.7 - means[name], "low": -0.1, "high": 0.1}
-                 for name in ("forest", "hetero_gnn")]  # fmt: skip
+                 for name in ("forest", "propagation")]  # fmt: skip
         results = {"metric": "auroc", "learners": learners, "comparisons": pairs, "chosen": [{"name": picked}] * 3}
         return headline.headline(results, "")
 
@@ -258,7 +258,7 @@ def test_the_best_single_learner_may_be_a_simple_one_and_the_chosen_one_may_be_i
         "in hindsight: forest, 0.72, the best simple baseline itself" in one for one in said(0.72, 0.71).sentences
     )
     single = next(one for one in said(0.702, 0.71).sentences if "hindsight" in one)
-    assert "in hindsight: hetero_gnn, 0.71; chosen − hetero_gnn: −0.01 (−0.10 to +0.10)" in single
+    assert "in hindsight: propagation, 0.71; chosen − propagation: −0.01 (−0.10 to +0.10)" in single
     assert "paired difference −0.002 (−0.100 to +0.100)" in said(0.702, 0.71).claim
     assert said(0.7, 0.6, "forest").claim.startswith("The chosen learner is the best simple baseline itself, forest")
 

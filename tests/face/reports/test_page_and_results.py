@@ -93,7 +93,7 @@ def made(
 ) -> tuple[str, Path, Page, dict[str, Any]]:
     """A run as anyone makes it, with a network beside the simple learners."""
     folder = tmp_path_factory.mktemp(request.param) / "one"
-    learners = ("majority", "best_feature", "ridge_late", "forest", "hetero_gnn", "chosen")
+    learners = ("majority", "best_feature", "ridge_late", "forest", "propagation", "chosen")
     write(folder, "one", 4, request.param, learners)
     run = clinome.run(folder / "study.toml").folder
     page = Page((run / "report.html").read_text(encoding="utf-8"))
@@ -144,10 +144,13 @@ def test_controls_name_their_learner(made: Made) -> None:
     shuffled = re.search(
         rf"(\w+) reaches {ESTIMATE} with shuffled edges, ({NUMBER}) with the real", page.sentence("Shuffled")
     )
-    assert shuffled and shuffled[1] == controls["shuffled_graph"]["learner"]
-    assert same(shuffled.groups()[1:4], controls["shuffled_graph"])
+    assert shuffled and shuffled[1] == controls["shuffled_graph:propagation"]["learner"]
+    assert same(shuffled.groups()[1:4], controls["shuffled_graph:propagation"])
     assert says(shuffled[5], results["learners"][shuffled[1]]["metrics"][metric]["mean"])
-    rows = {row["control"].replace(" ", "_"): row for row in page.table("control")}
+    rows = {}
+    for row in page.table("control"):
+        kind, twin = row["control"].replace(" ", "_"), f"{row['control'].replace(' ', '_')}:{row['learner']}"
+        rows[twin if twin in controls else kind] = row
     assert set(rows) == {name for name, one in controls.items() if one["mean"] is not None}
     for name, row in rows.items():
         assert row["learner"] == controls[name]["learner"]

@@ -14,6 +14,7 @@ from clinome.models.base.specs import Evaluate, Learn
 from clinome.models.experiment import controls as c
 from clinome.models.experiment.run import run
 from clinome.models.learners.baselines.majority import Majority
+from clinome.models.learners.registry import make, on_graph
 
 
 def told(snapshot: Snapshot) -> dict[str, float]:
@@ -88,8 +89,23 @@ def test_views_hold_no_layer_no_record_and_no_label() -> None:
 
 def test_the_graphs_twins_run_where_a_graph_is_learnt_on() -> None:
     snapshot = make_snapshot("binary", n=60)
-    assert {c.SHUFFLED, c.EDGELESS} <= set(c.controls(snapshot, ["majority", "hetero_gnn"]))
-    assert not {c.SHUFFLED, c.EDGELESS} & set(c.controls(snapshot, ["majority"]))
+    graphless = c.controls(snapshot, ["majority"])
+    assert not {c.kind_of(name) for name in graphless} & set(c.TWINS)
+    found = c.controls(snapshot, ["majority", *on_graph()])
+    twins = [f"{twin}:{name}" for name in on_graph() for twin in (c.SHUFFLED, c.EDGELESS)]
+    assert found == [*graphless, *twins] == c.in_order(found[::-1])
+    assert [c.setting_of(name)["edges"] for name in twins] == ["shuffled", "none"] * len(on_graph())
+    assert c.seen(snapshot, twins[0], seed=1) is snapshot
+
+
+def test_each_twin_is_judged_beside_its_learner() -> None:
+    snapshot = make_snapshot("binary", n=60, features=12)
+    learner = make("propagation")
+    learner.plan = {"epochs": 1}  # type: ignore[attr-defined]
+    found = run(snapshot, [learner], Evaluate(folds=2), Learn(trials=1, workers=1)).controls
+    for twin in c.TWINS:
+        one = found[f"{twin}:propagation"]
+        assert one["learner"] == "propagation" and len(one["folds"]) == 3
 
 
 def test_an_unknown_control_is_named() -> None:

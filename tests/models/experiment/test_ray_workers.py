@@ -26,7 +26,7 @@ from clinome.models.experiment.ray_workers import RayWorkers, _by_own_clock, _by
 from clinome.models.learners.adapters.scikit_learn import sklearn
 from clinome.models.learners.registry import select
 
-NAMES = ("ridge_late", "boosting", "hetero_gnn")
+NAMES = ("ridge_late", "boosting", "propagation")
 
 
 def free_port() -> int:

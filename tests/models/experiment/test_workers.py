@@ -53,7 +53,7 @@ def test_one_two_and_eight_workers_find_the_same() -> None:
     """Eight units: with eight workers each has a process of its own."""
     snapshot = make_snapshot(n=60, features=12)
     snapshot = replace(snapshot, folds=snapshot.folds.filter(pl.col("fold") < 2))
-    learners = select(snapshot, ("ridge_late", "forest", "boosting", "hetero_gnn"))[0]
+    learners = select(snapshot, ("ridge_late", "forest", "boosting", "propagation"))[0]
 
     def found(workers: int) -> Results:
         return harness.run(snapshot, learners, Evaluate(), Learn(trials=1, workers=workers), controls=False)

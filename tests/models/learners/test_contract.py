@@ -30,7 +30,7 @@ from clinome.snapshot import Snapshot
 TASKS = ("binary", "multiclass", "survival")
 BLIND = {"majority", "covariates"}
 """Learners that cannot find what is planted in omics."""
-NETWORKS = {"hetero_gnn", "sequence", "fusion"}
+NETWORKS = {"propagation", "gene_gnn", "hetero_gnn", "pathway_net", "sequence", "fusion"}
 TRAIN, TUNING, HELD = np.arange(0, 60), np.arange(60, 80), np.arange(80, 110)
 
 
@@ -330,11 +330,23 @@ def test_ridge_attributions_add_up_to_the_score() -> None:
 def test_the_catalogue_says_what_cannot_run_and_why() -> None:
     snapshot = make_snapshot("binary", n=30, covariates=False)
     learners, left_out = select(snapshot, ("default", "chosen"))
-    assert [x.name for x in learners] == ["majority", "best_feature", "ridge_late", "forest", "boosting", "hetero_gnn"]
-    assert list(left_out) == ["covariates"]
-    assert default(make_snapshot("survival", n=30, records=True))[-4:] == [
-        "cox_pca",
+    assert [x.name for x in learners] == [
+        "majority",
+        "best_feature",
+        "ridge_late",
+        "forest",
+        "boosting",
+        "propagation",
+        "gene_gnn",
         "hetero_gnn",
+    ]
+    assert list(left_out) == ["covariates", "pathway_net"]
+    assert default(make_snapshot("survival", n=30, records=True))[-7:] == [
+        "cox_pca",
+        "propagation",
+        "gene_gnn",
+        "hetero_gnn",
+        "pathway_net",
         "sequence",
         "fusion",
     ]
@@ -342,6 +354,6 @@ def test_the_catalogue_says_what_cannot_run_and_why() -> None:
     with pytest.raises(InputError, match="unknown learner"):
         select(snapshot, ("ridge",))
     with pytest.raises(NotBuilt):
-        select(snapshot, ("gene_gnn",))
+        select(snapshot, ("patient_gnn",))
     with pytest.raises(InputError, match="no learner can run"):
         select(snapshot, ("sequence",))

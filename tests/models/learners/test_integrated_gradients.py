@@ -26,7 +26,7 @@ def fitted(name: str, **spec: object) -> tuple[NetworkLearner, object, np.ndarra
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "survival"])
 def test_planted_features_rank_first_in_every_layer(task: str) -> None:
-    learner, snapshot, held = fitted("hetero_gnn", task=task, records=True)
+    learner, snapshot, held = fitted("propagation", task=task, records=True)
     found = learner.attribute(snapshot, held)  # type: ignore[arg-type]
     assert found is not None and set(found) == {"rna", "mutations", "covariates", "records"}
     rna = found["rna"].importance()
@@ -40,7 +40,7 @@ def test_planted_features_rank_first_in_every_layer(task: str) -> None:
 
 
 def test_a_row_without_the_layer_has_no_contributions_from_it() -> None:
-    learner, snapshot, held = fitted("hetero_gnn", missing=0.3)
+    learner, snapshot, held = fitted("propagation", missing=0.3)
     found = learner.attribute(snapshot, held)  # type: ignore[arg-type]
     assert found is not None
     without = ~snapshot.layers["rna"].profiled[held]  # type: ignore[attr-defined]
@@ -48,7 +48,7 @@ def test_a_row_without_the_layer_has_no_contributions_from_it() -> None:
 
 
 def test_of_a_linear_network_the_contributions_add_up() -> None:
-    learner, snapshot, held = fitted("hetero_gnn", layers=("rna",), covariates=False, missing=0.0)
+    learner, snapshot, held = fitted("propagation", layers=("rna",), covariates=False, missing=0.0)
     silenced = [p for name, p in learner.network.named_parameters() if ".mlp.4." in name]
     assert silenced
     for parameter in silenced:
@@ -77,7 +77,7 @@ def test_fusion_speaks_of_every_block() -> None:
     assert empty is not None and empty["rna"].values.shape == (0, 60)
 
 
-@pytest.mark.parametrize("name", ["hetero_gnn", "sequence", "fusion"])
+@pytest.mark.parametrize("name", ["propagation", "gene_gnn", "hetero_gnn", "pathway_net", "sequence", "fusion"])
 @pytest.mark.parametrize("what", ["one class", "nothing measured"])
 def test_where_nothing_can_be_learnt_nothing_contributes(name: str, what: str) -> None:
     snapshot = make_snapshot(n=90, records=True, covariates=False)

@@ -71,15 +71,15 @@ def test_every_learner_sees_one_scaling() -> None:
     rows = np.concatenate([TRAIN, TUNING])
     want = FoldPreprocessing.fit(snapshot, rows).blocks["rna"]
     learners: dict[str, Any] = {
-        name: make(name).with_setting({"plan": {"epochs": 1}} if name == "hetero_gnn" else {}, 0)
-        for name in ("ridge_late", "best_feature", "hetero_gnn")
+        name: make(name).with_setting({"plan": {"epochs": 1}} if name == "propagation" else {}, 0)
+        for name in ("ridge_late", "best_feature", "propagation")
     }
     learners["wrapped"] = clinome.sklearn(LogisticRegression()).with_setting({}, 0)
     for learner in learners.values():
         learner.fit(snapshot, TRAIN, TUNING)
     blocks = {
         "ridge_late": learners["ridge_late"].members[0][0], "best_feature": learners["best_feature"].block,
-        "hetero_gnn": learners["hetero_gnn"].edges["rna"].block, "wrapped": learners["wrapped"].block.blocks[0],
+        "propagation": learners["propagation"].edges["rna"].block, "wrapped": learners["wrapped"].block.blocks[0],
     }  # fmt: skip
     for name, block in blocks.items():
         assert block.kind == "dense", name

@@ -43,7 +43,7 @@ import numpy as np
 from snapshots import make_snapshot
 from clinome.models.learners.registry import make
 snapshot = make_snapshot(n=40, features=6)
-learner = make("hetero_gnn").with_setting({}, 1)
+learner = make("propagation").with_setting({}, 1)
 learner.fit(snapshot, np.arange(24), np.arange(24, 32))
 assert "torch" in sys.modules and np.isfinite(learner.predict(snapshot, np.arange(32, 40))).all()
 assert "torch._dynamo" not in sys.modules

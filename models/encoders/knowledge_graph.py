@@ -1,10 +1,9 @@
-"""Heterogeneous graph network: patient <- feature <- gene, pathway, parent code; one subgraph a modality.
+"""Knowledge graph around a modality's features, and personalised PageRank over it.
 
 Messages over knowledge are personalised PageRank (APPNP, Gasteiger 2019, arXiv:1810.05997) on symmetrically
 normalised edges of each relation, so that hubs do no harm and distance is a learned trade, not a number of layers.
 Patients receive sums over their features, weighted by the edge values, and send nothing when they are held out.
-As all of this is linear in the feature embeddings, a patient's messages are one matrix product (`models.encoders.propagation`);
-what this module learns is how they are read.
+As all of this is linear in the feature embeddings, a patient's messages are one matrix product (`models.encoders.propagation`).
 """
 
 from __future__ import annotations
@@ -15,11 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from scipy import sparse
-from torch import Tensor, nn
-from torch.nn import functional
 
 from ..base.per_table import PerTable
-from ..training.batch import Batch
 
 STEPS = 10
 PREDICATES = (
@@ -141,32 +137,3 @@ def knowledge(graph: Subgraph, features: int, shuffle: np.random.Generator | Non
         return None
     walk = (total / len(graph.relations) + sparse.identity(n)) / 2
     return KnowledgeGraph(features, graph.nodes, walk.tocsr().astype(np.float32))
-
-
-class MessageEncoder(nn.Module):
-    """Read one modality's messages: the linear readout as it is, and what a small perceptron makes of all of them.
-
-    The perceptron starts close to zero: the network starts as the linear readout, and leaves it only for a reason.
-    Args:
-        name: modality. linear: leading columns that hold the closed-form readout. width: all columns.
-    Input: batch.layers[name] (n, width) float32, about unit variance.
-    Returns: (n, dim), its first `linear` columns starting as the readout, zero where absent; the (n,) bool mask.
-    """
-
-    def __init__(self, name: str, linear: int, width: int, dim: int = 16, *, dropout: float = 0.2) -> None:
-        super().__init__()
-        if linear > dim:
-            raise ValueError(f"message encoder: got {linear} readouts for dim {dim}; expected at most as many")
-        self.name, self.linear, self.dim = name, linear, dim
-        self.mlp = nn.Sequential(
-            nn.Dropout(dropout), nn.Linear(width, 2 * dim), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * dim, dim)
-        )
-        last = self.mlp[-1]
-        assert isinstance(last, nn.Linear)
-        nn.init.normal_(last.weight, std=0.01)
-        nn.init.zeros_(last.bias)
-
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        x, present = batch.layers[self.name], batch.present[self.name]
-        h = functional.pad(x[:, : self.linear], (0, self.dim - self.linear)) + self.mlp(x)
-        return h * present[:, None], present
