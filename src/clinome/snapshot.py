@@ -11,8 +11,7 @@ import numpy as np
 from clinome.graphs.snapshot import snapshot as frozen
 
 if TYPE_CHECKING:
-    from torch_geometric.data import HeteroData
-
+    from clinome.graphs.snapshot.fold_data import FoldData
     from clinome.graphs.snapshot.hetero_data import Fold
 
 
@@ -30,7 +29,7 @@ class Snapshot(frozen.Snapshot):
         """The same contents."""
         return cls(**{one.name: getattr(snapshot, one.name) for one in fields(snapshot)})
 
-    def hetero(self, repeat: int = 0, fold: int = 0, threshold: float = 2.0) -> HeteroData:
+    def hetero(self, repeat: int = 0, fold: int = 0, threshold: float = 2.0) -> FoldData:
         """One fold as HeteroData; `clinome.graphs.snapshot.hetero_data` says what is in it.
 
         Values come from the preprocessing of `ridge_late` and every other learner (`models.preprocessing.fold`), fitted
@@ -48,7 +47,7 @@ class Snapshot(frozen.Snapshot):
 
         return self._hetero(fold_of(self, repeat, fold), threshold)
 
-    def hetero_for(self, train: np.ndarray, tuning: np.ndarray, threshold: float = 2.0) -> HeteroData:
+    def hetero_for(self, train: np.ndarray, tuning: np.ndarray, threshold: float = 2.0) -> FoldData:
         """The same for rows of one's own choice: fitted on `train`, every row in neither is held out."""
         from clinome.graphs.snapshot.hetero_data import Fold
 
@@ -56,7 +55,7 @@ class Snapshot(frozen.Snapshot):
         masks[0, train] = masks[1, tuning] = True
         return self._hetero(Fold(masks[0], masks[1], np.asarray(~masks.any(axis=0))), threshold)
 
-    def _hetero(self, fold: Fold, threshold: float) -> HeteroData:
+    def _hetero(self, fold: Fold, threshold: float) -> FoldData:
         with warnings.catch_warnings():  # torch_geometric announces to everybody that torch.jit will go
             warnings.simplefilter("ignore", FutureWarning)
             from torch_geometric.data import HeteroData  # noqa: F401

@@ -38,7 +38,7 @@ def pyg(
 
     Args:
         module: called with (x_dict, edge_index_dict) of the fold's HeteroData (`snapshot.hetero` says what is in it), and
-            with whatever else of it its `forward` names: edge_attr_dict, days_dict, or, as its only argument, data.
+            with whatever else of it its `forward` names: edge_attr_dict, edge_time_dict, or, as its only argument, data.
             Or a factory: a function, or the module's class, that makes the module of the fold's HeteroData; where its
             argument is called `metadata`, of `data.metadata()`. The module answers (patients, width), or a dict with it under "patient". A linear head reads it; where width is what the
             head answers (1, or one a class) the head starts as the identity. Lazy sizes are fine. Each fit works on a
