@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from clinome.models.base.learner import Learner
     from clinome.models.learners.adapters.pytorch_geometric import pyg
     from clinome.models.learners.adapters.scikit_learn import sklearn
+    from clinome.models.training.neighbor_sampler import neighbor_loader
     from clinome.run_folder.run import Run
     from clinome.snapshot import Snapshot
     from clinome.study import Study
@@ -61,6 +62,7 @@ __all__ = [
     "init",
     "learners",
     "load",
+    "neighbor_loader",
     "open",
     "plots",
     "predict",
@@ -92,6 +94,7 @@ _WHERE = {
     "init": "clinome.verbs.loading.init:init",
     "learners": "clinome.verbs.learners:learners",
     "load": "clinome.verbs.loading.load:load",
+    "neighbor_loader": "clinome.models.training.neighbor_sampler:neighbor_loader",
     "open": "clinome.graph:open_graph",
     "plots": "clinome.plots",
     "predict": "clinome.verbs.predict:predict",
