@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -88,9 +89,7 @@ class FoldData(HeteroData):  # type: ignore[misc]
 
     def to_networkx(self) -> nx.MultiDiGraph:
         """networkx: nodes `(type, id)`, of patients, who may have several rows, `("patient", row)`; attributes `type`,
-        `id`, `name`. Edges have the relation as `key`, and what `edges` gives. Reverse relations are left out, where
-        theirs holds all edges: (gene, rev_in_pathway, pathway) says nothing new, while of patients only the reverse one
-        is whole.
+        `id`, `name`. Edges have `relation`, and what `edges` gives; each fact is there once, from patients on.
         """
         import networkx as nx
 
@@ -101,17 +100,24 @@ class FoldData(HeteroData):  # type: ignore[misc]
             told = zip(keys[kind], self.ids(kind), self.names(kind), strict=True)
             graph.add_nodes_from((key, {"type": kind, "id": one, "name": name}) for key, one, name in told)
         for start, relation, end in self.edge_types:
-            whole = "patient" in (start, end)
+            whole = "patient" in (start, end)  # only the reverse of theirs holds those who send nothing too
             if relation.startswith("rev_") == whole:
                 table = self.edges(start, relation, end).drop(columns=["source", "target"])
                 index = self[start, relation, end].edge_index.tolist()
                 about = table.to_dict("records") or [{} for _ in index[0]]
                 ends = [(keys[start][a], keys[end][b]) for a, b in zip(*index, strict=True)]
                 graph.add_edges_from(
-                    (*(reversed(pair) if whole else pair), relation.removeprefix("rev_"), told)
+                    (*(reversed(pair) if whole else pair), {"relation": relation.removeprefix("rev_"), **told})
                     for pair, told in zip(ends, about, strict=True)
                 )
         return graph
+
+    def __getstate__(self) -> dict[str, object]:
+        """Without what PyG notes for its own speed, in a type that `weights_only=True` refuses."""
+        whole = copy.copy(self)
+        for store in whole.stores:
+            store.__dict__.pop("_cached_attr", None)
+        return dict(whole.__dict__)
 
     def _places(self, kind: str) -> list[int]:
         """Of each node that is here its place among all of the fold."""

@@ -73,6 +73,18 @@ def neighbor_loader(
     return NodeLoader(data, sampler, input_nodes, **kwargs)
 
 
+def every_neighbor(num_neighbors: NeighborCounts) -> NeighborCounts:
+    """All neighbours, over the relations and hops that are sampled.
+
+    Example:
+        >>> every_neighbor([10, 5])
+        [-1, -1]
+    """
+    if isinstance(num_neighbors, Mapping):
+        return {relation: [-1 if one else 0 for one in counts] for relation, counts in num_neighbors.items()}
+    return [-1 if one else 0 for one in num_neighbors]
+
+
 @dataclass(frozen=True)
 class _Incoming:
     """A relation by where it ends: node j's edges are start[j] to start[j + 1], and edge e comes from source[e].
@@ -311,6 +323,8 @@ def _hops(given: NeighborCounts, relations: list[Relation]) -> dict[Relation, li
         raise InputError("no such relation", "num_neighbors", unknown[0], "one of the graph's edge types", fix)
     lengths = {len(counts) for counts in given.values()}
     if len(lengths) != 1:
-        raise InputError("relations with different numbers of hops", "num_neighbors", sorted(lengths), "one number", fix)
+        raise InputError(
+            "relations with different numbers of hops", "num_neighbors", sorted(lengths), "one number", fix
+        )
     none = [0] * lengths.pop()
     return {relation: list(given.get(relation, none)) for relation in relations}

@@ -6,7 +6,7 @@ import copy
 import inspect
 import warnings
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -33,18 +33,25 @@ def pyg(
     head: str,
     name: str | None = None,
     plan: Mapping[str, Any] | None = None,
+    num_neighbors: Sequence[int] | Mapping[tuple[str, str, str], Sequence[int]] | None = None,
 ) -> PygLearner:
-    """A heterogeneous graph network as a learner, trained full batch on each fold's graph.
+    """A heterogeneous graph network as a learner, trained on each fold's graph, full batch or in sampled mini-batches.
 
     Args:
         module: called with (x_dict, edge_index_dict) of the fold's HeteroData (`snapshot.hetero` says what is in it), and
             with whatever else of it its `forward` names: edge_attr_dict, edge_time_dict, or, as its only argument, data.
+            One whose forward names `edge_type` is for homogeneous graphs (RGCN): it is given edge_index and edge_type of
+            `data.to_homogeneous()`, and answers for all nodes.
             Or a factory: a function, or the module's class, that makes the module of the fold's HeteroData; where its
-            argument is called `metadata`, of `data.metadata()`. The module answers (patients, width), or a dict with it under "patient". A linear head reads it; where width is what the
-            head answers (1, or one a class) the head starts as the identity. Lazy sizes are fine. Each fit works on a
-            copy, whose weights are reset, or on what the factory makes.
+            argument is called `metadata`, of `data.metadata()`. The module answers (patients, width), or a dict with it
+            under "patient". A linear head reads it; where width is what the head answers (1, or one a class) the head
+            starts as the identity. Lazy sizes are fine. Each fit works on a copy, whose weights are reset, or on what the
+            factory makes.
         head: binary, multiclass or survival, as the study's task.
-        plan: fields of `models.training.trainer.TrainingPlan` to set: epochs, patience, lr, weight_decay.
+        plan: fields of `models.training.trainer.TrainingPlan` to set: epochs, patience, lr, weight_decay, batch_size.
+        num_neighbors: incoming edges a node and hop, `[10, 5]`, as `clinome.neighbor_loader` takes them: the module is then
+            given mini-batches of `batch_size` patients with their sampled neighbourhood, the patients first, and where it
+            judges and predicts their whole neighbourhood of as many hops.
     Raises: ValueError for an unknown head; in `fit` LearnerFailed for an answer of another shape.
     Example:
         class MyEncoder(torch.nn.Module):
@@ -62,7 +69,7 @@ def pyg(
     if head not in TASKS:
         raise ValueError(f"pyg: got head {head!r}; expected one of {', '.join(TASKS)}")
     called = getattr(module, "__name__", type(module).__name__).strip("<>")
-    return PygLearner(module, head, name or called, plan)
+    return PygLearner(module, head, name or called, plan, num_neighbors)
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,7 @@ class PygLearner(BaseLearner):
         head: str,
         name: str,
         plan: Mapping[str, Any] | None = None,
+        num_neighbors: Any = None,
         *,
         setting: Setting | None = None,
         seed: int = 0,
@@ -103,16 +111,18 @@ class PygLearner(BaseLearner):
         super().__init__(setting, seed)
         self.module: Any
         self.module, self.head, self.name, self.own = module, head, name, dict(plan or {})
+        self.num_neighbors = num_neighbors
 
     def __repr__(self) -> str:
         """Equal for equal code and settings: what a run's results depend on."""
+        sampled = "" if self.num_neighbors is None else f" {self.num_neighbors}"
         if is_factory(self.module):
-            return f"{written(self.module)} {self.head} {self.own}"
+            return f"{written(self.module)} {self.head} {self.own}{sampled}"
         parts = sorted({written(type(part)) for part in self.module.modules()})
-        return f"{' '.join(parts)} {self.module!r} {self.head} {self.own}"
+        return f"{' '.join(parts)} {self.module!r} {self.head} {self.own}{sampled}"
 
     def with_setting(self, setting: Setting, seed: int) -> PygLearner:
-        return PygLearner(self.module, self.head, self.name, self.own, setting=setting, seed=seed)
+        return PygLearner(self.module, self.head, self.name, self.own, self.num_neighbors, setting=setting, seed=seed)
 
     def reason(self, snapshot: Snapshot) -> str | None:
         if snapshot.task != self.head:
@@ -134,23 +144,27 @@ class PygLearner(BaseLearner):
         task = task_of(self.task)
         y = task.blank(len(snapshot.rows))
         y[rows] = task.targets(snapshot.rows[rows], snapshot.classes)
-        plan = training.TrainingPlan(
-            **{**self.plan, "full_batch": len(snapshot.rows), **self.own, "seed": self.seed + 1}
-        )
+        plan = self._plan(len(snapshot.rows))
         graph = self.graph(snapshot)
         with training.reproducible(plan.seed):
-            encoder = make_encoder(self._made(graph), graph, self.name)
+            encoder = make_encoder(self._made(graph), graph, self.name, self.num_neighbors)
             for part in [] if is_factory(self.module) else encoder.module.modules():
                 if part is not encoder.module and callable(getattr(part, "reset_parameters", None)):
                     part.reset_parameters()
             with torch.no_grad():
-                width = encoder.answer().shape[1]  # lazy sizes are known from here on
+                width = encoder.width()  # lazy sizes are known from here on
             head = task.head(width, self.classes)
         head.start(task.tensors(y[rows]))
         if width == task.width(self.classes):
             head.read(1.0)
         self.network = training.Network(encoder, head)
         self.report = training.fit(self.network, _Rows(self.task, y), train, tuning, plan)
+
+    def _plan(self, rows: int) -> Any:
+        from ...training.trainer import TrainingPlan
+
+        whole = 0 if self.num_neighbors is not None else rows
+        return TrainingPlan(**{**self.plan, "full_batch": whole, **self.own, "seed": self.seed + 1})
 
     def _made(self, graph: Any) -> nn.Module:
         """A module of this fit's own."""
@@ -184,8 +198,9 @@ class PygLearner(BaseLearner):
 
         if self._weights is not None:
             self._rebuild(self.graph(snapshot), self._weights)
-        self.network.encoder.data = self.graph(snapshot)
-        score = training.predict(self.network, _Rows(self.task), rows, max(1, len(rows)))
+        self.network.encoder.use(self.graph(snapshot))
+        size = len(rows) if self.num_neighbors is None else self._plan(len(snapshot.rows)).batch_size
+        score = training.predict(self.network, _Rows(self.task), rows, max(1, size))
         return checked(self.name, score, snapshot, len(rows))
 
     def state(self) -> dict[str, Any]:
@@ -207,10 +222,10 @@ class PygLearner(BaseLearner):
 
         from ...training import trainer as training
 
-        encoder = make_encoder(self._made(graph), graph, self.name)
+        encoder = make_encoder(self._made(graph), graph, self.name, self.num_neighbors)
         try:
             with training.reproducible(0), torch.no_grad():
-                head = task_of(self.task).head(encoder.answer().shape[1], self.classes)
+                head = task_of(self.task).head(encoder.width(), self.classes)
             self.network = training.Network(encoder, head)
             training.set_weights(self.network, weights)
         except ValueError as error:
@@ -249,37 +264,68 @@ def arguments(module: nn.Module, data: Any) -> dict[str, Any]:
     return found
 
 
-def make_encoder(module: nn.Module, data: Any, name: str) -> Any:
-    """The module over a whole graph, answering for the rows that a batch names."""
+def homogeneous(module: nn.Module, data: Any) -> Any:
+    """What a module for one kind of nodes answers for the patients; its forward names edge_index, edge_type, edge_attr."""
+    whole = data.to_homogeneous()
+    found = module(**{name: whole[name] for name in inspect.signature(module.forward).parameters if name in whole})
+    return found[whole.node_type == data.node_types.index(PATIENT)]
+
+
+def make_encoder(module: nn.Module, data: Any, name: str, num_neighbors: Any = None) -> Any:
+    """The module over a whole graph, or over the neighbourhood of a batch's rows, answering for these rows."""
     import torch
 
     class GraphEncoder(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.module, self.data = module, data
+            self.module = module
+            self.use(data)
 
-        def answer(self) -> torch.Tensor:
-            """(patients, width)."""
+        def use(self, data: Any) -> None:
+            """Answer on this graph."""
+            self.data = data
+            self.loaders: dict[bool, Any] = {}
+
+        def width(self) -> int:
+            """Of the answer; makes lazy sizes known, of every relation, which a mini-batch may lack edges of."""
+            return int(self.answer(self.data).shape[1])
+
+        def answer(self, data: Any) -> torch.Tensor:
+            """(patients of the graph, width)."""
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message=".*(torch.jit|Sparse|scatter).*")
                 with calling(name, "forward"):
                     names = list(inspect.signature(self.module.forward).parameters)
                     if names == ["data"]:
-                        found = self.module(self.data)
+                        found = self.module(data)
+                    elif "edge_type" in names:
+                        found = homogeneous(self.module, data)
                     else:
-                        further = arguments(self.module, self.data)
-                        found = self.module(self.data.x_dict, self.data.edge_index_dict, **further)
+                        further = arguments(self.module, data)
+                        found = self.module(data.x_dict, data.edge_index_dict, **further)
             found = found[PATIENT] if isinstance(found, Mapping) else found
-            patients = self.data[PATIENT].num_nodes
+            patients = data[PATIENT].num_nodes
             if not isinstance(found, torch.Tensor) or found.dim() != 2 or len(found) != patients:
                 got = tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
                 raise LearnerFailed(name, "forward gave another shape", got, f"({patients}, width): a vector a patient")
             return found
 
+        def around(self, rows: torch.Tensor) -> Any:
+            """The rows and their neighbourhood; of those that are judged all of it, so that no row's risk depends on a draw
+            or on whose batch it shares."""
+            from ...training.neighbor_sampler import every_neighbor, neighbor_loader
+
+            if self.training not in self.loaders:
+                counts = num_neighbors if self.training else every_neighbor(num_neighbors)
+                self.loaders[self.training] = neighbor_loader(self.data, counts, PATIENT)
+            return self.loaders[self.training](rows.cpu()).to(rows.device)
+
         def forward(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
             rows = batch.layers[ROW]
+            if num_neighbors is not None:
+                return self.answer(self.around(rows))[: len(rows)], batch.present[ROW]
             if self.data[PATIENT].x.device != rows.device:
                 self.data = self.data.to(rows.device)
-            return self.answer()[rows], batch.present[ROW]
+            return self.answer(self.data)[rows], batch.present[ROW]
 
     return GraphEncoder()

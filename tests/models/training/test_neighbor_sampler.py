@@ -58,7 +58,9 @@ def test_every_edge_is_as_likely(replace: bool) -> None:
     assert np.abs(share - 1 / 7).max() < 0.01
     if not replace:
         groups = edges[np.argsort(which, kind="stable")].reshape(-1, 3)
-        pairs = Counter(pair for row in np.sort(groups, axis=1) for pair in ((row[0], row[1]), (row[0], row[2]), (row[1], row[2])))
+        pairs = Counter(
+            pair for row in np.sort(groups, axis=1) for pair in ((row[0], row[1]), (row[0], row[2]), (row[1], row[2]))
+        )
         assert len(pairs) == 21 and max(pairs.values()) - min(pairs.values()) < 300  # 1,429 expected, sd about 36
 
 
@@ -195,7 +197,9 @@ def test_a_homogeneous_graph_links_and_seeds_given_twice() -> None:
     loader = LinkLoader(data, NeighborSampler(data, [3, 3]), link, neg_sampling="binary", batch_size=8)
     for batch in loader:
         ends = batch["gene"].n_id[batch[link].edge_label_index[:, batch[link].edge_label == 1]]
-        assert {tuple(pair) for pair in ends.t().tolist()} <= {tuple(pair) for pair in data[link].edge_index.t().tolist()}
+        assert {tuple(pair) for pair in ends.t().tolist()} <= {
+            tuple(pair) for pair in data[link].edge_index.t().tolist()
+        }
     drawn = ImbalancedSampler(data["patient"].y)
     for batch in clinome.neighbor_loader(data, [2], "patient", batch_size=30, sampler=drawn):
         assert torch.equal(batch["patient"].y[:30], data["patient"].y[batch["patient"].n_id[:30]])
@@ -207,5 +211,7 @@ def test_what_is_asked_for_must_be_there() -> None:
         NeighborSampler(data, {("a", "from", "b"): [1]})
     with pytest.raises(InputError, match="different numbers of hops"):
         NeighborSampler(data, {A: [1], B: [1, 2]})
-    out = NeighborSampler(data, {A: [1, 1]}).sample_from_nodes(NodeSamplerInput(None, torch.tensor([0]), input_type="b"))
+    out = NeighborSampler(data, {A: [1, 1]}).sample_from_nodes(
+        NodeSamplerInput(None, torch.tensor([0]), input_type="b")
+    )
     assert out.num_sampled_edges == {A: [1, 0], B: [0, 0]}
