@@ -87,13 +87,13 @@ class FoldData(HeteroData):  # type: ignore[misc]
         flat = {key: value.tolist() for key, value in edges.items() if _is_flat(value, edges.num_edges)}
         return pd.DataFrame({"source": ends[0], "target": ends[1], **columns, **flat})
 
-    def to_networkx(self) -> nx.MultiDiGraph:
+    def to_networkx(self) -> nx.MultiDiGraph[Any]:
         """networkx: nodes `(type, id)`, of patients, who may have several rows, `("patient", row)`; attributes `type`,
         `id`, `name`. Edges have `relation`, and what `edges` gives; each fact is there once, from patients on.
         """
         import networkx as nx
 
-        graph = nx.MultiDiGraph()
+        graph: nx.MultiDiGraph[Any] = nx.MultiDiGraph()
         keys = {kind: [(kind, one) for one in (self._places(kind) if kind == "patient" else self.ids(kind))]
                 for kind in self.node_types}  # fmt: skip
         for kind in self.node_types:

@@ -196,17 +196,10 @@ def _relate(data: FoldData, relation: tuple[str, str, str], index: np.ndarray, a
 def _patient_inputs(snapshot: Snapshot, layers: Mapping[str, Layer], inputs: Inputs, fold: Fold) -> dict[str, object]:
     """Everything that lies on the patient nodes."""
     rows = snapshot.rows
-    dense = {name: inputs.layers[name].values for name in layers if not sparse.issparse(inputs.layers[name].values)}
-    blocks, slices, width = [], {}, 0
-    for name, block in [*dense.items(), ("covariates", inputs.covariates)]:
-        blocks.append(np.asarray(block, dtype=np.float32))
-        slices[name] = (width, width + block.shape[1])
-        width += block.shape[1]
-    if not width:
-        blocks = [np.ones((rows.height, 1), dtype=np.float32)]
+    x, slices = patient_x(inputs)
     present = [np.asarray(layer.profiled, dtype=bool) for layer in layers.values()]
     nodes: dict[str, object] = {
-        "x": np.concatenate(blocks, axis=1), "layer_slices": slices, "covariates": _columns(inputs.covariate_names),
+        "x": x, "layer_slices": slices, "covariates": _columns(inputs.covariate_names),
         "present": np.stack(present, axis=1) if present else np.zeros((rows.height, 0), dtype=bool),
         "layers": _columns(layers), "row": np.arange(rows.height), "n_id": np.arange(rows.height), "num_nodes": rows.height,
     }  # fmt: skip
@@ -217,6 +210,20 @@ def _patient_inputs(snapshot: Snapshot, layers: Mapping[str, Layer], inputs: Inp
     else:
         nodes["y"] = rows["label"].cast(pl.Int64).to_numpy().copy()
     return {**nodes, "train_mask": fold.train, "tuning_mask": fold.tuning, "held_out_mask": fold.held_out}
+
+
+def patient_x(inputs: Inputs) -> tuple[np.ndarray, dict[str, tuple[int, int]]]:
+    """(rows, width) float32 dense layers by name, then covariates; and where each lies. Ones where there are none."""
+    values = {name: inputs.layers[name].values for name in sorted(inputs.layers)}
+    dense = {name: block for name, block in values.items() if not sparse.issparse(block)}
+    blocks, slices, width = [], {}, 0
+    for name, block in [*dense.items(), ("covariates", inputs.covariates)]:
+        blocks.append(np.asarray(block, dtype=np.float32))
+        slices[name] = (width, width + block.shape[1])
+        width += block.shape[1]
+    if not width:
+        blocks = [np.ones((len(inputs.covariates), 1), dtype=np.float32)]
+    return np.concatenate(blocks, axis=1), slices
 
 
 def _columns(names: Iterable[str]) -> dict[str, int]:

@@ -191,7 +191,7 @@ class NeighborSampler(BaseSampler):  # type: ignore[misc]
     def _generator(self, seeds: Mapping[str, np.ndarray]) -> np.random.Generator:
         if self.seed is None:
             return np.random.default_rng(int(torch.randint(2**62, (1,))))
-        rows = [zlib.crc32(np.ascontiguousarray(seeds[kind])) for kind in sorted(seeds)]
+        rows = [zlib.crc32(seeds[kind].tobytes()) for kind in sorted(seeds)]
         return np.random.default_rng([self.seed, *rows])
 
     def __getstate__(self) -> dict[str, Any]:
@@ -237,7 +237,8 @@ def _first(nodes: np.ndarray, local: np.ndarray) -> np.ndarray:
     """The distinct nodes, in linear time: each writes its turn into its place, and who finds his own stays."""
     turn = np.arange(len(nodes))
     local[nodes] = turn
-    return nodes[local[nodes] == turn]
+    found: np.ndarray = nodes[local[nodes] == turn]
+    return found
 
 
 class _Batch:
@@ -294,14 +295,14 @@ def _by_end(data: Any) -> tuple[dict[str, int], dict[Relation, _Incoming], dict[
         found = {relation: _incoming(data[relation].edge_index, nodes[relation[2]]) for relation in data.edge_types}
         return nodes, {one: part[0] for one, part in found.items()}, {one: part[1] for one, part in found.items()}
     features, graph = data
-    sources, starts, orders = graph.csc()
     nodes = {attr.group_name: features.get_tensor_size(attr)[0] for attr in features.get_all_tensor_attrs()
              if isinstance(attr.group_name, str)}  # fmt: skip
     for attr in graph.get_all_edge_attrs():
         start, _, end = attr.edge_type
         nodes |= dict(zip((start, end), attr.size, strict=True)) if attr.size else {}
-    incoming_of = {relation: _Incoming(starts[relation].numpy(), sources[relation].numpy()) for relation in starts}
-    return nodes, incoming_of, {relation: orders.get(relation) for relation in incoming_of}
+    sources, targets, _ = graph.coo()
+    found = {one: _incoming(torch.stack([sources[one], targets[one]]), nodes[one[2]]) for one in sources}
+    return nodes, {one: part[0] for one, part in found.items()}, {one: part[1] for one, part in found.items()}
 
 
 def _incoming(edge_index: Tensor, count: int) -> tuple[_Incoming, Tensor]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from clinome.graphs.cohort.cohort import AttritionStep
     from clinome.graphs.cohort.cohort import Cohort as TakenCohort
+    from clinome.graphs.snapshot.pyg_stores import FoldEdges, FoldFeatures
     from clinome.graphs.store.protocol import Store
     from clinome.graphs.tables.study_tables import Tables
     from clinome.snapshot import Snapshot
@@ -138,6 +139,23 @@ class Graph:
         Raises: InputError for a covariate that is the label, or that nothing holds.
         """
         return snapshot_of(self, cohort.taken)
+
+    def stores(
+        self, snapshot: Snapshot, repeat: int = 0, fold: int = 0, threshold: float = 2.0
+    ) -> tuple[FoldFeatures, FoldEdges]:
+        """PyTorch Geometric's (FeatureStore, GraphStore) of one fold, whose dense values are read from this graph by Cypher,
+        by the ids of the patients in a batch; while the graph is open, in this process (`num_workers=0`).
+
+        Args:
+            snapshot: frozen from this graph. repeat, fold, threshold: as in `snapshot.stores`, which reads from the tables.
+        Raises: InputError for a layer that is not in the graph as a whole (`graph = "all"`), or has changed.
+        Example:
+            with clinome.open("study.toml") as graph:
+                features, edges = graph.stores(graph.snapshot(graph.cohort()))
+        """
+        from clinome.graphs.snapshot.graph_layers import GraphLayers
+
+        return snapshot.stores(repeat, fold, threshold, values=GraphLayers(self.store, self.tables, snapshot))
 
     def fingerprint(self) -> str:
         """Fingerprint: a hash of what the graph holds, apart from clocks and run ids; equal on both stores."""

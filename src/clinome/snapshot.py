@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import fields
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +15,10 @@ from clinome.graphs.snapshot import snapshot as frozen
 if TYPE_CHECKING:
     from clinome.graphs.snapshot.fold_data import FoldData
     from clinome.graphs.snapshot.hetero_data import Fold
+    from clinome.graphs.snapshot.pyg_stores import FoldEdges, FoldFeatures
+
+LayerValues = Callable[[str, np.ndarray], np.ndarray]
+"""Layer, row numbers -> (rows, features) float32, as `Layer.values` has them."""
 
 
 class Snapshot(frozen.Snapshot):
@@ -54,6 +60,67 @@ class Snapshot(frozen.Snapshot):
         masks = np.zeros((2, self.rows.height), dtype=bool)
         masks[0, train] = masks[1, tuning] = True
         return self._hetero(Fold(masks[0], masks[1], np.asarray(~masks.any(axis=0))), threshold)
+
+    def stores(
+        self, repeat: int = 0, fold: int = 0, threshold: float = 2.0, *, values: LayerValues | None = None
+    ) -> tuple[FoldFeatures, FoldEdges]:
+        """PyTorch Geometric's (FeatureStore, GraphStore) of one fold: the inputs of patients are read and scaled by row.
+
+        What `clinome.neighbor_loader` takes in place of `hetero()`, where the patients' inputs do not fit beside the
+        network; `on_disk` keeps them out of memory. Same preprocessing, same edges: held-out patients send nothing.
+        Args:
+            threshold: as in `hetero`.
+            values: reads the layers elsewhere; `graph.stores(snapshot)` gives it, for a graph in Neo4j.
+        Raises: as `hetero`.
+        Example:
+            features, edges = snapshot.stores()
+            train = features["patient", "train_mask", None]
+            loader = clinome.neighbor_loader((features, edges), [10, 5], ("patient", train), transform=features.complete)
+        """
+        from clinome.graphs.snapshot.hetero_data import fold_of, patient_x
+        from clinome.models.preprocessing.fold import FoldPreprocessing
+
+        where = fold_of(self, repeat, fold)
+        data = self._hetero(where, threshold)
+        from clinome.graphs.snapshot.pyg_stores import FoldEdges, FoldFeatures
+
+        width = data["patient"].x.shape[1]
+        del data["patient"].x
+        fitted = FoldPreprocessing.fit(self, np.flatnonzero(where.train))
+
+        def rows(asked: np.ndarray) -> np.ndarray:
+            return patient_x(fitted.graph_inputs(self._part(asked, values)))[0]
+
+        return FoldFeatures(data, rows, width), FoldEdges(data)
+
+    def on_disk(self, folder: str | Path) -> Snapshot:
+        """The same snapshot, whose dense layers lie in memory-mapped files in a folder: what is not read takes no memory.
+
+        Args:
+            folder: is made; a file a layer, as large as its values. Keep it as long as the snapshot is used.
+        """
+        from clinome.loaders.files.atomic import atomic_path
+
+        place = Path(folder)
+        place.mkdir(parents=True, exist_ok=True)
+        layers = dict(self.layers)
+        for number, (name, layer) in enumerate(sorted(self.layers.items())):
+            if isinstance(layer.values, np.ndarray):
+                file = place / f"layer{number}.npy"
+                with atomic_path(file) as fresh, fresh.open("wb") as opened:
+                    np.save(opened, layer.values)
+                layers[name] = replace(layer, values=np.load(file, mmap_mode="r"))
+        return replace(self, layers=layers)
+
+    def _part(self, rows: np.ndarray, values: LayerValues | None) -> Snapshot:
+        """Some rows, in this order, without events."""
+        layers = {}
+        for name, layer in self.layers.items():
+            elsewhere = values is not None and isinstance(layer.values, np.ndarray)
+            found = values(name, rows) if values is not None and elsewhere else layer.values[rows]
+            layers[name] = replace(layer, values=found, profiled=layer.profiled[rows])
+        covariates = self.covariates[rows] if self.covariates.width else self.covariates
+        return replace(self, rows=self.rows[rows], covariates=covariates, layers=layers, events=None)
 
     def _hetero(self, fold: Fold, threshold: float) -> FoldData:
         with warnings.catch_warnings():  # torch_geometric announces to everybody that torch.jit will go

@@ -198,7 +198,8 @@ class PygLearner(BaseLearner):
 
         if self._weights is not None:
             self._rebuild(self.graph(snapshot), self._weights)
-        self.network.encoder.use(self.graph(snapshot))
+        encoder: Any = self.network.encoder
+        encoder.use(self.graph(snapshot))
         size = len(rows) if self.num_neighbors is None else self._plan(len(snapshot.rows)).batch_size
         score = training.predict(self.network, _Rows(self.task), rows, max(1, size))
         return checked(self.name, score, snapshot, len(rows))

@@ -246,7 +246,8 @@ def test_a_module_that_asks_for_mini_batches_gets_them() -> None:
     plan = {**PLAN, "batch_size": 16, "epochs": 8}
     learner = clinome.pyg(Sampled, "binary", plan=plan, num_neighbors=[3, 2]).with_setting({}, 1)
     learner.fit(snapshot, train, tuning)
-    seen = learner.network.encoder.module.seen
+    encoder: Any = learner.network.encoder
+    seen = encoder.module.seen
     assert seen[0] == 240 and min(seen[1:]) < 100
     score = learner.predict(snapshot, held)
     target = targets(snapshot.rows[held], "binary", snapshot.classes)
