@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 from scipy import sparse
@@ -64,7 +66,7 @@ class GraphLayers:
         columns = np.arange(known.var.height)
         blocks = {source: (self._values(layer, source, part), columns)
                   for (source,), part in picked.partition_by("source", as_dict=True, maintain_order=True).items()}  # fmt: skip
-        values, measured = dense_values(blocks, picked, (asked.height, known.var.height))  # type: ignore[arg-type]
+        values, measured = dense_values(blocks, picked, (asked.height, known.var.height))
         if not np.array_equal(measured, known.profiled[asked["row"].to_numpy()]):
             fix = "freeze the cohort again: graph.snapshot(graph.cohort())"
             raise InputError("the graph is not the one that was frozen: values of its patients are gone or new", f"layer {layer}", fix=fix)  # fmt: skip
@@ -77,7 +79,7 @@ class GraphLayers:
         kinds = feature_labels(about.var.rename({"feature": "id"}), about.kind)
         params = {"ids": picked["subject_id"].unique().to_list(), "source": self.tables.name_of(source)}
         asked = [cypher(_VALUES, TYPE=LAYER[about.kind][0], FINISH=label) for label in sorted(kinds.unique())]
-        found = pl.concat([self.store.run(text, params).cast(_ANSWER) for text in asked])  # type: ignore[arg-type]
+        found = pl.concat([self.store.run(text, params).cast(_ANSWER) for text in asked])
         found = found.with_columns(pl.coalesce("sample_id", "subject_id").alias("sample_id"))
         columns = about.var.select("feature", column=pl.int_range(pl.len()))
         cells = picked.with_row_index("at").join(found, on=["subject_id", "sample_id"]).join(columns, on="feature")
@@ -86,4 +88,4 @@ class GraphLayers:
         return values
 
 
-_ANSWER = {"subject_id": pl.String, "sample_id": pl.String, "feature": pl.String, "value": pl.Float64}
+_ANSWER: Any = {"subject_id": pl.String, "sample_id": pl.String, "feature": pl.String, "value": pl.Float64}

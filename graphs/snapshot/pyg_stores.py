@@ -71,7 +71,7 @@ class FoldFeatures(FeatureStore):  # type: ignore[misc]
     def _put_tensor(self, tensor: Any, attr: TensorAttr) -> bool:
         raise InputError("a fold is read only", f"features {attr.group_name}", fix="keep what you made in the batch")
 
-    _remove_tensor = _put_tensor  # type: ignore[assignment]
+    _remove_tensor = _put_tensor
 
 
 class FoldEdges(GraphStore):  # type: ignore[misc]

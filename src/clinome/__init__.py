@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from clinome.verbs.biomarkers import biomarkers
     from clinome.verbs.cohort import cohort, table_one
     from clinome.verbs.compare import compare
+    from clinome.verbs.embeddings import write_embeddings
     from clinome.verbs.learners import learners
     from clinome.verbs.loading.init import InitReport, init
     from clinome.verbs.loading.load import load
@@ -75,6 +76,7 @@ __all__ = [
     "sklearn",
     "table_one",
     "train",
+    "write_embeddings",
 ]
 
 _WHERE = {
@@ -107,6 +109,7 @@ _WHERE = {
     "sklearn": "clinome.models.learners.adapters.scikit_learn:sklearn",
     "table_one": "clinome.verbs.cohort:table_one",
     "train": "clinome.verbs.train:train",
+    "write_embeddings": "clinome.verbs.embeddings:write_embeddings",
 }
 """Where each name lies, as `module:attribute`."""
 
