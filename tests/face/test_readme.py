@@ -100,6 +100,7 @@ def test_the_examples_run(reader: Path, script: Path) -> None:
     out = run(script.read_text(encoding="utf-8"), reader, "clinome-demo/my.toml")
     assert re.search(r"0\.\d+", out)
     assert f"python examples/{script.name} [" in script.read_text(encoding="utf-8")
+    assert len(script.read_text(encoding="utf-8").splitlines()) < 80
 
 
 def test_a_learner_of_ones_own_runs_beside_ours(reader: Path) -> None:

@@ -23,7 +23,7 @@ from clinome.verbs.loading.load import door_of, known_before, read_names
 from clinome.verbs.loading.load_report import say_source
 
 if TYPE_CHECKING:
-    from clinome.graphs.store.protocol import VectorStore
+    from clinome.graphs.store.protocol import Store, VectorStore
     from clinome.graphs.tables.study_tables import Tables
 
 
