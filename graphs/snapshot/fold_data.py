@@ -49,7 +49,8 @@ class FoldData(HeteroData):  # type: ignore[misc]
 
     def names(self, kind: str) -> list[str]:
         """(nodes,) what the nodes that are here are called: a gene's symbol; the id of what has no other name."""
-        return [self["symbols"].get(one, one) for one in self.ids(kind)]
+        every: list[str] = self["symbols"].get(kind, self["ids"][kind])
+        return [every[one] for one in self._places(kind)]
 
     def index(self, kind: str) -> dict[str, int]:
         """Id -> place of the nodes that are here; of a patient with several rows the last."""

@@ -153,7 +153,8 @@ class _Graph:
             data[kind].n_id = torch.arange(len(ids[kind]))
         named = [layer.var.drop_nulls("symbol").select("feature", "symbol") for layer in snapshot.layers.values()]
         data["ids"] = {PATIENT: snapshot.rows["subject_id"].to_list(), **ids}
-        data["symbols"] = {one: symbol for table in named for one, symbol in table.iter_rows() if one in place}
+        symbols = {one: symbol for table in named for one, symbol in table.iter_rows()}
+        data["symbols"] = {kind: [symbols.get(one, one) for one in every] for kind, every in ids.items()}
         data["edge_columns"] = {}
         for (relation, kind), (rows, ends, attr) in self.of_patients.items():
             to = ends.replace_strict(place, return_dtype=pl.Int64).to_numpy()

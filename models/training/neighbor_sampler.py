@@ -59,7 +59,8 @@ def neighbor_loader(
     Example:
         loader = clinome.neighbor_loader(data, [10, 5], ("patient", data["patient"].train_mask), batch_size=128, shuffle=True)
         for batch in loader:
-            out = model(batch.x_dict, batch.edge_index_dict)["patient"][: batch["patient"].batch_size]
+            out = model(batch.x_dict, batch.edge_index_dict)
+            seeds = out["patient"].narrow(0, 0, batch["patient"].batch_size)
     """
     from torch_geometric import typing
 

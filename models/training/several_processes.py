@@ -19,6 +19,7 @@ import torch
 from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor
 
+from ...loaders.errors import InputError
 from .batch import Batch
 from .course import Batches, Course
 from .on_lightning import CourseModule, quiet
@@ -31,6 +32,9 @@ def train_on_several(course: Course, batches: Batches, held: Batches | None, pro
         batches: of the size of all parts together.
     """
     plan, on_gpu = course.plan, torch.cuda.is_available()
+    if on_gpu and torch.cuda.device_count() < processes:
+        fix = "give as many as there are, or none to this process (CUDA_VISIBLE_DEVICES=) to train on the processor"
+        raise InputError("more devices than there are", "plan devices", processes, torch.cuda.device_count(), fix)
     with quiet(), tempfile.TemporaryDirectory() as folder:
         trainer = pl.Trainer(
             max_epochs=plan.epochs, accelerator="gpu" if on_gpu else "cpu", devices=processes,
@@ -49,7 +53,7 @@ class _Together(DDPStrategy):
     """Processes of this machine that find each other by a file of ours, and by no port that others can reach."""
 
     def __init__(self, folder: Path, on_gpu: bool) -> None:
-        # a network of the user's own may be of a class that cannot be pickled, and need not be: only CUDA forbids a fork
+        # CUDA forbids a fork, and then a module of the user's own must be of a class that can be imported
         super().__init__(start_method="spawn" if on_gpu else "fork", find_unused_parameters=True)
         self.folder, self.on_gpu = folder, on_gpu
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-import warnings
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,8 @@ if TYPE_CHECKING:
 
     from ...training.batch import Batch
 
-PATIENT, ROW = "patient", "row"
+ROW = "row"
+"""What a batch calls the place of its rows in the graph (`graph_encoder`)."""
 
 
 def pyg(
@@ -48,7 +48,8 @@ def pyg(
             starts as the identity. Lazy sizes are fine. Each fit works on a copy, whose weights are reset, or on what the
             factory makes.
         head: binary, multiclass or survival, as the study's task.
-        plan: fields of `models.training.trainer.TrainingPlan` to set: epochs, patience, lr, weight_decay, batch_size.
+        plan: fields of `models.training.trainer.TrainingPlan` to set: epochs, patience, lr, weight_decay, batch_size (of each
+            process), devices (processes that train together, with `batch_size` patients each).
         num_neighbors: incoming edges a node and hop, `[10, 5]`, as `clinome.neighbor_loader` takes them: the module is then
             given mini-batches of `batch_size` patients with their sampled neighbourhood, the patients first, and where it
             judges and predicts their whole neighbourhood of as many hops.
@@ -135,6 +136,7 @@ class PygLearner(BaseLearner):
         import torch
 
         from ...training import trainer as training
+        from .graph_encoder import GraphEncoder
 
         self.task, self.classes = snapshot.task, len(snapshot.classes)
         self.train, self.tuning = train, tuning
@@ -147,10 +149,11 @@ class PygLearner(BaseLearner):
         plan = self._plan(len(snapshot.rows))
         graph = self.graph(snapshot)
         with training.reproducible(plan.seed):
-            encoder = make_encoder(self._made(graph), graph, self.name, self.num_neighbors)
+            encoder = GraphEncoder(self._made(graph), graph, self.name, self.num_neighbors)
             for part in [] if is_factory(self.module) else encoder.module.modules():
-                if part is not encoder.module and callable(getattr(part, "reset_parameters", None)):
-                    part.reset_parameters()
+                reset = getattr(part, "reset_parameters", None)
+                if part is not encoder.module and callable(reset):
+                    reset()
             with torch.no_grad():
                 width = encoder.width()  # lazy sizes are known from here on
             head = task.head(width, self.classes)
@@ -222,8 +225,9 @@ class PygLearner(BaseLearner):
         import torch
 
         from ...training import trainer as training
+        from .graph_encoder import GraphEncoder
 
-        encoder = make_encoder(self._made(graph), graph, self.name, self.num_neighbors)
+        encoder = GraphEncoder(self._made(graph), graph, self.name, self.num_neighbors)
         try:
             with training.reproducible(0), torch.no_grad():
                 head = task_of(self.task).head(encoder.width(), self.classes)
@@ -241,92 +245,3 @@ def is_factory(module: Any) -> bool:
     from torch import nn
 
     return isinstance(module, type) or not isinstance(module, nn.Module)
-
-
-def arguments(module: nn.Module, data: Any) -> dict[str, Any]:
-    """What `forward` is given beside x and edge_index: whatever of the graph it names.
-
-    Example:
-        >>> import torch
-        >>> class Edges(torch.nn.Module):
-        ...     def forward(self, x_dict, edge_index_dict, edge_attr_dict): ...
-        >>> sorted(arguments(Edges(), type("Graph", (), {"edge_attr_dict": {}})()))
-        ['edge_attr_dict']
-    """
-    found = {}
-    for name, parameter in list(inspect.signature(module.forward).parameters.items())[2:]:
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            continue
-        try:
-            found[name] = getattr(data, name if name.endswith("_dict") else f"{name}_dict")
-        except (AttributeError, KeyError):
-            if parameter.default is parameter.empty:
-                raise
-    return found
-
-
-def homogeneous(module: nn.Module, data: Any) -> Any:
-    """What a module for one kind of nodes answers for the patients; its forward names edge_index, edge_type, edge_attr."""
-    whole = data.to_homogeneous()
-    found = module(**{name: whole[name] for name in inspect.signature(module.forward).parameters if name in whole})
-    return found[whole.node_type == data.node_types.index(PATIENT)]
-
-
-def make_encoder(module: nn.Module, data: Any, name: str, num_neighbors: Any = None) -> Any:
-    """The module over a whole graph, or over the neighbourhood of a batch's rows, answering for these rows."""
-    import torch
-
-    class GraphEncoder(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.module = module
-            self.use(data)
-
-        def use(self, data: Any) -> None:
-            """Answer on this graph."""
-            self.data = data
-            self.loaders: dict[bool, Any] = {}
-
-        def width(self) -> int:
-            """Of the answer; makes lazy sizes known, of every relation, which a mini-batch may lack edges of."""
-            return int(self.answer(self.data).shape[1])
-
-        def answer(self, data: Any) -> torch.Tensor:
-            """(patients of the graph, width)."""
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message=".*(torch.jit|Sparse|scatter).*")
-                with calling(name, "forward"):
-                    names = list(inspect.signature(self.module.forward).parameters)
-                    if names == ["data"]:
-                        found = self.module(data)
-                    elif "edge_type" in names:
-                        found = homogeneous(self.module, data)
-                    else:
-                        further = arguments(self.module, data)
-                        found = self.module(data.x_dict, data.edge_index_dict, **further)
-            found = found[PATIENT] if isinstance(found, Mapping) else found
-            patients = data[PATIENT].num_nodes
-            if not isinstance(found, torch.Tensor) or found.dim() != 2 or len(found) != patients:
-                got = tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
-                raise LearnerFailed(name, "forward gave another shape", got, f"({patients}, width): a vector a patient")
-            return found
-
-        def around(self, rows: torch.Tensor) -> Any:
-            """The rows and their neighbourhood; of those that are judged all of it, so that no row's risk depends on a draw
-            or on whose batch it shares."""
-            from ...training.neighbor_sampler import every_neighbor, neighbor_loader
-
-            if self.training not in self.loaders:
-                counts = num_neighbors if self.training else every_neighbor(num_neighbors)
-                self.loaders[self.training] = neighbor_loader(self.data, counts, PATIENT)
-            return self.loaders[self.training](rows.cpu()).to(rows.device)
-
-        def forward(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-            rows = batch.layers[ROW]
-            if num_neighbors is not None:
-                return self.answer(self.around(rows))[: len(rows)], batch.present[ROW]
-            if self.data[PATIENT].x.device != rows.device:
-                self.data = self.data.to(rows.device)
-            return self.answer(self.data)[rows], batch.present[ROW]
-
-    return GraphEncoder()

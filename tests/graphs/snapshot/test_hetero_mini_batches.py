@@ -184,3 +184,4 @@ def test_neighbour_loaders_work_or_name_the_library_that_they_need(data: HeteroD
 
 def test_what_is_printed_names_nobody(data: HeteroData) -> None:
     assert not any(one in repr(data) for one in data.ids["patient"])
+    assert not any(one in repr(data) for one in data.ids["gene"]) and len(repr(data).splitlines()) < 250
