@@ -247,7 +247,7 @@ def _add_layer(graph: _Graph, layer: Layer, inputs: LayerInputs, layers: Mapping
         graph.label |= {one: node_type(label) for one in features[mine]}
         chosen = mine[columns]
         ends = var["id"].gather(columns[chosen])
-        column = "value" if sparse.issparse(inputs.values) else "z"
+        column = "value" if sparse.issparse(layer.values) else "z"
         graph.of_patients[relation, node_type(label)] = (rows[chosen], ends, _Attributes(column, values[chosen]))
         if label in RELATED:
             pairs = var.filter(pl.Series(mine)).drop_nulls("gene")

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from clinome.graphs.snapshot.fold_data import FoldData
     from clinome.graphs.snapshot.hetero_data import Fold
     from clinome.graphs.snapshot.pyg_stores import FoldEdges, FoldFeatures
+    from clinome.models.preprocessing.fold import FoldPreprocessing, GraphInputs
 
+_ROWS = 500
+"""Whose dense values are read and scaled at a time: that takes several times the memory of the values."""
 LayerValues = Callable[[str, np.ndarray], np.ndarray]
 """Layer, row numbers -> (rows, features) float32, as `Layer.values` has them."""
 
@@ -81,16 +84,23 @@ class Snapshot(frozen.Snapshot):
         from clinome.models.preprocessing.fold import FoldPreprocessing
 
         where = fold_of(self, repeat, fold)
-        data = self._hetero(where, threshold)
-        from clinome.graphs.snapshot.pyg_stores import FoldEdges, FoldFeatures
-
-        width = data["patient"].x.shape[1]
-        del data["patient"].x
         fitted = FoldPreprocessing.fit(self, np.flatnonzero(where.train))
 
-        def rows(asked: np.ndarray) -> np.ndarray:
-            return patient_x(fitted.graph_inputs(self._part(asked, values)))[0]
+        def some(asked: np.ndarray) -> tuple[np.ndarray, dict[str, tuple[int, int]]]:
+            return patient_x(fitted.graph_inputs(self._part(asked, values)))
 
+        def rows(asked: np.ndarray) -> np.ndarray:
+            x = np.empty((len(asked), width), dtype=np.float32)
+            for first in range(0, len(asked), _ROWS):
+                x[first : first + _ROWS] = some(asked[first : first + _ROWS])[0]
+            return x
+
+        data = self._hetero(where, threshold, self._called(fitted, threshold))
+        from clinome.graphs.snapshot.pyg_stores import FoldEdges, FoldFeatures
+
+        one, data["patient"].layer_slices = some(np.zeros(1, dtype=np.int64))
+        width = one.shape[1]
+        del data["patient"].x
         return FoldFeatures(data, rows, width), FoldEdges(data)
 
     def on_disk(self, folder: str | Path) -> Snapshot:
@@ -112,6 +122,26 @@ class Snapshot(frozen.Snapshot):
                 layers[name] = replace(layer, values=np.load(file, mmap_mode="r"))
         return replace(self, layers=layers)
 
+    def _called(self, fitted: FoldPreprocessing, threshold: float) -> GraphInputs:
+        """What `hetero` makes edges of, some rows at a time; of dense layers nothing else."""
+        from scipy import sparse
+
+        from clinome.models.preprocessing.fold import LayerInputs
+
+        dense, whole = fitted.dense(), fitted.others().graph_inputs(self)
+        parts: dict[str, list[sparse.csr_matrix]] = {name: [] for name in dense.blocks}
+        layers = dict(whole.layers)
+        for first in range(0, self.rows.height, _ROWS):
+            some = np.arange(first, min(first + _ROWS, self.rows.height))
+            for name, layer in dense.graph_inputs(self._part(some, None)).layers.items():
+                row, column = np.nonzero((np.abs(np.asarray(layer.values)) >= threshold) & layer.measured)
+                entries = (layer.values[row, column], (row, column))
+                parts[name].append(sparse.csr_matrix(entries, shape=layer.values.shape))
+                layers[name] = layer
+        for name, found in parts.items():
+            layers[name] = LayerInputs(layers[name].features, sparse.csr_matrix(sparse.vstack(found)), None)
+        return replace(whole, layers=layers)
+
     def _part(self, rows: np.ndarray, values: LayerValues | None) -> Snapshot:
         """Some rows, in this order, without events."""
         layers = {}
@@ -122,12 +152,13 @@ class Snapshot(frozen.Snapshot):
         covariates = self.covariates[rows] if self.covariates.width else self.covariates
         return replace(self, rows=self.rows[rows], covariates=covariates, layers=layers, events=None)
 
-    def _hetero(self, fold: Fold, threshold: float) -> FoldData:
+    def _hetero(self, fold: Fold, threshold: float, inputs: GraphInputs | None = None) -> FoldData:
         with warnings.catch_warnings():  # torch_geometric announces to everybody that torch.jit will go
             warnings.simplefilter("ignore", FutureWarning)
             from torch_geometric.data import HeteroData  # noqa: F401
         from clinome.graphs.snapshot.hetero_data import hetero_data
         from clinome.models.preprocessing.fold import FoldPreprocessing
 
-        fitted = FoldPreprocessing.fit(self, np.flatnonzero(fold.train))
-        return hetero_data(self, fold, fitted.graph_inputs(self), threshold)
+        if inputs is None:
+            inputs = FoldPreprocessing.fit(self, np.flatnonzero(fold.train)).graph_inputs(self)
+        return hetero_data(self, fold, inputs, threshold)

@@ -64,9 +64,12 @@ def batches(data: Any, transform: Callable[[Any], Any] | None = None) -> list[He
     return list(clinome.neighbor_loader(data, [5, 3], "patient", batch_size=700, seed=3, transform=transform))
 
 
-def test_from_the_tables_and_from_files(tmp_path: Path) -> None:
+def test_from_the_tables_and_from_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where they are read by some rows and some columns at a time."""
     snapshot = make_snapshot("binary", n=90, layers=("rna", "methylation", "mutations"), records=True)
     data = snapshot.hetero()
+    monkeypatch.setattr("clinome.snapshot._ROWS", 37)
+    monkeypatch.setattr("clinome.models.preprocessing.omics_layer._COLUMNS", 17)
     on_disk = snapshot.on_disk(tmp_path / "layers")
     assert isinstance(on_disk.layers["rna"].values, np.memmap)
     for one in (snapshot, on_disk):
@@ -76,6 +79,8 @@ def test_from_the_tables_and_from_files(tmp_path: Path) -> None:
         assert torch.equal(features["patient", "x", None], data["patient"].x)
         assert torch.equal(features["patient", "train_mask", None], data["patient"].train_mask)
         assert features.get_tensor_size("patient", "x") == tuple(data["patient"].x.shape)
+        assert features.data["patient"].layer_slices == data["patient"].layer_slices
+        assert features.data.edge_names("gene", "rev_expresses", "patient") == ["z"]
         for batch, wanted in zip(batches((features, edges), features.complete), batches(data), strict=True):
             same(wanted, batch)
         with pytest.raises(InputError, match="read only"):
