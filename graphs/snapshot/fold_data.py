@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch_geometric.data import HeteroData
-from torch_geometric.data.storage import BaseStorage, EdgeStorage, NodeStorage
+
+with warnings.catch_warnings():  # torch_geometric announces to everybody that torch.jit will go
+    warnings.simplefilter("ignore", FutureWarning)
+    from torch_geometric.data import HeteroData
+    from torch_geometric.data.storage import BaseStorage, EdgeStorage, NodeStorage
 
 if TYPE_CHECKING:
     import networkx as nx

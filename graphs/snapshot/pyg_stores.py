@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch_geometric.data import FeatureStore, GraphStore, TensorAttr
-from torch_geometric.data.graph_store import EdgeAttr, EdgeLayout
 
 from ...loaders.errors import InputError
 from .fold_data import FoldData, Relation
 from .hetero_data import PATIENT
+
+with warnings.catch_warnings():  # torch_geometric announces to everybody that torch.jit will go
+    warnings.simplefilter("ignore", FutureWarning)
+    from torch_geometric.data import FeatureStore, GraphStore, TensorAttr
+    from torch_geometric.data.graph_store import EdgeAttr, EdgeLayout
 
 Rows = Callable[[np.ndarray], np.ndarray]
 """Row numbers -> (rows, width) float32, in their order."""

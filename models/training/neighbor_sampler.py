@@ -8,6 +8,7 @@ Floyd 1987, doi:10.1145/30401.315746, for all nodes at once.
 
 from __future__ import annotations
 
+import warnings
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,19 +18,22 @@ import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor
-from torch_geometric.data import Data, HeteroData
-from torch_geometric.loader import NodeLoader
-from torch_geometric.sampler import (
-    BaseSampler,
-    EdgeSamplerInput,
-    HeteroSamplerOutput,
-    NegativeSampling,
-    NodeSamplerInput,
-    SamplerOutput,
-)
-from torch_geometric.sampler.neighbor_sampler import edge_sample, node_sample
 
 from ...loaders.errors import InputError
+
+with warnings.catch_warnings():  # torch_geometric announces to everybody that torch.jit will go
+    warnings.simplefilter("ignore", FutureWarning)
+    from torch_geometric.data import Data, HeteroData
+    from torch_geometric.loader import NodeLoader
+    from torch_geometric.sampler import (
+        BaseSampler,
+        EdgeSamplerInput,
+        HeteroSamplerOutput,
+        NegativeSampling,
+        NodeSamplerInput,
+        SamplerOutput,
+    )
+    from torch_geometric.sampler.neighbor_sampler import edge_sample, node_sample
 
 Relation = tuple[str, str, str]
 NeighborCounts = Sequence[int] | Mapping[Relation, Sequence[int]]

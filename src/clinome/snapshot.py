@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -81,6 +80,7 @@ class Snapshot(frozen.Snapshot):
             loader = clinome.neighbor_loader((features, edges), [10, 5], ("patient", train), transform=features.complete)
         """
         from clinome.graphs.snapshot.hetero_data import fold_of, patient_x
+        from clinome.graphs.snapshot.pyg_stores import FoldEdges, FoldFeatures
         from clinome.models.preprocessing.fold import FoldPreprocessing
 
         where = fold_of(self, repeat, fold)
@@ -96,8 +96,6 @@ class Snapshot(frozen.Snapshot):
             return x
 
         data = self._hetero(where, threshold, self._called(fitted, threshold))
-        from clinome.graphs.snapshot.pyg_stores import FoldEdges, FoldFeatures
-
         one, data["patient"].layer_slices = some(np.zeros(1, dtype=np.int64))
         width = one.shape[1]
         del data["patient"].x
@@ -153,9 +151,6 @@ class Snapshot(frozen.Snapshot):
         return replace(self, rows=self.rows[rows], covariates=covariates, layers=layers, events=None)
 
     def _hetero(self, fold: Fold, threshold: float, inputs: GraphInputs | None = None) -> FoldData:
-        with warnings.catch_warnings():  # torch_geometric announces to everybody that torch.jit will go
-            warnings.simplefilter("ignore", FutureWarning)
-            from torch_geometric.data import HeteroData  # noqa: F401
         from clinome.graphs.snapshot.hetero_data import hetero_data
         from clinome.models.preprocessing.fold import FoldPreprocessing
 
