@@ -56,7 +56,8 @@ class FoldFeatures(FeatureStore):  # type: ignore[misc]
 
     def _names(self, kind: str) -> list[str]:
         store = self.data[kind]
-        return [name for name, value in store.items() if isinstance(value, Tensor) and len(value) == store.num_nodes]
+        tensors = {name: value for name, value in store.items() if isinstance(value, Tensor) and value.dim()}
+        return [name for name, value in tensors.items() if len(value) == store.num_nodes]
 
     def _get_tensor(self, attr: TensorAttr) -> Tensor:
         index = attr.index if attr.index is not None else slice(None)

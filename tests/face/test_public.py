@@ -124,6 +124,22 @@ def test_embeddings_leave_and_are_searched(folder: Path) -> None:
         clinome.write_embeddings(folder, table, name="vae")
 
 
+def test_the_stores_of_a_graph_need_the_layer_as_a_whole(folder: Path, tmp_path: Path) -> None:
+    with clinome.open(folder) as graph, pytest.raises(InputError, match="only some values"):
+        graph.stores(graph.snapshot(graph.cohort()))
+    place = tmp_path / "whole"
+    write(place, "small", 1)
+    file = place / "study.toml"
+    file.write_text(file.read_text().replace("[omics.rna]", '[omics.rna]\ngraph = "all"'))
+    clinome.load(place)
+    with clinome.open(place) as graph:
+        snapshot = graph.snapshot(graph.cohort())
+        features, edges = graph.stores(snapshot)
+        x = snapshot.hetero()["patient"].x
+        assert (features["patient", "x", [7, 3]] == x[[7, 3]]).all()
+        assert len(edges.get_all_edge_attrs()) == len(snapshot.hetero().edge_types)
+
+
 def test_tables_that_leave_are_pandas(folder: Path) -> None:
     table = clinome.table_one(folder, by="label")
     assert isinstance(table, pd.DataFrame) and {"outcome 0", "outcome 1"} <= set(table)
