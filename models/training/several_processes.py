@@ -38,7 +38,7 @@ def train_on_several(course: Course, batches: Batches, held: Batches | None, pro
     with quiet(), tempfile.TemporaryDirectory() as folder:
         trainer = pl.Trainer(
             max_epochs=plan.epochs, accelerator="gpu" if on_gpu else "cpu", devices=processes,
-            strategy=_Together(Path(folder), on_gpu), logger=False, enable_checkpointing=False, enable_progress_bar=False,
+            strategy=LocalDDP(Path(folder), on_gpu), logger=False, enable_checkpointing=False, enable_progress_bar=False,
             enable_model_summary=False, num_sanity_val_steps=-1, gradient_clip_val=plan.clip or None,
             use_distributed_sampler=False,
         )  # fmt: skip
@@ -49,10 +49,17 @@ def train_on_several(course: Course, batches: Batches, held: Batches | None, pro
     course.losses, course.tuned = told["losses"], told["tuned"]
 
 
-class _Together(DDPStrategy):
-    """Processes of this machine that find each other by a file of ours, and by no port that others can reach."""
+class LocalDDP(DDPStrategy):
+    """Lightning strategy: processes of this machine that find each other by a file, and by no port that others can reach.
 
-    def __init__(self, folder: Path, on_gpu: bool) -> None:
+    Args:
+        folder: for that file; of a `pl.Trainer` of one's own an empty one, as long as it trains.
+        on_gpu: whether it trains on accelerators.
+    Example:
+        pl.Trainer(accelerator="cpu", devices=2, strategy=LocalDDP(folder), use_distributed_sampler=False)
+    """
+
+    def __init__(self, folder: Path, on_gpu: bool = False) -> None:
         # CUDA forbids a fork, and then a module of the user's own must be of a class that can be imported
         super().__init__(start_method="spawn" if on_gpu else "fork", find_unused_parameters=True)
         self.folder, self.on_gpu = folder, on_gpu

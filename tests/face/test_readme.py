@@ -103,6 +103,11 @@ def test_the_examples_run(reader: Path, script: Path) -> None:
     assert len(script.read_text(encoding="utf-8").splitlines()) < 80
 
 
+def test_the_example_of_lightning_runs_in_two_processes(reader: Path) -> None:
+    script = (ROOT / "examples" / "lightning_sampling.py").read_text(encoding="utf-8")
+    assert re.search(r"held-out AUROC 0\.\d+ of \d+ patients", run(script, reader, "clinome-demo/my.toml", "2"))
+
+
 def test_a_learner_of_ones_own_runs_beside_ours(reader: Path) -> None:
     (own,) = [block for block in blocks("python") if "learners=" in block]
     out = run(own, reader)
