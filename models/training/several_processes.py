@@ -38,7 +38,7 @@ def train_on_several(course: Course, batches: Batches, held: Batches | None, pro
     with quiet(), tempfile.TemporaryDirectory() as folder:
         trainer = pl.Trainer(
             max_epochs=plan.epochs, accelerator="gpu" if on_gpu else "cpu", devices=processes,
-            strategy=LocalDDP(Path(folder), on_gpu), logger=False, enable_checkpointing=False, enable_progress_bar=False,
+            strategy=LocalDDP(Path(folder), on_gpu, find_unused=False), logger=False, enable_checkpointing=False, enable_progress_bar=False,
             enable_model_summary=False, num_sanity_val_steps=-1, gradient_clip_val=plan.clip or None,
             use_distributed_sampler=False,
         )  # fmt: skip
@@ -55,13 +55,14 @@ class LocalDDP(DDPStrategy):
     Args:
         folder: for that file; of a `pl.Trainer` of one's own an empty one, as long as it trains.
         on_gpu: whether it trains on accelerators.
+        find_unused: whether a batch may leave some parameters out.
     Example:
         pl.Trainer(accelerator="cpu", devices=2, strategy=LocalDDP(folder), use_distributed_sampler=False)
     """
 
-    def __init__(self, folder: Path, on_gpu: bool = False) -> None:
+    def __init__(self, folder: Path, on_gpu: bool = False, find_unused: bool = True) -> None:
         # CUDA forbids a fork, and then a module of the user's own must be of a class that can be imported
-        super().__init__(start_method="spawn" if on_gpu else "fork", find_unused_parameters=True)
+        super().__init__(start_method="spawn" if on_gpu else "fork", find_unused_parameters=find_unused)
         self.folder, self.on_gpu = folder, on_gpu
 
     def setup_distributed(self) -> None:
@@ -89,9 +90,16 @@ class _Part(CourseModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The part's loss, weighted by its rows: the mean of the parts' gradients is then that of the whole batch."""
         loss = self.course.learn(batch)
-        if loss is None:  # no event here; the others wait for this part's gradient all the same
-            return torch.stack([p.sum() for p in self.network.parameters()]).sum() * 0.0
-        return loss * (batch.size * self.trainer.world_size / self._total(batch.size))
+        share = batch.size * self.trainer.world_size / self._total(batch.size)
+        # the others wait for a gradient of every parameter, also of those of a layer that these rows lack
+        all_zero = torch.stack([p.sum() for p in self.network.parameters()]).sum() * 0.0
+        return all_zero if loss is None else loss * share + all_zero
+
+    def on_after_backward(self) -> None:
+        """What no process used has no gradient, as in one process, and is not decayed."""
+        for parameter in self.network.parameters():
+            if parameter.grad is not None and not parameter.grad.any():
+                parameter.grad = None
 
     def on_train_epoch_end(self) -> None:
         self.course.end_epoch(self._total)

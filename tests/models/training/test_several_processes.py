@@ -67,6 +67,25 @@ def test_two_processes_are_one_with_the_doubled_batch(rows: int, tuning: int, fu
     assert not torch.distributed.is_initialized()
 
 
+@dataclass
+class Lives(Points):
+    """Two events among all: most parts have none."""
+
+    def take(self, rows: np.ndarray) -> Batch:
+        event = torch.from_numpy(np.isin(rows, [3, 20]))
+        days = torch.from_numpy(rows.astype(np.float32)) + 1
+        batch = super().take(rows)
+        return Batch(batch.size, batch.layers, batch.present, None, Target(duration_days=days, event=event))
+
+
+def test_a_part_without_an_event_keeps_nobody_waiting() -> None:
+    torch.manual_seed(3)
+    network = Network(Encoder(), task_of("survival").head(6, 0))
+    plan = TrainingPlan(batch_size=4, devices=2, epochs=3, lr=1e-2)
+    report = fit(network, Lives(40), np.arange(40), np.arange(0), plan)
+    assert len(report.train) == 3 and np.isfinite(report.train).all()
+
+
 def test_each_process_has_its_own_part_and_together_they_have_every_row() -> None:
     def rows(rank: int, ranks: int) -> list[list[int]]:
         batches = Batches(_Rows(), np.arange(21), 6, seed=5)
