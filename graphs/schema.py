@@ -21,6 +21,8 @@ ACTS = ("Study", "Cohort", "Run", "Load", "Batch")
 SHARED = FEATURES + KNOWLEDGE + CODES
 """Labels whose nodes several studies may bring; an ENTITIES node is one study's."""
 LABELS = ENTITIES + SHARED + ACTS
+EMBEDDED = ("Patient", *SHARED)
+"""Labels whose nodes may have an embedding: `embedding`, a list of floats, and `embedding_of`, whose it is."""
 
 CODE_LABEL = {
     "ICD9CM": "Diagnosis", "ICD10CM": "Diagnosis", "ICD9": "Diagnosis", "ICD10": "Diagnosis",
@@ -107,11 +109,17 @@ _TIMES = {"time": "LOCAL DATETIME", "known_time": "LOCAL DATETIME"}
 _EVENT = {**_TIMES, "visit": "STRING", "value": "FLOAT", "text": "STRING", "unit": "STRING"}
 _VALUE = {"value": "FLOAT", "z": "FLOAT", "layer": "STRING", "sample": "STRING"}
 _LINK = {"score": "FLOAT", "release": "STRING", "licence": "STRING"}
+_EMBEDDING = {"embedding": "LIST<FLOAT>", "embedding_of": "STRING"}
 NODE_PROPERTIES = {
-    "Patient": {"clock": "STRING", "observed_from": "LOCAL DATETIME", "observed_until": "LOCAL DATETIME"},
+    "Patient": {
+        **_EMBEDDING,
+        "clock": "STRING",
+        "observed_from": "LOCAL DATETIME",
+        "observed_until": "LOCAL DATETIME",
+    },
     "Visit": {"start_time": "LOCAL DATETIME", "end_time": "LOCAL DATETIME", "kind": "STRING"},
     "Sample": {**_TIMES, "batch": "STRING", "site": "STRING"},
-    **{label: {"symbol": "STRING", "release": "STRING", "licence": "STRING"} for label in SHARED},
+    **{label: {**_EMBEDDING, "symbol": "STRING", "release": "STRING", "licence": "STRING"} for label in SHARED},
     "Study": {"tables": "STRING", "place": "STRING"},
     "Cohort": {"study": "STRING", "query": "STRING", "params": "STRING", "rows": "INTEGER", "content": "STRING"},
     "Run": {"study": "STRING", "content": "STRING"},

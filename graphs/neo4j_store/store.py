@@ -12,9 +12,11 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
+from functools import partial
 from importlib.resources import files
 from typing import Any, LiteralString, Self
 
+import numpy as np
 import polars as pl
 
 from ...loaders.errors import EngineError
@@ -23,10 +25,12 @@ from ..store.columns import grouped, parameters, rows, table
 from ..store.migrations import check_version, migrate
 from ..store.protocol import Edges, Index, Nodes, NoGraph, indexes
 from ..store.read_only import check_read_only
+from ..store.similarity import nearest
 from . import isolation as gate
 from .driver import TIMEOUT_S, Connection, OpenTransaction, Work
 from .errors import Address, TooLong
 from .result_columns import columns
+from .vector_index import index_width, make_index, search
 
 PATIENCE_S = 3.0
 """How long a writer waits for another to end: a killed one's transactions last a moment longer than itself."""
@@ -69,6 +73,16 @@ _REMOVE_NODES = """
 UNWIND $ids AS id MATCH (n:LABEL {id: id})
 CALL (n) { SHUT WITH count(*) AS places DETACH DELETE n } IN TRANSACTIONS OF 500 ROWS
 """
+_WRITE_VECTORS = """
+UNWIND $rows AS r MATCH (n:LABEL {id: r[0]}) SET n.embedding = r[1], n.embedding_of = $of RETURN count(n) AS written
+"""
+_REMOVE_VECTORS = """
+MATCH (n:LABEL) WHERE n.embedding_of = $of REMOVE n.embedding, n.embedding_of RETURN count(n) AS removed
+"""
+_VECTORS = "MATCH (n:LABEL) WHERE n.embedding_of = $of RETURN n.id AS id, n.embedding AS vector"
+_COUNT = "MATCH (n:LABEL) RETURN count(n) AS n"
+_VECTORS_AT_ONCE = 5_000
+_ASKED = 20  # times as many as are wanted, and at least so many times ten: the index is approximate
 _AT_ONCE = 20_000  # relationships that are taken out in one transaction
 
 
@@ -173,6 +187,46 @@ class Neo4jStore:
     def remove_nodes(self, label: str, ids: list[str]) -> int:
         text = _shut(schema.cypher(_REMOVE_NODES, LABEL=label))
         return self._writer().alone(text, {"ids": ids, "places": gate.PLACES}).get("nodes_deleted", 0)
+
+    def write_vectors(self, label: str, of: str, vectors: pl.DataFrame) -> None:
+        text = schema.cypher(_WRITE_VECTORS, LABEL=label)
+
+        def write(rows: list[tuple[Any, ...]], work: Work) -> None:
+            written = work.run(text, {"rows": rows, "of": of})[0]["written"][0]
+            if written != len(rows):
+                raise EngineError(
+                    f"{self.address}: {len(rows) - written} vectors are of no {label} of the graph.",
+                    "load the study again: clinome load STUDY",
+                )
+            gate.shut(work)
+
+        for part in vectors.select("id", "vector").iter_slices(_VECTORS_AT_ONCE):
+            self._writer().write(partial(write, part.rows()))
+        if vectors.height:
+            make_index(self._writer(), label, len(vectors["vector"][0]))
+
+    def remove_vectors(self, label: str, of: str) -> int:
+        text = schema.cypher(_REMOVE_VECTORS, LABEL=label)
+
+        def remove(work: Work) -> int:
+            removed = int(work.run(text, {"of": of})[0]["removed"][0])
+            gate.shut(work)
+            return removed
+
+        return self._writer().write(remove)
+
+    def nearest(self, label: str, of: str, vector: np.ndarray, k: int) -> pl.DataFrame:
+        """By the vector index, and exactly among what it finds; without one, or where others' vectors hide this
+        embedding's, exactly among all."""
+        connection = self._open()
+        asked = _ASKED * max(k, 10)
+        if index_width(connection, label) == len(vector):
+            nodes = int(connection.read(schema.cypher(_COUNT, LABEL=label), {})["n"][0])
+            found = search(connection, label, of, vector, min(asked, max(1, nodes)))
+            if len(found["id"]) >= min(asked // 2, nodes):
+                return nearest(found["id"], np.array(found["vector"]), vector, k)
+        found = connection.read(schema.cypher(_VECTORS, LABEL=label), {"of": of})
+        return nearest(found["id"], np.array(found["vector"]), vector, k)
 
     def run(self, text: str, params: Mapping[str, Any], timeout_s: float | None = None) -> pl.DataFrame:
         return table(self.lists(text, params, timeout_s))

@@ -22,8 +22,7 @@ from ..schema import LAYER, RELATED, code_labels, feature_labels, link_ends
 from .knowledge import upwards
 
 if TYPE_CHECKING:
-    from torch_geometric.data import HeteroData
-
+    from .fold_data import FoldData
     from .snapshot import Layer, Snapshot
 
 PATIENT = "patient"
@@ -89,7 +88,7 @@ def fold_of(snapshot: Snapshot, repeat: int, fold: int) -> Fold:
     return Fold(*masks)
 
 
-def hetero_data(snapshot: Snapshot, fold: Fold, inputs: Inputs, threshold: float = 2.0) -> HeteroData:
+def hetero_data(snapshot: Snapshot, fold: Fold, inputs: Inputs, threshold: float = 2.0) -> FoldData:
     """The graph of one fold.
 
     Node types: `patient` (one node a row of the snapshot), the layers' features (`gene`, `methylation_site`, …), codes
@@ -101,11 +100,13 @@ def hetero_data(snapshot: Snapshot, fold: Fold, inputs: Inputs, threshold: float
     - other types: x (nodes, 1) of ones, so that any convolution runs as it is.
     - every type: `n_id` (nodes,) int64, a node's place in `data.ids[type]`, the list of subject_ids or CURIEs. It stays
       with its node through PyG's loaders, `subgraph` and transforms, which would break on a list among the attributes.
-    - (patient, expresses, gene) and its kind: measured and |z| >= threshold, edge_attr (edges, 1) z; mutations: their
-      value.
-    - (patient, diagnosed, diagnosis) and its kind: edge_attr (edges, 1) the z of its value (0 where there is none),
-      days (edges,) before the prediction (0 where undated).
-    - knowledge: (gene, in_pathway, pathway), …: edge_attr (edges, 1) score, 1 where there is none.
+      `data.ids(type)` are the ids of the nodes that are here (`FoldData`, with names, tables and networkx).
+    - every relation: edge_attr (edges, 1) float32, whose column `data.edge_names(relation)` names.
+    - (patient, expresses, gene) and its kind: measured and |z| >= threshold; `z`. Mutations: their `value`.
+    - (patient, diagnosed, diagnosis) and its kind: `z` of its value (0 where there is none); edge_time (edges,) float32
+      days from the prediction time, never after it (-30 is a month before; later is more, as PyG's samplers ask), and
+      edge_dated (edges,) bool, False where the time is unknown and edge_time is 0.
+    - knowledge: (gene, in_pathway, pathway), …: `score`, 1 where there is none.
     - every relation has its reverse, `rev_…`, by which tuning and held-out patients receive and do not send: PyG's
       ToUndirected makes further ones by which they send.
     `data.dropped` counts features that do not vary in training rows, and codes that no training row has.
@@ -131,14 +132,15 @@ class _Graph:
 
     def __init__(self) -> None:
         self.label: dict[str, str] = {}
-        self.of_patients: dict[tuple[str, str], tuple[np.ndarray, pl.Series, np.ndarray]] = {}
+        self.of_patients: dict[tuple[str, str], tuple[np.ndarray, pl.Series, _Attributes]] = {}
         self.knowledge: dict[tuple[str, str, str], tuple[list[str], list[str], np.ndarray]] = {}
 
-    def data(self, snapshot: Snapshot, fold: Fold, patients: dict[str, object], dropped: dict[str, int]) -> HeteroData:
+    def data(self, snapshot: Snapshot, fold: Fold, patients: dict[str, object], dropped: dict[str, int]) -> FoldData:
         import torch
-        from torch_geometric.data import HeteroData
 
-        data = HeteroData()
+        from .fold_data import FoldData
+
+        data = FoldData()
         for name, value in patients.items():
             data[PATIENT][name] = torch.from_numpy(value) if isinstance(value, np.ndarray) else value
         place: dict[str, int] = {}
@@ -149,46 +151,56 @@ class _Graph:
         for kind in sorted(ids):
             data[kind].x, data[kind].num_nodes = torch.ones(len(ids[kind]), 1), len(ids[kind])
             data[kind].n_id = torch.arange(len(ids[kind]))
+        named = [layer.var.drop_nulls("symbol").select("feature", "symbol") for layer in snapshot.layers.values()]
+        data["ids"] = {PATIENT: snapshot.rows["subject_id"].to_list(), **ids}
+        symbols = {one: symbol for table in named for one, symbol in table.iter_rows()}
+        data["symbols"] = {kind: [symbols.get(one, one) for one in every] for kind, every in ids.items()}
+        data["edge_columns"] = {}
         for (relation, kind), (rows, ends, attr) in self.of_patients.items():
             to = ends.replace_strict(place, return_dtype=pl.Int64).to_numpy()
             sends = fold.train[rows]
-            _relate(data, (PATIENT, relation, kind), np.stack([rows[sends], to[sends]]), attr[sends])
+            _relate(data, (PATIENT, relation, kind), np.stack([rows[sends], to[sends]]), attr.of(sends))
             _relate(data, (kind, f"rev_{relation}", PATIENT), np.stack([to, rows]), attr)
-        for (start, relation, end), (subjects, objects, attr) in self.knowledge.items():
+        for (start, relation, end), (subjects, objects, score) in self.knowledge.items():
             index = np.array([[place[one] for one in subjects], [place[one] for one in objects]], dtype=np.int64)
-            _relate(data, (start, relation, end), index, attr)
-            _relate(data, (end, f"rev_{relation}", start), index[::-1].copy(), attr)
-        data.ids = {PATIENT: snapshot.rows["subject_id"].to_list(), **ids}
+            _relate(data, (start, relation, end), index, _Attributes("score", score))
+            _relate(data, (end, f"rev_{relation}", start), index[::-1].copy(), _Attributes("score", score))
         data.task, data.classes, data.dropped = snapshot.task, list(snapshot.classes), dropped
         return data
 
 
-def _relate(data: HeteroData, relation: tuple[str, str, str], index: np.ndarray, attr: np.ndarray) -> None:
-    """attr: (edges, 1) value, or (edges, 2) value and days."""
+@dataclass(frozen=True)
+class _Attributes:
+    """What edges carry: (edges,) or (edges, 1) values and what they are; days from the prediction time, NaN unknown."""
+
+    column: str
+    values: np.ndarray
+    time: np.ndarray | None = None
+
+    def of(self, edges: np.ndarray) -> _Attributes:
+        return _Attributes(self.column, self.values[edges], None if self.time is None else self.time[edges])
+
+
+def _relate(data: FoldData, relation: tuple[str, str, str], index: np.ndarray, attr: _Attributes) -> None:
     import torch
 
     edges = data[relation]
     edges.edge_index = torch.from_numpy(np.ascontiguousarray(index, dtype=np.int64).reshape(2, -1))
-    found = torch.from_numpy(np.ascontiguousarray(attr, dtype=np.float32))
-    edges.edge_attr = found[:, :1].contiguous()  # as wide in every relation, as one `edge_dim` asks for
-    if found.shape[1] > 1:
-        edges.days = found[:, 1].contiguous()
+    # as wide in every relation, as one `edge_dim` asks for
+    edges.edge_attr = torch.from_numpy(np.array(attr.values, dtype=np.float32).reshape(-1, 1))
+    data["edge_columns"][relation] = [attr.column]
+    if attr.time is not None:
+        edges.edge_time = torch.from_numpy(np.nan_to_num(attr.time).astype(np.float32))
+        edges.edge_dated = torch.from_numpy(~np.isnan(attr.time))
 
 
 def _patient_inputs(snapshot: Snapshot, layers: Mapping[str, Layer], inputs: Inputs, fold: Fold) -> dict[str, object]:
     """Everything that lies on the patient nodes."""
     rows = snapshot.rows
-    dense = {name: inputs.layers[name].values for name in layers if not sparse.issparse(inputs.layers[name].values)}
-    blocks, slices, width = [], {}, 0
-    for name, block in [*dense.items(), ("covariates", inputs.covariates)]:
-        blocks.append(np.asarray(block, dtype=np.float32))
-        slices[name] = (width, width + block.shape[1])
-        width += block.shape[1]
-    if not width:
-        blocks = [np.ones((rows.height, 1), dtype=np.float32)]
+    x, slices = patient_x(inputs)
     present = [np.asarray(layer.profiled, dtype=bool) for layer in layers.values()]
     nodes: dict[str, object] = {
-        "x": np.concatenate(blocks, axis=1), "layer_slices": slices, "covariates": _columns(inputs.covariate_names),
+        "x": x, "layer_slices": slices, "covariates": _columns(inputs.covariate_names),
         "present": np.stack(present, axis=1) if present else np.zeros((rows.height, 0), dtype=bool),
         "layers": _columns(layers), "row": np.arange(rows.height), "n_id": np.arange(rows.height), "num_nodes": rows.height,
     }  # fmt: skip
@@ -199,6 +211,20 @@ def _patient_inputs(snapshot: Snapshot, layers: Mapping[str, Layer], inputs: Inp
     else:
         nodes["y"] = rows["label"].cast(pl.Int64).to_numpy().copy()
     return {**nodes, "train_mask": fold.train, "tuning_mask": fold.tuning, "held_out_mask": fold.held_out}
+
+
+def patient_x(inputs: Inputs) -> tuple[np.ndarray, dict[str, tuple[int, int]]]:
+    """(rows, width) float32 dense layers by name, then covariates; and where each lies. Ones where there are none."""
+    values = {name: inputs.layers[name].values for name in sorted(inputs.layers)}
+    dense = {name: block for name, block in values.items() if not sparse.issparse(block)}
+    blocks, slices, width = [], {}, 0
+    for name, block in [*dense.items(), ("covariates", inputs.covariates)]:
+        blocks.append(np.asarray(block, dtype=np.float32))
+        slices[name] = (width, width + block.shape[1])
+        width += block.shape[1]
+    if not width:
+        blocks = [np.ones((len(inputs.covariates), 1), dtype=np.float32)]
+    return np.concatenate(blocks, axis=1), slices
 
 
 def _columns(names: Iterable[str]) -> dict[str, int]:
@@ -221,7 +247,8 @@ def _add_layer(graph: _Graph, layer: Layer, inputs: LayerInputs, layers: Mapping
         graph.label |= {one: node_type(label) for one in features[mine]}
         chosen = mine[columns]
         ends = var["id"].gather(columns[chosen])
-        graph.of_patients[relation, node_type(label)] = (rows[chosen], ends, values[chosen, None])
+        column = "value" if sparse.issparse(layer.values) else "z"
+        graph.of_patients[relation, node_type(label)] = (rows[chosen], ends, _Attributes(column, values[chosen]))
         if label in RELATED:
             pairs = var.filter(pl.Series(mine)).drop_nulls("gene")
             graph.label |= {one: graph.label.get(one, "gene") for one in pairs["gene"]}
@@ -261,7 +288,7 @@ def _add_events(graph: _Graph, events: pl.DataFrame) -> None:
     for (label, type), part in sorted(labelled.partition_by("label", "type", as_dict=True).items()):
         kind = node_type(str(label))
         graph.label |= dict.fromkeys(part["code"].unique(), kind)
-        attr = part.select("z", pl.col("days").fill_null(0.0)).to_numpy()
+        attr = _Attributes("z", part["z"].to_numpy(), (0.0 - part["days"]).to_numpy())  # 0.0 -: no -0.0
         graph.of_patients[str(type).lower(), kind] = (part["row"].to_numpy(), part["code"], attr)
 
 

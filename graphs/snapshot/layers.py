@@ -42,16 +42,13 @@ def frozen_layers(index: pl.DataFrame, tables: Tables, fence: Fence) -> FrozenLa
     by its id. Several sources of one layer complete each other, the later sample first.
     Features that no row has a value for are left out: they would tell what others' files, or the future, hold.
     """
-    sources: dict[str, list[str]] = defaultdict(list)
-    for source in tables.sources():
-        if tables.table(source, "obs") is not None:
-            sources[str(_about(tables, source, "layer"))].append(source)
+    sources = layer_sources(tables)
     layers: dict[str, Layer] = {}
     static: dict[str, int] = {}
     counts: dict[str, int] = {}
     origin = index.select("row")
     for name in sorted(sources):
-        parts = {source: _picked(index, tables, source, fence) for source in sources[name]}
+        parts = {source: picked_samples(index, tables, source, fence) for source in sources[name]}
         picked = pl.concat([part for part, _ in parts.values()])
         of_which = "rows with several undated samples, of which the first was taken"
         counts |= {f"{source}: {of_which}": several for source, (_, several) in parts.items() if several}
@@ -66,6 +63,15 @@ def frozen_layers(index: pl.DataFrame, tables: Tables, fence: Fence) -> FrozenLa
     return FrozenLayers(layers, static, counts, origin.drop("row"))
 
 
+def layer_sources(tables: Tables) -> dict[str, list[str]]:
+    """Layer -> its sources, in their order."""
+    sources: dict[str, list[str]] = defaultdict(list)
+    for source in tables.sources():
+        if tables.table(source, "obs") is not None:
+            sources[str(_about(tables, source, "layer"))].append(source)
+    return sources
+
+
 def _origin(index: pl.DataFrame, picked: pl.DataFrame, layer: str) -> list[pl.Series]:
     """Batch and site of the sample that a row has of the layer, the first source's; only what is known at all."""
     first = picked.unique("row", keep="first", maintain_order=True)
@@ -78,7 +84,7 @@ def _about(tables: Tables, source: str, what: str) -> object:
     return record.get(what, record["uns"].get(what))
 
 
-def _picked(index: pl.DataFrame, tables: Tables, source: str, fence: Fence) -> tuple[pl.DataFrame, int]:
+def picked_samples(index: pl.DataFrame, tables: Tables, source: str, fence: Fence) -> tuple[pl.DataFrame, int]:
     """One sample of the source for each row that has any, and how many rows had several undated ones.
 
     Returns: (row, sample, time, batch, site, source), sample a position in obs; the number of such rows.
@@ -126,7 +132,7 @@ def _layer(name: str, rows: int, picked: pl.DataFrame, tables: Tables, sources: 
         chosen = picked.filter(pl.col("source") == source)["sample"].to_numpy()
         blocks[source] = (omics.X[chosen], np.array([place[feature] for feature in omics.var_names], dtype=np.int64))
     shape = (rows, var.height)
-    values, profiled = (_sparse if kind == "mutation" else _dense)(blocks, picked, shape)
+    values, profiled = (_sparse if kind == "mutation" else dense_values)(blocks, picked, shape)
     used = np.flatnonzero(_seen(values))
     return Layer(name, kind, scale, var[used], values[:, used], profiled)
 
@@ -147,7 +153,9 @@ Block = tuple["np.ndarray | sparse.csr_matrix", np.ndarray]
 """A source's chosen samples, in the order of their rows, and the layer's position of each of its features."""
 
 
-def _dense(blocks: dict[str, Block], picked: pl.DataFrame, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def dense_values(
+    blocks: dict[str, Block], picked: pl.DataFrame, shape: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
     """(rows, features) float32, NaN where no sample has a value; and which rows have any."""
     values = np.full(shape, np.nan, dtype=np.float32)
     order = picked.with_columns(pl.int_range(pl.len()).over("source").alias("at"))

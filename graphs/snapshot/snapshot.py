@@ -22,6 +22,7 @@ from ..tables.matrices import write
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+_SHOWN = 8
 FOLDS = {"repeat": pl.Int64, "fold": pl.Int64, "row": pl.Int64, "split": pl.String}
 
 
@@ -37,7 +38,7 @@ class Layer:
     profiled: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Snapshot:
     """What the learners see. Nothing in it lies beyond the fence, nothing in it is fitted.
 
@@ -62,6 +63,28 @@ class Snapshot:
     static: Mapping[str, int] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     origin: pl.DataFrame = field(default_factory=pl.DataFrame)
+
+    def __repr__(self) -> str:
+        """What is in it, in counts: no id, no value of a patient."""
+        rows, events = self.rows, self.events
+        task = f"{self.task}, {rows.height:,} rows of {rows['subject_id'].n_unique():,} subjects"
+        lines = [f"{task}, clock {self.clock}"]
+        if self.classes:
+            lines.append(f"classes: {', '.join(self.classes)}")
+        if self.covariates.width:
+            lines.append(f"covariates: {_some(self.covariates.columns)}")
+        for layer in _sorted_layers(self)[:_SHOWN]:
+            known = f"{int(layer.profiled.sum()):,} rows measured"
+            lines.append(f"layer {layer.name}: {layer.kind}, {layer.var.height:,} features, {known}")
+        if len(self.layers) > _SHOWN:
+            lines.append(f"and {len(self.layers) - _SHOWN} more layers")
+        if events is not None:
+            lines.append(f"events: {events.height:,} of {events['code'].n_unique():,} codes")
+        counted = self.links["predicate"].value_counts(sort=True).rows() if self.links.height else []
+        lines.append(f"links: {_some([f'{count:,} {predicate}' for predicate, count in counted]) or 'none'}")
+        folds = self.folds.select("repeat", "fold").unique().height if self.folds.height else 0
+        lines.append(f"folds: {folds}")
+        return "\n  ".join([f"{type(self).__name__}(", *lines]) + "\n)"
 
     def with_folds(self, folds: pl.DataFrame) -> Self:
         """The same snapshot with these folds: (repeat, fold, row, split)."""
@@ -122,6 +145,12 @@ class Snapshot:
             counts=manifest["counts"],
             origin=pl.read_parquet(folder / "origin.parquet") if "origin.parquet" in files else rows.select([]),
         )
+
+
+def _some(words: list[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = [f"and {len(words) - _SHOWN} more"] if len(words) > _SHOWN else []
+    return ", ".join([*words[:_SHOWN], *more])
 
 
 def _manifest(snapshot: Snapshot) -> dict[str, object]:

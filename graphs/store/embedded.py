@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import polars as pl
 
 from ...loaders.errors import EngineError, InputError
@@ -27,6 +28,7 @@ from .kglite_values import plain
 from .migrations import check_version, migrate
 from .protocol import Edges, Index, Nodes, NoGraph, indexes
 from .read_only import check_read_only
+from .similarity import nearest
 
 TIMEOUT_S = 600.0
 _EMPTY_LOG = 16  # bytes: a log without a commit is its header
@@ -55,6 +57,15 @@ CREATE (s)-[:TYPE {PROPERTIES}]->(e)
 _PRESENT = "UNWIND $ids AS i MATCH (n:LABEL {id: i}) RETURN count(n) AS count"
 _REMOVE_EDGES = "MATCH (s:START)-[x:TYPE]->() WHERE x.source = $source DELETE x"  # by label: twice as fast
 _REMOVE_NODES = "MATCH (n:LABEL) WHERE n.id IN $ids DETACH DELETE n"
+
+
+_WRITE_VECTORS = """
+UNWIND $rows AS r MATCH (n:LABEL {id: r.id}) SET n.embedding = r.vector, n.embedding_of = $of
+"""
+_REMOVE_VECTORS = "MATCH (n:LABEL) WHERE n.embedding_of = $of SET n.embedding = null, n.embedding_of = null"
+_OF = "MATCH (n:LABEL) WHERE n.embedding_of = $of RETURN count(n) AS count"
+_VECTORS = "MATCH (n:LABEL) WHERE n.embedding_of = $of RETURN n.id AS id, n.embedding AS vector"
+_AT_ONCE = 2_000  # vectors in one message
 
 
 class EmbeddedStore:
@@ -140,6 +151,23 @@ class EmbeddedStore:
     def remove_nodes(self, label: str, ids: list[str]) -> int:
         self._write(schema.cypher(_REMOVE_NODES, LABEL=label), {"ids": ids})
         return self._changed("nodes_deleted")
+
+    def write_vectors(self, label: str, of: str, vectors: pl.DataFrame) -> None:
+        unknown = vectors.height - self._present(schema.label(label), vectors["id"].to_list())
+        if unknown:
+            raise EngineError(f"{self.folder}: {unknown} vectors are of no {label} of the graph.", _REBUILD)
+        for part in vectors.select("id", "vector").iter_slices(_AT_ONCE):
+            self._write(schema.cypher(_WRITE_VECTORS, LABEL=label), {"rows": part.to_dicts(), "of": of})
+
+    def remove_vectors(self, label: str, of: str) -> int:
+        there = int(self._read(schema.cypher(_OF, LABEL=label), {"of": of})["count"][0])
+        if there:
+            self._write(schema.cypher(_REMOVE_VECTORS, LABEL=label), {"of": of})
+        return there
+
+    def nearest(self, label: str, of: str, vector: np.ndarray, k: int) -> pl.DataFrame:
+        found = self._read(schema.cypher(_VECTORS, LABEL=label), {"of": of})
+        return nearest(found["id"], np.array(found["vector"]), vector, k)
 
     def run(self, text: str, params: Mapping[str, Any], timeout_s: float | None = None) -> pl.DataFrame:
         return table(self.lists(text, params, timeout_s))

@@ -33,7 +33,7 @@ def fingerprint(store: Store) -> str:
     """
     total = hashlib.sha256()
     for label in sorted(set(schema.LABELS) - {"Batch"}):
-        left_out = (*(OWN_TIME if label in schema.ACTS else ()), *(("id", "name") if label == "Run" else ()))
+        left_out = (*(OWN_TIME if label in schema.ACTS else ()), *(("id", "name") if label == "Run" else ()), "embedding_of")  # fmt: skip
         rows = _rows(store, _NODE_KEYS, _NODES, ("LABEL", schema.label(label)), left_out)
         total.update(f"node {label} {digest(rows.drop('end'))}\n".encode())
     for type in sorted(schema.RELATIONSHIPS):

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, runtime_checkable
 
+import numpy as np
 import polars as pl
 
 from ...loaders.errors import InputError
@@ -132,3 +133,22 @@ class Store(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+@runtime_checkable
+class VectorStore(Store, Protocol):
+    """A store whose nodes may have embeddings, and that finds the nearest: both of them."""
+
+    def write_vectors(self, label: str, of: str, vectors: pl.DataFrame) -> None:
+        """Give nodes `embedding` and `embedding_of`, in place of what they had; killed in between, it is done again.
+
+        Args:
+            of: whose embedding it is. vectors: id, vector (lists of one length).
+        Raises: EngineError if a node does not exist.
+        """
+
+    def remove_vectors(self, label: str, of: str) -> int:
+        """Take this embedding off the label's nodes; how many had it."""
+
+    def nearest(self, label: str, of: str, vector: np.ndarray, k: int) -> pl.DataFrame:
+        """id, similarity: the k nodes of this embedding nearest to a vector, as `similarity.nearest` ranks them all."""

@@ -103,6 +103,16 @@ class FoldPreprocessing:
             events = np.nan_to_num(records.values.scaled(snapshot.events["code"], numbers))
         return GraphInputs(layers, matrix, names, events)
 
+    def dense(self) -> FoldPreprocessing:
+        """The blocks of dense layers alone."""
+        return FoldPreprocessing({name: block for name, block in self.blocks.items() if isinstance(block, DenseBlock)})
+
+    def others(self) -> FoldPreprocessing:
+        """All the other blocks."""
+        return FoldPreprocessing(
+            {name: block for name, block in self.blocks.items() if not isinstance(block, DenseBlock)}
+        )
+
     def state(self) -> dict[str, Any]:
         return {name: saved_block(block) for name, block in self.blocks.items()}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import numpy as np
@@ -14,6 +14,9 @@ from scipy import sparse
 from ..base.snapshot import Layer, Snapshot
 from ..estimators.univariate import Matrix
 from .scaling import Scale, log1p
+
+_COLUMNS = 2_000
+"""Of a layer in a file so many are read at a time."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,19 @@ def dense_values(layer: Layer, rows: np.ndarray) -> np.ndarray:
     """(n, features) float32 on the scale of a model: log1p where the layer asks for it. NaN stays NaN."""
     values = np.asarray(layer.values[rows], dtype=np.float32)
     return log1p(values) if layer.scale == "log1p" else values
+
+
+def fitted_scale(layer: Layer, rows: np.ndarray) -> Scale:
+    """The scale of a dense layer on these rows; of one in a memory-mapped file some columns at a time, to the same bits."""
+    if not isinstance(layer.values, np.memmap):
+        return Scale.fit(dense_values(layer, rows))
+    parts = []
+    for first in range(0, layer.values.shape[1], _COLUMNS):
+        columns = np.arange(first, min(first + _COLUMNS, layer.values.shape[1]))
+        values = np.asarray(layer.values[np.ix_(rows, columns)], dtype=np.float32)
+        parts.append(Scale.fit(log1p(values) if layer.scale == "log1p" else values))
+    joined = Scale.joined(parts)
+    return Scale(*(getattr(joined, one.name).astype(np.float32) for one in fields(Scale)))
 
 
 def mutation_values(layer: Layer, rows: np.ndarray) -> sparse.csr_matrix:
@@ -121,7 +137,7 @@ class DenseBlock:
     def fit(self, snapshot: Snapshot, rows: np.ndarray) -> Self:
         layer = snapshot.layers[self.name]
         self.names = layer.var["feature"].to_list()
-        scale = Scale.fit(dense_values(layer, rows[layer.profiled[rows]]))
+        scale = fitted_scale(layer, rows[layer.profiled[rows]])
         self.kept = np.flatnonzero(scale.varies)
         self.scale = scale.take(self.kept)
         return self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,7 @@ class TrainingPlan:
     clip: float = 1.0
     seed: int = 1
     full_batch: int = 0  # up to so many rows, one batch holds them all
+    devices: int = 1  # processes that train together on this machine, each with batch_size rows of every batch
 
 
 @dataclass(frozen=True)
@@ -64,17 +65,22 @@ class Batches:
         self.source, self.rows, self.size = source, rows, max(1, size)
         self.rng = None if seed is None else np.random.default_rng(seed)
         self._whole: Batch | None = None
+        self.rank, self.ranks = 0, 1
+
+    def take_part(self, rank: int, ranks: int) -> None:
+        """Give only this process's rows of each batch, every so many-th; its generator must be where the others' are."""
+        self.rank, self.ranks, self._whole = rank, ranks, None
 
     def __len__(self) -> int:
         return (len(self.rows) + self.size - 1) // self.size
 
     def __iter__(self) -> Iterator[Batch]:
         if len(self) == 1:
-            self._whole = self._whole or self.source.take(self._by_length(self.rows))
+            self._whole = self._whole or self.source.take(self._by_length(self.rows)[self.rank :: self.ranks])
             yield self._whole
             return
         for rows in self.parts():
-            yield self.source.take(rows)
+            yield self.source.take(rows[self.rank :: self.ranks])
 
     def parts(self) -> list[np.ndarray]:
         """The rows of each batch. Shuffled, then sorted by length within stretches of 32 batches, then shuffled."""
@@ -115,8 +121,11 @@ class Course:
         if loss is not None:
             self._held.append((float(loss), batch.size))
 
-    def end_epoch(self) -> None:
-        self.losses.append(_mean(self._seen))
+    def end_epoch(self, total: Callable[[float], float] = float) -> None:
+        """total: a number's sum over all processes that train."""
+        weight = total(sum(n for _, n in self._seen))
+        loss = total(sum(loss * n for loss, n in self._seen))
+        self.losses.append(loss / weight if weight else float("nan"))
         self._seen = []
 
     def end_judging(self) -> bool:

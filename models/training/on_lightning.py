@@ -25,10 +25,10 @@ def train_on_lightning(course: Course, batches: Batches, held: Batches | None) -
             enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=-1,
             gradient_clip_val=plan.clip or None, use_distributed_sampler=False,
         )  # fmt: skip
-        trainer.fit(_Module(course), batches, held)
+        trainer.fit(CourseModule(course), batches, held)
 
 
-class _Module(pl.LightningModule):
+class CourseModule(pl.LightningModule):
     """The loop's hooks, each a step of the course."""
 
     def __init__(self, course: Course) -> None:

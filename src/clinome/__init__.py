@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from clinome.models.base.learner import Learner
     from clinome.models.learners.adapters.pytorch_geometric import pyg
     from clinome.models.learners.adapters.scikit_learn import sklearn
+    from clinome.models.training.neighbor_sampler import neighbor_loader
     from clinome.run_folder.run import Run
     from clinome.snapshot import Snapshot
     from clinome.study import Study
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from clinome.verbs.biomarkers import biomarkers
     from clinome.verbs.cohort import cohort, table_one
     from clinome.verbs.compare import compare
+    from clinome.verbs.embeddings import write_embeddings
     from clinome.verbs.learners import learners
     from clinome.verbs.loading.init import InitReport, init
     from clinome.verbs.loading.load import load
@@ -61,6 +63,7 @@ __all__ = [
     "init",
     "learners",
     "load",
+    "neighbor_loader",
     "open",
     "plots",
     "predict",
@@ -73,6 +76,7 @@ __all__ = [
     "sklearn",
     "table_one",
     "train",
+    "write_embeddings",
 ]
 
 _WHERE = {
@@ -92,6 +96,7 @@ _WHERE = {
     "init": "clinome.verbs.loading.init:init",
     "learners": "clinome.verbs.learners:learners",
     "load": "clinome.verbs.loading.load:load",
+    "neighbor_loader": "clinome.models.training.neighbor_sampler:neighbor_loader",
     "open": "clinome.graph:open_graph",
     "plots": "clinome.plots",
     "predict": "clinome.verbs.predict:predict",
@@ -104,6 +109,7 @@ _WHERE = {
     "sklearn": "clinome.models.learners.adapters.scikit_learn:sklearn",
     "table_one": "clinome.verbs.cohort:table_one",
     "train": "clinome.verbs.train:train",
+    "write_embeddings": "clinome.verbs.embeddings:write_embeddings",
 }
 """Where each name lies, as `module:attribute`."""
 

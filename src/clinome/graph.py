@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
     from clinome.graphs.cohort.cohort import AttritionStep
     from clinome.graphs.cohort.cohort import Cohort as TakenCohort
-    from clinome.graphs.store.protocol import Store
+    from clinome.graphs.snapshot.pyg_stores import FoldEdges, FoldFeatures
+    from clinome.graphs.store.protocol import VectorStore
     from clinome.graphs.tables.study_tables import Tables
     from clinome.snapshot import Snapshot
 
 
-def open_store(study: Study, write: bool) -> Store:
+def open_store(study: Study, write: bool) -> VectorStore:
     """The study's store. One process writes at a time; readers neither wait nor block."""
     if study.store.startswith(SERVERS):
         from clinome.graphs.neo4j_server.home import credentials
@@ -95,7 +96,7 @@ class Graph:
         from clinome.graphs.tables.study_tables import Tables
 
         self.study = study
-        self.store: Store = open_store(study, write=False)
+        self.store: VectorStore = open_store(study, write=False)
         self.tables: Tables = Tables(study.tables, study.name)
 
     def query(self, query: str, **params: Any) -> pd.DataFrame:
@@ -138,6 +139,46 @@ class Graph:
         Raises: InputError for a covariate that is the label, or that nothing holds.
         """
         return snapshot_of(self, cohort.taken)
+
+    @property
+    def embeddings(self) -> pd.DataFrame:
+        """The embeddings that nodes have: label, name (STUDY/RUN/LEARNER), nodes, width."""
+        from clinome.graphs.ingest.write_embeddings import embeddings_of
+
+        return embeddings_of(self.store).to_pandas()
+
+    def similar(self, label: str, id: str, k: int = 10) -> pd.DataFrame:
+        """Similarity search: the nodes whose embedding is nearest to that of one node, by cosine.
+
+        The same answer on every store: exact on the embedded one, by a vector index on Neo4j, whose finds are ranked
+        exactly. Only embeddings of one learner are compared with each other.
+        Args:
+            label: `Patient`, `Gene`, … id: of the node, as in the graph. k: how many.
+        Returns: id, name (a gene's symbol; of patients the id), similarity (-1 to 1), the highest first.
+        Raises: InputError for a label without embeddings, and a node that has none (`clinome.write_embeddings`).
+        Example:
+            graph.similar("Patient", "P017", k=10)
+        """
+        from clinome.graphs.query.similar import similar
+
+        return similar(self.store, label, id, k).to_pandas()
+
+    def stores(
+        self, snapshot: Snapshot, repeat: int = 0, fold: int = 0, threshold: float = 2.0
+    ) -> tuple[FoldFeatures, FoldEdges]:
+        """PyTorch Geometric's (FeatureStore, GraphStore) of one fold, whose dense values are read from this graph by Cypher,
+        by the ids of the patients in a batch; while the graph is open, in this process (`num_workers=0`).
+
+        Args:
+            snapshot: frozen from this graph. repeat, fold, threshold: as in `snapshot.stores`, which reads from the tables.
+        Raises: InputError for a layer that is not in the graph as a whole (`graph = "all"`), or has changed.
+        Example:
+            with clinome.open("study.toml") as graph:
+                features, edges = graph.stores(graph.snapshot(graph.cohort()))
+        """
+        from clinome.graphs.snapshot.graph_layers import GraphLayers
+
+        return snapshot.stores(repeat, fold, threshold, values=GraphLayers(self.store, self.tables, snapshot))
 
     def fingerprint(self) -> str:
         """Fingerprint: a hash of what the graph holds, apart from clocks and run ids; equal on both stores."""

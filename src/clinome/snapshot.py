@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import fields
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,9 +12,15 @@ import numpy as np
 from clinome.graphs.snapshot import snapshot as frozen
 
 if TYPE_CHECKING:
-    from torch_geometric.data import HeteroData
-
+    from clinome.graphs.snapshot.fold_data import FoldData
     from clinome.graphs.snapshot.hetero_data import Fold
+    from clinome.graphs.snapshot.pyg_stores import FoldEdges, FoldFeatures
+    from clinome.models.preprocessing.fold import FoldPreprocessing, GraphInputs
+
+_ROWS = 500
+"""Whose dense values are read and scaled at a time: that takes several times the memory of the values."""
+LayerValues = Callable[[str, np.ndarray], np.ndarray]
+"""Layer, row numbers -> (rows, features) float32, as `Layer.values` has them."""
 
 
 class Snapshot(frozen.Snapshot):
@@ -30,7 +37,7 @@ class Snapshot(frozen.Snapshot):
         """The same contents."""
         return cls(**{one.name: getattr(snapshot, one.name) for one in fields(snapshot)})
 
-    def hetero(self, repeat: int = 0, fold: int = 0, threshold: float = 2.0) -> HeteroData:
+    def hetero(self, repeat: int = 0, fold: int = 0, threshold: float = 2.0) -> FoldData:
         """One fold as HeteroData; `clinome.graphs.snapshot.hetero_data` says what is in it.
 
         Values come from the preprocessing of `ridge_late` and every other learner (`models.preprocessing.fold`), fitted
@@ -48,7 +55,7 @@ class Snapshot(frozen.Snapshot):
 
         return self._hetero(fold_of(self, repeat, fold), threshold)
 
-    def hetero_for(self, train: np.ndarray, tuning: np.ndarray, threshold: float = 2.0) -> HeteroData:
+    def hetero_for(self, train: np.ndarray, tuning: np.ndarray, threshold: float = 2.0) -> FoldData:
         """The same for rows of one's own choice: fitted on `train`, every row in neither is held out."""
         from clinome.graphs.snapshot.hetero_data import Fold
 
@@ -56,12 +63,97 @@ class Snapshot(frozen.Snapshot):
         masks[0, train] = masks[1, tuning] = True
         return self._hetero(Fold(masks[0], masks[1], np.asarray(~masks.any(axis=0))), threshold)
 
-    def _hetero(self, fold: Fold, threshold: float) -> HeteroData:
-        with warnings.catch_warnings():  # torch_geometric announces to everybody that torch.jit will go
-            warnings.simplefilter("ignore", FutureWarning)
-            from torch_geometric.data import HeteroData  # noqa: F401
+    def stores(
+        self, repeat: int = 0, fold: int = 0, threshold: float = 2.0, *, values: LayerValues | None = None
+    ) -> tuple[FoldFeatures, FoldEdges]:
+        """PyTorch Geometric's (FeatureStore, GraphStore) of one fold: the inputs of patients are read and scaled by row.
+
+        What `clinome.neighbor_loader` takes in place of `hetero()`, where the patients' inputs do not fit beside the
+        network; `on_disk` keeps them out of memory. Same preprocessing, same edges: held-out patients send nothing.
+        Args:
+            threshold: as in `hetero`.
+            values: reads the layers elsewhere; `graph.stores(snapshot)` gives it, for a graph in Neo4j.
+        Raises: as `hetero`.
+        Example:
+            features, edges = snapshot.stores()
+            train = features["patient", "train_mask", None]
+            loader = clinome.neighbor_loader((features, edges), [10, 5], ("patient", train), transform=features.complete)
+        """
+        from clinome.graphs.snapshot.hetero_data import fold_of, patient_x
+        from clinome.graphs.snapshot.pyg_stores import FoldEdges, FoldFeatures
+        from clinome.models.preprocessing.fold import FoldPreprocessing
+
+        where = fold_of(self, repeat, fold)
+        fitted = FoldPreprocessing.fit(self, np.flatnonzero(where.train))
+
+        def some(asked: np.ndarray) -> tuple[np.ndarray, dict[str, tuple[int, int]]]:
+            return patient_x(fitted.graph_inputs(self._part(asked, values)))
+
+        def rows(asked: np.ndarray) -> np.ndarray:
+            x = np.empty((len(asked), width), dtype=np.float32)
+            for first in range(0, len(asked), _ROWS):
+                x[first : first + _ROWS] = some(asked[first : first + _ROWS])[0]
+            return x
+
+        data = self._hetero(where, threshold, self._called(fitted, threshold))
+        one, data["patient"].layer_slices = some(np.zeros(1, dtype=np.int64))
+        width = one.shape[1]
+        del data["patient"].x
+        return FoldFeatures(data, rows, width), FoldEdges(data)
+
+    def on_disk(self, folder: str | Path) -> Snapshot:
+        """The same snapshot, whose dense layers lie in memory-mapped files in a folder: what is not read takes no memory.
+
+        Args:
+            folder: is made; a file a layer, as large as its values. Keep it as long as the snapshot is used.
+        """
+        from clinome.loaders.files.atomic import atomic_path
+
+        place = Path(folder)
+        place.mkdir(parents=True, exist_ok=True)
+        layers = dict(self.layers)
+        for number, (name, layer) in enumerate(sorted(self.layers.items())):
+            if isinstance(layer.values, np.ndarray):
+                file = place / f"layer{number}.npy"
+                with atomic_path(file) as fresh, fresh.open("wb") as opened:
+                    np.save(opened, layer.values)
+                layers[name] = replace(layer, values=np.load(file, mmap_mode="r"))
+        return replace(self, layers=layers)
+
+    def _called(self, fitted: FoldPreprocessing, threshold: float) -> GraphInputs:
+        """What `hetero` makes edges of, some rows at a time; of dense layers nothing else."""
+        from scipy import sparse
+
+        from clinome.models.preprocessing.fold import LayerInputs
+
+        dense, whole = fitted.dense(), fitted.others().graph_inputs(self)
+        parts: dict[str, list[sparse.csr_matrix]] = {name: [] for name in dense.blocks}
+        layers = dict(whole.layers)
+        for first in range(0, self.rows.height, _ROWS):
+            some = np.arange(first, min(first + _ROWS, self.rows.height))
+            for name, layer in dense.graph_inputs(self._part(some, None)).layers.items():
+                row, column = np.nonzero((np.abs(np.asarray(layer.values)) >= threshold) & layer.measured)
+                entries = (layer.values[row, column], (row, column))
+                parts[name].append(sparse.csr_matrix(entries, shape=layer.values.shape))
+                layers[name] = layer
+        for name, found in parts.items():
+            layers[name] = LayerInputs(layers[name].features, sparse.csr_matrix(sparse.vstack(found)), None)
+        return replace(whole, layers=layers)
+
+    def _part(self, rows: np.ndarray, values: LayerValues | None) -> Snapshot:
+        """Some rows, in this order, without events."""
+        layers = {}
+        for name, layer in self.layers.items():
+            elsewhere = values is not None and isinstance(layer.values, np.ndarray)
+            found = values(name, rows) if values is not None and elsewhere else layer.values[rows]
+            layers[name] = replace(layer, values=found, profiled=layer.profiled[rows])
+        covariates = self.covariates[rows] if self.covariates.width else self.covariates
+        return replace(self, rows=self.rows[rows], covariates=covariates, layers=layers, events=None)
+
+    def _hetero(self, fold: Fold, threshold: float, inputs: GraphInputs | None = None) -> FoldData:
         from clinome.graphs.snapshot.hetero_data import hetero_data
         from clinome.models.preprocessing.fold import FoldPreprocessing
 
-        fitted = FoldPreprocessing.fit(self, np.flatnonzero(fold.train))
-        return hetero_data(self, fold, fitted.graph_inputs(self), threshold)
+        if inputs is None:
+            inputs = FoldPreprocessing.fit(self, np.flatnonzero(fold.train)).graph_inputs(self)
+        return hetero_data(self, fold, inputs, threshold)

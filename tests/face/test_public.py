@@ -15,7 +15,7 @@ from clinome.console import SILENT
 from clinome.errors import InputError
 from clinome.study import as_study
 
-VERBS = ("benchmark", "biomarkers", "cohort", "compare", "init", "learners", "load", "open", "predict", "quality", "remove", "report", "run",
+VERBS = ("write_embeddings", "benchmark", "biomarkers", "cohort", "compare", "init", "learners", "load", "open", "predict", "quality", "remove", "report", "run",
          "schema", "table_one", "train")  # fmt: skip
 FIRST = {"benchmark": "folder", "init": "folder", "predict": "run"}
 ORDER = ("learners", "name", "out", "console")
@@ -102,6 +102,42 @@ def test_a_graph_answers_in_pandas(folder: Path) -> None:
     assert list(cohort.attrition["count"]) == [80] * len(cohort.attrition)
     taken = clinome.cohort(folder)
     pd.testing.assert_frame_equal(taken.frame, cohort.frame)
+
+
+def test_embeddings_leave_and_are_searched(folder: Path) -> None:
+    with clinome.open(folder) as graph:
+        ids = list(graph.query("MATCH (p:Patient) RETURN p.id AS id ORDER BY id")["id"])
+    vectors = [[float(k), 1.0] for k in range(len(ids))]
+    table = pd.DataFrame({"label": "Patient", "id": ids, "vector": vectors})
+    assert clinome.write_embeddings(folder, table, name="small/vae") == {"Patient": 80}
+    with clinome.open(folder) as graph:
+        assert graph.embeddings.to_dict("records") == [
+            {"label": "Patient", "name": "small/small/vae", "nodes": 80, "width": 2}
+        ]
+        near = graph.similar("Patient", ids[0], k=2)
+        assert list(near["id"]) == ids[1:3] and list(near) == ["id", "name", "similarity"]
+        with pytest.raises(InputError, match="no embeddings for this label"):
+            graph.similar("Study", "small")
+    with pytest.raises(InputError, match="a column is missing"):
+        clinome.write_embeddings(folder, table.drop(columns="id"), name="small/vae")
+    with pytest.raises(InputError, match="no run and learner"):
+        clinome.write_embeddings(folder, table, name="vae")
+
+
+def test_the_stores_of_a_graph_need_the_layer_as_a_whole(folder: Path, tmp_path: Path) -> None:
+    with clinome.open(folder) as graph, pytest.raises(InputError, match="only some values"):
+        graph.stores(graph.snapshot(graph.cohort()))
+    place = tmp_path / "whole"
+    write(place, "small", 1)
+    file = place / "study.toml"
+    file.write_text(file.read_text().replace("[omics.rna]", '[omics.rna]\ngraph = "all"'))
+    clinome.load(place)
+    with clinome.open(place) as graph:
+        snapshot = graph.snapshot(graph.cohort())
+        features, edges = graph.stores(snapshot)
+        x = snapshot.hetero()["patient"].x
+        assert (features["patient", "x", [7, 3]] == x[[7, 3]]).all()
+        assert len(edges.get_all_edge_attrs()) == len(snapshot.hetero().edge_types)
 
 
 def test_tables_that_leave_are_pandas(folder: Path) -> None:

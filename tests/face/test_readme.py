@@ -100,6 +100,12 @@ def test_the_examples_run(reader: Path, script: Path) -> None:
     out = run(script.read_text(encoding="utf-8"), reader, "clinome-demo/my.toml")
     assert re.search(r"0\.\d+", out)
     assert f"python examples/{script.name} [" in script.read_text(encoding="utf-8")
+    assert len(script.read_text(encoding="utf-8").splitlines()) < 80
+
+
+def test_the_example_of_lightning_runs_in_two_processes(reader: Path) -> None:
+    script = (ROOT / "examples" / "lightning_sampling.py").read_text(encoding="utf-8")
+    assert re.search(r"held-out AUROC 0\.\d+ of \d+ patients", run(script, reader, "clinome-demo/my.toml", "2"))
 
 
 def test_a_learner_of_ones_own_runs_beside_ours(reader: Path) -> None:

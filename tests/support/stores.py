@@ -18,7 +18,7 @@ from servers import VERSIONS, Server, clear
 
 from clinome.graphs.neo4j_store.store import Neo4jStore
 from clinome.graphs.store.embedded import EmbeddedStore
-from clinome.graphs.store.protocol import Store
+from clinome.graphs.store.protocol import VectorStore
 
 EVERY = ("embedded", *(f"neo4j {version}" for version in VERSIONS))
 
@@ -31,7 +31,7 @@ class Stores:
     folder: Path
     server: Server | None
 
-    def open(self, write: bool = True) -> AbstractContextManager[Store]:
+    def open(self, write: bool = True) -> AbstractContextManager[VectorStore]:
         if self.server is None:
             return EmbeddedStore(self.folder / "contract.graph", write=write)
         return Neo4jStore(self.server.uri, self.server.user, self.server.password, write=write)

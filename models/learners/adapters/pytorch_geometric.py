@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import copy
 import inspect
-import warnings
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -25,7 +24,8 @@ if TYPE_CHECKING:
 
     from ...training.batch import Batch
 
-PATIENT, ROW = "patient", "row"
+ROW = "row"
+"""What a batch calls the place of its rows in the graph (`graph_encoder`)."""
 
 
 def pyg(
@@ -33,18 +33,26 @@ def pyg(
     head: str,
     name: str | None = None,
     plan: Mapping[str, Any] | None = None,
+    num_neighbors: Sequence[int] | Mapping[tuple[str, str, str], Sequence[int]] | None = None,
 ) -> PygLearner:
-    """A heterogeneous graph network as a learner, trained full batch on each fold's graph.
+    """A heterogeneous graph network as a learner, trained on each fold's graph, full batch or in sampled mini-batches.
 
     Args:
         module: called with (x_dict, edge_index_dict) of the fold's HeteroData (`snapshot.hetero` says what is in it), and
-            with whatever else of it its `forward` names: edge_attr_dict, days_dict, or, as its only argument, data.
+            with whatever else of it its `forward` names: edge_attr_dict, edge_time_dict, or, as its only argument, data.
+            One whose forward names `edge_type` is for homogeneous graphs (RGCN): it is given edge_index and edge_type of
+            `data.to_homogeneous()`, and answers for all nodes.
             Or a factory: a function, or the module's class, that makes the module of the fold's HeteroData; where its
-            argument is called `metadata`, of `data.metadata()`. The module answers (patients, width), or a dict with it under "patient". A linear head reads it; where width is what the
-            head answers (1, or one a class) the head starts as the identity. Lazy sizes are fine. Each fit works on a
-            copy, whose weights are reset, or on what the factory makes.
+            argument is called `metadata`, of `data.metadata()`. The module answers (patients, width), or a dict with it
+            under "patient". A linear head reads it; where width is what the head answers (1, or one a class) the head
+            starts as the identity. Lazy sizes are fine. Each fit works on a copy, whose weights are reset, or on what the
+            factory makes.
         head: binary, multiclass or survival, as the study's task.
-        plan: fields of `models.training.trainer.TrainingPlan` to set: epochs, patience, lr, weight_decay.
+        plan: fields of `models.training.trainer.TrainingPlan` to set: epochs, patience, lr, weight_decay, batch_size (of each
+            process), devices (processes that train together, with `batch_size` patients each).
+        num_neighbors: incoming edges a node and hop, `[10, 5]`, as `clinome.neighbor_loader` takes them: the module is then
+            given mini-batches of `batch_size` patients with their sampled neighbourhood, the patients first, and where it
+            judges and predicts their whole neighbourhood of as many hops.
     Raises: ValueError for an unknown head; in `fit` LearnerFailed for an answer of another shape.
     Example:
         class MyEncoder(torch.nn.Module):
@@ -62,7 +70,7 @@ def pyg(
     if head not in TASKS:
         raise ValueError(f"pyg: got head {head!r}; expected one of {', '.join(TASKS)}")
     called = getattr(module, "__name__", type(module).__name__).strip("<>")
-    return PygLearner(module, head, name or called, plan)
+    return PygLearner(module, head, name or called, plan, num_neighbors)
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,7 @@ class PygLearner(BaseLearner):
         head: str,
         name: str,
         plan: Mapping[str, Any] | None = None,
+        num_neighbors: Any = None,
         *,
         setting: Setting | None = None,
         seed: int = 0,
@@ -103,16 +112,18 @@ class PygLearner(BaseLearner):
         super().__init__(setting, seed)
         self.module: Any
         self.module, self.head, self.name, self.own = module, head, name, dict(plan or {})
+        self.num_neighbors = num_neighbors
 
     def __repr__(self) -> str:
         """Equal for equal code and settings: what a run's results depend on."""
+        sampled = "" if self.num_neighbors is None else f" {self.num_neighbors}"
         if is_factory(self.module):
-            return f"{written(self.module)} {self.head} {self.own}"
+            return f"{written(self.module)} {self.head} {self.own}{sampled}"
         parts = sorted({written(type(part)) for part in self.module.modules()})
-        return f"{' '.join(parts)} {self.module!r} {self.head} {self.own}"
+        return f"{' '.join(parts)} {self.module!r} {self.head} {self.own}{sampled}"
 
     def with_setting(self, setting: Setting, seed: int) -> PygLearner:
-        return PygLearner(self.module, self.head, self.name, self.own, setting=setting, seed=seed)
+        return PygLearner(self.module, self.head, self.name, self.own, self.num_neighbors, setting=setting, seed=seed)
 
     def reason(self, snapshot: Snapshot) -> str | None:
         if snapshot.task != self.head:
@@ -125,6 +136,7 @@ class PygLearner(BaseLearner):
         import torch
 
         from ...training import trainer as training
+        from .graph_encoder import GraphEncoder
 
         self.task, self.classes = snapshot.task, len(snapshot.classes)
         self.train, self.tuning = train, tuning
@@ -134,23 +146,28 @@ class PygLearner(BaseLearner):
         task = task_of(self.task)
         y = task.blank(len(snapshot.rows))
         y[rows] = task.targets(snapshot.rows[rows], snapshot.classes)
-        plan = training.TrainingPlan(
-            **{**self.plan, "full_batch": len(snapshot.rows), **self.own, "seed": self.seed + 1}
-        )
+        plan = self._plan(len(snapshot.rows))
         graph = self.graph(snapshot)
         with training.reproducible(plan.seed):
-            encoder = make_encoder(self._made(graph), graph, self.name)
+            encoder = GraphEncoder(self._made(graph), graph, self.name, self.num_neighbors)
             for part in [] if is_factory(self.module) else encoder.module.modules():
-                if part is not encoder.module and callable(getattr(part, "reset_parameters", None)):
-                    part.reset_parameters()
+                reset = getattr(part, "reset_parameters", None)
+                if part is not encoder.module and callable(reset):
+                    reset()
             with torch.no_grad():
-                width = encoder.answer().shape[1]  # lazy sizes are known from here on
+                width = encoder.width()  # lazy sizes are known from here on
             head = task.head(width, self.classes)
         head.start(task.tensors(y[rows]))
         if width == task.width(self.classes):
             head.read(1.0)
         self.network = training.Network(encoder, head)
         self.report = training.fit(self.network, _Rows(self.task, y), train, tuning, plan)
+
+    def _plan(self, rows: int) -> Any:
+        from ...training.trainer import TrainingPlan
+
+        whole = 0 if self.num_neighbors is not None else rows
+        return TrainingPlan(**{**self.plan, "full_batch": whole, **self.own, "seed": self.seed + 1})
 
     def _made(self, graph: Any) -> nn.Module:
         """A module of this fit's own."""
@@ -184,8 +201,10 @@ class PygLearner(BaseLearner):
 
         if self._weights is not None:
             self._rebuild(self.graph(snapshot), self._weights)
-        self.network.encoder.data = self.graph(snapshot)
-        score = training.predict(self.network, _Rows(self.task), rows, max(1, len(rows)))
+        encoder: Any = self.network.encoder
+        encoder.use(self.graph(snapshot))
+        size = len(rows) if self.num_neighbors is None else self._plan(len(snapshot.rows)).batch_size
+        score = training.predict(self.network, _Rows(self.task), rows, max(1, size))
         return checked(self.name, score, snapshot, len(rows))
 
     def state(self) -> dict[str, Any]:
@@ -206,11 +225,12 @@ class PygLearner(BaseLearner):
         import torch
 
         from ...training import trainer as training
+        from .graph_encoder import GraphEncoder
 
-        encoder = make_encoder(self._made(graph), graph, self.name)
+        encoder = GraphEncoder(self._made(graph), graph, self.name, self.num_neighbors)
         try:
             with training.reproducible(0), torch.no_grad():
-                head = task_of(self.task).head(encoder.answer().shape[1], self.classes)
+                head = task_of(self.task).head(encoder.width(), self.classes)
             self.network = training.Network(encoder, head)
             training.set_weights(self.network, weights)
         except ValueError as error:
@@ -225,61 +245,3 @@ def is_factory(module: Any) -> bool:
     from torch import nn
 
     return isinstance(module, type) or not isinstance(module, nn.Module)
-
-
-def arguments(module: nn.Module, data: Any) -> dict[str, Any]:
-    """What `forward` is given beside x and edge_index: whatever of the graph it names.
-
-    Example:
-        >>> import torch
-        >>> class Edges(torch.nn.Module):
-        ...     def forward(self, x_dict, edge_index_dict, edge_attr_dict): ...
-        >>> sorted(arguments(Edges(), type("Graph", (), {"edge_attr_dict": {}})()))
-        ['edge_attr_dict']
-    """
-    found = {}
-    for name, parameter in list(inspect.signature(module.forward).parameters.items())[2:]:
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            continue
-        try:
-            found[name] = getattr(data, name if name.endswith("_dict") else f"{name}_dict")
-        except (AttributeError, KeyError):
-            if parameter.default is parameter.empty:
-                raise
-    return found
-
-
-def make_encoder(module: nn.Module, data: Any, name: str) -> Any:
-    """The module over a whole graph, answering for the rows that a batch names."""
-    import torch
-
-    class GraphEncoder(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.module, self.data = module, data
-
-        def answer(self) -> torch.Tensor:
-            """(patients, width)."""
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message=".*(torch.jit|Sparse|scatter).*")
-                with calling(name, "forward"):
-                    names = list(inspect.signature(self.module.forward).parameters)
-                    if names == ["data"]:
-                        found = self.module(self.data)
-                    else:
-                        further = arguments(self.module, self.data)
-                        found = self.module(self.data.x_dict, self.data.edge_index_dict, **further)
-            found = found[PATIENT] if isinstance(found, Mapping) else found
-            patients = self.data[PATIENT].num_nodes
-            if not isinstance(found, torch.Tensor) or found.dim() != 2 or len(found) != patients:
-                got = tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
-                raise LearnerFailed(name, "forward gave another shape", got, f"({patients}, width): a vector a patient")
-            return found
-
-        def forward(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-            rows = batch.layers[ROW]
-            if self.data[PATIENT].x.device != rows.device:
-                self.data = self.data.to(rows.device)
-            return self.answer()[rows], batch.present[ROW]
-
-    return GraphEncoder()

@@ -7,6 +7,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import polars as pl
 import pytest
 from removal_study import (
@@ -201,8 +202,13 @@ def test_a_run_is_gone_and_the_others_stay(here: clinome.Study, loaded: Path, tm
     with EmbeddedStore(Path(here.store), write=True) as store:
         before = fingerprint(store)
         store_run(store, "graph-only", RANKED, frame, "small")
+    vectors = pd.DataFrame({"label": "Patient", "id": ["p1", "p3"], "vector": [[0.1, 2], [1, 0.5]]})
+    clinome.write_embeddings(here, vectors, name="graph-only/vae")
     removed(here, "run", "graph-only")
     assert print_of(here) == before
+    with clinome.open(here) as graph:
+        assert graph.embeddings.empty
+    clinome.write_embeddings(here, vectors, name="final/vae")
     removed(here, "run", "final")
     assert not (here.folder / "runs" / "final").exists()
     assert (here.folder / "runs" / "other" / "results.json").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shutil
 from pathlib import Path
 
@@ -102,3 +103,24 @@ def test_the_same_graph_cohort_and_snapshot_as_on_the_embedded_store(credentials
     assert print_here == print_there
     assert sums_here == sums_there
     assert isinstance(cohort_here.frame["prediction_time"].dtype, pl.Datetime)
+
+
+@pytest.mark.slow
+def test_the_example_of_there_and_back_on_a_server(
+    credentials: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it finds in Cypher, and where the embeddings end, is the server; the neighbours are those of the embedded store."""
+    script = Path(__file__).resolve().parents[3] / "examples" / "there_and_back.py"
+    write_cohort(tmp_path / "embedded", seed=3, patients=60)
+    file = tmp_path / "embedded" / "study.toml"
+    file.write_text(re.sub(LEFT_OUT, "", file.read_text()))
+    shutil.copytree(tmp_path / "embedded", tmp_path / "neo4j")
+    said = []
+    for study in (file, on_server(tmp_path / "neo4j" / "study.toml", credentials)):
+        runpy.run_path(str(script))["main"](str(study))
+        said.append(capsys.readouterr().out)
+        with clinome.open(study) as graph:
+            assert graph.store.name == ("embedded" if study == file else "neo4j")
+            (one,) = graph.query("MATCH (p:Patient) WHERE p.embedding_of IS NOT NULL RETURN p.id AS id LIMIT 1")["id"]
+            assert len(graph.similar("Patient", one, k=5)) == 5
+    assert said[0] == said[1] and "example/sage" in said[0]

@@ -123,7 +123,7 @@ def test_edges_are_what_the_tables_say(snapshot: Snapshot) -> None:
     index = data["medication", "rev_prescribed", "patient"].edge_index
     codes = events.filter(pl.col("code").is_in(drug))
     assert sorted((p, drug[d]) for d, p in index.T.tolist()) == sorted(codes.select("row", "code").rows())
-    days = data["medication", "rev_prescribed", "patient"].days
+    days = -data["medication", "rev_prescribed", "patient"].edge_time
     assert sorted(days.tolist()) == pytest.approx(sorted(codes["days"].to_list()))
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,40 +15,14 @@ import torch
 from snapshots import make_snapshot
 from torch_geometric import transforms as T
 from torch_geometric.data import HeteroData
-from torch_geometric.loader import HGTLoader, ImbalancedSampler, NeighborLoader, NodeLoader, RandomNodeLoader
-from torch_geometric.sampler import BaseSampler, HeteroSamplerOutput, NodeSamplerInput
+from torch_geometric.loader import HGTLoader, ImbalancedSampler, NeighborLoader, RandomNodeLoader
 from torch_geometric.typing import WITH_PYG_LIB, WITH_TORCH_SPARSE
+from torch_geometric.utils import to_networkx
+
+import clinome
+from clinome.graphs.snapshot.fold_data import FoldData
 
 LAYERS = ("rna", "methylation", "mutations")
-
-
-class _Neighbours(BaseSampler):  # type: ignore[misc]
-    """One hop of incoming edges around the seeds: what pyg-lib's sampler returns."""
-
-    def __init__(self, data: HeteroData) -> None:
-        self.data = data
-
-    def sample_from_nodes(self, index: NodeSamplerInput, **_: Any) -> HeteroSamplerOutput:
-        seeds, data = index.node, self.data
-        edges = {kind: torch.isin(data[kind].edge_index[1], seeds).nonzero().flatten() if kind[2] == "patient"
-                 else torch.zeros(0, dtype=torch.int64) for kind in data.edge_types}  # fmt: skip
-        near = {kind: [data[r].edge_index[0, e] for r, e in edges.items() if r[0] == kind] for kind in data.node_types}
-        node = {
-            kind: torch.cat(found).unique() if found else torch.zeros(0, dtype=torch.int64)
-            for kind, found in near.items()
-        }
-        node["patient"] = torch.cat([seeds, node["patient"][~torch.isin(node["patient"], seeds)]])
-        place = {kind: {int(one): k for k, one in enumerate(found)} for kind, found in node.items()}
-        row = {r: _placed(data[r].edge_index[0, e], place[r[0]]) for r, e in edges.items()}
-        col = {r: _placed(data[r].edge_index[1, e], place[r[2]]) for r, e in edges.items()}
-        return HeteroSamplerOutput(node, row, col, edges, batch=None, metadata=(index.input_id, index.time))
-
-    def sample_from_edges(self, *_: Any, **__: Any) -> Any:
-        raise NotImplementedError
-
-
-def _placed(nodes: torch.Tensor, place: dict[int, int]) -> torch.Tensor:
-    return torch.tensor([place[int(one)] for one in nodes], dtype=torch.int64)
 
 
 @pytest.fixture(scope="module", params=["binary", "multiclass", "survival"])
@@ -59,6 +37,7 @@ def _holds(part: HeteroData, whole: HeteroData) -> None:
         found = part[kind].n_id
         assert len(found) == part[kind].num_nodes
         assert torch.equal(part[kind].x, whole[kind].x[found])
+        assert isinstance(part, FoldData) and part.ids(kind) == [whole.ids[kind][one] for one in found.tolist()]
     patient, before = part["patient"], whole["patient"]
     assert torch.equal(patient.row, patient.n_id) and torch.equal(patient.train_mask, before.train_mask[patient.n_id])
     assert patient.layers == before.layers and torch.equal(patient.present, before.present[patient.n_id])
@@ -67,7 +46,7 @@ def _holds(part: HeteroData, whole: HeteroData) -> None:
 def test_node_loader(data: HeteroData) -> None:
     seeds = ("patient", data["patient"].train_mask)
     seen: list[int] = []
-    for batch in NodeLoader(data, node_sampler=_Neighbours(data), input_nodes=seeds, batch_size=8):
+    for batch in clinome.neighbor_loader(data, [4, 2], seeds, batch_size=8):
         _holds(batch, data)
         assert batch["patient"].train_mask[: batch["patient"].batch_size].all()
         seen += batch["patient"].n_id[: batch["patient"].batch_size].tolist()
@@ -98,15 +77,85 @@ def test_subgraphs(data: HeteroData, patients: int) -> None:
 
 
 TRANSFORMS = [T.NormalizeFeatures(), T.RemoveIsolatedNodes(), T.ToUndirected(), T.RemoveDuplicatedEdges(), T.AddSelfLoops(),
-              T.Constant(), T.RandomNodeSplit(num_val=5, num_test=5), T.ToDevice("cpu")]  # fmt: skip
+              T.Constant(), T.RandomNodeSplit(num_val=5, num_test=5), T.ToDevice("cpu"), T.IndexToMask(),
+              T.AddMetaPaths([[("patient", "mutated_in", "gene"), ("gene", "rev_mutated_in", "patient")]]),
+              T.Pad(max_num_nodes=200, max_num_edges=20_000)]  # fmt: skip
 
 
 @pytest.mark.parametrize("transform", TRANSFORMS, ids=lambda one: type(one).__name__)
 def test_transforms(data: HeteroData, transform: Callable[[HeteroData], HeteroData]) -> None:
     found = transform(copy.copy(data))
+    if isinstance(transform, T.Pad):
+        assert found["gene"].num_nodes == 200
+        return
     for kind in found.node_types:
-        assert len(found[kind].n_id) == found[kind].num_nodes
+        assert len(found[kind].n_id) == found[kind].num_nodes == len(found.ids(kind))
         assert all(0 <= one < len(found.ids[kind]) for one in found[kind].n_id.tolist())
+
+
+def test_links_are_split_for_link_prediction(data: HeteroData) -> None:
+    link, back = ("gene", "interacts_with", "gene"), ("gene", "rev_interacts_with", "gene")
+    split = T.RandomLinkSplit(num_val=0.1, num_test=0.2, edge_types=[link], rev_edge_types=[back])
+    for part, positive in zip(split(data), (42, 6, 12), strict=True):
+        assert isinstance(part, FoldData) and int((part[link].edge_label == 1).sum()) == positive
+        assert part[back].edge_attr.shape == (part[back].edge_index.shape[1], 1)
+        assert len(part.edges(*link)) == part[link].edge_index.shape[1]
+
+
+def test_saved_and_loaded_it_is_the_same(data: HeteroData, tmp_path: Path) -> None:
+    """With weights_only=True, torch's default, which runs nobody's code."""
+    torch.save(data, tmp_path / "fold.pt")
+    again = torch.load(tmp_path / "fold.pt")
+    _holds(again, data)
+    assert again.ids("gene") == data.ids("gene") and again.edge_types == data.edge_types
+    for relation in data.edge_types:
+        assert all(torch.equal(again[relation][name], value) for name, value in data[relation].items())
+    code = "import sys, torch; import clinome.graphs.snapshot.fold_data; print(torch.load(sys.argv[1]).ids('gene')[0])"
+    told = subprocess.run([sys.executable, "-W", "ignore", "-c", code, tmp_path / "fold.pt"], capture_output=True, text=True, check=True)  # fmt: skip
+    assert told.stdout.strip() == data.ids("gene")[0]
+
+
+def test_ids_names_and_maps_are_at_hand_of_whatever_is_cut_out(data: HeteroData) -> None:
+    part = data.subgraph({"gene": torch.tensor([7, 3])})
+    assert part.ids("gene") == [data.ids["gene"][7], data.ids["gene"][3]]
+    assert part.names("gene") == [f"G{one.split(':')[1]}" for one in part.ids("gene")]
+    assert part.index("gene") == {data.ids["gene"][7]: 0, data.ids["gene"][3]: 1}
+    assert part.names("diagnosis") == part.ids("diagnosis")
+
+
+def test_tables_of_nodes_and_edges(data: HeteroData) -> None:
+    patients = data.nodes("patient")
+    assert (
+        list(patients["id"]) == data.ids["patient"]
+        and list(patients["train_mask"]) == data["patient"].train_mask.tolist()
+    )
+    relation = ("lab_test", "rev_measured", "patient")
+    table, edges = data.edges(*relation), data[relation]
+    assert list(table) == ["source", "target", "z", "edge_time", "edge_dated"]
+    assert data.edge_names(*relation) == ["z"]
+    assert list(table["source"]) == [data.ids["lab_test"][one] for one in edges.edge_index[0].tolist()]
+    assert list(table["target"]) == [data.ids["patient"][one] for one in edges.edge_index[1].tolist()]
+    assert table["z"].tolist() == edges.edge_attr[:, 0].tolist() and (table["edge_time"] <= 0).all()
+    assert not data["code", "rev_had", "patient"].edge_dated.all() and edges.edge_dated.all()
+    assert data.edge_names("gene", "in_pathway", "pathway") == ["score"]
+    assert list(data.edges("gene", "rev_mutated_in", "patient"))[2] == "value"
+
+
+def test_networkx(data: HeteroData) -> None:
+    """Each fact once, from patients on; theirs also of those who send nothing."""
+    graph = data.to_networkx()
+    assert graph.number_of_nodes() == data.num_nodes
+    wanted = {relation[1].removeprefix("rev_"): data[relation].edge_index.shape[1] for relation in data.edge_types
+              if relation[1].startswith("rev_") == ("patient" in relation)}  # fmt: skip
+    assert Counter(relation for *_, relation in graph.edges(data="relation")) == wanted
+    assert (
+        graph.nodes["gene", "NCBIGene:1"]["name"] == "G1" and graph.nodes["patient", 4]["id"] == data.ids["patient"][4]
+    )
+    held = int((~data["patient"].train_mask).nonzero()[0])
+    assert graph.out_degree(("patient", held)) > 0 == graph.in_degree(("patient", held))
+    (value,) = {told["score"] for *_, told in graph.edges(data=True) if told["relation"] == "interacts_with"}
+    assert value == pytest.approx(0.9)
+    assert to_networkx(data, edge_attrs=["edge_attr"]).number_of_nodes() == data.num_nodes  # PyG's own
 
 
 def test_one_homogeneous_graph(data: HeteroData) -> None:
@@ -135,3 +184,4 @@ def test_neighbour_loaders_work_or_name_the_library_that_they_need(data: HeteroD
 
 def test_what_is_printed_names_nobody(data: HeteroData) -> None:
     assert not any(one in repr(data) for one in data.ids["patient"])
+    assert not any(one in repr(data) for one in data.ids["gene"]) and len(repr(data).splitlines()) < 250

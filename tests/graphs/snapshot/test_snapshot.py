@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from scipy import sparse
 from small_study import INDEX, build, cohort_frame, save
+from snapshots import make_snapshot
 
 from clinome.graphs.cohort.cohort import Cohort
 from clinome.graphs.snapshot.fence import Fence, fence, no_fence
@@ -227,3 +228,15 @@ def test_a_study_without_records_has_no_events(tmp_path: Path) -> None:
     assert got.events is None
     got.save(tmp_path / "s")
     assert Snapshot.read(tmp_path / "s").events is None
+
+
+def test_what_is_printed_of_a_snapshot_fits_a_screen_and_names_nobody() -> None:
+    snapshot = make_snapshot("binary", n=90, layers=("rna", "mutations"), records=True, rows_per_subject=2)
+    shown = repr(snapshot)
+    assert len(shown.splitlines()) < 20 and max(map(len, shown.splitlines())) < 120
+    assert not any(one in shown for one in snapshot.rows["subject_id"])
+    assert "90 rows of 45 subjects" in shown and "layer rna: expression, 60 features" in shown and "folds: 3" in shown
+    layers = {f"rna{k}": replace(snapshot.layers["rna"], name=f"rna{k}") for k in range(40)}
+    many = pl.DataFrame({f"column {k}": [0.0] * 90 for k in range(300)})
+    wide = repr(replace(snapshot, layers=layers, covariates=many, events=None, links=snapshot.links.clear()))
+    assert len(wide.splitlines()) < 20 and "and 32 more layers" in wide and "and 292 more" in wide

@@ -148,3 +148,114 @@ def test_a_factory_is_given_the_graph_and_forward_what_it_names(given: Any) -> N
     restored = clinome.pyg(made, "binary", plan=PLAN).with_setting({}, 1).restore(learner.state())
     np.testing.assert_allclose(restored.predict(snapshot, held), score, atol=1e-6)
     assert repr(again) == repr(learner)
+
+
+def hgt(data: Any) -> nn.Module:
+    """As in PyG's examples/hetero/hgt_dblp.py, for patients."""
+    from torch_geometric.nn import HGTConv, Linear
+
+    class HGT(nn.Module):
+        def __init__(self, hidden_channels: int, out_channels: int, num_heads: int, num_layers: int) -> None:
+            super().__init__()
+            self.lin_dict = nn.ModuleDict()
+            for node_type in data.node_types:
+                self.lin_dict[node_type] = Linear(-1, hidden_channels)
+            self.convs = nn.ModuleList(
+                HGTConv(hidden_channels, hidden_channels, data.metadata(), num_heads) for _ in range(num_layers)
+            )
+            self.lin = Linear(hidden_channels, out_channels)
+
+        def forward(self, x_dict: Any, edge_index_dict: Any) -> Any:
+            x_dict = {node_type: self.lin_dict[node_type](x).relu_() for node_type, x in x_dict.items()}
+            for conv in self.convs:
+                x_dict = conv(x_dict, edge_index_dict)
+            return self.lin(x_dict["patient"])
+
+    return HGT(hidden_channels=8, out_channels=1, num_heads=2, num_layers=1)
+
+
+def han(data: Any) -> nn.Module:
+    """As in PyG's examples/hetero/han_imdb.py."""
+    from torch_geometric.nn import HANConv
+
+    class HAN(nn.Module):
+        def __init__(self, in_channels: int, out_channels: int, hidden_channels: int = 8, heads: int = 2) -> None:
+            super().__init__()
+            self.han_conv = HANConv(in_channels, hidden_channels, heads=heads, dropout=0.6, metadata=data.metadata())
+            self.lin = nn.Linear(hidden_channels, out_channels)
+
+        def forward(self, x_dict: Any, edge_index_dict: Any) -> Any:
+            return self.lin(self.han_conv(x_dict, edge_index_dict)["patient"])
+
+    return HAN(in_channels=-1, out_channels=1)
+
+
+def rgcn(data: Any) -> nn.Module:
+    """As in PyG's examples/rgcn.py: one kind of nodes, a weight for each, relations by number."""
+    from torch_geometric.nn import RGCNConv
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv1 = RGCNConv(data.num_nodes, 8, len(data.edge_types), num_bases=4)
+            self.conv2 = RGCNConv(8, 1, len(data.edge_types), num_bases=4)
+
+        def forward(self, edge_index: Any, edge_type: Any) -> Any:
+            x = self.conv1(None, edge_index, edge_type).relu()
+            return self.conv2(x, edge_index, edge_type)
+
+    return Net()
+
+
+@pytest.mark.parametrize("made", [hgt, han, rgcn])
+def test_networks_run_as_they_stand_in_the_examples_of_pytorch_geometric(made: Any) -> None:
+    snapshot = make_snapshot("binary", n=90, signal=2.0, layers=("rna", "mutations"), records=True)
+    train, tuning, held = parts(snapshot.folds, 0, 0)
+    learner = clinome.pyg(made, "binary", plan={"epochs": 5}).with_setting({}, 1)
+    learner.fit(snapshot, train, tuning)
+    score = learner.predict(snapshot, held)
+    assert score.shape == held.shape and np.isfinite(score).all() and score.std() > 0
+    assert np.isfinite(learner.report.train).all()
+
+
+class Sampled(nn.Module):
+    """Two hops, and what it was given."""
+
+    seen: list[int]
+
+    def __init__(self, data: Any) -> None:
+        super().__init__()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            from torch_geometric.nn import HeteroConv, SAGEConv
+        self.convs = nn.ModuleList(
+            HeteroConv({one: SAGEConv((-1, -1), width) for one in data.edge_types}) for width in (8, 1)
+        )
+        self.seen = []
+
+    def forward(self, x_dict: Any, edge_index_dict: Any) -> Any:
+        self.seen.append(len(x_dict["patient"]))
+        x_dict = {kind: x.relu() for kind, x in self.convs[0](x_dict, edge_index_dict).items()}
+        return self.convs[1](x_dict, edge_index_dict)
+
+
+def test_a_module_that_asks_for_mini_batches_gets_them() -> None:
+    """Sampled where it learns; where it judges, whole, so that a row's risk is that of the full graph."""
+    snapshot = make_snapshot("binary", n=240, signal=2.0, layers=("rna", "mutations"))
+    train, tuning, held = parts(snapshot.folds, 0, 0)
+    plan = {**PLAN, "batch_size": 16, "epochs": 8}
+    learner = clinome.pyg(Sampled, "binary", plan=plan, num_neighbors=[3, 2]).with_setting({}, 1)
+    learner.fit(snapshot, train, tuning)
+    encoder: Any = learner.network.encoder
+    seen = encoder.module.seen
+    assert seen[0] == 240 and min(seen[1:]) < 100
+    score = learner.predict(snapshot, held)
+    target = targets(snapshot.rows[held], "binary", snapshot.classes)
+    assert inner_score("binary", target, score) > 0.65
+    np.testing.assert_allclose(learner.predict(snapshot, held[5:9]), score[5:9], atol=1e-6)
+    again = clinome.pyg(Sampled, "binary", plan=plan, num_neighbors=[3, 2]).with_setting({}, 1)
+    again.fit(snapshot, train, tuning)
+    np.testing.assert_array_equal(again.predict(snapshot, held), score)
+    whole = clinome.pyg(Sampled, "binary", plan=plan).with_setting({}, 1).restore(learner.state())
+    np.testing.assert_allclose(whole.predict(snapshot, held), score, atol=1e-6)
+    assert repr(learner) != repr(whole)

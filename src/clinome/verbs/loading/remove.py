@@ -23,7 +23,7 @@ from clinome.verbs.loading.load import door_of, known_before, read_names
 from clinome.verbs.loading.load_report import say_source
 
 if TYPE_CHECKING:
-    from clinome.graphs.store.protocol import Store
+    from clinome.graphs.store.protocol import Store, VectorStore
     from clinome.graphs.tables.study_tables import Tables
 
 
@@ -60,7 +60,7 @@ def remove(study: Study | str | Path, what: str, names: str | Sequence[str], *, 
 
 
 @contextmanager
-def _writing(study: Study, tables: Tables) -> Iterator[Store]:
+def _writing(study: Study, tables: Tables) -> Iterator[VectorStore]:
     """The study's store, open for writing. It holds no other study of this name; this one may have left it already."""
     from clinome.graphs.ingest.studies import check_entered, is_entered
     from clinome.graphs.ingest.upgrade_v1 import is_old
@@ -101,6 +101,7 @@ def _remove_sources(study: Study, tables: Tables, names: Sequence[str], console:
 def _remove_runs(study: Study, tables: Tables, names: Sequence[str], console: Console) -> None:
     from clinome.graphs.ingest.studies import leave
     from clinome.graphs.ingest.write_back import forget, runs_of
+    from clinome.graphs.ingest.write_embeddings import forget_embeddings
     from clinome.graphs.ingest.write_source import publish
 
     folder, folders = store_folder(study), run_names(study)
@@ -119,6 +120,7 @@ def _remove_runs(study: Study, tables: Tables, names: Sequence[str], console: Co
         for name in names:
             if store:
                 forget(store, "Run", f"{tables.study}/{name}")
+                forget_embeddings(store, f"{tables.study}/{name}")
                 leave(store, tables)
                 publish(store)
             if name in folders:

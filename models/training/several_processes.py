@@ -1,0 +1,120 @@
+"""Data-parallel training: several processes on this machine through Lightning, each with its own part of every batch.
+
+The gradient is that of the whole batch, so the loss curve is that of one process with a batch as large as theirs together.
+(Of a loss that is no mean over rows, as Cox's, each process has its own risk sets.) Tuning rows are judged by all alike:
+they stop at the same epoch.
+Source: Li 2020, PyTorch Distributed, doi:10.14778/3415478.3415530.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.strategies import DDPStrategy
+from torch import Tensor
+
+from ...loaders.errors import InputError
+from .batch import Batch
+from .course import Batches, Course
+from .on_lightning import CourseModule, quiet
+
+
+def train_on_several(course: Course, batches: Batches, held: Batches | None, processes: int) -> None:
+    """Train the course's network in place: on so many accelerators where there are any, else on the processor.
+
+    Args:
+        batches: of the size of all parts together.
+    """
+    plan, on_gpu = course.plan, torch.cuda.is_available()
+    if on_gpu and torch.cuda.device_count() < processes:
+        fix = "give as many as there are, or none to this process (CUDA_VISIBLE_DEVICES=) to train on the processor"
+        raise InputError("more devices than there are", "plan devices", processes, torch.cuda.device_count(), fix)
+    with quiet(), tempfile.TemporaryDirectory() as folder:
+        trainer = pl.Trainer(
+            max_epochs=plan.epochs, accelerator="gpu" if on_gpu else "cpu", devices=processes,
+            strategy=LocalDDP(Path(folder), on_gpu, find_unused=False), logger=False, enable_checkpointing=False, enable_progress_bar=False,
+            enable_model_summary=False, num_sanity_val_steps=-1, gradient_clip_val=plan.clip or None,
+            use_distributed_sampler=False,
+        )  # fmt: skip
+        trainer.fit(_Part(course, batches, Path(folder)), batches, held)
+        told = torch.load(Path(folder) / "course.pt", weights_only=True)
+    course.network.load_state_dict(told["network"])
+    course.weights, course.best = told["weights"], told["best"]
+    course.losses, course.tuned = told["losses"], told["tuned"]
+
+
+class LocalDDP(DDPStrategy):
+    """Lightning strategy: processes of this machine that find each other by a file, and by no port that others can reach.
+
+    Args:
+        folder: for that file; of a `pl.Trainer` of one's own an empty one, as long as it trains.
+        on_gpu: whether it trains on accelerators.
+        find_unused: whether a batch may leave some parameters out.
+    Example:
+        pl.Trainer(accelerator="cpu", devices=2, strategy=LocalDDP(folder), use_distributed_sampler=False)
+    """
+
+    def __init__(self, folder: Path, on_gpu: bool = False, find_unused: bool = True) -> None:
+        # CUDA forbids a fork, and then a module of the user's own must be of a class that can be imported
+        super().__init__(start_method="spawn" if on_gpu else "fork", find_unused_parameters=find_unused)
+        self.folder, self.on_gpu = folder, on_gpu
+
+    def setup_distributed(self) -> None:
+        if sys.platform == "linux":
+            os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+        self.set_world_ranks()
+        torch.distributed.init_process_group(
+            "nccl" if self.on_gpu else "gloo", init_method=(self.folder / "meeting").as_uri(),
+            rank=self.global_rank, world_size=self.world_size,
+        )  # fmt: skip
+
+
+class _Part(CourseModule):
+    """The course in one of the processes."""
+
+    def __init__(self, course: Course, batches: Batches, folder: Path) -> None:
+        super().__init__(course)
+        self.batches, self.folder = batches, folder
+
+    def setup(self, stage: str) -> None:
+        self.batches.take_part(self.global_rank, self.trainer.world_size)
+        if self.global_rank:  # of other rows other units are dropped, and other neighbours drawn
+            torch.manual_seed(self.course.plan.seed + 7919 * self.global_rank)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The part's loss, weighted by its rows: the mean of the parts' gradients is then that of the whole batch."""
+        loss = self.course.learn(batch)
+        share = batch.size * self.trainer.world_size / self._total(batch.size)
+        # the others wait for a gradient of every parameter, also of those of a layer that these rows lack
+        all_zero = torch.stack([p.sum() for p in self.network.parameters()]).sum() * 0.0
+        return all_zero if loss is None else loss * share + all_zero
+
+    def on_after_backward(self) -> None:
+        """What no process used has no gradient, as in one process, and is not decayed."""
+        for parameter in self.network.parameters():
+            if parameter.grad is not None and not parameter.grad.any():
+                parameter.grad = None
+
+    def on_train_epoch_end(self) -> None:
+        self.course.end_epoch(self._total)
+
+    def on_fit_end(self) -> None:
+        if self.global_rank == 0:
+            course = self.course
+            told: dict[str, Any] = {
+                "network": {name: value.cpu() for name, value in course.network.state_dict().items()},
+                "weights": course.weights, "best": course.best, "losses": course.losses, "tuned": course.tuned,
+            }  # fmt: skip
+            torch.save(told, self.folder / "course.pt")
+
+    def _total(self, value: float) -> float:
+        """Its sum over all processes."""
+        found = torch.tensor(float(value), dtype=torch.float64, device=self.device)
+        torch.distributed.all_reduce(found)
+        return float(found)
