@@ -71,6 +71,9 @@ class PathwayNetwork(nn.Module):
         arXiv:1703.06114 (sum, then a perceptron).
     """
 
+    sparse = True
+    """It multiplies by sparse CSR matrices, which Apple's GPUs do not."""
+
     def __init__(
         self, graph: PathwayGraph, layers: Sequence[str], masked: Sequence[str], dim: int = 16, *, width: int = 8,
         dropout: float = 0.1, edge_dropout: float = 0.0,
