@@ -23,6 +23,20 @@ class TaskSpec:
 
 
 @dataclass(frozen=True)
+class LinkTask:
+    """`[task]` of kind "links": rank the candidates of each query by a predicate of the knowledge.
+
+    query, candidate: labels at the two ends of the predicate. hold_out: edges, candidates, queries or time.
+    """
+
+    predicate: str
+    query: str
+    candidate: str
+    kind: str = "links"
+    hold_out: str = "edges"
+
+
+@dataclass(frozen=True)
 class Evaluate:
     """`[evaluate]`."""
 
