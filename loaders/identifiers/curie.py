@@ -25,6 +25,7 @@ BIRTH, DEATH = "MEDS:MEDS_BIRTH", "MEDS:MEDS_DEATH"
 """MEDS's own codes, as `meds_codes` spells them."""
 VOCABULARIES = (
     *sorted(KNOWN_LATE), "RXNORM", "ATC", "NDC", "DRUG", "LOINC", "VALUE", "HP", "REACT", "WP", "PATHWAY",
+    "ORPHA", "UMLS",
     "MEDS", "TIMELINE", "NCBIGene", "opaque",
 )  # fmt: skip
 _SPELLINGS = {

@@ -9,6 +9,11 @@ from pathlib import Path
 TASK_KINDS = ("binary", "multiclass", "multilabel", "regression", "survival", "clustering", "links")
 """Kinds of tasks that a study file may name; built are those of `models.base.task.TASKS`."""
 
+LINKS = "links"
+"""The kind whose rows are queries of knowledge, not patients: it has a specification of its own."""
+HOLD_OUTS = ("edges", "candidates", "queries", "time")
+"""What a links study may hold out (`models.learners.links.hold_out`)."""
+
 
 @dataclass(frozen=True)
 class TaskSpec:
@@ -32,7 +37,7 @@ class LinkTask:
     predicate: str
     query: str
     candidate: str
-    kind: str = "links"
+    kind: str = LINKS
     hold_out: str = "edges"
 
 

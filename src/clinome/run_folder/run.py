@@ -118,6 +118,15 @@ class Run:
         return pd.DataFrame(self._results("comparisons").get("comparisons", []))
 
     @property
+    def ranking(self) -> pd.DataFrame:
+        """Ranking of a links study: the first candidates of every query that it has no link to, by the best learner
+        fitted on all links: query, query_name, list (known, new), rank, candidate, candidate_name, score.
+
+        Raises: InputError before `clinome train`, and for a study that is not of links.
+        """
+        return self._table("ranking.parquet", "ranking", "train")
+
+    @property
     def biomarkers(self) -> pd.DataFrame:
         """Ranked features: layer, feature (CURIE), symbol, effect (of the score, a standard deviation of the feature), low,
         high, stability (share of folds), rank, q, importance (share of all attribution, unsigned), name. Of several classes

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from clinome.console import SILENT, Console
 from clinome.graph import cohort_of, open_graph, snapshot_of
-from clinome.study import Study
+from clinome.study import Study, as_study
+from clinome.verbs.links import why_not
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,8 +29,12 @@ def learners(study: Study | str | Path, *, console: Console = SILENT) -> pd.Data
 
     from clinome.models.learners.registry import every
 
-    with open_graph(study) as graph:
-        snapshot = snapshot_of(graph, cohort_of(graph))
-    rows = [(learner.name, learner.reason(snapshot)) for learner in every(snapshot)]
+    study = as_study(study)
+    if study.links is not None:
+        rows = why_not(study)
+    else:
+        with open_graph(study) as graph:
+            snapshot = snapshot_of(graph, cohort_of(graph))
+        rows = [(learner.name, learner.reason(snapshot)) for learner in every(snapshot)]
     console.table(["learner", "runs here"], [(name, why_not or "yes") for name, why_not in rows])
     return pd.DataFrame(rows, columns=["learner", "why_not"], dtype=object)

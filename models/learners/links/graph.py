@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 import scipy.sparse as sp
 
-from ...loaders.errors import InputError
-from ..base.specs import LinkTask
+from ....loaders.errors import InputError
+from ...base.specs import LinkTask
 
 SAME = "MAPS_TO"
 """The predicate that says of two nodes that they mean the same."""

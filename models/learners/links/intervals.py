@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from scipy.stats import norm
 
-from ..evaluation.intervals import holm
+from ...evaluation.intervals import holm
 from .ranks import METRICS
 
 DRAWS = 1000

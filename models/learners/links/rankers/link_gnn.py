@@ -30,7 +30,8 @@ class Encoder(nn.Module):
         self.kinds = list(kinds)
         self.embeddings = nn.ParameterDict({one: torch.randn(n, width) * width**-0.5 for one, n in sizes.items()})
         self.layers = nn.ModuleList(
-            nn.ModuleList(SAGEConv(width, width, root_weight=layer > 0 or own) for _ in self.kinds) for layer in range(2)
+            nn.ModuleList(SAGEConv(width, width, root_weight=layer > 0 or own) for _ in self.kinds)
+            for layer in range(2)
         )
         self.drop = nn.Dropout(DROPOUT)
 
@@ -61,7 +62,9 @@ class LinkGNN(BaseLinkLearner):
         torch.manual_seed(self.seed)
         at = device()
         kinds, edges = _relations(graph)
-        sizes = {one: len(graph.nodes[one]) for one in sorted({graph.candidate, *(one for pair in kinds for one in pair)})}
+        sizes = {
+            one: len(graph.nodes[one]) for one in sorted({graph.candidate, *(one for pair in kinds for one in pair)})
+        }
         left, edges = sparse_tensor(query_inputs(graph), at), [one.to(at) for one in edges]
         encoder, tower = Encoder(sizes, kinds, own=graph.hold_out != "candidates").to(at), Tower(left.shape[1]).to(at)
         scale = nn.Parameter(torch.ones(WIDTH, device=at))

@@ -43,7 +43,9 @@ def query_profiles(graph: LinkGraph, links: bool = True) -> sp.csr_matrix:
     the known links; each relation has the same share. A neighbour's information is log(n / queries that have it)
     (Resnik 1995, arXiv:cmp-lg/9511007).
     """
-    blocks = [_expanded(graph, one) for one in graph.of(graph.query) if one.target not in (graph.query, graph.candidate)]
+    blocks = [
+        _expanded(graph, one) for one in graph.of(graph.query) if one.target not in (graph.query, graph.candidate)
+    ]
     blocks += [graph.matrix()] if links else []
     found = [unit(informative(block)) for block in blocks if block.nnz]
     return unit(sp.hstack(found, format="csr")) if found else sp.csr_matrix((graph.shape[0], 1), dtype=np.float32)
@@ -61,7 +63,9 @@ def interactions(graph: LinkGraph) -> Path | None:
     found = [one for one in graph.of(graph.candidate) if one.target == graph.candidate and len(one.pairs)]
     if not found:
         return None
-    joined = sum((_scaled(graph.adjacency(one)) for one in found), sp.csr_matrix((graph.shape[1],) * 2, dtype=np.float32))
+    joined = sum(
+        (_scaled(graph.adjacency(one)) for one in found), sp.csr_matrix((graph.shape[1],) * 2, dtype=np.float32)
+    )
     return Path(direct=_symmetric(joined.maximum(joined.T).tocsr()))
 
 
@@ -108,7 +112,7 @@ def joins(graph: LinkGraph) -> sp.csr_matrix | None:
         for b in (one for one in graph.of(graph.candidate) if one.target == a.target):
             left, right = _expanded(graph, a), _expanded(graph, b)
             if left.nnz and right.nnz:
-                seen = np.asarray((left.sum(axis=0) + right.sum(axis=0))).ravel()
+                seen = np.asarray(left.sum(axis=0) + right.sum(axis=0)).ravel()
                 weight = sp.diags(np.log((sum(graph.shape) + 1) / np.maximum(seen, 1)))
                 part = unit(left @ weight) @ unit(right @ weight).T
                 total = part if total is None else total + part

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...loaders.errors import InputError
+from ....loaders.errors import InputError
 from .graph import LinkGraph
 
-HOLD_OUTS = ("edges", "candidates", "queries", "time")
 _INNER = 0.2
 """Share of the training part that is held out inside it."""
 
@@ -69,7 +68,9 @@ def inner(graph: LinkGraph, seed: int) -> tuple[LinkGraph, np.ndarray]:
 
 def _dealt(graph: LinkGraph, folds: int, rng: np.random.Generator) -> np.ndarray:
     """(links,) the fold that each link is held out in; -1: in none."""
-    queries, candidates = (graph.groups(label)[graph.links[:, i]] for i, label in enumerate((graph.query, graph.candidate)))
+    queries, candidates = (
+        graph.groups(label)[graph.links[:, i]] for i, label in enumerate((graph.query, graph.candidate))
+    )
     match graph.hold_out:
         case "candidates":
             return _shared_out(candidates, folds, rng)

@@ -23,7 +23,9 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 }  # fmt: skip
 
 
-def held_out_ranks(graph: LinkGraph, held: np.ndarray, queries: np.ndarray, score: np.ndarray, seed: int) -> pl.DataFrame:
+def held_out_ranks(
+    graph: LinkGraph, held: np.ndarray, queries: np.ndarray, score: np.ndarray, seed: int
+) -> pl.DataFrame:
     """Rank of every held-out link among the candidates that its query has no link to (filtered ranks, Bordes 2013).
 
     Equal scores share the mean of their ranks, so that a learner that knows nothing gains nothing by it.
@@ -60,7 +62,9 @@ def held_out_ranks(graph: LinkGraph, held: np.ndarray, queries: np.ndarray, scor
         own = s[mine]
         inside = np.where(known[mine], _ranks(old, own), _ranks(new, own))
         wins = near.wins(s, open_, mine, np.random.default_rng([seed, int(query)]))
-        parts.append((np.full(len(mine), query), mine, np.where(known[mine], KNOWN, NEW), own, _ranks(whole, own), inside, wins))
+        parts.append(
+            (np.full(len(mine), query), mine, np.where(known[mine], KNOWN, NEW), own, _ranks(whole, own), inside, wins)
+        )
     columns = [np.concatenate(one) for one in zip(*parts, strict=True)]
     return pl.DataFrame(dict(zip(SCHEMA, columns, strict=True)), schema=SCHEMA)
 
