@@ -28,9 +28,13 @@ def edges(seed: int = 1) -> pl.DataFrame:
         for _ in range(DISEASES):
             disease = f"OMIM:{100_000 + module * DISEASES + _}"
             for gene in rng.choice(genes, 2, replace=False):
-                rows.append((str(gene), "Gene", "ASSOCIATED_WITH", disease, "Diagnosis", None, int(rng.integers(2000, 2020))))
+                rows.append(
+                    (str(gene), "Gene", "ASSOCIATED_WITH", disease, "Diagnosis", None, int(rng.integers(2000, 2020)))
+                )
             for sign in rng.choice(6, 4, replace=False):
-                rows.append((disease, "Diagnosis", "HAS_PHENOTYPE", f"HP:{module * 6 + sign:07d}", "Phenotype", None, None))
+                rows.append(
+                    (disease, "Diagnosis", "HAS_PHENOTYPE", f"HP:{module * 6 + sign:07d}", "Phenotype", None, None)
+                )
     columns = ["subject", "subject_label", "predicate", "object", "object_label", "score", "year"]
     found = pl.DataFrame(rows, schema=columns, orient="row", infer_schema_length=None)
     return found.unique(columns[:5], maintain_order=True)
@@ -51,7 +55,9 @@ def write(folder: Path, task: str = 'hold_out = "candidates"\n', more: str = "[l
         name = str(predicate).lower()
         part.select("subject", "object", "score", "year").write_csv(folder / f"{name}.csv")
         year = 'year = "year"\n' if predicate == "ASSOCIATED_WITH" else ""
-        sections.append(f'[knowledge.{name}]\npath = "{name}.csv"\npredicate = "{predicate}"\nsubject = "subject"\nobject = "object"\n{year}')
+        sections.append(
+            f'[knowledge.{name}]\npath = "{name}.csv"\npredicate = "{predicate}"\nsubject = "subject"\nobject = "object"\n{year}'
+        )
     head = 'name = "planted"\nstore = "planted.graph"\n[identifiers]\ngenes = "genes.tsv"\n'
     (folder / "study.toml").write_text("\n".join([head, *sections, TASK + task, more]))
     return clinome.Study.read(folder)

@@ -120,14 +120,15 @@ def link_graph(edges: pl.DataFrame, task: LinkTask) -> LinkGraph:
     keys = ["predicate", "subject_label", "object_label"]
     links, years, relations = np.zeros((0, 2), dtype=np.int64), np.zeros(0), []
     for (predicate, source, target), part in sorted(table.partition_by(*keys, as_dict=True).items()):
-        part = part.sort("subject", "object", "score", "year", nulls_last=True)
-        rows = [[place[str(source)][a], place[str(target)][b]] for a, b in part.select("subject", "object").iter_rows()]
+        sorted_ = part.sort("subject", "object", "score", "year", nulls_last=True)
+        ends_of = sorted_.select("subject", "object").iter_rows()
+        rows = [[place[str(source)][a], place[str(target)][b]] for a, b in ends_of]
         pairs = np.array(rows, dtype=np.int64).reshape(-1, 2)
         if predicate != task.predicate:
-            relations.append(Relation(str(predicate), str(source), str(target), pairs, _weights(part["score"])))
+            relations.append(Relation(str(predicate), str(source), str(target), pairs, _weights(sorted_["score"])))
         elif {source, target} == {task.query, task.candidate}:
             turned = pairs if source == task.query else pairs[:, ::-1]
-            links, years = _once(turned, part["year"].cast(pl.Float64).fill_null(np.nan).to_numpy())
+            links, years = _once(turned, sorted_["year"].cast(pl.Float64).fill_null(np.nan).to_numpy())
     if not len(links):
         raise InputError(
             "there are no links to learn", "[task]", f"no {task.predicate} between {task.query} and {task.candidate}",

@@ -122,7 +122,14 @@ def tops(graph: LinkGraph, queries: np.ndarray, score: np.ndarray) -> Iterator[p
             continue
         s = score[:, among].copy()
         s[linked[queries][:, among].toarray() > 0] = -np.inf
-        first = np.argsort(-s, axis=1, kind="stable")[:, :TOP]
+        first = (
+            np.argpartition(-s, TOP - 1, axis=1)[:, :TOP]
+            if len(among) > TOP
+            else np.tile(np.arange(len(among)), (len(s), 1))
+        )
+        first = np.sort(first, axis=1)
+        order = np.argsort(-np.take_along_axis(s, first, axis=1), axis=1, kind="stable")
+        first = np.take_along_axis(first, order, axis=1)
         value = np.take_along_axis(s, first, axis=1)
         rows, place = np.nonzero(np.isfinite(value))
         yield pl.DataFrame(

@@ -53,7 +53,7 @@ def query_profiles(graph: LinkGraph, links: bool = True) -> sp.csr_matrix:
 
 def seeds(graph: LinkGraph, profiles: sp.csr_matrix, queries: np.ndarray) -> np.ndarray:
     """(candidates, n) float32: candidates of the query and of queries like it, by similarity to the power of SHARP."""
-    similar = np.asarray((profiles[queries] @ profiles.T).todense(), dtype=np.float32) ** SHARP
+    similar = np.asarray((profiles[queries] @ profiles.T).power(SHARP).toarray(), dtype=np.float32)
     similar[np.arange(len(queries)), queries] = 1.0
     return np.ascontiguousarray(graph.matrix().T @ similar.T)
 

@@ -58,13 +58,13 @@ def held_out_ranks(
         open_[linked.indices[linked.indptr[query] : linked.indptr[query + 1]]] = False
         open_[mine] = False
         s = score[i].astype(np.float64)
-        whole, new, old = np.sort(s[open_]), np.sort(s[open_ & ~known]), np.sort(s[open_ & known])
-        own = s[mine]
-        inside = np.where(known[mine], _ranks(old, own), _ranks(new, own))
+        own, among, old = s[mine], s[open_], known[open_]
+        over, ties = among > own[:, None], among == own[:, None]
+        places = over + ties / 2
+        whole = 1 + places.sum(axis=1)
+        inside = 1 + np.where(known[mine], places @ old, places @ ~old)
         wins = near.wins(s, open_, mine, np.random.default_rng([seed, int(query)]))
-        parts.append(
-            (np.full(len(mine), query), mine, np.where(known[mine], KNOWN, NEW), own, _ranks(whole, own), inside, wins)
-        )
+        parts.append((np.full(len(mine), query), mine, np.where(known[mine], KNOWN, NEW), own, whole, inside, wins))
     columns = [np.concatenate(one) for one in zip(*parts, strict=True)]
     return pl.DataFrame(dict(zip(SCHEMA, columns, strict=True)), schema=SCHEMA)
 
@@ -95,12 +95,6 @@ def _metrics(ranks: pl.DataFrame, rank: pl.Expr) -> pl.DataFrame:
     }  # fmt: skip
     by = ("repeat", "fold", "query")
     return ranks.group_by(by).agg(**found).sort(by)
-
-
-def _ranks(falling: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """Ranks of scores among sorted others; equal ones share their mean."""
-    below, upto = np.searchsorted(falling, own, "left"), np.searchsorted(falling, own, "right")
-    return np.asarray(1 + len(falling) - upto + (upto - below) / 2)
 
 
 class _Nearest:

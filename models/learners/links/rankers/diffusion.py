@@ -14,7 +14,7 @@ from ..hold_out import inner
 from ..learner import BaseLinkLearner
 from ..profiles import interactions, joins, query_profiles, seeds, shared_sets
 
-LINKS, NEGATIVES, RIDGE = 2000, 1000, 1e-3
+LINKS, NEGATIVES, RIDGE = 1000, 500, 1e-3
 """Held-out links to learn the weights from, candidates that each is set against, and the penalty on the weights."""
 _AT_ONCE = 256
 
@@ -37,15 +37,20 @@ class Diffusion(BaseLinkLearner):
         self.channels = _Channels(graph)
 
     def score(self, queries: np.ndarray) -> np.ndarray:
-        parts = [self.channels(part) @ self.weight for part in _chunks(queries)]
-        return np.concatenate([np.zeros((0, self.channels.graph.shape[1])), *parts])
+        out = np.zeros((len(queries), self.channels.graph.shape[1]), dtype=np.float32)
+        for begin, part in _chunks(queries):
+            mixed = sum(
+                w * one for w, one in zip(self.weight.astype(np.float32), self.channels(part), strict=True) if w > 0
+            )
+            out[begin : begin + len(part)] = np.transpose(mixed) if np.ndim(mixed) else 0.0
+        return out
 
     def weights(self) -> dict[str, Any]:
         return dict(zip(self.channels.names, np.round(self.weight, 4).tolist(), strict=True))
 
 
 class _Channels:
-    """(q,) queries -> (q, candidates, channels) float32, 0 to 1."""
+    """Ways from a query to candidates, each (candidates, queries) float32 from 0 to 1."""
 
     def __init__(self, graph: LinkGraph) -> None:
         self.graph, self.profiles = graph, query_profiles(graph)
@@ -56,50 +61,61 @@ class _Channels:
         self.names += ["shared, then interactions", "interactions, then shared"] if self.a and self.b else []
         self.names += ["join"] if self.join is not None else []
 
-    def __call__(self, queries: np.ndarray) -> np.ndarray:
+    def __call__(self, queries: np.ndarray) -> Iterator[np.ndarray]:
+        """The channels in the order of `names`, one after the other, so that no two lie in memory."""
         s = seeds(self.graph, self.profiles, queries)
-        found = [s]
-        first_a = self.a(s) if self.a else s
-        first_b = self.b(s) if self.b else s
+        near = self.a(s) if self.a else s
+        like = self.b(s) if self.b else s
+        yield _share(s)
         if self.a:
-            found += [first_a, self.a(first_a)]
+            yield from (_share(near), _share(self.a(near)))
         if self.b:
-            found += [first_b, self.b(first_b)]
+            yield from (_share(like), _share(self.b(like)))
         if self.a and self.b:
-            found += [self.a(first_b), self.b(first_a)]
-        channels = [one.T for one in found]
+            yield from (_share(self.a(like)), _share(self.b(near)))
         if self.join is not None:
-            channels.append(self.join[queries].toarray())
-        stacked = np.sqrt(np.maximum(np.stack(channels, axis=2), 0, dtype=np.float32))
-        return np.asarray(stacked / np.maximum(stacked.max(axis=1, keepdims=True), 1e-12))
+            yield _share(self.join[queries].toarray().T)
+
+
+def _share(channel: np.ndarray) -> np.ndarray:
+    """Square root of each value's share of the query's largest."""
+    largest = np.maximum(channel.max(axis=0), 1e-12)
+    return np.sqrt(np.maximum(channel, 0) / largest, dtype=np.float32)
 
 
 def _learned(channels: _Channels, held: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(channels,) non-negative weights that rank the (n, 2) held-out links first."""
     if len(held) > LINKS:
         held = held[rng.choice(len(held), LINKS, replace=False)]
-    lists = np.concatenate(list(_lists(channels, held, rng)))
+    lists = np.concatenate(
+        [np.zeros((0, 1 + NEGATIVES, len(channels.names)), np.float32), *_lists(channels, held, rng)]
+    )
     start = np.ones(lists.shape[2])
+    if not len(lists):
+        return start
     found = minimize(_loss, start, args=(lists,), jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(start))
     return np.asarray(found.x)
 
 
 def _lists(channels: _Channels, held: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """(n, 1 + negatives, channels): each held-out link, then candidates that its query has no link to; new ones only,
-    where the run holds out candidates."""
+    """(n, 1 + NEGATIVES, channels): each held-out link, then candidates drawn from those that its query has no link to;
+    from the new ones only, where the run holds out candidates."""
     graph = channels.graph
-    linked, fresh = graph.matrix(), graph.degree() == 0
-    for queries in _chunks(np.unique(held[:, 0])):
-        found = channels(queries)
-        for i, query in enumerate(queries):
-            mine = held[held[:, 0] == query, 1]
-            open_ = fresh.copy() if graph.hold_out == "candidates" else np.ones(graph.shape[1], dtype=bool)
-            open_[linked[query].indices] = False
-            open_[mine] = False
-            others = np.flatnonzero(open_)
-            if len(others):
-                drawn = rng.choice(others, (len(mine), NEGATIVES))
-                yield np.concatenate([found[i, mine][:, None], found[i, drawn]], axis=1)
+    linked = graph.matrix()
+    fresh = graph.degree() == 0 if graph.hold_out == "candidates" else np.ones(graph.shape[1], dtype=bool)
+    held = held[np.argsort(held[:, 0], kind="stable")]
+    for _, queries in _chunks(np.unique(held[:, 0])):
+        mine = held[np.isin(held[:, 0], queries)]
+        rows = np.searchsorted(queries, mine[:, 0])
+        taken = linked[queries].toarray() > 0
+        taken[rows, mine[:, 1]] = True
+        others = [np.flatnonzero(fresh & ~one) for one in taken]
+        kept = np.array([len(others[row]) > 0 for row in rows])
+        mine, rows = mine[kept], rows[kept]
+        drawn = [rng.choice(others[row], NEGATIVES) for row in rows]
+        places = np.array([[link, *none] for link, none in zip(mine[:, 1], drawn, strict=True)], dtype=np.int64)
+        if len(places):
+            yield np.stack([one[places, rows[:, None]] for one in channels(queries)], axis=2)
 
 
 def _loss(weight: np.ndarray, lists: np.ndarray) -> tuple[float, np.ndarray]:
@@ -112,6 +128,6 @@ def _loss(weight: np.ndarray, lists: np.ndarray) -> tuple[float, np.ndarray]:
     return float(value), gradient / len(lists) + 2 * RIDGE * weight
 
 
-def _chunks(queries: np.ndarray) -> Iterator[np.ndarray]:
+def _chunks(queries: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     for begin in range(0, len(queries), _AT_ONCE):
-        yield queries[begin : begin + _AT_ONCE]
+        yield begin, queries[begin : begin + _AT_ONCE]

@@ -49,9 +49,8 @@ def sparse_tensor(rows: sp.csr_matrix, device: str) -> Tensor:
     """A scipy matrix as a torch one."""
     coo = rows.tocoo()
     place = torch.from_numpy(np.stack([coo.row, coo.col]).astype(np.int64))
-    return (
-        torch.sparse_coo_tensor(place, torch.from_numpy(coo.data.astype(np.float32)), coo.shape).coalesce().to(device)
-    )
+    values = torch.from_numpy(coo.data.astype(np.float32))
+    return torch.sparse_coo_tensor(place, values, coo.shape, check_invariants=True).coalesce().to(device)
 
 
 def device() -> str:
