@@ -55,7 +55,10 @@ def genes(data: Path, out: Path) -> None:
 
 def networks(data: Path, out: Path) -> str:
     """HumanNet, and Reactome and WikiPathways without sets that are named after diseases."""
-    lines = [line.split() for line in gzip.open(data / "ppi/HumanNet90_Symbol.txt.gz", "rt")]
+    lines = [
+        line.split()
+        for line in gzip.decompress((data / "ppi/HumanNet90_Symbol.txt.gz").read_bytes()).decode().splitlines()
+    ]
     write(out, "humannet", [(a, b, w) for a, b, w in lines], score=True)
     for name, file in (
         ("reactome", "ReactomePathways.gmt"),
@@ -105,7 +108,7 @@ def omim(data: Path, out: Path) -> str:
 def ontology(path: Path) -> tuple[set[tuple[str, str]], dict[str, str]]:
     """Parents of each term of an OBO file, and what alternative ids are called now."""
     parents, renamed, term = set(), {}, ""
-    for line in gzip.open(path, "rt"):
+    for line in gzip.decompress((path).read_bytes()).decode().splitlines():
         key, _, value = line.rstrip("\n").partition(": ")
         if line.startswith("["):
             term = ""

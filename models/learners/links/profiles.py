@@ -33,7 +33,7 @@ class Path:
         if self.direct is not None:
             return np.asarray(self.direct @ x)
         assert self.through is not None and self.diagonal is not None
-        return np.asarray(self.through @ (self.through.T @ x)) - self.diagonal[:, None] * x
+        return np.asarray(self.through @ (self.through.T @ x) - self.diagonal[:, None] * x)
 
 
 def query_profiles(graph: LinkGraph, links: bool = True) -> sp.csr_matrix:

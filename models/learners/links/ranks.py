@@ -11,8 +11,9 @@ from .graph import LinkGraph
 
 KNOWN, NEW = "known", "new"
 """Lists of candidates: with a link to any query in the training part, and without."""
-NEAREST, NEGATIVES = 200, 50
-"""Negatives of a held-out link: this many, drawn from the candidates nearest to it by degree."""
+NEAREST, FEWEST, NEGATIVES = 200, 20, 50
+"""Negatives of a held-out link: so many at most, drawn from the candidates nearest to it by degree: a twentieth of all,
+within these bounds."""
 METRICS = ("mrr", "recall@20", "hits@1", "hits@10", "auroc_matched")
 LABEL = {
     "mrr": "MRR", "recall@20": "recall@20", "hits@1": "hits@1", "hits@10": "hits@10", "auroc_matched": "AUROC (matched)",
@@ -107,6 +108,7 @@ class _Nearest:
             if one.source == one.target:
                 studied += np.bincount(one.pairs[:, 1], minlength=graph.shape[1])
         self.order = np.lexsort((studied, graph.degree()))
+        self.wide = max(FEWEST, min(NEAREST, len(self.order) // 20))
         self.place = np.empty_like(self.order)
         self.place[self.order] = np.arange(len(self.order))
 
@@ -114,8 +116,8 @@ class _Nearest:
         """(n,) of each held-out candidate the share of its negatives that score lower; equal scores count one half."""
         out = np.full(len(mine), 0.5)
         for i, one in enumerate(mine):
-            begin = int(np.clip(self.place[one] - NEAREST // 2, 0, max(len(self.order) - NEAREST, 0)))
-            window = self.order[begin : begin + NEAREST]
+            begin = int(np.clip(self.place[one] - self.wide // 2, 0, max(len(self.order) - self.wide, 0)))
+            window = self.order[begin : begin + self.wide]
             window = window[open_[window]]
             if len(window):
                 drawn = score[rng.choice(window, min(NEGATIVES, len(window)), replace=False)]

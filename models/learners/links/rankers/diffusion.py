@@ -80,7 +80,7 @@ class _Channels:
 def _share(channel: np.ndarray) -> np.ndarray:
     """Square root of each value's share of the query's largest."""
     largest = np.maximum(channel.max(axis=0), 1e-12)
-    return np.sqrt(np.maximum(channel, 0) / largest, dtype=np.float32)
+    return np.asarray(np.sqrt(np.maximum(channel, 0) / largest), dtype=np.float32)
 
 
 def _learned(channels: _Channels, held: np.ndarray, rng: np.random.Generator) -> np.ndarray:

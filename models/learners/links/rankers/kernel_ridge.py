@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.linalg import solve
 
 from ..graph import LinkGraph
 from ..learner import BaseLinkLearner
@@ -26,9 +27,9 @@ class KernelRidge(BaseLinkLearner):
 
     def fit(self, graph: LinkGraph) -> None:
         self.profiles = query_profiles(graph)
-        kernel = np.asarray((self.profiles @ self.profiles.T).todense(), dtype=np.float64)
+        kernel = np.asarray((self.profiles @ self.profiles.T).todense(), dtype=np.float32)
         kernel[np.diag_indices_from(kernel)] += RIDGE
-        self.dual = np.linalg.solve(kernel, graph.matrix().toarray()).astype(np.float32)
+        self.dual = solve(kernel, graph.matrix().toarray(), assume_a="pos", overwrite_a=True, overwrite_b=True)
 
     def score(self, queries: np.ndarray) -> np.ndarray:
         return np.asarray(self.profiles[queries] @ (self.profiles.T @ self.dual))

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn import SAGEConv
 
 from ..graph import LinkGraph
 from ..learner import BaseLinkLearner
 from .towers import DROPOUT, WIDTH, Tower, device, query_inputs, sparse_tensor, train
+
+with warnings.catch_warnings():  # it announces to everybody that torch.jit will go
+    warnings.simplefilter("ignore", FutureWarning)
+    from torch_geometric.nn import SAGEConv
 
 Ends = tuple[str, str]
 
@@ -39,7 +44,7 @@ class Encoder(nn.Module):
         h = dict(self.embeddings.items())
         for depth, layer in enumerate(self.layers):
             told: dict[str, Tensor] = {}
-            for (source, target), conv, edge_index in zip(self.kinds, layer, edges, strict=True):
+            for (source, target), conv, edge_index in zip(self.kinds, cast(nn.ModuleList, layer), edges, strict=True):
                 message = conv((h[source], h[target]), edge_index)
                 told[target] = told[target] + message if target in told else message
             kept = h if depth else {}  # jump: both layers' outputs add up

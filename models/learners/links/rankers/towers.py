@@ -26,7 +26,7 @@ class Tower(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         added = torch.sparse.mm(rows, self.embedding)
-        return added + torch.as_tensor(self.after(added))
+        return torch.add(added, self.after(added))
 
 
 def query_inputs(graph: LinkGraph) -> sp.csr_matrix:
