@@ -129,14 +129,15 @@ def disgenet(data: Path, out: Path) -> str:
 
 
 def drugs(data: Path, out: Path) -> str:
-    """Indications (disease-modifying), drugs' targets by name, and diseases' genes."""
-    told = read(data / "drug_target/indications.tsv").filter(pl.col("category") == "DM")
-    write(out, "indications", [(f"DRUGBANK:{a}", b) for a, b in told.select("drugbank_id", "doid_id").iter_rows()])
+    """Disease-modifying indications of drugs with a known target, their targets by name, and diseases' genes."""
     named = read(data / "drug_target/drugs.tsv").select("drugbank_id", key=plain("drug"))
     claims = read(data / "drug_target/dgidb_drug_gene.tsv.gz")
     keys = [claims.select("Gene", key=plain(c)) for c in ("drug_claim_primary_name", "drug_claim_name", "drug_name")]
     found = pl.concat(keys).join(named, on="key").select("drugbank_id", "Gene").drop_nulls().unique()
     write(out, "targets", [(f"DRUGBANK:{a}", b) for a, b in found.iter_rows()])
+    told = read(data / "drug_target/indications.tsv").filter(pl.col("category") == "DM")
+    told = told.filter(pl.col("drugbank_id").is_in(found["drugbank_id"].implode()))
+    write(out, "indications", [(f"DRUGBANK:{a}", b) for a, b in told.select("drugbank_id", "doid_id").iter_rows()])
     linked = read(data / "hetionet/DaG-association.tsv.gz")
     write(
         out, "disease_genes", [(f"NCBIGene:{g}", d) for d, g in linked.select("doid_id", "entrez_gene_id").iter_rows()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -55,9 +56,11 @@ def run_jobs(
     jobs = [LinkJob(name, control, one, seed) for name in learners for control in controls(name) for one in splits]
     work = (joblib.delayed(run_job)(graph, learners[job.name], job) for job in jobs)
     found = []
-    for one in joblib.Parallel(n_jobs=max(1, min(workers, len(jobs))), return_as="generator")(work):
-        found.append(one)
-        ended(one)
+    with warnings.catch_warnings():  # a worker that has grown is begun anew, and says so
+        warnings.filterwarnings("ignore", message="A worker stopped")
+        for one in joblib.Parallel(n_jobs=max(1, min(workers, len(jobs))), return_as="generator")(work):
+            found.append(one)
+            ended(one)
     return found
 
 
