@@ -15,7 +15,7 @@ SHAPE = re.compile(r"([A-Za-z][A-Za-z0-9._-]*):(.+)", re.DOTALL)
 
 KNOWN_LATE = frozenset(
     {
-        "ICD9CM", "ICD10CM", "ICD9", "ICD10", "SNOMED", "MONDO", "DOID", "OMIM", "PHECODE",
+        "ICD9CM", "ICD10CM", "ICD9", "ICD10", "SNOMED", "MONDO", "DOID", "OMIM", "PHECODE", "ORPHA", "UMLS",
         "ICD9PROC", "ICD10PCS", "CPT", "HCPCS",
     }
 )  # fmt: skip
@@ -25,7 +25,6 @@ BIRTH, DEATH = "MEDS:MEDS_BIRTH", "MEDS:MEDS_DEATH"
 """MEDS's own codes, as `meds_codes` spells them."""
 VOCABULARIES = (
     *sorted(KNOWN_LATE), "RXNORM", "ATC", "NDC", "DRUG", "LOINC", "VALUE", "HP", "REACT", "WP", "PATHWAY",
-    "ORPHA", "UMLS",
     "MEDS", "TIMELINE", "NCBIGene", "opaque",
 )  # fmt: skip
 _SPELLINGS = {

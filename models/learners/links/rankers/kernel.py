@@ -13,7 +13,7 @@ from ..profiles import informative, memberships, query_profiles, seeds, unit
 class Kernel(BaseLinkLearner):
     """S Y K: S similarity of queries, Y known links, K the cosine of two candidates' sets, weighted by information.
 
-    Without weights it is the plain gene–pathway kernel (`Kernel(weighted=False)`).
+    Without weights it is the gene–pathway kernel as it is usually meant.
     """
 
     name = "kernel"

@@ -28,7 +28,7 @@ def cases(draw: st.DrawFn) -> tuple[LinkGraph, np.ndarray, np.ndarray, np.ndarra
 
 
 def naive_rank(score: np.ndarray, own: int, others: list[int]) -> float:
-    return 1 + sum((score[c] > score[own]) + (score[c] == score[own]) / 2 for c in others)
+    return 1 + float(sum((score[c] > score[own]) + (score[c] == score[own]) / 2 for c in others))
 
 
 @given(cases())
