@@ -375,7 +375,12 @@ def _check_links(study: Study, where: str) -> None:
         _word(name, ("default", *RANKERS), f"{where} [learn] learners")
     if not study.knowledge:
         raise InputError("links are edges of knowledge", where, "no [knowledge.NAME]", "one or more", "add them")
-    evaluate = study.evaluate
+    evaluate, learn = study.evaluate, study.learn
+    if isinstance(learn.workers, str) or learn.minutes:
+        key = "workers" if isinstance(learn.workers, str) else "minutes"
+        raise NotBuilt(
+            f"{where} [learn]: {key} = {getattr(learn, key)!r} is not built for links yet.", "leave the line out"
+        )
     unfit = [name for name in ("site", "stratify") if getattr(evaluate, name) is not None]
     unfit += ["folds (a file)"] if isinstance(evaluate.folds, Path) else []
     unfit += ["learning_curve"] if evaluate.learning_curve else []

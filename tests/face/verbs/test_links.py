@@ -11,7 +11,7 @@ import pytest
 from links_study import write
 
 import clinome
-from clinome.loaders.errors import InputError
+from clinome.loaders.errors import InputError, NotBuilt
 from clinome.models.learners.links.graph import LinkGraph
 
 FEW = '[learn]\nlearners = ["popularity", "kernel", "diffusion"]\nworkers = 1\n'
@@ -133,6 +133,12 @@ def test_mistakes_are_named(task: str, more: str, words: str, tmp_path: Path) ->
     with pytest.raises(InputError) as error:
         write(tmp_path, task, more)
     assert words in str(error.value)
+
+
+@pytest.mark.parametrize("line", ['workers = "ray"', "minutes = 5"])
+def test_what_links_lack_yet_is_said(line: str, tmp_path: Path) -> None:
+    with pytest.raises(NotBuilt, match="links"):
+        write(tmp_path, more=f"[learn]\n{line}\n")
 
 
 @pytest.mark.parametrize(
