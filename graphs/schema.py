@@ -27,6 +27,7 @@ EMBEDDED = ("Patient", *SHARED)
 CODE_LABEL = {
     "ICD9CM": "Diagnosis", "ICD10CM": "Diagnosis", "ICD9": "Diagnosis", "ICD10": "Diagnosis",
     "SNOMED": "Diagnosis", "MONDO": "Diagnosis", "DOID": "Diagnosis", "OMIM": "Diagnosis", "PHECODE": "Diagnosis",
+    "ORPHA": "Diagnosis", "UMLS": "Diagnosis",
     "RXNORM": "Medication", "ATC": "Medication", "NDC": "Medication", "DRUG": "Medication",
     "ICD9PROC": "Procedure", "ICD10PCS": "Procedure", "CPT": "Procedure", "HCPCS": "Procedure",
     "LOINC": "LabTest", "VALUE": "LabTest",
@@ -96,6 +97,8 @@ RELATIONSHIPS = {
         Relationship("PART_OF", ("Pathway",), ("Pathway",)),
         Relationship("INTERACTS_WITH", ("Gene",), ("Gene",)),
         Relationship("ASSOCIATED_WITH", ("Gene",), ("Diagnosis", "Phenotype")),
+        Relationship("HAS_PHENOTYPE", ("Diagnosis",), ("Phenotype",)),
+        Relationship("TREATS", ("Drug",), ("Diagnosis",)),
         Relationship("IS_A", (*CODES, "Phenotype"), (*CODES, "Phenotype")),
         Relationship("MAPS_TO", ("Diagnosis",), ("Diagnosis", "Phenotype")),
         Relationship("LOADED", ("Study",), ("Load",)),
@@ -108,7 +111,7 @@ RELATIONSHIPS = {
 _TIMES = {"time": "LOCAL DATETIME", "known_time": "LOCAL DATETIME"}
 _EVENT = {**_TIMES, "visit": "STRING", "value": "FLOAT", "text": "STRING", "unit": "STRING"}
 _VALUE = {"value": "FLOAT", "z": "FLOAT", "layer": "STRING", "sample": "STRING"}
-_LINK = {"score": "FLOAT", "release": "STRING", "licence": "STRING"}
+_LINK = {"score": "FLOAT", "year": "INTEGER", "release": "STRING", "licence": "STRING"}
 _EMBEDDING = {"embedding": "LIST<FLOAT>", "embedding_of": "STRING"}
 NODE_PROPERTIES = {
     "Patient": {
@@ -138,7 +141,10 @@ RELATIONSHIP_PROPERTIES: dict[str, dict[str, str]] = {
     "IN_GENE": {"consequence": "STRING", "protein": "STRING", **_LINK},
     "NOT_CALLED_IN": {"layer": "STRING"},
     **dict.fromkeys(
-        ("OF_GENE", "TARGETS", "NEAR", "IN_PATHWAY", "PART_OF", "INTERACTS_WITH", "ASSOCIATED_WITH", "IS_A"), _LINK
+        (
+            "OF_GENE", "TARGETS", "NEAR", "IN_PATHWAY", "PART_OF", "INTERACTS_WITH", "ASSOCIATED_WITH", "HAS_PHENOTYPE",
+            "TREATS", "IS_A",
+        ), _LINK
     ),
     "MAPS_TO": {"predicate": "STRING", **_LINK},
     "LOADED": {"name": "STRING"},

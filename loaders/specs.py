@@ -131,6 +131,7 @@ class Knowledge(Source):
     subject: Column | None = None
     object: Column | None = None
     score: Column | None = None
+    year: Column | None = None  # when the edge came to be known: links can be held out by it
     header: bool | None = None  # None: found from the columns named
     release: str = ""
     licence: str = ""

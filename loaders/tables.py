@@ -115,8 +115,9 @@ def as_concepts(rows: pl.DataFrame, spec: Source) -> pl.DataFrame:
 
 
 def as_links(rows: pl.DataFrame, spec: Source) -> pl.DataFrame:
-    """The links table, each subject, predicate and object once."""
-    links = in_layout(_from_source(rows, spec), LINKS)
+    """The links table, each subject, predicate and object once; with `year` where the rows carry one."""
+    layout = {**LINKS, **({"year": pl.Int64} if "year" in rows.columns else {})}
+    links = in_layout(_from_source(rows, spec), layout)
     return links.unique(["subject", "predicate", "object"], keep="first", maintain_order=True)
 
 

@@ -128,7 +128,8 @@ def _links(loaded: Loaded, source: pl.Expr) -> Iterator[Edges]:
     links, _ = link_ends(loaded.links, loaded.concepts)
     keys = ("predicate", "start_label", "end_label")
     for (predicate, start, end), part in sorted(links.partition_by(*keys, as_dict=True).items()):
-        rows = part.select("score", "release", "licence", source, start="subject", end="object")
+        dated = [name for name in ("year",) if name in part.columns]
+        rows = part.select("score", *dated, "release", "licence", source, start="subject", end="object")
         yield Edges(str(predicate), str(start), str(end), _sorted(rows))
 
 

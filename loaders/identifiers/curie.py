@@ -15,7 +15,7 @@ SHAPE = re.compile(r"([A-Za-z][A-Za-z0-9._-]*):(.+)", re.DOTALL)
 
 KNOWN_LATE = frozenset(
     {
-        "ICD9CM", "ICD10CM", "ICD9", "ICD10", "SNOMED", "MONDO", "DOID", "OMIM", "PHECODE",
+        "ICD9CM", "ICD10CM", "ICD9", "ICD10", "SNOMED", "MONDO", "DOID", "OMIM", "PHECODE", "ORPHA", "UMLS",
         "ICD9PROC", "ICD10PCS", "CPT", "HCPCS",
     }
 )  # fmt: skip

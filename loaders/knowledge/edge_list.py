@@ -30,11 +30,14 @@ KINDS = {
     "INTERACTS_WITH": Kind("gene", "gene", directed=False),
     "IN_PATHWAY": Kind("gene", "pathway"),
     "ASSOCIATED_WITH": Kind("gene", "term"),
+    "HAS_PHENOTYPE": Kind("term", "term"),
+    "TREATS": Kind("drug", "term"),
     "TARGETS": Kind("drug", "gene"),
     "IS_A": Kind("code", "code", hierarchy=True),
     "PART_OF": Kind("pathway", "pathway", hierarchy=True),
     "MAPS_TO": Kind("term", "term"),
 }
+YEARS = (1000, 9999)
 HEADINGS = frozenset(
     {
         "a", "b", "source", "target", "from", "to", "subject", "object", "gene_a", "gene_b", "gene1", "gene2", "gene_1",
@@ -61,6 +64,7 @@ def read_edges(spec: Knowledge, known: Known) -> Loaded:
     rows, (subject, object, score) = _columns(spec, ledger)
     edges = pl.DataFrame({ROW: rows.numbers, "_s": rows.frame[subject], "_o": rows.frame[object]})
     edges, scored = _with_scores(edges, rows, score, ledger)
+    edges, dated = _with_years(edges, rows, spec, ledger)
     edges, counts = _with_ends(edges, kind, spec.features, known)
     if kind.subject == kind.object == "gene":
         both = pl.concat([edges["_s"], edges["_o"]]), pl.concat([edges["subject"], edges["object"]])
@@ -78,7 +82,7 @@ def read_edges(spec: Knowledge, known: Known) -> Loaded:
         mask = pl.int_range(pl.len()).is_in(closing)
         fix = "take out one edge of the cycle"
         edges = refuse(edges, mask, ledger, object, got="_o", expected="no cycle", fix=fix)
-    links = edges.select("subject", "object", pl.lit(predicate).alias("predicate"), scored.alias("score"))
+    links = edges.select("subject", "object", pl.lit(predicate).alias("predicate"), scored.alias("score"), *dated)
     return Loaded(
         spec.source,
         ledger.tally(),
@@ -135,7 +139,7 @@ def _columns(spec: Knowledge, ledger: Ledger) -> tuple[SourceRows, tuple[str, st
 
 def _header(spec: Knowledge) -> bool:
     """Whether the files have a header: where a column is named, or the first row reads like one."""
-    if any(isinstance(column, str) for column in (spec.subject, spec.object, spec.score)):
+    if any(isinstance(column, str) for column in (spec.subject, spec.object, spec.score, spec.year)):
         return True
     frame = read_cells(spec.path[0], missing=spec.missing, header=False, format=spec.format).frame
     if frame.is_empty():
@@ -157,6 +161,21 @@ def _with_scores(
     ledger.unread(rows.numbers, score, rows.frame[score].cast(pl.String), bad, "a number", whole=True)
     ledger.cells(rows.frame[score].count(), value.count())
     return edges.with_columns(value.alias("score")), pl.col("score")
+
+
+def _with_years(
+    edges: pl.DataFrame, rows: SourceRows, spec: Knowledge, ledger: Ledger
+) -> tuple[pl.DataFrame, list[str]]:
+    """The edges with their year, where the study names its column; what is no year is left missing, and noted."""
+    if spec.year is None:
+        return edges, []
+    column = resolve(spec.year, rows.frame.columns, rows.where)
+    value, bad = numbers(rows.frame[column])
+    bad = bad | ((value != value.round()) | ~value.is_between(*YEARS)).fill_null(False)
+    year = value.set(bad, None).cast(pl.Int64)
+    ledger.unread(rows.numbers, column, rows.frame[column].cast(pl.String), bad, "a year", whole=True)
+    ledger.cells(rows.frame[column].count(), year.count())
+    return edges.with_columns(year=year), ["year"]
 
 
 def _with_ends(edges: pl.DataFrame, kind: Kind, features: str, known: Known) -> tuple[pl.DataFrame, dict[str, int]]:

@@ -9,6 +9,11 @@ from pathlib import Path
 TASK_KINDS = ("binary", "multiclass", "multilabel", "regression", "survival", "clustering", "links")
 """Kinds of tasks that a study file may name; built are those of `models.base.task.TASKS`."""
 
+LINKS = "links"
+"""The kind whose rows are queries of knowledge, not patients: it has a specification of its own."""
+HOLD_OUTS = ("edges", "candidates", "queries", "time")
+"""What a links study may hold out (`models.learners.links.hold_out`)."""
+
 
 @dataclass(frozen=True)
 class TaskSpec:
@@ -20,6 +25,20 @@ class TaskSpec:
     target: dict[str, object] | str | None = None
     gap_days: float = 0.0
     horizon_days: float | None = None
+
+
+@dataclass(frozen=True)
+class LinkTask:
+    """`[task]` of kind "links": rank the candidates of each query by a predicate of the knowledge.
+
+    query, candidate: labels at the two ends of the predicate. hold_out: edges, candidates, queries or time.
+    """
+
+    predicate: str
+    query: str
+    candidate: str
+    kind: str = LINKS
+    hold_out: str = "edges"
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from clinome.models.base.learner import Learner
     from clinome.models.learners.adapters.pytorch_geometric import pyg
     from clinome.models.learners.adapters.scikit_learn import sklearn
+    from clinome.models.learners.links.graph import LinkGraph
     from clinome.models.training.neighbor_sampler import neighbor_loader
     from clinome.run_folder.run import Run
     from clinome.snapshot import Snapshot
@@ -51,6 +52,7 @@ __all__ = [
     "Graph",
     "InitReport",
     "Learner",
+    "LinkGraph",
     "LoadReport",
     "Run",
     "Snapshot",
@@ -84,6 +86,7 @@ _WHERE = {
     "Graph": "clinome.graph:Graph",
     "InitReport": "clinome.verbs.loading.init:InitReport",
     "Learner": "clinome.models.base.learner:Learner",
+    "LinkGraph": "clinome.models.learners.links.graph:LinkGraph",
     "LoadReport": "clinome.verbs.loading.load_report:LoadReport",
     "Run": "clinome.run_folder.run:Run",
     "Snapshot": "clinome.snapshot:Snapshot",

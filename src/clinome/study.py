@@ -25,7 +25,7 @@ from clinome.loaders.specs import (
     Records,
     Samples,
 )
-from clinome.models.base.specs import TASK_KINDS, Evaluate, Learn, TaskSpec
+from clinome.models.base.specs import HOLD_OUTS, LINKS, TASK_KINDS, Evaluate, Learn, LinkTask, TaskSpec
 from clinome.models.base.task import TASKS
 from clinome.typed_toml import nearest, section
 
@@ -69,6 +69,8 @@ class Study:
     knowledge: tuple[Knowledge, ...] = ()
     cohort: CohortSpec | None = None
     task: TaskSpec | None = None
+    links: LinkTask | None = None
+    """`[task]` of kind "links": then there is no `task`, and no cohort."""
     evaluate: Evaluate = field(default_factory=Evaluate)
     learn: Learn = field(default_factory=Learn)
 
@@ -116,7 +118,8 @@ class Study:
                 raise NotBuilt(f"{where}: [{later}] is not built yet.", "leave it out to go on without it")
         name = _text(raw, "name", where)
         _folder_name(name, f"{where} name")
-        task = _one(TaskSpec, raw, "task", where, folder)
+        links = _links(raw, where, folder)
+        task = None if links else _one(TaskSpec, raw, "task", where, folder)
         if task is not None:
             _word(task.kind, tuple(dict.fromkeys((*TASK_KINDS, *TASKS))), f"{where} [task] kind")
         study = cls(
@@ -133,6 +136,7 @@ class Study:
             knowledge=_named(Knowledge, raw, "knowledge", where, folder),
             cohort=_one(CohortSpec, raw, "cohort", where, folder),
             task=task,
+            links=links,
             evaluate=_one(Evaluate, raw, "evaluate", where, folder) or Evaluate(),
             learn=_one(Learn, raw, "learn", where, folder) or Learn(),
         )
@@ -160,6 +164,7 @@ class Study:
 
     def need_cohort(self) -> CohortSpec:
         """The cohort, or an error that says how to name one."""
+        self._no_links("has no cohort")
         if self.cohort is None:
             raise InputError(
                 "the study has no [cohort]", self.file.name, fix='add [cohort] with query = "patients_with_label"'
@@ -168,6 +173,7 @@ class Study:
 
     def need_task(self) -> TaskSpec:
         """The task, or an error; what this version cannot learn yet is refused here."""
+        self._no_links("has no patients to learn from")
         if self.task is None:
             raise InputError(
                 "the study has no [task]", self.file.name, fix='add [task] with kind = "binary" and label = "label"'
@@ -183,6 +189,14 @@ class Study:
             )
         return self.task
 
+    def _no_links(self, what: str) -> None:
+        """A links study is about knowledge alone: what asks for its patients says so."""
+        if self.links is not None:
+            raise InputError(
+                f"a study of links {what}: its rows are queries, of its knowledge", f"{self.file.name} [task]",
+                'kind = "links"', "a task about patients", "for links use load, learners, train, report, run, query",
+            )  # fmt: skip
+
 
 def as_study(study: Study | str | Path) -> Study:
     """A study as it is, or read from its file or the folder that holds it: what every verb takes first.
@@ -190,6 +204,42 @@ def as_study(study: Study | str | Path) -> Study:
     Raises: InputError where there is no such file, or a mistake in it.
     """
     return study if isinstance(study, Study) else Study.read(study)
+
+
+def _links(raw: Mapping[str, Any], where: str, folder: Path) -> LinkTask | None:
+    """`[task]` where it is of kind "links", its words checked against the schema."""
+    table = raw.get("task")
+    if not isinstance(table, Mapping) or table.get("kind") != LINKS:
+        return None
+    from clinome.graphs.schema import RELATIONSHIPS, SHARED
+
+    task = section(LinkTask, table, f"{where} [task]", folder)
+    at = f"{where} [task]"
+    between = {one.type: one for one in RELATIONSHIPS.values() if {*one.start, *one.end} <= set(SHARED)}
+    _word(task.predicate, tuple(between), f"{at} predicate")
+    rule = between[task.predicate]
+    ends = tuple(dict.fromkeys((*rule.start, *rule.end)))
+    _word(task.query, ends, f"{at} query")
+    _word(task.candidate, tuple(one for one in ends if one != task.query) or ends, f"{at} candidate")
+    _word(task.hold_out, HOLD_OUTS, f"{at} hold_out")
+    if task.query == task.candidate or not any(
+        task.query in a and task.candidate in b for a, b in ((rule.start, rule.end), (rule.end, rule.start))
+    ):
+        raise InputError(
+            "these two are no ends of the predicate", at, f"{task.query}, {task.candidate}",
+            f"one of {', '.join(rule.start)} and one of {', '.join(rule.end)}, not the same", "name both ends",
+        )  # fmt: skip
+    if (
+        "Phenotype" in (task.query, task.candidate)
+        and task.predicate == "ASSOCIATED_WITH"
+        and task.hold_out != "candidates"
+    ):
+        raise InputError(
+            "gene–phenotype links are derived from the gene’s diseases, and tell each other", f"{at} hold_out",
+            task.hold_out, '"candidates": whole genes, with query = "Phenotype"',
+            'hold out candidates; or rank genes for diseases, query = "Diagnosis", with their HAS_PHENOTYPE edges',
+        )  # fmt: skip
+    return task
 
 
 def _text(raw: Mapping[str, Any], key: str, where: str) -> str:
@@ -291,6 +341,7 @@ def _check(study: Study, where: str) -> None:
             "a study needs at least one source", where, fix="add [patients], [omics.NAME] or [records.NAME]"
         )
     _check_evaluate(study.evaluate, f"{where} [evaluate]")
+    _check_links(study, where)
     learn = study.learn
     for key, got, least in (
         ("[learn] trials", learn.trials, 1),
@@ -310,7 +361,38 @@ def _check(study: Study, where: str) -> None:
             raise InputError(
                 "not a number that can be", f"{where} {key}", got, f"{least} or more", "raise it, or leave the line out"
             )
-    _check_learners(learn.learners, f"{where} [learn] learners")
+    if study.links is None:
+        _check_learners(learn.learners, f"{where} [learn] learners")
+
+
+def _check_links(study: Study, where: str) -> None:
+    """What a links study cannot be asked, and what it needs."""
+    if study.links is None:
+        return
+    from clinome.models.learners.links.registry import RANKERS
+
+    for name in study.learn.learners:
+        _word(name, ("default", *RANKERS), f"{where} [learn] learners")
+    if not study.knowledge:
+        raise InputError("links are edges of knowledge", where, "no [knowledge.NAME]", "one or more", "add them")
+    evaluate, learn = study.evaluate, study.learn
+    if isinstance(learn.workers, str) or learn.minutes:
+        key = "workers" if isinstance(learn.workers, str) else "minutes"
+        raise NotBuilt(
+            f"{where} [learn]: {key} = {getattr(learn, key)!r} is not built for links yet.", "leave the line out"
+        )
+    unfit = [name for name in ("site", "stratify") if getattr(evaluate, name) is not None]
+    unfit += ["folds (a file)"] if isinstance(evaluate.folds, Path) else []
+    unfit += ["learning_curve"] if evaluate.learning_curve else []
+    if unfit:
+        raise InputError(
+            "this is for patients", f"{where} [evaluate]", unfit[0], "folds, repeats, seed, after", "leave it out"
+        )
+    if (evaluate.after is None) == (study.links.hold_out == "time"):
+        raise InputError(
+            "a date to split at goes with hold_out = \"time\"", f"{where} [evaluate] after", evaluate.after,
+            'both, or none of them', "after = 2015-01-01 holds out links of 2015 and later",
+        )  # fmt: skip
 
 
 def _check_accept(study: Study, where: str) -> None:

@@ -1,4 +1,4 @@
-"""Sentences of report.html: what may be said of a run, as functions of plain values (`comparison_sentences`: of several).
+"""Sentences of report.html: what may be said of a run, as functions of plain values (`comparison.sentences`: of several).
 
 Nothing here reads a file or computes a figure (`findings` and `headline` do), so that the words can be read and changed
 together. Standard terms first; an explanation may follow.

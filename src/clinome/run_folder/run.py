@@ -76,11 +76,14 @@ class Run:
     def snapshot(self) -> Snapshot:
         """Snapshot: what the learners saw, behind the time fence, with the folds.
 
-        Raises: InputError before `clinome train`, and where removing a patient took it away.
+        Raises: InputError before `clinome train`, for a run of links, and where removing a patient took it away.
         """
         from clinome.snapshot import Snapshot
 
-        self._need(f"{SNAPSHOT}/manifest.json", "snapshot", "train")
+        manifest = self._need(f"{SNAPSHOT}/manifest.json", "snapshot", "train")
+        if json.loads(manifest.read_text(encoding="utf-8")).get("task") == "links":
+            fix = "read its edges.parquet and nodes.parquet"
+            raise InputError("the snapshot of a run of links holds no patients", self.name, fix=fix)
         return Snapshot.read(self.folder / SNAPSHOT)
 
     @property
@@ -116,6 +119,15 @@ class Run:
         import pandas as pd
 
         return pd.DataFrame(self._results("comparisons").get("comparisons", []))
+
+    @property
+    def ranking(self) -> pd.DataFrame:
+        """Ranking of a links study: the first candidates of every query that it has no link to, by the best learner
+        fitted on all links: query, query_name, list (known, new), rank, candidate, candidate_name, score.
+
+        Raises: InputError before `clinome train`, and for a study that is not of links.
+        """
+        return self._table("ranking.parquet", "ranking", "train")
 
     @property
     def biomarkers(self) -> pd.DataFrame:

@@ -42,6 +42,8 @@ def rank_features(study: Study, run: Run, console: Console) -> Run:
     from clinome.models.biomarkers.enrichment import enrich, measured_genes
     from clinome.models.biomarkers.ranking import biomarkers as rank
 
+    if study.links is not None:
+        study.need_task()
     key = run.read_json("run.json").get("train", "")
     if not key:
         raise InputError("this run has not been trained", run.name, fix=f"clinome train {study.file.name}")

@@ -13,7 +13,7 @@ import polars as pl
 from clinome.console import SILENT, Console
 from clinome.graph import Graph, open_graph
 from clinome.loaders.errors import InputError
-from clinome.reports.cohort_comparison import CohortComparison, in_words, survival_in_words, write_compare
+from clinome.reports.comparison.page import CohortComparison, in_words, survival_in_words, write_compare
 from clinome.study import Study, as_study
 from clinome.verbs.biomarkers import named
 from clinome.verbs.cohort import columns_of

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from clinome.console import SILENT, Console
 from clinome.graph import cohort_of, open_graph, snapshot_of
-from clinome.study import Study
+from clinome.study import Study, as_study
+from clinome.verbs.links import why_not
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,12 +29,15 @@ def learners(study: Study | str | Path, *, console: Console = SILENT) -> pd.Data
 
     from clinome.models.learners.registry import every
 
-    with open_graph(study) as graph:
-        snapshot = snapshot_of(graph, cohort_of(graph))
-        rows, shown = [], []
-        for learner in every(snapshot):
-            why_not, slow = learner.reason(snapshot), getattr(learner, "slow", lambda _: None)(snapshot)
-            rows.append((learner.name, why_not))
-            shown.append((learner.name, why_not or (f"if it is named: {slow}" if slow else "yes")))
+    study = as_study(study)
+    slow: dict[str, str] = {}
+    if study.links is not None:
+        rows = why_not(study)
+    else:
+        with open_graph(study) as graph:
+            snapshot = snapshot_of(graph, cohort_of(graph))
+        rows = [(learner.name, learner.reason(snapshot)) for learner in every(snapshot)]
+        slow = {one.name: why for one in every(snapshot) if (why := getattr(one, "slow", lambda _: None)(snapshot))}
+    shown = [(name, why or (f"if it is named: {slow[name]}" if name in slow else "yes")) for name, why in rows]
     console.table(["learner", "runs here"], shown)
     return pd.DataFrame(rows, columns=["learner", "why_not"], dtype=object)

@@ -21,8 +21,10 @@ def report(study: Study | str | Path, *, name: str | None = None, console: Conso
     Example:
         clinome.report("study.toml").report
     """
+    from clinome.reports.links.page import is_links, write_links_report
     from clinome.reports.page import write_report
 
     run = Run.of(as_study(study), name)
-    console(f"report: {write_report(run.folder, run.name, run.path('report.html'))}")
+    write = write_links_report if is_links(run.folder) else write_report
+    console(f"report: {write(run.folder, run.name, run.path('report.html'))}")
     return run

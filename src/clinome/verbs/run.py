@@ -12,6 +12,7 @@ from clinome.run_folder.run import Run
 from clinome.study import Study, as_study
 from clinome.user_learners import learners_of
 from clinome.verbs.biomarkers import biomarkers
+from clinome.verbs.links import rankers_of, train_links
 from clinome.verbs.loading.load import load
 from clinome.verbs.report import report
 from clinome.verbs.train import train_study
@@ -40,6 +41,11 @@ def run(
         run = clinome.run("study.toml", learners={"svm": LinearSVC()}, name="with-mine")
     """
     study = as_study(study)
+    if study.links is not None:
+        rankers = rankers_of(learners or {}, study)
+        load(study, console=console)
+        train_links(study, Run.of(study, name), rankers, console)
+        return report(study, name=name, console=console)
     own = learners_of(learners or {}, study)
     with begun(study, name) as processes:
         load(study, console=console)

@@ -25,6 +25,7 @@ from clinome.run_folder.run import SNAPSHOT, Run, key_of, versions
 from clinome.study import Study, as_study
 from clinome.user_learners import learners_of
 from clinome.verbs.cohort import keep, write_tables
+from clinome.verbs.links import rankers_of, train_links
 from clinome.verbs.quality import keep_quality
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ def train(
         run = clinome.train("study.toml", learners={"svm": LinearSVC()})
     """
     study = as_study(study)
+    if study.links is not None:
+        return train_links(study, Run.of(study, name), rankers_of(learners or {}, study), console)
     return train_study(study, Run.of(study, name), learners_of(learners or {}, study), console)
 
 

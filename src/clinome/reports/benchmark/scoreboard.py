@@ -14,7 +14,7 @@ from clinome.models.base.snapshot import DerivedSnapshot
 from clinome.models.evaluation.comparison import compare_with_reference
 from clinome.models.evaluation.intervals import holm
 from clinome.models.evaluation.study_ranks import LEAST, Ranking, mean_interval, rank, signed_rank
-from clinome.reports import comparison_sentences as sentences
+from clinome.reports.comparison import sentences
 from clinome.reports.format import interval, metric_label
 from clinome.run_folder.run import Run
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from clinome.loaders.files.spreadsheet_csv import write_csv
 from clinome.plots.style import short
-from clinome.reports import comparison_sentences as sentences
+from clinome.reports.comparison import sentences
 from clinome.reports.html import svg, write_page
 from clinome.reports.table_one import table_ones
 from clinome.run_folder.run import versions

@@ -1,0 +1,160 @@
+"""Jobs of a links study: one learner in one fold, or its twin: fit, score, rank what was held out."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+import joblib
+import numpy as np
+import polars as pl
+
+from ...base.threads import one_thread
+from .graph import LinkGraph
+from .hold_out import HoldOut
+from .learner import BaseLinkLearner, LinkLearner
+from .ranks import KNOWN, NEW, held_out_ranks
+from .registry import RANKERS
+from .twins import EDGELESS, SHUFFLED, twin
+
+TOP = 20
+"""Candidates of each list that are kept for a query."""
+_AT_ONCE = 512
+
+
+@dataclass(frozen=True)
+class LinkJob:
+    """control: "", or the twin that learns instead of the graph itself."""
+
+    name: str
+    control: str
+    hold_out: HoldOut
+    seed: int
+
+
+@dataclass(frozen=True)
+class LinkJobResult:
+    """ranks: of `ranks.held_out_ranks`. top: the first candidates of each query. failed: of one's own learner, why."""
+
+    job: LinkJob
+    ranks: pl.DataFrame
+    top: pl.DataFrame
+    seconds: float
+    weights: dict[str, Any] = field(default_factory=dict)
+    failed: str | None = None
+
+
+def run_jobs(
+    graph: LinkGraph, learners: dict[str, LinkLearner], splits: Sequence[HoldOut], seed: int, workers: int,
+    ended: Callable[[LinkJobResult], object],
+) -> list[LinkJobResult]:  # fmt: skip
+    """Every learner in every split, and the twins of those that learn on the graph; equal for any number of workers."""
+    jobs = [LinkJob(name, control, one, seed) for name in learners for control in controls(name) for one in splits]
+    work = (joblib.delayed(run_job)(graph, learners[job.name], job) for job in jobs)
+    found = []
+    with warnings.catch_warnings():  # a worker that has grown is begun anew, and says so
+        warnings.filterwarnings("ignore", message="A worker stopped")
+        for one in joblib.Parallel(n_jobs=max(1, min(workers, len(jobs))), return_as="generator")(work):
+            found.append(one)
+            ended(one)
+    return found
+
+
+def run_job(graph: LinkGraph, learner: LinkLearner, job: LinkJob) -> LinkJobResult:
+    """Fit on the graph without the held-out links, rank the queries that lost some."""
+    begun, held = time.perf_counter(), graph.links[job.hold_out.held]
+    seen = graph.without(job.hold_out.held)
+    empty = pl.DataFrame()
+    with one_thread():
+        given = twin(seen, job.control, job.seed) if job.control else seen
+        try:
+            fresh = fitted(learner, given, int(np.random.SeedSequence([job.seed, job.hold_out.repeat, job.hold_out.fold]).generate_state(1)[0]))  # fmt: skip
+            queries = np.unique(held[:, 0])
+            ranks, top = [], []
+            for part, score in scored(fresh, queries, seen.shape[1]):
+                mine = held[np.isin(held[:, 0], part)]
+                ranks.append(held_out_ranks(seen, mine, part, score, job.seed))
+                top += [] if job.control else [_told(ranks[-1], pl.concat(tops(seen, part, score)))]
+        except Exception as error:
+            if job.name in RANKERS:
+                raise
+            return LinkJobResult(
+                job, empty, empty, time.perf_counter() - begun, failed=f"{type(error).__name__}: {error}"
+            )
+    place = {"repeat": job.hold_out.repeat, "fold": job.hold_out.fold}
+    about = [pl.lit(value).cast(pl.Int64).alias(name) for name, value in place.items()]
+    weights = fresh.weights() if isinstance(fresh, BaseLinkLearner) else {}
+    both = [(pl.concat(table) if table else empty).with_columns(about) for table in (ranks, top)]
+    return LinkJobResult(job, both[0], both[1], time.perf_counter() - begun, weights)
+
+
+def fitted(learner: LinkLearner, graph: LinkGraph, seed: int) -> LinkLearner:
+    """A fresh copy of a learner, fitted."""
+    if isinstance(learner, BaseLinkLearner):
+        fresh: LinkLearner = learner.with_seed(seed)
+    else:
+        fresh = deepcopy(learner)
+        if hasattr(fresh, "seed"):
+            fresh.seed = seed
+    fresh.fit(graph)
+    return fresh
+
+
+def scored(learner: LinkLearner, queries: np.ndarray, candidates: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Queries and their scores, part by part. Raises: ValueError for scores of another shape, or that are no numbers."""
+    for begin in range(0, len(queries), _AT_ONCE):
+        part = queries[begin : begin + _AT_ONCE]
+        score = np.asarray(learner.score(part), dtype=np.float64)
+        if score.shape != (len(part), candidates) or not np.isfinite(score).all():
+            raise ValueError(
+                f"score: got shape {score.shape}, finite: {np.isfinite(score).all()}; expected finite {(len(part), candidates)}"
+            )
+        yield part, score
+
+
+def tops(graph: LinkGraph, queries: np.ndarray, score: np.ndarray) -> Iterator[pl.DataFrame]:
+    """The first candidates of each query that it has no link to, the known and the new ones apart."""
+    linked, known = graph.matrix(), graph.degree() > 0
+    for which, mine in ((KNOWN, known), (NEW, ~known)):
+        among = np.flatnonzero(mine)
+        if not len(among):
+            continue
+        s = score[:, among].copy()
+        s[linked[queries][:, among].toarray() > 0] = -np.inf
+        first = (
+            np.argpartition(-s, TOP - 1, axis=1)[:, :TOP]
+            if len(among) > TOP
+            else np.tile(np.arange(len(among)), (len(s), 1))
+        )
+        first = np.sort(first, axis=1)
+        order = np.argsort(-np.take_along_axis(s, first, axis=1), axis=1, kind="stable")
+        first = np.take_along_axis(first, order, axis=1)
+        value = np.take_along_axis(s, first, axis=1)
+        rows, place = np.nonzero(np.isfinite(value))
+        yield pl.DataFrame(
+            {
+                "query": queries[rows],
+                "candidate": among[first[rows, place]],
+                "list": which,
+                "rank": place + 1,
+                "score": value[rows, place],
+            }
+        )
+
+
+def _told(ranks: pl.DataFrame, top: pl.DataFrame) -> pl.DataFrame:
+    """The first candidates of each query, and beside them its held-out links with their filtered ranks in the list."""
+    held = ranks.select("query", "candidate", "list", "score", rank=pl.col("rank_in_list"), held_out=pl.lit(True))
+    others = top.join(held, on=["query", "candidate"], how="anti").with_columns(
+        pl.col("rank").cast(pl.Float64), held_out=pl.lit(False)
+    )
+    return pl.concat([held, others.select(held.columns)]).sort("query", "list", "rank")
+
+
+def controls(name: str) -> tuple[str, ...]:
+    """ "" for the graph itself, then the twins that a learner has."""
+    return ("", SHUFFLED, EDGELESS) if name in RANKERS and RANKERS[name].graph else ("",)

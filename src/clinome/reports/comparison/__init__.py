@@ -1,0 +1,1 @@
+"""Comparison of several: two cohorts (`clinome compare`), or learners on many studies."""

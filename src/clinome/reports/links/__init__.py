@@ -1,0 +1,1 @@
+"""Report of a links study: links, learners by query, twins, known and new candidates apart."""
