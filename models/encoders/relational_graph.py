@@ -17,17 +17,23 @@ class RelationalGraph:
     """Nodes are known by their place: the columns first, in their order, then what lies behind them.
 
     edge_index: (2, edges) int64, sender and receiver; edge_type: (edges,) int64, the place of its relation. relations: names;
-    each comes with its reverse, `rev_…`, as what is above and what is below are not heard alike.
+    each comes with its reverse, `rev_…`, as what is above and what is below are not heard alike. ids: CURIE of each node; ""
+    for a column that is no entity.
     """
 
-    nodes: int
+    ids: tuple[str, ...]
     edge_index: np.ndarray
     edge_type: np.ndarray
     relations: tuple[str, ...]
 
+    @property
+    def nodes(self) -> int:
+        """How many there are."""
+        return len(self.ids)
+
     def state(self) -> dict[str, Any]:
         return {
-            "nodes": self.nodes,
+            "ids": [*self.ids],
             "edge_index": self.edge_index,
             "edge_type": self.edge_type,
             "relations": [*self.relations],
@@ -35,7 +41,7 @@ class RelationalGraph:
 
     @classmethod
     def restored(cls, state: Mapping[str, Any]) -> RelationalGraph:
-        return cls(**{**state, "relations": tuple(state["relations"])})
+        return cls(**{**state, "ids": tuple(state["ids"]), "relations": tuple(state["relations"])})
 
 
 def relational_graph(
@@ -71,4 +77,5 @@ def relational_graph(
     both = [*ends, *(one[::-1] for one in ends)]
     index = np.concatenate([np.zeros((2, 0), dtype=np.int64), *both], axis=1)
     kind = np.repeat(np.arange(len(both)), [one.shape[1] for one in both])
-    return RelationalGraph(len(place), index, kind, (*names, *(f"rev_{name}" for name in names)))
+    ids = tuple("" if i < len(columns) and columns[i] is None else one for i, one in enumerate(around.nodes))
+    return RelationalGraph(ids, index, kind, (*names, *(f"rev_{name}" for name in names)))

@@ -376,8 +376,9 @@ def _hetero_network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> N
     for name, one in found["messages"].named().items():
         one.keys("mean")["mean"].array("f4", columns[name])
     found["vocabulary"].must(found["vocabulary"].value is None, "no vocabulary", "one")
-    graph = found["graph"].keys("nodes", "edge_index", "edge_type", "relations")
-    nodes = graph["nodes"].integer(sum(columns.values()), LARGEST**2)
+    graph = found["graph"].keys("ids", "edge_index", "edge_type", "relations")
+    nodes = len(graph["ids"].texts(unique=False))
+    graph["ids"].must(nodes >= sum(columns.values()), "a node for each column", f"{nodes} nodes")
     edge_index = graph["edge_index"].array("i8", 2, None, least=0, most=max(0, nodes - 1))
     relations = len(graph["relations"].texts())
     graph["edge_type"].array("i8", edge_index.shape[1], least=0, most=max(0, relations - 1))

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from ..base.attribution import Attribution
+from ..base.embedding import Embeddings
 from ..base.learner import Setting
 from ..base.serialization import Fitted
 from ..base.snapshot import Snapshot
@@ -71,6 +72,10 @@ class BaseLearner(Fitted):
         return None
 
     def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> Mapping[str, Attribution] | None:
+        return None
+
+    def embeddings(self, snapshot: Snapshot, rows: np.ndarray) -> Embeddings | None:
+        """Vectors of these rows, and of the graph's nodes where they have some; None where the learner has none."""
         return None
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import softmax
 
 from ..base.attribution import Attribution
+from ..base.embedding import Embeddings
 from ..base.snapshot import Snapshot
 from ..base.task import task_of
 from ..estimators.late_fusion import calibrate, fit_weights, standardise
@@ -274,6 +275,11 @@ class NetworkLearner(BaseLearner):
             if (state["weights"][name] != positions).any():
                 raise ValueError(f"weights {name}: got other positions; expected those of the vocabulary")
         return self
+
+    def embeddings(self, snapshot: Snapshot, rows: np.ndarray) -> Embeddings:
+        from ..training import trainer as training
+
+        return Embeddings(training.encode(self.network, self.inputs(snapshot), rows))
 
     def _restored(self, state: Mapping[str, Any]) -> Messages | Centred:
         from ..encoders.propagation import Messages

@@ -6,7 +6,7 @@ than a small network to train.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
@@ -14,11 +14,11 @@ import torch
 from torch import nn
 
 from .adamw import AdamW
-from .batch import BatchSource
+from .batch import Batch, BatchSource
 from .course import Batches, Course, Network, TrainingPlan, TrainingReport
 
 __all__ = [
-    "Batches", "Course", "Network", "TrainingPlan", "TrainingReport", "fit", "predict", "reproducible", "set_weights",
+    "Batches", "Course", "Network", "TrainingPlan", "TrainingReport", "encode", "fit", "predict", "reproducible", "set_weights",
 ]  # fmt: skip
 
 
@@ -89,13 +89,24 @@ def _judge(course: Course, held: Batches) -> bool:
 
 def predict(network: nn.Module, source: BatchSource, rows: np.ndarray, batch_size: int = 512) -> np.ndarray:
     """The head's answer for these rows, in their order: (n,) or (n, classes) float64."""
+    return _answers(network, network, source, rows, batch_size)
+
+
+def encode(network: Network, source: BatchSource, rows: np.ndarray, batch_size: int = 512) -> np.ndarray:
+    """What the encoder makes of these rows, in their order: (n, dim) float64, which the head reads."""
+    return _answers(network, lambda batch: network.encoder(batch)[0], source, rows, batch_size)
+
+
+def _answers(
+    network: nn.Module, answer: Callable[[Batch], torch.Tensor], source: BatchSource, rows: np.ndarray, batch_size: int
+) -> np.ndarray:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network.to(device).eval()
     order = np.arange(len(rows)) if source.lengths is None else np.argsort(source.lengths[rows], kind="stable")
     scores = [np.zeros(0)]
     with torch.no_grad():
         for part in np.array_split(order, -(-len(order) // batch_size) or 1) if len(order) else []:
-            scores.append(network(source.take(rows[part]).to(device)).cpu().double().numpy())
+            scores.append(answer(source.take(rows[part]).to(device)).cpu().double().numpy())
     network.to("cpu")
     found = np.concatenate(scores[1:]) if len(scores) > 1 else scores[0]
     out = np.empty_like(found)

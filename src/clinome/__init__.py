@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from clinome.verbs.biomarkers import biomarkers
     from clinome.verbs.cohort import cohort, table_one
     from clinome.verbs.compare import compare
-    from clinome.verbs.embeddings import write_embeddings
+    from clinome.verbs.embeddings import embed, write_embeddings
     from clinome.verbs.learners import learners
     from clinome.verbs.loading.init import InitReport, init
     from clinome.verbs.loading.load import load
@@ -61,6 +61,7 @@ __all__ = [
     "biomarkers",
     "cohort",
     "compare",
+    "embed",
     "errors",
     "init",
     "learners",
@@ -95,6 +96,7 @@ _WHERE = {
     "biomarkers": "clinome.verbs.biomarkers:biomarkers",
     "cohort": "clinome.verbs.cohort:cohort",
     "compare": "clinome.verbs.compare:compare",
+    "embed": "clinome.verbs.embeddings:embed",
     "errors": "clinome.errors",
     "init": "clinome.verbs.loading.init:init",
     "learners": "clinome.verbs.learners:learners",

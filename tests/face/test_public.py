@@ -15,7 +15,7 @@ from clinome.console import SILENT
 from clinome.errors import InputError
 from clinome.study import as_study
 
-VERBS = ("write_embeddings", "benchmark", "biomarkers", "cohort", "compare", "init", "learners", "load", "open", "predict", "quality", "remove", "report", "run",
+VERBS = ("write_embeddings", "embed", "benchmark", "biomarkers", "cohort", "compare", "init", "learners", "load", "open", "predict", "quality", "remove", "report", "run",
          "schema", "table_one", "train")  # fmt: skip
 FIRST = {"benchmark": "folder", "init": "folder", "predict": "run"}
 ORDER = ("learners", "name", "out", "console")
@@ -168,7 +168,7 @@ def test_a_run_folder_gives_all_that_it_holds(folder: Path) -> None:
     assert isinstance(run.enrichment, pd.DataFrame)
     assert run.model.name in {"ridge_late", "stack"}
     assert run.report.read_text(encoding="utf-8").lower().startswith("<!doctype html>")
-    with pytest.raises(InputError, match="none of this version"):
+    with pytest.raises(InputError, match="this run has no embeddings"):
         _ = run.embeddings
 
 

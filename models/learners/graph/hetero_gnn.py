@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from ...base.embedding import Embeddings
 from ...base.snapshot import Snapshot
 from ...encoders.relational_graph import RelationalGraph, relational_graph
 from ...preprocessing.graph_edges import GraphEdges
@@ -81,6 +83,17 @@ class HeteroGNN(NetworkLearner):
             self.graph, {name: one.width for name, one in self.messages.items()}, self.width,
             width=self.setting.get("width", 16), depth=self.setting.get("depth", 2), dropout=self.setting.get("dropout", 0.1),
         )  # fmt: skip
+
+    def embeddings(self, snapshot: Snapshot, rows: np.ndarray) -> Embeddings:
+        import torch
+
+        encoder: Any = self.network.encoder
+        with torch.no_grad():
+            vectors = encoder.nodes().numpy()
+        first = {
+            one: i for i, one in reversed([*enumerate(self.graph.ids)]) if one
+        }  # of two columns of an entity the first
+        return replace(super().embeddings(snapshot, rows), nodes=tuple(first), vectors=vectors[[*first.values()]])
 
     def state(self) -> dict[str, Any]:
         return {**super().state(), "graph": self.graph.state()}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from ...base.attribution import Attribution
+from ...base.embedding import Embeddings
 from ...base.snapshot import Snapshot
 from ...base.task import task_of
 from ...estimators.univariate import association
@@ -175,8 +176,16 @@ class OnGenes(BaseLearner, ABC):
     def predict(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
         from ...training import trainer as training
 
-        size = max(1, min(512, AT_ONCE // max(1, len(self.genes))))
-        return training.predict(self.network, Inputs(snapshot, self.values), rows, size)
+        return training.predict(self.network, Inputs(snapshot, self.values), rows, self._at_once())
+
+    def _at_once(self) -> int:
+        """Rows of a batch to predict."""
+        return max(1, min(512, AT_ONCE // max(1, len(self.genes))))
+
+    def embeddings(self, snapshot: Snapshot, rows: np.ndarray) -> Embeddings:
+        from ...training import trainer as training
+
+        return Embeddings(training.encode(self.network, Inputs(snapshot, self.values), rows, self._at_once()))
 
     def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, Attribution] | None:
         from ..integrated_gradients import value_gradients

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from clinome.models.inference.model import Model
     from clinome.snapshot import Snapshot
 
-PREDICT, MODEL, SNAPSHOT = "predict", "model", "snapshot"
+PREDICT, MODEL, SNAPSHOT, EMBEDDINGS = "predict", "model", "snapshot", "embeddings.parquet"
 """Folders in it: predictions for other studies, what the run leaves to make them, what its learners saw."""
 
 
@@ -149,16 +149,15 @@ class Run:
 
     @property
     def embeddings(self) -> pd.DataFrame:
-        """Patient embeddings: one row a row of the cohort.
+        """Embeddings of patients and of the graph's nodes: label, id, learner, vector (`clinome.embed`).
 
-        Raises: InputError: no learner of this version exports any.
+        Raises: InputError before `clinome.embed`.
         """
-        raise InputError(
-            "this run has no embeddings",
-            self.name,
-            expected="a learner that exports some; none of this version does",
-            fix="make them in Python from run.snapshot.hetero()",
-        )
+        path = self.folder / EMBEDDINGS
+        if not path.is_file():
+            fix = f'make them in Python: clinome.embed(study, "hetero_gnn", name="{self.name}")'
+            raise InputError("this run has no embeddings", self.name, fix=fix)
+        return self._table(EMBEDDINGS, "embeddings", "train").drop(columns="subject_id")
 
     @property
     def model(self) -> Model:

@@ -1,16 +1,100 @@
-"""`clinome.write_embeddings`: vectors of patients, genes, codes onto the nodes of a study's graph, to be searched there."""
+"""`clinome.embed`: a network's vectors of patients, genes, codes; `clinome.write_embeddings`: vectors onto the graph's nodes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clinome.console import SILENT, Console
-from clinome.graph import open_store
+from clinome.graph import open_graph, open_store
+from clinome.loaders.files.atomic import atomic_path
 from clinome.study import Study, as_study
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    import polars as pl
+
+
+def embed(
+    study: Study | str | Path, learner: str = "hetero_gnn", *, name: str | None = None, console: Console = SILENT
+) -> pd.DataFrame:
+    """Embeddings of patients and of the graph's nodes, by a network fitted on the whole cohort.
+
+    For exploring, and for `clinome.write_embeddings`: no vector is held out, so nothing is to be judged by them. Every
+    network has vectors of patients (what its head reads; of several rows of a patient the last); `hetero_gnn` has them of
+    features, codes and knowledge too.
+    Args:
+        study: a study, its file, or the folder that holds it; it has been trained.
+        learner: a network's name. name: of the run; default: the study's.
+        console: what is said; default: nothing.
+    Returns: a row a node: label, id, learner, vector; kept in the run folder as embeddings.parquet (`run.embeddings`).
+    Raises: InputError for a learner without embeddings, or that cannot run on this study.
+    Example:
+        table = clinome.embed("study.toml", "hetero_gnn")
+        clinome.write_embeddings("study.toml", table, name="lung/hetero_gnn")
+    """
+    import numpy as np
+    import polars as pl
+
+    from clinome.loaders.errors import InputError
+    from clinome.models.learners.registry import make
+    from clinome.run_folder.run import EMBEDDINGS, Run
+
+    study = as_study(study)
+    run = Run.of(study, name)
+    snapshot, fitted = run.snapshot, make(learner).with_setting({}, study.evaluate.seed)
+    where = f'learner "{learner}"'
+    if (reason := fitted.reason(snapshot)) is not None:
+        raise InputError(
+            "it cannot run on this study", where, reason, fix="`clinome learners STUDY` lists those that can"
+        )
+    if not getattr(fitted, "on_torch", False):
+        raise InputError("it has no embeddings", where, expected="a network", fix='name one, such as "hetero_gnn"')
+    train, tuning = _parts(snapshot.rows["subject_id"], study.evaluate.seed)
+    fitted.fit(snapshot, train, tuning)
+    found = getattr(fitted, "embeddings")(snapshot, np.arange(snapshot.rows.height))  # noqa: B009
+    patients = pl.DataFrame({"id": snapshot.rows["subject_id"], "vector": found.rows.astype(np.float32).tolist()})
+    patients = patients.unique("id", keep="last", maintain_order=True).with_columns(
+        label=pl.lit("Patient"), subject_id="id"
+    )
+    labels = _labels(study, found.nodes)
+    vectors = dict(zip(found.nodes, found.vectors.astype(np.float32).tolist(), strict=True))
+    nodes = labels.with_columns(subject_id=pl.lit(""), vector=pl.Series([vectors[one] for one in labels["id"]]))
+    columns = ("label", "id", "vector", "subject_id")
+    parts = [one.select(columns).cast({"vector": pl.List(pl.Float32)}) for one in (patients, nodes) if one.height]
+    table = pl.concat(parts).with_columns(learner=pl.lit(learner))
+    with atomic_path(run.path(EMBEDDINGS)) as fresh:
+        table.write_parquet(fresh)
+    for (label,), mine in table.group_by("label", maintain_order=True):
+        console(f"{label}: {mine.height:,} embeddings of {len(mine['vector'][0])} numbers by {learner}")
+    return run.embeddings
+
+
+def _parts(subjects: pl.Series, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to train on, and of a seventh of the patients the rows that say when to stop."""
+    import numpy as np
+
+    names = subjects.unique().sort()
+    stop = names.gather(np.random.default_rng(seed).permutation(len(names))[: max(1, len(names) // 7)])
+    tuning = subjects.is_in(stop.implode()).to_numpy()
+    return np.flatnonzero(~tuning), np.flatnonzero(tuning)
+
+
+def _labels(study: Study, ids: Sequence[str]) -> pl.DataFrame:
+    """label and id of those that are nodes of the graph."""
+    import polars as pl
+
+    schema = {"label": pl.String, "id": pl.String}
+    if not ids:
+        return pl.DataFrame(schema=schema)
+    with open_graph(study) as graph:
+        query = "MATCH (n) WHERE n.id IN $ids RETURN labels(n)[0] AS label, n.id AS id ORDER BY label, id"
+        found = graph.query(query, ids=list(ids))
+    return pl.DataFrame({name: found[name].tolist() for name in schema}, schema=schema).unique(
+        "id", keep="first", maintain_order=True
+    )
 
 
 def write_embeddings(
