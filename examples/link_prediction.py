@@ -36,16 +36,12 @@ learners = ["popularity", "random_walk", "diffusion"]
 
 def invent(folder: Path) -> Path:
     """Genes of one module interact, and belong to the same diseases."""
-    rng, folder = np.random.default_rng(1), folder.with_suffix("")
+    rng = np.random.default_rng(1)
     folder.mkdir(parents=True, exist_ok=True)
     genes = [[f"GENE{m}N{i}" for i in range(12)] for m in range(10)]
     pairs = [(a, b) for module in genes for a in module for b in rng.choice(module, 3, replace=False) if a < b]
-    links = [
-        (g, f"OMIM:{m}0{d}")
-        for m, module in enumerate(genes)
-        for d in range(6)
-        for g in rng.choice(module, 4, replace=False)
-    ]
+    drawn = [(m, d, rng.choice(genes[m], 4, replace=False)) for m in range(10) for d in range(6)]
+    links = [(gene, f"OMIM:{m}0{d}") for m, d, chosen in drawn for gene in chosen]
     (folder / "ppi.csv").write_text("\n".join(["a,b", *map(",".join, pairs)]) + "\n")
     (folder / "genes.csv").write_text("\n".join(["gene,disease", *map(",".join, links)]) + "\n")
     (folder / "study.toml").write_text(STUDY)

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from clinome.verbs.biomarkers import biomarkers
     from clinome.verbs.cohort import cohort, table_one
     from clinome.verbs.compare import compare
-    from clinome.verbs.embeddings import embed, write_embeddings
+    from clinome.verbs.exploration.embeddings import embed, write_embeddings
+    from clinome.verbs.exploration.schema import schema
     from clinome.verbs.learners import learners
     from clinome.verbs.loading.init import InitReport, init
     from clinome.verbs.loading.load import load
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from clinome.verbs.quality import quality
     from clinome.verbs.report import report
     from clinome.verbs.run import run
-    from clinome.verbs.schema import schema
     from clinome.verbs.train import train
 
 __all__ = [
@@ -96,7 +96,7 @@ _WHERE = {
     "biomarkers": "clinome.verbs.biomarkers:biomarkers",
     "cohort": "clinome.verbs.cohort:cohort",
     "compare": "clinome.verbs.compare:compare",
-    "embed": "clinome.verbs.embeddings:embed",
+    "embed": "clinome.verbs.exploration.embeddings:embed",
     "errors": "clinome.errors",
     "init": "clinome.verbs.loading.init:init",
     "learners": "clinome.verbs.learners:learners",
@@ -110,11 +110,11 @@ _WHERE = {
     "remove": "clinome.verbs.loading.remove:remove",
     "report": "clinome.verbs.report:report",
     "run": "clinome.verbs.run:run",
-    "schema": "clinome.verbs.schema:schema",
+    "schema": "clinome.verbs.exploration.schema:schema",
     "sklearn": "clinome.models.learners.adapters.scikit_learn:sklearn",
     "table_one": "clinome.verbs.cohort:table_one",
     "train": "clinome.verbs.train:train",
-    "write_embeddings": "clinome.verbs.embeddings:write_embeddings",
+    "write_embeddings": "clinome.verbs.exploration.embeddings:write_embeddings",
 }
 """Where each name lies, as `module:attribute`."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from command import ROWS, STUDY, Clinome, write_study
 
-from clinome.verbs import query as asking
+from clinome.verbs.exploration import query as asking
 
 
 @pytest.fixture

@@ -146,7 +146,7 @@ def test_no_table_of_a_run_begins_a_formula(study: clinome.Study) -> None:
 
 
 def test_a_query_asked_into_a_file_begins_none(study: clinome.Study, tmp_path: Path) -> None:
-    from clinome.verbs.query import ask
+    from clinome.verbs.exploration.query import ask
 
     text = "MATCH (p:Patient) RETURN p.outcome AS `=1+1`, count(*) AS n"
     ask(study, text, [], tmp_path / "out.csv", Console(quiet=True))
@@ -155,7 +155,7 @@ def test_a_query_asked_into_a_file_begins_none(study: clinome.Study, tmp_path: P
 
 
 def test_no_escape_reaches_a_terminal(study: clinome.Study, capsys: pytest.CaptureFixture[str]) -> None:
-    from clinome.verbs.query import ask
+    from clinome.verbs.exploration.query import ask
 
     ask(study, "MATCH (p:Patient) RETURN DISTINCT p.outcome AS outcome", [], None, Console())
     out = capsys.readouterr().out

@@ -92,7 +92,7 @@ def query(
     quiet: Quiet = False,
 ) -> None:
     """Query the graph in Cypher; read-only."""
-    from clinome.verbs import query as asking
+    from clinome.verbs.exploration import query as asking
 
     if show_list:
         asking.show_library(Console(quiet))

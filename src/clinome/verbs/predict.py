@@ -18,8 +18,8 @@ from clinome.loaders.files.spreadsheet_csv import write_csv
 from clinome.run_folder.model import disclosed, in_words
 from clinome.run_folder.run import PREDICT, SNAPSHOT, Run
 from clinome.study import Study, as_study
+from clinome.verbs.exploration.query import check_out
 from clinome.verbs.loading.load import load_study
-from clinome.verbs.query import check_out
 
 if TYPE_CHECKING:
     import numpy as np

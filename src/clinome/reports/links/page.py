@@ -50,7 +50,7 @@ def write_links_report(run: Path, title: str, out: Path) -> Path:
 
 def _claim(results: Mapping[str, Any], best: str, against: Mapping[Any, Any]) -> tuple[str, str]:
     simple, metric = results["best_simple"], results["metric"]
-    estimate = interval(results["learners"][best]["metrics"][metric])
+    estimate = interval(results["learners"][best]["metrics"][metric], 3)
     found = against.get((best, simple, metric))
     if found is None:
         return "unclear", sentences.claim(best, estimate, simple, "", "same")
