@@ -89,6 +89,9 @@ def prepare(uri: str) -> None:
         store.prepare()
         genes = pl.DataFrame({"id": [f"NCBIGene:{n}" for n in range(GENES)], "symbol": [f"G{n}" for n in range(GENES)]})
         store.write_nodes("genes", "knowledge", Nodes("Gene", genes))
+        # the schema is closed: until a patient has an age, a question for it is refused
+        first = pl.DataFrame({"id": ["first"], "age": [50.0], "sex": ["F"]})
+        store.write_nodes("first", "knowledge", Nodes("Patient", first))
         store.write_nodes("pathway", "knowledge", Nodes("Pathway", pl.DataFrame({"id": ["PATHWAY:W"], "name": ["W"]})))
         members = genes.select(start="id", end=pl.lit("PATHWAY:W"), source=pl.lit("knowledge"))
         store.write_edges("members", "knowledge", Edges("IN_PATHWAY", "Gene", "Pathway", members))

@@ -56,11 +56,14 @@ def learner_of(control: str) -> str:
 
 def in_order(controls: Iterable[str]) -> list[str]:
     """Each control once, as they are shown: views of the cohort first, then the twins of each learner."""
-    kinds = (*VIEWS, *TWINS)
-    return sorted(
-        set(controls),
-        key=lambda one: (learner_of(one) != TABULAR_CONTROL, one.partition(":")[2], kinds.index(kind_of(one))),
-    )
+    kinds, learners = (*VIEWS, *TWINS), on_graph()
+
+    def place(one: str) -> tuple[int, str, int]:
+        name = one.partition(":")[2]
+        known = 1 + learners.index(name) if name in learners else 1 + len(learners) if name else 0
+        return known, name, kinds.index(kind_of(one))
+
+    return sorted(set(controls), key=place)
 
 
 def setting_of(control: str) -> dict[str, Any]:
