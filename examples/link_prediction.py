@@ -36,7 +36,7 @@ learners = ["popularity", "random_walk", "diffusion"]
 
 def invent(folder: Path) -> Path:
     """Genes of one module interact, and belong to the same diseases."""
-    rng = np.random.default_rng(1)
+    rng, folder = np.random.default_rng(1), folder.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     genes = [[f"GENE{m}N{i}" for i in range(12)] for m in range(10)]
     pairs = [(a, b) for module in genes for a in module for b in rng.choice(module, 3, replace=False) if a < b]
