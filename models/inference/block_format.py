@@ -59,6 +59,13 @@ def joined(part: Part, schema: Schema) -> int:
     return sum(widths) + sum(flags)
 
 
+def of_task(found: Mapping[str, Part], schema: Schema) -> None:
+    """The task and the count of classes of a fitted learner are the model's."""
+    found["task"].same(schema["task"], "the model's schema")
+    expected = len(schema["classes"])
+    found["classes"].must(found["classes"].integer() == expected, f"{expected}, as the model's schema has", "others")
+
+
 def positions(part: Part, count: int | None, size: int) -> np.ndarray:
     """(count,) places in a list of `size`, each once, in order."""
     found = part.array("i8", count, least=0, most=size - 1)

@@ -7,8 +7,6 @@ the user's own is checked as far as its state is ours: the rest must be finite.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -20,24 +18,12 @@ from ..learners.registry import LEARNERS, make
 from ..learners.stacking import STACK
 from ..preprocessing.covariates import COVARIATES
 from ..preprocessing.records import RECORDS
-from .block_format import AMOUNTS, Schema, block, code_values, joined
+from .block_format import AMOUNTS, Schema, block, joined, of_task
+from .network_format import LARGEST, NETWORK_SETTINGS, hetero_network, network, on_genes
 from .state_part import FormatError, Part
 
 CLOCKS = ("dated", "relative", "order")
 SCALES = ("none", "log1p", "zscore")
-NETWORK_SETTINGS = (
-    "plan",
-    "longest",
-    "dropout",
-    "width",
-    "depth",
-    "drop_modality",
-    "directions",
-    "edges",
-    "edge_dropout",
-)
-LARGEST = 65_536
-"""No setting that sizes a network is larger: a folder cannot ask for more memory than there is."""
 
 
 def check_model(state: Any) -> None:
@@ -127,13 +113,13 @@ def _member(part: Part, schema: Schema) -> str:
         case "cox_pca":
             _cox(state, schema)
         case "hetero_gnn":
-            _hetero_network(state, schema, found["setting"].value)
+            hetero_network(state, schema, found["setting"].value)
         case "gene_gnn" | "pathway_net":
-            _on_genes(state, schema, found["setting"].value, name)
+            on_genes(state, schema, found["setting"].value, name)
         case _ if getattr(make(name), "on_torch", False):
-            _network(state, schema, found["setting"].value)
+            network(state, schema, found["setting"].value)
         case _:
-            _finite(state)
+            state.all_finite()
     return name
 
 
@@ -169,28 +155,13 @@ def finite(state: Any) -> bool:
     return True
 
 
-def _finite(part: Part) -> None:
-    """All numbers of a state that is not ours to know."""
-    value = part.value
-    if isinstance(value, np.ndarray):
-        part.must(bool(np.isfinite(value).all()), "finite numbers", "values that are none")
-    elif isinstance(value, float | np.floating):
-        part.must(math.isfinite(value), "a finite number", "another")
-    elif isinstance(value, Mapping):
-        for one in part.named().values():
-            _finite(one)
-    elif isinstance(value, list | tuple):
-        for one in part.items():
-            _finite(one)
-
-
 def _own(part: Part, schema: Schema) -> None:
     """A learner of the user's: of a wrapped estimator the features are ours."""
     _finite_but_scales(part)
     state = part.named()
     if {"block", "attributes", "params"} <= state.keys():
         found = part.keys("task", "classes", "block", "final", "recalibration", "params", "attributes")
-        _task(found, schema)
+        of_task(found, schema)
         joined(found["block"], schema)
         _maybe(found["final"], schema)
         _maybe(found["recalibration"], schema)
@@ -198,7 +169,7 @@ def _own(part: Part, schema: Schema) -> None:
             one.text()
     elif {"train", "tuning", "weights"} <= state.keys():
         found = part.keys("task", "classes", "train", "tuning", "weights")
-        _task(found, schema)
+        of_task(found, schema)
         rows = np.concatenate([found[name].array("i8", None, least=0) for name in ("train", "tuning")])
         part.must(len(np.unique(rows)) == len(rows), "each row once", "one that comes twice")
 
@@ -206,13 +177,7 @@ def _own(part: Part, schema: Schema) -> None:
 def _finite_but_scales(part: Part) -> None:
     for name, one in part.named().items():
         if name != "block":  # `joined` knows where infinity is a value
-            _finite(one)
-
-
-def _task(found: Mapping[str, Part], schema: Schema) -> None:
-    found["task"].same(schema["task"], "the model's schema")
-    expected = len(schema["classes"])
-    found["classes"].must(found["classes"].integer() == expected, f"{expected}, as the model's schema has", "others")
+            one.all_finite()
 
 
 def _maybe(part: Part, schema: Schema) -> None:
@@ -228,7 +193,7 @@ def _rate(part: Part, schema: Schema) -> None:
 
 def _ridge(part: Part, schema: Schema) -> None:
     found, k = part.keys("task", "classes", "centre", "spread", "weights", "final", "members"), _width(schema)
-    _task(found, schema)
+    of_task(found, schema)
     members = found["members"].items()
     found["centre"].array("f8", len(members), k)
     spread = found["spread"].array("f8", len(members), within="inf")
@@ -244,7 +209,7 @@ def _ridge(part: Part, schema: Schema) -> None:
 
 def _best(part: Part, schema: Schema) -> None:
     found = part.keys("task", "classes", "column", "mean", "coef", "intercept", "final", "recalibration", "block")
-    _task(found, schema)
+    of_task(found, schema)
     k = _width(schema)
     columns = 1 if found["block"].value is None else block(found["block"], schema)
     found["column"].integer(0, columns - 1), found["mean"].number()
@@ -254,7 +219,7 @@ def _best(part: Part, schema: Schema) -> None:
 
 def _tree_learner(part: Part, schema: Schema, name: str) -> None:
     found = part.keys("task", "classes", "table", "mean", "rate", "recalibration", "grown")
-    _task(found, schema)
+    of_task(found, schema)
     _rate(found["rate"], schema)
     _maybe(found["recalibration"], schema)
     by_word = _table(found["table"], schema)
@@ -365,130 +330,3 @@ def _cox(part: Part, schema: Schema) -> None:
     sd = found["sd"].array("f8", width, within="inf")
     found["sd"].must(bool((sd > 0).all()), "more than 0", "less")
     found["penalizer"].number(finite=False)
-
-
-def _hetero_network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> None:
-    """All but the weights' names and shapes, which the network itself knows."""
-    found = part.keys(
-        "task", "classes", "clock", "longest", "setting", "weights", "messages", "edges", "vocabulary", "graph"
-    )
-    columns = _edges(found, schema, setting)
-    for name, one in found["messages"].named().items():
-        one.keys("mean")["mean"].array("f4", columns[name])
-    found["vocabulary"].must(found["vocabulary"].value is None, "no vocabulary", "one")
-    graph = found["graph"].keys("ids", "edge_index", "edge_type", "relations")
-    nodes = len(graph["ids"].texts(unique=False))
-    graph["ids"].must(nodes >= sum(columns.values()), "a node for each column", f"{nodes} nodes")
-    edge_index = graph["edge_index"].array("i8", 2, None, least=0, most=max(0, nodes - 1))
-    relations = len(graph["relations"].texts())
-    graph["edge_type"].array("i8", edge_index.shape[1], least=0, most=max(0, relations - 1))
-    _weights(found["weights"])
-
-
-def _network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> None:
-    """All but the weights' names and shapes, which the network itself knows (`trainer.set_weights`)."""
-    found = part.keys("task", "classes", "clock", "longest", "setting", "weights", "messages", "edges", "vocabulary")
-    columns = _edges(found, schema, setting)
-    for name, one in found["messages"].named().items():
-        _messages(one, columns[name])
-    if found["vocabulary"].value is not None:
-        _vocabulary(found["vocabulary"])
-    _weights(found["weights"])
-
-
-def _edges(found: Mapping[str, Part], schema: Schema, setting: Mapping[str, Any]) -> dict[str, int]:
-    """What every network over edges has in common. Returns: the columns of each modality."""
-    _task(found, schema)
-    found["clock"].same(schema["clock"], "the model's schema")
-    found["longest"].integer(1, LARGEST)
-    found["setting"].same(dict(setting), "the member")
-    edges = found["edges"].named()
-    found["edges"].must(list(edges) == list(found["messages"].named()), "the modalities of the messages", "others")
-    columns = {}
-    for name, one in edges.items():
-        edge = one.keys("block", "scale")
-        columns[name] = block(edge["block"], schema)
-        edge["block"].must(edge["block"].value["name"] == name, "a block of its own name", "of another")
-        edge["scale"].array("f4", columns[name], least=0)
-    return columns
-
-
-def _weights(part: Part) -> None:
-    for one in part.named().values():
-        one.must(isinstance(one.value, np.ndarray), "an array", "none")
-        _finite(one)
-
-
-def _on_genes(part: Part, schema: Schema, setting: Mapping[str, Any], learner: str) -> None:
-    """All but the weights' names and shapes, which the network itself knows."""
-    found = part.keys("task", "classes", "setting", "genes", "masked", "layers", "graph", "weights")
-    _task(found, schema)
-    found["setting"].same(dict(setting), "the member")
-    genes, layers = found["genes"].texts(), found["layers"].named()
-    found["genes"].must(genes == sorted(genes), "genes in their order", "others")
-    masked = found["masked"].texts()
-    found["masked"].must(masked == [name for name in layers if name in masked], "layers in their order", "others")
-    for name, one in layers.items():
-        layer = one.keys("block", "gene", "mean", "unit")
-        columns = block(layer["block"], schema) - (layer["block"].value["kind"] == "mutation")
-        layer["block"].must(layer["block"].value["name"] == name, "a block of its own name", "of another")
-        layer["gene"].array("i8", columns, least=-1, most=len(genes) - 1)
-        layer["mean"].array("f4", columns)
-        layer["unit"].must(layer["unit"].number() > 0, "more than 0", "less")
-    (_pathway_graph if learner == "pathway_net" else _gene_graph)(found["graph"], genes)
-    _weights(found["weights"])
-
-
-def _gene_graph(part: Part, genes: Sequence[str]) -> None:
-    graph = part.keys("genes", "edge_index", "weight", "members", "pathways")
-    graph["genes"].same(len(genes), "the rest of the learner")
-    edge_index = graph["edge_index"].array("i8", 2, None, least=0, most=len(genes) - 1)
-    graph["edge_index"].must(bool((np.diff(edge_index[1]) >= 0).all()), "edges by their receiver", "others")
-    graph["weight"].array("f4", edge_index.shape[1], least=0)
-    pathways = graph["pathways"].integer(0, LARGEST)
-    members = graph["members"].array("i8", 2, None, least=0, most=max(len(genes), pathways) - 1)
-    graph["members"].must(not (members[0] >= len(genes)).any(), "genes of the graph", "others")
-    in_order = np.array_equal(np.unique(members[1]), np.arange(pathways)) and (np.diff(members[1]) >= 0).all()
-    graph["members"].must(bool(in_order), "members of every pathway, one after the other", "others")
-
-
-def _pathway_graph(part: Part, genes: Sequence[str]) -> None:
-    graph = part.keys("genes", "members", "parts", "level", "ids")
-    graph["genes"].same(len(genes), "the rest of the learner")
-    pathways = len(graph["ids"].texts())
-    level = graph["level"].array("i8", pathways, least=0, most=max(0, pathways - 1))
-    steps = np.diff(level)
-    graph["level"].must(
-        bool(((steps == 0) | (steps == 1)).all()) and not level[:1].any(), "levels one after the other", "others"
-    )
-    last = max(len(genes), pathways) - 1
-    members, parts = (graph[key].array("i8", 2, None, least=0, most=last) for key in ("members", "parts"))
-    for key, edges, senders in (("members", members, len(genes)), ("parts", parts, pathways)):
-        within = not (edges[0] >= senders).any() and not (edges[1] >= pathways).any()
-        graph[key].must(
-            within and bool((np.diff(edges[1]) >= 0).all()), "edges of the graph, by their receiver", "others"
-        )
-    graph["parts"].must(bool((level[parts[0]] < level[parts[1]]).all()), "parts below what they are part of", "others")
-
-
-def _messages(part: Part, columns: int) -> None:
-    found = part.keys("embedding", "mean", "linear", "restart", "power", "penalty", "error")
-    embedding = found["embedding"].array("f4", columns, None)
-    found["mean"].array("f4", columns), found["linear"].integer(1, embedding.shape[1])
-    found["restart"].number(0, 1), found["power"].number(0), found["penalty"].number(0), found["error"].number(0)
-
-
-def _vocabulary(part: Part) -> None:
-    found = part.keys("entries", "codes", "parents", "values", "age", "hierarchy")
-    entries = found["entries"].texts()
-    found["entries"].must(entries[:2] == ["", "?"], "blank and unknown first", "others")
-    found["codes"].texts(len(entries), unique=False)
-    for i, above in enumerate(found["parents"].items(len(entries))):
-        for one in above.items():
-            one.must(one.integer(2, len(entries) - 1) != i, "another entry", "itself")
-    code_values(found["values"])
-    mean, sd = found["age"].items(2)
-    mean.number()
-    sd.must(sd.number() > 0, "more than 0", "less")
-    for one in found["hierarchy"].named().values():
-        one.texts()

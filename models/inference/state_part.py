@@ -108,6 +108,19 @@ class Part:
             raise self.wrong(f"a number from {least} to {most}" if finite else "a number")
         return float(value)
 
+    def all_finite(self) -> None:
+        """All numbers inside a part that is not ours to know."""
+        if isinstance(self.value, np.ndarray):
+            self.must(bool(np.isfinite(self.value).all()), "finite numbers", "values that are none")
+        elif isinstance(self.value, float | np.floating):
+            self.must(math.isfinite(self.value), "a finite number", "another")
+        elif isinstance(self.value, Mapping):
+            for one in self.named().values():
+                one.all_finite()
+        elif isinstance(self.value, list | tuple):
+            for one in self.items():
+                one.all_finite()
+
     def flag(self) -> bool:
         if not isinstance(self.value, bool | np.bool_):
             raise self.wrong("true or false")
