@@ -40,8 +40,7 @@ RANKED = {
 class PlainKernel(Kernel):
     """The gene–pathway kernel without weights, as it is usually meant."""
 
-    def __init__(self, seed: int = 0) -> None:
-        super().__init__(seed, weighted=False)
+    grid = ({"weighted": False},)
 
 
 def read(path: Path, **more: object) -> pl.DataFrame:

@@ -29,8 +29,8 @@ COMPARED = ("mrr", "recall@20")
 class LinkResults:
     """What a links study found.
 
-    learners: name -> metrics, lists (the same of known and of new candidates), seconds, weights a fold. chosen: what it
-    was in each fold. predictions, ranking: positions of queries and candidates. ranking: the first candidates of every
+    learners: name -> metrics, lists (the same of known and of new candidates), seconds, weights and setting a fold.
+    chosen: what it was in each fold, and each learner's MRR inside the training part. predictions, ranking: positions of queries and candidates. ranking: the first candidates of every
     query, by the learner that did best, fitted on all links.
     """
 
@@ -66,21 +66,21 @@ class LinkResults:
 
 def run_links(
     graph: LinkGraph, learners: Mapping[str, LinkLearner], evaluate: Evaluate, workers: int = 1,
-    ended: Callable[[LinkJobResult], object] = lambda one: None,
+    ended: Callable[[LinkJobResult], object] = lambda one: None, trials: int = 1,
 ) -> LinkResults:  # fmt: skip
     """Every learner on the same held-out links, with intervals over queries.
 
     Args:
         learners: by name, ours and one's own.
         evaluate: folds, repeats, seed; for hold_out "time" the date `after`.
-        ended: is shown each job as it ends.
+        ended: is shown each job as it ends. trials: settings that a learner may try inside each training part.
     Raises: InputError where nothing can be held out, and where every learner failed.
     """
     begun = time.perf_counter()
     assert isinstance(evaluate.folds, int)
     after = evaluate.after.year if evaluate.after else None
     splits = list(hold_outs(graph, evaluate.folds, evaluate.repeats, evaluate.seed, after))
-    done = run_jobs(graph, dict(learners), splits, evaluate.seed, workers, ended)
+    done = run_jobs(graph, dict(learners), splits, evaluate.seed, workers, ended, trials)
     failed = [{"learner": one.job.name, "repeat": one.job.hold_out.repeat, "fold": one.job.hold_out.fold, "reason": one.failed}
               for one in done if one.failed]  # fmt: skip
     out = {one["learner"] for one in failed}
@@ -91,7 +91,7 @@ def run_links(
     ranks = {name: _ranks(done, name, "") for name in names}
     tables = {name: per_query(ranks[name], graph.hold_out) for name in names}
     told = {name: _about(done, name, ranks[name], tables[name], evaluate.seed) for name in names}
-    chosen = _chosen(tables)
+    chosen = _chosen(done, names)
     if chosen:
         tables[CHOSEN] = _picked(tables, chosen)
         ranks[CHOSEN] = _picked(ranks, chosen)
@@ -110,7 +110,7 @@ def run_links(
     ]
     return LinkResults(
         graph, told, chosen, compared, controls, simple, failed, pl.concat(predictions),
-        _ranking(graph, learners[best], evaluate.seed), best, int(sum(one.held.sum() for one in splits)),
+        _ranking(graph, learners[best], evaluate.seed, _setting(done, best)), best, int(sum(one.held.sum() for one in splits)),
         time.perf_counter() - begun,
     )  # fmt: skip
 
@@ -129,20 +129,30 @@ def _about(
 ) -> dict[str, Any]:
     mine = [one for one in done if one.job.name == name and not one.job.control]
     seconds, weights = sum(one.seconds for one in mine), [one.weights for one in mine if one.weights]
-    return _judged(ranks, table, seed) | {"seconds": seconds, "weights": weights}
+    return _judged(ranks, table, seed) | {
+        "seconds": seconds,
+        "weights": weights,
+        "settings": [dict(one.setting) for one in mine],
+    }
 
 
-def _chosen(tables: Mapping[str, pl.DataFrame]) -> list[dict[str, Any]]:
-    """In each fold the learner that did best in the others: no held-out link of a fold has a say in its own choice.
-    Nothing where there is one fold."""
-    folds = next(iter(tables.values())).select("repeat", "fold").unique().sort("repeat", "fold").rows()
-    if len({fold for _, fold in folds}) < 2:
+def _chosen(done: Sequence[LinkJobResult], names: Sequence[str]) -> list[dict[str, Any]]:
+    """In each fold the learner that did best on links held out once more inside its training part: no held-out link has a
+    say. Nothing where there is one learner, or where nothing could be held out inside."""
+    score: dict[tuple[int, int], dict[str, float]] = {}
+    for one in done:
+        if one.job.name in names and not one.job.control and one.inner is not None:
+            score.setdefault((one.job.hold_out.repeat, one.job.hold_out.fold), {})[one.job.name] = one.inner
+    if not score or any(len(one) < len(names) for one in score.values()):
         return []
-    out = []
-    for repeat, fold in folds:
-        score = {name: float(table.filter(pl.col("fold") != fold)[PRIMARY].mean()) for name, table in tables.items()}  # type: ignore[arg-type]
-        out.append({"repeat": repeat, "fold": fold, "name": max(score, key=lambda one: score[one]), "inner": score})
-    return out
+    return [{"repeat": repeat, "fold": fold, "name": max(found, key=lambda name: found[name]), "inner": found}
+            for (repeat, fold), found in sorted(score.items())]  # fmt: skip
+
+
+def _setting(done: Sequence[LinkJobResult], name: str) -> Mapping[str, Any]:
+    """The setting of a learner that was chosen most often, of equal ones the first."""
+    mine = [one.setting for one in done if one.job.name == name and not one.job.control]
+    return max(mine, key=mine.count)
 
 
 def _picked(tables: Mapping[str, pl.DataFrame], chosen: Sequence[dict[str, Any]]) -> pl.DataFrame:
@@ -172,9 +182,9 @@ def _controls(
     return told, found
 
 
-def _ranking(graph: LinkGraph, learner: LinkLearner, seed: int) -> pl.DataFrame:
+def _ranking(graph: LinkGraph, learner: LinkLearner, seed: int, setting: Mapping[str, Any]) -> pl.DataFrame:
     """The first candidates of every query, new links that nobody has told yet, by a learner fitted on all of them."""
-    fresh = fitted(learner, graph, seed)
+    fresh = fitted(learner, graph, seed, setting)
     parts = [
         one
         for part, score in scored(fresh, np.arange(graph.shape[0]), graph.shape[1])

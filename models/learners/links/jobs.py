@@ -1,12 +1,12 @@
-"""Jobs of a links study: one learner in one fold, or its twin: fit, score, rank what was held out."""
+"""Jobs of a links study: one learner in one fold, or its twin: tune, fit, score, rank what was held out."""
 
 from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import joblib
@@ -15,9 +15,9 @@ import polars as pl
 
 from ...base.threads import one_thread
 from .graph import LinkGraph
-from .hold_out import HoldOut
+from .hold_out import HoldOut, inner
 from .learner import BaseLinkLearner, LinkLearner
-from .ranks import KNOWN, NEW, held_out_ranks
+from .ranks import KNOWN, NEW, held_out_ranks, per_query
 from .registry import RANKERS
 from .twins import EDGELESS, SHUFFLED, twin
 
@@ -28,17 +28,27 @@ _AT_ONCE = 512
 
 @dataclass(frozen=True)
 class LinkJob:
-    """control: "", or the twin that learns instead of the graph itself."""
+    """control: "", or the twin that learns instead of the graph itself, by the setting that the learner itself chose.
+
+    trials: settings to try at the most. judged: whether it is judged inside the training part also where it has one
+    setting only, since something is chosen by it.
+    """
 
     name: str
     control: str
     hold_out: HoldOut
     seed: int
+    trials: int = 1
+    judged: bool = False
+    setting: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class LinkJobResult:
-    """ranks: of `ranks.held_out_ranks`. top: the first candidates of each query. failed: of one's own learner, why."""
+    """ranks: of `ranks.held_out_ranks`. top: the first candidates of each query. failed: of one's own learner, why.
+
+    setting, inner: what did best on links held out once more inside the training part, and its MRR there.
+    """
 
     job: LinkJob
     ranks: pl.DataFrame
@@ -46,16 +56,31 @@ class LinkJobResult:
     seconds: float
     weights: dict[str, Any] = field(default_factory=dict)
     failed: str | None = None
+    setting: Mapping[str, Any] = field(default_factory=dict)
+    inner: float | None = None
 
 
 def run_jobs(
     graph: LinkGraph, learners: dict[str, LinkLearner], splits: Sequence[HoldOut], seed: int, workers: int,
+    ended: Callable[[LinkJobResult], object], trials: int = 1,
+) -> list[LinkJobResult]:  # fmt: skip
+    """Every learner in every split, then the twins of those that learn on the graph; equal for any number of workers."""
+    several = len(learners) > 1
+    jobs = [LinkJob(name, "", one, seed, trials, several) for name in learners for one in splits]
+    found = _all_of(graph, learners, jobs, workers, ended)
+    twins = [replace(one.job, control=control, setting=one.setting)
+             for one in found if one.failed is None for control in controls(one.job.name)[1:]]  # fmt: skip
+    return found + _all_of(graph, learners, twins, workers, ended)
+
+
+def _all_of(
+    graph: LinkGraph, learners: dict[str, LinkLearner], jobs: Sequence[LinkJob], workers: int,
     ended: Callable[[LinkJobResult], object],
 ) -> list[LinkJobResult]:  # fmt: skip
-    """Every learner in every split, and the twins of those that learn on the graph; equal for any number of workers."""
-    jobs = [LinkJob(name, control, one, seed) for name in learners for control in controls(name) for one in splits]
     work = (joblib.delayed(run_job)(graph, learners[job.name], job) for job in jobs)
-    found = []
+    found: list[LinkJobResult] = []
+    if not jobs:
+        return found
     with warnings.catch_warnings():  # a worker that has grown is begun anew, and says so
         warnings.filterwarnings("ignore", message="A worker stopped")
         for one in joblib.Parallel(n_jobs=max(1, min(workers, len(jobs))), return_as="generator")(work):
@@ -65,19 +90,21 @@ def run_jobs(
 
 
 def run_job(graph: LinkGraph, learner: LinkLearner, job: LinkJob) -> LinkJobResult:
-    """Fit on the graph without the held-out links, rank the queries that lost some."""
+    """Tune and fit on the graph without the held-out links, rank the queries that lost some."""
     begun, held = time.perf_counter(), graph.links[job.hold_out.held]
     seen = graph.without(job.hold_out.held)
     empty = pl.DataFrame()
+    seed = int(np.random.SeedSequence([job.seed, job.hold_out.repeat, job.hold_out.fold]).generate_state(1)[0])
+    setting, inside = job.setting, None
     with one_thread():
         given = twin(seen, job.control, job.seed) if job.control else seen
         try:
-            fresh = fitted(learner, given, int(np.random.SeedSequence([job.seed, job.hold_out.repeat, job.hold_out.fold]).generate_state(1)[0]))  # fmt: skip
-            queries = np.unique(held[:, 0])
+            if not job.control:
+                setting, inside = tuned(learner, given, seed, job.trials, judged=job.judged)
+            fresh = fitted(learner, given, seed, setting)
             ranks, top = [], []
-            for part, score in scored(fresh, queries, seen.shape[1]):
-                mine = held[np.isin(held[:, 0], part)]
-                ranks.append(held_out_ranks(seen, mine, part, score, job.seed))
+            for part, score in scored(fresh, np.unique(held[:, 0]), seen.shape[1]):
+                ranks.append(held_out_ranks(seen, held[np.isin(held[:, 0], part)], part, score, job.seed))
                 top += [] if job.control else [_told(ranks[-1], pl.concat(tops(seen, part, score)))]
         except Exception as error:
             if job.name in RANKERS:
@@ -89,13 +116,37 @@ def run_job(graph: LinkGraph, learner: LinkLearner, job: LinkJob) -> LinkJobResu
     about = [pl.lit(value).cast(pl.Int64).alias(name) for name, value in place.items()]
     weights = fresh.weights() if isinstance(fresh, BaseLinkLearner) else {}
     both = [(pl.concat(table) if table else empty).with_columns(about) for table in (ranks, top)]
-    return LinkJobResult(job, both[0], both[1], time.perf_counter() - begun, weights)
+    return LinkJobResult(job, both[0], both[1], time.perf_counter() - begun, weights, None, setting, inside)
 
 
-def fitted(learner: LinkLearner, graph: LinkGraph, seed: int) -> LinkLearner:
+def tuned(
+    learner: LinkLearner, graph: LinkGraph, seed: int, trials: int, *, judged: bool
+) -> tuple[Mapping[str, Any], float | None]:
+    """The setting that does best on links held out once more inside this graph, as the run holds out; and its MRR there.
+
+    judged: try also where there is one setting only. Where nothing can be held out, the plain setting, and None.
+    """
+    grid = learner.grid[: max(1, trials)] if isinstance(learner, BaseLinkLearner) else ({},)
+    if len(grid) == 1 and not judged:
+        return grid[0], None
+    seen, held = inner(graph, seed)
+    if not len(held) or not len(seen.links):
+        return grid[0], None
+    found = []
+    for setting in grid:
+        fresh = fitted(learner, seen, seed, setting)
+        ranks = [held_out_ranks(seen, held[np.isin(held[:, 0], part)], part, score, seed)
+                 for part, score in scored(fresh, np.unique(held[:, 0]), seen.shape[1])]  # fmt: skip
+        table = pl.concat(ranks).with_columns(repeat=pl.lit(0), fold=pl.lit(0))
+        found.append(float(per_query(table, graph.hold_out)["mrr"].mean()))  # type: ignore[arg-type]
+    best = int(np.argmax(found))
+    return grid[best], found[best]
+
+
+def fitted(learner: LinkLearner, graph: LinkGraph, seed: int, setting: Mapping[str, Any] | None = None) -> LinkLearner:
     """A fresh copy of a learner, fitted."""
     if isinstance(learner, BaseLinkLearner):
-        fresh: LinkLearner = learner.with_seed(seed)
+        fresh: LinkLearner = learner.fresh(seed, setting)
     else:
         fresh = deepcopy(learner)
         if hasattr(fresh, "seed"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -30,16 +31,20 @@ class LinkLearner(Protocol):
 
 
 class BaseLinkLearner:
-    """A seed, and whether this graph is one that it can rank."""
+    """A seed, a setting, and whether this graph is one that it can rank.
+
+    grid: settings to try, the plain one first.
+    """
 
     name: ClassVar[str] = ""
+    grid: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
 
-    def __init__(self, seed: int = 0) -> None:
-        self.seed = seed
+    def __init__(self, seed: int = 0, setting: Mapping[str, Any] | None = None) -> None:
+        self.seed, self.setting = seed, dict(setting or {})
 
-    def with_seed(self, seed: int) -> Self:
-        """A fresh, unfitted learner of this kind."""
-        return type(self)(seed)
+    def fresh(self, seed: int, setting: Mapping[str, Any] | None = None) -> Self:
+        """An unfitted learner of this kind."""
+        return type(self)(seed, setting)
 
     def reason(self, graph: LinkGraph) -> str | None:
         """Why it cannot rank the links of this graph, in plain words; None where it can."""

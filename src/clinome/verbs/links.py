@@ -84,7 +84,9 @@ def train_links(study: Study, run: Run, own: Mapping[str, LinkLearner], console:
     learners, left_out = select(graph, study.learn.learners)
     saved = edges.save(run.path(SNAPSHOT))
     task, evaluate = vars(need_links(study)), vars(study.evaluate)
-    key = key_of(saved.manifest, task, evaluate, [one.name for one in learners], sorted(own), versions())
+    key = key_of(
+        saved.manifest, task, evaluate, [one.name for one in learners], study.learn.trials, sorted(own), versions()
+    )
     if run.done("train", key) and not own:
         console("train: nothing has changed; the results stand")
         return run
@@ -118,6 +120,7 @@ def _compared(study: Study, graph: LinkGraph, learners: Mapping[str, LinkLearner
         return run_links(
             graph, learners, study.evaluate, workers or _cores(),
             ended=lambda one: at.end(one.job.name, one.job.control, one.seconds, failed=one.failed is not None),
+            trials=study.learn.trials,
         )  # fmt: skip
 
 

@@ -17,10 +17,7 @@ class Kernel(BaseLinkLearner):
     """
 
     name = "kernel"
-
-    def __init__(self, seed: int = 0, weighted: bool = True) -> None:
-        super().__init__(seed)
-        self.weighted = weighted
+    grid = ({}, {"weighted": False})
 
     def reason(self, graph: LinkGraph) -> str | None:
         return f"no relation says what two of {graph.candidate} share" if memberships(graph) is None else None
@@ -29,7 +26,9 @@ class Kernel(BaseLinkLearner):
         self.graph, self.profiles = graph, query_profiles(graph)
         member = memberships(graph)
         none = sp.csr_matrix((graph.shape[1], 1), dtype=np.float32)
-        self.member = none if member is None else unit(informative(member) if self.weighted else member)
+        self.member = (
+            none if member is None else unit(informative(member) if self.setting.get("weighted", True) else member)
+        )
 
     def score(self, queries: np.ndarray) -> np.ndarray:
         start = seeds(self.graph, self.profiles, queries)

@@ -9,8 +9,6 @@ from ..graph import LinkGraph
 from ..learner import BaseLinkLearner
 from ..profiles import query_profiles
 
-RIDGE = 1.0
-
 
 class KernelRidge(BaseLinkLearner):
     """K (K + lambda I)^-1 Y: K the linear kernel of queries' profiles, Y the known links.
@@ -19,6 +17,7 @@ class KernelRidge(BaseLinkLearner):
     """
 
     name = "kernel_ridge"
+    grid = ({}, {"ridge": 0.3}, {"ridge": 3.0})
 
     def reason(self, graph: LinkGraph) -> str | None:
         if graph.hold_out == "candidates":
@@ -28,7 +27,7 @@ class KernelRidge(BaseLinkLearner):
     def fit(self, graph: LinkGraph) -> None:
         self.profiles = query_profiles(graph)
         kernel = np.asarray((self.profiles @ self.profiles.T).todense(), dtype=np.float32)
-        kernel[np.diag_indices_from(kernel)] += RIDGE
+        kernel[np.diag_indices_from(kernel)] += self.setting.get("ridge", 1.0)
         self.dual = solve(kernel, graph.matrix().toarray(), assume_a="pos", overwrite_a=True, overwrite_b=True)
 
     def score(self, queries: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..graph import LinkGraph
 from ..learner import BaseLinkLearner
-from .towers import DROPOUT, WIDTH, Tower, device, query_inputs, sparse_tensor, train
+from .towers import DROPOUT, GRID, WIDTH, Tower, device, query_inputs, sparse_tensor, train
 
 with warnings.catch_warnings():  # it announces to everybody that torch.jit will go
     warnings.simplefilter("ignore", FutureWarning)
@@ -59,6 +59,7 @@ class LinkGNN(BaseLinkLearner):
     """
 
     name = "link_gnn"
+    grid = GRID
 
     def reason(self, graph: LinkGraph) -> str | None:
         return None if _relations(graph)[0] else f"no relation of {graph.candidate} to pass messages over"
@@ -79,7 +80,7 @@ class LinkGNN(BaseLinkLearner):
         def vectors() -> tuple[Tensor, Tensor]:
             return tower(left) * scale, encoder(edges)[graph.candidate]
 
-        train(module, vectors, graph, self.seed)
+        train(module, vectors, graph, self.seed, **self.setting)
         with torch.no_grad():
             self.left, self.right = (one.cpu().numpy() for one in vectors())
 

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from ..graph import LinkGraph
 from ..learner import BaseLinkLearner
 
-RANK, ROUNDS, CONFIDENCE, RIDGE = 64, 12, 20.0, 5.0
+ROUNDS, CONFIDENCE = 12, 20.0
 
 
 class MatrixFactorisation(BaseLinkLearner):
@@ -18,6 +18,7 @@ class MatrixFactorisation(BaseLinkLearner):
     """
 
     name = "matrix_factorisation"
+    grid = ({}, {"ridge": 20.0}, {"rank": 16})
 
     def reason(self, graph: LinkGraph) -> str | None:
         match graph.hold_out:
@@ -30,21 +31,21 @@ class MatrixFactorisation(BaseLinkLearner):
     def fit(self, graph: LinkGraph) -> None:
         rng = np.random.default_rng(self.seed)
         linked = graph.matrix()
-        rank = min(RANK, *graph.shape)
+        rank, ridge = min(self.setting.get("rank", 64), *graph.shape), self.setting.get("ridge", 5.0)
         v = rng.normal(scale=rank**-0.5, size=(graph.shape[1], rank))
         for _ in range(ROUNDS):
-            u = _solved(linked, v)
-            v = _solved(linked.T.tocsr(), u)
+            u = _solved(linked, v, ridge)
+            v = _solved(linked.T.tocsr(), u, ridge)
         self.u, self.v = u, v
 
     def score(self, queries: np.ndarray) -> np.ndarray:
         return np.asarray(self.u[queries] @ self.v.T)
 
 
-def _solved(linked: sp.csr_matrix, other: np.ndarray) -> np.ndarray:
+def _solved(linked: sp.csr_matrix, other: np.ndarray, ridge: float) -> np.ndarray:
     """Factors of one side, given those of the other. (n, m), (m, rank) -> (n, rank)."""
     out = np.zeros((linked.shape[0], other.shape[1]))
-    common = other.T @ other + RIDGE * np.eye(other.shape[1])
+    common = other.T @ other + ridge * np.eye(other.shape[1])
     for i in np.flatnonzero(np.diff(linked.indptr)):
         mine = other[linked.indices[linked.indptr[i] : linked.indptr[i + 1]]]
         out[i] = np.linalg.solve(common + CONFIDENCE * mine.T @ mine, (1 + CONFIDENCE) * mine.sum(axis=0))

@@ -8,7 +8,7 @@ from ..graph import LinkGraph
 from ..learner import BaseLinkLearner
 from ..profiles import interactions, query_profiles, seeds, shared_sets
 
-RESTART, STEPS = 0.5, 3
+STEPS = 3
 
 
 class RandomWalk(BaseLinkLearner):
@@ -18,6 +18,7 @@ class RandomWalk(BaseLinkLearner):
     """
 
     name = "random_walk"
+    grid = ({}, {"restart": 0.25}, {"restart": 0.75})
 
     def reason(self, graph: LinkGraph) -> str | None:
         if interactions(graph) is None and shared_sets(graph) is None:
@@ -30,7 +31,7 @@ class RandomWalk(BaseLinkLearner):
 
     def score(self, queries: np.ndarray) -> np.ndarray:
         start = seeds(self.graph, self.profiles, queries)
-        at = start
+        at, restart = start, self.setting.get("restart", 0.5)
         for _ in range(STEPS if self.hops else 0):
-            at = RESTART * start + (1 - RESTART) * sum(hop(at) for hop in self.hops) / len(self.hops)
+            at = restart * start + (1 - restart) * sum(hop(at) for hop in self.hops) / len(self.hops)
         return np.asarray(at.T)

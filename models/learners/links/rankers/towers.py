@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,6 +14,8 @@ from ..graph import LinkGraph
 from ..profiles import informative, query_profiles, unit
 
 WIDTH, STEPS, BATCH, RATE, DECAY, DROPOUT = 32, 150, 512, 1e-2, 1e-4, 0.2
+GRID: tuple[Mapping[str, Any], ...] = ({}, {"steps": 450}, {"decay": 1e-2})
+"""Settings of the networks of links."""
 CUDA = "cuda"
 
 
@@ -58,7 +61,10 @@ def device() -> str:
     return CUDA if torch.cuda.is_available() else "cpu"
 
 
-def train(module: nn.Module, vectors: Callable[[], tuple[Tensor, Tensor]], graph: LinkGraph, seed: int) -> None:
+def train(
+    module: nn.Module, vectors: Callable[[], tuple[Tensor, Tensor]], graph: LinkGraph, seed: int,
+    steps: int = STEPS, decay: float = DECAY,
+) -> None:  # fmt: skip
     """Adam on a softmax of each link over candidates: over all, or over those with links where candidates are held out,
     since one without any is then no negative but unknown.
 
@@ -71,10 +77,10 @@ def train(module: nn.Module, vectors: Callable[[], tuple[Tensor, Tensor]], graph
     place = torch.full((graph.shape[1],), -1, dtype=torch.int64)
     place[among] = torch.arange(len(among))
     linked = graph.matrix()[:, several].tocsr()
-    optimiser = torch.optim.Adam(module.parameters(), lr=RATE, weight_decay=DECAY)
+    optimiser = torch.optim.Adam(module.parameters(), lr=RATE, weight_decay=decay)
     rng = np.random.default_rng([seed, 5])
     module.train()
-    for _ in range(STEPS):
+    for _ in range(steps):
         drawn = rng.choice(len(links), min(BATCH, len(links)), replace=False)
         q, c = links[drawn].T
         queries, candidates = vectors()

@@ -8,7 +8,7 @@ import torch
 from ..graph import LinkGraph
 from ..learner import BaseLinkLearner
 from ..profiles import memberships
-from .towers import Tower, candidate_inputs, device, query_inputs, sparse_tensor, train
+from .towers import GRID, Tower, candidate_inputs, device, query_inputs, sparse_tensor, train
 
 
 class TwoTower(BaseLinkLearner):
@@ -18,6 +18,7 @@ class TwoTower(BaseLinkLearner):
     """
 
     name = "two_tower"
+    grid = GRID
 
     def fit(self, graph: LinkGraph) -> None:
         torch.manual_seed(self.seed)
@@ -25,7 +26,7 @@ class TwoTower(BaseLinkLearner):
         left = sparse_tensor(query_inputs(graph), at)
         right = sparse_tensor(candidate_inputs(graph, memberships(graph)), at)
         towers = torch.nn.ModuleList([Tower(left.shape[1]), Tower(right.shape[1])]).to(at)
-        train(towers, lambda: (towers[0](left), towers[1](right)), graph, self.seed)
+        train(towers, lambda: (towers[0](left), towers[1](right)), graph, self.seed, **self.setting)
         with torch.no_grad():
             self.left, self.right = towers[0](left).cpu().numpy(), towers[1](right).cpu().numpy()
 

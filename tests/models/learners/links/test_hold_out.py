@@ -128,7 +128,7 @@ def test_changing_held_out_links_changes_no_score(name: str, kind: str) -> None:
     queries = np.unique(graph.links[one.held, 0])
     scores = []
     for given_graph in (seen, other):
-        learner = make(name).with_seed(3)
+        learner = make(name).fresh(3)
         learner.fit(given_graph)
         scores.append(learner.score(queries))
     np.testing.assert_array_equal(scores[0], scores[1])
@@ -141,7 +141,7 @@ def test_the_check_above_would_see_a_leak() -> None:
     changed[one.held, 1] = (changed[one.held, 1] + 17) % graph.shape[1]
     scores = []
     for leaky in (graph, replace(graph, links=changed)):  # nothing held out
-        learner = make("diffusion").with_seed(3)
+        learner = make("diffusion").fresh(3)
         learner.fit(leaky)
         scores.append(learner.score(np.arange(5)))
     assert not np.array_equal(scores[0], scores[1])

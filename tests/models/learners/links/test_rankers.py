@@ -13,8 +13,11 @@ from clinome.loaders.errors import InputError
 from clinome.models.base.specs import Evaluate
 from clinome.models.learners.links.experiment import LinkResults, run_links
 from clinome.models.learners.links.graph import LinkGraph, Relation
+from clinome.models.learners.links.hold_out import hold_outs
+from clinome.models.learners.links.jobs import run_jobs
 from clinome.models.learners.links.profiles import interactions, joins, query_profiles, shared_sets
 from clinome.models.learners.links.rankers.diffusion import Diffusion
+from clinome.models.learners.links.rankers.random_walk import RandomWalk
 from clinome.models.learners.links.registry import RANKERS, make, select
 from clinome.models.learners.links.twins import EDGELESS, SHUFFLED, shuffled, twin
 
@@ -32,7 +35,7 @@ def test_contract(name: str, hold_out: str) -> None:
         assert reason[0].islower() or reason.startswith("a ")
         return
     queries = np.array([5, 2, 40])
-    fitted = [make(name).with_seed(7) for _ in range(2)]
+    fitted = [make(name).fresh(7) for _ in range(2)]
     for one in fitted:
         one.fit(graph)
     score = fitted[0].score(queries)
@@ -215,3 +218,37 @@ def test_diffusion_weights_are_read_and_not_negative() -> None:
     assert len(found) == 7
     assert min(found.values()) >= 0
     assert max(found.values()) > 0
+
+
+class Signed(RandomWalk):
+    """The walk, or its contrary: a setting decides."""
+
+    name = "signed"
+    grid = ({"sign": -1.0}, {"sign": 1.0})
+
+    def score(self, queries: np.ndarray) -> np.ndarray:
+        return np.asarray(self.setting["sign"] * super().score(queries))
+
+
+def test_settings_and_learners_are_chosen_inside_the_training_part() -> None:
+    """The better setting is taken where it may be tried, and `chosen` is who did best inside; held-out links have no say."""
+    graph = planted("edges")
+    learners = {"signed": Signed(), "popularity": make("popularity")}
+    found = run_links(graph, learners, Evaluate(folds=3), trials=2)
+    assert found.learners["signed"]["settings"] == [{"sign": 1.0}] * 3
+    assert {one["name"] for one in found.chosen} == {"signed"}
+    once = run_links(graph, learners, Evaluate(folds=3), trials=1)
+    assert once.learners["signed"]["settings"] == [{"sign": -1.0}] * 3
+    assert once.learners["signed"]["metrics"]["mrr"]["mean"] < found.learners["signed"]["metrics"]["mrr"]["mean"]
+    assert run_links(graph, {"signed": Signed()}, Evaluate(folds=3)).chosen == []
+
+
+def test_twins_take_over_the_setting_of_their_learner() -> None:
+    graph = planted("edges")
+    found = run_jobs(
+        graph, {"random_walk": make("random_walk")}, list(hold_outs(graph, 3, 1, 1)), 1, 1, lambda one: None, trials=3
+    )
+    settings = {(one.job.control, one.job.hold_out.fold): one.setting for one in found}
+    assert set(settings) == {(control, fold) for control in ("", SHUFFLED, EDGELESS) for fold in range(3)}
+    for fold in range(3):
+        assert settings[SHUFFLED, fold] == settings[EDGELESS, fold] == settings["", fold]
