@@ -15,6 +15,7 @@ from clinome.models.learners.links.experiment import LinkResults, run_links
 from clinome.models.learners.links.graph import LinkGraph, Relation
 from clinome.models.learners.links.hold_out import hold_outs
 from clinome.models.learners.links.jobs import run_jobs
+from clinome.models.learners.links.learner import BaseLinkLearner
 from clinome.models.learners.links.profiles import interactions, joins, query_profiles, shared_sets
 from clinome.models.learners.links.rankers.diffusion import Diffusion
 from clinome.models.learners.links.rankers.random_walk import RandomWalk
@@ -220,14 +221,18 @@ def test_diffusion_weights_are_read_and_not_negative() -> None:
     assert max(found.values()) > 0
 
 
-class Signed(RandomWalk):
+class Signed(BaseLinkLearner):
     """The walk, or its contrary: a setting decides."""
 
     name = "signed"
     grid = ({"sign": -1.0}, {"sign": 1.0})
 
+    def fit(self, graph: LinkGraph) -> None:
+        self.walk = RandomWalk(self.seed)
+        self.walk.fit(graph)
+
     def score(self, queries: np.ndarray) -> np.ndarray:
-        return np.asarray(self.setting["sign"] * super().score(queries))
+        return np.asarray(self.setting["sign"] * self.walk.score(queries))
 
 
 def test_settings_and_learners_are_chosen_inside_the_training_part() -> None:
