@@ -58,7 +58,7 @@ def run_demo(folder: Path, seed: int, patients: int | None, console: Console) ->
     }
     done.write_json("recovered.json", found)
     _tell(truth, found, console)
-    _tell_crosstalk(planted, on_graph, console)
+    tell_crosstalk(planted, on_graph, console)
     console(f"The report: {found['report']}  ({found['seconds']} s in all)")
     return found
 
@@ -143,7 +143,7 @@ def _tell(truth: Truth, found: dict[str, object], console: Console) -> None:
     )
 
 
-def _tell_crosstalk(planted: Crosstalk, found: dict[str, Any], console: Console) -> None:
+def tell_crosstalk(planted: Crosstalk, found: dict[str, Any], console: Console) -> None:
     others = max(found["plain_auroc"], found["shuffled_auroc"], found["edgeless_auroc"])
     console("What only the graph can read:")
     console(
