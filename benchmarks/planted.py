@@ -63,9 +63,10 @@ def main() -> None:
             rows.append(found)
             say(f"{name} {seed} chosen: {', '.join(picked)}; { ({k: round(v, 3) for k, v in found.items()}) }")
         best = np.array([r["(best)"] for r in rows])
+        possible = np.where(best > 0.55, best - 0.5, np.nan)  # of nothing there is no share
         for learner in rows[0]:
             values = np.array([r[learner] for r in rows])
-            sd, share = np.std(values, ddof=1) if len(values) > 1 else np.nan, (values - 0.5) / (best - 0.5)
+            sd, share = np.std(values, ddof=1) if len(values) > 1 else np.nan, (values - 0.5) / possible
             say(f"{name}  {learner:28s} mean {values.mean():.4f}  sd {sd:.4f}  of the possible {share.mean():+.2f}")
 
 

@@ -1,6 +1,7 @@
-"""Planted studies that only a graph with a form can read: planted_graphs.py NAME OUT [--seed 1].
+"""Planted studies that only a graph with a form can read, and one of nothing: planted_graphs.py NAME OUT [--seed 1].
 
 NAME is one of these.
+`null`: interactions, pathways and a hierarchy over genes that have nothing to do with the outcome.
 `typed`: rare diagnoses, each linked to one of 20 diseases by one of two relations. A disease does harm or good; what
 IS_A it does what it does, what MAPS_TO it does the contrary. A diagnosis has six patients in the training part: alone it
 says little, and without the relations' types what is linked to a disease cancels out.
@@ -53,6 +54,14 @@ predicate = "PART_OF"
 subject = "part"
 object = "larger"
 """
+INTERACTIONS = """[knowledge.ppi]
+format = "edges"
+path = "interactions.csv"
+predicate = "INTERACTS_WITH"
+subject = "a"
+object = "b"
+features = "opaque"
+"""
 DIAGNOSES = """[records.visits]
 format = "csv"
 path = "events.csv"
@@ -87,15 +96,20 @@ def hierarchy(
     score = np.stack([deviation[:, part_of == q].sum(axis=1) for q in range(larger)], axis=1) @ sign
     risk = 1 / (1 + np.exp(-2 * score / score.std()))
     outcome = (rng.random(PEOPLE) < risk).astype(int)
-    names, people = [f"G{j:04d}" for j in range(genes)], [f"P{i:06d}" for i in range(PEOPLE)]
-    out.mkdir(parents=True, exist_ok=True)
-    table = pl.DataFrame({"patient_id": people, **{name: x[:, j].round(4) for j, name in enumerate(names)}})
-    table.write_csv(out / "rna.csv")
-    inside = [(names[gene], f"PATHWAY:L{k:02d}") for k, of in enumerate(members) for gene in of]
-    pl.DataFrame(inside, schema=["gene", "pathway"], orient="row").write_csv(out / "pathways.csv")
-    above = [(f"PATHWAY:L{k:02d}", f"PATHWAY:Q{q:02d}") for k, q in enumerate(part_of)]
-    pl.DataFrame(above, schema=["part", "larger"], orient="row").write_csv(out / "hierarchy.csv")
+    people = _pathways(out, x, members, part_of)
     return _write(out, "hierarchy", PATHWAYS, people, outcome, risk)
+
+
+def null(
+    out: Path, rng: np.random.Generator, genes: int = 100, pathways: int = 12, size: int = 12, larger: int = 4
+) -> float:
+    """Noise that has everything that the graph networks ask for. Returns: one half."""
+    members = [np.sort(rng.choice(genes, size, replace=False)) for _ in range(pathways)]
+    risk, outcome = np.full(PEOPLE, 0.5), rng.integers(0, 2, PEOPLE)
+    people = _pathways(out, rng.normal(size=(PEOPLE, genes)), members, np.arange(pathways) % larger)
+    pairs = [(f"G{a:04d}", f"G{b:04d}") for a, b in rng.integers(0, genes, (3 * genes, 2)) if a != b]
+    pl.DataFrame(pairs, schema=["a", "b"], orient="row").unique(maintain_order=True).write_csv(out / "interactions.csv")
+    return _write(out, "null", PATHWAYS + INTERACTIONS, people, outcome, risk)
 
 
 def typed(out: Path, rng: np.random.Generator, codes: int = 1500, diseases: int = 20, rate: float = 0.006) -> float:
@@ -121,6 +135,19 @@ def typed(out: Path, rng: np.random.Generator, codes: int = 1500, diseases: int 
     return _write(out, "typed", DIAGNOSES, people, outcome, risk, when)
 
 
+def _pathways(out: Path, x: np.ndarray, members: list[np.ndarray], part_of: np.ndarray) -> list[str]:
+    """Write the values x (people, genes), the pathways of the genes, and what each is part of. Returns: the people."""
+    names, people = [f"G{j:04d}" for j in range(x.shape[1])], [f"P{i:06d}" for i in range(len(x))]
+    out.mkdir(parents=True, exist_ok=True)
+    table = pl.DataFrame({"patient_id": people, **{name: x[:, j].round(4) for j, name in enumerate(names)}})
+    table.write_csv(out / "rna.csv")
+    inside = [(names[gene], f"PATHWAY:L{k:02d}") for k, of in enumerate(members) for gene in of]
+    pl.DataFrame(inside, schema=["gene", "pathway"], orient="row").write_csv(out / "pathways.csv")
+    above = [(f"PATHWAY:L{k:02d}", f"PATHWAY:Q{q:02d}") for k, q in enumerate(part_of)]
+    pl.DataFrame(above, schema=["part", "larger"], orient="row").write_csv(out / "hierarchy.csv")
+    return people
+
+
 def _write(
     out: Path, name: str, sections: str, people: list[str], outcome: np.ndarray, risk: np.ndarray, when: str = ""
 ) -> float:
@@ -133,7 +160,7 @@ def _write(
     return best
 
 
-NAMES = {"hierarchy": hierarchy, "typed": typed}
+NAMES = {"hierarchy": hierarchy, "null": null, "typed": typed}
 
 
 def main() -> None:

@@ -39,14 +39,15 @@ class Processes:
     Begun early, they load those libraries, which takes longer than many a fit, while the cohort is still being made.
     Args:
         count: how many there may be. networks: whether torch will be needed.
+        waiting: for something to work on (`give`); else what is submitted begins at once.
     Example:
         with Processes(2).begin() as processes:
             processes.give(snapshot, learners)
             processes.submit(with_given, processes.folder, run_job, job).result()
     """
 
-    def __init__(self, count: int, networks: bool = True) -> None:
-        self.count, self.networks = count, networks
+    def __init__(self, count: int, networks: bool = True, waiting: bool = True) -> None:
+        self.count, self.networks, self.waiting = count, networks, waiting
         self._pool: Any = None
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
 
@@ -62,7 +63,7 @@ class Processes:
             )
             with as_child_environment():  # also for the processes that clean up after them
                 for _ in range(count):  # each waits here for what it shall work on
-                    self._pool.submit(_wait, self.folder)
+                    self._pool.submit(*((_wait, self.folder) if self.waiting else (int,)))
         return self
 
     def give(self, snapshot: Snapshot, learners: Sequence[Learner]) -> None:

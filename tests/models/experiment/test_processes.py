@@ -111,6 +111,12 @@ def test_no_code_of_the_folder_that_one_stands_in(tmp_path: Path, monkeypatch: p
     assert not any("s3cr3t" in one.values() for one in begun)
 
 
+def test_one_that_waits_for_nothing_begins_at_once() -> None:
+    with Processes(1, networks=False, waiting=False) as aside:
+        assert aside.submit(os.getpid).result(timeout=60) != os.getpid()
+        assert not aside.given
+
+
 def test_they_end_where_nothing_was_ever_given() -> None:
     start = time.monotonic()
     with Processes(2, networks=False).begin():
