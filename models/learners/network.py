@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..training.batch import Batch
     from ..training.trainer import TrainingPlan
     from .graph.centred import Centred
+    from .graph.principal_components import PrincipalComponents
 
 FEW = 10  # a modality measured in fewer training rows is left out
 SEQUENCE = "sequence"
@@ -41,7 +42,7 @@ class Inputs:
 
     snapshot: Snapshot
     edges: Mapping[str, GraphEdges]
-    messages: Mapping[str, Messages | Centred]
+    messages: Mapping[str, Messages | Centred | PrincipalComponents]
     sequences: Sequences | None = None
     honest: Mapping[str, np.ndarray] = field(default_factory=dict)
     y: np.ndarray | None = None
@@ -146,10 +147,10 @@ class NetworkLearner(BaseLearner):
         y = task.blank(len(snapshot.rows))
         y[rows] = task.targets(snapshot.rows[rows], snapshot.classes)
         self.edges: dict[str, GraphEdges] = {}
-        self.messages: dict[str, Messages | Centred] = {}
+        self.messages: dict[str, Messages | Centred | PrincipalComponents] = {}
         honest = self._fit_messages(snapshot, rows, y)
         self.vocabulary = self._vocabulary(snapshot, rows)
-        inputs = Inputs(snapshot, self.edges, self.messages, self._sequences(snapshot), honest, y)
+        inputs = self.inputs(snapshot, honest=honest, y=y)
         inputs.keep(rows)
         plan = self._plan(len(train))
         start, slope = late_fusion(honest, rows, y[rows], self.task)
@@ -240,10 +241,9 @@ class NetworkLearner(BaseLearner):
             )  # fmt: skip
         return MaskedFusion(encoders, self.width, self.setting.get("drop_modality", 0.2), start)
 
-    def inputs(self, snapshot: Snapshot, hidden: frozenset[str] = frozenset()) -> Inputs:
-        """Any snapshot's rows, by what was fitted."""
-        edges = {name: one for name, one in self.edges.items()}
-        return Inputs(snapshot, edges, self.messages, self._sequences(snapshot), hidden=hidden)
+    def inputs(self, snapshot: Snapshot, hidden: frozenset[str] = frozenset(), **known: Any) -> Inputs:
+        """Any snapshot's rows, by what was fitted. known: further fields of `Inputs`, of rows to fit on."""
+        return Inputs(snapshot, self.edges, self.messages, self._sequences(snapshot), hidden=hidden, **known)
 
     def predict(self, snapshot: Snapshot, rows: np.ndarray, hidden: frozenset[str] = frozenset()) -> np.ndarray:
         """Scores; `hidden` names modalities to treat as not measured."""
@@ -281,7 +281,7 @@ class NetworkLearner(BaseLearner):
 
         return Embeddings(training.encode(self.network, self.inputs(snapshot), rows))
 
-    def _restored(self, state: Mapping[str, Any]) -> Messages | Centred:
+    def _restored(self, state: Mapping[str, Any]) -> Messages | Centred | PrincipalComponents:
         from ..encoders.propagation import Messages
 
         return Messages.restored(state)
