@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .block_format import Schema, block, code_values, of_task
+from .block_format import Schema, block, code_values, of_task, positions
 from .state_part import Part
 
 NETWORK_SETTINGS = (
@@ -23,6 +23,8 @@ NETWORK_SETTINGS = (
     "directions",
     "edges",
     "edge_dropout",
+    "neighbors",
+    "components",
 )
 LARGEST = 65_536
 """No setting that sizes a network is larger: a folder cannot ask for more memory than there is."""
@@ -43,6 +45,21 @@ def hetero_network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> No
     edge_index = graph["edge_index"].array("i8", 2, None, least=0, most=max(0, nodes - 1))
     relations = len(graph["relations"].texts())
     graph["edge_type"].array("i8", edge_index.shape[1], least=0, most=max(0, relations - 1))
+    _weights(found["weights"])
+
+
+def patient_network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> None:
+    """All but the weights' names and shapes, which the network itself knows. Of its patients it holds where they stand."""
+    found = part.keys(
+        "task", "classes", "clock", "longest", "setting", "weights", "messages", "edges", "vocabulary", "senders", "subjects"
+    )  # fmt: skip
+    columns = _edges(found, schema, setting)
+    for name, one in found["messages"].named().items():
+        components = one.keys("mean", "axes")
+        components["mean"].array("f4", columns[name]), components["axes"].array("f4", columns[name], None)
+    found["vocabulary"].must(found["vocabulary"].value is None, "no vocabulary", "one")
+    positions(found["senders"], None, 2**62)
+    found["subjects"].must(len(found["subjects"].text()) == 64, "a sha256", "another text")
     _weights(found["weights"])
 
 
