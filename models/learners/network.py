@@ -286,6 +286,22 @@ class NetworkLearner(BaseLearner):
 
         return Messages.restored(state)
 
+    def contributions(self, snapshot: Snapshot, row: int, steps: int) -> tuple[list[str], np.ndarray]:
+        """Ids, and what one row's values of each contributed; under a modality's own name what is of no feature of it (how
+        many genes are mutated, how many records there are)."""
+        from .integrated_gradients import path_gradients
+
+        rows, names, values = np.array([row]), list[str](), [np.zeros(0)]
+        inputs = self.inputs(snapshot)
+        for name, gradient in path_gradients(self.network, inputs.take(rows), steps)[0].items():
+            edges, messages = self.edges[name], self.messages[name]
+            x = (edges.take(snapshot, rows) - messages.mean) * edges.present(snapshot, rows)[:, None]
+            whole = x * messages.back(gradient)
+            found = edges.gather(whole)[0]
+            names += [*edges.names, name]
+            values += [found, np.array([whole.sum() - found.sum()])]
+        return names, np.concatenate(values)
+
     def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, Attribution] | None:
         from .integrated_gradients import integrated_gradients
 

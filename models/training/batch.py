@@ -124,7 +124,9 @@ class Batch:
         if self.tokens is not None:
             _require(len(self.tokens.code) == self.size, "batch.tokens", len(self.tokens.code), f"{self.size} rows")
         for name, near in self.neighbours.items():
-            _require(len(near.weight) == self.size, f"batch.neighbours[{name!r}]", len(near.weight), f"{self.size} rows")
+            _require(
+                len(near.weight) == self.size, f"batch.neighbours[{name!r}]", len(near.weight), f"{self.size} rows"
+            )
 
     def to(self, device: torch.device | str) -> Batch:
         return Batch(

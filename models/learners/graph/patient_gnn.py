@@ -19,7 +19,10 @@ from ..network import FEW, Inputs, NetworkLearner
 from .principal_components import PrincipalComponents
 
 if TYPE_CHECKING:
+    import torch
+
     from ...training.batch import Batch
+    from .edge_gradients import Ends, GraphAttribution
 
 QUICK = 5.0
 """Seconds that a fit may take for `default` to have it: a run makes five or more in each fold."""
@@ -172,6 +175,32 @@ class PatientGNN(NetworkLearner):
             for name, one in self.messages.items()
         }  # fmt: skip
         return MaskedFusion(encoders, self.width, self.setting.get("drop_modality", 0.2))
+
+    def explain(self, snapshot: Snapshot, row: int) -> GraphAttribution:
+        """What moved the score of one row: its values, its neighbours as they are, and what each of them sent.
+
+        Relations are modalities; attention is the weight of a neighbour.
+        """
+        import torch
+
+        from .edge_gradients import STEPS, explain
+
+        inputs, network, rows = self.inputs(snapshot), self.network, np.array([row])
+        batch = inputs.take(rows)
+        flat = {name: torch.zeros_like(x) for name, x in batch.layers.items()}
+        ids = snapshot.rows["subject_id"]
+        ends: dict[str, Ends] = {}
+        for name in inputs.sending:
+            (place,), weight = inputs.near(name, rows)[0], batch.neighbours[name].weight[0].double().numpy()
+            source = ids.gather(inputs.sending[name][place]).to_list()
+            ends[name] = (source, [ids[row]] * len(source), weight)
+
+        def masked(masks: Mapping[str, torch.Tensor]) -> torch.Tensor:
+            near = {n: replace(x, weight=x.weight * masks[n]) if n in masks else x for n, x in batch.neighbours.items()}
+            return torch.as_tensor(network.head.raw(network.encoder(replace(batch, neighbours=near))[0]))
+
+        nodes = self.contributions(snapshot, row, STEPS)
+        return explain(network, batch, replace(batch, layers=flat), nodes, ends, masked)
 
     def state(self) -> dict[str, Any]:
         return {**super().state(), "senders": self.senders, "subjects": self.subjects}

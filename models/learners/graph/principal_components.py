@@ -44,7 +44,7 @@ class PrincipalComponents:
 
     @property
     def width(self) -> int:
-        return self.axes.shape[1]
+        return int(self.axes.shape[1])
 
     def receive(self, x: np.ndarray) -> np.ndarray:
         """(n, columns) edge values -> (n, d)."""
