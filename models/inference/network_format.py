@@ -24,7 +24,6 @@ NETWORK_SETTINGS = (
     "edges",
     "edge_dropout",
     "neighbors",
-    "components",
 )
 LARGEST = 65_536
 """No setting that sizes a network is larger: a folder cannot ask for more memory than there is."""
@@ -49,18 +48,14 @@ def hetero_network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> No
 
 
 def patient_network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> None:
-    """All but the weights' names and shapes, which the network itself knows. Of its patients it holds where they stand."""
-    found = part.keys(
-        "task", "classes", "clock", "longest", "setting", "weights", "messages", "edges", "vocabulary", "senders", "subjects"
-    )  # fmt: skip
-    columns = _edges(found, schema, setting)
-    for name, one in found["messages"].named().items():
-        components = one.keys("mean", "axes")
-        components["mean"].array("f4", columns[name]), components["axes"].array("f4", columns[name], None)
-    found["vocabulary"].must(found["vocabulary"].value is None, "no vocabulary", "one")
+    """A `network` that predicts beside the rows that it was fitted on: of them it holds where they stand."""
+    found = part.named()
+    missing = [name for name in ("senders", "subjects") if name not in found]
+    part.must(not missing, "the keys senders and subjects", "others")
     positions(found["senders"], None, 2**62)
     found["subjects"].must(len(found["subjects"].text()) == 64, "a sha256", "another text")
-    _weights(found["weights"])
+    rest = {name: one for name, one in part.value.items() if name not in ("senders", "subjects")}
+    network(Part(rest, part.place), schema, setting)
 
 
 def network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> None:

@@ -22,7 +22,6 @@ from ..preprocessing.graph_edges import GraphEdges
 from ..preprocessing.records import RECORDS
 from ..training.batch import Batch
 from .graph.centred import Centred
-from .graph.principal_components import PrincipalComponents
 
 STEPS = 4
 ROWS = 64
@@ -36,7 +35,7 @@ class Inputs(Protocol):
     @property
     def edges(self) -> Mapping[str, GraphEdges]: ...
     @property
-    def messages(self) -> Mapping[str, Messages | Centred | PrincipalComponents]: ...
+    def messages(self) -> Mapping[str, Messages | Centred]: ...
     @property
     def lengths(self) -> np.ndarray | None:
         """(rows of the snapshot,) how long each sequence is: rows of about one length go together."""

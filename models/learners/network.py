@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from ..training.batch import Batch
     from ..training.trainer import TrainingPlan
     from .graph.centred import Centred
-    from .graph.principal_components import PrincipalComponents
 
 FEW = 10  # a modality measured in fewer training rows is left out
 SEQUENCE = "sequence"
@@ -42,7 +41,7 @@ class Inputs:
 
     snapshot: Snapshot
     edges: Mapping[str, GraphEdges]
-    messages: Mapping[str, Messages | Centred | PrincipalComponents]
+    messages: Mapping[str, Messages | Centred]
     sequences: Sequences | None = None
     honest: Mapping[str, np.ndarray] = field(default_factory=dict)
     y: np.ndarray | None = None
@@ -123,6 +122,8 @@ class NetworkLearner(BaseLearner):
     """How records enter: none, messages, sequence or both."""
     fitted = ("task", "classes", "clock", "longest", "setting")
     layers = True
+    knowledge: ClassVar[bool] = True
+    """Whether messages of features go over knowledge."""
     plan: ClassVar[Mapping[str, Any]] = {}
     dim = 16
 
@@ -147,7 +148,7 @@ class NetworkLearner(BaseLearner):
         y = task.blank(len(snapshot.rows))
         y[rows] = task.targets(snapshot.rows[rows], snapshot.classes)
         self.edges: dict[str, GraphEdges] = {}
-        self.messages: dict[str, Messages | Centred | PrincipalComponents] = {}
+        self.messages: dict[str, Messages | Centred] = {}
         honest = self._fit_messages(snapshot, rows, y)
         self.vocabulary = self._vocabulary(snapshot, rows)
         inputs = self.inputs(snapshot, honest=honest, y=y)
@@ -192,7 +193,7 @@ class NetworkLearner(BaseLearner):
                 continue
             shuffle = np.random.default_rng(self.seed) if mode == "shuffled" else None
             graph = None
-            if mode != "none" and name != "covariates":
+            if self.knowledge and mode != "none" and name != "covariates":
                 around = subgraph_of(edges.columns, edges.genes, snapshot.links)
                 graph = knowledge(around, len(edges.columns), shuffle)
             take = partial(edges.take, snapshot)
@@ -281,7 +282,7 @@ class NetworkLearner(BaseLearner):
 
         return Embeddings(training.encode(self.network, self.inputs(snapshot), rows))
 
-    def _restored(self, state: Mapping[str, Any]) -> Messages | Centred | PrincipalComponents:
+    def _restored(self, state: Mapping[str, Any]) -> Messages | Centred:
         from ..encoders.propagation import Messages
 
         return Messages.restored(state)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -13,10 +12,8 @@ import numpy as np
 from ...base.snapshot import Snapshot
 from ...base.task import task_of
 from ...encoders.patient_graph import exchanged, nearest
-from ...preprocessing.graph_edges import GraphEdges
 from ..base import has_inputs
-from ..network import FEW, Inputs, NetworkLearner
-from .principal_components import PrincipalComponents
+from ..network import Inputs, NetworkLearner
 
 if TYPE_CHECKING:
     import torch
@@ -28,7 +25,7 @@ QUICK = 5.0
 """Seconds that a fit may take for `default` to have it: a run makes five or more in each fold."""
 PAIR, ROW = 4e-9, 2.5e-4
 """Seconds of a pair of patients compared, and of a row over all passes, each in one modality, by one core, measured."""
-COMPONENTS, NEIGHBORS = 32, 20
+NEIGHBORS = 20
 
 
 @dataclass
@@ -53,16 +50,20 @@ class PatientInputs(Inputs):
         for name in self.messages if self.most else ():
             here = self.edges[name].present(self.snapshot, self.senders)
             self.sending[name] = self.senders[here]
-            self.sent[name] = np.hstack([self.receive(name, self.senders[here]), outcome[here]])
+            self.sent[name] = np.hstack([self.directions(name, self.senders[here]), outcome[here]])
+
+    def directions(self, name: str, rows: np.ndarray) -> np.ndarray:
+        """(n, directions) by which patients are compared: nothing of any outcome is in them."""
+        return self.receive(name, rows)[:, self.messages[name].linear :]
 
     def near(self, name: str, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(n, k) places in `sending[name]`, and (n, k) weights."""
         if name in self._near:
             place, weight = self._near[name]
             return place[rows], weight[rows]
-        sending, width = self.sending[name], self.messages[name].width
+        sending, mine = self.sending[name], self.directions(name, rows)
         whose = self.subject[rows], self.subject[sending]
-        place, weight = nearest(self.receive(name, rows), whose[0], self.sent[name][:, :width], whose[1], self.most)
+        place, weight = nearest(mine, whose[0], self.sent[name][:, : mine.shape[1]], whose[1], self.most)
         if self.order is None:
             return place, weight
         order = np.argsort(np.argsort(self.order[np.isin(self.senders, sending)]))
@@ -89,24 +90,24 @@ class PatientInputs(Inputs):
                 place, weight = self.near(name, rows)
                 sent, weight = self.sent[name][place], weight * batch.present[name].numpy()[:, None]
             else:
-                width = one.width + _columns(self.snapshot)
+                width = one.width - one.linear + _columns(self.snapshot)
                 sent, weight = np.zeros((len(rows), 0, width), np.float32), np.zeros((len(rows), 0), np.float32)
             near[name] = Neighbours(torch.from_numpy(sent), torch.from_numpy(weight))
         return replace(batch, neighbours=near)
 
 
 class PatientGNN(NetworkLearner):
-    """`encoders.patient_network` over every layer, the records and the covariates, each reduced to its components; a head
-    of the task over the masked sum of those that a patient has.
+    """`encoders.patient_network` over every layer, the records and the covariates, each reduced to a readout and its leading
+    directions (`encoders.propagation`, without knowledge); a head of the task over the masked sum of those that a patient has.
 
-    A neighbour is one of the rows that it was fitted on, never of the same subject; it sends its components and its outcome,
+    A neighbour is one of the rows that it was fitted on, never of the same subject; it sends its directions and its outcome,
     one step. A held-out patient hears, and sends nothing. These rows are no part of its state: it predicts beside them.
     settings: `edges` = "none" is the same network without neighbours, "shuffled" with neighbours in each other's places.
     """
 
     name = "patient_gnn"
     records = "messages"
-    with_training = True
+    with_training, knowledge = True, False
     grid = ({}, {"edges": "none"}, {"neighbors": 60}, {"dropout": 0.5})
     plan: ClassVar[Mapping[str, Any]] = {"epochs": 150, "patience": 30, "lr": 1e-2, "weight_decay": 0.1, "batch_size": 512,
                                          "full_batch": 2000, "warmup": 10}  # fmt: skip
@@ -117,9 +118,9 @@ class PatientGNN(NetworkLearner):
         return {
             "dropout": uniform(0.0, 0.6),
             "neighbors": [5, 10, 20, 60],
-            "components": [8, 32],
+            "directions": [8, 32],
             "edges": ["true", "none"],
-            "plan": [{"lr": lr} for lr in (3e-3, 1e-2)],
+            "plan": [{"lr": lr} for lr in (1e-2, 3e-2)],
         }
 
     def reason(self, snapshot: Snapshot) -> str | None:
@@ -137,15 +138,7 @@ class PatientGNN(NetworkLearner):
 
     def _fit_messages(self, snapshot: Snapshot, rows: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
         self.senders, self.subjects = rows, _digest(snapshot, rows)
-        most = self.setting.get("components", COMPONENTS)
-        for name in self.modalities(snapshot):
-            edges = GraphEdges(name).fit(snapshot, rows)
-            here = rows[edges.present(snapshot, rows)]
-            if len(here) < FEW or not edges.scale.any():
-                continue
-            self.edges[name] = edges
-            self.messages[name] = PrincipalComponents.of(partial(edges.take, snapshot), here, most)
-        return {}
+        return super()._fit_messages(snapshot, rows, y)
 
     def inputs(self, snapshot: Snapshot, hidden: frozenset[str] = frozenset(), **known: Any) -> PatientInputs:
         """Raises: ValueError for a snapshot that does not hold the rows that it was fitted on where they were."""
@@ -169,12 +162,12 @@ class PatientGNN(NetworkLearner):
         outcome = task_of(self.task).width(self.classes)
         encoders = {
             name: NeighbourEncoder(
-                name, one.width, one.width + outcome, self.width, width=self.setting.get("width", 16),
+                name, one.linear, one.width, one.width - one.linear + outcome, self.width, width=self.setting.get("width", 16),
                 dropout=self.setting.get("dropout", 0.2), edge_dropout=self.setting.get("edge_dropout", 0.1),
             )
             for name, one in self.messages.items()
         }  # fmt: skip
-        return MaskedFusion(encoders, self.width, self.setting.get("drop_modality", 0.2))
+        return MaskedFusion(encoders, self.width, self.setting.get("drop_modality", 0.2), start)
 
     def explain(self, snapshot: Snapshot, row: int) -> GraphAttribution:
         """What moved the score of one row: its values, its neighbours as they are, and what each of them sent.
@@ -208,9 +201,6 @@ class PatientGNN(NetworkLearner):
     def restore(self, state: Mapping[str, Any]) -> Self:
         self.senders, self.subjects = state["senders"], state["subjects"]
         return super().restore({name: one for name, one in state.items() if name not in ("senders", "subjects")})
-
-    def _restored(self, state: Mapping[str, Any]) -> PrincipalComponents:
-        return PrincipalComponents(**state)
 
 
 def _digest(snapshot: Snapshot, rows: np.ndarray) -> str:
