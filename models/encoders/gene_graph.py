@@ -86,11 +86,17 @@ def gene_graph(
     edge_index, weight = edge_index[:, by_receiver], weight[by_receiver]
     total = np.bincount(edge_index[1], weight, minlength=n)
     members, pathways = _members(place, links)
-    return GeneGraph(n, edge_index, (weight / total[edge_index[1]]).astype(np.float32), members, pathways)
+    return GeneGraph(n, edge_index, (weight / total[edge_index[1]]).astype(np.float32), members, len(pathways))
 
 
-def _members(place: pl.DataFrame, links: pl.DataFrame) -> tuple[np.ndarray, int]:
-    """(2, memberships) gene and pathway, sorted by pathway and gene; pathways of one name and the same genes are one."""
+def pathway_ids(genes: Sequence[str], links: pl.DataFrame) -> list[str]:
+    """CURIEs of the pathways of `gene_graph` over these genes, in their order."""
+    place = pl.DataFrame({"id": list(genes), "at": range(len(genes))}, schema={"id": pl.String, "at": pl.Int64})
+    return _members(place, links)[1]
+
+
+def _members(place: pl.DataFrame, links: pl.DataFrame) -> tuple[np.ndarray, list[str]]:
+    """(2, memberships) gene and pathway, sorted by pathway and gene, and the pathways; those of the same genes are one."""
     found = links.filter(pl.col("predicate") == PATHWAY).select("subject", "object").unique()
     found = found.join(place.rename({"id": "subject"}), on="subject", how="inner").sort("object", "at")
     size = pl.len().over("object")
@@ -98,4 +104,4 @@ def _members(place: pl.DataFrame, links: pl.DataFrame) -> tuple[np.ndarray, int]
     alike = found.group_by("object").agg(pl.col("at")).sort("object").unique("at", keep="first", maintain_order=True)
     at = [one.to_numpy() for one in alike["at"]]
     pathway = np.repeat(np.arange(len(at)), [len(one) for one in at])
-    return np.array([np.concatenate([np.zeros(0, np.int64), *at]), pathway], dtype=np.int64), len(at)
+    return np.array([np.concatenate([np.zeros(0, np.int64), *at]), pathway], dtype=np.int64), alike["object"].to_list()

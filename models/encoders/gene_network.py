@@ -18,11 +18,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..training.batch import Batch
-from .gene_graph import GeneGraph
+from .gene_graph import INTERACTS, PATHWAY, GeneGraph
 
 with warnings.catch_warnings():  # torch_geometric announces to everybody that torch.jit will go
     warnings.simplefilter("ignore", FutureWarning)
     from torch_geometric.nn import GraphConv, JumpingKnowledge
+
+
+NO_MASKS: Mapping[str, Tensor] = {}
+"""Every message as it is."""
 
 
 class SharedConv(GraphConv):  # type: ignore[misc]  # torch_geometric publishes no types
@@ -119,30 +123,41 @@ class GeneNetwork(nn.Module):
             self.register_buffer(f"{name}_{part}", torch.from_numpy(array.astype(np.int32)), persistent=False)
         self.register_buffer(f"{name}_value", torch.from_numpy(np.ascontiguousarray(value)), persistent=False)
 
-    def matrix(self, name: str, rows: int, drop: float = 0.0) -> Tensor:
-        """The (rows, genes) CSR matrix of `edges` or `pool`; in training a share `drop` of it left out, the rest weighted up."""
+    def matrix(self, name: str, rows: int, drop: float = 0.0, mask: Tensor | None = None) -> Tensor:
+        """The (rows, genes) CSR matrix of `edges` or `pool`, times a mask of its values; in training a share `drop` of it left
+        out, the rest weighted up."""
         start, column, value = (self.get_buffer(f"{name}_{part}") for part in ("start", "column", "value"))
+        value = value if mask is None else value * mask
         if drop > 0 and self.training:
             value = functional.dropout(value, drop)
         with warnings.catch_warnings():  # torch calls all of CSR a beta
             warnings.simplefilter("ignore", UserWarning)
             return torch.sparse_csr_tensor(start, column, value, (rows, self.genes), check_invariants=False)
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: Batch, masks: Mapping[str, Tensor] = NO_MASKS) -> tuple[Tensor, Tensor]:
+        """masks: relation -> (edges,) what each message is multiplied by (`models.learners.graph.edge_gradients`)."""
         if not self.names:  # nothing was measured in the rows that it was fitted on
             return self.out.bias.expand(batch.size, -1), torch.zeros(batch.size, dtype=torch.bool)
         present = torch.stack([batch.present[name] for name in self.names]).any(0)
-        edges = self.matrix("edges", self.genes, self.edge_dropout)
+        every = self.heard(batch, masks)
+        gate = torch.sigmoid(self.gate(every) + self.own_gate)
+        read = torch.einsum("gnk,gnd->nkd", gate, every).flatten(1) / math.sqrt(max(1, self.genes))
+        if self.pathways:
+            pooled, weight = self.pool(every, masks)
+            read = torch.cat([read, (weight * pooled).sum(0)], 1)
+        return self.out(self.dropout(read)) * present[:, None], present
+
+    def heard(self, batch: Batch, masks: Mapping[str, Tensor] = NO_MASKS) -> Tensor:
+        """(genes, n, width * depth) what each gene is, once it has heard its neighbours."""
+        edges = self.matrix("edges", self.genes, self.edge_dropout, masks.get(INTERACTS))
         h, outputs = channels(batch.layers, self.names, self.masked), []
         for k, conv in enumerate(self.convs):
             step = functional.relu(conv(h, edges))
             h = step if k == 0 else h + step
             outputs.append(h)
-        every = self.jump(outputs)
-        gate = torch.sigmoid(self.gate(every) + self.own_gate)
-        read = torch.einsum("gnk,gnd->nkd", gate, every).flatten(1) / math.sqrt(max(1, self.genes))
-        if self.pathways:
-            pooled = multiply(self.matrix("pool", self.pathways), every)
-            weight = torch.softmax(self.attend(pooled) + self.own_attend, 0)
-            read = torch.cat([read, (weight * pooled).sum(0)], 1)
-        return self.out(self.dropout(read)) * present[:, None], present
+        return torch.as_tensor(self.jump(outputs))
+
+    def pool(self, every: Tensor, masks: Mapping[str, Tensor] = NO_MASKS) -> tuple[Tensor, Tensor]:
+        """(pathways, n, width * depth) means of their members, and (pathways, n, 1) the attention that each gets."""
+        pooled = multiply(self.matrix("pool", self.pathways, mask=masks.get(PATHWAY)), every)
+        return pooled, torch.softmax(self.attend(pooled) + self.own_attend, 0)

@@ -14,12 +14,15 @@ import torch
 from torch import Tensor, nn
 
 from ..training.batch import Batch
+from .gene_network import NO_MASKS
 from .relational_graph import RelationalGraph
 
 with warnings.catch_warnings():  # torch_geometric announces to everybody that torch.jit will go
     warnings.simplefilter("ignore", FutureWarning)
     from torch_geometric.nn import RGCNConv
 
+EDGES = "edges"
+"""The mask of all relations."""
 SMALL = 0.05
 """Standard deviation of knowledge's vectors at the start; features and codes start at zero, as what they are linked to."""
 
@@ -63,10 +66,11 @@ class HeteroNetwork(nn.Module):
         nn.init.zeros_(last.bias)
         self.out = nn.Linear(width, dim)
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: Batch, masks: Mapping[str, Tensor] = NO_MASKS) -> tuple[Tensor, Tensor]:
+        """masks: `EDGES` -> (edges,) what each message is multiplied by (`models.learners.graph.edge_gradients`)."""
         if not self.columns:  # nothing was measured in the rows that it was fitted on
             return self.out.bias.expand(batch.size, -1), torch.zeros(batch.size, dtype=torch.bool)
-        places = self.nodes()[: sum(self.columns.values())].split([*self.columns.values()])
+        places = self.nodes(masks.get(EDGES))[: sum(self.columns.values())].split([*self.columns.values()])
         z = torch.zeros(batch.size, self.node.embedding_dim, device=places[0].device)
         for (name, columns), h, relation in zip(self.columns.items(), places, self.relation, strict=True):
             heard = batch.layers[name] @ h / math.sqrt(columns)
@@ -75,10 +79,25 @@ class HeteroNetwork(nn.Module):
         present = torch.stack([batch.present[name] for name in self.columns]).any(0)
         return self.out(z + self.mlp(z)) * present[:, None], present
 
-    def nodes(self) -> Tensor:
+    def nodes(self, mask: Tensor | None = None) -> Tensor:
         """(nodes, width): what each node is, once it has heard its neighbours."""
         h: Tensor = self.node.weight
         edge_index, edge_type = self.get_buffer("edge_index"), self.get_buffer("edge_type")
         for conv in self.convs:
-            h = h + conv(h, edge_index, edge_type)
+            h = h + (conv(h, edge_index, edge_type) if mask is None else masked(conv, h, edge_index, edge_type, mask))
         return h
+
+
+def masked(conv: RGCNConv, h: Tensor, edge_index: Tensor, edge_type: Tensor, mask: Tensor) -> Tensor:
+    """What PyG's `RGCNConv` makes, each edge's message times its mask: its own masks (`torch_geometric.explain`) are of one
+    relation."""
+    (sender, receiver), n = edge_index, len(h)
+    kind = receiver * conv.num_relations + edge_type
+    size = torch.bincount(kind, minlength=n * conv.num_relations)
+    share = mask / size[kind]
+    found: Tensor = h @ conv.root + conv.bias
+    for relation in range(conv.num_relations):
+        of = edge_type == relation
+        message = share[of, None] * (h[sender[of]] @ conv.weight[relation])
+        found = found.index_add(0, receiver[of], message)
+    return found

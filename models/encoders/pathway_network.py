@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..training.batch import Batch
-from .gene_network import channels, channels_of
-from .pathway_graph import PathwayGraph
+from .gene_network import NO_MASKS, channels, channels_of
+from .pathway_graph import PART, PATHWAY, PathwayGraph
 
 with warnings.catch_warnings():  # torch_geometric announces to everybody that torch.jit will go
     warnings.simplefilter("ignore", FutureWarning)
@@ -45,8 +45,10 @@ class Gathering(nn.Module):
             self.register_buffer(name, torch.from_numpy(array), persistent=False)
         self.conv = SimpleConv(aggr="sum", node_dim=0)
 
-    def forward(self, x: Tensor, drop: float = 0.0) -> Tensor:
+    def forward(self, x: Tensor, drop: float = 0.0, mask: Tensor | None = None) -> Tensor:
+        """drop: share of the edges left out in training. mask: (edges,) what each message is multiplied by."""
         value = functional.dropout(self.get_buffer("value"), drop, self.training)
+        value = value if mask is None else value * mask
         with warnings.catch_warnings():  # torch calls all of CSR a beta
             warnings.simplefilter("ignore", UserWarning)
             adjacency = torch.sparse_csr_tensor(
@@ -90,33 +92,36 @@ class PathwayNetwork(nn.Module):
         self.levels = [int((graph.level == one).sum()) for one in range(int(graph.level.max(initial=-1)) + 1)]
         self.members = Gathering(graph.members, graph.genes, pathways)
         below = np.r_[0, np.cumsum(self.levels)]
-        self.larger = nn.ModuleList()
+        self.larger, self.parts_of_level = nn.ModuleList(), list[int]()
         for k in range(1, len(self.levels)):
             mine = graph.parts[:, (graph.parts[1] >= below[k]) & (graph.parts[1] < below[k + 1])]
+            self.parts_of_level.append(mine.shape[1])
             self.larger.append(Gathering(mine - [[0], [below[k]]], int(below[k]), self.levels[k]))
         self.read = nn.ParameterList([torch.zeros(n, 1, width) for n in (graph.genes, *self.levels)])
         self.dropout = nn.Dropout(dropout)
         self.out = nn.Linear(width * len(self.read), dim)
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: Batch, masks: Mapping[str, Tensor] = NO_MASKS) -> tuple[Tensor, Tensor]:
+        """masks: relation -> (edges,) what each message is multiplied by (`models.learners.graph.edge_gradients`)."""
         if not self.names:  # nothing was measured in the rows that it was fitted on
             return self.out.bias.expand(batch.size, -1), torch.zeros(batch.size, dtype=torch.bool)
         present = torch.stack([batch.present[name] for name in self.names]).any(0)
-        read = [h * u for h, u in zip(self.nodes(batch), self.read, strict=True)]
+        read = [h * u for h, u in zip(self.nodes(batch, masks), self.read, strict=True)]
         z = torch.cat([h.sum(0) / math.sqrt(max(1, len(h))) for h in read], 1)
         return self.out(self.dropout(z)) * present[:, None], present
 
-    def nodes(self, batch: Batch) -> list[Tensor]:
+    def nodes(self, batch: Batch, masks: Mapping[str, Tensor] = NO_MASKS) -> list[Tensor]:
         """Vectors of the genes, and of the pathways of each level: (nodes, n, width) each."""
         x = channels(batch.layers, self.names, self.masked)
         found = [self.gene(x)]
         if not self.levels:
             return found
-        own = self.sum(self.members(x * (1 + self.own), self.edge_dropout)).split(self.levels)
+        own = self.sum(self.members(x * (1 + self.own), self.edge_dropout, masks.get(PATHWAY))).split(self.levels)
+        of_level = [None] * len(self.larger) if PART not in masks else masks[PART].split(self.parts_of_level)
         every = own[0]
         found.append(every)
-        for mine, larger in zip(own[1:], self.larger, strict=True):
-            heard = larger(every)
+        for mine, larger, mask in zip(own[1:], self.larger, of_level, strict=True):
+            heard = larger(every, mask=mask)
             h = mine + heard + self.parts(heard)
             every = torch.cat([every, h])
             found.append(h)

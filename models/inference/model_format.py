@@ -19,7 +19,7 @@ from ..learners.stacking import STACK
 from ..preprocessing.covariates import COVARIATES
 from ..preprocessing.records import RECORDS
 from .block_format import AMOUNTS, Schema, block, joined, of_task
-from .network_format import LARGEST, NETWORK_SETTINGS, hetero_network, network, on_genes
+from .network_format import LARGEST, NETWORK_SETTINGS, hetero_network, network, on_genes, patient_network
 from .state_part import FormatError, Part
 
 CLOCKS = ("dated", "relative", "order")
@@ -97,7 +97,8 @@ def _member(part: Part, schema: Schema) -> str:
         _own(found["state"], schema)
         return name
     found["name"].text(LEARNERS)
-    found["with_training"].must(not found["with_training"].flag(), "false for a learner of ours", "true")
+    beside = bool(getattr(make(name), "with_training", False))
+    found["with_training"].must(found["with_training"].flag() == beside, f"{beside} for {name}".lower(), "the contrary")
     for key, one in setting.items():
         _setting(key, one, make(name))
     state = found["state"]
@@ -114,6 +115,8 @@ def _member(part: Part, schema: Schema) -> str:
             _cox(state, schema)
         case "hetero_gnn":
             hetero_network(state, schema, found["setting"].value)
+        case "patient_gnn":
+            patient_network(state, schema, found["setting"].value)
         case "gene_gnn" | "pathway_net":
             on_genes(state, schema, found["setting"].value, name)
         case _ if getattr(make(name), "on_torch", False):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .block_format import Schema, block, code_values, of_task
+from .block_format import Schema, block, code_values, of_task, positions
 from .state_part import Part
 
 NETWORK_SETTINGS = (
@@ -23,6 +23,7 @@ NETWORK_SETTINGS = (
     "directions",
     "edges",
     "edge_dropout",
+    "neighbors",
 )
 LARGEST = 65_536
 """No setting that sizes a network is larger: a folder cannot ask for more memory than there is."""
@@ -44,6 +45,17 @@ def hetero_network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> No
     relations = len(graph["relations"].texts())
     graph["edge_type"].array("i8", edge_index.shape[1], least=0, most=max(0, relations - 1))
     _weights(found["weights"])
+
+
+def patient_network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> None:
+    """A `network` that predicts beside the rows that it was fitted on: of them it holds where they stand."""
+    found = part.named()
+    missing = [name for name in ("senders", "subjects") if name not in found]
+    part.must(not missing, "the keys senders and subjects", "others")
+    positions(found["senders"], None, 2**62)
+    found["subjects"].must(len(found["subjects"].text()) == 64, "a sha256", "another text")
+    rest = {name: one for name, one in part.value.items() if name not in ("senders", "subjects")}
+    network(Part(rest, part.place), schema, setting)
 
 
 def network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> None:

@@ -67,7 +67,7 @@ def integrated_gradients(
     order = np.arange(len(rows)) if inputs.lengths is None else np.argsort(inputs.lengths[rows], kind="stable")
     for at in np.array_split(order, -(-len(rows) // ROWS)) if len(rows) else []:
         batch = inputs.take(rows[at])
-        gradients, tokens = _gradients(network, batch)
+        gradients, tokens = path_gradients(network, batch)
         for name, gradient in gradients.items():
             edges, messages = inputs.edges[name], inputs.messages[name]
             x = edges.take(inputs.snapshot, rows[at]) - messages.mean
@@ -85,7 +85,7 @@ def integrated_gradients(
     return {name: Attribution(names, out[name]) for name, names in blocks.items()}
 
 
-def _gradients(network: Any, batch: Batch) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
+def path_gradients(network: Any, batch: Batch, steps: int = STEPS) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
     """Mean gradient along the path by message, {modality: (n, width)}; and each token's contribution (n, length)."""
     network.eval()
     encoder = next((m for m in network.modules() if isinstance(m, SequenceEncoder)), None)
@@ -96,8 +96,8 @@ def _gradients(network: Any, batch: Batch) -> tuple[dict[str, np.ndarray], np.nd
             whole, start = encoder.embed(batch.tokens), encoder.embed.neutral(batch.tokens)
     gradients = {name: np.zeros(tuple(x.shape)) for name, x in batch.layers.items()}
     tokens = None if whole is None else np.zeros(tuple(whole.shape[:2]))
-    for step in range(STEPS if batch.layers or whole is not None else 0):  # without inputs nothing contributed
-        share = (step + 0.5) / STEPS
+    for step in range(steps if batch.layers or whole is not None else 0):  # without inputs nothing contributed
+        share = (step + 0.5) / steps
         layers = {name: (share * x).requires_grad_() for name, x in batch.layers.items()}
         leaves = list(layers.values())
         path = None
@@ -106,16 +106,16 @@ def _gradients(network: Any, batch: Batch) -> tuple[dict[str, np.ndarray], np.nd
             leaves.append(path)
         with torch.enable_grad(), _embedded(encoder, path):
             raw = network.head.raw(network.encoder(replace(batch, layers=layers))[0])
-            score = _explained(raw, guess)
+            score = explained(raw, guess)
             found = torch.autograd.grad(score, leaves, allow_unused=True)
         for name, gradient in zip(layers, found, strict=False):
-            gradients[name] += 0.0 if gradient is None else gradient.numpy() / STEPS
+            gradients[name] += 0.0 if gradient is None else gradient.numpy() / steps
         if tokens is not None and whole is not None and start is not None and found[-1] is not None:
-            tokens += ((whole - start) * found[-1]).sum(-1).numpy() / STEPS
+            tokens += ((whole - start) * found[-1]).sum(-1).numpy() / steps
     return gradients, tokens
 
 
-def value_gradients(network: Any, batch: Batch) -> dict[str, np.ndarray]:
+def value_gradients(network: Any, batch: Batch, steps: int = STEPS) -> dict[str, np.ndarray]:
     """Mean gradient of the raw score by the values of each layer, where `batch.layers` are (n, genes, 2) values and masks.
 
     The path goes from the training mean, 0, to the row's values; what was measured stays as it is. Times the values it is
@@ -126,19 +126,19 @@ def value_gradients(network: Any, batch: Batch) -> dict[str, np.ndarray]:
     with torch.no_grad():
         guess = network.head.raw(network.encoder(batch)[0]).argmax(1)
     out = {name: np.zeros(tuple(x.shape[:2])) for name, x in batch.layers.items()}
-    for step in range(STEPS if out else 0):
-        share = (step + 0.5) / STEPS
+    for step in range(steps if out else 0):
+        share = (step + 0.5) / steps
         values = {name: (share * x[..., 0]).requires_grad_() for name, x in batch.layers.items()}
         with torch.enable_grad():
             layers = {name: torch.stack([v, batch.layers[name][..., 1]], -1) for name, v in values.items()}
-            score = _explained(network.head.raw(network.encoder(replace(batch, layers=layers))[0]), guess)
+            score = explained(network.head.raw(network.encoder(replace(batch, layers=layers))[0]), guess)
             found = torch.autograd.grad(score, list(values.values()))
         for name, gradient in zip(values, found, strict=True):
-            out[name] += gradient.numpy() / STEPS
+            out[name] += gradient.numpy() / steps
     return out
 
 
-def _explained(raw: Tensor, guess: Tensor) -> Tensor:
+def explained(raw: Tensor, guess: Tensor) -> Tensor:
     """The sum of what is explained of each row: its logit, of several the predicted class's above their mean."""
     return raw.gather(1, guess[:, None]).sum() - (raw.mean(1).sum() if raw.shape[1] > 1 else 0.0)
 

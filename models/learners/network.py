@@ -122,6 +122,8 @@ class NetworkLearner(BaseLearner):
     """How records enter: none, messages, sequence or both."""
     fitted = ("task", "classes", "clock", "longest", "setting")
     layers = True
+    knowledge: ClassVar[bool] = True
+    """Whether messages of features go over knowledge."""
     plan: ClassVar[Mapping[str, Any]] = {}
     dim = 16
 
@@ -149,7 +151,7 @@ class NetworkLearner(BaseLearner):
         self.messages: dict[str, Messages | Centred] = {}
         honest = self._fit_messages(snapshot, rows, y)
         self.vocabulary = self._vocabulary(snapshot, rows)
-        inputs = Inputs(snapshot, self.edges, self.messages, self._sequences(snapshot), honest, y)
+        inputs = self.inputs(snapshot, honest=honest, y=y)
         inputs.keep(rows)
         plan = self._plan(len(train))
         start, slope = late_fusion(honest, rows, y[rows], self.task)
@@ -191,7 +193,7 @@ class NetworkLearner(BaseLearner):
                 continue
             shuffle = np.random.default_rng(self.seed) if mode == "shuffled" else None
             graph = None
-            if mode != "none" and name != "covariates":
+            if self.knowledge and mode != "none" and name != "covariates":
                 around = subgraph_of(edges.columns, edges.genes, snapshot.links)
                 graph = knowledge(around, len(edges.columns), shuffle)
             take = partial(edges.take, snapshot)
@@ -240,10 +242,9 @@ class NetworkLearner(BaseLearner):
             )  # fmt: skip
         return MaskedFusion(encoders, self.width, self.setting.get("drop_modality", 0.2), start)
 
-    def inputs(self, snapshot: Snapshot, hidden: frozenset[str] = frozenset()) -> Inputs:
-        """Any snapshot's rows, by what was fitted."""
-        edges = {name: one for name, one in self.edges.items()}
-        return Inputs(snapshot, edges, self.messages, self._sequences(snapshot), hidden=hidden)
+    def inputs(self, snapshot: Snapshot, hidden: frozenset[str] = frozenset(), **known: Any) -> Inputs:
+        """Any snapshot's rows, by what was fitted. known: further fields of `Inputs`, of rows to fit on."""
+        return Inputs(snapshot, self.edges, self.messages, self._sequences(snapshot), hidden=hidden, **known)
 
     def predict(self, snapshot: Snapshot, rows: np.ndarray, hidden: frozenset[str] = frozenset()) -> np.ndarray:
         """Scores; `hidden` names modalities to treat as not measured."""
@@ -285,6 +286,22 @@ class NetworkLearner(BaseLearner):
         from ..encoders.propagation import Messages
 
         return Messages.restored(state)
+
+    def contributions(self, snapshot: Snapshot, row: int, steps: int) -> tuple[list[str], np.ndarray]:
+        """Ids, and what one row's values of each contributed; under a modality's own name what is of no feature of it (how
+        many genes are mutated, how many records there are)."""
+        from .integrated_gradients import path_gradients
+
+        rows, names, values = np.array([row]), list[str](), [np.zeros(0)]
+        inputs = self.inputs(snapshot)
+        for name, gradient in path_gradients(self.network, inputs.take(rows), steps)[0].items():
+            edges, messages = self.edges[name], self.messages[name]
+            x = (edges.take(snapshot, rows) - messages.mean) * edges.present(snapshot, rows)[:, None]
+            whole = x * messages.back(gradient)
+            found = edges.gather(whole)[0]
+            names += [*edges.names, name]
+            values += [found, np.array([whole.sum() - found.sum()])]
+        return names, np.concatenate(values)
 
     def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, Attribution] | None:
         from .integrated_gradients import integrated_gradients

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from ...loaders.errors import InputError, NotBuilt
+from ...loaders.errors import InputError
 from ..base.learner import Learner
 from ..base.lookup import look_up
 from ..base.snapshot import Snapshot
@@ -46,15 +46,11 @@ LEARNERS: dict[str, Entry] = {
     "gene_gnn": Entry(f"{HERE}.graph.gene_gnn:GeneGNN", needs=("layers",), graph=True),
     "hetero_gnn": Entry(f"{HERE}.graph.hetero_gnn:HeteroGNN", graph=True),
     "pathway_net": Entry(f"{HERE}.graph.pathway_net:PathwayNet", needs=("layers",), graph=True),
+    "patient_gnn": Entry(f"{HERE}.graph.patient_gnn:PatientGNN", graph=True),
     "sequence": Entry(f"{HERE}.sequence.sequence:Sequence", needs=("records",)),
     "fusion": Entry(f"{HERE}.fusion:Fusion", needs=("records", "layers")),
 }
 """In the order in which they are shown: the plainest first, networks last."""
-_INSTEAD = "propagation learns on the graph: name that"
-LATER = {
-    "patient_gnn": _INSTEAD,
-}
-"""Promised, not built yet: name -> what to do instead."""
 CHOSEN = "chosen"
 """No learner of its own: what the training part picked among the others. It always runs."""
 TABULAR_CONTROL = "ridge_late"
@@ -82,12 +78,7 @@ def is_floor(name: str) -> bool:
 
 
 def make(name: str) -> Learner:
-    """A learner by its name.
-
-    Raises: NotBuilt for one that is promised, InputError for one that is not.
-    """
-    if name in LATER:
-        raise NotBuilt(f"learner {name} is not built yet.", LATER[name])
+    """A learner by its name. Raises: InputError for one that there is not."""
     if name not in LEARNERS:
         got, known = name, ", ".join((*LEARNERS, CHOSEN, "default"))
         raise InputError("unknown learner", "study.toml [learn] learners", got, known, "rename it")

@@ -79,11 +79,30 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Neighbours:
+    """Of b rows the k patients that each hears in one modality.
+
+    sent: (b, k, c) float32, what each of them sends. weight: (b, k) float32, in each row summing to 1; 0 for nobody.
+    """
+
+    sent: Tensor
+    weight: Tensor
+
+    def __post_init__(self) -> None:
+        shape = tuple(self.sent.shape[:2])
+        _require(tuple(self.weight.shape) == shape, "neighbours.weight", tuple(self.weight.shape), f"{shape}")
+
+    def to(self, device: torch.device | str) -> Neighbours:
+        return Neighbours(self.sent.to(device), self.weight.to(device))
+
+
+@dataclass(frozen=True)
 class Batch:
     """Some rows of a cohort, as the encoders want them.
 
     layers:  modality -> (b, ...) float32; rows without the modality hold zeros.
     present: modality -> (b,) bool; False means unknown, and nothing of the row's layer may be used.
+    neighbours: modality -> whom each row hears, where patients hear each other.
     """
 
     size: int
@@ -91,6 +110,7 @@ class Batch:
     present: Mapping[str, Tensor] = field(default_factory=dict)
     tokens: Tokens | None = None
     target: Target | None = None
+    neighbours: Mapping[str, Neighbours] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _require(set(self.layers) == set(self.present), "batch.present", sorted(self.present), f"{sorted(self.layers)}")
@@ -103,6 +123,10 @@ class Batch:
             _require(here.dtype == torch.bool, f"batch.present[{name!r}]", here.dtype, "torch.bool")
         if self.tokens is not None:
             _require(len(self.tokens.code) == self.size, "batch.tokens", len(self.tokens.code), f"{self.size} rows")
+        for name, near in self.neighbours.items():
+            _require(
+                len(near.weight) == self.size, f"batch.neighbours[{name!r}]", len(near.weight), f"{self.size} rows"
+            )
 
     def to(self, device: torch.device | str) -> Batch:
         return Batch(
@@ -111,6 +135,7 @@ class Batch:
             {name: values.to(device) for name, values in self.present.items()},
             None if self.tokens is None else self.tokens.to(device),
             None if self.target is None else self.target.to(device),
+            {name: near.to(device) for name, near in self.neighbours.items()},
         )
 
 

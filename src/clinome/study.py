@@ -436,8 +436,8 @@ def _check_evaluate(evaluate: Evaluate, where: str) -> None:
 
 
 def _check_learners(learners: tuple[str, ...], where: str) -> None:
-    """A typo is found before anything is loaded; what is promised but not built says so where it would run."""
-    from clinome.models.learners.registry import CHOSEN, LATER, LEARNERS
+    """A typo is found before anything is loaded."""
+    from clinome.models.learners.registry import CHOSEN, LEARNERS
 
     for name in learners:
-        _word(name, ("default", *LEARNERS, CHOSEN, *LATER), where)
+        _word(name, ("default", *LEARNERS, CHOSEN), where)

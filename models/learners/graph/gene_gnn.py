@@ -9,11 +9,14 @@ import numpy as np
 import polars as pl
 
 from ...base.snapshot import Snapshot
-from ...encoders.gene_graph import GeneGraph, gene_graph, interactions
+from ...encoders.gene_graph import INTERACTS, PATHWAY, GeneGraph, gene_graph, interactions, pathway_ids
 from .on_genes import DIM, OnGenes, genes_in
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from ...training.batch import Batch
+    from .edge_gradients import Ends
 
 
 class GeneGNN(OnGenes):
@@ -52,6 +55,23 @@ class GeneGNN(OnGenes):
 
     def _heard(self, graph: GeneGraph, share: np.ndarray) -> np.ndarray:
         return np.bincount(graph.edge_index[1], graph.weight * share[graph.edge_index[0]], minlength=graph.genes)
+
+    def _ends(self, snapshot: Snapshot, batch: Batch) -> dict[str, Ends]:
+        import torch
+
+        sender, receiver = self.graph.edge_index
+        found: dict[str, Ends] = {INTERACTS: (self._ids(sender), self._ids(receiver), None)}
+        if self.graph.pathways:
+            encoder: Any = self.network.encoder
+            encoder.eval()
+            with torch.no_grad():
+                attention = encoder.pool(encoder.heard(batch))[1][:, 0, 0].double().numpy()
+            ids, (gene, pathway) = pathway_ids(self.genes, snapshot.links), self.graph.members
+            found[PATHWAY] = (self._ids(gene), [ids[i] for i in pathway], attention[pathway])
+        return found
+
+    def _ids(self, places: np.ndarray) -> list[str]:
+        return [self.genes[i] for i in places]
 
     def _encoder(self) -> nn.Module:
         from ...encoders.gene_network import GeneNetwork

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -15,6 +15,11 @@ from ...encoders.relational_graph import RelationalGraph, relational_graph
 from ...preprocessing.graph_edges import GraphEdges
 from ..network import FEW, NetworkLearner
 from .centred import Centred
+
+if TYPE_CHECKING:
+    import torch
+
+    from .edge_gradients import GraphAttribution
 
 QUICK = 5.0
 """Seconds that a fit may take for `default` to have it: a run makes five or more in each fold."""
@@ -94,6 +99,33 @@ class HeteroGNN(NetworkLearner):
             one: i for i, one in reversed([*enumerate(self.graph.ids)]) if one
         }  # of two columns of an entity the first
         return replace(super().embeddings(snapshot, rows), nodes=tuple(first), vectors=vectors[[*first.values()]])
+
+    def explain(self, snapshot: Snapshot, row: int) -> GraphAttribution:
+        """What moved the score of one row: its values, and messages of knowledge (`edge_gradients`)."""
+        import torch
+
+        from ...encoders.hetero_network import EDGES
+        from .edge_gradients import STEPS, explain
+
+        batch, network = self.inputs(snapshot).take(np.array([row])), self.network
+        flat = {name: torch.zeros_like(x) for name, x in batch.layers.items()}
+        (sender, receiver), kind = self.graph.edge_index, self.graph.edge_type
+        of = [np.flatnonzero(kind == i) for i in range(len(self.graph.relations))]
+        ends = {name: (self._ids(sender[at]), self._ids(receiver[at]), None)
+                for name, at in zip(self.graph.relations, of, strict=True)}  # fmt: skip
+        place = torch.from_numpy(np.concatenate([np.zeros(0, np.int64), *of]))
+        encoder: Any = network.encoder
+
+        def masked(masks: Mapping[str, torch.Tensor]) -> torch.Tensor:
+            every = torch.cat([torch.zeros(0), *masks.values()])
+            mask = torch.zeros(len(kind)).index_copy(0, place, every)
+            return torch.as_tensor(network.head.raw(encoder(batch, {EDGES: mask})[0]))
+
+        nodes = self.contributions(snapshot, row, STEPS)
+        return explain(network, batch, replace(batch, layers=flat), nodes, ends, masked)
+
+    def _ids(self, places: np.ndarray) -> list[str]:
+        return [self.graph.ids[i] for i in places]
 
     def state(self) -> dict[str, Any]:
         return {**super().state(), "graph": self.graph.state()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from ...training.batch import Batch
     from ...training.trainer import Network, TrainingPlan
+    from .edge_gradients import Ends, GraphAttribution
 
 FEW = 10
 """A layer measured in fewer training rows is left out."""
@@ -103,6 +104,10 @@ class OnGenes(BaseLearner, ABC):
     @abstractmethod
     def _heard(self, graph: Any, share: np.ndarray) -> np.ndarray:
         """(genes,) what each gene hears of what the others explain."""
+
+    @abstractmethod
+    def _ends(self, snapshot: Snapshot, batch: Batch) -> dict[str, Ends]:
+        """Relation -> its edges, by ids, in the order of the encoder's masks."""
 
     @abstractmethod
     def _encoder(self) -> nn.Module:
@@ -197,6 +202,24 @@ class OnGenes(BaseLearner, ABC):
             for name, gradient in value_gradients(self.network, inputs.take(rows[at])).items():
                 out[name][at] = self.values[name].contributions(snapshot, rows[at], gradient)
         return {name: Attribution(self.values[name].block.names, x) for name, x in out.items()}
+
+    def explain(self, snapshot: Snapshot, row: int) -> GraphAttribution:
+        """What moved the score of one row: values of genes, and messages along edges (`edge_gradients`)."""
+        import torch
+
+        from ..integrated_gradients import value_gradients
+        from .edge_gradients import STEPS, explain
+
+        batch, network = Inputs(snapshot, self.values).take(np.array([row])), self.network
+        flat = {name: x * torch.tensor([0.0, 1.0]) for name, x in batch.layers.items()}
+        by_gene = np.zeros(len(self.genes))
+        for name, gradient in value_gradients(network, batch, STEPS).items():
+            by_gene += gradient[0] * batch.layers[name][0, :, 0].numpy()
+        encoder: Any = network.encoder
+        return explain(
+            network, batch, replace(batch, layers=flat), (self.genes, by_gene), self._ends(snapshot, batch),
+            lambda masks: network.head.raw(encoder(batch, masks)[0]),
+        )  # fmt: skip
 
     def state(self) -> dict[str, Any]:
         return {

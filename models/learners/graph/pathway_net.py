@@ -14,6 +14,9 @@ from .on_genes import DIM, OnGenes, genes_in
 if TYPE_CHECKING:
     from torch import nn
 
+    from ...training.batch import Batch
+    from .edge_gradients import Ends
+
 
 class PathwayNet(OnGenes):
     """`encoders.pathway_network` over every layer whose features are genes or of genes; a head of the task.
@@ -61,6 +64,13 @@ class PathwayNet(OnGenes):
         found = np.zeros(graph.genes)
         np.maximum.at(found, gene, mean[pathway])
         return found
+
+    def _ends(self, snapshot: Snapshot, batch: Batch) -> dict[str, Ends]:
+        ids, (gene, pathway), (part, larger) = self.graph.ids, self.graph.members, self.graph.parts
+        return {
+            PATHWAY: ([self.genes[i] for i in gene], [ids[i] for i in pathway], None),
+            PART: ([ids[i] for i in part], [ids[i] for i in larger], None),
+        }
 
     def _encoder(self) -> nn.Module:
         from ...encoders.pathway_network import PathwayNetwork

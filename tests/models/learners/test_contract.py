@@ -16,7 +16,7 @@ import pytest
 from scipy import sparse
 from snapshots import PLANTED, garbage, make_snapshot
 
-from clinome.loaders.errors import InputError, NotBuilt
+from clinome.loaders.errors import InputError
 from clinome.models.base.learner import Learner
 from clinome.models.base.serialization import read_state, write_state
 from clinome.models.experiment.controls import permuted
@@ -30,7 +30,7 @@ from clinome.snapshot import Snapshot
 TASKS = ("binary", "multiclass", "survival")
 BLIND = {"majority", "covariates"}
 """Learners that cannot find what is planted in omics."""
-NETWORKS = {"propagation", "gene_gnn", "hetero_gnn", "pathway_net", "sequence", "fusion"}
+NETWORKS = {"propagation", "gene_gnn", "hetero_gnn", "pathway_net", "patient_gnn", "sequence", "fusion"}
 TRAIN, TUNING, HELD = np.arange(0, 60), np.arange(60, 80), np.arange(80, 110)
 
 
@@ -339,21 +339,21 @@ def test_the_catalogue_says_what_cannot_run_and_why() -> None:
         "propagation",
         "gene_gnn",
         "hetero_gnn",
+        "patient_gnn",
     ]
     assert list(left_out) == ["covariates", "pathway_net"]
-    assert default(make_snapshot("survival", n=30, records=True))[-7:] == [
+    assert default(make_snapshot("survival", n=30, records=True))[-8:] == [
         "cox_pca",
         "propagation",
         "gene_gnn",
         "hetero_gnn",
         "pathway_net",
+        "patient_gnn",
         "sequence",
         "fusion",
     ]
     assert [x.name for x in every(snapshot)] == list(LEARNERS)
     with pytest.raises(InputError, match="unknown learner"):
         select(snapshot, ("ridge",))
-    with pytest.raises(NotBuilt):
-        select(snapshot, ("patient_gnn",))
     with pytest.raises(InputError, match="no learner can run"):
         select(snapshot, ("sequence",))
