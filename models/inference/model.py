@@ -21,9 +21,13 @@ from .input_schema import InputSchema, ServedSnapshot
 from .model_format import check_model
 from .state_part import FormatError
 
-FORMAT = 4
-RENAMED: dict[int, dict[str, str]] = {FORMAT: {}, 3: {"hetero_gnn": "propagation"}}
+FORMAT = 5
+RENAMED: dict[int, dict[str, str]] = {FORMAT: {}, 4: {}, 3: {"hetero_gnn": "propagation"}}
 """Formats that are read: what a learner of ours was called then -> its name now."""
+ADDED: dict[str, dict[str, Any]] = {
+    name: {"code_graph": None} for name in ("propagation", "hetero_gnn", "sequence", "fusion")
+}
+"""What the state of a learner of ours got with format 5 -> what it is of one that was fitted before."""
 AGAIN = "train it again: clinome train STUDY"
 BROKEN = (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError, ZeroDivisionError, OverflowError)
 """What code raises that is given a state of another make."""
@@ -150,6 +154,7 @@ class Model:
             raise InputError("a model of another format", folder, found, FORMAT, fix)
         try:
             state = renamed(state, RENAMED[found])
+            state = state if found == FORMAT else {**filled(state), "format": FORMAT}
             check_model(state)
         except FormatError as error:
             where = f"{folder} {error.place}"
@@ -185,6 +190,24 @@ def renamed(state: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any
         tables = {name: keyed(part) for name, part in choice.items()}
         out["choice"] = {**tables, **({"name": new(choice["name"])} if "name" in choice else {})}
     return out
+
+
+def filled(state: Mapping[str, Any]) -> dict[str, Any]:
+    """A model's state with what its learners had not yet (`ADDED`); a part of another form stays as it is.
+
+    Example:
+        >>> filled({"members": [{"name": "fusion", "own_code": False, "state": {}}]})["members"][0]["state"]
+        {'code_graph': None}
+    """
+
+    def one(member: Any) -> Any:
+        ours = isinstance(member, Mapping) and isinstance(member.get("name"), str) and member.get("own_code") is False
+        if not ours or not isinstance(member.get("state"), Mapping):
+            return member
+        return {**member, "state": {**ADDED.get(member["name"], {}), **member["state"]}}
+
+    members = state.get("members")
+    return {**state, "members": [one(m) for m in members] if isinstance(members, list) else members}
 
 
 def member_of(learner: Learner) -> Member:

@@ -31,29 +31,49 @@ LARGEST = 65_536
 def hetero_network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> None:
     """All but the weights' names and shapes, which the network itself knows."""
     found = part.keys(
-        "task", "classes", "clock", "longest", "setting", "weights", "messages", "edges", "vocabulary", "graph"
+        "task",
+        "classes",
+        "clock",
+        "longest",
+        "setting",
+        "weights",
+        "messages",
+        "edges",
+        "vocabulary",
+        "code_graph",
+        "graph",
     )
     columns = _edges(found, schema, setting)
     for name, one in found["messages"].named().items():
         one.keys("mean")["mean"].array("f4", columns[name])
-    found["vocabulary"].must(found["vocabulary"].value is None, "no vocabulary", "one")
-    graph = found["graph"].keys("ids", "edge_index", "edge_type", "relations")
+    for name in ("vocabulary", "code_graph"):
+        found[name].must(found[name].value is None, "none", "one")
+    _relational_graph(found["graph"], sum(columns.values()), "a node for each column")
+    _weights(found["weights"])
+
+
+def _relational_graph(part: Part, least: int, expected: str) -> None:
+    """least: how many of its nodes stand for something of the learner's."""
+    graph = part.keys("ids", "edge_index", "edge_type", "relations")
     nodes = len(graph["ids"].texts(unique=False))
-    graph["ids"].must(nodes >= sum(columns.values()), "a node for each column", f"{nodes} nodes")
+    graph["ids"].must(nodes >= least, expected, f"{nodes} nodes")
     edge_index = graph["edge_index"].array("i8", 2, None, least=0, most=max(0, nodes - 1))
     relations = len(graph["relations"].texts())
     graph["edge_type"].array("i8", edge_index.shape[1], least=0, most=max(0, relations - 1))
-    _weights(found["weights"])
 
 
 def network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> None:
     """All but the weights' names and shapes, which the network itself knows (`trainer.set_weights`)."""
-    found = part.keys("task", "classes", "clock", "longest", "setting", "weights", "messages", "edges", "vocabulary")
+    found = part.keys(
+        "task", "classes", "clock", "longest", "setting", "weights", "messages", "edges", "vocabulary", "code_graph"
+    )
     columns = _edges(found, schema, setting)
     for name, one in found["messages"].named().items():
         _messages(one, columns[name])
-    if found["vocabulary"].value is not None:
-        _vocabulary(found["vocabulary"])
+    entries = 0 if found["vocabulary"].value is None else _vocabulary(found["vocabulary"])
+    if found["code_graph"].value is not None:
+        found["code_graph"].must(entries > 0, "none, as there is no vocabulary", "one")
+        _relational_graph(found["code_graph"], entries, "a node for each entry of the vocabulary")
     _weights(found["weights"])
 
 
@@ -139,7 +159,8 @@ def _messages(part: Part, columns: int) -> None:
     found["restart"].number(0, 1), found["power"].number(0), found["penalty"].number(0), found["error"].number(0)
 
 
-def _vocabulary(part: Part) -> None:
+def _vocabulary(part: Part) -> int:
+    """Returns: how many entries it has."""
     found = part.keys("entries", "codes", "parents", "values", "age", "hierarchy")
     entries = found["entries"].texts()
     found["entries"].must(entries[:2] == ["", "?"], "blank and unknown first", "others")
@@ -153,3 +174,4 @@ def _vocabulary(part: Part) -> None:
     sd.must(sd.number() > 0, "more than 0", "less")
     for one in found["hierarchy"].named().values():
         one.texts()
+    return len(entries)

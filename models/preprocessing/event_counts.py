@@ -35,15 +35,15 @@ class EventCounts:
     amount: np.ndarray
 
 
-_COUNTS = PerTable[EventCounts]()
+_COUNTS = PerTable[PerTable[EventCounts]]()
 
 
 def counts(snapshot: Snapshot) -> EventCounts:
-    """The counts of all rows, made once for each table of events: nothing in them is fitted."""
+    """The counts of all rows, made once for each table of events and of links: nothing in them is fitted."""
     events = snapshot.events
     if events is None:
         raise ValueError("this study has no records")
-    return _COUNTS.of(events, lambda: _count(snapshot, events))
+    return _COUNTS.of(events, PerTable[EventCounts]).of(snapshot.links, lambda: _count(snapshot, events))
 
 
 def _count(snapshot: Snapshot, events: pl.DataFrame) -> EventCounts:
