@@ -24,10 +24,8 @@ from .state_part import FormatError
 FORMAT = 5
 RENAMED: dict[int, dict[str, str]] = {FORMAT: {}, 4: {}, 3: {"hetero_gnn": "propagation"}}
 """Formats that are read: what a learner of ours was called then -> its name now."""
-ADDED: dict[str, dict[str, Any]] = {
-    name: {"code_graph": None} for name in ("propagation", "hetero_gnn", "sequence", "fusion")
-}
-"""What the state of a learner of ours got with format 5 -> what it is of one that was fitted before."""
+OVER_EDGES = ("propagation", "hetero_gnn", "sequence", "fusion")
+"""Learners of ours that got a graph of codes and times of events with format 5."""
 AGAIN = "train it again: clinome train STUDY"
 BROKEN = (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError, ZeroDivisionError, OverflowError)
 """What code raises that is given a state of another make."""
@@ -154,7 +152,7 @@ class Model:
             raise InputError("a model of another format", folder, found, FORMAT, fix)
         try:
             state = renamed(state, RENAMED[found])
-            state = state if found == FORMAT else {**filled(state), "format": FORMAT}
+            state = state if found == FORMAT else filled(state)
             check_model(state)
         except FormatError as error:
             where = f"{folder} {error.place}"
@@ -193,21 +191,24 @@ def renamed(state: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any
 
 
 def filled(state: Mapping[str, Any]) -> dict[str, Any]:
-    """A model's state with what its learners had not yet (`ADDED`); a part of another form stays as it is.
+    """A model's state of a format before 5, with what its learners had not yet; a part of another form stays as it is.
 
     Example:
-        >>> filled({"members": [{"name": "fusion", "own_code": False, "state": {}}]})["members"][0]["state"]
-        {'code_graph': None}
+        >>> filled({"members": [{"name": "fusion", "own_code": False, "state": {"edges": {"rna": {}}}}]})["members"][0]["state"]
+        {'edges': {'rna': {'timed': False}}, 'code_graph': None}
     """
 
     def one(member: Any) -> Any:
-        ours = isinstance(member, Mapping) and isinstance(member.get("name"), str) and member.get("own_code") is False
+        ours = isinstance(member, Mapping) and member.get("own_code") is False and member.get("name") in OVER_EDGES
         if not ours or not isinstance(member.get("state"), Mapping):
             return member
-        return {**member, "state": {**ADDED.get(member["name"], {}), **member["state"]}}
+        found, edges = dict(member["state"]), member["state"].get("edges")
+        if isinstance(edges, Mapping):
+            found["edges"] = {name: {**e, "timed": False} if isinstance(e, Mapping) else e for name, e in edges.items()}
+        return {**member, "state": {**found, "code_graph": None}}
 
     members = state.get("members")
-    return {**state, "members": [one(m) for m in members] if isinstance(members, list) else members}
+    return {**state, "members": [one(m) for m in members]} if isinstance(members, list) else dict(state)
 
 
 def member_of(learner: Learner) -> Member:

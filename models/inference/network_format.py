@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ..preprocessing.event_times import KNOTS
+from ..preprocessing.records import RECORDS
 from .block_format import Schema, block, code_values, of_task
 from .state_part import Part
 
@@ -45,7 +47,7 @@ def hetero_network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> No
     )
     columns = _edges(found, schema, setting)
     for name, one in found["messages"].named().items():
-        one.keys("mean")["mean"].array("f4", columns[name])
+        one.keys("mean")["mean"].array("f4", len(found["edges"].value[name]["scale"]))
     for name in ("vocabulary", "code_graph"):
         found[name].must(found[name].value is None, "none", "one")
     _relational_graph(found["graph"], sum(columns.values()), "a node for each column")
@@ -68,6 +70,9 @@ def network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> None:
         "task", "classes", "clock", "longest", "setting", "weights", "messages", "edges", "vocabulary", "code_graph"
     )
     columns = _edges(found, schema, setting)
+    for name, one in found["edges"].named().items():
+        timed = one.at(one.value["timed"], "timed")
+        timed.must(not timed.value, "false, as these messages have no times", "true")
     for name, one in found["messages"].named().items():
         _messages(one, columns[name])
     entries = 0 if found["vocabulary"].value is None else _vocabulary(found["vocabulary"])
@@ -87,10 +92,13 @@ def _edges(found: Mapping[str, Part], schema: Schema, setting: Mapping[str, Any]
     found["edges"].must(list(edges) == list(found["messages"].named()), "the modalities of the messages", "others")
     columns = {}
     for name, one in edges.items():
-        edge = one.keys("block", "scale")
+        edge = one.keys("block", "scale", "timed")
         columns[name] = block(edge["block"], schema)
         edge["block"].must(edge["block"].value["name"] == name, "a block of its own name", "of another")
-        edge["scale"].array("f4", columns[name], least=0)
+        timed = edge["timed"].flag()
+        edge["timed"].must(not timed or name == RECORDS, "false but for records", "true")
+        times = len(KNOTS) * len(edge["block"].value["tokens"]) if timed else 0
+        edge["scale"].array("f4", columns[name] + times, least=0)
     return columns
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from ...base.snapshot import Snapshot
-from ...preprocessing.twin import with_edges
 from ..network import NetworkLearner
+from .twin import with_edges
 
 if TYPE_CHECKING:
     from ..network import Inputs

@@ -45,6 +45,19 @@ def test_the_old_name_is_no_learner_in_todays_format(folder: Path, tmp_path: Pat
         Model.read(tmp_path / "odd")
 
 
+def test_networks_without_a_code_graph_or_times_are_read_and_predict_the_same(tmp_path: Path) -> None:
+    """A stack of `sequence` and `hetero_gnn` as format 4 had them."""
+    with zipfile.ZipFile(SAVED.with_name("format4_model.zip")) as packed:
+        packed.extractall(tmp_path)
+        expected = np.load(io.BytesIO(packed.read("predicted.npy")))
+    snapshot = make_snapshot("binary", n=60, layers=("rna",), records=True, features=8)
+    model = Model.read(tmp_path / "model")
+    assert [member.name for member in model.members] == ["sequence", "hetero_gnn"]
+    np.testing.assert_allclose(model.predict(snapshot), expected, rtol=1e-5)
+    model.save(tmp_path / "again")
+    np.testing.assert_array_equal(Model.read(tmp_path / "again").predict(snapshot), model.predict(snapshot))
+
+
 @pytest.mark.parametrize("part", ["members", "choice"])
 @pytest.mark.parametrize("value", [None, 3, ["hetero_gnn"], {"name": ["hetero_gnn"], "weights": "hetero_gnn"}])
 def test_a_damaged_part_of_an_old_model_is_refused(folder: Path, tmp_path: Path, part: str, value: object) -> None:

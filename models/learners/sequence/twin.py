@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from ..base.per_table import PerTable
-from ..base.snapshot import Snapshot, derived
+from ...base.per_table import PerTable
+from ...base.snapshot import Snapshot, derived
 
 _LINKS = PerTable[PerTable[dict[tuple[str, int], pl.DataFrame]]]()
 
