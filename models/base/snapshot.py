@@ -93,6 +93,12 @@ class DerivedSnapshot:
     classes: tuple[str, ...]
 
 
+def derived(snapshot: Snapshot) -> DerivedSnapshot:
+    """The same snapshot, of which parts can be replaced."""
+    return DerivedSnapshot(snapshot.task, snapshot.rows, snapshot.covariates, snapshot.layers, snapshot.events, snapshot.links,
+                   snapshot.clock, snapshot.classes)  # fmt: skip
+
+
 @runtime_checkable
 class WithHetero(Protocol):
     """A snapshot that can also be had as PyTorch Geometric's HeteroData: what `models.learners.adapters.pytorch_geometric` asks for."""

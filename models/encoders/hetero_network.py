@@ -31,22 +31,23 @@ class HeteroNetwork(nn.Module):
     """Encode each patient by what its features and codes hear of each other and of knowledge.
 
     h = e, then `depth` times h ← h + RGCN(h): a mean over each relation, with weights of that relation. A patient hears
-    m_k = Σ_f x_f h_f / √columns from each modality k that it has, x its edge values; z = Σ_k W_k m_k, and the answer is
+    m_k = Σ_f x_f h_f / √columns from each modality k that it has, x its edge values; from records also Σ_f Σ_k t_fk g_k ⊙ h_f / √columns, t how much of the edge lies about knot k of
+    the time before the prediction, g learned: what is long past may count for less, or for something else. z = Σ_k W_k m_k, and the answer is
     V(z + MLP(z)). Features and codes start as nothing but what they are linked to. Patients hear and send nothing: nobody's vector depends on another's.
     Args:
         graph: topology over all columns (`models.encoders.relational_graph`). columns: modality -> how many it has, in the
-            order of the graph's nodes.
-    Input: batch.layers[name] (n, columns) float32, 0 the training mean.
+            order of the graph's nodes. times: modality -> how many of its first columns say when, and at how many knots.
+    Input: batch.layers[name] (n, columns + knots × timed columns) float32, 0 the training mean.
     Returns: (n, dim) float32, and (n,) bool: whether the row has any modality.
     Source: Schlichtkrull 2018, arXiv:1703.06103.
     """
 
     def __init__(
         self, graph: RelationalGraph, columns: Mapping[str, int], dim: int = 16, *, width: int = 16, depth: int = 2,
-        dropout: float = 0.1,
+        dropout: float = 0.1, times: Mapping[str, tuple[int, int]] | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.columns = dict(columns)
+        self.columns, self.times = dict(columns), dict(times or {})
         self.node = nn.Embedding(graph.nodes, width)
         nn.init.normal_(self.node.weight, std=SMALL)
         with torch.no_grad():
@@ -56,6 +57,7 @@ class HeteroNetwork(nn.Module):
         relations = max(1, len(graph.relations))
         self.convs = nn.ModuleList(RGCNConv(width, width, relations) for _ in range(depth))
         self.relation = nn.ModuleList(nn.Linear(width, width, bias=False) for _ in columns)
+        self.when = nn.ParameterDict({name: SMALL * torch.randn(knots, width) for name, (_, knots) in self.times.items()})
         self.dropout = nn.Dropout(dropout)
         self.mlp = nn.Sequential(
             nn.Linear(width, 2 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * width, width)
@@ -73,11 +75,18 @@ class HeteroNetwork(nn.Module):
         places = self.nodes(masks.get(EDGES))[: sum(self.columns.values())].split([*self.columns.values()])
         z = torch.zeros(batch.size, self.node.embedding_dim, device=places[0].device)
         for (name, columns), h, relation in zip(self.columns.items(), places, self.relation, strict=True):
-            heard = batch.layers[name] @ h / math.sqrt(columns)
-            z = z + relation(heard) * batch.present[name][:, None]
+            heard = batch.layers[name][:, :columns] @ h
+            if name in self.times:
+                heard = heard + self._when(name, batch.layers[name][:, columns:], h)
+            z = z + relation(heard / math.sqrt(columns)) * batch.present[name][:, None]
         z = self.dropout(z)
         present = torch.stack([batch.present[name] for name in self.columns]).any(0)
         return self.out(z + self.mlp(z)) * present[:, None], present
+
+    def _when(self, name: str, times: Tensor, h: Tensor) -> Tensor:
+        """(n, width): what the times of the edges say."""
+        tokens, knots = self.times[name]
+        return torch.einsum("nkt,tw,kw->nw", times.view(len(times), knots, tokens), h[:tokens], self.when[name])
 
     def nodes(self, mask: Tensor | None = None) -> Tensor:
         """(nodes, width): what each node is, once it has heard its neighbours."""

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..training.batch import Batch, Tokens
+from .relational_graph import RelationalGraph
 
 GAPS = 16  # buckets of one sign of the gap in events: 0, then half-octaves of 1 + events
 KNOTS = (-8.0, -5.0, -2.0, 0.0, 2.0, 5.0, 8.0)  # of the gap in days, as signed log2(1 + days): 3, 31, 255 days
@@ -102,26 +103,46 @@ class TokenEmbedding(nn.Module):
         ancestors: (entries, width) int64, each entry and its ancestors, 0 pads (`Vocabulary.ancestor_table`): an
             entry's embedding is the mean of theirs, so that rare leaves share strength.
         timed: False where only the order is known.
+        graph: knowledge around the entries (`models.encoders.code_graph`): what they hear of it is added. Entries that lie
+            under others then start with nothing of their own.
     Returns: (batch, length, dim).
     """
 
-    def __init__(self, ancestors: Tensor, dim: int, timed: bool = True) -> None:
+    def __init__(self, ancestors: Tensor, dim: int, timed: bool = True, graph: RelationalGraph | None = None) -> None:
         super().__init__()
         self.timed = timed
         self.register_buffer("ancestors", ancestors)
-        self.code = nn.EmbeddingBag(len(ancestors), dim, mode="mean", padding_idx=0)
+        nodes = len(ancestors) if graph is None else graph.nodes
+        self.code = nn.EmbeddingBag(nodes, dim, mode="mean", padding_idx=0)
         nn.init.normal_(self.code.weight, std=0.5)
+        self.network: nn.Module | None = None
+        if graph is not None:
+            from .code_network import CodeNetwork  # torch_geometric takes a while to load
+
+            self.network = CodeNetwork(graph, dim)
+            with torch.no_grad():
+                self.code.weight[: len(ancestors)][(ancestors > 0).sum(1) > 1] = 0
         self.visit = nn.Embedding(VISITS + 1, dim, padding_idx=0)
         nn.init.normal_(self.visit.weight, std=0.02)
         self.numbers = nn.Linear(6, dim)
 
     def forward(self, tokens: Tokens) -> Tensor:
-        table = self.code(self.ancestors)
-        return functional.embedding(tokens.code, table) + self._rest(tokens, tokens.value)
+        return functional.embedding(tokens.code, self.table()) + self._rest(tokens, tokens.value)
+
+    def table(self) -> Tensor:
+        """(entries, dim): the vector of each entry's code."""
+        return self.nodes()[: len(torch.as_tensor(self.ancestors))]
+
+    def nodes(self) -> Tensor:
+        """(nodes, dim): of the entries, and of what lies around them."""
+        h = torch.as_tensor(self.code(self.ancestors))
+        if self.network is None:
+            return h
+        return torch.as_tensor(self.network(torch.cat([h, self.code.weight[len(h) :]])))
 
     def neutral(self, tokens: Tokens) -> Tensor:
         """The same tokens with the vocabulary's mean code and the mean value: what an attribution starts from."""
-        mean = torch.as_tensor(self.code(self.ancestors))[2:].mean(0)
+        mean = self.table()[2:].mean(0)
         return mean + self._rest(tokens, torch.zeros_like(tokens.value))
 
     def _rest(self, tokens: Tokens, value: Tensor) -> Tensor:
@@ -147,7 +168,7 @@ class SequenceEncoder(nn.Module):
     """Encode each row's tokens into one vector.
 
     Args:
-        ancestors, timed: of the `TokenEmbedding`. dim, heads, depth: of the transformer. out: width of the answer.
+        ancestors, timed, graph: of the `TokenEmbedding`. dim, heads, depth: of the transformer. out: width of the answer.
         quiet: whether it starts by saying next to nothing, beside others that know something already.
     Returns: (batch, out) float32, and (batch,) bool: False where the row holds no token.
     """
@@ -163,10 +184,11 @@ class SequenceEncoder(nn.Module):
         timed: bool = True,
         out: int | None = None,
         quiet: bool = False,
+        graph: RelationalGraph | None = None,
     ) -> None:
         super().__init__()
         self.heads, self.timed = heads, timed
-        self.embed = TokenEmbedding(ancestors, dim, timed)
+        self.embed = TokenEmbedding(ancestors, dim, timed, graph)
         self.blocks = nn.ModuleList(TransformerBlock(dim, heads, dropout) for _ in range(depth))
         self.steps = nn.Parameter(torch.zeros(2 * GAPS + 1, depth * heads))
         self.days = nn.Parameter(torch.zeros(depth * heads, len(KNOTS)))

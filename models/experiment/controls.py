@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
-from ..base.snapshot import DerivedSnapshot, Snapshot
+from ..base.snapshot import DerivedSnapshot, Snapshot, derived
 from ..base.task import task_of
-from ..learners.registry import TABULAR_CONTROL, on_graph
+from ..learners.registry import TABULAR_CONTROL, finds_edges, on_graph
 
 PERMUTED, SHUFFLED, EDGELESS = "permuted_labels", "shuffled_graph", "no_edges"
 MISSINGNESS, BATCH, CLOCK = "missingness_only", "batch_only", "clock_only"
@@ -36,7 +36,7 @@ def controls(snapshot: Snapshot, learners: list[str]) -> list[str]:
     for name, view in ((MISSINGNESS, missingness), (BATCH, batches), (CLOCK, clock)):
         if view(snapshot).covariates.width:
             found.append(name)
-    return found + [f"{twin}:{name}" for name in learners if name in on_graph() for twin in TWINS]
+    return found + [f"{twin}:{name}" for name in finds_edges(snapshot, learners) for twin in TWINS]
 
 
 def kind_of(control: str) -> str:
@@ -93,7 +93,7 @@ def permuted(snapshot: Snapshot, seed: int) -> DerivedSnapshot:
     rows = snapshot.rows.with_columns(
         *(snapshot.rows[name][order].alias(name) for name in task_of(snapshot.task).outcome)
     )
-    return replace(_same(snapshot), rows=rows)
+    return replace(derived(snapshot), rows=rows)
 
 
 def missingness(snapshot: Snapshot) -> DerivedSnapshot:
@@ -139,7 +139,7 @@ def clock(snapshot: Snapshot) -> DerivedSnapshot:
 def _only(snapshot: Snapshot, columns: pl.DataFrame) -> DerivedSnapshot:
     """These columns as covariates, as far as they vary, and nothing else."""
     varies = [name for name in columns.columns if columns[name].n_unique() > 1]
-    return replace(_same(snapshot), covariates=columns.select(varies), layers={}, events=None)
+    return replace(derived(snapshot), covariates=columns.select(varies), layers={}, events=None)
 
 
 def _taken(events: pl.DataFrame, rows: int) -> Iterator[tuple[str, np.ndarray]]:
@@ -152,11 +152,6 @@ def _taken(events: pl.DataFrame, rows: int) -> Iterator[tuple[str, np.ndarray]]:
         taken = np.zeros(rows)
         taken[part["row"].unique().to_numpy()] = 1.0
         yield f"{code} taken", taken
-
-
-def _same(snapshot: Snapshot) -> DerivedSnapshot:
-    return DerivedSnapshot(snapshot.task, snapshot.rows, snapshot.covariates, snapshot.layers, snapshot.events, snapshot.links,
-                   snapshot.clock, snapshot.classes)  # fmt: skip
 
 
 def _origin(snapshot: Snapshot) -> pl.DataFrame:

@@ -21,9 +21,11 @@ from .input_schema import InputSchema, ServedSnapshot
 from .model_format import check_model
 from .state_part import FormatError
 
-FORMAT = 4
-RENAMED: dict[int, dict[str, str]] = {FORMAT: {}, 3: {"hetero_gnn": "propagation"}}
+FORMAT = 5
+RENAMED: dict[int, dict[str, str]] = {FORMAT: {}, 4: {}, 3: {"hetero_gnn": "propagation"}}
 """Formats that are read: what a learner of ours was called then -> its name now."""
+OVER_EDGES = ("propagation", "hetero_gnn", "sequence", "fusion")
+"""Learners of ours that got a graph of codes and times of events with format 5."""
 AGAIN = "train it again: clinome train STUDY"
 BROKEN = (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError, ZeroDivisionError, OverflowError)
 """What code raises that is given a state of another make."""
@@ -150,6 +152,7 @@ class Model:
             raise InputError("a model of another format", folder, found, FORMAT, fix)
         try:
             state = renamed(state, RENAMED[found])
+            state = state if found == FORMAT else filled(state)
             check_model(state)
         except FormatError as error:
             where = f"{folder} {error.place}"
@@ -185,6 +188,27 @@ def renamed(state: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any
         tables = {name: keyed(part) for name, part in choice.items()}
         out["choice"] = {**tables, **({"name": new(choice["name"])} if "name" in choice else {})}
     return out
+
+
+def filled(state: Mapping[str, Any]) -> dict[str, Any]:
+    """A model's state of a format before 5, with what its learners had not yet; a part of another form stays as it is.
+
+    Example:
+        >>> filled({"members": [{"name": "fusion", "own_code": False, "state": {"edges": {"rna": {}}}}]})["members"][0]["state"]
+        {'edges': {'rna': {'timed': False}}, 'code_graph': None}
+    """
+
+    def one(member: Any) -> Any:
+        ours = isinstance(member, Mapping) and member.get("own_code") is False and member.get("name") in OVER_EDGES
+        if not ours or not isinstance(member.get("state"), Mapping):
+            return member
+        found, edges = dict(member["state"]), member["state"].get("edges")
+        if isinstance(edges, Mapping):
+            found["edges"] = {name: {**e, "timed": False} if isinstance(e, Mapping) else e for name, e in edges.items()}
+        return {**member, "state": {**found, "code_graph": None}}
+
+    members = state.get("members")
+    return {**state, "members": [one(m) for m in members]} if isinstance(members, list) else dict(state)
 
 
 def member_of(learner: Learner) -> Member:

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ..preprocessing.event_times import KNOTS
+from ..preprocessing.records import RECORDS
 from .block_format import Schema, block, code_values, of_task, positions
 from .state_part import Part
 
@@ -32,19 +34,35 @@ LARGEST = 65_536
 def hetero_network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> None:
     """All but the weights' names and shapes, which the network itself knows."""
     found = part.keys(
-        "task", "classes", "clock", "longest", "setting", "weights", "messages", "edges", "vocabulary", "graph"
+        "task",
+        "classes",
+        "clock",
+        "longest",
+        "setting",
+        "weights",
+        "messages",
+        "edges",
+        "vocabulary",
+        "code_graph",
+        "graph",
     )
     columns = _edges(found, schema, setting)
     for name, one in found["messages"].named().items():
-        one.keys("mean")["mean"].array("f4", columns[name])
-    found["vocabulary"].must(found["vocabulary"].value is None, "no vocabulary", "one")
-    graph = found["graph"].keys("ids", "edge_index", "edge_type", "relations")
+        one.keys("mean")["mean"].array("f4", len(found["edges"].value[name]["scale"]))
+    for name in ("vocabulary", "code_graph"):
+        found[name].must(found[name].value is None, "none", "one")
+    _relational_graph(found["graph"], sum(columns.values()), "a node for each column")
+    _weights(found["weights"])
+
+
+def _relational_graph(part: Part, least: int, expected: str) -> None:
+    """least: how many of its nodes stand for something of the learner's."""
+    graph = part.keys("ids", "edge_index", "edge_type", "relations")
     nodes = len(graph["ids"].texts(unique=False))
-    graph["ids"].must(nodes >= sum(columns.values()), "a node for each column", f"{nodes} nodes")
+    graph["ids"].must(nodes >= least, expected, f"{nodes} nodes")
     edge_index = graph["edge_index"].array("i8", 2, None, least=0, most=max(0, nodes - 1))
     relations = len(graph["relations"].texts())
     graph["edge_type"].array("i8", edge_index.shape[1], least=0, most=max(0, relations - 1))
-    _weights(found["weights"])
 
 
 def patient_network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> None:
@@ -60,12 +78,19 @@ def patient_network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> N
 
 def network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> None:
     """All but the weights' names and shapes, which the network itself knows (`trainer.set_weights`)."""
-    found = part.keys("task", "classes", "clock", "longest", "setting", "weights", "messages", "edges", "vocabulary")
+    found = part.keys(
+        "task", "classes", "clock", "longest", "setting", "weights", "messages", "edges", "vocabulary", "code_graph"
+    )
     columns = _edges(found, schema, setting)
+    for name, one in found["edges"].named().items():
+        timed = one.at(one.value["timed"], "timed")
+        timed.must(not timed.value, "false, as these messages have no times", "true")
     for name, one in found["messages"].named().items():
         _messages(one, columns[name])
-    if found["vocabulary"].value is not None:
-        _vocabulary(found["vocabulary"])
+    entries = 0 if found["vocabulary"].value is None else _vocabulary(found["vocabulary"])
+    if found["code_graph"].value is not None:
+        found["code_graph"].must(entries > 0, "none, as there is no vocabulary", "one")
+        _relational_graph(found["code_graph"], entries, "a node for each entry of the vocabulary")
     _weights(found["weights"])
 
 
@@ -79,10 +104,13 @@ def _edges(found: Mapping[str, Part], schema: Schema, setting: Mapping[str, Any]
     found["edges"].must(list(edges) == list(found["messages"].named()), "the modalities of the messages", "others")
     columns = {}
     for name, one in edges.items():
-        edge = one.keys("block", "scale")
+        edge = one.keys("block", "scale", "timed")
         columns[name] = block(edge["block"], schema)
         edge["block"].must(edge["block"].value["name"] == name, "a block of its own name", "of another")
-        edge["scale"].array("f4", columns[name], least=0)
+        timed = edge["timed"].flag()
+        edge["timed"].must(not timed or name == RECORDS, "false but for records", "true")
+        times = len(KNOTS) * len(edge["block"].value["tokens"]) if timed else 0
+        edge["scale"].array("f4", columns[name] + times, least=0)
     return columns
 
 
@@ -151,7 +179,8 @@ def _messages(part: Part, columns: int) -> None:
     found["restart"].number(0, 1), found["power"].number(0), found["penalty"].number(0), found["error"].number(0)
 
 
-def _vocabulary(part: Part) -> None:
+def _vocabulary(part: Part) -> int:
+    """Returns: how many entries it has."""
     found = part.keys("entries", "codes", "parents", "values", "age", "hierarchy")
     entries = found["entries"].texts()
     found["entries"].must(entries[:2] == ["", "?"], "blank and unknown first", "others")
@@ -165,3 +194,4 @@ def _vocabulary(part: Part) -> None:
     sd.must(sd.number() > 0, "more than 0", "less")
     for one in found["hierarchy"].named().values():
         one.texts()
+    return len(entries)

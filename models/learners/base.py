@@ -48,6 +48,10 @@ class BaseLearner(Fitted):
         """Why `default` leaves it out on this study, though it can run; None where it fits the time."""
         return None
 
+    def on_graph(self, snapshot: Snapshot) -> bool:
+        """Whether a learner that the registry calls one on the graph finds a graph here: else it has no twins."""
+        return True
+
     def settings(self, trials: int) -> Sequence[Setting]:
         return budgeted(self.grid, self.space(), trials)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -20,6 +20,7 @@ from .base import BaseLearner
 
 if TYPE_CHECKING:
     from ..encoders.propagation import Messages
+    from ..encoders.relational_graph import RelationalGraph
     from ..preprocessing.tokenizer import Sequences, Vocabulary
     from ..training.batch import Batch
     from ..training.trainer import TrainingPlan
@@ -151,6 +152,7 @@ class NetworkLearner(BaseLearner):
         self.messages: dict[str, Messages | Centred] = {}
         honest = self._fit_messages(snapshot, rows, y)
         self.vocabulary = self._vocabulary(snapshot, rows)
+        self.code_graph = self._code_graph(snapshot)
         inputs = self.inputs(snapshot, honest=honest, y=y)
         inputs.keep(rows)
         plan = self._plan(len(train))
@@ -210,6 +212,14 @@ class NetworkLearner(BaseLearner):
             return None
         return fit_vocabulary(snapshot, rows)
 
+    def _code_graph(self, snapshot: Snapshot) -> RelationalGraph | None:
+        """The knowledge around the vocabulary, where there is any."""
+        from ..encoders.code_graph import code_graph
+
+        if self.vocabulary is None or self.setting.get("edges") == "none":
+            return None
+        return code_graph(self.vocabulary.codes, self.vocabulary.parents, snapshot.links)
+
     def _sequences(self, snapshot: Snapshot) -> Sequences | None:
         from ..preprocessing.tokenizer import tokenize
 
@@ -238,7 +248,7 @@ class NetworkLearner(BaseLearner):
         if self.vocabulary is not None:
             encoders[SEQUENCE] = SequenceEncoder(
                 self.vocabulary.ancestor_table(), self.setting.get("width", 32), depth=self.setting.get("depth", 2),
-                dropout=drop / 2, timed=self.clock != "order", out=self.width, quiet=bool(self.messages),
+                dropout=drop / 2, timed=self.clock != "order", out=self.width, quiet=bool(self.messages), graph=self.code_graph,
             )  # fmt: skip
         return MaskedFusion(encoders, self.width, self.setting.get("drop_modality", 0.2), start)
 
@@ -259,9 +269,11 @@ class NetworkLearner(BaseLearner):
             "messages": {name: one.state() for name, one in self.messages.items()},
             "edges": {name: one.state() for name, one in self.edges.items()},
             "vocabulary": None if self.vocabulary is None else self.vocabulary.state(),
+            "code_graph": None if self.code_graph is None else self.code_graph.state(),
         }  # fmt: skip
 
     def restore(self, state: Mapping[str, Any]) -> Self:
+        from ..encoders.relational_graph import RelationalGraph
         from ..preprocessing.tokenizer import Vocabulary
         from ..training import trainer as training
 
@@ -269,6 +281,8 @@ class NetworkLearner(BaseLearner):
         self.edges = {name: GraphEdges(name).restore(one) for name, one in state["edges"].items()}
         self.messages = {name: self._restored(one) for name, one in state["messages"].items()}
         self.vocabulary = None if state["vocabulary"] is None else Vocabulary.restored(state["vocabulary"])
+        around = state["code_graph"]
+        self.code_graph = None if around is None else RelationalGraph.restored(around)
         self.network = training.Network(self._encoder({}), task_of(self.task).head(self.width, self.classes))
         own = {name: x.cpu().numpy() for name, x in self.network.state_dict().items() if not x.is_floating_point()}
         training.set_weights(self.network, state["weights"])
@@ -280,7 +294,20 @@ class NetworkLearner(BaseLearner):
     def embeddings(self, snapshot: Snapshot, rows: np.ndarray) -> Embeddings:
         from ..training import trainer as training
 
-        return Embeddings(training.encode(self.network, self.inputs(snapshot), rows))
+        found = Embeddings(training.encode(self.network, self.inputs(snapshot), rows))
+        return found if self.code_graph is None else replace(found, **self._of_codes(self.code_graph))
+
+    def _of_codes(self, graph: RelationalGraph) -> dict[str, Any]:
+        """The vectors of the codes and of the knowledge around them, each id once."""
+        import torch
+
+        encoder: Any = self.network.encoder
+        with torch.no_grad():
+            vectors = encoder.encoders[SEQUENCE].embed.nodes().numpy()
+        first = {
+            one: i for i, one in reversed([*enumerate(graph.ids)]) if one
+        }  # of a code's categories the code itself
+        return {"nodes": tuple(first), "vectors": vectors[[*first.values()]]}
 
     def _restored(self, state: Mapping[str, Any]) -> Messages | Centred:
         from ..encoders.propagation import Messages

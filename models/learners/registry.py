@@ -47,7 +47,7 @@ LEARNERS: dict[str, Entry] = {
     "hetero_gnn": Entry(f"{HERE}.graph.hetero_gnn:HeteroGNN", graph=True),
     "pathway_net": Entry(f"{HERE}.graph.pathway_net:PathwayNet", needs=("layers",), graph=True),
     "patient_gnn": Entry(f"{HERE}.graph.patient_gnn:PatientGNN", graph=True),
-    "sequence": Entry(f"{HERE}.sequence.sequence:Sequence", needs=("records",)),
+    "sequence": Entry(f"{HERE}.sequence.sequence:Sequence", needs=("records",), graph=True),
     "fusion": Entry(f"{HERE}.fusion:Fusion", needs=("records", "layers")),
 }
 """In the order in which they are shown: the plainest first, networks last."""
@@ -70,6 +70,16 @@ def anchors() -> list[str]:
 def on_graph() -> list[str]:
     """Names of the learners that learn from edges."""
     return [name for name, entry in LEARNERS.items() if entry.graph]
+
+
+def finds_edges(snapshot: Snapshot, names: Sequence[str]) -> list[str]:
+    """Those of these names that learn from edges, and find some in this study (`BaseLearner.on_graph`)."""
+    return [name for name in names if name in on_graph() and getattr(make(name), "on_graph", _always)(snapshot)]
+
+
+def _always(snapshot: Snapshot) -> bool:
+    """What does not say on which edges it learns finds some wherever it runs."""
+    return True
 
 
 def is_floor(name: str) -> bool:

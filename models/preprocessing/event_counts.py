@@ -35,15 +35,15 @@ class EventCounts:
     amount: np.ndarray
 
 
-_COUNTS = PerTable[EventCounts]()
+_COUNTS = PerTable[PerTable[EventCounts]]()
 
 
 def counts(snapshot: Snapshot) -> EventCounts:
-    """The counts of all rows, made once for each table of events: nothing in them is fitted."""
+    """The counts of all rows, made once for each table of events and of links: nothing in them is fitted."""
     events = snapshot.events
     if events is None:
         raise ValueError("this study has no records")
-    return _COUNTS.of(events, lambda: _count(snapshot, events))
+    return _COUNTS.of(events, PerTable[EventCounts]).of(snapshot.links, lambda: _count(snapshot, events))
 
 
 def _count(snapshot: Snapshot, events: pl.DataFrame) -> EventCounts:
@@ -51,19 +51,7 @@ def _count(snapshot: Snapshot, events: pl.DataFrame) -> EventCounts:
     by_visit = bool(events["visit"].is_not_null().any())
     last = pl.col("visit") == pl.col("visit").max().over("row") if by_visit else pl.lit(False)
     now = events.select("row", "code", "text_value", "visit", number=pl.col("numeric_value"), now=last.fill_null(False))
-    tree = CodeHierarchy.of(snapshot.links)
-    up = pl.DataFrame(
-        [(code, above) for code in now["code"].unique() for above in tree.ancestors(code)],
-        schema={"code": pl.String, "above": pl.String}, orient="row",
-    )  # fmt: skip
-    long = pl.concat(
-        [
-            now.select("row", "now", token="code", code="code"),
-            now.filter(pl.col("text_value").is_not_null())
-            .select("row", "now", token=pl.col("code") + "=" + pl.col("text_value"), code="code"),
-            now.join(up, on="code").select("row", "now", token="above", code="above"),
-        ]
-    )  # fmt: skip
+    long = by_token(now.select("row", "now", "code", "text_value"), CodeHierarchy.of(snapshot.links))
     names = long.group_by("token").agg(pl.col("code").min()).sort("token")
     tokens = names["token"].to_list()
     long = long.join(names.select("token", column=pl.int_range(pl.len(), dtype=pl.Int64)), on="token")
@@ -81,6 +69,23 @@ def _count(snapshot: Snapshot, events: pl.DataFrame) -> EventCounts:
     earlier = sparse.csr_matrix((numbers["past"].to_numpy(), at), shape=values.shape)
     return EventCounts(tokens, names["code"].to_list(), total, _matrix(long.filter("now"), n, len(tokens)) if by_visit else None,
                   numeric, values, measured, earlier, _amounts(now, n))  # fmt: skip
+
+
+def by_token(events: pl.DataFrame, tree: CodeHierarchy) -> pl.DataFrame:
+    """Events (code, text_value, …), each once for its code, once for its text, and once for all that lies above: `token`."""
+    up = pl.DataFrame(
+        [(code, above) for code in events["code"].unique() for above in tree.ancestors(code)],
+        schema={"code": pl.String, "above": pl.String}, orient="row",
+    )  # fmt: skip
+    text = events.filter(pl.col("text_value").is_not_null())
+    rest = pl.exclude("token", "text_value", "above")
+    return pl.concat(
+        [
+            events.with_columns(token="code").select("token", rest),
+            text.with_columns(token=pl.col("code") + "=" + pl.col("text_value")).select("token", rest),
+            events.join(up, on="code").with_columns(token="above").select("token", rest),
+        ]
+    )
 
 
 def _matrix(long: pl.DataFrame, n: int, width: int) -> sparse.csr_matrix:

@@ -10,7 +10,9 @@ from scipy import sparse
 
 from ..base.snapshot import Snapshot
 from .blocks import restored_block, saved_block
+from .event_times import KNOTS, times_of
 from .fold import FoldPreprocessing
+from .records import RECORDS, RecordsBlock
 
 FLOOR = 0.01  # added to a column's variance, so that the rarest edges do not shout
 
@@ -19,10 +21,11 @@ class GraphEdges:
     """A modality's edges, fitted once: the values of its fitted block, weighted so that each column varies alike.
 
     names: what contributions are given for. columns: the CURIE behind each column, None where it is no entity.
+    timed: whether edges of records say when, too: behind the columns come those of `times_of`, for each knot and token.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, timed: bool = False) -> None:
+        self.name, self.timed = name, timed and name == RECORDS
         self.names: list[str] = []
         self.columns: list[str | None] = []
         self.genes: dict[str, str] = {}
@@ -39,7 +42,7 @@ class GraphEdges:
         here = rows[block.present(snapshot, rows)]
         total, squares, width = np.zeros(0), np.zeros(0), 0
         for part in np.array_split(here, max(1, len(here) // 4096)):
-            x = _dense(block.transform(snapshot, part)).astype(np.float64)
+            x = self._values(snapshot, part).astype(np.float64)
             width = x.shape[1]
             total = x.sum(0) + (total if len(total) else 0)
             squares = (x**2).sum(0) + (squares if len(squares) else 0)
@@ -49,20 +52,36 @@ class GraphEdges:
         return self
 
     def take(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
-        """(n, columns) float32 edge values; zero throughout where the row lacks the modality."""
-        return np.asarray(_dense(self.block.transform(snapshot, rows)) * self.scale, dtype=np.float32)
+        """(n, columns and times) float32 edge values; zero throughout where the row lacks the modality."""
+        return np.asarray(self._values(snapshot, rows) * self.scale, dtype=np.float32)
+
+    @property
+    def tokens(self) -> list[str]:
+        """What each time is of; none where edges do not say when."""
+        return self.block.tokens if self.timed and isinstance(self.block, RecordsBlock) else []
+
+    def _values(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
+        values = _dense(self.block.transform(snapshot, rows))
+        if not self.timed:
+            return values
+        return np.hstack([values, times_of(snapshot, rows, self.tokens).toarray()])
 
     def present(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
         return self.block.present(snapshot, rows)
 
     def gather(self, contributions: np.ndarray) -> np.ndarray:
-        """(n, columns) -> (n, names)."""
-        return self.block.gather(contributions)
+        """(n, columns and times) -> (n, names)."""
+        own = contributions[:, : len(self.columns)].copy()
+        if self.timed:  # the columns of tokens come first
+            times = contributions[:, len(self.columns) :].reshape(len(own), len(KNOTS), -1)
+            own[:, : len(self.tokens)] += times.sum(1)
+        return self.block.gather(own)
 
     def state(self) -> dict[str, Any]:
-        return {"block": saved_block(self.block), "scale": self.scale}
+        return {"block": saved_block(self.block), "scale": self.scale, "timed": self.timed}
 
     def restore(self, state: Mapping[str, Any]) -> GraphEdges:
+        self.timed = state["timed"]
         self.block = restored_block(state["block"])
         self.names, self.columns, self.scale = self.block.names, self.block.entities(), state["scale"]
         return self

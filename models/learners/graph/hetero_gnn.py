@@ -12,6 +12,7 @@ import numpy as np
 from ...base.embedding import Embeddings
 from ...base.snapshot import Snapshot
 from ...encoders.relational_graph import RelationalGraph, relational_graph
+from ...preprocessing.event_times import KNOTS
 from ...preprocessing.graph_edges import GraphEdges
 from ..network import FEW, NetworkLearner
 from .centred import Centred
@@ -31,7 +32,7 @@ class HeteroGNN(NetworkLearner):
     """`encoders.hetero_network` over every layer, the records and the covariates; a head of the task.
 
     Inductive: a patient hears of its features and codes, and sends nothing. settings: `edges` = "none" is the same network
-    without knowledge, "shuffled" with its features' places exchanged.
+    without knowledge, "shuffled" with its features' places exchanged; `times` = "none" does not see when a code was recorded.
     """
 
     name = "hetero_gnn"
@@ -46,6 +47,7 @@ class HeteroGNN(NetworkLearner):
             "dropout": uniform(0.0, 0.6),
             "depth": [1, 2],
             "edges": ["true", "none"],
+            "times": ["true", "none"],
             "plan": [{"lr": lr} for lr in (3e-3, 1e-2)],
         }
 
@@ -70,7 +72,7 @@ class HeteroGNN(NetworkLearner):
         columns: list[str | None] = []
         genes: dict[str, str] = {}
         for name in self.modalities(snapshot):
-            edges = GraphEdges(name).fit(snapshot, rows)
+            edges = GraphEdges(name, timed=self.setting.get("times") != "none").fit(snapshot, rows)
             here = rows[edges.present(snapshot, rows)]
             if len(here) < FEW or not edges.scale.any():
                 continue
@@ -84,8 +86,9 @@ class HeteroGNN(NetworkLearner):
     def _encoder(self, start: Mapping[str, float]) -> Any:
         from ...encoders.hetero_network import HeteroNetwork
 
+        times = {name: (len(one.tokens), len(KNOTS)) for name, one in self.edges.items() if one.tokens}
         return HeteroNetwork(
-            self.graph, {name: one.width for name, one in self.messages.items()}, self.width,
+            self.graph, {name: len(one.columns) for name, one in self.edges.items()}, self.width, times=times,
             width=self.setting.get("width", 16), depth=self.setting.get("depth", 2), dropout=self.setting.get("dropout", 0.1),
         )  # fmt: skip
 

@@ -1,16 +1,27 @@
-"""Sequence transformer over each row's codes, with time between them (`encoders.transformer`)."""
+"""Sequence transformer over each row's codes, with time between them, on the graph of the codes (`encoders.transformer`)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import polars as pl
 
 from ...base.snapshot import Snapshot
 from ..network import NetworkLearner
+from .twin import with_edges
+
+if TYPE_CHECKING:
+    from ..network import Inputs
 
 
 class Sequence(NetworkLearner):
-    """Codes in their order and time; covariates beside them, where the study names some."""
+    """Codes in their order and time; covariates beside them, where the study names some.
+
+    What a code is comes from what it is linked to as well (`encoders.code_network`). settings: `edges` = "none" is the same
+    learner on a study without knowledge, "shuffled" on one whose codes are in each other's places.
+    """
 
     name = "sequence"
     records = "both"
@@ -30,3 +41,19 @@ class Sequence(NetworkLearner):
 
     def reason(self, snapshot: Snapshot) -> str | None:
         return None if snapshot.events is not None else "the study has no records"
+
+    def on_graph(self, snapshot: Snapshot) -> bool:
+        if snapshot.events is None:
+            return False
+        codes = snapshot.events["code"].unique().implode()
+        return not snapshot.links.filter(pl.col("subject").is_in(codes) | pl.col("object").is_in(codes)).is_empty()
+
+    def fit(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> None:
+        super().fit(self._seen(snapshot), train, tuning)
+
+    def inputs(self, snapshot: Snapshot, hidden: frozenset[str] = frozenset()) -> Inputs:
+        return super().inputs(self._seen(snapshot), hidden)
+
+    def _seen(self, snapshot: Snapshot) -> Snapshot:
+        """Counts of what lies above a code are knowledge too: a twin has to go without these as well."""
+        return with_edges(snapshot, self.setting.get("edges", "true"), self.seed)

@@ -88,7 +88,7 @@ def test_views_hold_no_layer_no_record_and_no_label() -> None:
 
 
 def test_the_graphs_twins_run_where_a_graph_is_learnt_on() -> None:
-    snapshot = make_snapshot("binary", n=60)
+    snapshot = make_snapshot("binary", n=60, records=True)
     graphless = c.controls(snapshot, ["majority"])
     assert not {c.kind_of(name) for name in graphless} & set(c.TWINS)
     found = c.controls(snapshot, ["majority", *on_graph()])
@@ -96,6 +96,13 @@ def test_the_graphs_twins_run_where_a_graph_is_learnt_on() -> None:
     assert found == [*graphless, *twins] == c.in_order(found[::-1])
     assert [c.setting_of(name)["edges"] for name in twins] == ["shuffled", "none"] * len(on_graph())
     assert c.seen(snapshot, twins[0], seed=1) is snapshot
+
+
+def test_the_sequences_have_twins_where_knowledge_is_of_their_codes() -> None:
+    snapshot = make_snapshot("binary", n=60, records=True)
+    genes = snapshot.links.filter(pl.col("subject").str.starts_with("NCBIGene"))
+    assert f"{c.EDGELESS}:sequence" in c.controls(snapshot, ["sequence"])
+    assert f"{c.EDGELESS}:sequence" not in c.controls(replace(snapshot, links=genes), ["sequence"])
 
 
 def test_each_twin_is_judged_beside_its_learner() -> None:

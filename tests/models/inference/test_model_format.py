@@ -47,7 +47,7 @@ def saved(name: str, task: str) -> dict[str, Any]:
 
 
 def as_state(model: Model) -> dict[str, Any]:
-    return {"format": 4, "about": dict(model.about), "seen": model.schema.state(), "choice": model.choice.state(),
+    return {"format": 5, "about": dict(model.about), "seen": model.schema.state(), "choice": model.choice.state(),
             "members": [vars(member) for member in model.members]}  # fmt: skip
 
 

@@ -35,14 +35,27 @@ def test_a_model_of_the_old_name_is_read_and_predicts_the_same(folder: Path, tmp
     assert "hetero_gnn" not in repr(model.choice)
     np.testing.assert_allclose(model.predict(snapshot), expected, rtol=1e-5)
     model.save(tmp_path / "again")
-    assert read_state(tmp_path / "again")["format"] == 4
+    assert read_state(tmp_path / "again")["format"] == 5
     np.testing.assert_array_equal(Model.read(tmp_path / "again").predict(snapshot), model.predict(snapshot))
 
 
 def test_the_old_name_is_no_learner_in_todays_format(folder: Path, tmp_path: Path) -> None:
-    write_state(tmp_path / "odd", {**read_state(folder), "format": 4})
+    write_state(tmp_path / "odd", {**read_state(folder), "format": 5})
     with pytest.raises(InputError, match="not as one is saved"):
         Model.read(tmp_path / "odd")
+
+
+def test_networks_without_a_code_graph_or_times_are_read_and_predict_the_same(tmp_path: Path) -> None:
+    """A stack of `sequence` and `hetero_gnn` as format 4 had them."""
+    with zipfile.ZipFile(SAVED.with_name("format4_model.zip")) as packed:
+        packed.extractall(tmp_path)
+        expected = np.load(io.BytesIO(packed.read("predicted.npy")))
+    snapshot = make_snapshot("binary", n=60, layers=("rna",), records=True, features=8)
+    model = Model.read(tmp_path / "model")
+    assert [member.name for member in model.members] == ["sequence", "hetero_gnn"]
+    np.testing.assert_allclose(model.predict(snapshot), expected, rtol=1e-5)
+    model.save(tmp_path / "again")
+    np.testing.assert_array_equal(Model.read(tmp_path / "again").predict(snapshot), model.predict(snapshot))
 
 
 @pytest.mark.parametrize("part", ["members", "choice"])

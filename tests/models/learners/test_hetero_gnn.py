@@ -59,6 +59,44 @@ def test_what_only_typed_relations_tell_is_found_and_by_no_twin() -> None:
     assert true > 0.77 and max(shuffled, edgeless) < 0.71 and plain < 0.75  # one standard error is 0.022
 
 
+def recency(n: int = 900, clock: str = "dated") -> Snapshot:
+    """Everyone has each of twelve codes once; recent ones (30 days) of six do harm, of the other six good; old ones nothing."""
+    rng = np.random.default_rng(3)
+    recent = rng.random((n, 12)) < 0.5
+    days = np.where(recent, rng.uniform(0, 30, recent.shape), rng.uniform(200, 900, recent.shape))
+    score = recent @ np.repeat([1.0, -1.0], 6)
+    label = (rng.random(n) < 1 / (1 + np.exp(-1.5 * score))).astype(np.int64)
+    row, code = (one.ravel() for one in np.indices(recent.shape))
+    events = pl.DataFrame({"row": row, "days": days.ravel(), "code": [f"ICD10CM:A{j:02d}" for j in code]})
+    plain = typed().events
+    assert plain is not None
+    events = events.with_columns(pl.lit(None, t).alias(c) for c, t in plain.schema.items() if c not in events.columns)
+    events = events.select(plain.columns).cast(plain.schema).sort("row", pl.col("days").neg())  # type: ignore[arg-type]
+    links = typed().links.head(12).with_columns(subject=pl.Series([f"ICD10CM:A{j:02d}" for j in range(12)]))
+    rows = typed().rows.head(1).select("subject_id", "prediction_time").join(pl.DataFrame({"label": label}), how="cross")
+    rows = rows.with_columns(subject_id=pl.Series([f"s{i:04d}" for i in range(n)]))
+    return Snapshot("binary", rows, pl.DataFrame(), {}, events, links, pl.DataFrame(), clock, ("0", "1"))
+
+
+def test_what_only_recency_tells_is_found_and_not_without_times() -> None:
+    snapshot, parts = recency(), (np.arange(400), np.arange(400, 500), np.arange(500, 900))
+    y, found = snapshot.rows["label"].to_numpy()[parts[2]], {}
+    for times in ("true", "none"):
+        learner = make("hetero_gnn").with_setting({"times": times}, 1)
+        learner.fit(snapshot, *parts[:2])
+        found[times] = inner_score("binary", y, learner.predict(snapshot, parts[2]))
+    assert found["true"] > 0.85 and 0.4 < found["none"] < 0.6  # 0.03 is one standard error
+
+
+def test_under_an_order_clock_days_change_nothing() -> None:
+    snapshot, learner = recency(120, "order"), make("hetero_gnn").with_setting({"plan": {"epochs": 2}}, 1)
+    assert snapshot.events is not None
+    other = replace(snapshot, events=snapshot.events.with_columns(days=pl.col("days") ** 2 + 3))
+    learner.fit(snapshot, np.arange(80), np.arange(80, 90))
+    rows = np.arange(90, 120)
+    np.testing.assert_array_equal(learner.predict(snapshot, rows), learner.predict(other, rows))
+
+
 def test_permuted_labels_teach_nothing() -> None:
     found = [auroc(permuted(typed(), seed), plan={"epochs": 5}) for seed in range(3)]
     assert abs(np.mean(found) - 0.5) < 0.05  # one standard error of the mean is 0.015
