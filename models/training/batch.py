@@ -84,6 +84,7 @@ class Batch:
 
     layers:  modality -> (b, ...) float32; rows without the modality hold zeros.
     present: modality -> (b,) bool; False means unknown, and nothing of the row's layer may be used.
+    share: of the rows of a batch that several processes have parts of; 1: it is whole.
     """
 
     size: int
@@ -91,6 +92,7 @@ class Batch:
     present: Mapping[str, Tensor] = field(default_factory=dict)
     tokens: Tokens | None = None
     target: Target | None = None
+    share: float = 1.0
 
     def __post_init__(self) -> None:
         _require(set(self.layers) == set(self.present), "batch.present", sorted(self.present), f"{sorted(self.layers)}")
@@ -111,6 +113,7 @@ class Batch:
             {name: values.to(device) for name, values in self.present.items()},
             None if self.tokens is None else self.tokens.to(device),
             None if self.target is None else self.target.to(device),
+            self.share,
         )
 
 
