@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from launching import SRUN, TORCHRUN, launch
 
 from clinome.loaders.errors import InputError
 from clinome.models.base.specs import Learn
 from clinome.models.training.launch import Launched, launched
 
-HERE = Path(__file__).parent
 FIT = """
 import json, sys
 import numpy as np
@@ -49,37 +46,6 @@ def main(nodes, devices):
 if __name__ == "__main__":
     main(int(sys.argv[1]), int(sys.argv[2]))
 """
-TORCHRUN = {"TORCHELASTIC_RUN_ID": "none", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "1", "LOCAL_RANK": "0"}
-SRUN = {"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "clinome", "SLURM_NTASKS": "2", "SLURM_STEP_NUM_TASKS": "2", "SLURM_LOCALID": "0",
-        "SLURM_NNODES": "2", "SLURM_STEP_NODELIST": "127.0.0.1", "SLURM_NTASKS_PER_NODE": "1"}  # fmt: skip
-
-
-def launch(command: list[str], about: Mapping[str, str], folder: Path) -> list[subprocess.CompletedProcess[str]]:
-    """Two processes, as two machines of one process each; they meet at a store of ours, as torchrun has one, on the
-    loopback: the one that torch itself would open is open to all."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    port = listening.getsockname()[1]
-    store = torch.distributed.TCPStore("127.0.0.1", port, is_master=True, master_listen_fd=listening.detach())
-    given = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "TORCHELASTIC_USE_AGENT_STORE": "True", **about}
-    begun = []
-    for rank in (0, 1):
-        numbers = {"RANK": str(rank), "GROUP_RANK": str(rank)} if "WORLD_SIZE" in about else {}
-        numbers |= {"SLURM_PROCID": str(rank), "SLURM_NODEID": str(rank)} if "SLURM_JOB_ID" in about else {}
-        environment = {
-            **os.environ,
-            **given,
-            **numbers,
-            "PYTHONPATH": os.pathsep.join(sys.path),
-            "OMP_NUM_THREADS": "1",
-        }
-        begun.append(
-            subprocess.Popen(command, env=environment, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        )  # fmt: skip
-    ended = [subprocess.CompletedProcess(command, 0, *one.communicate(timeout=300)) for one in begun]
-    for one, process in zip(ended, begun, strict=True):
-        one.returncode = process.returncode
-    del store
-    return ended
 
 
 @pytest.mark.parametrize(("about", "nodes", "devices"), [(TORCHRUN, 2, 1), (SRUN, 2, 1)], ids=["torchrun", "srun"])
@@ -87,7 +53,7 @@ def test_two_machines_are_one_process_with_the_doubled_batch(
     about: Mapping[str, str], nodes: int, devices: int, tmp_path: Path
 ) -> None:
     (tmp_path / "fit.py").write_text(FIT)
-    first, second = launch([sys.executable, "fit.py", str(nodes), str(devices)], about, tmp_path)
+    first, second = launch([sys.executable, "fit.py", str(nodes), str(devices)], about, tmp_path, tmp_path)
     assert first.returncode == second.returncode == 0, first.stderr[-2000:] + second.stderr[-2000:]
     together, again, alone = json.loads(first.stdout)
     assert together == again and second.stdout == ""
@@ -109,7 +75,7 @@ except ClinomeError as error:
 
 
 def test_the_others_end_with_the_first(tmp_path: Path) -> None:
-    first, second = launch([sys.executable, "-c", FAILS], TORCHRUN, tmp_path)
+    first, second = launch([sys.executable, "-c", FAILS], TORCHRUN, tmp_path, tmp_path)
     assert first.returncode == 1 and "ValueError" in first.stderr
     assert second.returncode == 1 and second.stderr.strip().splitlines()[-1].startswith("3 The first of the launched")
 

@@ -141,9 +141,9 @@ def test_a_shipped_network_trains_in_two_processes_as_in_one_with_the_doubled_ba
     two, together = fitted(name, Placement(devices=2), 16)
     assert isinstance(one, BaseLearner) and one.report.train[-1] < one.report.train[0]  # type: ignore[attr-defined]
     for part in ("train", "tuning"):
-        curves = [getattr(learner.report, part) for learner in (two, one)]  # type: ignore[attr-defined]
-        assert len(curves[0]) == len(curves[1]) >= 5
-        np.testing.assert_allclose(*curves, rtol=1e-3)
+        found, wanted = (getattr(learner.report, part) for learner in (two, one))  # type: ignore[attr-defined]
+        assert len(found) == len(wanted) >= 5
+        np.testing.assert_allclose(found, wanted, rtol=1e-3)
     np.testing.assert_allclose(together, alone, atol=2e-3)
 
 
