@@ -55,6 +55,28 @@ class Evaluate:
     learning_curve: bool | tuple[float, ...] = False
 
 
+STRATEGIES = ("auto", "ddp")
+"""How several processes train one network: data-parallel, "auto" and "ddp" alike."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where one network is trained: on so many GPUs or processes a machine, on so many machines.
+
+    Each process has its own part of every batch, and a batch is as large as their parts together: what is learnt depends
+    on `count`, not on where these processes are.
+    """
+
+    devices: int = 1
+    nodes: int = 1
+    strategy: str = "auto"
+
+    @property
+    def count(self) -> int:
+        """Processes that train together."""
+        return self.devices * self.nodes
+
+
 @dataclass(frozen=True)
 class Learn:
     """`[learn]`."""
@@ -62,4 +84,11 @@ class Learn:
     learners: tuple[str, ...] = ("default",)
     trials: int = 8
     minutes: float = 0.0
-    workers: int | str = 0  # 0: the machine's cores
+    workers: int | str = 0  # 0: the machine's cores, by the processes of a network
+    devices: int = 1
+    nodes: int = 1
+    strategy: str = "auto"
+
+    @property
+    def placement(self) -> Placement:
+        return Placement(self.devices, self.nodes, self.strategy)

@@ -19,6 +19,7 @@ import numpy as np
 from ...loaders.errors import InputError
 from ..base.learner import Learner
 from ..base.serialization import read_state, write_state
+from ..base.specs import Placement
 from ..learners.adapters.own_code import has_own_code
 from .workers import Work, Workers
 
@@ -62,7 +63,8 @@ class Checkpoint:
         if has_own_code(learner):
             return None
         decides = {name: _hash(v.tobytes()) if isinstance(v, np.ndarray) else v for name, v in one.decides().items()}
-        parts = [self.basis, code(), kind, learner.name, decides]
+        together = getattr(learner, "placement", Placement()).count  # how large its batches are
+        parts = [self.basis, code(), kind, learner.name, decides, together]
         return self.folder / _hash(json.dumps(parts, sort_keys=True).encode())
 
 

@@ -25,6 +25,7 @@ from ..evaluation.decision_curve import decision_curves
 from ..evaluation.fold_scores import FoldScores, draw, judge
 from ..evaluation.predictions import prediction_table
 from ..evaluation.survival_curves import follow, grid
+from ..learners.base import placed
 from ..learners.registry import CHOSEN, TABULAR_CONTROL, baselines, make
 from .checkpoint import Checkpoint, resumed
 from .controls import PERMUTED, in_order, learner_of
@@ -70,6 +71,7 @@ def run(
     Raises: InputError where every learner failed.
     """
     start = time.monotonic()
+    learners = [placed(learner, learn.placement) for learner in learners]
     names = [learner.name for learner in learners]
     if len(set(names)) < len(names):
         raise ValueError(f"two learners share a name: {', '.join(names)}")

@@ -40,6 +40,7 @@ def processes_for(learn: Learn, evaluate: Evaluate) -> Processes | None:
 
 
 def count_of(learn: Learn) -> int:
-    """How many workers a study asks for; 0: the machine's cores."""
+    """How many workers a study asks for; 0: the machine's cores, each worker with those of a network's processes."""
     count = int(learn.workers) if str(learn.workers).isdigit() else 0
-    return count or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else count or os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return count or max(1, cores // learn.devices)

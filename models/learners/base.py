@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from ..base.attribution import Attribution
 from ..base.embedding import Embeddings
-from ..base.learner import Setting
+from ..base.learner import Learner, Setting
 from ..base.serialization import Fitted
 from ..base.snapshot import Snapshot
+from ..base.specs import Placement
 from ..estimators.late_fusion import scaled
 from .search_space import budgeted
 
@@ -32,6 +34,8 @@ class BaseLearner(Fitted):
     """Whether `predict` wants the rows that it was fitted on in front of those that it shall predict."""
     grid: tuple[Setting, ...] = ({},)
     """Settings to try, the default first."""
+    placement = Placement()
+    """Where a network is trained; no setting, and nothing that is saved."""
 
     def __init__(self, setting: Setting | None = None, seed: int = 0) -> None:
         self.setting: dict[str, Any] = dict(setting or {})
@@ -60,7 +64,13 @@ class BaseLearner(Fitted):
         return {}
 
     def with_setting(self, setting: Setting, seed: int) -> Self:
-        return type(self)(setting, seed)
+        return type(self)(setting, seed).on(self.placement)
+
+    def on(self, placement: Placement) -> Self:
+        """The same learner, trained there."""
+        made = copy(self)
+        made.placement = placement
+        return made
 
     def recalibrate(self, final: np.ndarray) -> None:
         """Once fitted: a slope and intercepts, learnt on inner scores, for the logits of what it predicts."""
@@ -81,6 +91,11 @@ class BaseLearner(Fitted):
     def embeddings(self, snapshot: Snapshot, rows: np.ndarray) -> Embeddings | None:
         """Vectors of these rows, and of the graph's nodes where they have some; None where the learner has none."""
         return None
+
+
+def placed(learner: Learner, placement: Placement) -> Learner:
+    """A network trained there; any other learner as it is."""
+    return learner.on(placement) if isinstance(learner, BaseLearner) and learner.on_torch else learner
 
 
 def has_inputs(snapshot: Snapshot) -> str | None:

@@ -173,7 +173,7 @@ class NetworkLearner(BaseLearner):
         """The learner's plan; with many rows larger batches and fewer passes. What the setting names stays."""
         from ..training.trainer import TrainingPlan
 
-        plan = {"batch_size": 64, "epochs": 30, **self.plan}
+        plan = {"batch_size": 64, "epochs": 30, **self.plan, **vars(self.placement)}
         plan["batch_size"] = max(plan["batch_size"], min(512, rows // 128))
         plan["epochs"] = min(plan["epochs"], max(8, SEEN // max(1, rows)))
         return TrainingPlan(**{**plan, **self.setting.get("plan", {}), "seed": self.seed + 1})

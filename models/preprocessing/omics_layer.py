@@ -17,6 +17,8 @@ from .scaling import Scale, log1p
 
 _COLUMNS = 2_000
 """Of a layer in a file so many are read at a time."""
+_CELLS = 1 << 16
+"""Of a layer that is read by rows so many are scaled at a time."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,20 @@ class DenseBlock:
         x = self.scale.filled(dense_values(layer, rows)[:, self.kept])
         x[~layer.profiled[rows]] = 0.0
         return x
+
+    def write(self, layer: Layer, rows: np.ndarray, out: np.ndarray) -> None:
+        """`transform` of rows of a layer whose features are those that were fitted on, into (n, columns) `out`.
+
+        Few rows at a time: what scaling makes on its way stays in the processor's cache; in the order in which they lie in
+        a file.
+        """
+        order, every = np.argsort(rows, kind="stable"), len(self.kept) == len(self.names)
+        step = max(1, _CELLS // max(1, len(self.names)))
+        for first in range(0, len(rows), step):
+            at = order[first : first + step]
+            x = dense_values(layer, rows[at])
+            out[at] = self.scale.filled(x if every else x[:, self.kept])
+        out[~layer.profiled[rows]] = 0.0
 
     def measured(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
         """(n, columns) bool: False where `transform` had to fill in."""

@@ -76,15 +76,19 @@ class Scale:
     def z(self, x: np.ndarray) -> np.ndarray:
         """(n, p) z-scores within ±CLIP; a missing value stays NaN, a column that does not vary is 0."""
         varies = self.varies
-        if varies.all():
-            return np.asarray(np.clip((np.clip(x, self.low, self.high) - self.mean) / self.sd, -CLIP, CLIP))
-        z = (np.clip(x, self.low, self.high) - self.mean) / np.where(varies, self.sd, 1)
-        return np.asarray(np.clip(np.where(varies | np.isnan(z), z, 0), -CLIP, CLIP))
+        z = np.maximum(x, self.low)  # two passes are quicker than np.clip with arrays
+        np.minimum(z, self.high, out=z)
+        z -= self.mean
+        z /= np.where(varies, self.sd, np.ones_like(self.sd))
+        if not varies.all():
+            z[~(varies | np.isnan(z))] = 0
+        return np.asarray(np.clip(z, -CLIP, CLIP, out=z))
 
     def filled(self, x: np.ndarray) -> np.ndarray:
         """(n, p) float32 z-scores, the training median where a value is missing."""
         z = self.z(x)
-        return np.where(np.isnan(z), self.median, z).astype(np.float32)
+        missing = np.isnan(z)
+        return (np.where(missing, self.median, z) if missing.any() else z).astype(np.float32, copy=False)
 
     def state(self) -> dict[str, Any]:
         return dict(vars(self))

@@ -103,6 +103,7 @@ class Batch:
     layers:  modality -> (b, ...) float32; rows without the modality hold zeros.
     present: modality -> (b,) bool; False means unknown, and nothing of the row's layer may be used.
     neighbours: modality -> whom each row hears, where patients hear each other.
+    share: of the rows of a batch that several processes have parts of; 1: it is whole.
     """
 
     size: int
@@ -111,6 +112,7 @@ class Batch:
     tokens: Tokens | None = None
     target: Target | None = None
     neighbours: Mapping[str, Neighbours] = field(default_factory=dict)
+    share: float = 1.0
 
     def __post_init__(self) -> None:
         _require(set(self.layers) == set(self.present), "batch.present", sorted(self.present), f"{sorted(self.layers)}")
@@ -136,6 +138,7 @@ class Batch:
             None if self.tokens is None else self.tokens.to(device),
             None if self.target is None else self.target.to(device),
             {name: near.to(device) for name, near in self.neighbours.items()},
+            self.share,
         )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..base.specs import Placement
 from ..heads.head import Head
 from .batch import Batch, BatchSource
 
@@ -26,7 +27,18 @@ class TrainingPlan:
     clip: float = 1.0
     seed: int = 1
     full_batch: int = 0  # up to so many rows, one batch holds them all
-    devices: int = 1  # processes that train together on this machine, each with batch_size rows of every batch
+    devices: int = 1  # processes of a machine that train together, each with batch_size rows of every batch
+    nodes: int = 1  # machines
+    strategy: str = "auto"
+
+    @property
+    def placement(self) -> Placement:
+        return Placement(self.devices, self.nodes, self.strategy)
+
+    @property
+    def whole_batch(self) -> int:
+        """Rows of a batch, of all processes together."""
+        return self.batch_size * self.placement.count
 
 
 @dataclass(frozen=True)
@@ -74,13 +86,23 @@ class Batches:
     def __len__(self) -> int:
         return (len(self.rows) + self.size - 1) // self.size
 
+    @property
+    def least(self) -> int:
+        """Rows of the smallest batch."""
+        return len(self.rows) // max(1, len(self))
+
     def __iter__(self) -> Iterator[Batch]:
         if len(self) == 1:
-            self._whole = self._whole or self.source.take(self._by_length(self.rows)[self.rank :: self.ranks])
+            self._whole = self._whole or self._take(self._by_length(self.rows))
             yield self._whole
             return
         for rows in self.parts():
-            yield self.source.take(rows[self.rank :: self.ranks])
+            yield self._take(rows)
+
+    def _take(self, rows: np.ndarray) -> Batch:
+        mine = rows[self.rank :: self.ranks]
+        batch = self.source.take(mine)
+        return batch if self.ranks == 1 else replace(batch, share=len(mine) / len(rows))
 
     def parts(self) -> list[np.ndarray]:
         """The rows of each batch. Shuffled, then sorted by length within stretches of 32 batches, then shuffled."""

@@ -1,4 +1,5 @@
-"""Data-parallel training: several processes on this machine through Lightning, each with its own part of every batch.
+"""Data-parallel training: several processes through Lightning, on this machine or on several, each with its own part of
+every batch.
 
 The gradient is that of the whole batch, so the loss curve is that of one process with a batch as large as theirs together.
 (Of a loss that is no mean over rows, as Cox's, each process has its own risk sets.) Tuning rows are judged by all alike:
@@ -16,37 +17,52 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.strategies import DDPStrategy, Strategy
 from torch import Tensor
 
 from ...loaders.errors import InputError
 from .batch import Batch
 from .course import Batches, Course
+from .launch import not_launched
 from .on_lightning import CourseModule, quiet
 
 
-def train_on_several(course: Course, batches: Batches, held: Batches | None, processes: int) -> None:
+def train_on_several(course: Course, batches: Batches, held: Batches | None) -> None:
     """Train the course's network in place: on so many accelerators where there are any, else on the processor.
 
+    With the processes that torchrun or srun launched (`launched_processes`), where they have joined; else in processes that
+    are begun here, and end with it.
     Args:
         batches: of the size of all parts together.
     """
-    plan, on_gpu = course.plan, torch.cuda.is_available()
-    if on_gpu and torch.cuda.device_count() < processes:
+    if torch.distributed.is_initialized():
+        from .launched_processes import lead
+
+        return lead(course, batches, held)
+    if course.plan.nodes > 1:
+        raise not_launched(course.plan.placement)
+    if torch.cuda.is_available() and torch.cuda.device_count() < course.plan.devices:
         fix = "give as many as there are, or none to this process (CUDA_VISIBLE_DEVICES=) to train on the processor"
-        raise InputError("more devices than there are", "plan devices", processes, torch.cuda.device_count(), fix)
+        raise InputError("more devices than there are", "devices", course.plan.devices, torch.cuda.device_count(), fix)
     with quiet(), tempfile.TemporaryDirectory() as folder:
-        trainer = pl.Trainer(
-            max_epochs=plan.epochs, accelerator="gpu" if on_gpu else "cpu", devices=processes,
-            strategy=LocalDDP(Path(folder), on_gpu, find_unused=False), logger=False, enable_checkpointing=False, enable_progress_bar=False,
-            enable_model_summary=False, num_sanity_val_steps=-1, gradient_clip_val=plan.clip or None,
-            use_distributed_sampler=False,
-        )  # fmt: skip
-        trainer.fit(_Part(course, batches, Path(folder)), batches, held)
+        part = Part(course, batches, Path(folder))
+        trainer = trainer_of(course, LocalDDP(Path(folder), torch.cuda.is_available()))
+        trainer.fit(part, batches, held)
         told = torch.load(Path(folder) / "course.pt", weights_only=True)
     course.network.load_state_dict(told["network"])
     course.weights, course.best = told["weights"], told["best"]
     course.losses, course.tuned = told["losses"], told["tuned"]
+
+
+def trainer_of(course: Course, strategy: Strategy) -> pl.Trainer:
+    """Lightning's loop over a `Part`, silent, without files."""
+    plan = course.plan
+    return pl.Trainer(
+        max_epochs=plan.epochs, accelerator="gpu" if torch.cuda.is_available() else "cpu", devices=plan.devices,
+        num_nodes=plan.nodes, strategy=strategy, logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False, num_sanity_val_steps=-1, gradient_clip_val=plan.clip or None,
+        use_distributed_sampler=False,
+    )  # fmt: skip
 
 
 class LocalDDP(DDPStrategy):
@@ -55,7 +71,8 @@ class LocalDDP(DDPStrategy):
     Args:
         folder: for that file; of a `pl.Trainer` of one's own an empty one, as long as it trains.
         on_gpu: whether it trains on accelerators.
-        find_unused: whether a batch may leave some parameters out.
+        find_unused: whether a batch may leave some parameters out: what no process used has then no gradient, as in one
+            process, and is not decayed.
     Example:
         pl.Trainer(accelerator="cpu", devices=2, strategy=LocalDDP(folder), use_distributed_sampler=False)
     """
@@ -75,10 +92,10 @@ class LocalDDP(DDPStrategy):
         )  # fmt: skip
 
 
-class _Part(CourseModule):
-    """The course in one of the processes."""
+class Part(CourseModule):
+    """The course in one of the processes. folder: where the first of them leaves what came of it; None: it is the caller."""
 
-    def __init__(self, course: Course, batches: Batches, folder: Path) -> None:
+    def __init__(self, course: Course, batches: Batches, folder: Path | None = None) -> None:
         super().__init__(course)
         self.batches, self.folder = batches, folder
 
@@ -90,22 +107,15 @@ class _Part(CourseModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The part's loss, weighted by its rows: the mean of the parts' gradients is then that of the whole batch."""
         loss = self.course.learn(batch)
-        share = batch.size * self.trainer.world_size / self._total(batch.size)
-        # the others wait for a gradient of every parameter, also of those of a layer that these rows lack
-        all_zero = torch.stack([p.sum() for p in self.network.parameters()]).sum() * 0.0
-        return all_zero if loss is None else loss * share + all_zero
-
-    def on_after_backward(self) -> None:
-        """What no process used has no gradient, as in one process, and is not decayed."""
-        for parameter in self.network.parameters():
-            if parameter.grad is not None and not parameter.grad.any():
-                parameter.grad = None
+        if loss is None:  # the others wait for a gradient
+            return next(self.network.parameters()).sum() * 0.0
+        return loss * (batch.share * self.trainer.world_size)
 
     def on_train_epoch_end(self) -> None:
         self.course.end_epoch(self._total)
 
     def on_fit_end(self) -> None:
-        if self.global_rank == 0:
+        if self.global_rank == 0 and self.folder is not None:
             course = self.course
             told: dict[str, Any] = {
                 "network": {name: value.cpu() for name, value in course.network.state_dict().items()},

@@ -30,17 +30,16 @@ def fit(
     Without tuning rows (or where they hold no event) there is no early stopping: all epochs are run.
     A GPU is used where there is one (Apple's not by an encoder that is `sparse`). The same seed on the same machine gives the same weights.
     """
-    several = min(plan.devices, max(1, len(train) // 2))  # each has a row of every batch
-    size = len(train) if len(train) <= plan.full_batch else plan.batch_size * several
+    size = len(train) if len(train) <= plan.full_batch else plan.whole_batch
     batches = Batches(source, train, size, plan.seed)
     held = Batches(source, tuning, max(size, 256)) if len(tuning) else None
     course = Course(network, plan, plan.epochs * len(batches))
     with reproducible(plan.seed):
         apple = torch.backends.mps.is_available() and not getattr(network.encoder, "sparse", False)
-        if several > 1:
+        if 1 < plan.placement.count <= batches.least:  # each has a row of every batch
             from .several_processes import train_on_several
 
-            train_on_several(course, batches, held, several)
+            train_on_several(course, batches, held)
         elif torch.cuda.is_available() or apple:
             from .on_lightning import train_on_lightning
 

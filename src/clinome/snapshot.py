@@ -82,22 +82,35 @@ class Snapshot(frozen.Snapshot):
         from clinome.graphs.snapshot.hetero_data import fold_of, patient_x
         from clinome.graphs.snapshot.pyg_stores import FoldEdges, FoldFeatures
         from clinome.models.preprocessing.fold import FoldPreprocessing
+        from clinome.models.preprocessing.omics_layer import DenseBlock
 
         where = fold_of(self, repeat, fold)
         fitted = FoldPreprocessing.fit(self, np.flatnonzero(where.train))
 
-        def some(asked: np.ndarray) -> tuple[np.ndarray, dict[str, tuple[int, int]]]:
-            return patient_x(fitted.graph_inputs(self._part(asked, values)))
+        called = self._called(fitted, threshold)
+        data = self._hetero(where, threshold, called)
+        one = fitted.graph_inputs(self._part(np.zeros(1, dtype=np.int64), values))
+        x, slices = patient_x(one)
+        width, rest = x.shape[1], slices["covariates"]
+        dense = {name: block for name, block in fitted.blocks.items() if isinstance(block, DenseBlock)}
 
         def rows(asked: np.ndarray) -> np.ndarray:
-            x = np.empty((len(asked), width), dtype=np.float32)
-            for first in range(0, len(asked), _ROWS):
-                x[first : first + _ROWS] = some(asked[first : first + _ROWS])[0]
-            return x
+            made = np.empty((len(asked), width), dtype=np.float32)
+            for name, block in dense.items():
+                columns = made[:, slice(*slices[name])]
+                if values is None:
+                    block.write(self.layers[name], asked, columns)
+                    continue
+                for first in range(0, len(asked), _ROWS):
+                    part = self._part(some := asked[first : first + _ROWS], values).layers[name]
+                    block.write(part, np.arange(len(some)), columns[first : first + _ROWS])
+            if not rest[1]:  # neither layers nor covariates
+                made[:] = 1
+            elif rest[1] > rest[0]:
+                made[:, slice(*rest)] = called.covariates[asked]
+            return made
 
-        data = self._hetero(where, threshold, self._called(fitted, threshold))
-        one, data["patient"].layer_slices = some(np.zeros(1, dtype=np.int64))
-        width = one.shape[1]
+        data["patient"].layer_slices = slices
         del data["patient"].x
         return FoldFeatures(data, rows, width), FoldEdges(data)
 

@@ -25,7 +25,7 @@ from clinome.loaders.specs import (
     Records,
     Samples,
 )
-from clinome.models.base.specs import HOLD_OUTS, LINKS, TASK_KINDS, Evaluate, Learn, LinkTask, TaskSpec
+from clinome.models.base.specs import HOLD_OUTS, LINKS, STRATEGIES, TASK_KINDS, Evaluate, Learn, LinkTask, TaskSpec
 from clinome.models.base.task import TASKS
 from clinome.typed_toml import nearest, section
 
@@ -35,6 +35,8 @@ SECTIONS = (
     "name", "store", "tables", "identifiers", "patients", "samples", "omics", "records", "notes", "images", "bundle",
     "knowledge", "cohort", "task", "evaluate", "learn",
 )  # fmt: skip
+_LATER_STRATEGIES = ("fsdp", "deepspeed", "model_parallel")
+"""Lightning's, which share the weights of one network out among the processes."""
 SERVERS = ("neo4j://", "neo4j+s://", "neo4j+ssc://", "bolt://", "bolt+s://", "bolt+ssc://")
 
 
@@ -347,6 +349,8 @@ def _check(study: Study, where: str) -> None:
         ("[learn] trials", learn.trials, 1),
         ("[learn] minutes", learn.minutes, 0),
         ("[learn] workers", learn.workers, 0),
+        ("[learn] devices", learn.devices, 1),
+        ("[learn] nodes", learn.nodes, 1),
     ):
         if isinstance(got, str) and key == "[learn] workers":
             if got != "ray" and not got.startswith("ray://"):
@@ -361,8 +365,30 @@ def _check(study: Study, where: str) -> None:
             raise InputError(
                 "not a number that can be", f"{where} {key}", got, f"{least} or more", "raise it, or leave the line out"
             )
+    _check_placement(learn, f"{where} [learn]")
     if study.links is None:
         _check_learners(learn.learners, f"{where} [learn] learners")
+
+
+def _check_placement(learn: Learn, where: str) -> None:
+    """Several processes for one network, beside several workers for the learners."""
+    if learn.strategy in _LATER_STRATEGIES:
+        raise NotBuilt(
+            f"{where} strategy: {learn.strategy!r} is not built: each process holds a whole network.",
+            f"built are {', '.join(STRATEGIES)}",
+        )
+    _word(learn.strategy, STRATEGIES, f"{where} strategy")
+    if learn.placement.count == 1:
+        return
+    if isinstance(learn.workers, str):
+        raise InputError(
+            "a learner on Ray has one CPU, and no processes of its own", f"{where} workers", learn.workers,
+            "a number of workers, or one device", "leave out workers, or devices and nodes",
+        )  # fmt: skip
+    if learn.nodes > 1 and learn.workers > 1:
+        raise InputError(
+            "several machines train one network at a time", f"{where} workers", learn.workers, "1", "leave the line out"
+        )
 
 
 def _check_links(study: Study, where: str) -> None:
@@ -376,6 +402,9 @@ def _check_links(study: Study, where: str) -> None:
     if not study.knowledge:
         raise InputError("links are edges of knowledge", where, "no [knowledge.NAME]", "one or more", "add them")
     evaluate, learn = study.evaluate, study.learn
+    if learn.placement.count > 1:
+        key = "devices" if learn.devices > 1 else "nodes"
+        raise NotBuilt(f"{where} [learn]: {key} is not built for links yet.", "leave the line out")
     if isinstance(learn.workers, str) or learn.minutes:
         key = "workers" if isinstance(learn.workers, str) else "minutes"
         raise NotBuilt(

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ....loaders.errors import ClinomeError, InputError
+from ....loaders.errors import ClinomeError, EngineError, InputError
 from ...base.learner import Learner
 from ...base.snapshot import Snapshot
 from ..base import BaseLearner
@@ -74,7 +74,7 @@ def guarded(learner: Learner) -> Iterator[None]:
     """
     try:
         yield
-    except LearnerFailed:
+    except (LearnerFailed, EngineError):  # an engine's end is no learner's mistake
         raise
     except Exception as error:
         if not has_own_code(learner) or os.environ.get(DEBUG):

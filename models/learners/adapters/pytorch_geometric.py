@@ -6,7 +6,7 @@ import copy
 import inspect
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from ....loaders.errors import InputError
 from ...base.learner import Setting
 from ...base.snapshot import Snapshot, WithHetero
+from ...base.specs import Placement
 from ...base.task import TASKS, task_of
 from ..base import BaseLearner
 from .fit_predict import checked
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from ...training.batch import Batch
 
+PLACES = {one.name for one in fields(Placement)}
 ROW = "row"
 """What a batch calls the place of its rows in the graph (`graph_encoder`)."""
 
@@ -49,7 +51,8 @@ def pyg(
             factory makes.
         head: binary, multiclass or survival, as the study's task.
         plan: fields of `models.training.trainer.TrainingPlan` to set: epochs, patience, lr, weight_decay, batch_size (of each
-            process), devices (processes that train together, with `batch_size` patients each).
+            process), devices, nodes and strategy (processes that train together, with `batch_size` patients each; default:
+            what the study's [learn] says).
         num_neighbors: incoming edges a node and hop, `[10, 5]`, as `clinome.neighbor_loader` takes them: the module is then
             given mini-batches of `batch_size` patients with their sampled neighbourhood, the patients first, and where it
             judges and predicts their whole neighbourhood of as many hops.
@@ -123,7 +126,8 @@ class PygLearner(BaseLearner):
         return f"{' '.join(parts)} {self.module!r} {self.head} {self.own}{sampled}"
 
     def with_setting(self, setting: Setting, seed: int) -> PygLearner:
-        return PygLearner(self.module, self.head, self.name, self.own, self.num_neighbors, setting=setting, seed=seed)
+        made = PygLearner(self.module, self.head, self.name, self.own, self.num_neighbors, setting=setting, seed=seed)
+        return made.on(self.placement)
 
     def reason(self, snapshot: Snapshot) -> str | None:
         if snapshot.task != self.head:
@@ -167,7 +171,8 @@ class PygLearner(BaseLearner):
         from ...training.trainer import TrainingPlan
 
         whole = 0 if self.num_neighbors is not None else rows
-        return TrainingPlan(**{**self.plan, "full_batch": whole, **self.own, "seed": self.seed + 1})
+        placed = {} if PLACES & self.own.keys() else vars(self.placement)
+        return TrainingPlan(**{**self.plan, "full_batch": whole, **placed, **self.own, "seed": self.seed + 1})
 
     def _made(self, graph: Any) -> nn.Module:
         """A module of this fit's own."""

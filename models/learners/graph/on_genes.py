@@ -168,10 +168,11 @@ class OnGenes(BaseLearner, ABC):
         """The learner's plan, with as many passes as make `STEPS`, and patience in proportion. What the setting names stays."""
         from ...training.trainer import TrainingPlan
 
-        plan = dict(self.plan)
-        plan["epochs"] = max(plan["epochs"], -(-STEPS * plan["batch_size"] // max(1, rows)))
-        plan["patience"] = plan["patience"] * plan["epochs"] // self.plan["epochs"]
-        return TrainingPlan(**{**plan, **self.setting.get("plan", {}), "seed": self.seed + 1})
+        own = self.setting.get("plan", {})
+        plan = TrainingPlan(**{**self.plan, **vars(self.placement), **own, "seed": self.seed + 1})
+        epochs = max(plan.epochs, -(-STEPS * plan.whole_batch // max(1, rows)))
+        patience = plan.patience * epochs // plan.epochs
+        return replace(plan, epochs=own.get("epochs", epochs), patience=own.get("patience", patience))
 
     def _network(self) -> Network:
         from ...training import trainer as training

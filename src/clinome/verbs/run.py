@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clinome.console import SILENT, Console
+from clinome.models.training.launch import launched
 from clinome.run_folder.run import Run
 from clinome.study import Study, as_study
 from clinome.user_learners import learners_of
@@ -47,9 +49,13 @@ def run(
         train_links(study, Run.of(study, name), rankers, console)
         return report(study, name=name, console=console)
     own = learners_of(learners or {}, study)
-    with begun(study, name) as processes:
-        load(study, console=console)
-        train_study(study, Run.of(study, name), own, console, processes)
+    with launched(study.learn) as learn:
+        if learn is None:  # this process helped another one, which has done all of this
+            return Run.of(study, name)
+        study = replace(study, learn=learn)
+        with begun(study, name) as processes:
+            load(study, console=console)
+            train_study(study, Run.of(study, name), own, console, processes)
     biomarkers(study, name=name, console=console)
     return report(study, name=name, console=console)
 

@@ -19,6 +19,7 @@ from clinome.console import SILENT, Console
 from clinome.graph import cohort_of, open_graph, snapshot_of
 from clinome.loaders.errors import InputError
 from clinome.loaders.files.spreadsheet_csv import write_csv
+from clinome.models.training.launch import launched
 from clinome.run_folder.model import keep_model
 from clinome.run_folder.prepared import Prepared
 from clinome.run_folder.run import SNAPSHOT, Run, key_of, versions
@@ -31,6 +32,7 @@ from clinome.verbs.quality import keep_quality
 if TYPE_CHECKING:
     from clinome.graphs.snapshot.snapshot import Snapshot
     from clinome.models.base.learner import Learner
+    from clinome.models.base.specs import Learn
     from clinome.models.experiment.processes import Processes
     from clinome.models.experiment.results import Results
 
@@ -72,7 +74,11 @@ def train(
     study = as_study(study)
     if study.links is not None:
         return train_links(study, Run.of(study, name), rankers_of(learners or {}, study), console)
-    return train_study(study, Run.of(study, name), learners_of(learners or {}, study), console)
+    with launched(study.learn) as learn:
+        if learn is None:  # this process helped another one, which has written the run
+            return Run.of(study, name)
+        study = replace(study, learn=learn)
+        return train_study(study, Run.of(study, name), learners_of(learners or {}, study), console)
 
 
 def train_study(
@@ -85,7 +91,7 @@ def train_study(
     start = time.perf_counter()
     ready, counts = _prepare(study, run, console)
     write_tables(ready)
-    asked = {name: value for name, value in vars(study.learn).items() if name != "workers"}  # they change no result
+    asked = _asked(study.learn)
     key = key_of(_content(ready.snapshot), vars(study.task), asked, study.evaluate.seed, _code(own))
     if run.done("train", key):
         _whole(run)
@@ -97,6 +103,8 @@ def train_study(
             _add_curve(ready, [one for one in _learners(ready, own, console)[0] if one.name not in out], console)
         return run
     learners, failed = _learners(ready, own, console)
+    if study.learn.placement.count > 1 and not any(getattr(one, "on_torch", False) for one in learners):
+        console("no learner of this run is a network: [learn] devices and nodes change nothing")
     copies = _copies(ready)
     _ask(copies, console)
     results = _compare(ready, learners, console, processes)
@@ -116,6 +124,12 @@ def train_study(
     _ask(copies, console)
     _tell_failed(results.as_json(), console)
     return run
+
+
+def _asked(learn: Learn) -> dict[str, Any]:
+    """What of `[learn]` the results depend on: no workers, and of places only how many processes train a network."""
+    asked = {name: value for name, value in vars(learn).items() if name not in ("workers", *vars(learn.placement))}
+    return asked | ({"processes": learn.placement.count} if learn.placement.count > 1 else {})
 
 
 def _copies(ready: Prepared) -> dict[str, Any]:

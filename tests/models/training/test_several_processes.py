@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -13,7 +13,11 @@ from torch import Tensor, nn
 
 import clinome
 from clinome.models.base.folds import parts
+from clinome.models.base.specs import Evaluate, Learn, Placement
 from clinome.models.base.task import task_of
+from clinome.models.experiment.run import run
+from clinome.models.learners.base import BaseLearner, placed
+from clinome.models.learners.registry import make
 from clinome.models.training.batch import Batch, Target
 from clinome.models.training.trainer import Batches, Network, TrainingPlan, TrainingReport, fit
 
@@ -114,3 +118,59 @@ def test_a_module_of_ones_own_in_sampled_mini_batches_on_two_processes() -> None
     assert learner.report.train[-1] < learner.report.train[0]
     score = learner.predict(snapshot, held)
     assert np.isfinite(score).all() and score.std() > 0
+
+
+NETWORKS = ("propagation", "gene_gnn", "hetero_gnn", "pathway_net", "sequence", "fusion")
+
+
+def fitted(name: str, placement: Placement, batch: int) -> tuple[BaseLearner, np.ndarray]:
+    """A shipped network, without what is drawn at random, and what it predicts for the held-out rows."""
+    snapshot = make_snapshot("binary", n=150, records=True, signal=2.0)
+    train, tuning, held = parts(snapshot.folds, 0, 0)
+    plan = {"epochs": 5, "patience": 5, "batch_size": batch, "full_batch": 0}
+    still = {"dropout": 0.0, "edge_dropout": 0.0, "drop_modality": 0.0, "plan": plan}
+    learner = placed(make(name), placement).with_setting(still, 1)
+    assert isinstance(learner, BaseLearner)
+    learner.fit(snapshot, train, tuning)
+    return learner, learner.predict(snapshot, held)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_shipped_network_trains_in_two_processes_as_in_one_with_the_doubled_batch(name: str) -> None:
+    one, alone = fitted(name, Placement(), 32)
+    two, together = fitted(name, Placement(devices=2), 16)
+    assert isinstance(one, BaseLearner) and one.report.train[-1] < one.report.train[0]  # type: ignore[attr-defined]
+    for part in ("train", "tuning"):
+        found, wanted = (getattr(learner.report, part) for learner in (two, one))  # type: ignore[attr-defined]
+        assert len(found) == len(wanted) >= 5
+        np.testing.assert_allclose(found, wanted, rtol=1e-3)
+    np.testing.assert_allclose(together, alone, atol=2e-3)
+
+
+def test_how_long_a_network_on_genes_trains_goes_by_the_batch_of_all() -> None:
+    plans = [make("gene_gnn").on(one)._plan(300) for one in (Placement(), Placement(2), Placement(1, 2))]  # type: ignore[attr-defined]
+    assert all(plan.epochs * 300 / plan.whole_batch >= 450 for plan in plans)
+    assert plans[1].epochs == plans[2].epochs == 2 * plans[0].epochs
+
+
+def test_few_rows_are_trained_on_in_one_process() -> None:
+    """Some part of a batch would be empty."""
+    network, report = trained(TrainingPlan(batch_size=1, devices=4, epochs=2), 9, 0)
+    same, alone = trained(TrainingPlan(batch_size=4, epochs=2), 9, 0)
+    assert report == alone
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(same.state_dict()[name], value)
+
+
+def test_workers_that_train_in_several_processes_each_find_what_one_does() -> None:
+    snapshot = make_snapshot("binary", n=90, layers=("rna",), features=12)
+    learners = [make("ridge_late"), make("propagation")]
+    asked = Learn(trials=1, devices=2)
+    one, two = (run(snapshot, learners, Evaluate(), replace(asked, workers=n), controls=False) for n in (1, 2))
+    assert one.predictions.equals(two.predictions)
+    alone = run(snapshot, learners, Evaluate(), Learn(trials=1, workers=1), controls=False)
+    same, other = (
+        [one.predictions.filter(learner=name).equals(alone.predictions.filter(learner=name)) for name in names]
+        for names in (["ridge_late"], ["propagation"])
+    )
+    assert all(same) and not any(other)  # the batches are others

@@ -39,6 +39,7 @@ def embed(
     import polars as pl
 
     from clinome.loaders.errors import InputError
+    from clinome.models.learners.base import placed
     from clinome.models.learners.registry import make
     from clinome.run_folder.run import EMBEDDINGS, Run
 
@@ -53,6 +54,7 @@ def embed(
     if not getattr(fitted, "on_torch", False):
         raise InputError("it has no embeddings", where, expected="a network", fix='name one, such as "hetero_gnn"')
     train, tuning = _parts(snapshot.rows["subject_id"], study.evaluate.seed)
+    fitted = placed(fitted, study.learn.placement)
     fitted.fit(snapshot, train, tuning)
     found = getattr(fitted, "embeddings")(snapshot, np.arange(snapshot.rows.height))  # noqa: B009
     patients = pl.DataFrame({"id": snapshot.rows["subject_id"], "vector": found.rows.astype(np.float32).tolist()})

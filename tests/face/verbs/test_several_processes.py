@@ -1,0 +1,80 @@
+"""`[learn] devices` and `nodes` in a study: one writer, the same results wherever the processes are, others on other batches."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from command import Clinome
+from launching import TORCHRUN, launch
+from outcome_study import write
+
+from clinome.run_folder.run import Run
+from clinome.study import Study
+
+COMMAND = "import sys; from clinome.cli.main import main; sys.argv = ['clinome', 'run', 'study.toml', '--json']; main()"
+
+
+def asks(folder: Path, lines: str) -> None:
+    """The study with these lines about learning instead of its own."""
+    file = folder / "study.toml"
+    head = file.read_text().partition("[learn]")[0]
+    file.write_text(f'{head}[learn]\nlearners = ["ridge_late", "propagation"]\ntrials = 1\n{lines}\n')
+
+
+@pytest.mark.slow
+def test_two_machines_make_one_run_that_stands_for_two_processes_of_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "first", "pair", 1)
+    asks(tmp_path / "first", "nodes = 2")
+    other = tmp_path / "second" / "study.toml"  # of the second machine nothing but the study file is needed
+    other.parent.mkdir()
+    other.write_text((tmp_path / "first" / "study.toml").read_text())
+    ended = launch([sys.executable, "-c", COMMAND], TORCHRUN, tmp_path / "first", tmp_path / "second")
+    assert [one.returncode for one in ended] == [0, 0], ended[0].stderr[-2000:] + ended[1].stderr[-2000:]
+    assert [*other.parent.iterdir()] == [other]
+    run = Run.of(Study.read(tmp_path / "first"))
+    assert json.loads(ended[0].stdout.splitlines()[-1])["run"] == str(run.folder)
+    assert set(run.metrics["learner"]) == {"ridge_late", "propagation", "chosen"} and run.report.exists()
+    found = run.predictions
+
+    clinome = Clinome(capsys, monkeypatch)
+    asks(tmp_path / "first", "devices = 2")
+    assert "nothing has changed" in clinome("train", tmp_path / "first").out
+    together = clinome("train", tmp_path / "first", "--name", "devices")
+    assert together.code == 0
+    assert Run.open(run.folder.parent / "devices").predictions.equals(found)
+
+    asks(tmp_path / "first", "workers = 1")
+    assert "nothing has changed" not in clinome("train", tmp_path / "first").out  # the batches are others
+    alone = run.predictions
+    same = {
+        name: alone[alone["learner"] == name].equals(found[found["learner"] == name])
+        for name in ("ridge_late", "propagation")
+    }
+    assert same == {"ridge_late": True, "propagation": False}
+
+
+def test_without_a_network_it_is_said_that_devices_change_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clinome = Clinome(capsys, monkeypatch)
+    write(tmp_path / "plain", "plain", 1)
+    file = tmp_path / "plain" / "study.toml"
+    file.write_text(file.read_text() + "devices = 2\n")
+    assert clinome("load", file).code == 0
+    assert "no learner of this run is a network" in clinome("train", file).out
+
+
+def test_several_machines_are_not_begun_by_one_process(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clinome = Clinome(capsys, monkeypatch)
+    write(tmp_path / "lone", "lone", 1)
+    asks(tmp_path / "lone", "nodes = 2")
+    ended = clinome("run", tmp_path / "lone")
+    assert ended.code == 1 and "torchrun --nnodes 2" in ended.err
+    assert not (tmp_path / "lone" / "runs").exists()
