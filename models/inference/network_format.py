@@ -82,7 +82,7 @@ def network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> None:
         "task", "classes", "clock", "longest", "setting", "weights", "messages", "edges", "vocabulary", "code_graph"
     )
     columns = _edges(found, schema, setting)
-    for name, one in found["edges"].named().items():
+    for one in found["edges"].named().values():
         timed = one.at(one.value["timed"], "timed")
         timed.must(not timed.value, "false, as these messages have no times", "true")
     for name, one in found["messages"].named().items():

@@ -153,7 +153,7 @@ class NetworkLearner(BaseLearner):
         honest = self._fit_messages(snapshot, rows, y)
         self.vocabulary = self._vocabulary(snapshot, rows)
         self.code_graph = self._code_graph(snapshot)
-        inputs = self.inputs(snapshot, honest=honest, y=y)
+        inputs = self._inputs(snapshot, honest=honest, y=y)
         inputs.keep(rows)
         plan = self._plan(len(train))
         start, slope = late_fusion(honest, rows, y[rows], self.task)
@@ -252,9 +252,13 @@ class NetworkLearner(BaseLearner):
             )  # fmt: skip
         return MaskedFusion(encoders, self.width, self.setting.get("drop_modality", 0.2), start)
 
-    def inputs(self, snapshot: Snapshot, hidden: frozenset[str] = frozenset(), **known: Any) -> Inputs:
-        """Any snapshot's rows, by what was fitted. known: further fields of `Inputs`, of rows to fit on."""
-        return Inputs(snapshot, self.edges, self.messages, self._sequences(snapshot), hidden=hidden, **known)
+    def inputs(self, snapshot: Snapshot, hidden: frozenset[str] = frozenset()) -> Inputs:
+        """Any snapshot's rows, by what was fitted."""
+        return self._inputs(snapshot, hidden=hidden)
+
+    def _inputs(self, snapshot: Snapshot, **known: Any) -> Inputs:
+        """known: further fields of `Inputs`: what is hidden, and of rows to fit on what was told of them."""
+        return Inputs(snapshot, self.edges, self.messages, self._sequences(snapshot), **known)
 
     def predict(self, snapshot: Snapshot, rows: np.ndarray, hidden: frozenset[str] = frozenset()) -> np.ndarray:
         """Scores; `hidden` names modalities to treat as not measured."""

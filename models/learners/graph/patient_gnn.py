@@ -140,7 +140,7 @@ class PatientGNN(NetworkLearner):
         self.senders, self.subjects = rows, _digest(snapshot, rows)
         return super()._fit_messages(snapshot, rows, y)
 
-    def inputs(self, snapshot: Snapshot, hidden: frozenset[str] = frozenset(), **known: Any) -> PatientInputs:
+    def _inputs(self, snapshot: Snapshot, **known: Any) -> PatientInputs:
         """Raises: ValueError for a snapshot that does not hold the rows that it was fitted on where they were."""
         if self.senders.max(initial=-1) >= len(snapshot.rows) or _digest(snapshot, self.senders) != self.subjects:
             raise ValueError(
@@ -151,9 +151,7 @@ class PatientGNN(NetworkLearner):
             raise ValueError(f"edges: got {mode!r}; expected true, shuffled or none")
         order = np.random.default_rng(self.seed).permutation(len(self.senders)) if mode == "shuffled" else None
         most = 0 if mode == "none" else self.setting.get("neighbors", NEIGHBORS)
-        return PatientInputs(
-            snapshot, self.edges, self.messages, hidden=hidden, **known, senders=self.senders, most=most, order=order
-        )
+        return PatientInputs(snapshot, self.edges, self.messages, **known, senders=self.senders, most=most, order=order)
 
     def _encoder(self, start: Mapping[str, float]) -> Any:
         from ...encoders.masked_fusion import MaskedFusion
@@ -178,7 +176,7 @@ class PatientGNN(NetworkLearner):
 
         from .edge_gradients import STEPS, explain
 
-        inputs, network, rows = self.inputs(snapshot), self.network, np.array([row])
+        inputs, network, rows = self._inputs(snapshot), self.network, np.array([row])
         batch = inputs.take(rows)
         flat = {name: torch.zeros_like(x) for name, x in batch.layers.items()}
         ids = snapshot.rows["subject_id"]
