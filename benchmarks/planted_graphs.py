@@ -101,7 +101,7 @@ def hierarchy(
 
 
 def null(
-    out: Path, rng: np.random.Generator, genes: int = 100, pathways: int = 12, size: int = 12, larger: int = 4
+    out: Path, rng: np.random.Generator, genes: int = 60, pathways: int = 12, size: int = 8, larger: int = 4
 ) -> float:
     """Noise that has everything that the graph networks ask for. Returns: one half."""
     members = [np.sort(rng.choice(genes, size, replace=False)) for _ in range(pathways)]

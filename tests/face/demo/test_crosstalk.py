@@ -78,7 +78,9 @@ def test_the_graph_learner_finds_it_its_twins_do_not_and_the_demo_says_so(
     truth, found = run_crosstalk(tmp_path / "crosstalk", seed=1)
     assert found["true_auroc"] == truth.auroc
     assert found["graph_auroc"] > 0.72
-    assert max(found["shuffled_auroc"], found["edgeless_auroc"], found["plain_auroc"]) < 0.6  # one standard error: 0.026
+    assert (
+        max(found["shuffled_auroc"], found["edgeless_auroc"], found["plain_auroc"]) < 0.6
+    )  # one standard error: 0.026
     assert found["chosen"] == "gene_gnn"
     page = Path(found["report"]).read_text(encoding="utf-8")
     assert f"gene_gnn reaches {found['shuffled_auroc']:.2f}" in page
