@@ -12,7 +12,7 @@ import pytest
 
 import clinome
 from clinome.errors import InputError
-from clinome.run_folder.explanation import explain
+from clinome.run_folder.explanation import Explanation, explain
 from clinome.run_folder.run import Run
 
 PEOPLE, GENES = 48, 8
@@ -46,7 +46,7 @@ kind = "binary"
 folds = 2
 seed = 5
 [learn]
-learners = ["gene_gnn", "patient_gnn"]
+learners = ["patient_gnn"]
 trials = 1
 """
 
@@ -69,24 +69,33 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return clinome.train(folder)
 
 
-@pytest.mark.parametrize("learner", ["gene_gnn", "patient_gnn"])
-def test_what_is_explained_is_the_held_out_prediction_of_the_run(run: Run, learner: str) -> None:
-    found = run.explain("P07", learner=learner)
-    told = run.predictions.query(f"learner == '{learner}' and subject_id == 'P07'")["score"].item()
+@pytest.fixture(scope="module")
+def of_genes(run: Run) -> Explanation:
+    """Of a learner that the run had not: with its default setting."""
+    return run.explain("P07", learner="gene_gnn", most=100)
+
+
+def test_what_is_explained_is_the_held_out_prediction_of_the_run(run: Run) -> None:
+    found = run.explain("P07", learner="patient_gnn")
+    told = run.predictions.query("learner == 'patient_gnn' and subject_id == 'P07'")["score"].item()
     assert found.held_out and found.risk == pytest.approx(told, abs=1e-6)
     assert found.score == pytest.approx(np.log(told / (1 - told)), abs=1e-4)
 
 
-def test_genes_pathways_and_their_edges_have_ids_kinds_and_names(run: Run) -> None:
-    found = run.explain("P07", most=100)
+def test_genes_pathways_and_their_edges_have_ids_kinds_and_names(of_genes: Explanation) -> None:
+    found = of_genes
+    assert found.held_out
     assert dict(found.nodes.groupby("kind").size()) == {"Gene": GENES, "Pathway": 2}
     assert set(found.edges["relation"]) == {"INTERACTS_WITH", "IN_PATHWAY"} and len(found.edges) == 3 * GENES
     assert found.edges["score"].sum() == pytest.approx(found.score - found.unlinked, abs=0.02)
     genes = found.nodes.query("kind == 'Gene'")
     assert genes["score"].sum() == pytest.approx(found.score - found.typical, abs=0.02)
     assert found.nodes["id"].is_unique and set(genes["name"]) == {f"G{j}" for j in range(GENES)}
-    few = run.explain("P07", most=3)
-    assert len(few.edges) == 3 and few.edges.equals(found.edges.head(3)) and len(few.nodes) <= 9
+
+
+def test_no_more_is_shown_than_asked_for(run: Run) -> None:
+    few, whole = (run.explain("P07", learner="patient_gnn", most=most) for most in (3, 100))
+    assert len(few.edges) == 3 and few.edges.equals(whole.edges.head(3)) and len(few.nodes) <= 9
     assert set(few.edges["source"]) | set(few.edges["target"]) <= set(few.nodes["id"])
 
 
@@ -101,11 +110,10 @@ def test_neighbours_are_patients_of_the_training_part(run: Run) -> None:
     assert "P0" not in repr(found) and "P0" not in (run.folder / "log.jsonl").read_text()
 
 
-def test_it_goes_to_networkx_in_a_line(run: Run) -> None:
-    found = run.explain("P07", most=5)
-    graph = found.to_networkx()
+def test_it_goes_to_networkx_in_a_line(of_genes: Explanation) -> None:
+    found, graph = of_genes, of_genes.to_networkx()
     assert isinstance(graph, nx.MultiDiGraph) and set(graph) == set(found.nodes["id"])
-    assert graph.number_of_edges() == 5
+    assert graph.number_of_edges() == len(found.edges)
     source, target, about = next(iter(graph.edges(data=True)))
     assert set(about) == {"relation", "score", "attention"} and graph.nodes[source]["kind"] in ("Gene", "Pathway")
     assert len(found.nodes.columns) == 4 and target in graph  # the tables are as they were
