@@ -49,8 +49,10 @@ class Explanation:
         import networkx as nx
 
         graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
-        graph.add_nodes_from((one.pop("id"), one) for one in self.nodes.to_dict("records"))
-        graph.add_edges_from((one.pop("source"), one.pop("target"), one) for one in self.edges.to_dict("records"))
+        for one in self.nodes.itertuples(index=False):
+            graph.add_node(one.id, kind=one.kind, name=one.name, score=one.score)
+        for one in self.edges.itertuples(index=False):
+            graph.add_edge(one.source, one.target, relation=one.relation, score=one.score, attention=one.attention)
         return graph
 
 
@@ -116,7 +118,7 @@ def _fitted(
     from clinome.models.experiment.tuning import seed_of
     from clinome.models.learners.registry import make
 
-    setting = next((one["setting"] for one in settings if (one["repeat"], one["fold"]) == fold), {})
+    setting: Mapping[str, Any] = next((one["setting"] for one in settings if (one["repeat"], one["fold"]) == fold), {})
     train, tuning, held_out = parts(snapshot.folds, *fold)
     fitted: Any = make(learner).with_setting(setting, seed_of(seed_of(seed, *fold), learner))
     fitted.fit(snapshot, train, tuning)

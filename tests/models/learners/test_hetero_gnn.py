@@ -103,6 +103,6 @@ def test_the_messages_that_moved_a_patient_go_to_the_codes_that_it_has() -> None
         found = explained(learner, snapshot, int(row))
         known = found.edges.filter(pl.col("relation").is_in(["rev_IS_A", "rev_MAPS_TO"]))
         own = known["target"].is_in(snapshot.events.filter(pl.col("row") == row)["code"].implode())
-        theirs.append(known["score"].abs().filter(own).mean())
-        others.append(known["score"].abs().filter(~own).mean())
+        theirs.append(known["score"].abs().filter(own).to_numpy().mean())
+        others.append(known["score"].abs().filter(~own).to_numpy().mean())
     assert np.mean(theirs) > 5 * np.mean(others)

@@ -158,7 +158,8 @@ def test_neighbours_with_the_outcome_raised_the_risk_and_the_others_did_not() ->
     snapshot, learner = subtypes(), PatientGNN({}, 1)
     learner.fit(snapshot, TRAIN, TUNING)
     outcome = dict(snapshot.rows.select("subject_id", "label").iter_rows())
-    for_it, against = [], []
+    for_it: list[float] = []
+    against: list[float] = []
     for row in HELD[:20]:
         edges = explained(learner, snapshot, int(row)).edges
         assert edges["attention"].sum() == pytest.approx(1, abs=1e-4) and len(edges) == 20

@@ -57,7 +57,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     rng = np.random.default_rng(0)
     label = rng.integers(0, 2, PEOPLE)
     people = [f"P{i:02d}" for i in range(PEOPLE)]
-    x = rng.normal(size=(PEOPLE, GENES)) + label[:, None]
+    x = rng.normal(size=(PEOPLE, GENES)) + 0.4 * label[:, None]
     pl.DataFrame({"id": people, "label": label}).write_csv(folder / "patients.csv")
     pl.DataFrame({"id": people, **{f"G{j}": x[:, j].round(3) for j in range(GENES)}}).write_csv(folder / "rna.csv")
     ring = [(f"G{j}", f"G{(j + 1) % GENES}") for j in range(GENES)]
