@@ -7,7 +7,9 @@ IS_A it does what it does, what MAPS_TO it does the contrary. A diagnosis has si
 says little, and without the relations' types what is linked to a disease cancels out.
 `hierarchy`: a pathway is out of order when its genes' mean is off, in either direction; larger pathways collect
 what their parts are out of order, for the outcome or against it. No gene says anything by itself, no sum of genes does
-(the effect is even), and pairs of genes do too little. It writes study.toml with one fixed fold, and truth.json with the
+(the effect is even), and pairs of genes do too little.
+`subtypes`: a hundred subtypes in eight hidden dimensions, ten patients to learn from in each; half of them do harm, none
+lies in a direction: who is like whom tells. It writes study.toml with one fixed fold, and truth.json with the
 AUROC of the true risk; `benchmarks/planted.py` takes this script as its GENERATOR.
 """
 
@@ -61,6 +63,12 @@ predicate = "INTERACTS_WITH"
 subject = "a"
 object = "b"
 features = "opaque"
+"""
+EXPRESSION = """[omics.rna]
+path = "rna.csv"
+kind = "expression"
+features = "opaque"
+graph = "none"
 """
 DIAGNOSES = """[records.visits]
 format = "csv"
@@ -148,6 +156,23 @@ def _pathways(out: Path, x: np.ndarray, members: list[np.ndarray], part_of: np.n
     return people
 
 
+def subtypes(
+    out: Path, rng: np.random.Generator, kinds: int = 100, hidden: int = 8, features: int = 300, spread: float = 0.15
+) -> float:
+    """Subtypes with a risk of their own, in hidden dimensions mixed into many features. Returns: the best AUROC."""
+    centre, harm = rng.normal(size=(kinds, hidden)), rng.permutation(kinds) < kinds // 2
+    kind = rng.integers(0, kinds, PEOPLE)
+    z = centre[kind] + spread * rng.normal(size=(PEOPLE, hidden))
+    x = z @ rng.normal(size=(hidden, features)) / np.sqrt(hidden) + rng.normal(size=(PEOPLE, features))
+    risk = np.where(harm[kind], 0.9, 0.1)
+    outcome = (rng.random(PEOPLE) < risk).astype(int)
+    people = [f"P{i:06d}" for i in range(PEOPLE)]
+    out.mkdir(parents=True, exist_ok=True)
+    table = pl.DataFrame({"patient_id": people, **{f"G{j:04d}": x[:, j].round(4) for j in range(features)}})
+    table.write_csv(out / "rna.csv")
+    return _write(out, "subtypes", EXPRESSION, people, outcome, risk)
+
+
 def _write(
     out: Path, name: str, sections: str, people: list[str], outcome: np.ndarray, risk: np.ndarray, when: str = ""
 ) -> float:
@@ -160,7 +185,7 @@ def _write(
     return best
 
 
-NAMES = {"hierarchy": hierarchy, "null": null, "typed": typed}
+NAMES = {"hierarchy": hierarchy, "null": null, "typed": typed, "subtypes": subtypes}
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 QUICK = 5.0
 """Seconds that a fit may take for `default` to have it: a run makes five or more in each fold."""
-PAIR, ROW = 4e-9, 2.5e-4
+PAIR, ROW = 4e-8, 6e-4
 """Seconds of a pair of patients compared, and of a row over all passes, each in one modality, by one core, measured."""
 NEIGHBORS = 20
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from clinome.models.inference.model import Model
+    from clinome.run_folder.explanation import Explanation
     from clinome.snapshot import Snapshot
 
 PREDICT, MODEL, SNAPSHOT, EMBEDDINGS = "predict", "model", "snapshot", "embeddings.parquet"
@@ -180,6 +181,29 @@ class Run:
             fix = "put back the model of this run, or train it again: clinome train STUDY"
             raise InputError("the model and the snapshot beside it are not of one run", self.folder / MODEL, fix=fix)
         return model
+
+    def explain(self, patient: str, *, learner: str = "gene_gnn", most: int = 20) -> Explanation:
+        """Explain one prediction: which nodes and edges of the graph moved this patient's risk, as a bounded subgraph.
+
+        Integrated gradients of the score, over the patient's values for nodes, as for biomarkers, and over a mask of the
+        messages for edges. The network is fitted once more as the run fitted it in the fold in which the patient is held
+        out, so this takes as long as a fit; of several rows of the patient the last is explained.
+        Args:
+            patient: a subject_id of the cohort.
+            learner: `gene_gnn`, `hetero_gnn`, `pathway_net`, or `patient_gnn`, whose nodes are also the training patients
+                that the patient is like.
+            most: edges at the most, and nodes beside their ends.
+        Returns: `.nodes`, `.edges` (pandas), `.risk`, `.to_networkx()`.
+        Raises: InputError before `clinome train`, for another learner, and for a patient who is not in the cohort.
+        Example:
+            found = run.explain("P017", learner="gene_gnn", most=10)
+            found.edges, found.to_networkx()
+        """
+        from clinome.run_folder.explanation import explain
+
+        settings = self._results("learners")["learners"].get(learner, {}).get("settings", [])
+        seed = self.read_json("summary.json").get("study", {}).get("seed", 1)
+        return explain(self.snapshot, patient, learner, most, settings, seed)
 
     @property
     def report(self) -> Path:

@@ -299,7 +299,8 @@ def _summary(ready: Prepared, graph: Mapping[str, Any]) -> dict[str, Any]:
     events = snapshot.events
     return {
         "study": {"name": study.name, "file": study.file.name, "task": vars(study.task), "query": cohort.query,
-                  "params": {k: str(v) for k, v in cohort.params.items()}, "covariates": snapshot.covariates.columns},
+                  "params": {k: str(v) for k, v in cohort.params.items()}, "covariates": snapshot.covariates.columns,
+                  "seed": study.evaluate.seed},
         "sources": [{"source": r["source"], **r["tally"], "counts": r["counts"]} for r in sources],
         "layers": [{"name": n, "kind": x.kind, "features": x.var.height, "profiled": int(x.profiled.sum()),
                     "missing": int((~x.profiled).sum())} for n, x in snapshot.layers.items()],

@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import polars as pl
 import pytest
+from explained import explained
 from scipy import sparse
 from snapshots import PLANTED, make_snapshot
 
@@ -146,3 +147,37 @@ def test_a_gene_that_a_new_study_lacks_is_not_measured_there() -> None:
     found = learner.attribute(replace(snapshot, layers=without), rows)
     assert found is not None and not found["rna"].values[:, :5].any()
     assert np.isfinite(learner.predict(replace(snapshot, layers=without), rows)).all()
+
+
+def test_the_messages_that_moved_a_patient_are_those_to_mutated_genes() -> None:
+    """Only there something was planted; what a neighbour's expression did there goes with its value."""
+    snapshot, learner = crosstalk(), GeneGNN(seed=1)
+    learner.fit(snapshot, TRAIN, TUNING)
+    hit, rna = (
+        sparse.csr_matrix(snapshot.layers["mutations"].values).toarray(),
+        np.asarray(snapshot.layers["rna"].values),
+    )
+    there, elsewhere, value, moved = [], [], [], []
+    for row in HELD[:6]:
+        found = explained(learner, snapshot, int(row))
+        score = learner.predict(snapshot, np.array([row]))[0]
+        assert found.score == pytest.approx(np.log(score / (1 - score)), abs=1e-4)
+        source, target = (found.edges[side].str.slice(9).cast(int).to_numpy() for side in ("source", "target"))
+        scores, mutated = found.edges["score"].to_numpy(), hit[row, target] > 0
+        there.append(np.abs(scores[mutated]).mean())
+        elsewhere.append(np.abs(scores[~mutated]).mean())
+        value.append(rna[row, source[mutated]])
+        moved.append(scores[mutated])
+    assert np.mean(there) > 4 * np.mean(elsewhere)
+    assert np.corrcoef(np.concatenate(value), np.concatenate(moved))[0, 1] > 0.6
+
+
+def test_pathways_are_named_and_have_their_attention() -> None:
+    snapshot = make_snapshot("multiclass", n=120, layers=("rna", "mutations"), features=30)
+    learner = GeneGNN({"plan": {"epochs": 20}}, 1)
+    learner.fit(snapshot, np.arange(80), np.arange(80, 100))
+    found = explained(learner, snapshot, 110)
+    pathways = found.edges.filter(pl.col("relation") == "IN_PATHWAY")
+    assert pathways["target"].is_in(["PATHWAY:P0", "PATHWAY:P1", "PATHWAY:P2"]).all() and len(pathways) == 30
+    assert pathways.unique("target")["attention"].sum() == pytest.approx(1, abs=1e-5)
+    assert found.edges.filter(pl.col("relation") == "INTERACTS_WITH")["attention"].is_null().all()

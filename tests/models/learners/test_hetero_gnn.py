@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import polars as pl
 import pytest
+from explained import explained
 from snapshots import make_snapshot
 
 from clinome.graphs.snapshot.snapshot import Snapshot
@@ -129,3 +130,17 @@ def test_it_says_why_it_cannot_run_and_when_it_takes_long() -> None:
     many = replace(typed(), links=pl.concat([typed().links] * 40))
     assert "36,000 links" in select(many, ["default"])[1]["hetero_gnn"]
     assert "hetero_gnn" in [one.name for one in select(many, ["hetero_gnn"])[0]]
+
+
+def test_the_messages_that_moved_a_patient_go_to_the_codes_that_it_has() -> None:
+    snapshot, learner = typed(), make("hetero_gnn").with_setting({}, 1)
+    learner.fit(snapshot, TRAIN, TUNING)
+    assert snapshot.events is not None
+    theirs, others = [], []
+    for row in HELD[:8]:
+        found = explained(learner, snapshot, int(row))
+        known = found.edges.filter(pl.col("relation").is_in(["rev_IS_A", "rev_MAPS_TO"]))
+        own = known["target"].is_in(snapshot.events.filter(pl.col("row") == row)["code"].implode())
+        theirs.append(known["score"].abs().filter(own).to_numpy().mean())
+        others.append(known["score"].abs().filter(~own).to_numpy().mean())
+    assert np.mean(theirs) > 5 * np.mean(others)

@@ -77,7 +77,9 @@ def test_fusion_speaks_of_every_block() -> None:
     assert empty is not None and empty["rna"].values.shape == (0, 60)
 
 
-@pytest.mark.parametrize("name", ["propagation", "gene_gnn", "hetero_gnn", "pathway_net", "sequence", "fusion"])
+@pytest.mark.parametrize(
+    "name", ["propagation", "gene_gnn", "hetero_gnn", "pathway_net", "patient_gnn", "sequence", "fusion"]
+)
 @pytest.mark.parametrize("what", ["one class", "nothing measured"])
 def test_where_nothing_can_be_learnt_nothing_contributes(name: str, what: str) -> None:
     snapshot = make_snapshot(n=90, records=True, covariates=False)

@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import polars as pl
 import pytest
+from explained import explained
 from snapshots import make_snapshot
 
 from clinome.graphs.snapshot.snapshot import Layer, Snapshot
@@ -86,3 +87,19 @@ def test_it_says_why_it_cannot_run_and_default_has_it_where_a_hierarchy_is_known
     flat = replace(snapshot, links=snapshot.links.filter(pl.col("predicate") != "PART_OF"))
     assert "PART_OF" in select(flat, ["default"])[1]["pathway_net"]
     assert "pathway_net" in [one.name for one in select(flat, ["pathway_net"])[0]]
+
+
+def test_the_messages_that_moved_a_patient_go_to_pathways_out_of_order() -> None:
+    snapshot, learner = deviations(), make("pathway_net").with_setting({}, 1)
+    learner.fit(snapshot, TRAIN, TUNING)
+    members = snapshot.links.filter(pl.col("predicate") == "IN_PATHWAY")
+    x, effect, told = np.asarray(snapshot.layers["rna"].values), [], []
+    for row in HELD[:10]:
+        found = explained(learner, snapshot, int(row))
+        heard = dict(found.edges.group_by("target").agg(pl.col("score").sum()).iter_rows())
+        for (pathway,), part in members.group_by("object", maintain_order=True):
+            genes = part["subject"].str.slice(9).cast(int).to_numpy()
+            kind = int(str(pathway)[-2:]) % 4
+            effect.append((1 if kind < 2 else -1) * abs(x[row, genes].mean()) * np.sqrt(len(genes)))
+            told.append(heard[str(pathway)])
+    assert np.corrcoef(effect, told)[0, 1] > 0.5

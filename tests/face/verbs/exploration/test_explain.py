@@ -1,0 +1,132 @@
+"""`run.explain`: the nodes and edges that moved one held-out prediction of the run, with their ids, kinds and names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+import polars as pl
+import pytest
+
+import clinome
+from clinome.errors import InputError
+from clinome.run_folder.explanation import Explanation, explain
+from clinome.run_folder.run import Run
+
+PEOPLE, GENES = 48, 8
+STUDY = """name = "small"
+store = "small.graph"
+[patients]
+path = "patients.csv"
+id = "id"
+[omics.rna]
+path = "rna.csv"
+features = "opaque"
+[knowledge.interactions]
+format = "edges"
+path = "interactions.csv"
+predicate = "INTERACTS_WITH"
+subject = "a"
+object = "b"
+features = "opaque"
+[knowledge.pathways]
+format = "edges"
+path = "pathways.csv"
+predicate = "IN_PATHWAY"
+subject = "gene"
+object = "pathway"
+features = "opaque"
+[cohort]
+query = "MATCH (p:Patient) RETURN p.id AS subject_id, p.label AS label"
+[task]
+kind = "binary"
+[evaluate]
+folds = 2
+seed = 5
+[learn]
+learners = ["patient_gnn"]
+trials = 1
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder: Path = tmp_path_factory.mktemp("explained")
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 2, PEOPLE)
+    people = [f"P{i:02d}" for i in range(PEOPLE)]
+    x = rng.normal(size=(PEOPLE, GENES)) + 0.4 * label[:, None]
+    pl.DataFrame({"id": people, "label": label}).write_csv(folder / "patients.csv")
+    pl.DataFrame({"id": people, **{f"G{j}": x[:, j].round(3) for j in range(GENES)}}).write_csv(folder / "rna.csv")
+    ring = [(f"G{j}", f"G{(j + 1) % GENES}") for j in range(GENES)]
+    pl.DataFrame(ring, schema=["a", "b"], orient="row").write_csv(folder / "interactions.csv")
+    inside = [(f"G{j}", f"PATHWAY:{j % 2}") for j in range(GENES)]
+    pl.DataFrame(inside, schema=["gene", "pathway"], orient="row").write_csv(folder / "pathways.csv")
+    (folder / "study.toml").write_text(STUDY)
+    clinome.load(folder)
+    return clinome.train(folder)
+
+
+@pytest.fixture(scope="module")
+def of_genes(run: Run) -> Explanation:
+    """Of a learner that the run had not: with its default setting."""
+    return run.explain("P07", learner="gene_gnn", most=100)
+
+
+def test_what_is_explained_is_the_held_out_prediction_of_the_run(run: Run) -> None:
+    found = run.explain("P07", learner="patient_gnn")
+    told = run.predictions.query("learner == 'patient_gnn' and subject_id == 'P07'")["score"].item()
+    assert found.held_out and found.risk == pytest.approx(told, abs=1e-6)
+    assert found.score == pytest.approx(np.log(told / (1 - told)), abs=1e-4)
+
+
+def test_genes_pathways_and_their_edges_have_ids_kinds_and_names(of_genes: Explanation) -> None:
+    found = of_genes
+    assert found.held_out
+    assert dict(found.nodes.groupby("kind").size()) == {"Gene": GENES, "Pathway": 2}
+    assert set(found.edges["relation"]) == {"INTERACTS_WITH", "IN_PATHWAY"} and len(found.edges) == 3 * GENES
+    assert found.edges["score"].sum() == pytest.approx(found.score - found.unlinked, abs=0.02)
+    genes = found.nodes.query("kind == 'Gene'")
+    assert genes["score"].sum() == pytest.approx(found.score - found.typical, abs=0.02)
+    assert found.nodes["id"].is_unique and set(genes["name"]) == {f"G{j}" for j in range(GENES)}
+
+
+def test_no_more_is_shown_than_asked_for(run: Run) -> None:
+    few, whole = (run.explain("P07", learner="patient_gnn", most=most) for most in (3, 100))
+    assert len(few.edges) == 3 and few.edges.equals(whole.edges.head(3)) and len(few.nodes) <= 9
+    assert set(few.edges["source"]) | set(few.edges["target"]) <= set(few.nodes["id"])
+
+
+def test_neighbours_are_patients_of_the_training_part(run: Run) -> None:
+    found = run.explain("P07", learner="patient_gnn", most=50)
+    folds = run.snapshot.folds.filter((pl.col("row") == 7) & (pl.col("split") == "held_out"))
+    there = run.snapshot.folds.filter((pl.col("fold") == folds["fold"][0]) & (pl.col("split") == "held_out"))["row"]
+    held_out = set(run.snapshot.rows["subject_id"].gather(there))
+    assert set(found.edges["target"]) == {"P07"} and set(found.edges["relation"]) == {"rna"}
+    assert not set(found.edges["source"]) & held_out
+    assert set(found.nodes.query("kind == 'Patient'")["id"]) == {"P07", *found.edges["source"]}
+    assert "P0" not in repr(found) and "P0" not in (run.folder / "log.jsonl").read_text()
+
+
+def test_it_goes_to_networkx_in_a_line(of_genes: Explanation) -> None:
+    found, graph = of_genes, of_genes.to_networkx()
+    assert isinstance(graph, nx.MultiDiGraph) and set(graph) == set(found.nodes["id"])
+    assert graph.number_of_edges() == len(found.edges)
+    source, target, about = next(iter(graph.edges(data=True)))
+    assert set(about) == {"relation", "score", "attention"} and graph.nodes[source]["kind"] in ("Gene", "Pathway")
+    assert len(found.nodes.columns) == 4 and target in graph  # the tables are as they were
+
+
+def test_what_cannot_be_explained_says_so_without_an_id(run: Run) -> None:
+    with pytest.raises(InputError, match="not in the cohort") as error:
+        run.explain("Mrs Smith")
+    assert "Smith" not in str(error.value)
+    with pytest.raises(InputError, match="explains no single prediction"):
+        run.explain("P07", learner="ridge_late")
+    with pytest.raises(InputError, match="cannot run on this study"):
+        snapshot = run.snapshot
+        explain(replace(snapshot, links=snapshot.links.clear()), "P07", "gene_gnn", 5, [], 1)
+    with pytest.raises(InputError, match="nothing to show"):
+        run.explain("P07", most=0)
