@@ -54,7 +54,9 @@ class HeteroNetwork(nn.Module):
         relations = max(1, len(graph.relations))
         self.convs = nn.ModuleList(RGCNConv(width, width, relations) for _ in range(depth))
         self.relation = nn.ModuleList(nn.Linear(width, width, bias=False) for _ in columns)
-        self.when = nn.ParameterDict({name: SMALL * torch.randn(knots, width) for name, (_, knots) in self.times.items()})
+        self.when = nn.ParameterDict(
+            {name: SMALL * torch.randn(knots, width) for name, (_, knots) in self.times.items()}
+        )
         self.dropout = nn.Dropout(dropout)
         self.mlp = nn.Sequential(
             nn.Linear(width, 2 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * width, width)

@@ -70,7 +70,7 @@ def network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> None:
         "task", "classes", "clock", "longest", "setting", "weights", "messages", "edges", "vocabulary", "code_graph"
     )
     columns = _edges(found, schema, setting)
-    for name, one in found["edges"].named().items():
+    for one in found["edges"].named().values():
         timed = one.at(one.value["timed"], "timed")
         timed.must(not timed.value, "false, as these messages have no times", "true")
     for name, one in found["messages"].named().items():
@@ -97,7 +97,7 @@ def _edges(found: Mapping[str, Part], schema: Schema, setting: Mapping[str, Any]
         edge["block"].must(edge["block"].value["name"] == name, "a block of its own name", "of another")
         timed = edge["timed"].flag()
         edge["timed"].must(not timed or name == RECORDS, "false but for records", "true")
-        times = len(KNOTS) * len(edge["block"].value["tokens"]) if timed else 0
+        times = len(KNOTS) * len(edge["block"].value["state"]["tokens"]) if timed else 0
         edge["scale"].array("f4", columns[name] + times, least=0)
     return columns
 

@@ -51,7 +51,9 @@ def _times(snapshot: Snapshot, events: pl.DataFrame) -> list[sparse.csr_matrix]:
         dated = dated.with_columns(days=back.over("row").cast(pl.Float64))
     c = counts(snapshot)
     long = by_token(dated.select("row", "code", "text_value", "days"), CodeHierarchy.of(snapshot.links))
-    place = pl.DataFrame({"token": c.tokens, "column": np.arange(len(c.tokens))}, schema={"token": pl.String, "column": pl.Int64})
+    place = pl.DataFrame(
+        {"token": c.tokens, "column": np.arange(len(c.tokens))}, schema={"token": pl.String, "column": pl.Int64}
+    )
     long = long.join(place, on="token")
     weight, at = hats(long["days"].to_numpy()), (long["row"].to_numpy(), long["column"].to_numpy())
     shape = (snapshot.rows.height, len(c.tokens))
