@@ -300,12 +300,13 @@ class NetworkLearner(BaseLearner):
         """The vectors of the codes and of the knowledge around them, each id once."""
         import torch
 
-        encoder: Any = self.network.encoder
+        from ..encoders.transformer import SequenceEncoder
+
+        encoder = next(one for one in self.network.modules() if isinstance(one, SequenceEncoder))
         with torch.no_grad():
-            vectors = encoder.encoders[SEQUENCE].embed.nodes().numpy()
-        first = {
-            one: i for i, one in reversed([*enumerate(graph.ids)]) if one
-        }  # of a code's categories the code itself
+            vectors = encoder.embed.nodes().numpy()
+        # of a code's categories the code itself
+        first = {one: i for i, one in reversed([*enumerate(graph.ids)]) if one}
         return {"nodes": tuple(first), "vectors": vectors[[*first.values()]]}
 
     def _restored(self, state: Mapping[str, Any]) -> Messages | Centred:

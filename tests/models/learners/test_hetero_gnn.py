@@ -71,7 +71,7 @@ def recency(n: int = 900, clock: str = "dated") -> Snapshot:
     plain = typed().events
     assert plain is not None
     events = events.with_columns(pl.lit(None, t).alias(c) for c, t in plain.schema.items() if c not in events.columns)
-    events = events.select(plain.columns).cast(plain.schema).sort("row", pl.col("days").neg())  # type: ignore[arg-type]
+    events = events.select(plain.columns).cast(plain.schema).sort("row", pl.col("days").neg())
     links = typed().links.head(12).with_columns(subject=pl.Series([f"ICD10CM:A{j:02d}" for j in range(12)]))
     rows = (
         typed().rows.head(1).select("subject_id", "prediction_time").join(pl.DataFrame({"label": label}), how="cross")
