@@ -220,11 +220,15 @@ class SequenceEncoder(nn.Module):
             made.append(self._encode(x[rows, :length], Tokens(**part)))
         return torch.cat(made)
 
-    def _encode(self, x: Tensor, tokens: Tokens) -> Tensor:
-        mask = tokens.mask
+    def states(self, x: Tensor, tokens: Tokens) -> Tensor:
+        """(b, l, dim) token vectors -> (b, l, dim): each token among the others."""
         for block, bias in zip(self.blocks, self._biases(tokens), strict=True):
             x = block(x, bias)
-        x = self.norm(x)
+        return torch.as_tensor(self.norm(x))
+
+    def _encode(self, x: Tensor, tokens: Tokens) -> Tensor:
+        mask = tokens.mask
+        x = self.states(x, tokens)
         score = self.query(x).masked_fill(~mask[..., None], -1e9)
         b, length, dim = x.shape
         parts = x.view(b, length, self.heads, dim // self.heads)

@@ -109,7 +109,7 @@ def _edges(found: Mapping[str, Part], schema: Schema, setting: Mapping[str, Any]
         edge["block"].must(edge["block"].value["name"] == name, "a block of its own name", "of another")
         timed = edge["timed"].flag()
         edge["timed"].must(not timed or name == RECORDS, "false but for records", "true")
-        times = len(KNOTS) * len(edge["block"].value["tokens"]) if timed else 0
+        times = len(KNOTS) * len(edge["block"].value["state"]["tokens"]) if timed else 0
         edge["scale"].array("f4", columns[name] + times, least=0)
     return columns
 

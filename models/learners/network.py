@@ -166,8 +166,20 @@ class NetworkLearner(BaseLearner):
         self.network = training.Network(encoder, head)
         if not task.learnable(y[train]):
             raise ValueError(f"{self.task}: got no event in the training rows; expected at least one")
+        self._pretrain(inputs, train, tuning, plan)
         self.report = training.fit(self.network, inputs, train, tuning, plan)
         torch.set_grad_enabled(True)
+
+    def _pretrain(self, inputs: Inputs, train: np.ndarray, tuning: np.ndarray, plan: TrainingPlan) -> None:
+        """So many passes as the setting `pretrain` says in which the sequence encoder guesses hidden codes; none by default."""
+        from ..encoders.masked_codes import MaskedCodes
+        from ..encoders.transformer import SequenceEncoder
+        from ..training import trainer as training
+
+        passes = min(self.setting.get("pretrain", 0), max(8, SEEN // max(1, len(train))))
+        for one in self.network.encoder.modules():
+            if isinstance(one, SequenceEncoder) and passes:
+                training.fit(MaskedCodes(one), inputs, train, tuning, replace(plan, epochs=passes, patience=passes))
 
     def _plan(self, rows: int) -> TrainingPlan:
         """The learner's plan; with many rows larger batches and fewer passes. What the setting names stays."""
@@ -305,12 +317,13 @@ class NetworkLearner(BaseLearner):
         """The vectors of the codes and of the knowledge around them, each id once."""
         import torch
 
-        encoder: Any = self.network.encoder
+        from ..encoders.transformer import SequenceEncoder
+
+        encoder = next(one for one in self.network.modules() if isinstance(one, SequenceEncoder))
         with torch.no_grad():
-            vectors = encoder.encoders[SEQUENCE].embed.nodes().numpy()
-        first = {
-            one: i for i, one in reversed([*enumerate(graph.ids)]) if one
-        }  # of a code's categories the code itself
+            vectors = encoder.embed.nodes().numpy()
+        # of a code's categories the code itself
+        first = {one: i for i, one in reversed([*enumerate(graph.ids)]) if one}
         return {"nodes": tuple(first), "vectors": vectors[[*first.values()]]}
 
     def _restored(self, state: Mapping[str, Any]) -> Messages | Centred:

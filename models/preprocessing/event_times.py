@@ -9,25 +9,25 @@ from scipy import sparse
 from ..base.per_table import PerTable
 from ..base.snapshot import Snapshot
 from .code_hierarchy import CodeHierarchy
-from .event_counts import by_token, counts, pick
+from .event_counts import by_token, counts
 
 KNOTS = (0.0, 2.0, 4.0, 6.0, 8.0, 10.0)
 """Of the time before the prediction, as log2(1 + days): 0, 3, 15, 63, 255 and 1,023 days."""
 
-_TIMES = PerTable[PerTable[dict[str, list[sparse.csr_matrix]]]]()
+_TIMES = PerTable[PerTable[dict[str, sparse.csr_matrix]]]()
 
 
-def event_times(snapshot: Snapshot) -> list[sparse.csr_matrix]:
-    """(rows, tokens) a knot, tokens as in `counts`: how many of a row's events of a token lie about so long back.
+def event_times(snapshot: Snapshot) -> sparse.csr_matrix:
+    """(rows, knots × tokens), tokens as in `counts`, one knot after the other: events of a token that lie about so long back.
 
-    An event counts for the two knots that it lies between, by how near it is (hat functions): over the knots it counts
+    An event counts for the two knots that it lies between, by how near it is (hat functions): over all knots it counts
     once. Undated events count for none. Under an order clock there are no durations: events are counted back instead.
     Made once for each table of events and of links.
     """
     events = snapshot.events
     if events is None:
         raise ValueError("this study has no records")
-    made = _TIMES.of(events, PerTable[dict[str, list[sparse.csr_matrix]]]).of(snapshot.links, dict)
+    made = _TIMES.of(events, PerTable[dict[str, sparse.csr_matrix]]).of(snapshot.links, dict)
     if snapshot.clock not in made:
         made[snapshot.clock] = _times(snapshot, events)
     return made[snapshot.clock]
@@ -44,23 +44,30 @@ def hats(days: np.ndarray) -> np.ndarray:
     return np.stack([np.interp(place, KNOTS, one) for one in np.eye(len(KNOTS))], axis=1)
 
 
-def _times(snapshot: Snapshot, events: pl.DataFrame) -> list[sparse.csr_matrix]:
+def _times(snapshot: Snapshot, events: pl.DataFrame) -> sparse.csr_matrix:
     dated = events.filter(pl.col("days").is_not_null())
     if snapshot.clock == "order":
         back = pl.len() - 1 - pl.int_range(pl.len())  # events stand in their order, the latest last
         dated = dated.with_columns(days=back.over("row").cast(pl.Float64))
-    c = counts(snapshot)
-    long = by_token(dated.select("row", "code", "text_value", "days"), CodeHierarchy.of(snapshot.links))
+    tokens = counts(snapshot).tokens
     place = pl.DataFrame(
-        {"token": c.tokens, "column": np.arange(len(c.tokens))}, schema={"token": pl.String, "column": pl.Int64}
+        {"token": tokens, "column": range(len(tokens))}, schema={"token": pl.String, "column": pl.Int64}
     )
+    long = by_token(dated.select("row", "code", "text_value", "days"), CodeHierarchy.of(snapshot.links))
     long = long.join(place, on="token")
-    weight, at = hats(long["days"].to_numpy()), (long["row"].to_numpy(), long["column"].to_numpy())
-    shape = (snapshot.rows.height, len(c.tokens))
-    return [sparse.csr_matrix((one.astype(np.float32), at), shape=shape) for one in weight.T]
+    weight = hats(long["days"].to_numpy())
+    row, knot = weight.nonzero()
+    at = (long["row"].to_numpy()[row], knot * len(tokens) + long["column"].to_numpy()[row])
+    shape = (snapshot.rows.height, len(KNOTS) * len(tokens))
+    return sparse.csr_matrix((weight[row, knot].astype(np.float32), at), shape=shape)
 
 
 def times_of(snapshot: Snapshot, rows: np.ndarray, tokens: list[str]) -> sparse.csr_matrix:
-    """(n, knots × tokens): log1p of `event_times` of these tokens, one knot after the other."""
-    known = counts(snapshot).tokens
-    return sparse.hstack([pick(one, rows, known, tokens).log1p() for one in event_times(snapshot)], format="csr")
+    """(n, knots × tokens): log1p of `event_times` of these tokens; zeros of those that this snapshot does not hold."""
+    known = {token: j for j, token in enumerate(counts(snapshot).tokens)}
+    at = np.array([known.get(token, -1) for token in tokens], dtype=np.int64)
+    knot, here = np.arange(len(KNOTS))[:, None], np.flatnonzero(at >= 0)
+    part = event_times(snapshot)[rows][:, (knot * len(known) + at[here]).ravel()].tocoo()
+    to = (knot * len(tokens) + here).ravel()
+    shape = (len(rows), len(KNOTS) * len(tokens))
+    return sparse.csr_matrix((np.log1p(part.data), (part.row, to[part.col])), shape=shape)

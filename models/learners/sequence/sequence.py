@@ -20,13 +20,14 @@ class Sequence(NetworkLearner):
     """Codes in their order and time; covariates beside them, where the study names some.
 
     What a code is comes from what it is linked to as well (`encoders.code_network`). settings: `edges` = "none" is the same
-    learner on a study without knowledge, "shuffled" on one whose codes are in each other's places.
+    learner on a study without knowledge, "shuffled" on one whose codes are in each other's places; `pretrain`: passes over the training rows in which hidden codes
+    are guessed, before any label is looked at.
     """
 
     name = "sequence"
     records = "both"
     layers = False
-    grid = ({}, {"dropout": 0.4, "depth": 1})
+    grid = ({}, {"dropout": 0.4, "depth": 1}, {"pretrain": 100})
     plan: ClassVar = {"epochs": 30, "patience": 3, "lr": 2e-3, "weight_decay": 1e-2, "batch_size": 64}
 
     def space(self) -> Mapping[str, Any]:
@@ -36,6 +37,8 @@ class Sequence(NetworkLearner):
             "dropout": uniform(0.0, 0.6),
             "depth": [1, 2],
             "width": [16, 32, 64],
+            "edges": ["true", "none"],
+            "pretrain": [0, 100],
             "plan": [{"lr": lr} for lr in (5e-4, 2e-3, 5e-3)],
         }
 

@@ -74,7 +74,9 @@ def recency(n: int = 900, clock: str = "dated") -> Snapshot:
     events = events.with_columns(pl.lit(None, t).alias(c) for c, t in plain.schema.items() if c not in events.columns)
     events = events.select(plain.columns).cast(plain.schema).sort("row", pl.col("days").neg())
     links = typed().links.head(12).with_columns(subject=pl.Series([f"ICD10CM:A{j:02d}" for j in range(12)]))
-    rows = typed().rows.head(1).select("subject_id", "prediction_time").join(pl.DataFrame({"label": label}), how="cross")
+    rows = (
+        typed().rows.head(1).select("subject_id", "prediction_time").join(pl.DataFrame({"label": label}), how="cross")
+    )
     rows = rows.with_columns(subject_id=pl.Series([f"s{i:04d}" for i in range(n)]))
     return Snapshot("binary", rows, pl.DataFrame(), {}, events, links, pl.DataFrame(), clock, ("0", "1"))
 

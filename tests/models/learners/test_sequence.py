@@ -109,6 +109,41 @@ def test_long_rows_keep_their_latest_events_and_short_ones_are_padded() -> None:
     assert not whole.take(np.arange(3), hidden=True).mask.any()
 
 
+def ancestor_study(n: int = 700) -> Snapshot:
+    """Any of 20 leaves under two of ten parents is risky; each leaf is in a few patients only."""
+    rng = np.random.default_rng(2)
+    row = np.repeat(np.arange(n), 6)
+    parent, leaf = rng.integers(0, 10, len(row)), rng.integers(0, 20, len(row))
+    risk = np.bincount(row, parent < 2)
+    base = make_snapshot(n=n, layers=(), covariates=False, records=True)
+    assert base.events is not None
+    events = pl.DataFrame({"row": row, "days": rng.uniform(1, 400, len(row)),
+                           "code": [f"T:{a}.{b:02d}" for a, b in zip(parent, leaf, strict=True)]})  # fmt: skip
+    schema = base.events.schema
+    events = events.with_columns(pl.lit(None, t).alias(c) for c, t in schema.items() if c not in events.columns)
+    events = events.select(schema.names()).cast(schema).sort("row", pl.col("days").neg())
+    links = [(f"T:{a}.{b:02d}", "IS_A", f"T:{a}", None, "test") for a in range(10) for b in range(20)]
+    label = (rng.random(n) < 1 / (1 + np.exp(2.5 - 2 * risk))).astype(np.int64)
+    rows = base.rows.with_columns(label=pl.Series(label))
+    table = pl.DataFrame(links, schema=base.links.schema, orient="row")
+    return replace(base, rows=rows, events=events, links=table)
+
+
+def test_rare_codes_share_strength_through_their_graph_and_through_no_twin() -> None:
+    snapshot, parts_of = ancestor_study(), (np.arange(120), np.arange(120, 150), np.arange(150, 700))
+    y, found = snapshot.rows["label"].to_numpy()[parts_of[2]], {}
+    for edges in ("true", "shuffled", "none"):
+        learner = make("sequence").with_setting({"edges": edges}, 1)
+        learner.fit(snapshot, *parts_of[:2])
+        found[edges] = inner_score("binary", y, learner.predict(snapshot, parts_of[2]))
+        known = learner.embeddings(snapshot, parts_of[2])  # type: ignore[attr-defined]
+        assert known is not None and ("T:3" in known.nodes) == (edges != "none")
+        assert len(known.vectors) == len(known.nodes) == len(set(known.nodes))
+    assert found["true"] > max(0.8, 0.06 + found["shuffled"], 0.06 + found["none"]), (
+        found
+    )  # one standard error is 0.018
+
+
 @pytest.mark.parametrize("task", ["multiclass", "survival"])
 def test_other_tasks_and_rows_without_any_event(task: str) -> None:
     snapshot = make_snapshot(task, n=150, layers=(), records=True, signal=2.0)
