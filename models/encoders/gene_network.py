@@ -54,8 +54,9 @@ class SharedConv(GraphConv):  # type: ignore[misc]  # torch_geometric publishes 
 
 
 def multiply(matrix: Tensor, x: Tensor) -> Tensor:
-    """Sparse (p, q) times (q, patients, channels) -> (p, patients, channels)."""
-    return (matrix @ x.flatten(1)).view(matrix.shape[0], *x.shape[1:])
+    """Sparse (p, q) times (q, patients, channels) -> (p, patients, channels), float32: in fewer bits not everywhere."""
+    with torch.autocast(x.device.type, enabled=False):
+        return (matrix @ x.flatten(1).float()).view(matrix.shape[0], *x.shape[1:])
 
 
 def channels(layers: Mapping[str, Tensor], names: Sequence[str], masked: Sequence[str]) -> Tensor:
@@ -137,7 +138,7 @@ class GeneNetwork(nn.Module):
     def forward(self, batch: Batch, masks: Mapping[str, Tensor] = NO_MASKS) -> tuple[Tensor, Tensor]:
         """masks: relation -> (edges,) what each message is multiplied by (`models.learners.graph.edge_gradients`)."""
         if not self.names:  # nothing was measured in the rows that it was fitted on
-            return self.out.bias.expand(batch.size, -1), torch.zeros(batch.size, dtype=torch.bool)
+            return self.out.bias.expand(batch.size, -1), self.out.bias.new_zeros(batch.size, dtype=torch.bool)
         present = torch.stack([batch.present[name] for name in self.names]).any(0)
         every = self.heard(batch, masks)
         gate = torch.sigmoid(self.gate(every) + self.own_gate)

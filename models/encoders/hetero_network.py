@@ -73,7 +73,7 @@ class HeteroNetwork(nn.Module):
     def forward(self, batch: Batch, masks: Mapping[str, Tensor] = NO_MASKS) -> tuple[Tensor, Tensor]:
         """masks: `EDGES` -> (edges,) what each message is multiplied by (`models.learners.graph.edge_gradients`)."""
         if not self.columns:  # nothing was measured in the rows that it was fitted on
-            return self.out.bias.expand(batch.size, -1), torch.zeros(batch.size, dtype=torch.bool)
+            return self.out.bias.expand(batch.size, -1), self.out.bias.new_zeros(batch.size, dtype=torch.bool)
         places = self.nodes(masks.get(EDGES))[: sum(self.columns.values())].split([*self.columns.values()])
         z = torch.zeros(batch.size, self.node.embedding_dim, device=places[0].device)
         for (name, columns), h, relation in zip(self.columns.items(), places, self.relation, strict=True):

@@ -35,7 +35,7 @@ class MaskedFusion(nn.Module):
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         if not self.names:
-            return self.nothing.expand(batch.size, -1), torch.zeros(batch.size, dtype=torch.bool)
+            return self.nothing.expand(batch.size, -1), self.nothing.new_zeros(batch.size, dtype=torch.bool)
         answers = [encoder(batch) for encoder in self.encoders]
         h, mask = torch.stack([a[0] for a in answers], 1), torch.stack([a[1] for a in answers], 1)
         return fuse(h, self.keep(mask), self.weight, self.nothing), mask.any(1)

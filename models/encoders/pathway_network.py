@@ -54,7 +54,8 @@ class Gathering(nn.Module):
             adjacency = torch.sparse_csr_tensor(
                 self.get_buffer("start"), self.get_buffer("sender"), value, self.shape, check_invariants=False
             )
-        heard: Tensor = self.conv((x.flatten(1), None), adjacency)
+        with torch.autocast(x.device.type, enabled=False):  # as `gene_network.multiply`
+            heard: Tensor = self.conv((x.flatten(1).float(), None), adjacency)
         return heard.view(self.shape[0], *x.shape[1:])
 
 
@@ -104,7 +105,7 @@ class PathwayNetwork(nn.Module):
     def forward(self, batch: Batch, masks: Mapping[str, Tensor] = NO_MASKS) -> tuple[Tensor, Tensor]:
         """masks: relation -> (edges,) what each message is multiplied by (`models.learners.graph.edge_gradients`)."""
         if not self.names:  # nothing was measured in the rows that it was fitted on
-            return self.out.bias.expand(batch.size, -1), torch.zeros(batch.size, dtype=torch.bool)
+            return self.out.bias.expand(batch.size, -1), self.out.bias.new_zeros(batch.size, dtype=torch.bool)
         present = torch.stack([batch.present[name] for name in self.names]).any(0)
         read = [h * u for h, u in zip(self.nodes(batch, masks), self.read, strict=True)]
         z = torch.cat([h.sum(0) / math.sqrt(max(1, len(h))) for h in read], 1)

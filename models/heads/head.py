@@ -46,7 +46,10 @@ class Head(nn.Module):
 
 
 def finite(loss: Tensor) -> Tensor:
-    """The loss itself; a loss that is not finite is an error, never a zero."""
+    """The loss itself; a loss that is not finite is an error, never a zero. On a GPU it would have to be waited for:
+    there it is looked at once an epoch (`models.training.course`)."""
+    if loss.is_cuda:
+        return loss
     if not bool(torch.isfinite(loss)):
         raise FloatingPointError(f"the loss is {float(loss.detach())}; expected a finite number (diverged training?)")
     return loss

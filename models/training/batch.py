@@ -52,7 +52,7 @@ class Tokens:
         return self.code > 0
 
     def to(self, device: torch.device | str) -> Tokens:
-        return Tokens(**{one.name: getattr(self, one.name).to(device) for one in fields(self)})
+        return Tokens(**{one.name: getattr(self, one.name).to(device, non_blocking=True) for one in fields(self)})
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,9 @@ class Target:
 
     def to(self, device: torch.device | str) -> Target:
         moved = {one.name: getattr(self, one.name) for one in fields(self)}
-        return Target(**{name: None if value is None else value.to(device) for name, value in moved.items()})
+        return Target(
+            **{name: None if value is None else value.to(device, non_blocking=True) for name, value in moved.items()}
+        )
 
 
 @dataclass(frozen=True)
@@ -133,8 +135,8 @@ class Batch:
     def to(self, device: torch.device | str) -> Batch:
         return Batch(
             self.size,
-            {name: values.to(device) for name, values in self.layers.items()},
-            {name: values.to(device) for name, values in self.present.items()},
+            {name: values.to(device, non_blocking=True) for name, values in self.layers.items()},
+            {name: values.to(device, non_blocking=True) for name, values in self.present.items()},
             None if self.tokens is None else self.tokens.to(device),
             None if self.target is None else self.target.to(device),
             {name: near.to(device) for name, near in self.neighbours.items()},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,8 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from ..base.specs import Placement
-from ..heads.head import Head
+from ..heads.head import Head, finite
 from .batch import Batch, BatchSource
+
+PRECISIONS = ("auto", "32", "bf16-mixed")
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,17 @@ class TrainingPlan:
     devices: int = 1  # processes of a machine that train together, each with batch_size rows of every batch
     nodes: int = 1  # machines
     strategy: str = "auto"
+    precision: str = "auto"  # of the encoder: "32", "bf16-mixed" (autocast), or the latter on a GPU that has it
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision: got {self.precision!r}; expected one of {', '.join(PRECISIONS)}")
+
+    def mixed(self, device: torch.device) -> bool:
+        """Whether an encoder on this device is trained in bfloat16, as far as autocast says; its weights are float32."""
+        if self.precision == "auto":
+            return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        return self.precision == "bf16-mixed"
 
     @property
     def placement(self) -> Placement:
@@ -60,10 +74,17 @@ class Network(nn.Module):
         super().__init__()
         self.encoder, self.head = encoder, head
 
-    def loss(self, batch: Batch) -> Tensor | None:
+    def loss(self, batch: Batch, mixed: bool = False) -> Tensor | None:
+        """mixed: whether the encoder computes in bfloat16 where that does no harm; the head never does."""
         if batch.target is None:
             raise ValueError("network: got a batch without a target to learn from")
-        return self.head.loss(self.head.raw(self.encoder(batch)[0]), batch.target)
+        with torch.autocast(self.device.type, torch.bfloat16) if mixed else nullcontext():
+            h: Tensor = self.encoder(batch)[0]
+        return self.head.loss(self.head.raw(h.float()), batch.target)
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
 
     def forward(self, batch: Batch) -> Tensor:
         """The head's answer in the user's units."""
@@ -128,25 +149,26 @@ class Course:
         self.tuned: list[float] = []
         self.weights: dict[str, Tensor] | None = None
         self.best = -1
-        self._seen: list[tuple[float, int]] = []
-        self._held: list[tuple[float, int]] = []
+        self._seen: list[tuple[Tensor, int]] = []  # tensors: a number of each step would make a GPU wait
+        self._held: list[tuple[Tensor, int]] = []
 
     def learn(self, batch: Batch) -> Tensor | None:
         """The loss to step on; None where there is no event in this batch, and no step is taken."""
-        loss = self.network.loss(batch)
+        loss = self.network.loss(batch, self.plan.mixed(self.network.device))
         if loss is not None:
-            self._seen.append((float(loss.detach()), batch.size))
+            self._seen.append((loss.detach(), batch.size))
         return loss
 
     def judge(self, batch: Batch) -> None:
         loss = self.network.loss(batch)
         if loss is not None:
-            self._held.append((float(loss), batch.size))
+            self._held.append((loss.detach(), batch.size))
 
     def end_epoch(self, total: Callable[[float], float] = float) -> None:
         """total: a number's sum over all processes that train."""
-        weight = total(sum(n for _, n in self._seen))
-        loss = total(sum(loss * n for loss, n in self._seen))
+        seen = _numbers(self._seen)
+        weight = total(sum(n for _, n in seen))
+        loss = total(sum(loss * n for loss, n in seen))
         self.losses.append(loss / weight if weight else float("nan"))
         self._seen = []
 
@@ -154,7 +176,7 @@ class Course:
         """Keep the weights if none did better; True where patience has come to its end."""
         if not self._held:
             return False
-        self.tuned.append(_mean(self._held))
+        self.tuned.append(_mean(_numbers(self._held)))
         self._held = []
         if self.best < 0 or self.tuned[-1] < self.tuned[self.best]:
             self.best = len(self.tuned) - 1
@@ -175,6 +197,11 @@ class Course:
         if step < warm:
             return (step + 1) / warm
         return 0.05 + 0.95 * 0.5 * (1 + float(np.cos(np.pi * min(1.0, (step - warm) / max(1, self.steps - warm)))))
+
+
+def _numbers(parts: list[tuple[Tensor, int]]) -> list[tuple[float, int]]:
+    """Raises: FloatingPointError for a loss that is not finite; a GPU's are looked at here alone."""
+    return [(float(finite(loss.cpu())), n) for loss, n in parts]
 
 
 def _mean(parts: list[tuple[float, int]]) -> float:

@@ -35,8 +35,17 @@ SECTIONS = (
     "name", "store", "tables", "identifiers", "patients", "samples", "omics", "records", "notes", "images", "bundle",
     "knowledge", "cohort", "task", "evaluate", "learn",
 )  # fmt: skip
-_LATER_STRATEGIES = ("fsdp", "deepspeed", "model_parallel")
-"""Lightning's, which share the weights of one network out among the processes."""
+_WHOLE = ("each process holds a whole network", f"built are {', '.join(STRATEGIES)}")
+_LATER_STRATEGIES = {
+    "fsdp": _WHOLE,
+    "deepspeed": _WHOLE,
+    "model_parallel": _WHOLE,
+    "ray": (
+        "on Ray a network trains in one process",
+        'workers = "ray" spreads learners and folds; for one network use torchrun',
+    ),
+}
+"""Promised, or known from Lightning: why not, and what instead."""
 SERVERS = ("neo4j://", "neo4j+s://", "neo4j+ssc://", "bolt://", "bolt+s://", "bolt+ssc://")
 
 
@@ -373,10 +382,8 @@ def _check(study: Study, where: str) -> None:
 def _check_placement(learn: Learn, where: str) -> None:
     """Several processes for one network, beside several workers for the learners."""
     if learn.strategy in _LATER_STRATEGIES:
-        raise NotBuilt(
-            f"{where} strategy: {learn.strategy!r} is not built: each process holds a whole network.",
-            f"built are {', '.join(STRATEGIES)}",
-        )
+        why, instead = _LATER_STRATEGIES[learn.strategy]
+        raise NotBuilt(f"{where} strategy: {learn.strategy!r} is not built: {why}.", instead)
     _word(learn.strategy, STRATEGIES, f"{where} strategy")
     if learn.placement.count == 1:
         return

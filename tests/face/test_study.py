@@ -165,6 +165,18 @@ WRONG = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ('strategy = "fsdp"', "each process holds a whole network"),
+        ('strategy = "ray"', "for one network use torchrun"),
+    ],
+)
+def test_a_strategy_that_is_not_built_says_what_is(tmp_path: Path, lines: str, said: str) -> None:
+    with pytest.raises(NotBuilt, match=said):
+        read(tmp_path, HEAD + PATIENTS + f"[learn]\n{lines}\n")
+
+
 @pytest.mark.parametrize(("text", "where", "got", "expected"), WRONG)
 def test_a_wrong_value_says_what_would_be_right(tmp_path: Path, text: str, where: str, got: str, expected: str) -> None:
     error = mistake(tmp_path, text)

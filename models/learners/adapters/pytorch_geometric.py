@@ -52,7 +52,7 @@ def pyg(
         head: binary, multiclass or survival, as the study's task.
         plan: fields of `models.training.trainer.TrainingPlan` to set: epochs, patience, lr, weight_decay, batch_size (of each
             process), devices, nodes and strategy (processes that train together, with `batch_size` patients each; default:
-            what the study's [learn] says).
+            what the study's [learn] says), precision ("bf16-mixed" for autocast).
         num_neighbors: incoming edges a node and hop, `[10, 5]`, as `clinome.neighbor_loader` takes them: the module is then
             given mini-batches of `batch_size` patients with their sampled neighbourhood, the patients first, and where it
             judges and predicts their whole neighbourhood of as many hops.
@@ -99,7 +99,13 @@ class PygLearner(BaseLearner):
 
     on_torch, own_code, with_training = True, True, True
     fitted = ("task", "classes", "train", "tuning")
-    plan: ClassVar[dict[str, Any]] = {"epochs": 200, "patience": 30, "lr": 5e-3, "weight_decay": 1e-2}
+    plan: ClassVar[dict[str, Any]] = {
+        "epochs": 200,
+        "patience": 30,
+        "lr": 5e-3,
+        "weight_decay": 1e-2,
+        "precision": "32",
+    }
 
     def __init__(
         self,
