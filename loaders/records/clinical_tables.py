@@ -18,14 +18,16 @@ import polars as pl
 from ..errors import InputError
 from ..files.ledger import ROW, Ledger, refuse
 from ..files.rows import id_text, source_rows
-from ..files.text_table import dates, ends, numbers, read_cells
+from ..files.text_table import dates, ends, read_cells
 from ..specs import Records
 from ..tables import EVENTS, NEVER, Known
-from .events import as_events, refuse_strangers, refuse_times
+from .events import as_events, refuse_strangers, refuse_times, result
 
 PACKED = (".gz", ".zip")
 TABLES = (".csv", ".tsv", ".txt", ".parquet")
 ISO = "an ISO date or datetime"
+PAIR = r"^\s*\d+(?:\.\d+)?\s*/\s*\d+(?:\.\d+)?\s*$"
+"""Two numbers in one cell, as blood pressure is written."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,9 @@ def clinical_tables(spec: Records, known: Known, ledger: Ledger, subject: str) -
         yield ClinicalTables(spec, known, ledger, files, subject)
 
 
-def timed(rows: pl.DataFrame, columns: Sequence[str], name: str, ledger: Ledger, *, needed: bool = False) -> pl.DataFrame:
+def timed(
+    rows: pl.DataFrame, columns: Sequence[str], name: str, ledger: Ledger, *, needed: bool = False
+) -> pl.DataFrame:
     """`name` and `name`_over: when it was, and when that is over: a date alone is a whole day.
 
     Args:
@@ -124,10 +128,11 @@ def timed(rows: pl.DataFrame, columns: Sequence[str], name: str, ledger: Ledger,
 
 
 def valued(rows: pl.DataFrame, column: str, ledger: Ledger) -> pl.DataFrame:
-    """numeric_value, and text_value where the result is in words or a limit ("<0.01", "neg")."""
-    value, bad = numbers(rows[column])
-    ledger.cells(value.count() + int(bad.sum()), value.count() + int(bad.sum()))
-    words = pl.select(pl.when(bad).then(rows[column].str.strip_chars())).to_series()
+    """numeric_value, and text_value where the result is in words, a limit or a pair ("neg", "<0.01", "120/80")."""
+    pair = rows[column].str.contains(PAIR).fill_null(False)
+    value, words = result(rows, column, rows[column].set(pair, None), ledger)
+    words = rows[column].zip_with(pair, words)
+    ledger.cells(rows[column].count(), value.count() + words.count())
     return rows.with_columns(value.alias("numeric_value"), words.alias("text_value"))
 
 

@@ -59,7 +59,7 @@ def read_omop(spec: Records, known: Known) -> Loaded:
 
     A code is that of the standard concept (SNOMED, RXNORM, LOINC, …), its source concept MAPS_TO it. Without CONCEPT, or
     where a concept is 0, it is the source value in the vocabulary that `codes` names for its column
-    (`codes = {condition_source_value = "ICD10CM"}`), else `OMOP:concept_id`.
+    (`codes = {condition_source_value = "ICD10CM"}`), else `OMOP:concept_id` or `OMOP:condition/source value`.
     Diagnoses and procedures are known at the end of their visit, all else when it happened; a date alone is a whole day.
 
     Returns: Loaded with patients (gender, race, ethnicity, year_of_birth; observed_from and observed_until from
@@ -102,7 +102,9 @@ class _Concepts:
 
     def names(self, ids: pl.Series) -> pl.Series:
         """(n,) concept names, null where none is known."""
-        joined = ids.rename("concept_id").to_frame().join(self.named, on="concept_id", how="left", maintain_order="left")
+        joined = (
+            ids.rename("concept_id").to_frame().join(self.named, on="concept_id", how="left", maintain_order="left")
+        )
         return joined["concept_name"]
 
     def units(self, rows: pl.DataFrame) -> pl.Series:
@@ -139,14 +141,22 @@ class _Concepts:
             mapped.filter(pl.col("subject") != pl.col("object")).with_columns(predicate=pl.lit("MAPS_TO")),
         ])  # fmt: skip
         wanted = pl.concat([wanted, above["object"]]).unique()
-        named = every.filter(pl.col("id").is_in(wanted.implode())).select("id", name="concept_name").unique("id", keep="first")
-        return named.sort("id"), links.select("subject", "predicate", "object").unique().sort("subject", "predicate", "object")
+        named = (
+            every.filter(pl.col("id").is_in(wanted.implode()))
+            .select("id", name="concept_name")
+            .unique("id", keep="first")
+        )
+        return named.sort("id"), links.select("subject", "predicate", "object").unique().sort(
+            "subject", "predicate", "object"
+        )
 
     def _is_a(self, every: pl.DataFrame, used: pl.Series) -> pl.DataFrame:
         """(subject, object) of the used codes and all above them, by CONCEPT_RELATIONSHIP's "Is a"."""
         columns = ("concept_id_1", "concept_id_2", "relationship_id", "invalid_reason")
         edges = self.tables.lookup("concept_relationship", columns)
-        edges = edges.filter((pl.col("relationship_id") == "Is a") & pl.col("invalid_reason").fill_null("").is_in(["", '""']))
+        edges = edges.filter(
+            (pl.col("relationship_id") == "Is a") & pl.col("invalid_reason").fill_null("").is_in(["", '""'])
+        )
         place = every.select("concept_id", "id")
         ends = edges.join(place.rename({"concept_id": "concept_id_1", "id": "subject"}), on="concept_id_1")
         ends = ends.join(place.rename({"concept_id": "concept_id_2", "id": "object"}), on="concept_id_2")
@@ -155,7 +165,9 @@ class _Concepts:
         found, at = ends.clear(), used
         while at.len():
             step = ends.filter(pl.col("subject").is_in(at.implode()))
-            at = step.filter(~pl.col("object").is_in(pl.concat([found["subject"], step["subject"]]).implode()))["object"].unique()
+            at = step.filter(~pl.col("object").is_in(pl.concat([found["subject"], step["subject"]]).implode()))[
+                "object"
+            ].unique()
             found = pl.concat([found, step]).unique()
         return found
 
@@ -163,7 +175,9 @@ class _Concepts:
 def _people(tables: ClinicalTables, concepts: _Concepts) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Patients, and the events of their births."""
     own = ("birth_datetime", "year_of_birth", "month_of_birth", "day_of_birth")
-    said = tuple(f"{what}_{kind}" for what in ("gender", "race", "ethnicity") for kind in ("concept_id", "source_value"))
+    said = tuple(
+        f"{what}_{kind}" for what in ("gender", "race", "ethnicity") for kind in ("concept_id", "source_value")
+    )
     rows = tables.rows("person", (), (*own, *said))
     assert rows is not None
     rows = rows.with_columns(_birth().alias("birth"))
@@ -201,8 +215,12 @@ def _observed(tables: ClinicalTables) -> pl.DataFrame:
     rows = tables.rows("observation_period", (first, last))
     if rows is None:
         return pl.DataFrame(schema=none)
-    rows = timed(timed(rows, (first,), "start", tables.ledger, needed=True), (last,), "until", tables.ledger, needed=True)
-    return rows.group_by("subject_id").agg(observed_from=pl.col("start").min(), observed_until=pl.col("until_over").max())
+    rows = timed(
+        timed(rows, (first,), "start", tables.ledger, needed=True), (last,), "until", tables.ledger, needed=True
+    )
+    return rows.group_by("subject_id").agg(
+        observed_from=pl.col("start").min(), observed_until=pl.col("until_over").max()
+    )
 
 
 def _visits(tables: ClinicalTables, concepts: _Concepts) -> pl.DataFrame | None:
@@ -242,7 +260,10 @@ def _events(
     tables: ClinicalTables, domain: Domain, concepts: _Concepts, visits: pl.DataFrame | None
 ) -> pl.DataFrame | None:
     at, ledger = domain.name, tables.ledger
-    source, words = f"{at}_source_value", ("value_as_number", "value_as_string", "value_as_concept_id", "value_source_value")
+    source, words = (
+        f"{at}_source_value",
+        ("value_as_number", "value_as_string", "value_as_concept_id", "value_source_value"),
+    )
     others = ("visit_occurrence_id", source, f"{at}_source_concept_id", f"{domain.start}_datetime")
     values = (*words, "operator_concept_id", "unit_concept_id", "unit_source_value") if domain.value else ()
     rows = tables.rows(domain.table, (f"{at}_concept_id", f"{domain.start}_date"), (*others, *values))
@@ -256,9 +277,7 @@ def _events(
     if domain.value:
         rows = _results(rows, concepts, ledger)
     late = pl.lit(domain.late) | pl.col("code").str.extract(r"^([^:]+):").is_in(list(KNOWN_LATE))
-    return rows.with_columns(
-        known_time=pl.when(late).then(at_discharge(rows, visits)).otherwise("time_over")
-    )
+    return rows.with_columns(known_time=pl.when(late).then(at_discharge(rows, visits)).otherwise("time_over"))
 
 
 def _code(rows: pl.DataFrame, domain: Domain, concepts: _Concepts, spec: Records) -> pl.Series:
@@ -266,19 +285,27 @@ def _code(rows: pl.DataFrame, domain: Domain, concepts: _Concepts, spec: Records
     at, source = domain.name, f"{domain.name}_source_value"
     standard = concepts.coded(rows[f"{at}_concept_id"], domain.prefixes)
     origin = concepts.coded(rows[f"{at}_source_concept_id"], domain.prefixes)
-    both = pl.DataFrame({"subject": origin, "object": standard}).drop_nulls().filter(pl.col("subject") != pl.col("object"))
+    both = (
+        pl.DataFrame({"subject": origin, "object": standard}).drop_nulls().filter(pl.col("subject") != pl.col("object"))
+    )
     concepts.maps.append(both.unique())
     told = pl.Series("told", [None] * rows.height, dtype=pl.String)
     if source in spec.codes:
         told, changed = codes(rows[source], spec.codes[source])
         concepts.counts = total([concepts.counts, changed])
     ids = rows[f"{at}_concept_id"]
-    own = pl.when(~pl.col("id").is_in(BLANK)).then(pl.concat_str(pl.lit("OMOP:"), "id"))
-    own_ids = ids.rename("id").to_frame().select(own.alias("own")).to_series()
-    found = pl.select(pl.coalesce(standard, origin, told, own_ids).alias("code")).to_series()
-    unknown = int((standard.is_null() & origin.is_null() & told.is_null() & own_ids.is_not_null()).sum())
-    concepts.counts = total([concepts.counts, {"codes left as OMOP's own ids: CONCEPT does not hold them": unknown}])
-    return found
+    own = pl.when(~ids.is_in(BLANK)).then(pl.lit("OMOP:") + ids)
+    word = codes(pl.select(pl.lit(f"{at}/") + rows[source].str.strip_chars()).to_series(), "OMOP")[0]
+    known = pl.select(pl.coalesce(standard, origin, told)).to_series()
+    own_ids, words = (
+        pl.select(own).to_series(),
+        known.is_null() & (ids.is_null() | ids.is_in(BLANK)) & word.is_not_null(),
+    )
+    concepts.counts = total([concepts.counts, {
+        "codes left as OMOP's own ids: CONCEPT does not hold them": int((known.is_null() & own_ids.is_not_null()).sum()),
+        f"source values of no named vocabulary, kept as OMOP:{at}/… (name it: codes)": int(words.sum()),
+    }])  # fmt: skip
+    return pl.select(pl.coalesce(known, own_ids, word).alias("code")).to_series()
 
 
 def _results(rows: pl.DataFrame, concepts: _Concepts, ledger: Ledger) -> pl.DataFrame:
@@ -288,7 +315,13 @@ def _results(rows: pl.DataFrame, concepts: _Concepts, ledger: Ledger) -> pl.Data
     said = pl.when(limit.is_not_null()).then(pl.concat_str(limit, "value_as_number"))
     word = concepts.names(rows["value_as_concept_id"])
     word = word.set(rows["value_as_concept_id"].is_in(BLANK).fill_null(True), None)
-    text = pl.coalesce(said, "text_value", "value_as_string", word, pl.when(pl.col("numeric_value").is_null()).then("value_source_value"))
+    text = pl.coalesce(
+        said,
+        "text_value",
+        "value_as_string",
+        word,
+        pl.when(pl.col("numeric_value").is_null()).then("value_source_value"),
+    )
     return rows.with_columns(
         text.alias("text_value"), concepts.units(rows).alias("unit"),
         numeric_value=pl.when(limit.is_null()).then("numeric_value"),
