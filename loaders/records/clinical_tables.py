@@ -18,6 +18,7 @@ import polars as pl
 from ..errors import InputError
 from ..files.ledger import ROW, Ledger, refuse
 from ..files.rows import id_text, source_rows
+from ..files.source_folder import files_within
 from ..files.text_table import dates, ends, read_cells
 from ..specs import Records
 from ..tables import EVENTS, NEVER, Known
@@ -170,7 +171,7 @@ def events_of(parts: Sequence[pl.DataFrame], spec: Records, ledger: Ledger) -> p
 
 def _files_of(path: Path, unpacked: Path) -> Iterator[Path]:
     if path.is_dir():
-        yield from sorted(one for one in path.rglob("*") if one.is_file() and _is_table(one.name))
+        yield from (one for one in files_within(path) if _is_table(one.name))
     elif not path.exists():
         raise InputError("no such folder", path, fix="correct the path; it is relative to the study file")
     elif zipfile.is_zipfile(path) and len(members := _members(path)) > 1:

@@ -210,7 +210,11 @@ def _word(rows: pl.DataFrame, what: str, concepts: _Concepts) -> pl.Expr:
 
 def _observed(tables: ClinicalTables) -> pl.DataFrame:
     """subject_id, observed_from, observed_until: from the first day to the end of the last one that a period names."""
-    none = {"subject_id": pl.String, "observed_from": pl.Datetime("us"), "observed_until": pl.Datetime("us")}
+    none: dict[str, pl.DataType | type[pl.DataType]] = {
+        "subject_id": pl.String,
+        "observed_from": pl.Datetime("us"),
+        "observed_until": pl.Datetime("us"),
+    }
     first, last = "observation_period_start_date", "observation_period_end_date"
     rows = tables.rows("observation_period", (first, last))
     if rows is None:
