@@ -29,7 +29,9 @@ CODE_LABEL = {
     "SNOMED": "Diagnosis", "MONDO": "Diagnosis", "DOID": "Diagnosis", "OMIM": "Diagnosis", "PHECODE": "Diagnosis",
     "ORPHA": "Diagnosis", "UMLS": "Diagnosis",
     "RXNORM": "Medication", "ATC": "Medication", "NDC": "Medication", "DRUG": "Medication",
+    "RXNORMEXT": "Medication", "CVX": "Medication",
     "ICD9PROC": "Procedure", "ICD10PCS": "Procedure", "CPT": "Procedure", "HCPCS": "Procedure",
+    "SNOMEDPROC": "Procedure",
     "LOINC": "LabTest", "VALUE": "LabTest",
     "HP": "Phenotype", "REACT": "Pathway", "WP": "Pathway", "PATHWAY": "Pathway",
 }  # fmt: skip

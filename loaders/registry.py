@@ -6,7 +6,7 @@ from .errors import InputError, NotBuilt
 from .specs import AnySource, Knowledge, Omics, Patients, Records, Samples
 from .tables import Known, Loaded
 
-RECORDS_LATER = ("omop", "fhir", "mimic3", "mimic4", "eicu", "hourly")
+RECORDS_LATER = ("fhir", "eicu", "hourly")
 KNOWLEDGE_LATER = ("obo", "sssom", "hpoa", "hierarchy")
 
 
@@ -52,6 +52,18 @@ def _read_records(spec: Records, known: Known) -> Loaded:
             from .records.csv_tables import read_encounters
 
             return read_encounters(spec, known)
+        case "omop":
+            from .records.omop import read_omop
+
+            return read_omop(spec, known)
+        case "mimic3":
+            from .records.mimic import read_mimic3
+
+            return read_mimic3(spec, known)
+        case "mimic4":
+            from .records.mimic import read_mimic4
+
+            return read_mimic4(spec, known)
         case None:
             raise InputError(
                 "records without a format", spec.source, expected="meds, csv or timeline", fix="set `format`"

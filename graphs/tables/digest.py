@@ -10,15 +10,17 @@ from typing import Any
 
 import polars as pl
 
+from ...loaders.files.source_folder import files_within
+
 _EXACT = 2**53  # integers up to here are floats without loss, and count as equal to them
 
 
 def sha256(paths: Iterable[Path]) -> str:
-    """One checksum over the content of files; a folder counts as its files, by name."""
+    """One checksum over the content of files; a folder counts as its files, by name, but for those that Clinome writes."""
     total = hashlib.sha256()
     for path in paths:
         if path.is_dir():
-            for inner in sorted(p for p in path.rglob("*") if p.is_file()):
+            for inner in files_within(path):
                 total.update(f"{inner.relative_to(path).as_posix()}\0{sha256([inner])}\0".encode())
             continue
         with path.open("rb") as file:

@@ -6,10 +6,9 @@ import polars as pl
 
 from ..errors import InputError
 from ..files.cells.clock import check_unit, order, relative
-from ..files.cells.number_words import Reason, missing_words, misspelt
+from ..files.cells.number_words import Reason
 from ..files.column_types import typed_and_told
 from ..files.ledger import ROW, Ledger, held, one_row_each, refuse, total
-from ..files.losses import TEXT
 from ..files.rows import SourceRows, among, identified, not_removed, read_rows
 from ..files.text_table import dates, ends, has_header, numbers, resolve
 from ..identifiers.code_shapes import LEADING_ZEROS
@@ -17,7 +16,7 @@ from ..identifiers.curie import KNOWN_LATE, codes, vocabulary
 from ..identifiers.property_names import is_reserved, safe_names
 from ..specs import Column, Records
 from ..tables import EVENTS, VISITS, Known, Loaded
-from .events import as_events, never_known, refuse_times, told_units
+from .events import as_events, never_known, refuse_times, result, told_units
 
 ROLES = ("subject", "visit", "time", "order", "known_time", "end", "value", "value_unit")
 TIMES = {"time": "time", "end": "end_time", "known_time": "known_time"}
@@ -176,7 +175,7 @@ def _events(spec: Records, rows: pl.DataFrame, ledger: Ledger) -> tuple[pl.DataF
         parts.append(_part(rows, code=code, text_value=text))
     for column, unit in spec.values.items():
         cells = rows[_cell(column)]
-        value, text = _result(rows, column, cells, ledger)
+        value, text = result(rows, column, cells, ledger)
         code = pl.select(pl.when(value.is_not_null() | text.is_not_null()).then(pl.lit(f"VALUE:{column}"))).to_series()
         unit_of = pl.lit(unit or None, pl.String)
         parts.append(_part(rows, code=code, numeric_value=value, text_value=text, unit=unit_of))
@@ -196,21 +195,10 @@ def _known_time(spec: Records) -> pl.Expr:
     return pl.when(late).then("end_time").otherwise("over")
 
 
-def _result(rows: pl.DataFrame, column: str, cells: pl.Series, ledger: Ledger) -> tuple[pl.Series, pl.Series]:
-    """Results as numbers, or as text: words and limits ("neg", "<0.01") say that something was measured; a misspelt
-    number is lost."""
-    value, bad = numbers(cells)
-    spoilt, nothing = bad & misspelt(cells), bad & missing_words(cells)
-    words = bad & ~spoilt & ~nothing
-    ledger.unread(rows[ROW], column, cells, spoilt | nothing, "a number", whole=True)
-    ledger.unread(rows[ROW], column, cells, words, "a number", said=TEXT)
-    return value, pl.select(pl.when(words).then(cells.str.strip_chars())).to_series()
-
-
 def _results(rows: pl.DataFrame, spec: Records, ledger: Ledger) -> dict[str, pl.Series]:
     """Of a long table the result of each row's code, and its unit."""
     at = {role: rows[f"the {role}"] for role in ("value", "value_unit") if f"the {role}" in rows.columns}
-    value, text = _result(rows, str(spec.value), at["value"], ledger)
+    value, text = result(rows, str(spec.value), at["value"], ledger)
     unit = (
         at["value_unit"].str.strip_chars()
         if "value_unit" in at

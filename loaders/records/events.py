@@ -7,8 +7,11 @@ from datetime import datetime
 
 import polars as pl
 
+from ..files.cells.number_words import missing_words, misspelt
 from ..files.ledger import ROW, Ledger, refuse
+from ..files.losses import TEXT
 from ..files.rows import CONTROL, LONGEST
+from ..files.text_table import numbers
 from ..tables import EVENTS, NEVER, Known, in_layout
 
 FIRST, LAST = datetime.min, datetime.max
@@ -54,6 +57,17 @@ def refuse_times(
             expected = f"not before {names['time']}"
             rows = refuse(rows, early, ledger, names[column], got=quote[column], expected=expected, fix=fix)
     return rows
+
+
+def result(rows: pl.DataFrame, column: str, cells: pl.Series, ledger: Ledger) -> tuple[pl.Series, pl.Series]:
+    """Results as numbers, or as text: words and limits ("neg", "<0.01") say that something was measured; a misspelt
+    number is lost."""
+    value, bad = numbers(cells)
+    spoilt, nothing = bad & misspelt(cells), bad & missing_words(cells)
+    words = bad & ~spoilt & ~nothing
+    ledger.unread(rows[ROW], column, cells, spoilt | nothing, "a number", whole=True)
+    ledger.unread(rows[ROW], column, cells, words, "a number", said=TEXT)
+    return value, pl.select(pl.when(words).then(cells.str.strip_chars())).to_series()
 
 
 def never_known(events: pl.DataFrame) -> dict[str, int]:

@@ -8,6 +8,7 @@ import polars as pl
 
 from ..errors import InputError
 from ..files.ledger import ROW, Ledger, refuse, total
+from ..files.source_folder import files_within
 from ..files.text_table import numbers, parquet_frame, read_bytes
 from ..identifiers.curie import meds_codes
 from ..specs import Records
@@ -75,7 +76,7 @@ def _files(path: Path) -> tuple[Path, list[Path]]:
     if not path.exists():
         raise InputError("no such folder", path, fix="correct the path; it is relative to the study file")
     data = path / DATA if (path / DATA).is_dir() else path
-    files = sorted(p for p in data.rglob("*.parquet") if p.parent.name != CODES.parent.name and p.is_file())
+    files = [p for p in files_within(data) if p.suffix == ".parquet" and p.parent.name != CODES.parent.name]
     if not files:
         raise InputError("holds no Parquet file", path, expected="data/*.parquet", fix="give the folder above data/")
     return (data.parent if data.name == DATA else data), files
