@@ -24,7 +24,7 @@ KNOWN_LATE = frozenset(
 BIRTH, DEATH = "MEDS:MEDS_BIRTH", "MEDS:MEDS_DEATH"
 """MEDS's own codes, as `meds_codes` spells them."""
 VOCABULARIES = (
-    *sorted(KNOWN_LATE), "RXNORM", "ATC", "NDC", "DRUG", "LOINC", "VALUE", "HP", "REACT", "WP", "PATHWAY",
+    *sorted(KNOWN_LATE), "RXNORM", "ATC", "NDC", "CVX", "DRUG", "LOINC", "VALUE", "HP", "REACT", "WP", "PATHWAY",
     "MEDS", "TIMELINE", "NCBIGene", "opaque",
 )  # fmt: skip
 _SPELLINGS = {

@@ -18,7 +18,11 @@ def refused(
     Args: column: what to blame, in FHIR's words (`Condition.onset`). got: the column to quote; None: nothing is there.
     """
     named = pl.lit(column) if isinstance(column, str) else column
-    wrong = rows.filter(bad.fill_null(False)).with_columns(named.alias("the field")).unique(ROW, keep="first", maintain_order=True)
+    wrong = (
+        rows.filter(bad.fill_null(False))
+        .with_columns(named.alias("the field"))
+        .unique(ROW, keep="first", maintain_order=True)
+    )
     if wrong.is_empty():
         return rows
     ledger.reject(wrong[ROW], wrong["the field"], quoted(wrong[got]) if got else "", expected, fix)
@@ -32,7 +36,9 @@ def admitted(rows: pl.DataFrame, known: Known, ledger: Ledger) -> pl.DataFrame:
     refuse_strangers(each.filter(gone), known, ledger, "subject")
     each = each.filter(~gone)
     strange = pl.col("strange")
-    each = refused(each, strange, ledger, "subject", None, "a reference to a Patient", "nothing: it is about something else")
+    each = refused(
+        each, strange, ledger, "subject", None, "a reference to a Patient", "nothing: it is about something else"
+    )
     taken = refuse_strangers(each, known, ledger, "subject")
     return rows.filter(pl.col(ROW).is_in(taken[ROW].implode()))
 
@@ -44,8 +50,10 @@ def newest(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     several = each.filter(pl.col("key").is_not_null() & (pl.len().over("key") > 1))
     if several.is_empty():
         return rows
-    changed = moments(several["version"], several["key"])["last"]
-    several = several.with_columns(changed=changed).sort("key", "changed", ROW, descending=[False, True, False], nulls_last=True)
+    changed = moments(several["version"], several["key"].cast(pl.String))["last"]
+    several = several.with_columns(changed=changed).sort(
+        "key", "changed", ROW, descending=[False, True, False], nulls_last=True
+    )
     first = {name: pl.col(name).first().over("key") for name in (ROW, "digest", "changed")}
     again = several.with_columns(
         first=first[ROW], same=pl.col("digest") == first["digest"], older=pl.col("changed") < first["changed"]
@@ -54,5 +62,5 @@ def newest(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     ledger.merged(again.height - differing.height)
     ledger.count({"resources that come again, or in an older version: merged": again.height - differing.height})
     fix = "keep one of them, or give meta.lastUpdated"
-    ledger.reject(differing[ROW], "id", quoted(differing["key"]), "one resource an id", fix)
+    ledger.reject(differing[ROW], "id", "", "one resource an id", fix)
     return rows.filter(~pl.col(ROW).is_in(again[ROW].implode()))

@@ -51,11 +51,10 @@ ORDER = (
 LOCAL = {"drug": "DRUG", "result": "VALUE"}
 """What the codes of an unknown system are, by what the resource is about; all others are LOCAL."""
 
-CODINGS = {
-    "statement": pl.Int64, "place": pl.Int64, "about": pl.String, "system": pl.String, "code": pl.String,
-    "display": pl.String,
-}  # fmt: skip
-"""A row a coding: of which statement, its place there, what that is about (drug, result, procedure, allergy, "")."""
+CODINGS = {"statement": pl.Int64, "place": pl.Int64, "coding": pl.Int64}
+"""A row a coding: of which statement, its place there, and which of DISTINCT it is."""
+DISTINCT = {"about": pl.String, "system": pl.String, "code": pl.String, "display": pl.String}
+"""A row a coding that is unlike all others. about: as `resources.Form` says it."""
 
 
 def vocabulary_of(system: str | None, about: str = "") -> str | None:
@@ -86,50 +85,47 @@ def local_name(system: str | None, code: str) -> str:
     return f"{name}/{code}" if name else code
 
 
-def chosen(codings: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
+def chosen(codings: pl.DataFrame, distinct: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
     """Of every concept the coding that becomes its event, as a CURIE, and how many were set beside it.
 
-    Args: codings: as CODINGS says. A statement of none of whose codings a code can be made is left out.
+    Args:
+        codings, distinct: as CODINGS and DISTINCT say; a coding is the number of its row in `distinct`. A statement of
+            none of whose codings a code can be made is left out.
     Returns: statement, code, name (the coding's display); counts.
     """
-    each = codings.drop_nulls("code").filter(pl.col("code").str.strip_chars() != "")
-    each = _with_curies(each).drop_nulls("curie")
+    possible = _with_curies(distinct).with_row_index("coding").cast({"coding": pl.Int64}).drop_nulls("curie")
+    each = codings.join(possible.select("coding", "rank", "known"), on="coding", how="inner", maintain_order="left")
     known = each.filter("known")
     beside = known.height - known["statement"].n_unique()
     first = each.sort("statement", "rank", "place").unique("statement", keep="first", maintain_order=True)
     allergy = pl.lit("ALLERGY:") + pl.col("curie").str.replace(":", "/", literal=True)
     code = pl.when(pl.col("about") == "allergy").then(allergy).otherwise("curie")
-    found = first.select("statement", code=code, name="display", known="known")
+    named = possible.select("coding", code=code, name="display")
     counts = {
         "codings of known vocabularies beside the one that became the event": beside,
-        "concepts without a coding of a known vocabulary, kept under their own system's name": int((~found["known"]).sum()),
+        "concepts without a coding of a known vocabulary, kept under their own system's name": int(
+            (~first["known"]).sum()
+        ),
     }
-    return found.drop("known"), counts
+    return first.join(named, on="coding", how="left", maintain_order="left").select("statement", "code", "name"), counts
 
 
-def _with_curies(codings: pl.DataFrame) -> pl.DataFrame:
-    """The rows with curie (null: it can be no code), known (of a vocabulary with a name), rank."""
-    named = codings.select("system", "about").unique()
-    vocabulary = [vocabulary_of(system, about) for system, about in named.iter_rows()]
-    own = [name or LOCAL.get(about, "LOCAL") for name, about in zip(vocabulary, named["about"], strict=True)]
-    named = named.with_columns(
-        pl.Series("vocabulary", own, pl.String),
-        pl.Series("known", [name is not None for name in vocabulary], pl.Boolean),
-        pl.Series("rank", [ORDER.index(name) if name in ORDER else len(ORDER) + (name is None) for name in vocabulary], pl.Int64),
-    )  # fmt: skip
-    rows = codings.join(named, on=["system", "about"], how="left", nulls_equal=True, maintain_order="left")
-    distinct = rows.select("vocabulary", "known", "system", "code").unique(maintain_order=True)
+def _with_curies(distinct: pl.DataFrame) -> pl.DataFrame:
+    """The codings with curie (null: it can be no code), known (of a vocabulary with a name), rank."""
+    found = [vocabulary_of(system, about) for about, system in distinct.select("about", "system").iter_rows()]
     spelt = [
-        code if known else local_name(system, code.strip())
-        for known, system, code in distinct.select("known", "system", "code").iter_rows()
+        code if name else local_name(system, code)
+        for name, system, code in zip(found, distinct["system"], distinct["code"], strict=True)
     ]
-    distinct = distinct.with_columns(pl.Series("spelt", spelt, pl.String))
-    parts = [
-        part.with_columns(curie=codes(part["spelt"], str(name))[0])
-        for (name,), part in distinct.partition_by("vocabulary", as_dict=True, maintain_order=True).items()
-    ]
-    if not parts:
-        return rows.with_columns(curie=pl.lit(None, pl.String))
-    keys = ["vocabulary", "known", "system", "code"]
-    curies = pl.concat(parts).select(*keys, "curie")
-    return rows.join(curies, on=keys, how="left", nulls_equal=True, maintain_order="left")
+    rows = distinct.with_columns(
+        vocabulary=pl.Series(
+            [n or LOCAL.get(a, "LOCAL") for n, a in zip(found, distinct["about"], strict=True)], dtype=pl.String
+        ),
+        known=pl.Series([name is not None for name in found], dtype=pl.Boolean),
+        rank=pl.Series([ORDER.index(n) if n in ORDER else len(ORDER) + (n is None) for n in found], dtype=pl.Int64),
+        spelt=pl.Series(spelt, dtype=pl.String),
+    ).with_row_index("at")
+    curies = [pl.DataFrame(schema={"at": pl.UInt32, "curie": pl.String})]
+    for (name,), part in rows.partition_by("vocabulary", as_dict=True, maintain_order=True).items():
+        curies.append(part.select("at", curie=codes(part["spelt"], str(name))[0]))
+    return rows.join(pl.concat(curies), on="at", how="left", maintain_order="left").drop("at", "spelt", "vocabulary")

@@ -11,7 +11,7 @@ from ...files.text_table import numbers
 from ...identifiers.curie import BIRTH, DEATH
 from ..events import refuse_times
 from .admission import refused
-from .resources import NOTHING
+from .resources import FORMS, NOTHING
 from .times import moments, not_before
 
 _PROPERTIES = ("sex", "birth_date", "race", "ethnicity")
@@ -31,7 +31,9 @@ def life(people: pl.DataFrame, ledger: Ledger) -> tuple[pl.DataFrame, pl.DataFra
     for bad, cell, field in (("bad_birth", "birth", "birthDate"), ("bad_death", "death", "deceasedDateTime")):
         people = refused(people, pl.col(bad), ledger, f"Patient.{field}", cell, _TIME, "correct it")
     early = pl.col("death_time") < pl.col("birth_date")
-    people = refused(people, early, ledger, "Patient.deceasedDateTime", "death", "not before the birth", "correct the times")
+    people = refused(
+        people, early, ledger, "Patient.deceasedDateTime", "death", "not before the birth", "correct the times"
+    )
     people = refuse_times(people, ledger, {"birth_date": "Patient.birthDate", "death_time": "Patient.deceasedDateTime"},
                           {"birth_date": "birth", "death_time": "death"})  # fmt: skip
     ledger.count({"patients said to have died, without a date: no event": int(people["dead"].sum())})
@@ -51,7 +53,11 @@ def happened(rows: pl.DataFrame, ledger: Ledger, kind: str = "kind") -> pl.DataF
     ledger.count({f"{of} resources that are no events: {word}": n for of, word, n in words.iter_rows()})
     stays = rows.filter(pl.col("left").is_null())
     whole = rows.filter(~pl.col(ROW).is_in(stays[ROW].implode()))
-    field = pl.when(pl.col("left").is_in(list(NOTHING))).then(pl.col(kind) + ".status").otherwise(pl.col(kind) + "." + pl.col("left"))
+    field = (
+        pl.when(pl.col("left").is_in(list(NOTHING)))
+        .then(pl.col(kind).cast(pl.String) + ".status")
+        .otherwise(pl.col(kind).cast(pl.String) + "." + pl.col("left"))
+    )
     refused(whole, pl.lit(True), ledger, field, "left", "what happened", "nothing: it says so itself")
     return stays
 
@@ -64,18 +70,40 @@ def timed(rows: pl.DataFrame, visits: pl.DataFrame, ledger: Ledger) -> pl.DataFr
         time=when["first"], over=when["last"], bad_time=when["bad"], end_time=until["last"], coarse_end=until["coarse"],
         bad_end=until["bad"], said=known["last"], coarse=known["coarse"], bad_known=known["bad"],
     )  # fmt: skip
-    for bad, cell, field in (("bad_time", "when", "time"), ("bad_end", "until", "end"), ("bad_known", "known", "recorded")):
+    for bad, cell, field in (
+        ("bad_time", "when", "time"),
+        ("bad_end", "until", "end"),
+        ("bad_known", "known", "recorded"),
+    ):
         rows = refused(rows, pl.col(bad), ledger, _field(field), cell, _TIME, "correct it")
     stays = visits.select("visit_id", "start_time", pl.col("end_time").alias("stay_end"), stayed=pl.lit(True))
     rows = rows.join(stays, on="visit_id", how="left", maintain_order="left")
     undated = pl.col("time").is_null()
-    rows = rows.with_columns(borrowed=undated & pl.col("start_time").is_not_null(), time=pl.coalesce("time", "start_time"))
-    ledger.count({"events without a time of their own: at the start of their visit, known at its end": int(rows["borrowed"].sum())})
-    rows = refused(rows, pl.col("time").is_null(), ledger, _field("time"), None, "a time, or a visit with one", "fill it in")
-    rows = rows.with_columns(said=not_before("said", "coarse", "time"), end_time=not_before("end_time", "coarse_end", "time"))
+    rows = rows.with_columns(
+        borrowed=undated & pl.col("start_time").is_not_null(), time=pl.coalesce("time", "start_time")
+    )
+    ledger.count(
+        {
+            "events without a time of their own: at the start of their visit, known at its end": int(
+                rows["borrowed"].sum()
+            )
+        }
+    )
+    rows = refused(
+        rows, pl.col("time").is_null(), ledger, _field("time"), None, "a time, or a visit with one", "fill it in"
+    )
+    rows = rows.with_columns(
+        said=not_before("said", "coarse", "time"), end_time=not_before("end_time", "coarse_end", "time")
+    )
     rows = rows.with_columns(known_time=_known_time())
     labs = (pl.col("kind") == "Observation") & pl.col("said").is_null() & ~pl.col("borrowed")
-    ledger.count({"observations that do not say when they were issued: known when they were made": int(rows.select(labs.sum()).item())})
+    ledger.count(
+        {
+            "observations that do not say when they were issued: known when they were made": int(
+                rows.select(labs.sum()).item()
+            )
+        }
+    )
     for name, cell, field, fix in (
         ("end_time", "until", "end", "swap or correct the times"), ("known_time", "known", "recorded", "nothing is known before it is"),
     ):  # fmt: skip
@@ -87,7 +115,8 @@ def timed(rows: pl.DataFrame, visits: pl.DataFrame, ledger: Ledger) -> pl.DataFr
 
 def _known_time() -> pl.Expr:
     """When an event was known: when it was recorded; where nobody says it, as `resources.Form.unsaid` has it."""
-    unsaid, over = pl.col("unsaid"), pl.coalesce(pl.max_horizontal("end_time", "over"), "over")
+    unsaid = pl.col("kind").cast(pl.String).replace_strict({kind: form.unsaid for kind, form in FORMS.items()})
+    over = pl.coalesce(pl.max_horizontal("end_time", "over"), "over")
     stay = pl.when(pl.col("stay_end").is_not_null()).then(pl.max_horizontal("stay_end", "over"))
     return (
         pl.when(pl.col("said").is_not_null()).then("said")
@@ -102,7 +131,12 @@ def _known_time() -> pl.Expr:
 def coded(rows: pl.DataFrame, names: pl.DataFrame, medications: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     """The rows with code and name, their own or those of the Medication that they name; a resource without a code is
     rejected, of one with several events the event is left out and noted."""
-    drugs = medications.drop_nulls("id").unique("id", keep="first").join(names, on="statement").select("id", of="code", called="name")
+    drugs = (
+        medications.drop_nulls("id")
+        .unique("id", keep="first")
+        .join(names, on="statement")
+        .select("id", of="code", called="name")
+    )
     rows = rows.join(names, on="statement", how="left", maintain_order="left")
     rows = rows.with_columns(drug_id=pl.col("drug").str.extract(r"^(?:Medication)?/(.+)$"))
     rows = rows.join(drugs, left_on="drug_id", right_on="id", how="left", maintain_order="left")
@@ -132,5 +166,4 @@ def valued(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
 
 
 def _field(name: str) -> pl.Expr:
-    return pl.col("kind") + f".{name}"
-
+    return pl.col("kind").cast(pl.String) + f".{name}"

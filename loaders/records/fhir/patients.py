@@ -71,7 +71,9 @@ def identifiers(resource: Table) -> list[tuple[str, str]]:
     for one in tables(resource.get("identifier")):
         value, system = text_of(one.get("value")), text_of(one.get("system"))
         if value is not None:
-            found += [(name, value) for name in (system or "", *(code for _, code, _ in codings(one.get("type")) if code))]
+            found += [
+                (name, value) for name in (system or "", *(code for _, code, _ in codings(one.get("type")) if code))
+            ]
     return found
 
 

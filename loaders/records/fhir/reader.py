@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,15 +11,15 @@ from ...errors import InputError
 from ...files.ledger import ROW, Ledger, total
 from ...files.rows import CONTROL, LONGEST
 from ...specs import Records
-from ...tables import VISITS, Known, Loaded, as_concepts, in_layout
+from ...tables import VISITS, Known, Loaded, as_concepts
 from ..events import as_events, never_known, told_units
 from .admission import admitted, newest, refused
-from .codings import chosen
+from .codings import DISTINCT, chosen
 from .event_rows import coded, happened, life, timed, valued
 from .files import fhir_files
 from .references import resolved
 from .resources import READ
-from .sheets import FileRead, Sheets, read_file, together
+from .sheets import Codings, FileRead, Sheets, read_file, together
 from .times import moments, not_before
 
 
@@ -35,7 +34,7 @@ def read_fhir(spec: Records, known: Known) -> Loaded:
     Source: HL7 FHIR R4, https://hl7.org/fhir/R4/ ; bulk data, https://hl7.org/fhir/uv/bulkdata/
     """
     ledger = Ledger(spec.source)
-    sheets = _sheets(spec, ledger)
+    sheets, distinct = _sheets(spec, ledger)
     sheets = _whose(spec, sheets, ledger)
     sheets = replace(
         sheets,
@@ -47,7 +46,7 @@ def read_fhir(spec: Records, known: Known) -> Loaded:
     visits = _visits(sheets.visits, ledger)
     people, lives = life(sheets.people, ledger)
     rows = timed(happened(sheets.statements, ledger), visits, ledger)
-    names, beside = chosen(_of(sheets.codings, rows, sheets.medications))
+    names, beside = chosen(_of(sheets.codings, rows, sheets.medications), distinct)
     rows = valued(coded(rows, names, sheets.medications, ledger), ledger)
     found = pl.concat([lives, rows], how="diagonal_relaxed")
     events = as_events(found, spec.source)
@@ -67,26 +66,26 @@ def read_fhir(spec: Records, known: Known) -> Loaded:
     )
 
 
-def _sheets(spec: Records, ledger: Ledger) -> Sheets:
-    """Everything that the files hold, with the rows' numbers in the ledger; what is no resource is rejected."""
+def _sheets(spec: Records, ledger: Ledger) -> tuple[Sheets, pl.DataFrame]:
+    """Everything that the files hold, with the rows' numbers in the ledger, and every coding of it once; what is no
+    resource is rejected."""
     parts: list[Sheets] = []
-    statement, rows = 0, 0
+    codings: Codings = {}
+    statement = rows = 0
     for path in spec.path:
         files = fhir_files(path)
         for number, file in enumerate(files, 1):
-            read = read_file(file, statement)
+            read = read_file(file, statement, codings)
             _note(read, ledger, file.name if path == file else _called(file, number, len(files)))
             parts.append(_moved(read.sheets, rows))
             rows += read.rows
-            statement = max([statement, *(one["statement"].max() or 0 for one in _numbered(read.sheets))])  # type: ignore[list-item]
+            statement = read.statement
     if rows == 0:
         what = ", ".join(f"{n:,} {said}" for said, n in ledger.counts.items()) or "no resource"
-        raise InputError("holds no resource that is read", spec.path[0], what, ", ".join(READ), "check how it was exported")
-    return together(parts)
-
-
-def _numbered(sheets: Sheets) -> tuple[pl.DataFrame, ...]:
-    return sheets.statements, sheets.medications
+        raise InputError(
+            "holds no resource that is read", spec.path[0], what, ", ".join(READ), "check how it was exported"
+        )
+    return together(parts), pl.DataFrame(list(codings), schema=DISTINCT, orient="row")
 
 
 def _note(read: FileRead, ledger: Ledger, name: str) -> None:
@@ -133,7 +132,9 @@ def _whose(spec: Records, sheets: Sheets, ledger: Ledger) -> Sheets:
         system = str(spec.subject)
         ours = sheets.identifiers.filter(pl.col("kind") == "Patient", pl.col("system") == system)
         if ours.is_empty():
-            seen = sheets.identifiers.filter(pl.col("kind") == "Patient", pl.col("system") != "")["system"].unique().sort()
+            seen = (
+                sheets.identifiers.filter(pl.col("kind") == "Patient", pl.col("system") != "")["system"].unique().sort()
+            )
             known = ", ".join(seen.head(6)) or "none at all"
             raise InputError(
                 "no patient has an identifier of this system", f"[{spec.source}] subject", system, known,
@@ -162,18 +163,26 @@ def _visits(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
         end["coarse"].alias("coarse_end"), end["bad"].alias("bad_end"),
     )  # fmt: skip
     said = "an id of one line"
-    odd = pl.col("visit_id").is_null() | pl.col("visit_id").str.contains(CONTROL) | (pl.col("visit_id").str.len_chars() > LONGEST)
+    odd = (
+        pl.col("visit_id").is_null()
+        | pl.col("visit_id").str.contains(CONTROL)
+        | (pl.col("visit_id").str.len_chars() > LONGEST)
+    )
     rows = refused(rows, odd, ledger, "Encounter.id", None, said, "give it one")
     for bad, cell in (("bad_start", "start"), ("bad_end", "end")):
-        rows = refused(rows, pl.col(bad), ledger, f"Encounter.period.{cell}", cell, "a FHIR date or dateTime", "correct it")
+        rows = refused(
+            rows, pl.col(bad), ledger, f"Encounter.period.{cell}", cell, "a FHIR date or dateTime", "correct it"
+        )
     rows = refused(rows, pl.col("start_time").is_null(), ledger, "Encounter.period", None, "a start", "fill it in")
     rows = rows.with_columns(end_time=not_before("end_time", "coarse_end", "start_time"))
     early = pl.col("end_time") < pl.col("start_time")
-    return refused(rows, early, ledger, "Encounter.period.end", "end", "not before its start", "swap or correct the times")
+    return refused(
+        rows, early, ledger, "Encounter.period.end", "end", "not before its start", "swap or correct the times"
+    )
 
 
 def _visit_table(visits: pl.DataFrame, source: str) -> pl.DataFrame:
     """The visits table; columns that no encounter fills are left out."""
     kept = [name for name in ("encounter_type", "admit_source", "discharge_disposition") if visits[name].count()]
-    rows = in_layout(visits.with_columns(source=pl.lit(source)), VISITS)
+    rows = visits.with_columns(source=pl.lit(source)).select(*VISITS)
     return rows.hstack(visits.select(kept)).sort("subject_id", "start_time", maintain_order=True)

@@ -70,7 +70,9 @@ def resolved(references: pl.Series, kind: str, identifiers: pl.DataFrame) -> pl.
     Returns: (n,) id, null where there is none; strange: whether it names something of another kind.
     """
     distinct = references.drop_nulls().unique()
-    parts = distinct.str.extract_groups(r"^([A-Za-z]*)(?:/(?P<id>.+)|\?(?P<system>[^|]*)\|?(?P<value>.*))$").struct.unnest()
+    parts = distinct.str.extract_groups(
+        r"^([A-Za-z]*)(?:/(?P<id>.+)|\?(?P<system>[^|]*)\|?(?P<value>.*))$"
+    ).struct.unnest()
     table = parts.rename({parts.columns[0]: "of"}).with_columns(distinct.alias("reference"))
     other = ~pl.col("of").is_in(["", kind]).fill_null(True)
     mine = identifiers.filter(pl.col("kind") == kind)

@@ -66,14 +66,11 @@ DOUBTED = frozenset({"unconfirmed", "provisional", "differential"})
 class Statement(NamedTuple):
     """One event that a resource states, in its own words; null is nothing said.
 
-    place: among those of its resource. left: the word that says that it is none. when, until, known: times as they
-    stand. unsaid, about: as Form says them. drug: the Medication that it refers to. value: a number as it stands.
+    left: the word that says that it is none. when, until, known: times as they stand. drug: the Medication that it refers
+    to. value: a number as it stands. codings: system, code, display of each.
     """
 
-    place: int
     kind: str
-    about: str
-    unsaid: str
     subject: str | None
     visit: str | None
     left: str | None
@@ -95,14 +92,13 @@ def statements(resource: Table) -> Iterator[Statement]:
     visit = reference_text(_visit(resource), "Encounter")
     when, until = moment(resource, form.times)
     known, _ = moment(resource, form.known)
-    left, place = nothing(resource), 0
+    left = nothing(resource)
     for concept, drug, result in _concepts(resource, form):
         value, text, unit, absent = result
         yield Statement(
-            place, kind, form.about, form.unsaid, subject, visit, left or absent, when, until, known, drug, value, text,
-            unit, codings(concept, by_text=form.about == "drug"),
+            kind, subject, visit, left or absent, when, until, known, drug, value, text, unit,
+            codings(concept, by_text=form.about == "drug"),
         )  # fmt: skip
-        place += 1
 
 
 Result = tuple[str | None, str | None, str | None, str | None]  # value, text, unit, why there is none
@@ -118,7 +114,7 @@ def _concepts(resource: Table, form: Form) -> Iterator[tuple[Any, str | None, Re
         yield from _results(resource)
         return
     found = [concept for field in form.codes for concept in tables(resource.get(field))]
-    for concept in found or [None]:
+    for concept in found or [{}]:
         yield concept, None, _NONE
 
 
@@ -209,7 +205,9 @@ def nothing(resource: Table) -> str | None:
             return word
     if any(resource.get(flag) is True for flag in _NEGATED):
         return "not-done"
-    if resource.get("intent") in _INTENDED and not (resource.get("reportedBoolean") or resource.get("reportedReference")):
+    if resource.get("intent") in _INTENDED and not (
+        resource.get("reportedBoolean") or resource.get("reportedReference")
+    ):
         return str(resource["intent"])
     return None
 
@@ -245,7 +243,9 @@ def codings(concept: Any, *, by_text: bool = False) -> tuple[tuple[str | None, s
             if (code := text_of(coding.get("code"))) is not None:
                 found.append((text_of(coding.get("system")), code, text_of(coding.get("display"))))
         if by_text and not found:
-            named = text_of(one.get("text")) or next((d for c in tables(one.get("coding")) if (d := text_of(c.get("display")))), None)
+            named = text_of(one.get("text")) or next(
+                (d for c in tables(one.get("coding")) if (d := text_of(c.get("display")))), None
+            )
             if named is not None:
                 found.append((None, " ".join(named.lower().split()), named))
     return tuple(found)

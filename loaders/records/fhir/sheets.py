@@ -18,15 +18,15 @@ from .references import canonical, local_id
 from .resources import FORMS, READ, Statement, Table, codings, medication_concept, statements, table, text_of
 
 _TEXT = pl.String
-_RESOURCE = {ROW: pl.Int64, "key": _TEXT, "id": _TEXT, "version": _TEXT, "digest": pl.Int64}
-"""Of each resource: its row, Type/id, id, when its server last changed it, and a hash of what it says."""
+_RESOURCE = {ROW: pl.Int64, "key": pl.Int64, "version": _TEXT, "digest": pl.Int64}
+"""Of each resource: its row, a hash of its type and id, when its server last changed it, and a hash of what it says."""
 _BOOLEAN = {"dead": pl.Boolean}
 LAYOUTS: dict[str, dict[str, Any]] = {
-    "people": {**_RESOURCE, **{name: _BOOLEAN.get(name, _TEXT) for name in Person._fields}},
-    "visits": {**_RESOURCE, **dict.fromkeys(Visit._fields, _TEXT)},
+    "people": {**_RESOURCE, "id": _TEXT, **{name: _BOOLEAN.get(name, _TEXT) for name in Person._fields}},
+    "visits": {**_RESOURCE, "id": _TEXT, **dict.fromkeys(Visit._fields, _TEXT)},
     "statements": {
         **_RESOURCE, "statement": pl.Int64,
-        **{name: pl.Int64 if name == "place" else _TEXT for name in Statement._fields if name != "codings"},
+        **{name: pl.Enum(list(FORMS)) if name == "kind" else _TEXT for name in Statement._fields if name != "codings"},
     },
     "codings": CODINGS,
     "medications": {"statement": pl.Int64, "id": _TEXT},
@@ -52,25 +52,31 @@ class Sheets:
 
 @dataclass(frozen=True)
 class FileRead:
-    """One file: its sheets, how many rows it has, those of which nothing could be read, and counts of what was left aside."""
+    """One file: its sheets, the number of its last statement, how many rows it has, those of which nothing could be read, and
+    counts of what was left aside."""
 
     sheets: Sheets
+    statement: int
     rows: int
     faults: list[tuple[int, Fault]]
     counts: Counter[str]
 
 
-def read_file(path: Path, statement: int) -> FileRead:
+Codings = dict[tuple[str | None, ...], int]
+"""Every coding that was met (about, system, code, display), and its number."""
+
+
+def read_file(path: Path, statement: int, known: Codings) -> FileRead:
     """Read one file. A row is a resource of a type that is read, or what should have been a resource and is none.
 
     Of a bundle that breaks off nothing is taken: half a patient is none.
-    Args: statement: the number of the last statement read before.
+    Args: statement: the number of the last statement read before. known: the codings met before; new ones are added.
     """
-    found = _Collector(statement)
+    found = _Collector(statement, known)
     for entry in entries(path):
         if isinstance(entry, Fault):
             if entry.rest and not entry.where.startswith("after"):
-                found = _Collector(statement)
+                found = _Collector(statement, known)
             found.rows += 1
             found.faults.append((found.rows, entry))
         else:
@@ -84,13 +90,15 @@ def together(parts: list[Sheets]) -> Sheets:
 
 
 class _Collector:
-    def __init__(self, statement: int) -> None:
-        self.rows, self.statement = 0, statement
+    def __init__(self, statement: int, known: Codings) -> None:
+        self.rows, self.statement, self.known = 0, statement, known
         self.faults: list[tuple[int, Fault]] = []
         self.counts: Counter[str] = Counter()
         self.aliases: dict[str, str] = {}
         self.waiting: dict[str, list[tuple[Any, ...]]] = {name: [] for name in LAYOUTS}
-        self.frames: dict[str, list[pl.DataFrame]] = {name: [pl.DataFrame(schema=layout)] for name, layout in LAYOUTS.items()}
+        self.frames: dict[str, list[pl.DataFrame]] = {
+            name: [pl.DataFrame(schema=layout)] for name, layout in LAYOUTS.items()
+        }
 
     def add(self, entry: Entry) -> None:
         resource, kind = entry.resource, str(entry.resource["resourceType"])
@@ -112,17 +120,19 @@ class _Collector:
     def _row(self, resource: Table, kind: str, id: str | None) -> None:
         meta = table(resource.get("meta"))
         version = text_of(meta.get("lastUpdated"))
-        key = f"{kind}/{id}" if id is not None else None
+        key = hash((kind, id)) if id is not None else None
         if kind in FORMS:
             found = tuple(statements(resource))
             digest = hash(found)
             for one in found:
                 self.statement += 1
-                self.waiting["statements"].append((self.rows, key, id, version, digest, self.statement, *one[:-1]))
-                self.waiting["codings"] += self._codings(one.codings, one.about)
+                self.waiting["statements"].append((self.rows, key, version, digest, self.statement, *one[:-1]))
+                self.waiting["codings"] += self._codings(one.codings, FORMS[kind].about)
         else:
             said = person(resource) if kind == "Patient" else visit(resource)
-            self.waiting["people" if kind == "Patient" else "visits"].append((self.rows, key, id, version, hash(said), *said))
+            self.waiting["people" if kind == "Patient" else "visits"].append(
+                (self.rows, key, version, hash(said), id, *said)
+            )
 
     def _medication(self, resource: Table, id: str | None) -> None:
         self.counts["Medication resources, read for their codes"] += 1
@@ -132,15 +142,17 @@ class _Collector:
         self.waiting["codings"] += self._codings(codings(concept, by_text=True), "drug")
 
     def _codings(self, found: tuple[tuple[str | None, ...], ...], about: str) -> Iterator[tuple[Any, ...]]:
-        for place, (system, code, display) in enumerate(found):
-            yield self.statement, place, about, system, code, display
+        for place, coding in enumerate(found):
+            yield self.statement, place, self.known.setdefault((about, *coding), len(self.known))
 
     def _settle(self) -> None:
         for name, rows in self.waiting.items():
             if rows:
                 layout = LAYOUTS[name]
                 columns = zip(*rows, strict=True)
-                self.frames[name].append(pl.DataFrame({n: list(c) for n, c in zip(layout, columns, strict=True)}, schema=layout))
+                self.frames[name].append(
+                    pl.DataFrame({n: list(c) for n, c in zip(layout, columns, strict=True)}, schema=layout)
+                )
                 rows.clear()
 
     def end(self) -> FileRead:
@@ -148,8 +160,10 @@ class _Collector:
         sheets = {name: pl.concat(frames) for name, frames in self.frames.items()}
         for name, columns in _REFERENCES.items():
             sheets[name] = sheets[name].with_columns(self._spelt(sheets[name][column]) for column in columns)
-        return FileRead(Sheets(**sheets), self.rows, self.faults, self.counts)
+        return FileRead(Sheets(**sheets), self.statement, self.rows, self.faults, self.counts)
 
     def _spelt(self, references: pl.Series) -> pl.Series:
         distinct = references.drop_nulls().unique()
-        return references.replace(distinct, pl.Series([canonical(one, self.aliases) for one in distinct], dtype=pl.String))
+        return references.replace(
+            distinct, pl.Series([canonical(one, self.aliases) for one in distinct], dtype=pl.String)
+        )

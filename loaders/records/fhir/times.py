@@ -38,13 +38,26 @@ def moments(cells: pl.Series, kinds: pl.Series) -> pl.DataFrame:
     days = times.group_by("kind").agg(days=pl.col("midnight").all() & (pl.len() >= _ENOUGH))
     table = table.join(days, on="kind", how="left", maintain_order="left")
     whole = table.select(
-        pl.when(pl.col("parts") == 1).then(cell + "-01-01").when(pl.col("parts") == 2).then(cell + "-01").otherwise(cell)
+        pl.when(pl.col("parts") == 1)
+        .then(cell + "-01-01")
+        .when(pl.col("parts") == 2)
+        .then(cell + "-01")
+        .otherwise(cell)
     ).to_series()
     first, bad = dates(whole)
     day = (pl.col("parts") == 3) | (pl.col("midnight") & pl.col("days").fill_null(False))
-    step = pl.when(pl.col("parts") == 1).then(pl.lit("1y")).when(pl.col("parts") == 2).then(pl.lit("1mo")).when(day).then(pl.lit("1d"))
+    step = (
+        pl.when(pl.col("parts") == 1)
+        .then(pl.lit("1y"))
+        .when(pl.col("parts") == 2)
+        .then(pl.lit("1mo"))
+        .when(day)
+        .then(pl.lit("1d"))
+    )
     table = table.select(pl.lit(first).alias("first"), pl.lit(bad).alias("bad"), step=step)
-    last = pl.when(pl.col("step").is_not_null()).then(pl.col("first").dt.offset_by(pl.col("step").fill_null("1d")) - _INSTANT)
+    last = pl.when(pl.col("step").is_not_null()).then(
+        pl.col("first").dt.offset_by(pl.col("step").fill_null("1d")) - _INSTANT
+    )
     return table.select(
         pl.col("first").cast(TIME), last.otherwise("first").cast(TIME).alias("last"),
         pl.col("step").is_not_null().alias("coarse"), "bad",
