@@ -67,7 +67,7 @@ def timed(rows: pl.DataFrame, visits: pl.DataFrame, ledger: Ledger) -> pl.DataFr
     rejected."""
     when, until, known = (moments(rows[name], rows["kind"]) for name in ("when", "until", "known"))
     rows = rows.with_columns(
-        time=when["first"], over=when["last"], bad_time=when["bad"], end_time=until["last"], coarse_end=until["coarse"],
+        time=when["first"], over=when["last"], coarse_time=when["coarse"], bad_time=when["bad"], end_time=until["last"], coarse_end=until["coarse"],
         bad_end=until["bad"], said=known["last"], coarse=known["coarse"], bad_known=known["bad"],
     )  # fmt: skip
     for bad, cell, field in (
@@ -93,7 +93,8 @@ def timed(rows: pl.DataFrame, visits: pl.DataFrame, ledger: Ledger) -> pl.DataFr
         rows, pl.col("time").is_null(), ledger, _field("time"), None, "a time, or a visit with one", "fill it in"
     )
     rows = rows.with_columns(
-        said=not_before("said", "coarse", "time"), end_time=not_before("end_time", "coarse_end", "time")
+        said=not_before("said", "coarse", "time", "coarse_time"),
+        end_time=not_before("end_time", "coarse_end", "time", "coarse_time"),
     )
     rows = rows.with_columns(known_time=_known_time())
     labs = (pl.col("kind") == "Observation") & pl.col("said").is_null() & ~pl.col("borrowed")

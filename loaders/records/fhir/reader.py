@@ -159,7 +159,7 @@ def _visits(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     rows = happened(rows.with_columns(kind_of=pl.lit("Encounter")), ledger, kind="kind_of")
     start, end = (moments(rows[name], rows["kind_of"]) for name in ("start", "end"))
     rows = rows.with_columns(
-        start["first"].alias("start_time"), start["bad"].alias("bad_start"), end["last"].alias("end_time"),
+        start["first"].alias("start_time"), start["coarse"].alias("coarse_start"), start["bad"].alias("bad_start"), end["last"].alias("end_time"),
         end["coarse"].alias("coarse_end"), end["bad"].alias("bad_end"),
     )  # fmt: skip
     said = "an id of one line"
@@ -174,7 +174,7 @@ def _visits(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
             rows, pl.col(bad), ledger, f"Encounter.period.{cell}", cell, "a FHIR date or dateTime", "correct it"
         )
     rows = refused(rows, pl.col("start_time").is_null(), ledger, "Encounter.period", None, "a start", "fill it in")
-    rows = rows.with_columns(end_time=not_before("end_time", "coarse_end", "start_time"))
+    rows = rows.with_columns(end_time=not_before("end_time", "coarse_end", "start_time", "coarse_start"))
     early = pl.col("end_time") < pl.col("start_time")
     return refused(
         rows, early, ledger, "Encounter.period.end", "end", "not before its start", "swap or correct the times"

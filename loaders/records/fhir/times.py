@@ -64,7 +64,9 @@ def moments(cells: pl.Series, kinds: pl.Series) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def not_before(last: str, coarse: str, time: str) -> pl.Expr:
-    """A last moment, but not before `time` where it is a day's end and the day's zone is all that is between them."""
-    near = pl.col(coarse) & (pl.col(last) < pl.col(time)) & (pl.col(last) + _ZONES >= pl.col(time))
+def not_before(last: str, coarse: str, time: str, coarse_time: str) -> pl.Expr:
+    """A last moment, but not before `time` where it is a day's end, `time` is none, and zones are all that is between."""
+    near = (
+        pl.col(coarse) & ~pl.col(coarse_time) & (pl.col(last) < pl.col(time)) & (pl.col(last) + _ZONES >= pl.col(time))
+    )
     return pl.when(near.fill_null(False)).then(pl.col(time)).otherwise(pl.col(last))
