@@ -15,7 +15,9 @@ def refused(
 ) -> pl.DataFrame:
     """Reject resources that a row of theirs is bad for, each once, and return the rows of the others.
 
-    Args: column: what to blame, in FHIR's words (`Condition.onset`). got: the column to quote; None: nothing is there.
+    Args:
+        column: what to blame, in FHIR's words (`Condition.onset`).
+        got: the column to quote; None: nothing is there.
     """
     named = pl.lit(column) if isinstance(column, str) else column
     wrong = (

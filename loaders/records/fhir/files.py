@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from ...errors import InputError
-from ...files.regular_file import LINE, check_regular
+from ...files.regular_file import LINE, check_regular, gunzip
 from ...files.text_table import GZIP, ZIP, read_bytes
 
 ENDINGS = (".json", ".ndjson", ".jsonl")
@@ -148,9 +148,9 @@ def _line(line: bytes, number: int) -> Any:
 def _document(path: Path) -> Iterator[Any]:
     """The values of a file of JSON; of a bundle its entries, each as a bundle of its own. What is cut is a Fault."""
     try:
-        text = read_bytes(path)[0].decode("utf-8-sig")
-    except InputError as error:
-        yield Fault("", f"a whole file ({error.what})", rest=True)
+        text = _content(path).decode("utf-8-sig")
+    except (InputError, OSError, EOFError, zlib.error):
+        yield Fault("", "a whole file: fetch it again", rest=True)
         return
     except UnicodeDecodeError:
         yield Fault("", "JSON in UTF-8", rest=True)
@@ -166,6 +166,14 @@ def _document(path: Path) -> Iterator[Any]:
             yield value
     except (ValueError, RecursionError):
         yield Fault(f"line {text.count(chr(10), 0, at) + 1}", "whole JSON", rest=True)
+
+
+def _content(path: Path) -> bytes:
+    """All of a file, unpacked; a bundle may be one line, however long."""
+    data = path.read_bytes()
+    if data.startswith(GZIP):
+        return gunzip(path, data)
+    return read_bytes(path)[0] if data.startswith(ZIP) else data
 
 
 def _bundle_begun(text: str) -> int | None:

@@ -72,14 +72,13 @@ def _sheets(spec: Records, ledger: Ledger) -> tuple[Sheets, pl.DataFrame]:
     parts: list[Sheets] = []
     codings: Codings = {}
     statement = rows = 0
-    for path in spec.path:
-        files = fhir_files(path)
-        for number, file in enumerate(files, 1):
-            read = read_file(file, statement, codings)
-            _note(read, ledger, file.name if path == file else _called(file, number, len(files)))
-            parts.append(_moved(read.sheets, rows))
-            rows += read.rows
-            statement = read.statement
+    files = [file for path in spec.path for file in fhir_files(path)]
+    for number, file in enumerate(files, 1):
+        read = read_file(file, statement, codings)
+        _note(read, ledger, file.name if [file] == list(spec.path) else _called(file, number, len(files)))
+        parts.append(_moved(read.sheets, rows))
+        rows += read.rows
+        statement = read.statement
     if rows == 0:
         what = ", ".join(f"{n:,} {said}" for said, n in ledger.counts.items()) or "no resource"
         raise InputError(
@@ -101,10 +100,10 @@ def _note(read: FileRead, ledger: Ledger, name: str) -> None:
 
 
 def _called(file: Path, number: int, of: int) -> str:
-    """What rejects say of a file: a bundle's name is often a patient's, so that only its place is told."""
-    kind = file.name.partition(".")[0].rpartition("-")[2].rpartition("_")[2]
-    mimic = file.name.startswith("Mimic")
-    return file.name if mimic or kind in (*READ, "Medication") else f"file {number} of {of}, by name"
+    """What rejects say of one file of several: a bundle's name is often a patient's, so that its place alone is told."""
+    words = file.name.partition(".")[0].replace("-", "_").split("_")
+    named = words[0] in (*READ, "Medication") or words[0].startswith("Mimic")
+    return file.name if named else f"file {number} of {of}"
 
 
 def _moved(sheets: Sheets, offset: int) -> Sheets:

@@ -70,7 +70,9 @@ def read_file(path: Path, statement: int, known: Codings) -> FileRead:
     """Read one file. A row is a resource of a type that is read, or what should have been a resource and is none.
 
     Of a bundle that breaks off nothing is taken: half a patient is none.
-    Args: statement: the number of the last statement read before. known: the codings met before; new ones are added.
+    Args:
+        statement: the number of the last statement read before.
+        known: the codings met before; new ones are added.
     """
     found = _Collector(statement, known)
     for entry in entries(path):

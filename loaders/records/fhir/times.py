@@ -20,7 +20,9 @@ _ZONES = timedelta(hours=14)
 def moments(cells: pl.Series, kinds: pl.Series) -> pl.DataFrame:
     """The moments that cells name: naive UTC where they have an offset; a year, month or day is all of it.
 
-    Args: cells: (n,) text; kinds: (n,) whose they are: where one has nothing but midnights, these are days.
+    Args:
+        cells: (n,) text.
+        kinds: (n,) whose they are: where one has nothing but midnights, these are days.
     Returns: (n,) first, last (Datetime us, null where there is none), coarse (whether it is a day or more), bad.
     Example:
         >>> moments(pl.Series(["2015-03", "2010-05-04T06:00:00-06:00"]), pl.Series(["a", "b"])).rows()[0][:2]

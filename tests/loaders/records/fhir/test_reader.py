@@ -415,16 +415,12 @@ def test_references_find_their_patient(tmp_path: Path, reference: Resource) -> N
 
 
 def test_urns_belong_to_their_bundle(tmp_path: Path) -> None:
-    """Two files call their patients the same by URN, and not by id; one has no id but its URN."""
-    for name in ("a", "b"):
-        resources = [
-            {"fullUrl": "urn:uuid:1", "resource": patient(name)},
-            {"resource": condition(subject={"reference": "urn:uuid:1"}, onsetDateTime="2020-01-01")},
-        ]
-        (tmp_path / f"{name}.json").write_text(json.dumps({"resourceType": "Bundle", "entry": resources}))
-    del resources[0]["resource"]["id"]
-    resources[0]["fullUrl"] = resources[1]["resource"]["subject"]["reference"] = "urn:uuid:c"
-    (tmp_path / "c.json").write_text(json.dumps({"resourceType": "Bundle", "entry": resources}))
+    """Two files call their patients the same by URN, and not by id; the third has no id but its URN."""
+    for name, urn, person in (("a", "1", patient("a")), ("b", "1", patient("b")), ("c", "c", patient(""))):
+        url = f"urn:uuid:{urn}"
+        theirs = condition(subject={"reference": url}, onsetDateTime="2020-01-01")
+        whole = {"resourceType": "Bundle", "entry": [{"fullUrl": url, "resource": person}, {"resource": theirs}]}
+        (tmp_path / f"{name}.json").write_text(json.dumps(whole))
     loaded = read(tmp_path)
     assert loaded.events is not None
     assert loaded.events.filter(code="ICD10CM:E11.9")["subject_id"].to_list() == ["a", "b", "c"]
@@ -520,12 +516,13 @@ def test_packed_lines_that_break_off(tmp_path: Path) -> None:
 )
 def test_files_without_a_resource(tmp_path: Path, content: str) -> None:
     (tmp_path / "a.json").write_text(content)
+    (tmp_path / "empty").mkdir()
     try:
         assert read(tmp_path / "a.json").tally.written == 0
     except InputError as error:
         assert "no resource that is read" in str(error)
     with pytest.raises(InputError, match="no FHIR file"):
-        read((tmp_path / "empty").mkdir() or tmp_path / "empty")
+        read(tmp_path / "empty")
     with pytest.raises(InputError, match="no such file"):
         read(tmp_path / "none.json")
 
