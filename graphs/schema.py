@@ -28,8 +28,10 @@ CODE_LABEL = {
     "ICD9CM": "Diagnosis", "ICD10CM": "Diagnosis", "ICD9": "Diagnosis", "ICD10": "Diagnosis",
     "SNOMED": "Diagnosis", "MONDO": "Diagnosis", "DOID": "Diagnosis", "OMIM": "Diagnosis", "PHECODE": "Diagnosis",
     "ORPHA": "Diagnosis", "UMLS": "Diagnosis",
-    "RXNORM": "Medication", "ATC": "Medication", "NDC": "Medication", "CVX": "Medication", "DRUG": "Medication",
+    "RXNORM": "Medication", "ATC": "Medication", "NDC": "Medication", "DRUG": "Medication",
+    "RXNORMEXT": "Medication", "CVX": "Medication",
     "ICD9PROC": "Procedure", "ICD10PCS": "Procedure", "CPT": "Procedure", "HCPCS": "Procedure",
+    "SNOMEDPROC": "Procedure",
     "LOINC": "LabTest", "VALUE": "LabTest",
     "HP": "Phenotype", "REACT": "Pathway", "WP": "Pathway", "PATHWAY": "Pathway",
 }  # fmt: skip

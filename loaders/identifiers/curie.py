@@ -16,7 +16,7 @@ SHAPE = re.compile(r"([A-Za-z][A-Za-z0-9._-]*):(.+)", re.DOTALL)
 KNOWN_LATE = frozenset(
     {
         "ICD9CM", "ICD10CM", "ICD9", "ICD10", "SNOMED", "MONDO", "DOID", "OMIM", "PHECODE", "ORPHA", "UMLS",
-        "ICD9PROC", "ICD10PCS", "CPT", "HCPCS",
+        "ICD9PROC", "ICD10PCS", "CPT", "HCPCS", "SNOMEDPROC",
     }
 )  # fmt: skip
 """Diagnoses and procedures: coded when the visit ends, so known only then."""
@@ -24,7 +24,7 @@ KNOWN_LATE = frozenset(
 BIRTH, DEATH = "MEDS:MEDS_BIRTH", "MEDS:MEDS_DEATH"
 """MEDS's own codes, as `meds_codes` spells them."""
 VOCABULARIES = (
-    *sorted(KNOWN_LATE), "RXNORM", "ATC", "NDC", "CVX", "DRUG", "LOINC", "VALUE", "HP", "REACT", "WP", "PATHWAY",
+    *sorted(KNOWN_LATE), "RXNORM", "RXNORMEXT", "ATC", "NDC", "CVX", "DRUG", "SNOMEDOBS", "LOINC", "VALUE", "HP", "REACT", "WP", "PATHWAY",
     "MEDS", "TIMELINE", "NCBIGene", "opaque",
 )  # fmt: skip
 _SPELLINGS = {

@@ -43,10 +43,16 @@ _BY_NAME = (
 """The end of a local system's name -> vocabulary, as MIMIC-IV on FHIR calls its copies (mimic-diagnosis-icd9)."""
 
 ORDER = (
-    "ICD10CM", "ICD10", "ICD9CM", "LOINC", "RXNORM", "ATC", "CPT", "HCPCS", "ICD10PCS", "ICD9PROC", "CVX", "NDC", "SNOMED",
+    "ICD10CM", "ICD10", "ICD9CM", "LOINC", "RXNORM", "ATC", "CPT", "HCPCS", "ICD10PCS", "ICD9PROC", "CVX", "NDC", "SNOMED", "SNOMEDPROC", "SNOMEDOBS",
     "MONDO", "ORPHA", "OMIM", "HP", "UMLS",
 )  # fmt: skip
 """Which of a concept's codings becomes the event: the first vocabulary of these; of one vocabulary the first coding."""
+
+ABOUT = {
+    ("ICD9CM", "procedure"): "ICD9PROC", ("SNOMED", "procedure"): "SNOMEDPROC",
+    **{("SNOMED", about): "SNOMEDOBS" for about in ("drug", "result", "report")},
+}  # fmt: skip
+"""A vocabulary of diseases, procedures and findings, and what the resource is about -> the prefix that says which it is."""
 
 LOCAL = {"drug": "DRUG", "result": "VALUE"}
 """What the codes of an unknown system are, by what the resource is about; all others are LOCAL."""
@@ -61,7 +67,7 @@ def vocabulary_of(system: str | None, about: str = "") -> str | None:
     """The vocabulary of a code system; None for one that is not known. Versions behind the URL do not matter.
 
     Example:
-        >>> [vocabulary_of("http://snomed.info/sct|2020"), vocabulary_of("https://h/CodeSystem/mimic-diagnosis-icd9"), vocabulary_of("http://h/labs")]
+        >>> [vocabulary_of("http://snomed.info/sct|2020", "condition"), vocabulary_of("https://h/CodeSystem/mimic-diagnosis-icd9"), vocabulary_of("http://h/labs")]
         ['SNOMED', 'ICD9CM', None]
     """
     if system is None:
@@ -71,7 +77,7 @@ def vocabulary_of(system: str | None, about: str = "") -> str | None:
     found = SYSTEMS.get(url)
     if found is None:
         found = next((name for ending, name in _BY_NAME if re.search(rf"(?:^|[-_/]){ending}$", url)), None)
-    return "ICD9PROC" if found == "ICD9CM" and about == "procedure" else found
+    return ABOUT.get((found or "", about), found)
 
 
 def local_name(system: str | None, code: str) -> str:

@@ -14,7 +14,7 @@ from .admission import refused
 from .resources import FORMS, NOTHING
 from .times import moments, not_before
 
-_PROPERTIES = ("sex", "birth_date", "race", "ethnicity")
+_PROPERTIES = ("gender", "birth_date", "race", "ethnicity")
 _TIME = "a FHIR date or dateTime"
 
 

@@ -22,6 +22,9 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder(strict=False, parse_float=str, parse_int=str, parse_constant=str)
 """Numbers stay as they are written: 4.50 is no float yet, and no number is too long."""
 
+UNTYPED = "a resource, with its resourceType"
+"""What a line should have been that is JSON."""
+
 Table = dict[str, Any]
 
 
@@ -46,7 +49,9 @@ def fhir_files(path: Path) -> list[Path]:
     Raises: InputError where there is none.
     """
     if path.is_dir():
-        found = sorted(p for p in path.rglob("*") if _unpacked(p).endswith(ENDINGS) and p.is_file())
+        found = sorted(
+            p for p in path.rglob("*") if _unpacked(p).endswith(ENDINGS) and p.name[0] != "." and p.is_file()
+        )
         if not found:
             fix = "name a folder of bundles or of bulk-export files"
             raise InputError("holds no FHIR file", path, expected=".json or .ndjson, also .gz", fix=fix)
@@ -142,7 +147,7 @@ def _line(line: bytes, number: int) -> Any:
     except (ValueError, RecursionError):
         return Fault(f"line {number}", "a JSON object")
     typed = isinstance(value, dict) and isinstance(value.get("resourceType"), str)
-    return value if typed else Fault(f"line {number}", "a resource, with its resourceType")
+    return value if typed else Fault(f"line {number}", UNTYPED)
 
 
 def _document(path: Path) -> Iterator[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .references import reference_text
-from .resources import Table, codings, moment, nothing, table, tables, text_of
+from .resources import Table, codings, nothing, table, tables, text_of
 
 CLASSES = {
     "AMB": "ambulatory", "IMP": "inpatient", "ACUTE": "inpatient", "NONAC": "inpatient", "EMER": "emergency",
@@ -20,7 +20,7 @@ class Person(NamedTuple):
     birth: str | None
     death: str | None
     dead: bool
-    sex: str | None
+    gender: str | None
     race: str | None
     ethnicity: str | None
 
@@ -39,27 +39,27 @@ class Visit(NamedTuple):
 
 
 def person(patient: Table) -> Person:
-    """Birth with its time where `patient-birthTime` gives it; sex; race and ethnicity of the US core extensions."""
+    """Birth with its time where `patient-birthTime` gives it; gender; race and ethnicity of the US core extensions."""
     extensions = {_tail(one.get("url")): one for one in tables(patient.get("extension"))}
     born = {_tail(one.get("url")): one for one in tables(table(patient.get("_birthDate")).get("extension"))}
     birth = text_of(table(born.get("patient-birthTime")).get("valueDateTime")) or text_of(patient.get("birthDate"))
     death = text_of(patient.get("deceasedDateTime"))
-    sex = (text_of(patient.get("gender")) or "").lower()
-    if sex in ("", "unknown"):
+    gender = (text_of(patient.get("gender")) or "").lower()
+    if gender in ("", "unknown"):
         code = text_of(table(extensions.get("us-core-birthsex")).get("valueCode"))
-        sex = {"F": "female", "M": "male"}.get(code or "", "")
+        gender = {"F": "female", "M": "male"}.get(code or "", "")
     return Person(
-        birth, death, patient.get("deceasedBoolean") is True and death is None, sex or None,
+        birth, death, patient.get("deceasedBoolean") is True and death is None, gender or None,
         _category(extensions.get("us-core-race")), _category(extensions.get("us-core-ethnicity")),
     )  # fmt: skip
 
 
 def visit(encounter: Table) -> Visit:
     """Period, class (a Coding, a concept, or a word), type, and where from and to."""
-    start, end = moment(encounter, ("period", "actualPeriod"))
+    period = table(encounter.get("period") or encounter.get("actualPeriod"))
     stay = table(encounter.get("hospitalization") or encounter.get("admission"))
     return Visit(
-        reference_text(encounter.get("subject") or encounter.get("patient"), "Patient"), nothing(encounter), start, end,
+        reference_text(encounter.get("subject") or encounter.get("patient"), "Patient"), nothing(encounter), text_of(period.get("start")), text_of(period.get("end")),
         _class(encounter.get("class")), _label(encounter.get("type")), _label(stay.get("admitSource")),
         _label(stay.get("dischargeDisposition")),
     )  # fmt: skip

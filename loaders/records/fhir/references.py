@@ -42,6 +42,8 @@ def canonical(reference: str, aliases: Mapping[str, str]) -> str:
     """
     if reference in aliases:
         return aliases[reference]
+    if reference.startswith("#"):
+        return f"contained/{reference[1:]}"  # it lies within, and has no identity outside
     if (found := _CONDITIONAL.match(reference)) is not None:
         return f"{found[1]}?{found[2]}"
     if (found := _TYPED.search(reference)) is not None:

@@ -17,14 +17,14 @@ class Form(NamedTuple):
     codes: its concepts. times: its fields of time, the first that is there counts. known: when it was recorded.
     unsaid: what known_time is where nobody says it: "time", when it is over; "start", when it begins; "visit", the end of
     the visit, else when it is over; "nobody", the end of the visit, else never.
-    about: drug, result, procedure, allergy or "": what its codes are.
+    about: condition, drug, result, procedure, allergy or report: what its codes are.
     """
 
     codes: tuple[str, ...]
     times: tuple[str, ...]
     known: tuple[str, ...] = ()
     unsaid: str = "time"
-    about: str = ""
+    about: str = "report"
 
 
 _RECORDED = ("recordedDate", "assertedDate", "dateRecorded")
@@ -35,7 +35,7 @@ _GIVEN = (
     "occurencePeriod", "occurrenceDateTime", "occurrencePeriod",
 )  # fmt: skip
 FORMS = {
-    "Condition": Form(("code",), ("onsetDateTime", "onsetPeriod", *_RECORDED), _RECORDED, "nobody"),
+    "Condition": Form(("code",), ("onsetDateTime", "onsetPeriod", *_RECORDED), _RECORDED, "nobody", "condition"),
     "AllergyIntolerance": Form(("code", "substance"), ("onsetDateTime", "onsetPeriod", "onset", *_RECORDED), _RECORDED, "nobody", "allergy"),
     "Procedure": Form(("code",), ("performedDateTime", "performedPeriod", "occurrenceDateTime", "occurrencePeriod"), ("recorded",), "visit", "procedure"),
     "MedicationRequest": Form(_DRUG, ("authoredOn",), ("authoredOn",), about="drug"),
@@ -55,9 +55,10 @@ READ = ("Patient", "Encounter", *FORMS)
 
 NOTHING = frozenset({
     "entered-in-error", "refuted", "not-done", "not-taken", "cancelled", "draft", "preparation", "declined", "registered",
-    "superseded", "planned", "proposed",
+    "planned", "proposed",
 })  # fmt: skip
-"""Words of a status that say that nothing happened, or that there is no result yet."""
+"""Words of a status that say that nothing happened, or that there is no result yet. A note that was superseded later had
+been there."""
 _NEGATED = ("doNotPerform", "notDone", "notGiven", "wasNotGiven", "wasNotTaken", "prohibited")
 _INTENDED = frozenset({"proposal", "plan", "option"})
 DOUBTED = frozenset({"unconfirmed", "provisional", "differential"})

@@ -12,7 +12,7 @@ import polars as pl
 
 from ...files.ledger import ROW
 from .codings import CODINGS
-from .files import Entry, Fault, entries
+from .files import UNTYPED, Entry, Fault, entries
 from .patients import Person, Visit, identifiers, person, visit
 from .references import canonical, local_id
 from .resources import FORMS, READ, Statement, Table, codings, medication_concept, statements, table, text_of
@@ -83,6 +83,8 @@ def read_file(path: Path, statement: int, known: Codings) -> FileRead:
             found.faults.append((found.rows, entry))
         else:
             found.add(entry)
+    if found.rows == len(found.faults) and not found.counts and all(f.expected == UNTYPED for _, f in found.faults):
+        found = _Collector(statement, known)  # the log of an export, and other lines that never were FHIR
     return found.end()
 
 

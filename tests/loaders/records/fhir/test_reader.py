@@ -126,7 +126,7 @@ def test_encounters_are_visits(tmp_path: Path) -> None:
                 encounter("e3", **{"class": [{"coding": [{"code": "EMER"}]}]}, period=None, actualPeriod={"start": "2020-03-01T00:30:00+01:00"}),
                 encounter("e4", status="planned"),
                 encounter("e5", period={"start": "2020-02-02", "end": "2020-02-01"}),
-                encounter("e6", period=None),
+                encounter("e6", period={"end": "2020-02-01"}),
             ],
         )
     )  # fmt: skip
@@ -201,7 +201,7 @@ def test_procedures_drugs_vaccines_and_notes_are_known_when_they_say_so(tmp_path
         ("CVX:08", T(2020, 1, 4), T(2020, 1, 6, 0, 0, 1)),
         ("LOINC:34117-2", T(2020, 1, 7, 10), T(2020, 1, 7, 10)),
         ("LOINC:58410-2", T(2020, 1, 8, 10), T(2020, 1, 9, 10)),
-        ("SNOMED:195967001", T(2020, 1, 8, 10), T(2020, 1, 9, 10)),
+        ("SNOMEDOBS:195967001", T(2020, 1, 8, 10), T(2020, 1, 9, 10)),
     ]
 
 
@@ -300,15 +300,16 @@ def test_rows_are_refused_with_a_reason(tmp_path: Path) -> None:
                 condition(onsetDateTime="2020-01-01", code={"text": "words of a doctor"}),
                 condition(onsetDateTime="2020-01-01", code=concept(ICD10CM, "NULL")),
                 condition(onsetDateTime="2020-01-01", subject={"reference": "Group/1"}),
+                condition(onsetDateTime="2020-01-01", subject={"reference": "#p"}, contained=[patient("p")]),
                 condition(onsetDateTime="2020-01-01", subject=None),
                 condition(onsetDateTime="2020-01-09", recordedDate="2020-01-01"),
             ],
         )
     )
-    assert loaded.tally == Tally(read=10, written=1, merged=0, rejected=9)
+    assert loaded.tally == Tally(read=11, written=1, merged=0, rejected=10)
     assert loaded.rejects.sort("row").select("row", "column").rows() == [
         (2, "line 2"), (3, "line 4"), (4, "Condition.time"), (5, "Condition.time"), (6, "Condition.code"), (7, "Condition.code"),
-        (8, "subject"), (9, "subject"), (10, "Condition.recorded"),
+        (8, "subject"), (9, "subject"), (10, "subject"), (11, "Condition.recorded"),
     ]  # fmt: skip
     assert "words" not in str(loaded.rejects.rows())
 
@@ -356,7 +357,7 @@ def test_the_first_vocabulary_of_the_order_is_the_event_and_the_rest_are_counted
     assert loaded.counts["codings of known vocabularies beside the one that became the event"] == 1
 
 
-def test_codes_of_unknown_systems_keep_their_systems_name(tmp_path: Path) -> None:
+def test_codes_say_what_they_are_and_those_of_unknown_systems_keep_its_name(tmp_path: Path) -> None:
     local = "http://mimic.mit.edu/fhir/mimic/CodeSystem/"
     found = events(
         tmp_path,
@@ -366,11 +367,14 @@ def test_codes_of_unknown_systems_keep_their_systems_name(tmp_path: Path) -> Non
         order(medicationCodeableConcept={"text": "Aspirin  81 mg"}, authoredOn="2020-01-03"),
         order(medicationCodeableConcept=concept(f"{local}mimic-medication-icu", "225152"), authoredOn="2020-01-04"),
         {"resourceType": "AllergyIntolerance", "patient": P1, "recordedDate": "2020-01-05", "code": concept(RXNORM, "7980")},
+        condition(onsetDateTime="2020-01-06", code=concept(SCT, "44054006")),
+        {"resourceType": "Procedure", "status": "completed", "subject": P1, "performedDateTime": "2020-01-07", "code": concept(SCT, "80146002")},
+        {"resourceType": "DocumentReference", "status": "superseded", "subject": P1, "date": "2020-01-08", "type": concept(SCT, "371531000")},
         columns="code",
     )  # fmt: skip
     assert [code for (code,) in found] == [
         "ICD9CM:401.9", "LOCAL:own/x 1", "VALUE:mimic-d-labitems/50912", "DRUG:aspirin 81 mg", "DRUG:mimic-medication-icu/225152",
-        "ALLERGY:RXNORM/7980",
+        "ALLERGY:RXNORM/7980", "SNOMED:44054006", "SNOMEDPROC:80146002", "SNOMEDOBS:371531000",
     ]  # fmt: skip
 
 
@@ -452,6 +456,7 @@ def test_one_export_in_every_form_gives_the_same(tmp_path: Path) -> None:
         ndjson(tmp_path / "bulk" / f"{kind}.000.ndjson", resources[::2])
         ndjson(tmp_path / "bulk" / f"{kind}.001.ndjson.gz", resources[1::2])
     (tmp_path / "bulk" / "manifest.json").write_text('{"output": []}')
+    (tmp_path / "bulk" / "log.ndjson").write_text('{"eventId": "kickoff"}\n{"eventId": "done"}\n')
     (tmp_path / "one.json").write_text(json.dumps(bundle(MANY)))
     (tmp_path / "printed.json").write_text(json.dumps(bundle(MANY, "searchset"), indent=2), encoding="utf-8-sig")
     (tmp_path / "sorted.json").write_text(
