@@ -67,8 +67,9 @@ def timed(rows: pl.DataFrame, visits: pl.DataFrame, ledger: Ledger) -> pl.DataFr
     rejected."""
     when, until, known = (moments(rows[name], rows["kind"]) for name in ("when", "until", "known"))
     rows = rows.with_columns(
-        time=when["first"], over=when["last"], coarse_time=when["coarse"], bad_time=when["bad"], end_time=until["last"], coarse_end=until["coarse"],
-        bad_end=until["bad"], said=known["last"], coarse=known["coarse"], bad_known=known["bad"],
+        time=when["first"], over=when["last"], coarse_time=when["coarse"], bad_time=when["bad"],
+        end_time=until["last"], coarse_end=until["coarse"], bad_end=until["bad"],
+        said=known["last"], coarse=known["coarse"], bad_known=known["bad"],
     )  # fmt: skip
     for bad, cell, field in (
         ("bad_time", "when", "time"),
@@ -76,19 +77,14 @@ def timed(rows: pl.DataFrame, visits: pl.DataFrame, ledger: Ledger) -> pl.DataFr
         ("bad_known", "known", "recorded"),
     ):
         rows = refused(rows, pl.col(bad), ledger, _field(field), cell, _TIME, "correct it")
-    stays = visits.select("visit_id", "start_time", pl.col("end_time").alias("stay_end"), stayed=pl.lit(True))
-    rows = rows.join(stays, on="visit_id", how="left", maintain_order="left")
+    stays = visits.select("visit_id", "subject_id", "start_time", stay_end="end_time", stayed=pl.lit(True))
+    rows = rows.join(stays, on=["visit_id", "subject_id"], how="left", maintain_order="left")
     undated = pl.col("time").is_null()
     rows = rows.with_columns(
         borrowed=undated & pl.col("start_time").is_not_null(), time=pl.coalesce("time", "start_time")
     )
-    ledger.count(
-        {
-            "events without a time of their own: at the start of their visit, known at its end": int(
-                rows["borrowed"].sum()
-            )
-        }
-    )
+    borrowed = int(rows["borrowed"].sum())
+    ledger.count({"events without a time of their own: at the start of their visit, known at its end": borrowed})
     rows = refused(
         rows, pl.col("time").is_null(), ledger, _field("time"), None, "a time, or a visit with one", "fill it in"
     )
@@ -98,13 +94,8 @@ def timed(rows: pl.DataFrame, visits: pl.DataFrame, ledger: Ledger) -> pl.DataFr
     )
     rows = rows.with_columns(known_time=_known_time())
     labs = (pl.col("kind") == "Observation") & pl.col("said").is_null() & ~pl.col("borrowed")
-    ledger.count(
-        {
-            "observations that do not say when they were issued: known when they were made": int(
-                rows.select(labs.sum()).item()
-            )
-        }
-    )
+    unissued = int(rows.select(labs.sum()).item())
+    ledger.count({"observations that do not say when they were issued: known when they were made": unissued})
     for name, cell, field, fix in (
         ("end_time", "until", "end", "swap or correct the times"), ("known_time", "known", "recorded", "nothing is known before it is"),
     ):  # fmt: skip

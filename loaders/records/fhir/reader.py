@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def read_fhir(spec: Records, known: Known) -> Loaded:
     """
     ledger = Ledger(spec.source)
     sheets, distinct = _sheets(spec, ledger)
-    sheets = _whose(spec, sheets, ledger)
+    sheets = _whose(spec, sheets)
     sheets = replace(
         sheets,
         **{
@@ -101,9 +102,9 @@ def _note(read: FileRead, ledger: Ledger, name: str) -> None:
 
 def _called(file: Path, number: int, of: int) -> str:
     """What rejects say of one file of several: a bundle's name is often a patient's, so that its place alone is told."""
-    words = file.name.partition(".")[0].replace("-", "_").split("_")
-    named = words[0] in (*READ, "Medication") or words[0].startswith("Mimic")
-    return file.name if named else f"file {number} of {of}"
+    types = "|".join((*READ, "Medication"))
+    of_a_type = re.fullmatch(rf"(?:Mimic[A-Za-z]+|{types})[\d._-]*(?:nd)?jsonl?(?:\.gz|\.zip)?", file.name)
+    return file.name if of_a_type else f"file {number} of {of}"
 
 
 def _moved(sheets: Sheets, offset: int) -> Sheets:
@@ -114,11 +115,8 @@ def _moved(sheets: Sheets, offset: int) -> Sheets:
     return replace(sheets, **moved)
 
 
-def _whose(spec: Records, sheets: Sheets, ledger: Ledger) -> Sheets:
-    """The sheets with subject_id, and with the visit's id in place of a reference.
-
-    Args: spec.subject: the system of the identifiers by which the study knows its patients; without it their `id`.
-    """
+def _whose(spec: Records, sheets: Sheets) -> Sheets:
+    """The sheets with subject_id, and with the visit's id in place of a reference."""
     parts: dict[str, pl.DataFrame] = {"people": sheets.people.with_columns(subject_id="id", strange=pl.lit(False))}
     for name in ("visits", "statements"):
         frame = getattr(sheets, name)
@@ -128,23 +126,24 @@ def _whose(spec: Records, sheets: Sheets, ledger: Ledger) -> Sheets:
     parts["statements"] = parts["statements"].with_columns(visit_id=visit["id"])
     parts["visits"] = parts["visits"].with_columns(visit_id="id")
     if spec.subject is not None:
-        system = str(spec.subject)
-        ours = sheets.identifiers.filter(pl.col("kind") == "Patient", pl.col("system") == system)
-        if ours.is_empty():
-            seen = (
-                sheets.identifiers.filter(pl.col("kind") == "Patient", pl.col("system") != "")["system"].unique().sort()
-            )
-            known = ", ".join(seen.head(6)) or "none at all"
-            raise InputError(
-                "no patient has an identifier of this system", f"[{spec.source}] subject", system, known,
-                "name one of these, or leave it out: then Patient.id is the patient's id",
-            )  # fmt: skip
-        ours = ours.unique(["id"], keep="first", maintain_order=True).select(subject_id="id", own="value")
+        own = _identifiers(spec, sheets.identifiers.filter(pl.col("kind") == "Patient"))
         for name, frame in parts.items():
-            joined = frame.join(ours, on="subject_id", how="left", maintain_order="left")
-            parts[name] = joined.with_columns(subject_id="own").drop("own")
+            named = frame.join(own, left_on="subject_id", right_on="id", how="left", maintain_order="left")
+            parts[name] = named.with_columns(subject_id="value").drop("value")
     tidy = pl.col("subject_id").str.strip_chars().str.normalize("NFC")
     return replace(sheets, **{name: frame.with_columns(tidy) for name, frame in parts.items()})
+
+
+def _identifiers(spec: Records, identifiers: pl.DataFrame) -> pl.DataFrame:
+    """id, value: of each patient the identifier of the system that the study names, by which it knows its patients."""
+    own = identifiers.filter(pl.col("system") == str(spec.subject))
+    if own.is_empty():
+        systems = identifiers.filter(pl.col("system") != "")["system"].unique().sort()
+        known = ", ".join(systems.head(6)) or "none at all"
+        fix = "name one of these, or leave it out: then Patient.id is the patient's id"
+        where = f"[{spec.source}] subject"
+        raise InputError("no patient has an identifier of this system", where, spec.subject, known, fix)
+    return own.unique("id", keep="first", maintain_order=True).select("id", "value")
 
 
 def _of(codings: pl.DataFrame, rows: pl.DataFrame, medications: pl.DataFrame) -> pl.DataFrame:
