@@ -42,7 +42,7 @@ def admitted(rows: pl.DataFrame, known: Known, ledger: Ledger) -> pl.DataFrame:
         each, strange, ledger, "subject", None, "a reference to a Patient", "nothing: it is about something else"
     )
     taken = refuse_strangers(each, known, ledger, "subject")
-    return rows.filter(pl.col(ROW).is_in(taken[ROW].implode()))
+    return rows.filter(pl.col(ROW).is_in(taken[ROW].implode())).drop("subject", "visit", "strange", strict=False)
 
 
 def newest(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
@@ -51,7 +51,7 @@ def newest(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     each = rows.select(ROW, "key", "version", "digest").unique(ROW, keep="first", maintain_order=True)
     several = each.filter(pl.col("key").is_not_null() & (pl.len().over("key") > 1))
     if several.is_empty():
-        return rows
+        return rows.drop("key", "version", "digest")
     changed = moments(several["version"], several["key"].cast(pl.String))["last"]
     several = several.with_columns(changed=changed).sort(
         "key", "changed", ROW, descending=[False, True, False], nulls_last=True
@@ -65,4 +65,4 @@ def newest(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     ledger.count({"resources that come again, or in an older version: merged": again.height - differing.height})
     fix = "keep one of them, or give meta.lastUpdated"
     ledger.reject(differing[ROW], "id", "", "one resource an id", fix)
-    return rows.filter(~pl.col(ROW).is_in(again[ROW].implode()))
+    return rows.filter(~pl.col(ROW).is_in(again[ROW].implode())).drop("key", "version", "digest")

@@ -16,6 +16,7 @@ from .times import moments, not_before
 
 _PROPERTIES = ("gender", "birth_date", "race", "ethnicity")
 _TIME = "a FHIR date or dateTime"
+_TIMED = (ROW, "kind", "statement", "subject_id", "visit_id", "time", "known_time", "drug", "value", "text", "unit")
 
 
 def life(people: pl.DataFrame, ledger: Ledger) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -102,7 +103,7 @@ def timed(rows: pl.DataFrame, visits: pl.DataFrame, ledger: Ledger) -> pl.DataFr
         rows = refused(rows, pl.col(name) < pl.col("time"), ledger, _field(field), cell, "not before its time", fix)
     each = rows.unique(ROW, keep="first", maintain_order=True)
     possible = refuse_times(each, ledger, {"time": "time"}, {"time": "when"})
-    return rows.filter(pl.col(ROW).is_in(possible[ROW].implode()))
+    return rows.filter(pl.col(ROW).is_in(possible[ROW].implode())).select(*_TIMED)
 
 
 def _known_time() -> pl.Expr:
@@ -130,7 +131,7 @@ def coded(rows: pl.DataFrame, names: pl.DataFrame, medications: pl.DataFrame, le
         .select("id", of="code", called="name")
     )
     rows = rows.join(names, on="statement", how="left", maintain_order="left")
-    rows = rows.with_columns(drug_id=pl.col("drug").str.extract(r"^(?:Medication)?/(.+)$"))
+    rows = rows.with_columns(drug_id=pl.col("drug").cast(pl.String).str.extract(r"^(?:Medication)?/(.+)$"))
     rows = rows.join(drugs, left_on="drug_id", right_on="id", how="left", maintain_order="left")
     rows = rows.with_columns(code=pl.coalesce("code", "of"), name=pl.coalesce("name", "called"))
     coded_rows = rows.drop_nulls("code")
@@ -154,7 +155,7 @@ def valued(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     ledger.cells(value.count() + int(bad.sum()), value.count())
     limits = int(rows.select((pl.col("text").str.contains(r"^[<>]") & (pl.col("kind") == "Observation")).sum()).item())
     ledger.count({"results that are a limit (<, >), kept as text": limits})
-    return rows.with_columns(numeric_value=value, text_value="text")
+    return rows.with_columns(numeric_value=value, text_value="text", unit=pl.col("unit").cast(pl.String))
 
 
 def _field(name: str) -> pl.Expr:

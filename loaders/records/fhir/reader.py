@@ -37,18 +37,16 @@ def read_fhir(spec: Records, known: Known) -> Loaded:
     ledger = Ledger(spec.source)
     sheets, distinct = _sheets(spec, ledger)
     sheets = _whose(spec, sheets)
-    sheets = replace(
-        sheets,
-        **{
-            name: newest(admitted(getattr(sheets, name), known, ledger), ledger)
-            for name in ("people", "visits", "statements")
-        },
+    codings, medications = sheets.codings, sheets.medications
+    people, visits, rows = (
+        newest(admitted(frame, known, ledger), ledger) for frame in (sheets.people, sheets.visits, sheets.statements)
     )
-    visits = _visits(sheets.visits, ledger)
-    people, lives = life(sheets.people, ledger)
-    rows = timed(happened(sheets.statements, ledger), visits, ledger)
-    names, beside = chosen(_of(sheets.codings, rows, sheets.medications), distinct)
-    rows = valued(coded(rows, names, sheets.medications, ledger), ledger)
+    del sheets  # what it holds is the most that is held at once
+    visits = _visits(visits, ledger)
+    people, lives = life(people, ledger)
+    rows = timed(happened(rows, ledger), visits, ledger)
+    names, beside = chosen(_of(codings, rows, medications), distinct)
+    rows = valued(coded(rows, names, medications, ledger), ledger)
     found = pl.concat([lives, rows], how="diagonal_relaxed")
     events = as_events(found, spec.source)
     ledger.count({**beside, "equal events of several resources, merged": found.height - events.height})
@@ -128,14 +126,14 @@ def _whose(spec: Records, sheets: Sheets) -> Sheets:
     if spec.subject is not None:
         own = _identifiers(spec, sheets.identifiers.filter(pl.col("kind") == "Patient"))
         for name, frame in parts.items():
-            named = frame.join(own, left_on="subject_id", right_on="id", how="left", maintain_order="left")
-            parts[name] = named.with_columns(subject_id="value").drop("value")
+            named = frame.join(own, on="subject_id", how="left", maintain_order="left")
+            parts[name] = named.with_columns(subject_id="own id").drop("own id")
     tidy = pl.col("subject_id").str.strip_chars().str.normalize("NFC")
     return replace(sheets, **{name: frame.with_columns(tidy) for name, frame in parts.items()})
 
 
 def _identifiers(spec: Records, identifiers: pl.DataFrame) -> pl.DataFrame:
-    """id, value: of each patient the identifier of the system that the study names, by which it knows its patients."""
+    """subject_id, own id: of each patient the identifier of the system that the study names, by which it knows its patients."""
     own = identifiers.filter(pl.col("system") == str(spec.subject))
     if own.is_empty():
         systems = identifiers.filter(pl.col("system") != "")["system"].unique().sort()
@@ -143,12 +141,15 @@ def _identifiers(spec: Records, identifiers: pl.DataFrame) -> pl.DataFrame:
         fix = "name one of these, or leave it out: then Patient.id is the patient's id"
         where = f"[{spec.source}] subject"
         raise InputError("no patient has an identifier of this system", where, spec.subject, known, fix)
-    return own.unique("id", keep="first", maintain_order=True).select("id", "value")
+    once = own.unique("id", keep="first", maintain_order=True)
+    return once.select(pl.col("id").alias("subject_id"), pl.col("value").alias("own id"))
 
 
 def _of(codings: pl.DataFrame, rows: pl.DataFrame, medications: pl.DataFrame) -> pl.DataFrame:
     """The codings of these statements, and of the medications that they name."""
-    named = medications.filter(pl.col("id").is_in(rows["drug"].drop_nulls().str.extract(r"([^/]+)$").implode()))
+    named = medications.filter(
+        pl.col("id").is_in(rows["drug"].drop_nulls().unique().cast(pl.String).str.extract(r"([^/]+)$").implode())
+    )
     return codings.filter(pl.col("statement").is_in(pl.concat([rows["statement"], named["statement"]]).implode()))
 
 

@@ -71,7 +71,7 @@ def resolved(references: pl.Series, kind: str, identifiers: pl.DataFrame) -> pl.
         identifiers: kind, id, system, value of the resources that were read.
     Returns: (n,) id, null where there is none; strange: whether it names something of another kind.
     """
-    distinct = references.drop_nulls().unique()
+    distinct = references.drop_nulls().unique().cast(pl.String)
     parts = distinct.str.extract_groups(
         r"^([A-Za-z]*)(?:/(?P<id>.+)|\?(?P<system>[^|]*)\|?(?P<value>.*))$"
     ).struct.unnest()
@@ -87,5 +87,10 @@ def resolved(references: pl.Series, kind: str, identifiers: pl.DataFrame) -> pl.
     )
     table = alone.join(once, on=["system", "value"], how="left", maintain_order="left")
     table = table.select("reference", id=pl.when(~other).then(pl.coalesce("id", "found")), strange=other)
-    rows = references.alias("reference").to_frame().join(table, on="reference", how="left", maintain_order="left")
+    rows = (
+        references.cast(pl.String)
+        .alias("reference")
+        .to_frame()
+        .join(table, on="reference", how="left", maintain_order="left")
+    )
     return rows.select("id", pl.col("strange").fill_null(False))

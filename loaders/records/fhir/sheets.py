@@ -21,12 +21,14 @@ _TEXT = pl.String
 _RESOURCE = {ROW: pl.Int64, "key": pl.Int64, "version": _TEXT, "digest": pl.Int64}
 """Of each resource: its row, a hash of its type and id, when its server last changed it, and a hash of what it says."""
 _BOOLEAN = {"dead": pl.Boolean}
+_OFTEN = {"kind": pl.Enum(list(FORMS)), **dict.fromkeys(("subject", "visit", "drug", "unit"), pl.Categorical)}
+"""What repeats is kept once: a patient's id stands in thousands of statements."""
 LAYOUTS: dict[str, dict[str, Any]] = {
     "people": {**_RESOURCE, "id": _TEXT, **{name: _BOOLEAN.get(name, _TEXT) for name in Person._fields}},
     "visits": {**_RESOURCE, "id": _TEXT, **dict.fromkeys(Visit._fields, _TEXT)},
     "statements": {
         **_RESOURCE, "statement": pl.Int64,
-        **{name: pl.Enum(list(FORMS)) if name == "kind" else _TEXT for name in Statement._fields if name != "codings"},
+        **{name: _OFTEN.get(name, _TEXT) for name in Statement._fields if name != "codings"},
     },
     "codings": CODINGS,
     "medications": {"statement": pl.Int64, "id": _TEXT},
