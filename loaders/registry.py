@@ -6,7 +6,7 @@ from .errors import InputError, NotBuilt
 from .specs import AnySource, Knowledge, Omics, Patients, Records, Samples
 from .tables import Known, Loaded
 
-RECORDS_LATER = ("fhir", "eicu", "hourly")
+RECORDS_LATER = ("eicu", "hourly")
 KNOWLEDGE_LATER = ("obo", "sssom", "hpoa", "hierarchy")
 
 
@@ -64,13 +64,17 @@ def _read_records(spec: Records, known: Known) -> Loaded:
             from .records.mimic import read_mimic4
 
             return read_mimic4(spec, known)
+        case "fhir":
+            from .records.fhir.reader import read_fhir
+
+            return read_fhir(spec, known)
         case None:
             raise InputError(
-                "records without a format", spec.source, expected="meds, csv or timeline", fix="set `format`"
+                "records without a format", spec.source, expected="meds, fhir, csv or timeline", fix="set `format`"
             )
         case later if later in RECORDS_LATER:
-            raise NotBuilt(f"{spec.source}: format {later} is not read yet.", "bring it as meds, csv or timeline")
-    raise InputError("unknown format", spec.source, spec.format, "meds, csv or timeline", "set `format`")
+            raise NotBuilt(f"{spec.source}: format {later} is not read yet.", "bring it as meds, fhir, csv or timeline")
+    raise InputError("unknown format", spec.source, spec.format, "meds, fhir, csv or timeline", "set `format`")
 
 
 def _read_knowledge(spec: Knowledge, known: Known) -> Loaded:

@@ -44,7 +44,7 @@ from .people import (
     unjoined,
     whose_among,
 )
-from .record_formats import RecordFolder, is_hourly, is_timeline, record_folders, record_section
+from .record_formats import RecordFolder, is_hourly, is_timeline, places, record_folders, record_section
 from .section import Section
 
 _LIST, _LOOKED_AT = 1, 60
@@ -409,8 +409,8 @@ class _Look:
 
     def _record_folders(self, folders: Sequence[RecordFolder]) -> None:
         for one in folders:
-            where = next(iter(one.files)) if len(one.files) == 1 else one.root
-            section, asked = record_section(one, self._path(where), self.names.take("ehr"))
+            where = [self._path(path) for path in places(one, self.base)]
+            section, asked = record_section(one, where if len(where) > 1 else where[0], self.names.take("ehr"))
             self._records(section, asked)
 
     def _records(self, section: Section, asked: tuple[str, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,8 +53,9 @@ def record_folders(files: Sequence[Path]) -> list[RecordFolder]:
             people = next((p for p in paths if stem(p) in ("person", "patients")), None)  # eICU's are stays
             found.append(RecordFolder(format, root, frozenset(paths), people))
     fhir = [path for path in rest if _is_fhir(path)]
-    by_folder = {path.parent: frozenset(p for p in fhir if p.parent == path.parent) for path in fhir}
-    found += [RecordFolder("fhir", root, paths) for root, paths in by_folder.items()]
+    if fhir:  # one export, however many folders it has: a resource may refer to one of another folder
+        root = Path(os.path.commonpath([path.parent for path in fhir]))
+        found.append(RecordFolder("fhir", root, frozenset(fhir)))
     return found
 
 
@@ -101,7 +103,17 @@ def _is_fhir(path: Path) -> bool:
         return '"resourceType"' in text[:2_000]
 
 
-def record_section(folder: RecordFolder, path: str, name: str) -> tuple[Section, tuple[str, ...]]:
+def places(folder: RecordFolder, base: Path) -> list[Path]:
+    """What the section names: the file or the folder. Where FHIR lies in the study's own folder, what holds it there, for
+    the study's graph and tables lie there too."""
+    if len(folder.files) == 1:
+        return list(folder.files)
+    if folder.format == "fhir" and base.resolve().is_relative_to(folder.root.resolve()):
+        return sorted({folder.root / path.relative_to(folder.root).parts[0] for path in folder.files})
+    return [folder.root]
+
+
+def record_section(folder: RecordFolder, path: str | list[str], name: str) -> tuple[Section, tuple[str, ...]]:
     """`[records.NAME]` of such a folder; a comment, and a question, where this version does not read its format yet."""
     later = folder.format in RECORDS_LATER
     keys = {"format": folder.format, "path": path}
@@ -109,9 +121,7 @@ def record_section(folder: RecordFolder, path: str, name: str) -> tuple[Section,
     if not later:
         return Section(f"records.{name}", keys, (count,)), ()
     why = f"{count}: this version does not read format {folder.format} yet"
-    asked = (
-        f"{path}: {count}: recognised, but not read yet by this version; MEDS, csv tables and cBioPortal timelines are"
-    )
+    asked = f"{path}: {count}: recognised, but not read yet by this version; MEDS, FHIR, csv tables and cBioPortal timelines are"
     return Section(f"records.{name}", keys, (why,), ready=False), (asked,)
 
 

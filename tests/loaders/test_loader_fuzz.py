@@ -105,6 +105,16 @@ CASES = [
         lambda f: Records(path=(f,), format="timeline", name="treatments"),
     ),
     Case(
+        "Observation.ndjson",
+        table(
+            '{"resourceType": "Patient", "id": "P01", "birthDate": "1950-01"}',
+            '{{"resourceType":"Observation","id":"o{i}","status":"final","subject":{{"reference":"Patient/{p}"}},'
+            '"effectiveDateTime":"2020-01-{i:02d}","code":{{"coding":[{{"system":"http://loinc.org","code":"2160-0"}}]}},'
+            '"valueQuantity":{{"value":{i}.5,"unit":"mg"}}}}',
+        ),
+        lambda f: Records(path=(f,), format="fhir", name="fhir"),
+    ),
+    Case(
         "sets.gmt",
         table("Cycle\thttps://x\tTP53\tKRAS", "Set {i}\tsource\tGENE{i}\tTP53\tEGFR"),
         lambda f: Knowledge(path=(f,), name="sets"),

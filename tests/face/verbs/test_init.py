@@ -380,6 +380,24 @@ def test_formats_that_are_not_read_yet_are_named(tmp_path: Path, format: str, fi
         assert not (tmp_path / "study.toml").exists()
 
 
+def test_a_fhir_export_loads_and_is_one_source_wherever_its_files_lie(tmp_path: Path) -> None:
+    """In the study's own folder the files are named: the folder will hold the graph and the tables as well."""
+    drug = '{"resourceType": "Medication", "id": "d", "code": {"text": "Aspirin"}}\n'
+    order = (
+        '{"resourceType": "MedicationRequest", "status": "active", "subject": {"reference": "Patient/1"}, "authoredOn": "2020-01-01", '
+        '"medicationReference": {"reference": "Medication/d"}}\n'
+    )
+    write(
+        tmp_path, bundle__json='{"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Patient", "id": "1", "birthDate": "1950"}}]}',
+        a___MedicationRequest__ndjson=order, b___deep___Medication__ndjson=drug, other__json='{"a": 1}',
+    )  # fmt: skip
+    report = clinome.init(tmp_path)
+    assert written(report)["records"] == {"ehr": {"format": "fhir", "path": ["a", "b", "bundle.json"]}}
+    assert load(report) == {"records.ehr": (2, 0)}
+    again = clinome.load(report.file)
+    assert not again.changed
+
+
 def test_what_cannot_be_read_is_named_and_the_rest_goes_on(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
         archive.writestr("a.csv", "a")

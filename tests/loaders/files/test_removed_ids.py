@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -76,6 +77,22 @@ def meds(folder: Path, there: bool) -> AnySource:
     return Records((folder,), name="ehr", format="meds")
 
 
+def fhir(folder: Path, there: bool) -> AnySource:
+    def of(who: str) -> list[dict[str, Any]]:
+        subject = {"reference": f"Patient/{who}"}
+        return [
+            {"resourceType": "Patient", "id": who, "birthDate": "1950"},
+            {"resourceType": "Encounter", "id": f"e-{who}", "subject": subject, "period": {"start": "2020-01-01"}},
+            {"resourceType": "Condition", "subject": subject, "onsetDateTime": who if who == WHO else "2020",
+             "code": {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "I10", "display": who}]}},
+        ]  # fmt: skip
+
+    folder.mkdir(exist_ok=True)
+    resources = (of(WHO) if there else []) + of("p1")
+    (folder / "a.ndjson").write_text("".join(json.dumps(one) + "\n" for one in resources))
+    return Records((folder,), name="ehr", format="fhir")
+
+
 VISITS: dict[str, Any] = {"subject": "who", "visit": "visit", "time": "time", "end": "end", "codes": {"dx": "ICD10CM"}}
 WRITES: dict[str, Write] = {
     "patients": text(
@@ -104,6 +121,7 @@ WRITES: dict[str, Write] = {
         lambda path: Records((path,), name="t", format="timeline"),
     ),
     "meds": meds,
+    "fhir": fhir,
 }  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""FHIR: bundles and bulk-export ndjson -> patients, visits and events."""

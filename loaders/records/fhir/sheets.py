@@ -1,0 +1,175 @@
+"""FHIR sheets: the resources of one file as tables in their own words, with references in one spelling."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ...files.ledger import ROW
+from .codings import CODINGS
+from .files import UNTYPED, Entry, Fault, entries
+from .patients import Person, Visit, identifiers, person, visit
+from .references import canonical, local_id
+from .resources import FORMS, READ, Statement, Table, codings, medication_concept, statements, table, text_of
+
+_TEXT = pl.String
+_RESOURCE = {ROW: pl.Int64, "key": pl.Int64, "version": _TEXT, "digest": pl.Int64}
+"""Of each resource: its row, a hash of its type and id, when its server last changed it, and a hash of what it says."""
+_BOOLEAN = {"dead": pl.Boolean}
+_OFTEN = {"kind": pl.Enum(list(FORMS)), **dict.fromkeys(("subject", "visit", "drug", "unit"), pl.Categorical)}
+"""What repeats is kept once: a patient's id stands in thousands of statements."""
+LAYOUTS: dict[str, dict[str, Any]] = {
+    "people": {**_RESOURCE, "id": _TEXT, **{name: _BOOLEAN.get(name, _TEXT) for name in Person._fields}},
+    "visits": {**_RESOURCE, "id": _TEXT, **dict.fromkeys(Visit._fields, _TEXT)},
+    "statements": {
+        **_RESOURCE, "statement": pl.Int64,
+        **{name: _OFTEN.get(name, _TEXT) for name in Statement._fields if name != "codings"},
+    },
+    "codings": CODINGS,
+    "medications": {"statement": pl.Int64, "id": _TEXT},
+    "identifiers": {"kind": _TEXT, "id": _TEXT, "system": _TEXT, "value": _TEXT},
+}  # fmt: skip
+_REFERENCES = {"visits": ("subject",), "statements": ("subject", "visit", "drug")}
+_NAMED = ("Patient", "Encounter", "Medication")
+CHUNK = 50_000
+"""Rows that wait as Python objects before they become a table."""
+
+
+@dataclass(frozen=True)
+class Sheets:
+    """What was read of files: LAYOUTS says the columns. row counts from 1 in a file, until it is moved to the ledger's."""
+
+    people: pl.DataFrame
+    visits: pl.DataFrame
+    statements: pl.DataFrame
+    codings: pl.DataFrame
+    medications: pl.DataFrame
+    identifiers: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class FileRead:
+    """One file: its sheets, the number of its last statement, how many rows it has, those of which nothing could be read, and
+    counts of what was left aside."""
+
+    sheets: Sheets
+    statement: int
+    rows: int
+    faults: list[tuple[int, Fault]]
+    counts: Counter[str]
+
+
+Codings = dict[tuple[str | None, ...], int]
+"""Every coding that was met (about, system, code, display), and its number."""
+
+
+def read_file(path: Path, statement: int, known: Codings) -> FileRead:
+    """Read one file. A row is a resource of a type that is read, or what should have been a resource and is none.
+
+    Of a bundle that breaks off nothing is taken: half a patient is none.
+    Args:
+        statement: the number of the last statement read before.
+        known: the codings met before; new ones are added.
+    """
+    found = _Collector(statement, known)
+    for entry in entries(path):
+        if isinstance(entry, Fault):
+            if entry.rest and not entry.where.startswith("after"):
+                found = _Collector(statement, known)
+            found.rows += 1
+            found.faults.append((found.rows, entry))
+        else:
+            found.add(entry)
+    if found.rows == len(found.faults) and not found.counts and all(f.expected == UNTYPED for _, f in found.faults):
+        found = _Collector(statement, known)  # the log of an export, and other lines that never were FHIR
+    return found.end()
+
+
+def together(parts: list[Sheets]) -> Sheets:
+    """Sheets of several files as one."""
+    return Sheets(*(pl.concat([getattr(part, one.name) for part in parts]) for one in fields(Sheets)))
+
+
+class _Collector:
+    def __init__(self, statement: int, known: Codings) -> None:
+        self.rows, self.statement, self.known = 0, statement, known
+        self.faults: list[tuple[int, Fault]] = []
+        self.counts: Counter[str] = Counter()
+        self.aliases: dict[str, str] = {}
+        self.waiting: dict[str, list[tuple[Any, ...]]] = {name: [] for name in LAYOUTS}
+        self.frames: dict[str, list[pl.DataFrame]] = {
+            name: [pl.DataFrame(schema=layout)] for name, layout in LAYOUTS.items()
+        }
+
+    def add(self, entry: Entry) -> None:
+        resource, kind = entry.resource, str(entry.resource["resourceType"])
+        id = text_of(resource.get("id")) or (local_id(entry.full_url) if entry.full_url else None)
+        if kind in _NAMED and id is not None:
+            if entry.full_url:
+                self.aliases[entry.full_url] = f"{kind}/{id}"
+            self.waiting["identifiers"] += [(kind, id, system, value) for system, value in identifiers(resource)]
+        if kind == "Medication":
+            self._medication(resource, id)
+        elif kind not in READ:
+            self.counts[f"{kind if kind.isalnum() and len(kind) < 40 else 'other'} resources, which are no events"] += 1
+        else:
+            self.rows += 1
+            self._row(resource, kind, id)
+        if len(self.waiting["statements"]) > CHUNK:
+            self._settle()
+
+    def _row(self, resource: Table, kind: str, id: str | None) -> None:
+        meta = table(resource.get("meta"))
+        version = text_of(meta.get("lastUpdated"))
+        key = hash((kind, id)) if id is not None else None
+        if kind in FORMS:
+            found = tuple(statements(resource))
+            digest = hash(found)
+            for one in found:
+                self.statement += 1
+                self.waiting["statements"].append((self.rows, key, version, digest, self.statement, *one[:-1]))
+                self.waiting["codings"] += self._codings(one.codings, FORMS[kind].about)
+        else:
+            said = person(resource) if kind == "Patient" else visit(resource)
+            self.waiting["people" if kind == "Patient" else "visits"].append(
+                (self.rows, key, version, hash(said), id, *said)
+            )
+
+    def _medication(self, resource: Table, id: str | None) -> None:
+        self.counts["Medication resources, read for their codes"] += 1
+        self.statement += 1
+        concept = medication_concept(resource)
+        self.waiting["medications"].append((self.statement, id))
+        self.waiting["codings"] += self._codings(codings(concept, by_text=True), "drug")
+
+    def _codings(self, found: tuple[tuple[str | None, ...], ...], about: str) -> Iterator[tuple[Any, ...]]:
+        for place, coding in enumerate(found):
+            yield self.statement, place, self.known.setdefault((about, *coding), len(self.known))
+
+    def _settle(self) -> None:
+        for name, rows in self.waiting.items():
+            if rows:
+                layout = LAYOUTS[name]
+                columns = zip(*rows, strict=True)
+                self.frames[name].append(
+                    pl.DataFrame({n: list(c) for n, c in zip(layout, columns, strict=True)}, schema=layout)
+                )
+                rows.clear()
+
+    def end(self) -> FileRead:
+        self._settle()
+        sheets = {name: pl.concat(frames) for name, frames in self.frames.items()}
+        for name, columns in _REFERENCES.items():
+            sheets[name] = sheets[name].with_columns(self._spelt(sheets[name][column]) for column in columns)
+        return FileRead(Sheets(**sheets), self.statement, self.rows, self.faults, self.counts)
+
+    def _spelt(self, references: pl.Series) -> pl.Series:
+        distinct = references.drop_nulls().unique()
+        return references.replace(
+            distinct, pl.Series([canonical(one, self.aliases) for one in distinct], dtype=pl.String)
+        )
