@@ -6,7 +6,7 @@ from .errors import InputError, NotBuilt
 from .specs import AnySource, Knowledge, Omics, Patients, Records, Samples
 from .tables import Known, Loaded
 
-RECORDS_LATER = ("omop", "fhir", "mimic3", "mimic4", "eicu", "hourly")
+RECORDS_LATER = ("omop", "fhir", "mimic3", "mimic4", "eicu")
 KNOWLEDGE_LATER = ("obo", "sssom", "hpoa", "hierarchy")
 
 
@@ -48,17 +48,21 @@ def _read_records(spec: Records, known: Known) -> Loaded:
             from .records.timeline import read_timeline
 
             return read_timeline(spec, known)
+        case "hourly":
+            from .records.hourly import read_hourly
+
+            return read_hourly(spec, known)
         case "csv":
             from .records.csv_tables import read_encounters
 
             return read_encounters(spec, known)
         case None:
             raise InputError(
-                "records without a format", spec.source, expected="meds, csv or timeline", fix="set `format`"
+                "records without a format", spec.source, expected="meds, csv, hourly or timeline", fix="set `format`"
             )
         case later if later in RECORDS_LATER:
             raise NotBuilt(f"{spec.source}: format {later} is not read yet.", "bring it as meds, csv or timeline")
-    raise InputError("unknown format", spec.source, spec.format, "meds, csv or timeline", "set `format`")
+    raise InputError("unknown format", spec.source, spec.format, "meds, csv, hourly or timeline", "set `format`")
 
 
 def _read_knowledge(spec: Knowledge, known: Known) -> Loaded:

@@ -115,6 +115,7 @@ class Records(Source):
     value_unit: Column | None = None  # … and the one that holds its unit
     keep: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()  # integers of `keep` that are names, not numbers
+    labels: tuple[str, ...] = ()  # of hourly tables: what says an outcome; a cohort can ask for it, no input holds it
 
     @property
     def source(self) -> str:
