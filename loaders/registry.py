@@ -39,6 +39,9 @@ def read_source(spec: AnySource, known: Known) -> Loaded:
 
 
 def _read_records(spec: Records, known: Known) -> Loaded:
+    if spec.labels and spec.format != "hourly":
+        fix = "leave it out; what is no input is not named in `values`"
+        raise InputError("a key of format hourly", f"[{spec.source}]", "labels", fix=fix)
     match spec.format:
         case "meds":
             from .records.meds import read_meds

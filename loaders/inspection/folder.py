@@ -44,7 +44,7 @@ from .people import (
     unjoined,
     whose_among,
 )
-from .record_formats import RecordFolder, is_hourly, is_timeline, record_folders, record_section
+from .record_formats import RecordFolder, hourly_section, is_hourly, is_timeline, record_folders, record_section
 from .section import Section
 
 _LIST, _LOOKED_AT = 1, 60
@@ -313,8 +313,7 @@ class _Look:
         elif (section := knowledge.edges(head, path, self.space)) is not None:
             self.sections.append(replace(section, name=f"knowledge.{self.names.take(section_name(head.path))}"))
         elif head.header and is_hourly(head):
-            folder = RecordFolder("hourly", head.path.parent, frozenset((head.path,)))
-            self._records(*record_section(folder, path, self.names.take("vitals")))
+            self._hourly(head, head.path, "vitals")
         elif head.header and (
             records := as_records(head, path, lambda: self.names.take(section_name(head.path)), whose)
         ):
@@ -409,9 +408,19 @@ class _Look:
 
     def _record_folders(self, folders: Sequence[RecordFolder]) -> None:
         for one in folders:
+            if one.format == "hourly":
+                self._hourly(None, one.root, "vitals")
+                continue
             where = next(iter(one.files)) if len(one.files) == 1 else one.root
             section, asked = record_section(one, self._path(where), self.names.take("ehr"))
             self._records(section, asked)
+
+    def _hourly(self, head: Head | None, file: Path, name: str) -> None:
+        answer = hourly_section(head, file, self._path(file), self.names.take(name))
+        self.sections += answer.sections
+        self.questions += answer.questions
+        if answer.sections[0].ready:
+            self.clocks.add("relative")
 
     def _records(self, section: Section, asked: tuple[str, ...]) -> None:
         self.sections.append(section)

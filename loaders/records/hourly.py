@@ -5,9 +5,9 @@ from __future__ import annotations
 import polars as pl
 
 from ..errors import InputError
-from ..files.cells.clock import FARTHEST_DAYS, offsets, relative
+from ..files.cells.clock import FARTHEST_DAYS, offsets
 from ..files.cells.dtypes import dates, numbers
-from ..files.ledger import ROW, Ledger, held, refuse
+from ..files.ledger import ROW, Ledger, refuse
 from ..files.rows import SourceRows, among, identified, not_removed
 from ..specs import Records
 from ..tables import Known, Loaded
@@ -38,7 +38,7 @@ def read_hourly(spec: Records, known: Known) -> Loaded:
     layout, ledger = layout_of(spec), Ledger(spec.source)
     stays, cells = [], []
     for batch in batches(spec, layout.file_is_stay, known.removed, ledger):
-        rows = _timed(_of_known(batch, layout, known, ledger), layout, ledger)
+        rows = _once(_timed(_of_known(batch, layout, known, ledger), layout, ledger), spec, layout, ledger)
         stays.append(rows.group_by("stay", "subject_id", maintain_order=True).agg(**STAYS))
         cells.append(_melted(rows, spec, layout, ledger))
     return tables(pl.concat(stays), pl.concat(cells), spec, layout, ledger)
@@ -48,14 +48,18 @@ def _of_known(batch: Batch, layout: Layout, known: Known, ledger: Ledger) -> pl.
     """The rows of who is known and was not removed, with ROW, subject_id and stay: the visit, or the subject."""
     for name in layout.roles:
         if name not in batch.frame.columns:
-            raise InputError("not of the form of the first file", batch.where, expected=f"a column {name}", fix="leave it out")
+            raise InputError(
+                "not of the form of the first file", batch.where, expected=f"a column {name}", fix="leave it out"
+            )
     rows = SourceRows(batch.where, batch.frame, batch.numbers, {})
     rows = not_removed(rows, layout.subject, known.removed, ledger)
     rows = among(identified(rows, layout.subject, ledger), layout.subject, known.subjects, ledger)
     if layout.visit is not None:
         rows = identified(rows, layout.visit, ledger)
     stay = rows.frame[layout.visit or layout.subject]
-    return rows.frame.with_columns(rows.numbers.alias(ROW), rows.frame[layout.subject].alias("subject_id"), stay.alias("stay"))
+    return rows.frame.with_columns(
+        rows.numbers.alias(ROW), rows.frame[layout.subject].alias("subject_id"), stay.alias("stay")
+    )
 
 
 def _timed(rows: pl.DataFrame, layout: Layout, ledger: Ledger) -> pl.DataFrame:
@@ -80,21 +84,34 @@ def _timed(rows: pl.DataFrame, layout: Layout, ledger: Ledger) -> pl.DataFrame:
         column = said[name]
         if column is not None and column != layout.time:
             early = pl.col(name) < pl.col("hours")
-            rows = refuse(rows, early, ledger, column, got=column, expected="not before the row's time", fix="correct it")
+            rows = refuse(
+                rows, early, ledger, column, got=column, expected="not before the row's time", fix="correct it"
+            )
     return rows.with_columns(over=pl.coalesce("known", "over")).drop("known")
+
+
+def _measured(rows: pl.DataFrame, spec: Records, layout: Layout) -> list[str]:
+    """Of a wide table the columns that may be values."""
+    wanted = [*spec.values, *spec.labels, *spec.keep] if spec.values else rows.columns
+    ours = (*layout.roles, *layout.clocks, ROW, "subject_id", "stay", "hours", "over", "bad")
+    return [name for name in dict.fromkeys(wanted) if name in rows.columns and name not in ours]
+
+
+def _once(rows: pl.DataFrame, spec: Records, layout: Layout, ledger: Ledger) -> pl.DataFrame:
+    """Of a wide table each row once; in a long one it is measurements that come again."""
+    if layout.long:
+        return rows
+    once = rows.unique([*layout.roles, *_measured(rows, spec, layout)], keep="first", maintain_order=True)
+    ledger.merged(rows.height - once.height)
+    return once
 
 
 def _melted(rows: pl.DataFrame, spec: Records, layout: Layout, ledger: Ledger) -> pl.DataFrame:
     """One line a cell that says something, in the layout of `hourly_tables.CELLS`."""
     if layout.long:
         return _of_long(rows, spec, layout, ledger)
-    wanted = [*spec.values, *spec.labels, *spec.keep] if spec.values else rows.columns
-    ours = (*layout.roles, *layout.clocks, ROW, "subject_id", "stay", "hours", "over", "bad")
-    columns = [name for name in dict.fromkeys(wanted) if name in rows.columns and name not in ours]
-    once = rows.unique([*layout.roles, *columns], keep="first", maintain_order=True)
-    ledger.merged(rows.height - once.height)
-    index = [ROW, "stay", "hours", "over"]
-    found = once.select(*index, *columns).unpivot(columns, index=index, variable_name="name", value_name="cell")
+    columns, index = _measured(rows, spec, layout), [ROW, "stay", "hours", "over"]
+    found = rows.select(*index, *columns).unpivot(columns, index=index, variable_name="name", value_name="cell")
     found = found.drop_nulls("cell").with_columns(unit=pl.lit(None, pl.String))
     return _numbered(found, spec).drop_nulls("cell")
 
@@ -114,8 +131,10 @@ def _of_long(rows: pl.DataFrame, spec: Records, layout: Layout, ledger: Ledger) 
 
 
 def _numbered(found: pl.DataFrame, spec: Records) -> pl.DataFrame:
-    """The cells with the number that each is, null where it is none; a number that `missing` names says nothing."""
+    """The cells with the number that each is (true is 1), null where it is none; a number that `missing` names is nothing."""
     value, _ = numbers(found["cell"])
+    said = found["cell"].str.to_lowercase()
+    value = value.zip_with(~said.is_in(["true", "false"]).fill_null(False), (said == "true").cast(pl.Float64))
     nothing, bad = numbers(pl.Series(spec.missing, dtype=pl.String))
     absent = value.is_in(nothing.filter(~bad).drop_nulls().implode()).fill_null(False)
     cells = found.with_columns(value.set(absent, None).alias("value"), found["cell"].set(absent, None))

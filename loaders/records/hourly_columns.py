@@ -35,7 +35,7 @@ class Layout:
     """Which column plays which part; None where there is none.
 
     subject: STAY where a file is a stay. names, value, value_unit: of a long table; vocabulary: of its names.
-    end: when a row is over. clocks: further columns of times, which are no values.
+    end: when a row is over. clocks: further columns of times, which are no values. columns: all of the first file.
     where: the first file, for messages.
     """
 
@@ -51,6 +51,7 @@ class Layout:
     vocabulary: str
     unit: str
     clocks: tuple[str, ...]
+    columns: frozenset[str] = frozenset()
 
     @property
     def file_is_stay(self) -> bool:
@@ -63,7 +64,16 @@ class Layout:
     @property
     def roles(self) -> tuple[str, ...]:
         """The columns that are no values, as the files call them."""
-        found = (self.subject, self.visit, self.time, self.end, self.known_time, self.names, self.value, self.value_unit)
+        found = (
+            self.subject,
+            self.visit,
+            self.time,
+            self.end,
+            self.known_time,
+            self.names,
+            self.value,
+            self.value_unit,
+        )
         return tuple(dict.fromkeys(name for name in found if name is not None))
 
 
@@ -87,7 +97,7 @@ def layout_of(spec: Records) -> Layout:
     if names is None or value is None:
         names, value = None, None
         if spec.codes or spec.value is not None:
-            fix = "name both: codes = {Parameter = \"VALUE\"}, value = \"Value\""
+            fix = 'name both: codes = {Parameter = "VALUE"}, value = "Value"'
             raise InputError("a long table has a column of names and one of values", where, expected="both", fix=fix)
     end = found(spec.end, ()) if spec.end is not None or spec.time is not None else found(None, ENDS)
     time = found(spec.time, ()) if spec.time is not None or end is not None else found(None, TIMES)
@@ -102,6 +112,7 @@ def layout_of(spec: Records) -> Layout:
         where, subject or STAY, found(spec.visit, ()), time, end, found(spec.known_time, ()), names, value,
         found(spec.value_unit, ()), vocabulary(next(iter(spec.codes.values()), "VALUE")), spec.unit or "hours",
         tuple(name for name in columns if spelt(name) in (*TIMES, *ENDS) and name not in taken),
+        frozenset(columns),
     )  # fmt: skip
 
 

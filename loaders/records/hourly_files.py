@@ -20,7 +20,7 @@ from ..specs import Records
 ENDINGS = ("psv", "txt", "csv", "tsv", "parquet")
 STAY = "the file's name"
 """The column of a batch that says whose a file is, where a file is a stay."""
-TOGETHER, CELLS, BYTES = 1_000, 8_000_000, 2**27
+TOGETHER, CELLS, BYTES = 1_000, 4_000_000, 2**27
 """Files, cells and bytes that are read at once."""
 
 
@@ -110,9 +110,7 @@ def _stays(folder: Path, spec: Records, removed: Removed, ledger: Ledger) -> Ite
             yield _of_stays(cells, rows, [called for called, _, _ in texts], folder, ledger)
 
 
-def _of_stays(
-    cells: Cells, rows: list[tuple[str, int]], called: list[str], folder: Path, ledger: Ledger
-) -> Batch:
+def _of_stays(cells: Cells, rows: list[tuple[str, int]], called: list[str], folder: Path, ledger: Ledger) -> Batch:
     """The cells of several stays' files as one batch. rows: stay, and how many rows its file has."""
     if cells.rows != sum(n for _, n in rows):  # a quoted line end: nobody can say where a file ends
         raise InputError("cells that go over several lines", folder.name, expected="a row a line", fix="take them out")
@@ -199,4 +197,3 @@ def _text_parts(path: Path, spec: Records) -> Iterator[Cells]:
 
 def _ending(path: Path) -> str:
     return path.name.lower().removesuffix(".gz").rpartition(".")[2] if "." in path.name else ""
-

@@ -19,7 +19,7 @@ from ..identifiers.property_names import is_reserved, safe_names
 from ..specs import Records
 from ..tables import EVENTS, NEVER, VISITS, Loaded, PolarsType, in_layout
 from .events import told_units
-from .hourly_columns import Layout, sounds_like_outcome
+from .hourly_columns import SUBJECTS, Layout, sounds_like_outcome, spelt
 
 CELLS: dict[str, PolarsType] = {
     ROW: pl.Int64, "stay": pl.Categorical, "hours": pl.Float64, "over": pl.Float64, "name": pl.Categorical,
@@ -28,7 +28,7 @@ CELLS: dict[str, PolarsType] = {
 """One line a cell: the column or parameter that it is of, the cell, the number that it is. over: when it was known, if
 a column says so."""
 STAYS = {
-    "rows": pl.len(), "first": pl.col("hours").min(), "last": pl.col("hours").max(), "over": pl.col("over").max(),
+    "rows": pl.len(), "times": pl.col("hours").n_unique(), "first": pl.col("hours").min(), "last": pl.col("hours").max(), "over": pl.col("over").max(),
     "whole": pl.col("hours").eq(pl.col("hours").round()).all(), "days": pl.col("hours").mod(24.0).eq(0.0).all(),
 }  # fmt: skip
 """What is kept of the rows of a stay."""
@@ -58,6 +58,8 @@ def tables(stays: pl.DataFrame, cells: pl.DataFrame, spec: Records, layout: Layo
     lasts = _lasts(stays, layout)
     parts = _parts(cells, stays, spec, layout)
     _count(parts, cells, lasts, spec, ledger)
+    if layout.long:
+        cells = _rows_told(cells, parts, layout, ledger)
     cells = _words(cells, parts, ledger)
     properties = _properties(cells, parts.keep, stays, spec, layout, ledger)
     events = _events(cells, parts, stays, lasts, spec, layout, ledger)
@@ -82,6 +84,7 @@ def _each_once(stays: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     """Each stay once."""
     whole = stays.group_by("stay", maintain_order=True).agg(
         pl.col("subject_id").first(), pl.col("subject_id").n_unique().alias("owners"), pl.col("rows").sum(),
+        ((pl.col("rows") > pl.col("times")).any() | (pl.len() > 1)).alias("again"),
         pl.col("first").min(), pl.col("last").max(), pl.col("over").max(), pl.col("whole", "days").all(),
     )  # fmt: skip
     ledger.count({"stays of several subjects, taken for the first one's": int((whole["owners"] > 1).sum())})
@@ -103,16 +106,16 @@ def _parts(cells: pl.DataFrame, stays: pl.DataFrame, spec: Records, layout: Layo
     names = dict(zip(seen["name"].cast(pl.String), seen["numbers"] > _MOST * seen["there"], strict=True))
     for key in ("keep", "labels", "values"):
         for name in getattr(spec, key):
-            if name not in names:
-                expected = "a parameter" if layout.long else "a column with a value"
+            if name not in names and (layout.long or name not in layout.columns):
+                expected = "a parameter" if layout.long else "a column"
                 fix = f"correct `{key}`"
                 raise InputError("nothing is called so", f"[{spec.source}] {key}", name, expected, fix)
     told = {*spec.keep, *spec.labels, *spec.values}
     free = [name for name in names if name not in told]
     labels = {name for name in free if sounds_like_outcome(name)}
-    static = _static(cells, stays) - labels - told
-    ids = {name for name in free if named_like_an_id(name)} - labels - static
-    text = {name for name in free if not names[name]} - labels - static - ids
+    static = {name for name in _static(cells, stays) - labels - told if spelt(name) not in SUBJECTS}
+    ids = {name for name in free if named_like_an_id(name) or spelt(name) in SUBJECTS} - labels - static
+    text = set() if layout.long else {name for name in free if not names[name]} - labels - static - ids
     rest = set() if spec.values else {*free} - labels - static - ids - text
     return Parts(
         frozenset(rest | {*spec.values}), frozenset(labels | {*spec.labels}),
@@ -132,7 +135,9 @@ def _static(cells: pl.DataFrame, stays: pl.DataFrame) -> set[str]:
     rows = stays.select(pl.col("stay").cast(pl.Categorical), "rows", "first", "last")
     each = each.join(rows, on="stay", how="left")
     lasting = pl.col("last") > pl.col("first")
-    one = (pl.col("differ") == 1) & (pl.col("at_0") | ~lasting | ((pl.col("n") == pl.col("rows")) & (pl.col("hours") > 1)))
+    one = (pl.col("differ") == 1) & (
+        pl.col("at_0") | ~lasting | ((pl.col("n") == pl.col("rows")) & (pl.col("hours") > 1))
+    )
     found = each.group_by("name").agg(
         static=one.all(), stays=lasting.sum(), differ=pl.col("cell").n_unique(),
     )  # fmt: skip
@@ -150,13 +155,41 @@ def _count(parts: Parts, cells: pl.DataFrame, lasts: float, spec: Records, ledge
 
     for names, what in (
         (parts.labels, "columns called like outcomes, no inputs ({}); `values` makes them inputs"),
-        (parts.keep, "columns that say one thing in all of a stay, taken for properties ({}); `values` makes them inputs"),
+        (
+            parts.keep,
+            "columns that say one thing in all of a stay, taken for properties ({}); `values` makes them inputs",
+        ),
         (parts.ids, "columns called like ids, not read ({}); `values` or `keep` takes them"),
         (parts.text, "columns of text, not read ({}); `keep` takes what describes a stay"),
     ):
         ledger.count({what.format(listed(names)): len(set(names) - told)})
     if lasts:
-        ledger.count({"rows lasting from their time on, known when that is over": cells[ROW].n_unique()})
+        ledger.count({"hours that a row lasts, known when they are over; `known_time` says otherwise": int(lasts)})
+
+
+def _rows_told(cells: pl.DataFrame, parts: Parts, layout: Layout, ledger: Ledger) -> pl.DataFrame:
+    """Of a long table the rows that bring something: what repeats the stay's id or a property merges, what is not read,
+    or says another property than the first, is rejected."""
+    name, at = pl.col("name").cast(pl.String), layout.names or ""
+    bare = pl.col("cell").str.strip_suffix(".0") == pl.col("stay").cast(pl.String)
+    same = name.is_in(list(parts.ids)) & bare.fill_null(False)
+    ledger.merged(int(cells.select(same.sum()).item()))
+    cells = cells.filter(~same)
+    unread = ~name.is_in([*parts.values, *parts.labels, *parts.keep])
+    expected, fix = "what `values`, `labels` or `keep` names", "name it there, if it is wanted"
+    cells = refuse(cells, unread, ledger, at, got="name", expected=expected, fix=fix)
+    kept = name.is_in(list(parts.keep))
+    if not parts.keep:
+        return cells
+    order = cells.filter(kept).sort("hours", ROW)
+    first = pl.col("cell").first().over("stay", "name")
+    differs = order.filter(pl.col("cell") != first)
+    differs = refuse(
+        differs, pl.lit(True), ledger, at, got="name", expected="one value a stay", fix="the first one is kept"
+    )
+    once = order.unique(["stay", "name"], keep="first", maintain_order=True)
+    ledger.merged(order.height - once.height - int((order["cell"] != order.select(first).to_series()).sum()))
+    return pl.concat([cells.filter(~kept), once])
 
 
 def _words(cells: pl.DataFrame, parts: Parts, ledger: Ledger) -> pl.DataFrame:
@@ -170,7 +203,9 @@ def _words(cells: pl.DataFrame, parts: Parts, ledger: Ledger) -> pl.DataFrame:
         column, of = str(name), there[str(name)]
         ledger.unread(part[ROW], column, part["cell"], gone, "a number", whole=True, of=of)
         ledger.unread(part[ROW], column, part["cell"], ~gone, "a number", said=TEXT, of=of)
-        lost.append(pl.DataFrame({ROW: part[ROW], "name": part["name"]}).filter(gone).select(pl.struct(ROW, "name")).to_series())
+        lost.append(
+            pl.DataFrame({ROW: part[ROW], "name": part["name"]}).filter(gone).select(pl.struct(ROW, "name")).to_series()
+        )
     ledger.cells(used.height, used.height - sum(one.len() for one in lost))
     if not lost:
         return used
@@ -186,7 +221,9 @@ def _properties(
     once = found.unique(["stay", "name"], keep="first", maintain_order=True)
     table = once.with_columns(pl.col("stay", "name").cast(pl.String)).pivot("name", index="stay", values="cell")
     table = stays.select("stay").join(table, on="stay", how="left", maintain_order="left")
-    numbered = stays.select("stay").join(once.group_by(pl.col("stay").cast(pl.String)).agg(pl.col(ROW).min()), on="stay", how="left")
+    numbered = stays.select("stay").join(
+        once.group_by(pl.col("stay").cast(pl.String)).agg(pl.col(ROW).min()), on="stay", how="left"
+    )
     columns = table.select(name for name in keep if name in table.columns)
     kept = typed_and_told(columns, numbered[ROW].fill_null(0), ledger, spec.categorical)
     told = found.join(once.select("stay", "name", same="cell"), on=["stay", "name"], how="left")
@@ -202,7 +239,10 @@ def _events(
     """The events, each once; of a long table equal rows merge."""
     name = pl.col("name").cast(pl.String)
     found = cells.filter(name.is_in([*parts.values, *parts.labels]))
-    once = found.unique(["stay", "hours", "over", "name", "value", "cell", "unit"], keep="first", maintain_order=True)
+    once = found
+    if layout.long or stays["again"].any():
+        same = ["stay", "hours", "over", "name", "value", "cell", "unit"]
+        once = found.unique(same, keep="first", maintain_order=True)
     if layout.long:
         ledger.merged(found.height - once.height)
     names = once["name"].unique().cast(pl.String)
@@ -212,10 +252,14 @@ def _events(
         own=pl.col("name").replace_strict(spec.values, default=None, return_dtype=pl.String),
     )
     owners = stays.select(pl.col("stay").cast(pl.Categorical), "subject_id")
-    rows = once.join(table.with_columns(pl.col("name").cast(pl.Categorical)), on="name", how="left", maintain_order="left")
+    rows = once.join(
+        table.with_columns(pl.col("name").cast(pl.Categorical)), on="name", how="left", maintain_order="left"
+    )
     rows = rows.join(owners, on="stay", how="left", maintain_order="left")
     expected = f"a code of {layout.vocabulary}"
-    rows = refuse(rows, pl.col("code").is_null(), ledger, layout.names or "", got="name", expected=expected, fix="correct it")
+    rows = refuse(
+        rows, pl.col("code").is_null(), ledger, layout.names or "", got="name", expected=expected, fix="correct it"
+    )
     known = _time(rows.select(pl.coalesce("over", pl.col("hours") + lasts)).to_series(), layout)
     rows = rows.select(
         "subject_id", _time(rows["hours"], layout).alias("time"), "code",

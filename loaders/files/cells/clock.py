@@ -58,18 +58,32 @@ def offsets(cells: pl.Series, unit: str) -> tuple[pl.Series, pl.Series]:
         >>> offsets(pl.Series(["07:30", "2", "PT1H", "P1DT6H", "1 days 00:30:00", "noon"]), "hours")[0].to_list()
         [7.5, 2.0, 1.0, 30.0, 24.5, None]
     """
-    text = cells.cast(pl.String).str.strip_chars()
+    seen = cells.cast(pl.String).alias("cell").unique().to_frame()  # hours repeat
+    text = seen["cell"].str.strip_chars()
     bare = text.cast(pl.Float64, strict=False)
     hours = bare.set(~bare.is_finite(), None) * (MICROSECONDS[unit] / MICROSECONDS["hours"])
     if hours.null_count() > text.null_count():
         for pattern in (_OF_DAY, _ISO, _PANDAS):
             parts = text.str.extract_groups(pattern).struct.unnest()
-            there = parts.select(pl.any_horizontal(pl.col(name).is_not_null() for name in _HOURS if name in parts.columns)).to_series()
-            spent = [pl.col(name).cast(pl.Float64).fill_null(0.0) * each for name, each in _HOURS.items() if name in parts.columns]
+            there = parts.select(
+                pl.any_horizontal(pl.col(name).is_not_null() for name in _HOURS if name in parts.columns)
+            ).to_series()
+            spent = [
+                pl.col(name).cast(pl.Float64).fill_null(0.0) * each
+                for name, each in _HOURS.items()
+                if name in parts.columns
+            ]
             back = pl.col("sign") == "-" if "sign" in parts.columns else pl.lit(False)
-            found = parts.select(pl.when(back).then(-1.0).otherwise(1.0) * pl.sum_horizontal(spent)).to_series()
-            hours = hours.zip_with(hours.is_not_null() | ~there, found)
-    return hours.rename(cells.name), text.is_not_null() & hours.is_null()
+            spell = parts.select(pl.when(back).then(-1.0).otherwise(1.0) * pl.sum_horizontal(spent)).to_series()
+            hours = hours.zip_with(hours.is_not_null() | ~there, spell)
+    table = seen.with_columns(hours.alias("hours"), (text.is_not_null() & hours.is_null()).alias("bad"))
+    found = (
+        cells.cast(pl.String)
+        .alias("cell")
+        .to_frame()
+        .join(table, on="cell", how="left", nulls_equal=True, maintain_order="left")
+    )
+    return found["hours"].rename(cells.name), found["bad"]
 
 
 _OF_DAY = r"^(?<sign>-)?(?<h>\d{1,5}):(?<m>[0-5]\d)(?::(?<s>[0-5]\d(?:\.\d+)?))?$"
