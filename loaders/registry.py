@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import MISSING, fields
+
 from .errors import InputError, NotBuilt
 from .specs import AnySource, Knowledge, Omics, Patients, Records, Samples
 from .tables import Known, Loaded
 
 RECORDS_LATER = ("omop", "fhir", "mimic3", "mimic4", "eicu")
-KNOWLEDGE_LATER = ("obo", "sssom", "hpoa", "hierarchy")
 
 
 def read_source(spec: AnySource, known: Known) -> Loaded:
@@ -69,6 +70,7 @@ def _read_records(spec: Records, known: Known) -> Loaded:
 
 
 def _read_knowledge(spec: Knowledge, known: Known) -> Loaded:
+    _check_keys(spec)
     match spec.format or _ending(spec):
         case "gmt":
             from .knowledge.gmt import read_gmt
@@ -78,16 +80,43 @@ def _read_knowledge(spec: Knowledge, known: Known) -> Loaded:
             from .knowledge.edge_list import read_edges
 
             return read_edges(spec, known)
-        case later if later in KNOWLEDGE_LATER:
-            raise NotBuilt(f"{spec.source}: format {later} is not read yet.", "bring it as gmt or edges")
-    raise InputError(
-        "unknown format", spec.source, spec.format or spec.path[0].name, "gmt or edges (csv, tsv)", "set `format`"
-    )
+        case "obo":
+            from .knowledge.obo import read_obo
+
+            return read_obo(spec, known)
+        case "sssom":
+            from .knowledge.sssom import read_sssom
+
+            return read_sssom(spec, known)
+        case "hpoa":
+            from .knowledge.hpoa import read_hpoa
+
+            return read_hpoa(spec, known)
+        case "hierarchy":
+            from .knowledge.hierarchy import read_hierarchy
+
+            return read_hierarchy(spec, known)
+    formats = "gmt, obo, sssom, hpoa, hierarchy or edges (csv, tsv)"
+    raise InputError("unknown format", spec.source, spec.format or spec.path[0].name, formats, "set `format`")
+
+
+_KEYS = {"codes": ("hierarchy",), "matches": ("sssom",), "xref": ("obo",), "prefixes": ("obo", "sssom")}
+"""Keys of knowledge that only some formats have."""
+
+
+def _check_keys(spec: Knowledge) -> None:
+    """Refuse a key that the format would not look at."""
+    format = spec.format or _ending(spec)
+    for field in fields(spec):
+        default = field.default_factory() if field.default_factory is not MISSING else field.default
+        if field.name in _KEYS and format not in _KEYS[field.name] and getattr(spec, field.name) != default:
+            expected = " or ".join(_KEYS[field.name])
+            raise InputError("no key of this format", f"[{spec.source}] {field.name}", format, expected, "leave it out")
 
 
 def _ending(spec: Knowledge) -> str:
-    """What the first file's name ends on, its compression apart."""
+    """What the first file's name ends on, its compression apart; SSSOM's tables say so before it (`a.sssom.tsv`)."""
     name = spec.path[0].name.lower()
     for packed in (".gz", ".zip"):
         name = name.removesuffix(packed)
-    return name.rpartition(".")[2]
+    return "sssom" if name.endswith((".sssom.tsv", ".sssom.csv")) else name.rpartition(".")[2]
