@@ -81,7 +81,9 @@ def text_lines(path: Path) -> Iterator[bytes]:
             while line := file.readline(LINE + 1):
                 read += len(line)
                 if len(line) > LINE or read > max(LARGE, RATIO * packed):
-                    raise InputError("lines or a size that no text has", path, expected="lines of text", fix="look into it")
+                    raise InputError(
+                        "lines or a size that no text has", path, expected="lines of text", fix="look into it"
+                    )
                 yield line.rstrip(b"\r\n")
     except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         got, expected = type(error).__name__, "a whole .gz, or a .zip of one file"

@@ -165,13 +165,10 @@ class _Look:
         for path in files:
             if is_paper(path) or ending(path) in ("h5ad", "h5mu"):
                 continue
-            shown_as = self._path(path)
             if (why := why_not_read(path)) is not None:
                 self._leave(path, why)
-            elif (format := knowledge.later_format(path)) is not None:
-                section, question = knowledge.knowledge_later(shown_as, format, self.names.take(section_name(path)))
-                self.sections.append(section)
-                self.questions.append(question)
+            elif (format := knowledge.format_of(path)) is not None:
+                self._knowledge(path, format)
             elif ending(path) == "gmt":
                 self._gmt(path)
             elif isinstance(head := readable(path), Head):
@@ -182,6 +179,15 @@ class _Look:
 
     def _leave(self, path: Path, why: str) -> None:
         self.unread[self._path(path)] = why
+
+    def _knowledge(self, path: Path, format: str) -> None:
+        name = self.names.take(section_name(path))
+        section, question = knowledge.knowledge_section(path, self._path(path), format, name)
+        if isinstance(section, Section):
+            self.sections.append(section)
+            self.questions += [question] if question else []
+        else:
+            self._leave(path, section)
 
     def _gmt(self, path: Path) -> None:
         section = knowledge.gene_sets(path, self._path(path), self.names.take(section_name(path)))

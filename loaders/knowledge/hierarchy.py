@@ -56,7 +56,9 @@ def read_hierarchy(spec: Knowledge, known: Known) -> Loaded:
     once = refuse(once, wrong, ledger, parent, got="_o", expected="no cycle", fix="take out one edge of the cycle")
     edges = once.drop_nulls("object")
     ledger.count({"codes without a parent: tops": once.height - edges.height})
-    concepts = pl.concat([once.select(id="subject", name="name"), edges.select(id="object", name=pl.lit(None, pl.String))])
+    concepts = pl.concat(
+        [once.select(id="subject", name="name"), edges.select(id="object", name=pl.lit(None, pl.String))]
+    )
     return Loaded(
         spec.source, ledger.tally(), ledger.frame(), concepts=as_concepts(concepts, spec),
         links=as_links(edges.select("subject", "object", predicate=pl.lit("IS_A")), spec), counts=ledger.counts,

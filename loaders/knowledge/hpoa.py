@@ -66,7 +66,9 @@ def read_hpoa(spec: Knowledge, known: Known) -> Loaded:
         once.select(id="disease_curie", name="name", label=pl.lit("Diagnosis")),
         once.select(id="phenotype_curie", name=pl.lit(None, pl.String), label=pl.lit("Phenotype")),
     ]
-    links = once.select(subject="disease_curie", object="phenotype_curie", predicate=pl.lit("HAS_PHENOTYPE"), score="score")
+    links = once.select(
+        subject="disease_curie", object="phenotype_curie", predicate=pl.lit("HAS_PHENOTYPE"), score="score"
+    )
     spec = replace(spec, release=spec.release or _version(spec.path[0]))
     return Loaded(
         spec.source, ledger.tally(), ledger.frame(), concepts=as_concepts(pl.concat(concepts), spec),

@@ -69,8 +69,13 @@ def read_obo(spec: Knowledge, known: Known) -> Loaded:
     alone = once.filter(pl.col("obsolete")).join(links.filter(pl.col("mapping") == "replaced_by"), on=ROW, how="anti")
     ledger.count({"obsolete terms without a successor: names alone": alone.height})
     named = once.select(id="curie", name="name")
-    former = links.filter(pl.col("mapping") == "alt_id").join(named, left_on="object", right_on="id").select(id="subject", name="name")
-    concepts = pl.concat([named, former, links.select(id="object", name=pl.lit(None, pl.String))])
+    former = (
+        links.filter(pl.col("mapping") == "alt_id")
+        .join(named, left_on="object", right_on="id")
+        .select(id="subject", name="name")
+    )
+    ends = [links.select(id=end, name=pl.lit(None, pl.String)) for end in ("subject", "object")]
+    concepts = pl.concat([named, former, *ends])
     prefix = pl.col("id").str.extract(r"^([^:]+):")
     concepts = concepts.with_columns(label=pl.when(prefix.is_in(PATHWAYS)).then(pl.lit("Pathway")))
     spec = replace(spec, release=spec.release or header.get("data-version", header.get("date", "")))
@@ -136,7 +141,9 @@ def _read(spec: Knowledge, ledger: Ledger) -> tuple[dict[str, str], pl.DataFrame
             terms.append((number, next(iter(stanza.values("id")), None), name, obsolete, same))
             links += [(number, None, tag, target) for tag, target in told]
         if len(terms) == before:
-            raise InputError("holds no [Term]", path, expected="an ontology in OBO format", fix="check the file's format")
+            raise InputError(
+                "holds no [Term]", path, expected="an ontology in OBO format", fix="check the file's format"
+            )
     some = ", ".join(name for name, _ in others.most_common(3))
     ledger.count({f"relationships that the graph has no type for ({some})": others.total()})
     return header, _frame(terms, TERMS), _frame(links, LINKS).drop("id")
@@ -163,7 +170,9 @@ def _ends(links: pl.DataFrame, spec: Knowledge, ledger: Ledger) -> pl.DataFrame:
     links = links.with_columns(
         objects.alias("object"),
         predicate=pl.col("tag").replace_strict({tag: type for tag, (type, _) in TAGS.items()}, return_dtype=pl.String),
-        mapping=pl.col("tag").replace_strict({tag: kind or None for tag, (_, kind) in TAGS.items()}, return_dtype=pl.String),
+        mapping=pl.col("tag").replace_strict(
+            {tag: kind or None for tag, (_, kind) in TAGS.items()}, return_dtype=pl.String
+        ),
     )
     asked = pl.col("object").str.extract(r"^([^:]+):").is_in(wanted).fill_null(False)
     left = links.select(((pl.col("tag") == "xref") & ~asked).sum()).item()
@@ -178,7 +187,8 @@ def _ends(links: pl.DataFrame, spec: Knowledge, ledger: Ledger) -> pl.DataFrame:
     )
     turned = (pl.col("tag") == "alt_id") | ((pl.col("tag") == "xref") & ~below(pl.col("subject"), pl.col("object")))
     return links.with_columns(
-        subject=pl.when(turned).then("object").otherwise("subject"), object=pl.when(turned).then("subject").otherwise("object")
+        subject=pl.when(turned).then("object").otherwise("subject"),
+        object=pl.when(turned).then("subject").otherwise("object"),
     )
 
 
@@ -191,6 +201,7 @@ def _without_cycles(links: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
             wrong = part[closing]
             ledger.cell(wrong[ROW], wrong["tag"], quoted(wrong["target"]), "no cycle")
             ledger.count({"edges that would close a cycle, left out": len(closing)})
-            part = part.filter(~pl.int_range(pl.len()).is_in(closing))
-        parts.append(part)
+            parts.append(part.filter(~pl.int_range(pl.len()).is_in(closing)))
+        else:
+            parts.append(part)
     return pl.concat(parts) if parts else links

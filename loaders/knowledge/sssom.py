@@ -29,7 +29,13 @@ PREDICATES = {
 """predicate_id -> one of MATCHES."""
 COLUMNS = ("subject_id", "predicate_id", "object_id")
 OPTIONAL = ("subject_label", "object_label", "confidence", "predicate_modifier")
-_NAMES = {"exact": "exactMatch", "close": "closeMatch", "broad": "broadMatch", "related": "relatedMatch", "dbxref": "hasDbXref"}
+_NAMES = {
+    "exact": "exactMatch",
+    "close": "closeMatch",
+    "broad": "broadMatch",
+    "related": "relatedMatch",
+    "dbxref": "hasDbXref",
+}
 """`predicate` of MAPS_TO. A narrow match is a broad one from its other end."""
 _HEAD = 1_000
 
@@ -48,10 +54,14 @@ def read_sssom(spec: Knowledge, known: Known) -> Loaded:
     """
     for match in spec.matches:
         if match not in MATCHES:
-            raise InputError("unknown word", f"[{spec.source}] matches", match, ", ".join(MATCHES), "write one of these")
+            raise InputError(
+                "unknown word", f"[{spec.source}] matches", match, ", ".join(MATCHES), "write one of these"
+            )
     ledger = Ledger(spec.source)
     header = [_header(path) for path in spec.path]
-    source = read_rows(replace(spec, format="csv" if spec.format == "sssom" and _commas(spec.path[0]) else "tsv"), ledger)
+    source = read_rows(
+        replace(spec, format="csv" if spec.format == "sssom" and _commas(spec.path[0]) else "tsv"), ledger
+    )
     rows = _rows(source)
     rows = _wanted(rows, spec, source.where, ledger)
     curies = {prefix: iri for _, each in header for prefix, iri in each.items()}
@@ -71,7 +81,9 @@ def read_sssom(spec: Knowledge, known: Known) -> Loaded:
     ledger.merged(rows.height - once.height)
     about = header[0][0]
     spec = replace(
-        spec, release=spec.release or about.get("mapping_set_version", ""), licence=spec.licence or about.get("license", "")
+        spec,
+        release=spec.release or about.get("mapping_set_version", ""),
+        licence=spec.licence or about.get("license", ""),
     )
     concepts = [once.select(id=end, name=f"{end}_label") for end in ("subject", "object")]
     return Loaded(
