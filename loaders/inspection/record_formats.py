@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -134,7 +134,7 @@ _VITALS = frozenset((
     "hr", "heartrate", "sbp", "dbp", "map", "resp", "temp", "o2sat", "spo2", "lactate", "creatinine", "glucose", "wbc", "crea",
     "gluc", "glu", "lact", "hct", "bun", "platelets", "plt", "fio2", "ph",
 ))  # fmt: skip
-_MEASURED = 5
+_MEASURED, _STAYS = 5, 20
 
 
 def is_hourly(head: Head) -> bool:
@@ -178,9 +178,7 @@ def hourly_section(head: Head | None, file: Path, path: str, name: str) -> Answe
 
     Args: head: of the table; None of a folder, whose first file is then looked at. file: it, or the folder.
     """
-    if head is None:
-        first = readable(min(p for p in file.iterdir() if ending(p) in ("psv", "txt", "csv")))
-        head = first if isinstance(first, Head) else None
+    head = _first_stays(file) if head is None else head
     unit = (
         next((u for n in head.names if spelt(n) in CLOCKS for u in ("minutes",) if "offset" in spelt(n)), None)
         if head
@@ -209,6 +207,13 @@ def hourly_section(head: Head | None, file: Path, path: str, name: str) -> Answe
     shape = "a row a measurement" if layout.long else "a row an hour"
     why = f"hourly vitals and labs, {shape}" + (", a file a stay" if layout.file_is_stay else "")
     return Answer((Section(f"records.{name}", keys, (why,)),), tuple(asked))
+
+
+def _first_stays(folder: Path) -> Head | None:
+    """The head of a folder's first files together."""
+    files = sorted(path for path in folder.iterdir() if ending(path) in ("psv", "txt", "csv"))[:_STAYS]
+    heads = [head for path in files if isinstance(head := readable(path), Head)]
+    return replace(heads[0], frame=pl.concat([head.frame for head in heads], how="diagonal")) if heads else None
 
 
 def _outcomes(head: Head | None, layout: Layout) -> list[str]:

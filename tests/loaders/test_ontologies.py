@@ -289,7 +289,9 @@ def test_a_hierarchy_of_bare_codes(tmp_path: Path) -> None:
     loaded = read(path, format="hierarchy", codes={"code": "ICD10CM", "parent": "ICD10CM"})
     assert loaded.tally == Tally(read=7, written=3, merged=1, rejected=3)
     cycle = {("A00", "A00-A09"), ("A00.0", "A00"), ("A00-A09", "A00.0")}
-    found = {(child.removeprefix("ICD10CM:"), parent.removeprefix("ICD10CM:")) for child, _, parent, *_ in links(loaded)}
+    found = {
+        (child.removeprefix("ICD10CM:"), parent.removeprefix("ICD10CM:")) for child, _, parent, *_ in links(loaded)
+    }
     assert len(found) == 2 and found < cycle, "one edge of the cycle is rejected"
     assert loaded.concepts is not None
     assert dict(loaded.concepts.select("id", "name").iter_rows())["ICD10CM:A00-A09"] == "Intestinal"
