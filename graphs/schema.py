@@ -102,7 +102,7 @@ RELATIONSHIPS = {
         Relationship("HAS_PHENOTYPE", ("Diagnosis",), ("Phenotype",)),
         Relationship("TREATS", ("Drug",), ("Diagnosis",)),
         Relationship("IS_A", (*CODES, "Phenotype"), (*CODES, "Phenotype")),
-        Relationship("MAPS_TO", ("Diagnosis",), ("Diagnosis", "Phenotype")),
+        Relationship("MAPS_TO", (*CODES, "Phenotype"), (*CODES, "Phenotype")),
         Relationship("LOADED", ("Study",), ("Load",)),
         Relationship("INCLUDES", ("Cohort",), ("Patient",)),
         Relationship("RANKS", ("Run",), (*FEATURES, *CODES, "Pathway")),

@@ -1,13 +1,37 @@
-"""Reader registry: which reader makes tables of which source."""
+"""Reader registry: which reader makes tables of which source. A new format is a file, and a line here."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields
+from importlib import import_module
 
 from .errors import InputError, NotBuilt
 from .specs import AnySource, Knowledge, Omics, Patients, Records, Samples
 from .tables import Known, Loaded
 
-RECORDS_LATER = ("eicu", "hourly")
-KNOWLEDGE_LATER = ("obo", "sssom", "hpoa", "hierarchy")
+RECORDS = {
+    "meds": ".records.meds:read_meds",
+    "omop": ".records.omop:read_omop",
+    "fhir": ".records.fhir.reader:read_fhir",
+    "mimic3": ".records.mimic:read_mimic3",
+    "mimic4": ".records.mimic:read_mimic4",
+    "hourly": ".records.hourly:read_hourly",
+    "timeline": ".records.timeline:read_timeline",
+    "csv": ".records.csv_tables:read_encounters",
+}
+"""`[records.NAME] format` -> the module and function that read it."""
+RECORDS_LATER = ("eicu",)
+"""Recognised, not read yet."""
+KNOWLEDGE = {
+    "gmt": ".knowledge.gmt:read_gmt",
+    "obo": ".knowledge.obo:read_obo",
+    "sssom": ".knowledge.sssom:read_sssom",
+    "hpoa": ".knowledge.hpoa:read_hpoa",
+    "hierarchy": ".knowledge.hierarchy:read_hierarchy",
+    **dict.fromkeys(("edges", "csv", "tsv", "txt", "parquet"), ".knowledge.edge_list:read_edges"),
+}
+"""`[knowledge.NAME] format`, or what the first file's name ends on -> the same."""
 
 
 def read_source(spec: AnySource, known: Known) -> Loaded:
@@ -17,86 +41,67 @@ def read_source(spec: AnySource, known: Known) -> Loaded:
     """
     match spec:
         case Patients():
-            from .subjects.patients import read_patients
-
-            return read_patients(spec, known)
+            return _read(".subjects.patients:read_patients")(spec, known)
         case Samples():
-            from .subjects.samples import read_samples
-
-            return read_samples(spec, known)
+            return _read(".subjects.samples:read_samples")(spec, known)
         case Omics(kind="mutation"):
-            from .omics.mutations import read_mutations
-
-            return read_mutations(spec, known)
+            return _read(".omics.mutations:read_mutations")(spec, known)
         case Omics():
-            from .omics.layer import read_omics
-
-            return read_omics(spec, known)
+            return _read(".omics.layer:read_omics")(spec, known)
         case Records():
-            return _read_records(spec, known)
+            return _records(spec)(spec, known)
         case Knowledge():
-            return _read_knowledge(spec, known)
+            return _knowledge(spec)(spec, known)
 
 
-def _read_records(spec: Records, known: Known) -> Loaded:
-    match spec.format:
-        case "meds":
-            from .records.meds import read_meds
-
-            return read_meds(spec, known)
-        case "timeline":
-            from .records.timeline import read_timeline
-
-            return read_timeline(spec, known)
-        case "csv":
-            from .records.csv_tables import read_encounters
-
-            return read_encounters(spec, known)
-        case "omop":
-            from .records.omop import read_omop
-
-            return read_omop(spec, known)
-        case "mimic3":
-            from .records.mimic import read_mimic3
-
-            return read_mimic3(spec, known)
-        case "mimic4":
-            from .records.mimic import read_mimic4
-
-            return read_mimic4(spec, known)
-        case "fhir":
-            from .records.fhir.reader import read_fhir
-
-            return read_fhir(spec, known)
-        case None:
-            raise InputError(
-                "records without a format", spec.source, expected="meds, fhir, csv or timeline", fix="set `format`"
-            )
-        case later if later in RECORDS_LATER:
-            raise NotBuilt(f"{spec.source}: format {later} is not read yet.", "bring it as meds, fhir, csv or timeline")
-    raise InputError("unknown format", spec.source, spec.format, "meds, fhir, csv or timeline", "set `format`")
+def _read(where: str) -> Callable[..., Loaded]:
+    """The function that reads, imported when it is asked for."""
+    module, _, name = where.partition(":")
+    found: Callable[..., Loaded] = getattr(import_module(module, __package__), name)
+    return found
 
 
-def _read_knowledge(spec: Knowledge, known: Known) -> Loaded:
-    match spec.format or _ending(spec):
-        case "gmt":
-            from .knowledge.gmt import read_gmt
+def _records(spec: Records) -> Callable[..., Loaded]:
+    if spec.labels and spec.format != "hourly":
+        fix = "leave it out; what is no input is not named in `values`"
+        raise InputError("a key of format hourly", f"[{spec.source}]", "labels", fix=fix)
+    formats = ", ".join(RECORDS)
+    if spec.format is None:
+        raise InputError("records without a format", spec.source, expected=f"one of {formats}", fix="set `format`")
+    if spec.format in RECORDS_LATER:
+        raise NotBuilt(f"{spec.source}: format {spec.format} is not read yet.", f"bring it as one of {formats}")
+    return _named(RECORDS, spec.format, spec, formats)
 
-            return read_gmt(spec, known)
-        case "edges" | "csv" | "tsv" | "txt" | "parquet":
-            from .knowledge.edge_list import read_edges
 
-            return read_edges(spec, known)
-        case later if later in KNOWLEDGE_LATER:
-            raise NotBuilt(f"{spec.source}: format {later} is not read yet.", "bring it as gmt or edges")
-    raise InputError(
-        "unknown format", spec.source, spec.format or spec.path[0].name, "gmt or edges (csv, tsv)", "set `format`"
-    )
+def _knowledge(spec: Knowledge) -> Callable[..., Loaded]:
+    _check_keys(spec)
+    formats = "gmt, obo, sssom, hpoa, hierarchy or edges (csv, tsv)"
+    return _named(KNOWLEDGE, spec.format or _ending(spec), spec, formats)
+
+
+def _named(table: Mapping[str, str], format: str, spec: Records | Knowledge, formats: str) -> Callable[..., Loaded]:
+    if format not in table:
+        raise InputError("unknown format", spec.source, spec.format or spec.path[0].name, formats, "set `format`")
+    return _read(table[format])
+
+
+_KEYS = {"codes": ("hierarchy",), "matches": ("sssom",), "xref": ("obo",), "prefixes": ("obo", "sssom")}
+"""Keys of knowledge that only some formats have."""
+
+
+def _check_keys(spec: Knowledge) -> None:
+    """Refuse a key that the format would not look at."""
+    format = spec.format or _ending(spec)
+    for field in fields(spec):
+        default = field.default_factory() if field.default_factory is not MISSING else field.default
+        if field.name in _KEYS and format not in _KEYS[field.name] and getattr(spec, field.name) != default:
+            expected = " or ".join(_KEYS[field.name])
+            raise InputError("no key of this format", f"[{spec.source}] {field.name}", format, expected, "leave it out")
 
 
 def _ending(spec: Knowledge) -> str:
-    """What the first file's name ends on, its compression apart."""
+    """What the first file's name ends on, its compression apart; SSSOM's tables say so before it (`a.sssom.tsv`)."""
     name = spec.path[0].name.lower()
     for packed in (".gz", ".zip"):
         name = name.removesuffix(packed)
-    return name.rpartition(".")[2]
+    return "sssom" if name.endswith((".sssom.tsv", ".sssom.csv")) else name.rpartition(".")[2]

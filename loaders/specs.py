@@ -9,6 +9,8 @@ Column = str | int
 """A column's name, or its number from 0 where the file has no header."""
 
 MISSING = ("", "NA", "NaN", "null")
+MATCHES = ("exact", "close", "broad", "narrow", "related", "dbxref")
+"""How two terms of a mapping may belong together."""
 KINDS = ("expression", "copy_number", "mutation", "methylation", "mirna", "protein", "metabolite")
 NAMESPACES = (
     "symbol", "ensembl", "entrez", "hgnc", "uniprot", "mirbase", "cpg", "chebi", "hmdb", "opaque",
@@ -115,6 +117,7 @@ class Records(Source):
     value_unit: Column | None = None  # … and the one that holds its unit
     keep: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()  # integers of `keep` that are names, not numbers
+    labels: tuple[str, ...] = ()  # of hourly tables: what says an outcome; a cohort can ask for it, no input holds it
 
     @property
     def source(self) -> str:
@@ -133,6 +136,10 @@ class Knowledge(Source):
     score: Column | None = None
     year: Column | None = None  # when the edge came to be known: links can be held out by it
     header: bool | None = None  # None: found from the columns named
+    codes: dict[str, str] = field(default_factory=dict)  # of a hierarchy: the vocabulary of a column's bare codes
+    matches: tuple[str, ...] = ("exact",)  # of sssom: which of MATCHES become MAPS_TO
+    xref: tuple[str, ...] = ()  # of obo: vocabularies whose cross-references become MAPS_TO
+    prefixes: dict[str, str] = field(default_factory=dict)  # of obo, sssom: what a prefix of the file means here
     release: str = ""
     licence: str = ""
 

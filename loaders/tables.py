@@ -115,8 +115,10 @@ def as_concepts(rows: pl.DataFrame, spec: Source) -> pl.DataFrame:
 
 
 def as_links(rows: pl.DataFrame, spec: Source) -> pl.DataFrame:
-    """The links table, each subject, predicate and object once; with `year` where the rows carry one."""
-    layout = {**LINKS, **({"year": pl.Int64} if "year" in rows.columns else {})}
+    """The links table, each subject, predicate and object once; with `year`, and of MAPS_TO with `mapping` (exactMatch,
+    …), where the rows carry one."""
+    more = {"year": pl.Int64, "mapping": pl.String}
+    layout = {**LINKS, **{name: dtype for name, dtype in more.items() if name in rows.columns}}
     links = in_layout(_from_source(rows, spec), layout)
     return links.unique(["subject", "predicate", "object"], keep="first", maintain_order=True)
 

@@ -128,8 +128,10 @@ def _links(loaded: Loaded, source: pl.Expr) -> Iterator[Edges]:
     links, _ = link_ends(loaded.links, loaded.concepts)
     keys = ("predicate", "start_label", "end_label")
     for (predicate, start, end), part in sorted(links.partition_by(*keys, as_dict=True).items()):
-        dated = [name for name in ("year",) if name in part.columns]
-        rows = part.select("score", *dated, "release", "licence", source, start="subject", end="object")
+        more = [pl.col(name) for name in ("year",) if name in part.columns]
+        if predicate == "MAPS_TO" and "mapping" in part.columns:
+            more.append(pl.col("mapping").alias("predicate"))
+        rows = part.select("score", *more, "release", "licence", source, start="subject", end="object")
         yield Edges(str(predicate), str(start), str(end), _sorted(rows))
 
 

@@ -54,7 +54,7 @@ _LEAST_SPACES = 2
 
 
 def sniff(lines: list[bytes], preferred: bytes) -> bytes:
-    """The delimiter of a text: the one that cuts its first lines most evenly.
+    """The delimiter of a text: the one that cuts its first lines most evenly; of bars only where they are preferred.
 
     Example:
         >>> sniff([b"a;b, c", b"1;2"], b",")
@@ -67,7 +67,7 @@ def sniff(lines: list[bytes], preferred: bytes) -> bytes:
             return 0.0, delimiter == preferred, 0
         return sum(c == counts[0] for c in counts) / len(counts), delimiter == preferred, counts[0]
 
-    best = max(DELIMITERS, key=evenness)
+    best = max(dict.fromkeys((*DELIMITERS, preferred)), key=evenness)
     spaces = {line.count(b" ") for line in lines}
     if not evenness(best)[0] and len(lines) > 1 and len(spaces) == 1 and min(spaces) >= _LEAST_SPACES:
         return b" "  # as STRING writes its links

@@ -7,6 +7,8 @@ import io
 import os
 import stat
 import zipfile
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -62,6 +64,42 @@ def member(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
     """One file of a zip archive. Raises: InputError for a bomb."""
     with archive.open(name) as file:
         return _within(file, path, os.path.getsize(path))
+
+
+def text_lines(path: Path) -> Iterator[bytes]:
+    """The lines of a text, plain, gzipped, or in a zip of one file, one after the other: it is never held as a whole.
+
+    Raises: InputError for what is missing, no regular file, broken, a bomb, or has a line that no text has.
+    """
+    check_regular(path)
+    packed, read = path.stat().st_size, 0
+    try:
+        with path.open("rb") as raw:
+            start = raw.read(4)
+            raw.seek(0)
+            file = _unpacked(path, raw, start)
+            while line := file.readline(LINE + 1):
+                read += len(line)
+                if len(line) > LINE or read > max(LARGE, RATIO * packed):
+                    raise InputError(
+                        "lines or a size that no text has", path, expected="lines of text", fix="look into it"
+                    )
+                yield line.rstrip(b"\r\n")
+    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        got, expected = type(error).__name__, "a whole .gz, or a .zip of one file"
+        raise InputError("cannot be unpacked", path, got, expected, "fetch it again") from None
+
+
+def _unpacked(path: Path, raw: IO[bytes], start: bytes) -> IO[bytes] | gzip.GzipFile:
+    if start.startswith(b"\x1f\x8b"):
+        return gzip.GzipFile(fileobj=raw)
+    if start != b"PK\x03\x04":
+        return raw
+    archive = zipfile.ZipFile(raw)
+    names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX/")]
+    if len(names) != 1:
+        raise InputError("a zip of several files", path, len(names), "one file", "unpack it and name the file")
+    return archive.open(names[0])
 
 
 def _within(file: IO[bytes] | gzip.GzipFile, path: Path, packed: int) -> bytes:

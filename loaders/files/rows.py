@@ -91,6 +91,8 @@ def identified(rows: SourceRows, column: str, ledger: Ledger) -> SourceRows:
 
 def not_removed(rows: SourceRows, column: str, removed: Removed, ledger: Ledger) -> SourceRows:
     """The rows of those who were not removed; asked before anything else looks at a row."""
+    if not removed.marks:
+        return rows
     gone = removed.holds(rows.frame[column]) | removed.holds(id_text(rows.frame[column]))
     ledger.removed(rows.numbers.filter(gone), column)
     return rows.rows(~gone)

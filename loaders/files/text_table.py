@@ -26,7 +26,8 @@ from .delimited import DelimitedRecords, plain, sniff, split
 from .regular_file import check_lines, check_regular, gunzip, member
 
 __all__ = [
-    "Cells", "dates", "ends", "has_header", "numbers", "parquet_frame", "read_bytes", "read_cells", "resolve", "typed",
+    "Cells", "dates", "ends", "has_header", "numbers", "parquet_frame", "read_bytes", "read_cells", "resolve", "text_cells",
+    "typed", "typed_cells",
 ]  # fmt: skip
 
 BROKEN = {
@@ -38,7 +39,7 @@ GZIP, ZIP, PARQUET = b"\x1f\x8b", b"PK\x03\x04", b"PAR1"
 PARQUET_ROWS = 20_000
 """How many rows of a Parquet file a look takes."""
 
-TEXT_FORMATS = {"csv": b",", "tsv": b"\t", "txt": b"\t", "maf": b"\t", "cbioportal": b"\t"}
+TEXT_FORMATS = {"csv": b",", "tsv": b"\t", "txt": b"\t", "psv": b"|", "maf": b"\t", "cbioportal": b"\t"}
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,15 @@ def read_cells(
     ending = format if format in TEXT_FORMATS else name.rpartition(".")[2]
     text = table_within(path, plain(data))
     return _from_text(path, text, missing, header, TEXT_FORMATS.get(ending, b","))
+
+
+def text_cells(path: Path, data: bytes, missing: Sequence[str] = MISSING) -> Cells:
+    """The rows of a text with a header that was read already, in pieces or from several files; as `read_cells` gives them.
+
+    Args: path: what it is called in messages; its ending says which delimiter is likely.
+    """
+    ending = path.name.lower().removesuffix(".gz").rpartition(".")[2]
+    return _from_text(path, plain(data), missing, True, TEXT_FORMATS.get(ending, b","))
 
 
 def read_bytes(path: Path, most: int | None = None) -> tuple[bytes, str]:
@@ -310,6 +320,14 @@ def _from_parquet(path: Path, data: bytes, missing: Sequence[str]) -> Cells:
     frame = parquet_frame(path, data)
     if frame.is_empty():
         raise InputError("holds no row", path, expected="data rows", fix="check the file")
+    return typed_cells(path, frame, missing)
+
+
+def typed_cells(path: Path, frame: pl.DataFrame, missing: Sequence[str] = MISSING) -> Cells:
+    """The rows of a table in types of its own, as a part of a Parquet file is; as `read_cells` gives them.
+
+    Raises: InputError for a nested column.
+    """
     for name, dtype in frame.schema.items():
         if dtype.is_nested():
             raise InputError("a nested column", path, f"{name}: {dtype}", "plain cells", "write it as plain columns")

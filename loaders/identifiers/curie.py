@@ -31,7 +31,8 @@ _SPELLINGS = {
     **{name.upper(): name for name in VOCABULARIES},
     "ICD-9-CM": "ICD9CM", "ICD-9": "ICD9CM", "ICD9CMDX": "ICD9CM", "ICD-10-CM": "ICD10CM", "ICD-10": "ICD10CM",
     "ICD9CMPROC": "ICD9PROC", "ICD9PCS": "ICD9PROC", "ICD-10-PCS": "ICD10PCS", "CPT4": "CPT", "HPO": "HP",
-    "SNOMEDCT": "SNOMED", "SNOMEDCT_US": "SNOMED",
+    "SNOMEDCT": "SNOMED", "SNOMEDCT_US": "SNOMED", "SCTID": "SNOMED", "ORPHANET": "ORPHA", "ORDO": "ORPHA",
+    "UMLS_CUI": "UMLS", "MIM": "OMIM",
 }  # fmt: skip
 _KINDS_OF_ICD = {
     ("DIAGNOSIS", "9"): "ICD9CM", ("DIAGNOSIS", "10"): "ICD10CM",

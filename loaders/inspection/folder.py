@@ -44,7 +44,15 @@ from .people import (
     unjoined,
     whose_among,
 )
-from .record_formats import RecordFolder, is_hourly, is_timeline, places, record_folders, record_section
+from .record_formats import (
+    RecordFolder,
+    hourly_section,
+    is_hourly,
+    is_timeline,
+    places,
+    record_folders,
+    record_section,
+)
 from .section import Section
 
 _LIST, _LOOKED_AT = 1, 60
@@ -165,13 +173,10 @@ class _Look:
         for path in files:
             if is_paper(path) or ending(path) in ("h5ad", "h5mu"):
                 continue
-            shown_as = self._path(path)
             if (why := why_not_read(path)) is not None:
                 self._leave(path, why)
-            elif (format := knowledge.later_format(path)) is not None:
-                section, question = knowledge.knowledge_later(shown_as, format, self.names.take(section_name(path)))
-                self.sections.append(section)
-                self.questions.append(question)
+            elif (format := knowledge.format_of(path)) is not None:
+                self._knowledge(path, format)
             elif ending(path) == "gmt":
                 self._gmt(path)
             elif isinstance(head := readable(path), Head):
@@ -182,6 +187,15 @@ class _Look:
 
     def _leave(self, path: Path, why: str) -> None:
         self.unread[self._path(path)] = why
+
+    def _knowledge(self, path: Path, format: str) -> None:
+        name = self.names.take(section_name(path))
+        section, question = knowledge.knowledge_section(path, self._path(path), format, name)
+        if isinstance(section, Section):
+            self.sections.append(section)
+            self.questions += [question] if question else []
+        else:
+            self._leave(path, section)
 
     def _gmt(self, path: Path) -> None:
         section = knowledge.gene_sets(path, self._path(path), self.names.take(section_name(path)))
@@ -313,8 +327,7 @@ class _Look:
         elif (section := knowledge.edges(head, path, self.space)) is not None:
             self.sections.append(replace(section, name=f"knowledge.{self.names.take(section_name(head.path))}"))
         elif head.header and is_hourly(head):
-            folder = RecordFolder("hourly", head.path.parent, frozenset((head.path,)))
-            self._records(*record_section(folder, path, self.names.take("vitals")))
+            self._hourly(head, head.path, "vitals")
         elif head.header and (
             records := as_records(head, path, lambda: self.names.take(section_name(head.path)), whose)
         ):
@@ -409,9 +422,19 @@ class _Look:
 
     def _record_folders(self, folders: Sequence[RecordFolder]) -> None:
         for one in folders:
-            where = [self._path(path) for path in places(one, self.base)]
+            if one.format == "hourly":
+                self._hourly(None, one.root, "vitals")
+                continue
+            where = [self._path(path) for path in (places(one, self.base) if one.format == "fhir" else [one.root])]
             section, asked = record_section(one, where if len(where) > 1 else where[0], self.names.take("ehr"))
             self._records(section, asked)
+
+    def _hourly(self, head: Head | None, file: Path, name: str) -> None:
+        answer = hourly_section(head, file, self._path(file), self.names.take(name))
+        self.sections += answer.sections
+        self.questions += answer.questions
+        if answer.sections[0].ready:
+            self.clocks.add("relative")
 
     def _records(self, section: Section, asked: tuple[str, ...]) -> None:
         self.sections.append(section)

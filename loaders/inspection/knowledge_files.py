@@ -1,4 +1,4 @@
-"""Knowledge in a folder: a table of gene names, gene sets, edges between genes and to terms; what is not read yet is named."""
+"""Knowledge in a folder: a table of gene names, gene sets, edges between genes and to terms, ontologies, mappings, hierarchies."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import ClinomeError
+from ..errors import ClinomeError, InputError
 from ..files.delimited import plain
-from ..files.text_table import read_bytes
+from ..files.text_table import read_bytes, read_cells
 from ..identifiers.curie import is_curie
 from ..identifiers.genes import gene_columns
 from ..knowledge.gmt import GeneSet, parse
-from ..registry import KNOWLEDGE_LATER
+from ..knowledge.obo import stanzas
+from ..knowledge.sssom import PREDICATES
 from .file_head import Head
 from .names import Space, namespace, plain_name, words
 from .section import Section
@@ -23,11 +24,11 @@ _SHARE = 0.9
 _FEW_COLUMNS = 60
 _SCORES = ("score", "weight", "confidence", "combined_score", "probability", "llr")
 _BELOW, _ABOVE = frozenset(("child", "code", "subject", "descendant")), frozenset(("parent", "object", "ancestor"))
+_CHILDREN, _PARENTS = frozenset(("child", "code", "descendant")), frozenset(("parent", "parent_code", "ancestor"))
 _TITLES = {
-    "obo": "an ontology (OBO)",
-    "sssom": "a mapping of terms (SSSOM)",
-    "hpoa": "HPO's annotations",
-    "hierarchy": "a hierarchy of codes",
+    "obo": "an ontology (OBO): terms with names, IS_A, former ids",
+    "sssom": "mappings of terms (SSSOM): (term)-[:MAPS_TO]->(term)",
+    "hpoa": "HPO's annotations: (Diagnosis)-[:HAS_PHENOTYPE]->(Phenotype)",
 }
 
 
@@ -46,22 +47,42 @@ def is_gene_table(head: Head) -> bool:
     )
 
 
-def later_format(path: Path) -> str | None:
-    """The format of knowledge that a file's name says and this version does not read yet."""
+def format_of(path: Path) -> str | None:
+    """The format of knowledge that a file's name says: obo, sssom, hpoa."""
     name = path.name.lower()
-    said = next((f for f in ("sssom", "hpoa", "obo") if f".{f}" in name or name.startswith(f"{f}.")), None)
-    return said if said in KNOWLEDGE_LATER else None
+    return next((f for f in ("sssom", "hpoa", "obo") if f".{f}" in name or name.startswith(f"{f}.")), None)
 
 
-def knowledge_later(path: str, format: str, name: str) -> tuple[Section, str]:
-    """The section of such a file, as a comment, and what is said."""
-    section = Section(
-        f"knowledge.{name}",
-        {"format": format, "path": path},
-        (f"{_TITLES[format]}: this version does not read it yet",),
-        ready=False,
-    )
-    return section, f"{path}: {_TITLES[format]}: recognised, but not read yet by this version; gmt and edge tables are"
+def knowledge_section(path: Path, shown: str, format: str, name: str) -> tuple[Section | str, str]:
+    """`[knowledge.NAME]` of such a file, or why it is none; and a question, "" where there is none."""
+    keys: dict[str, object] = {"format": format, "path": shown}
+    asked = ""
+    try:
+        if format == "obo":
+            if next((one for one in stanzas(path, {}) if one.kind == "Term"), None) is None:
+                return "an ontology without a [Term]", ""
+        elif format == "sssom":
+            more, asked = _mappings(path, shown, name)
+            keys |= more
+        else:
+            read_cells(path, format="tsv", most=_HEAD)
+    except ClinomeError as error:
+        return str(error).removeprefix(f"{path}: "), ""
+    return Section(f"knowledge.{name}", keys, (_TITLES[format],)), asked
+
+
+def _mappings(path: Path, shown: str, name: str) -> tuple[dict[str, object], str]:
+    """`matches` where none is exact, and `prefixes` where ICD-9 may be that of American records; what is asked of them."""
+    frame = read_cells(path, format="csv" if ".csv" in path.name.lower() else "tsv", most=_HEAD).frame
+    if not {"subject_id", "predicate_id", "object_id"} <= set(frame.columns):
+        raise InputError("no SSSOM mappings", path, expected="subject_id, predicate_id, object_id")
+    found = {PREDICATES[one] for one in frame["predicate_id"].drop_nulls().unique() if one in PREDICATES}
+    keys: dict[str, object] = {} if "exact" in found or not found else {"matches": sorted(found)}
+    asked = [f"none of its mappings is exact: {', '.join(sorted(found))} are taken, which say less"] if keys else []
+    if (frame["object_id"].str.starts_with("ICD9:") | frame["subject_id"].str.starts_with("ICD9:")).any():
+        keys["prefixes"] = {"ICD9": "ICD9CM"}
+        asked.append("its ICD9 is taken for ICD-9-CM, as American records have it")
+    return keys, f"[knowledge.{name}] {shown}: {'; '.join(asked)}" if asked else ""
 
 
 def gene_sets(path: Path, shown: str, name: str) -> Section | None:
@@ -134,7 +155,29 @@ def edges(head: Head, shown: str, space_of: Space = namespace) -> Section | None
         child, parent = sorted(terms, key=lambda name: plain_name(name) in _ABOVE)
         keys = {"path": shown, "format": "edges", "predicate": "IS_A", "subject": child, "object": parent}
         return _section(keys, "symbol", [], call, head, "codes below codes: (code)-[:IS_A]->(code)")
-    return None
+    return _hierarchy(head, shown)
+
+
+def _hierarchy(head: Head, shown: str) -> Section | None:
+    """A table of bare ICD codes and of the codes above them, by what its columns are called and what their cells look like."""
+    child = next((n for n in head.names if plain_name(n) in _CHILDREN), None)
+    parent = next((n for n in head.names if plain_name(n) in _PARENTS), None)
+    if child is None or parent is None or head.frame[parent].drop_nulls().is_empty():
+        return None
+    cells = head.frame[child].drop_nulls().str.strip_chars().head(_LOOKED_AT)
+    letters = cells.str.contains(r"^[A-TV-Z]\d[0-9A-Z](\.?[0-9A-Z]{1,4})?$|^[A-Z]\d\d-[A-Z]\d\d$").mean()
+    digits = cells.str.contains(r"^(\d{3}|V\d{2}|E\d{3})(\.?\d{1,2})?$|^\d{3}-\d{3}$").mean()
+    name = "ICD10CM" if float(letters or 0) >= _SHARE else "ICD9CM" if float(digits or 0) >= _SHARE else None  # type: ignore[arg-type]
+    if name is None:
+        return None
+    keys = {
+        "path": shown,
+        "format": "hierarchy",
+        "subject": child,
+        "object": parent,
+        "codes": {child: name, parent: name},
+    }
+    return Section("knowledge", keys, (f"codes of {name} below codes: (Diagnosis)-[:IS_A]->(Diagnosis)",))
 
 
 def _section(

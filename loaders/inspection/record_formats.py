@@ -1,21 +1,27 @@
-"""Formats of health records that are told by the files of a folder: MEDS, OMOP, MIMIC, eICU, FHIR, cBioPortal timelines."""
+"""Formats of health records that are told by the files of a folder: MEDS, OMOP, MIMIC, eICU, FHIR, hourly stays, timelines."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import polars as pl
 
 from ..errors import ClinomeError
 from ..files.text_table import read_bytes
+from ..records.hourly_columns import NAMES, VALUES, Layout, layout_of, sounds_like_outcome, spelt
+from ..records.hourly_columns import SUBJECTS as STAYS
+from ..records.hourly_columns import TIMES as CLOCKS
 from ..records.meds import CODES, DATA
 from ..registry import RECORDS_LATER
-from .file_head import Head
+from ..specs import MISSING, Records
+from .file_head import Head, readable
 from .folder_files import ending, stem
 from .names import plain_name
-from .section import Section
+from .section import Answer, Section
 
 _SCHEMAS = {
     "omop": ({"person"}, {"visit_occurrence", "condition_occurrence", "drug_exposure", "measurement", "observation_period"}),
@@ -23,7 +29,7 @@ _SCHEMAS = {
 }  # fmt: skip
 """Format -> tables that it has, and tables of which it has one at least."""
 _MIMIC4 = {"hcpcsevents", "omr", "emar", "poe", "d_hcpcs", "provider", "pharmacy", "ingredientevents"}
-_DEEP = 3
+_DEEP, _MANY = 3, 5
 _HEAD = 200_000
 
 
@@ -52,7 +58,9 @@ def record_folders(files: Sequence[Path]) -> list[RecordFolder]:
         if format is not None:
             people = next((p for p in paths if stem(p) in ("person", "patients")), None)  # eICU's are stays
             found.append(RecordFolder(format, root, frozenset(paths), people))
-    fhir = [path for path in rest if _is_fhir(path)]
+    found += hourly_folders(rest)
+    taken = {path for folder in found for path in folder.files}
+    fhir = [path for path in rest if path not in taken and _is_fhir(path)]
     if fhir:  # one export, however many folders it has: a resource may refer to one of another folder
         root = Path(os.path.commonpath([path.parent for path in fhir]))
         found.append(RecordFolder("fhir", root, frozenset(fhir)))
@@ -70,8 +78,6 @@ def _schema(names: set[str]) -> str | None:
 
 def _meds(files: Sequence[Path]) -> list[RecordFolder]:
     """Folders with metadata/codes.parquet, or whose data/ holds Parquet files of MEDS's columns."""
-    import polars as pl
-
     roots = {path.parent.parent for path in files if path.parent.name == CODES.parent.name and path.name == CODES.name}
     for path in files:
         if path.name.lower().endswith(".parquet"):
@@ -134,33 +140,108 @@ def is_timeline(head: Head) -> bool:
     return {"patient_id", "start_date", "event_type"} <= {plain_name(name) for name in head.names}
 
 
+_VITALS = frozenset((
+    "hr", "heartrate", "sbp", "dbp", "map", "resp", "temp", "o2sat", "spo2", "lactate", "creatinine", "glucose", "wbc", "crea",
+    "gluc", "glu", "lact", "hct", "bun", "platelets", "plt", "fio2", "ph",
+))  # fmt: skip
+_MEASURED, _STAYS = 5, 20
+
+
 def is_hourly(head: Head) -> bool:
-    """Whether it is a table of vitals and labs by the hour, wide or long: a stay, a time, and measurements."""
-    names = [plain_name(name) for name in head.names]
-    stay = any(
-        name
-        in (
-            "stay_id",
-            "icustay_id",
-            "patientunitstayid",
-            "patient_id",
-            "record_id",
-            "recordid",
-            "stayid",
-            "subject_id",
-            "hadm_id",
-        )
-        for name in names
+    """Whether it is a table of vitals and labs by the hour, wide or long: a stay, a time, and measurements or an outcome."""
+    names = {spelt(name) for name in head.names}
+    return bool(names & {*STAYS}) and _by_the_hour(head)
+
+
+def _by_the_hour(head: Head) -> bool:
+    """Whether its rows have a time and measurements, or an outcome of each hour, whoever they are of."""
+    names = {spelt(name) for name in head.names}
+    if not names & {*CLOCKS, "iculos"}:
+        return False
+    long = bool(names & {*NAMES} and names & {*VALUES})
+    rest = [name for name in head.names if spelt(name) not in {*STAYS, *CLOCKS}]
+    outcomes = bool(rest) and all(map(sounds_like_outcome, rest))
+    return (long or outcomes or len(_VITALS & names) >= _MEASURED) and not any(
+        head.column(name).date for name in head.frame.columns if spelt(name) in CLOCKS
     )
-    clock = any(
-        name in ("hour", "hours", "time", "charttime", "iculos", "offset", "observationoffset", "hr_offset")
-        for name in names
+
+
+def hourly_folders(files: Sequence[Path]) -> list[RecordFolder]:
+    """Folders of one file a stay: many files of one header, which says when and what, and not whose."""
+    by_kind: dict[tuple[Path, str], list[Path]] = {}
+    for path in files:
+        if ending(path) in ("psv", "txt", "csv"):
+            by_kind.setdefault((path.parent, ending(path)), []).append(path)
+    found = []
+    for (root, _), paths in by_kind.items():
+        if len(paths) < _MANY:
+            continue
+        heads = [head for path in (paths[0], paths[-1]) if isinstance(head := readable(path), Head)]
+        alike = len(heads) == len({*paths[:1], *paths[-1:]}) and len({head.names for head in heads}) == 1
+        if alike and not {spelt(n) for n in heads[0].names} & {*STAYS} and _by_the_hour(heads[0]):
+            found.append(RecordFolder("hourly", root, frozenset(paths)))
+    return found
+
+
+def hourly_section(head: Head | None, file: Path, path: str, name: str) -> Answer:
+    """`[records.NAME]` of format hourly: what the loader finds of its columns, written down; outcomes and -1 are asked about.
+
+    Args: head: of the table; None of a folder, whose first file is then looked at. file: it, or the folder.
+    """
+    head = _first_stays(file) if head is None else head
+    unit = (
+        next((u for n in head.names if spelt(n) in CLOCKS for u in ("minutes",) if "offset" in spelt(n)), None)
+        if head
+        else None
     )
-    long = (
-        {"parameter", "value"} <= set(names)
-        or {"variable", "value"} <= set(names)
-        or {"itemid", "valuenum"} <= set(names)
+    try:
+        layout = layout_of(Records((file,), format="hourly", name=name, unit=unit))
+    except ClinomeError as error:
+        section = Section(f"records.{name}", {"format": "hourly", "path": path}, (str(error),), ready=False)
+        return Answer((section,), (f"{path}: {error}",))
+    keys: dict[str, object] = {"format": "hourly", "path": path}
+    keys |= {} if layout.file_is_stay else {"subject": layout.subject}
+    keys |= {key: said for key in ("time", "end") if (said := getattr(layout, key))} | ({"unit": unit} if unit else {})
+    keys |= {"codes": {layout.names: "VALUE"}, "value": layout.value} if layout.long else {}
+    outcomes = _outcomes(head, layout)
+    keys |= {"labels": outcomes} if outcomes else {}
+    minus = head is not None and _minus_is_missing(head, layout)
+    marks = [*(head.marks if head else ()), *(["-1"] if minus else [])]
+    keys |= {"missing": [*MISSING, *marks]} if marks else {}
+    asked = [
+        f"[records.{name}] labels: {', '.join(outcomes)}: called like outcomes: a cohort can ask for them, they are no inputs"
+    ] * bool(outcomes)
+    asked += [
+        f"[records.{name}] missing: -1 is taken for a value that was not measured; take it out where it is a number"
+    ] * minus
+    shape = "a row a measurement" if layout.long else "a row an hour"
+    why = f"hourly vitals and labs, {shape}" + (", a file a stay" if layout.file_is_stay else "")
+    return Answer((Section(f"records.{name}", keys, (why,)),), tuple(asked))
+
+
+def _first_stays(folder: Path) -> Head | None:
+    """The head of a folder's first files together."""
+    files = sorted(path for path in folder.iterdir() if ending(path) in ("psv", "txt", "csv"))[:_STAYS]
+    heads = [head for path in files if isinstance(head := readable(path), Head)]
+    return replace(heads[0], frame=pl.concat([head.frame for head in heads], how="diagonal")) if heads else None
+
+
+def _outcomes(head: Head | None, layout: Layout) -> list[str]:
+    if head is None:
+        return []
+    if layout.names is not None:
+        return sorted(name for name in head.frame[layout.names].drop_nulls().unique() if sounds_like_outcome(name))
+    return [name for name in head.names if sounds_like_outcome(name) and name not in layout.roles]
+
+
+def _minus_is_missing(head: Head, layout: Layout) -> bool:
+    """Whether some of what is measured is never negative but for -1, and nothing else is -1 among negative numbers."""
+    if layout.names is None or layout.value is None:
+        return False
+    cells = head.frame.select(name=layout.names, value=pl.col(layout.value).cast(pl.Float64, strict=False))
+    below = (
+        cells.filter(pl.col("value") < 0)
+        .group_by("name")
+        .agg(one=(pl.col("value") == -1).all(), some=(pl.col("value") == -1).any())
     )
-    vitals = {"hr", "heart_rate", "sbp", "dbp", "map", "resp", "temp", "o2sat", "spo2", "lactate", "creatinine", "glucose", "wbc", "crea", "gluc",
-              "lact", "hct", "bun", "platelets", "plt", "fio2", "ph"}  # fmt: skip
-    return stay and clock and (long or len(vitals & set(names)) >= 5)
+    return bool(below["one"].any()) and not below.filter(~pl.col("one"))["some"].any()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
 import polars as pl
 
 from ..files.ledger import Ledger
 from ..files.rows import CONTROL, LONGEST
-from ..identifiers.curie import VOCABULARIES, is_curie, meds_codes
+from ..identifiers.curie import KNOWN_LATE, VOCABULARIES, is_curie, meds_codes, vocabulary
 from ..identifiers.name_column import strange_names
 from ..identifiers.not_genes import why_no_gene
 from ..tables import Known
@@ -63,6 +66,40 @@ def code_ends(names: pl.Series, known: Known, bare: bool) -> tuple[pl.Series, di
         curies = _where(is_curie(text), curies)
     opaque = _opaque(text, known)
     return curies.zip_with((opaque.is_null() | is_curie(text)).fill_null(True), opaque), counts
+
+
+def term_ids(names: pl.Series, prefixes: Mapping[str, str] | None = None) -> tuple[pl.Series, dict[str, int]]:
+    """The CURIE that each name of an ontology's term is, spelled as records spell their codes; null where it is none.
+
+    Args: prefixes: what a prefix of the file means here, as {"ICD9": "ICD9CM"}.
+    Example:
+        >>> term_ids(pl.Series(["HP:0000118", "http://purl.obolibrary.org/obo/MONDO_0000001", "Orphanet:166024", "part_of"]))[0].to_list()
+        ['HP:0000118', 'MONDO:0000001', 'ORPHA:166024', None]
+    """
+    text = names.cast(pl.String).str.strip_chars().str.replace(_PURL, "$1:").str.replace(_SNOMED, "SNOMED:")
+    for own, meant in (prefixes or {}).items():
+        text = text.str.replace(rf"^{re.escape(own)}:", f"{vocabulary(meant)}:")
+    curies, counts = meds_codes(text, recorded=False)
+    return _where(is_curie(text), curies), counts
+
+
+_PURL = r"^https?://purl\.obolibrary\.org/obo/([A-Za-z]+)_"
+_SNOMED = r"^SNOMED(?:CT|_CT)\w*:"
+
+
+def below(subject: pl.Expr, object: pl.Expr) -> pl.Expr:
+    """Whether a mapping that has no direction goes from its subject to its object: from codes that patients have to MONDO,
+    from there to the names that genes are known by (OMIM, ORPHA, DOID, HP). So a walk upwards meets the genes."""
+
+    def rank(end: pl.Expr) -> pl.Expr:
+        prefix = end.str.extract(r"^([^:]+):")
+        return pl.when(prefix.is_in(RECORDED)).then(0).when(prefix == "MONDO").then(1).otherwise(2)
+
+    return rank(subject) <= rank(object)
+
+
+RECORDED = sorted(KNOWN_LATE - {"MONDO", "DOID", "OMIM", "ORPHA"})
+"""Vocabularies of diagnoses and procedures that records are written in."""
 
 
 def _opaque(text: pl.Series, known: Known) -> pl.Series:

@@ -165,7 +165,7 @@ class Study:
         without. Of several the weakest."""
         found = {
             "relative"
-            if one.format == "timeline" or one.unit is not None
+            if one.format in ("timeline", "hourly") or one.unit is not None
             else "order"
             if one.order is not None
             else "dated"

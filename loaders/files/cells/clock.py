@@ -49,6 +49,49 @@ def relative(offsets: pl.Series, unit: str, where: str) -> tuple[pl.Series, pl.S
     return times.rename(offsets.name), bad.rename(offsets.name)
 
 
+def offsets(cells: pl.Series, unit: str) -> tuple[pl.Series, pl.Series]:
+    """Offsets written as hourly tables do, in hours: numbers of a unit, `07:30`, ISO 8601 durations, pandas' timedeltas.
+
+    Args: cells: (n,) text; null is missing. unit: of bare numbers.
+    Returns: (n,) Float64 hours; (n,) Boolean, true where a cell is none of these.
+    Example:
+        >>> offsets(pl.Series(["07:30", "2", "PT1H", "P1DT6H", "1 days 00:30:00", "noon"]), "hours")[0].to_list()
+        [7.5, 2.0, 1.0, 30.0, 24.5, None]
+    """
+    seen = cells.cast(pl.String).alias("cell").unique().to_frame()  # hours repeat
+    text = seen["cell"].str.strip_chars()
+    bare = text.cast(pl.Float64, strict=False)
+    hours = bare.set(~bare.is_finite(), None) * (MICROSECONDS[unit] / MICROSECONDS["hours"])
+    if hours.null_count() > text.null_count():
+        for pattern in (_OF_DAY, _ISO, _PANDAS):
+            parts = text.str.extract_groups(pattern).struct.unnest()
+            there = parts.select(
+                pl.any_horizontal(pl.col(name).is_not_null() for name in _HOURS if name in parts.columns)
+            ).to_series()
+            spent = [
+                pl.col(name).cast(pl.Float64).fill_null(0.0) * each
+                for name, each in _HOURS.items()
+                if name in parts.columns
+            ]
+            back = pl.col("sign") == "-" if "sign" in parts.columns else pl.lit(False)
+            spell = parts.select(pl.when(back).then(-1.0).otherwise(1.0) * pl.sum_horizontal(spent)).to_series()
+            hours = hours.zip_with(hours.is_not_null() | ~there, spell)
+    table = seen.with_columns(hours.alias("hours"), (text.is_not_null() & hours.is_null()).alias("bad"))
+    found = (
+        cells.cast(pl.String)
+        .alias("cell")
+        .to_frame()
+        .join(table, on="cell", how="left", nulls_equal=True, maintain_order="left")
+    )
+    return found["hours"].rename(cells.name), found["bad"]
+
+
+_OF_DAY = r"^(?<sign>-)?(?<h>\d{1,5}):(?<m>[0-5]\d)(?::(?<s>[0-5]\d(?:\.\d+)?))?$"
+_ISO = r"^(?<sign>-)?P(?:(?<d>\d+)D)?(?:T(?:(?<h>\d+)H)?(?:(?<m>\d+)M)?(?:(?<s>\d+(?:\.\d+)?)S)?)?$"
+_PANDAS = r"^(?<d>-?\d+) days?,? \+?(?<h>\d{1,2}):(?<m>[0-5]\d):(?<s>[0-5]\d(?:\.\d+)?)$"
+_HOURS = {"d": 24.0, "h": 1.0, "m": 1 / 60, "s": 1 / 3600}
+
+
 def order(values: pl.Series, subjects: pl.Series) -> pl.Series:
     """The dense rank k (from 1) of each value within its subject, as day k after 2000-01-01; ties share a day.
 

@@ -12,6 +12,7 @@ from typing import IO, Any, NamedTuple
 
 from ...errors import InputError
 from ...files.regular_file import LINE, check_regular, gunzip
+from ...files.source_folder import files_within
 from ...files.text_table import GZIP, ZIP, read_bytes
 
 ENDINGS = (".json", ".ndjson", ".jsonl")
@@ -49,9 +50,7 @@ def fhir_files(path: Path) -> list[Path]:
     Raises: InputError where there is none.
     """
     if path.is_dir():
-        found = sorted(
-            p for p in path.rglob("*") if _unpacked(p).endswith(ENDINGS) and p.name[0] != "." and p.is_file()
-        )
+        found = [one for one in files_within(path) if _unpacked(one).endswith(ENDINGS)]
         if not found:
             fix = "name a folder of bundles or of bulk-export files"
             raise InputError("holds no FHIR file", path, expected=".json or .ndjson, also .gz", fix=fix)

@@ -140,6 +140,9 @@ class PatientGNN(NetworkLearner):
         self.senders, self.subjects = rows, _digest(snapshot, rows)
         return super()._fit_messages(snapshot, rows, y)
 
+    def inputs(self, snapshot: Snapshot, hidden: frozenset[str] = frozenset()) -> PatientInputs:
+        return self._inputs(snapshot, hidden=hidden)
+
     def _inputs(self, snapshot: Snapshot, **known: Any) -> PatientInputs:
         """Raises: ValueError for a snapshot that does not hold the rows that it was fitted on where they were."""
         if self.senders.max(initial=-1) >= len(snapshot.rows) or _digest(snapshot, self.senders) != self.subjects:

@@ -359,7 +359,6 @@ def test_the_demo_becomes_its_own_study(tmp_path: Path) -> None:
         ("mimic3", {"PATIENTS__csv": "ROW_ID,SUBJECT_ID,GENDER\n9,11,F\n8,12,M\n", "ADMISSIONS__csv": "a,b\n1,2\n", "DIAGNOSES_ICD__csv": "a,b\n1,2\n"}),
         ("eicu", {"patient__csv": "patientunitstayid,age\n1,50\n", "diagnosis__csv": "a,b\n1,2\n"}),
         ("fhir", {"bundle__json": '{\n "resourceType": "Bundle",\n "entry": []\n}', "p__ndjson": '{"resourceType": "Patient", "id": "1"}\n'}),
-        ("hourly", {"stays__csv": "stay_id,hour,hr,sbp,dbp,map,temp,lactate\n" + "".join(f"{i // 4},{i % 4},80,120,70,90,37,1\n" for i in range(40))}),
     ],
 )  # fmt: skip
 def test_formats_that_are_not_read_yet_are_named(tmp_path: Path, format: str, files: dict[str, str]) -> None:
@@ -398,6 +397,55 @@ def test_a_fhir_export_loads_and_is_one_source_wherever_its_files_lie(tmp_path: 
     assert not again.changed
 
 
+def test_hourly_tables_are_written_so_that_no_outcome_is_an_input(tmp_path: Path) -> None:
+    rows = "".join(f"{i // 4},{i % 4},{80 + i % 7},120,70,90,37,{i % 3},{int(i % 4 > 2)}\n" for i in range(80))
+    report = clinome.init(write(tmp_path, stays__csv="stay_id,hour,hr,sbp,dbp,map,temp,lactate,SepsisLabel\n" + rows))
+    found = written(report)["records"]["vitals"]
+    assert found == {
+        "format": "hourly",
+        "path": "stays.csv",
+        "subject": "stay_id",
+        "time": "hour",
+        "labels": ["SepsisLabel"],
+    }
+    assert any("SepsisLabel" in question for question in report.questions)
+    assert load(report) == {"records.vitals": (80, 0)}
+
+
+def test_a_folder_of_a_file_a_stay_is_one_section(tmp_path: Path) -> None:
+    (tmp_path / "set-a").mkdir()
+    for i in range(12):
+        text = f"Time,Parameter,Value\n00:00,RecordID,{i + 132539}\n00:00,Age,{i + 40}\n00:00,Height,{-1 if i % 2 else 170 + i}\n03:20,HR,{60 + i}\n"
+        (tmp_path / "set-a" / f"{i + 132539}.txt").write_text(text)
+    outcomes = "RecordID,SOFA,In-hospital_death\n" + "".join(f"{i + 132539},{i},{i % 3 == 0:d}\n" for i in range(12))
+    report = clinome.init(write(tmp_path, outcomes__txt=outcomes))
+    raw = written(report)
+    assert raw["records"]["vitals"]["path"] == "set-a" and "-1" in raw["records"]["vitals"]["missing"]
+    assert raw["patients"]["path"] == "outcomes.txt" and "subject" not in raw["records"]["vitals"]
+    assert load(report) == {"patients": (12, 0), "records.vitals": (24 + 6, 6)}
+
+
+def test_ontologies_mappings_annotations_and_hierarchies_are_written(tmp_path: Path) -> None:
+    mappings = "subject_id\tpredicate_id\tobject_id\nMONDO:0000001\toboInOwl:hasDbXref\tICD9:799.9\n"
+    annotations = "#version: 1\ndatabase_id\thpo_id\tfrequency\taspect\nOMIM:1\tHP:0000001\t1/2\tP\n"
+    codes = "code,parent,name\n" + "".join(f"A{i:02}.{j},A{i:02},x\n" for i in range(5) for j in range(4))
+    report = clinome.init(write(
+        tmp_path, clinical__csv=clinical(P), hp__obo="[Term]\nid: HP:0000001\nname: All\n", mondo__sssom__tsv=mappings,
+        phenotype__hpoa=annotations, icd__csv=codes,
+    ))  # fmt: skip
+    found = written(report)["knowledge"]
+    assert {name: keys["format"] for name, keys in found.items()} == {
+        "hp_obo": "obo", "mondo": "sssom", "phenotype": "hpoa", "icd": "hierarchy",
+    }  # fmt: skip
+    assert found["mondo"]["matches"] == ["dbxref"] and found["mondo"]["prefixes"] == {"ICD9": "ICD9CM"}
+    assert found["icd"]["codes"] == {"code": "ICD10CM", "parent": "ICD10CM"}
+    assert any("none of its mappings is exact" in question for question in report.questions)
+    assert load(report) == {
+        "patients": (PEOPLE, 0), "knowledge.hp_obo": (1, 0), "knowledge.mondo": (1, 0), "knowledge.phenotype": (1, 0),
+        "knowledge.icd": (20, 0),
+    }  # fmt: skip
+
+
 def test_what_cannot_be_read_is_named_and_the_rest_goes_on(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
         archive.writestr("a.csv", "a")
@@ -416,8 +464,9 @@ def test_what_cannot_be_read_is_named_and_the_rest_goes_on(tmp_path: Path) -> No
         "noise.dat",
         "arrays.h5",
         "old.rds",
+        "ontology.obo",
     }
-    assert report.waiting == ("knowledge.ontology",)
+    assert report.waiting == ()
     everything_is_named(report, tmp_path, "readme.md")
     assert load(report) == {"patients": (PEOPLE, 0)}
 

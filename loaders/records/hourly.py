@@ -1,0 +1,141 @@
+"""Hourly vitals and labs, long or wide, as PhysioNet 2012 and 2019 and YAIB have them -> events on the relative clock."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from ..errors import InputError
+from ..files.cells.clock import FARTHEST_DAYS, offsets
+from ..files.cells.dtypes import dates, numbers
+from ..files.ledger import ROW, Ledger, refuse
+from ..files.rows import SourceRows, among, identified, not_removed
+from ..specs import Records
+from ..tables import Known, Loaded
+from .hourly_columns import Layout, layout_of
+from .hourly_files import Batch, batches
+from .hourly_tables import CELLS, STAYS, tables
+
+EXPECTED = "hours since admission: a number, 07:30, or a duration; within 200 years"
+STEP = {"days": 24.0}
+"""How many hours a row lasts, of times in days; else one."""
+
+
+def read_hourly(spec: Records, known: Known) -> Loaded:
+    """Read `[records.NAME]` of format hourly: one row a stay and hour, or one row a measurement.
+
+    A long table has a column of names and one of values; in a wide one every column of numbers is a value. What says the
+    same in each row of a stay describes it, and becomes a property. What is called like an outcome (SepsisLabel), or is
+    named in `labels`, is an event that nobody knows: a cohort can ask for it, and no input holds it.
+
+    Where every time is a whole hour, a row is an hour, and known when it is over; else it is known at its time.
+
+    Returns: Loaded with events, and with patients: the properties, and observed from the first row to the end of the last.
+        With visits instead, where the study names `visit`.
+    Raises: InputError for a path or column that is not there, for dates, or where nothing is left to read.
+    Source: https://physionet.org/content/challenge-2012/, https://physionet.org/content/challenge-2019/
+    Example: read_hourly(Records((Path("training_setA"),), format="hourly", name="icu"), known)
+    """
+    layout, ledger = layout_of(spec), Ledger(spec.source)
+    stays, cells = [], []
+    for batch in batches(spec, layout.file_is_stay, known.removed, ledger):
+        rows = _once(_timed(_of_known(batch, layout, known, ledger), layout, ledger), spec, layout, ledger)
+        stays.append(rows.group_by("stay", "subject_id", maintain_order=True).agg(**STAYS))
+        cells.append(_melted(rows, spec, layout, ledger))
+    return tables(pl.concat(stays), pl.concat(cells), spec, layout, ledger)
+
+
+def _of_known(batch: Batch, layout: Layout, known: Known, ledger: Ledger) -> pl.DataFrame:
+    """The rows of who is known and was not removed, with ROW, subject_id and stay: the visit, or the subject."""
+    for name in layout.roles:
+        if name not in batch.frame.columns:
+            raise InputError(
+                "not of the form of the first file", batch.where, expected=f"a column {name}", fix="leave it out"
+            )
+    rows = SourceRows(batch.where, batch.frame, batch.numbers, {})
+    rows = not_removed(rows, layout.subject, known.removed, ledger)
+    rows = among(identified(rows, layout.subject, ledger), layout.subject, known.subjects, ledger)
+    if layout.visit is not None:
+        rows = identified(rows, layout.visit, ledger)
+    stay = rows.frame[layout.visit or layout.subject]
+    return rows.frame.with_columns(
+        rows.numbers.alias(ROW), rows.frame[layout.subject].alias("subject_id"), stay.alias("stay")
+    )
+
+
+def _timed(rows: pl.DataFrame, layout: Layout, ledger: Ledger) -> pl.DataFrame:
+    """The rows with `hours`, when it was, and `over`, when it was known; null where only all rows together can say it."""
+    said = {"hours": layout.time, "over": layout.end, "known": layout.known_time}
+    for name, column in said.items():
+        if column is None:
+            rows = rows.with_columns(pl.lit(None, pl.Float64).alias(name))
+            continue
+        hours, bad = offsets(rows[column], layout.unit)
+        if bad.sum() > rows.height // 2 and not dates(rows[column])[1].all():
+            fix = "use format csv, which reads dates: `values`, or `codes` with `value`"
+            raise InputError("a column of dates", layout.where, column, "hours since admission", fix)
+        far = (hours.abs() > FARTHEST_DAYS * 24).fill_null(False)
+        rows = rows.with_columns(hours.alias(name), (bad | far).alias("bad"))
+        if name == "hours" or layout.time is None:
+            rows = refuse(rows, pl.col(column).is_null(), ledger, column, got=None, expected=EXPECTED, fix="fill it in")
+        rows = refuse(rows, pl.col("bad"), ledger, column, got=column, expected=EXPECTED, fix="correct the cell")
+    if layout.time is None:
+        rows = rows.with_columns(hours=pl.col("over") - STEP.get(layout.unit, 1.0))
+    for name in ("over", "known"):
+        column = said[name]
+        if column is not None and column != layout.time:
+            early = pl.col(name) < pl.col("hours")
+            rows = refuse(
+                rows, early, ledger, column, got=column, expected="not before the row's time", fix="correct it"
+            )
+    return rows.with_columns(over=pl.coalesce("known", "over")).drop("known")
+
+
+def _measured(rows: pl.DataFrame, spec: Records, layout: Layout) -> list[str]:
+    """Of a wide table the columns that may be values."""
+    wanted = [*spec.values, *spec.labels, *spec.keep] if spec.values else rows.columns
+    ours = (*layout.roles, *layout.clocks, ROW, "subject_id", "stay", "hours", "over", "bad")
+    return [name for name in dict.fromkeys(wanted) if name in rows.columns and name not in ours]
+
+
+def _once(rows: pl.DataFrame, spec: Records, layout: Layout, ledger: Ledger) -> pl.DataFrame:
+    """Of a wide table each row once; in a long one it is measurements that come again."""
+    if layout.long:
+        return rows
+    once = rows.unique([*layout.roles, *_measured(rows, spec, layout)], keep="first", maintain_order=True)
+    ledger.merged(rows.height - once.height)
+    return once
+
+
+def _melted(rows: pl.DataFrame, spec: Records, layout: Layout, ledger: Ledger) -> pl.DataFrame:
+    """One line a cell that says something, in the layout of `hourly_tables.CELLS`."""
+    if layout.long:
+        return _of_long(rows, spec, layout, ledger)
+    columns, index = _measured(rows, spec, layout), [ROW, "stay", "hours", "over"]
+    found = rows.select(*index, *columns).unpivot(columns, index=index, variable_name="name", value_name="cell")
+    found = found.drop_nulls("cell").with_columns(unit=pl.lit(None, pl.String))
+    return _numbered(found, spec).drop_nulls("cell")
+
+
+def _of_long(rows: pl.DataFrame, spec: Records, layout: Layout, ledger: Ledger) -> pl.DataFrame:
+    """One line a row; a row without a name or a value says nothing, and is rejected."""
+    assert layout.names is not None and layout.value is not None
+    unit = pl.col(layout.value_unit).str.strip_chars() if layout.value_unit else pl.lit(None, pl.String)
+    found = rows.select(
+        ROW, "stay", "hours", "over", name=pl.col(layout.names).str.strip_chars(), cell=layout.value, unit=unit
+    )
+    empty = pl.col("name").is_null() | (pl.col("name") == "")
+    found = refuse(found, empty, ledger, layout.names, got=None, expected="a name", fix="fill it in")
+    found = _numbered(found, spec)
+    nothing = pl.col("cell").is_null()
+    return refuse(found, nothing, ledger, layout.value, got=None, expected="a value", fix="nothing: it is missing")
+
+
+def _numbered(found: pl.DataFrame, spec: Records) -> pl.DataFrame:
+    """The cells with the number that each is (true is 1), null where it is none; a number that `missing` names is nothing."""
+    value, _ = numbers(found["cell"])
+    said = found["cell"].str.to_lowercase()
+    value = value.zip_with(~said.is_in(["true", "false"]).fill_null(False), (said == "true").cast(pl.Float64))
+    nothing, bad = numbers(pl.Series(spec.missing, dtype=pl.String))
+    absent = value.is_in(nothing.filter(~bad).drop_nulls().implode()).fill_null(False)
+    cells = found.with_columns(value.set(absent, None).alias("value"), found["cell"].set(absent, None))
+    return cells.select(list(CELLS)).cast(CELLS)  # type: ignore[arg-type]

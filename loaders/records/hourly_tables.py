@@ -1,0 +1,300 @@
+"""Cells of hourly tables -> events, and properties of who they are about; what is no input is told from what is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import polars as pl
+
+from ..errors import InputError
+from ..files.cells.clock import relative
+from ..files.cells.number_words import missing_words, misspelt
+from ..files.column_types import named_like_an_id, typed_and_told
+from ..files.ledger import ROW, Ledger, refuse
+from ..files.losses import TEXT
+from ..files.rows import CONTROL, LONGEST
+from ..identifiers.curie import codes
+from ..identifiers.property_names import is_reserved, safe_names
+from ..specs import Records
+from ..tables import EVENTS, NEVER, VISITS, Loaded, PolarsType, in_layout
+from .events import told_units
+from .hourly_columns import SUBJECTS, Layout, sounds_like_outcome, spelt
+
+CELLS: dict[str, PolarsType] = {
+    ROW: pl.Int64, "stay": pl.Categorical, "hours": pl.Float64, "over": pl.Float64, "name": pl.Categorical,
+    "value": pl.Float64, "cell": pl.String, "unit": pl.Categorical,
+}  # fmt: skip
+"""One line a cell: the column or parameter that it is of, the cell, the number that it is. over: when it was known, if
+a column says so."""
+STAYS = {
+    "rows": pl.len(), "times": pl.col("hours").n_unique(), "first": pl.col("hours").min(), "last": pl.col("hours").max(), "over": pl.col("over").max(),
+    "whole": pl.col("hours").eq(pl.col("hours").round()).all(), "days": pl.col("hours").mod(24.0).eq(0.0).all(),
+}  # fmt: skip
+"""What is kept of the rows of a stay."""
+_MOST = 0.5
+_TWO = 2
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What each column or parameter is: values and labels become events, keep properties; ids and text are not read."""
+
+    values: frozenset[str]
+    labels: frozenset[str]
+    keep: tuple[str, ...]
+    ids: frozenset[str]
+    text: frozenset[str]
+
+
+def tables(stays: pl.DataFrame, cells: pl.DataFrame, spec: Records, layout: Layout, ledger: Ledger) -> Loaded:
+    """Events, and patients or visits.
+
+    Args:
+        stays: stay, subject_id and STAYS, a stay several times where it lies in several batches.
+        cells: CELLS of all rows that were kept.
+    """
+    stays = _each_once(stays, ledger)
+    lasts = _lasts(stays, layout)
+    parts = _parts(cells, stays, spec, layout)
+    _count(parts, cells, lasts, spec, ledger)
+    if layout.long:
+        cells = _rows_told(cells, parts, layout, ledger)
+    cells = _words(cells, parts, ledger)
+    properties = _properties(cells, parts.keep, stays, spec, layout, ledger)
+    events = _events(cells, parts, stays, lasts, spec, layout, ledger)
+    about = stays.select("stay", "subject_id", first="first", until=pl.coalesce("over", pl.col("last") + lasts))
+    about = about.with_columns(_time(about[name], layout).alias(name) for name in ("first", "until"))
+    about = about.join(properties, on="stay", how="left", maintain_order="left")
+    return Loaded(
+        spec.source,
+        ledger.tally(),
+        ledger.frame(),
+        patients=_patients(about) if layout.visit is None else None,
+        visits=_visits(about, spec) if layout.visit is not None else None,
+        events=events,
+        clock="relative",
+        counts={**ledger.counts, **{what: n for what, n in told_units(events).items() if n}},
+        cells=ledger.cell_tally(),
+        losses=ledger.losses,
+    )
+
+
+def _each_once(stays: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """Each stay once."""
+    whole = stays.group_by("stay", maintain_order=True).agg(
+        pl.col("subject_id").first(), pl.col("subject_id").n_unique().alias("owners"), pl.col("rows").sum(),
+        ((pl.col("rows") > pl.col("times")).any() | (pl.len() > 1)).alias("again"),
+        pl.col("first").min(), pl.col("last").max(), pl.col("over").max(), pl.col("whole", "days").all(),
+    )  # fmt: skip
+    ledger.count({"stays of several subjects, taken for the first one's": int((whole["owners"] > 1).sum())})
+    return whole.drop("owners")
+
+
+def _lasts(stays: pl.DataFrame, layout: Layout) -> float:
+    """How many hours a row lasts: it is known when it is over. 0 where the times are moments."""
+    if layout.known_time is not None:
+        return 0.0
+    if layout.unit == "days" and stays["days"].all():
+        return 24.0
+    return 1.0 if stays["whole"].all() else 0.0
+
+
+def _parts(cells: pl.DataFrame, stays: pl.DataFrame, spec: Records, layout: Layout) -> Parts:
+    """What each name is: by the section, else by what it is called, else by what it holds."""
+    seen = cells.group_by("name").agg(numbers=pl.col("value").count(), there=pl.len())
+    names = dict(zip(seen["name"].cast(pl.String), seen["numbers"] > _MOST * seen["there"], strict=True))
+    for key in ("keep", "labels", "values"):
+        for name in getattr(spec, key):
+            if name not in names and (layout.long or name not in layout.columns):
+                expected = "a parameter" if layout.long else "a column"
+                fix = f"correct `{key}`"
+                raise InputError("nothing is called so", f"[{spec.source}] {key}", name, expected, fix)
+    told = {*spec.keep, *spec.labels, *spec.values}
+    free = [name for name in names if name not in told]
+    labels = {name for name in free if sounds_like_outcome(name)}
+    static = {name for name in _static(cells, stays) - labels - told if spelt(name) not in SUBJECTS}
+    ids = {name for name in free if named_like_an_id(name) or spelt(name) in SUBJECTS} - labels - static
+    text = set() if layout.long else {name for name in free if not names[name]} - labels - static - ids
+    rest = set() if spec.values else {*free} - labels - static - ids - text
+    return Parts(
+        frozenset(rest | {*spec.values}), frozenset(labels | {*spec.labels}),
+        (*spec.keep, *sorted(static)), frozenset(ids), frozenset(text),
+    )  # fmt: skip
+
+
+def _static(cells: pl.DataFrame, stays: pl.DataFrame) -> set[str]:
+    """Names that describe a stay: one thing in each of its rows, or one thing at hour 0 alone, and not the same in all stays.
+
+    That is what age and sex look like, and an outcome that stands in every row: neither is a value that was measured.
+    """
+    each = cells.group_by("name", "stay").agg(
+        n=pl.len(), differ=pl.col("cell").n_unique(), cell=pl.col("cell").first(), at_0=(pl.col("hours") == 0).all(),
+        hours=pl.col("hours").n_unique(),
+    )  # fmt: skip
+    rows = stays.select(pl.col("stay").cast(pl.Categorical), "rows", "first", "last")
+    each = each.join(rows, on="stay", how="left")
+    lasting = pl.col("last") > pl.col("first")
+    one = (pl.col("differ") == 1) & (
+        pl.col("at_0") | ~lasting | ((pl.col("n") == pl.col("rows")) & (pl.col("hours") > 1))
+    )
+    found = each.group_by("name").agg(
+        static=one.all(), stays=lasting.sum(), differ=pl.col("cell").n_unique(),
+    )  # fmt: skip
+    found = found.filter(pl.col("static") & (pl.col("stays") >= _TWO) & (pl.col("differ") > 1))
+    return set(found["name"].cast(pl.String))
+
+
+def _count(parts: Parts, cells: pl.DataFrame, lasts: float, spec: Records, ledger: Ledger) -> None:
+    """What was decided without the user, in words."""
+    told = {*spec.keep, *spec.labels, *spec.values}
+
+    def listed(names: Collection[str]) -> str:
+        some = sorted(set(names) - told)
+        return f"{', '.join(some[:6])}{', …' if len(some) > 6 else ''}" if some else ""
+
+    for names, what in (
+        (parts.labels, "columns called like outcomes, no inputs ({}); `values` makes them inputs"),
+        (
+            parts.keep,
+            "columns that say one thing in all of a stay, taken for properties ({}); `values` makes them inputs",
+        ),
+        (parts.ids, "columns called like ids, not read ({}); `values` or `keep` takes them"),
+        (parts.text, "columns of text, not read ({}); `keep` takes what describes a stay"),
+    ):
+        ledger.count({what.format(listed(names)): len(set(names) - told)})
+    if lasts:
+        ledger.count({"hours that a row lasts, known when they are over; `known_time` says otherwise": int(lasts)})
+
+
+def _rows_told(cells: pl.DataFrame, parts: Parts, layout: Layout, ledger: Ledger) -> pl.DataFrame:
+    """Of a long table the rows that bring something: what repeats the stay's id or a property merges, what is not read,
+    or says another property than the first, is rejected."""
+    name, at = pl.col("name").cast(pl.String), layout.names or ""
+    bare = pl.col("cell").str.strip_suffix(".0") == pl.col("stay").cast(pl.String)
+    same = name.is_in(list(parts.ids)) & bare.fill_null(False)
+    ledger.merged(int(cells.select(same.sum()).item()))
+    cells = cells.filter(~same)
+    unread = ~name.is_in([*parts.values, *parts.labels, *parts.keep])
+    expected, fix = "what `values`, `labels` or `keep` names", "name it there, if it is wanted"
+    cells = refuse(cells, unread, ledger, at, got="name", expected=expected, fix=fix)
+    kept = name.is_in(list(parts.keep))
+    if not parts.keep:
+        return cells
+    order = cells.filter(kept).sort("hours", ROW)
+    first = pl.col("cell").first().over("stay", "name")
+    differs = order.filter(pl.col("cell") != first)
+    differs = refuse(
+        differs, pl.lit(True), ledger, at, got="name", expected="one value a stay", fix="the first one is kept"
+    )
+    once = order.unique(["stay", "name"], keep="first", maintain_order=True)
+    ledger.merged(order.height - once.height - int((order["cell"] != order.select(first).to_series()).sum()))
+    return pl.concat([cells.filter(~kept), once])
+
+
+def _words(cells: pl.DataFrame, parts: Parts, ledger: Ledger) -> pl.DataFrame:
+    """The cells without those that are misspelt numbers or words for nothing; other words stay, as results in words."""
+    used = cells.filter(pl.col("name").cast(pl.String).is_in([*parts.values, *parts.labels, *parts.keep]))
+    odd = used.filter(pl.col("value").is_null() & pl.col("name").cast(pl.String).is_in([*parts.values, *parts.labels]))
+    there = dict(used.group_by("name").agg(pl.len()).select(pl.col("name").cast(pl.String), "len").iter_rows())
+    lost: list[pl.Series] = []
+    for (name,), part in odd.partition_by("name", as_dict=True, maintain_order=True).items():
+        gone = misspelt(part["cell"]) | missing_words(part["cell"])
+        column, of = str(name), there[str(name)]
+        ledger.unread(part[ROW], column, part["cell"], gone, "a number", whole=True, of=of)
+        ledger.unread(part[ROW], column, part["cell"], ~gone, "a number", said=TEXT, of=of)
+        lost.append(
+            pl.DataFrame({ROW: part[ROW], "name": part["name"]}).filter(gone).select(pl.struct(ROW, "name")).to_series()
+        )
+    ledger.cells(used.height, used.height - sum(one.len() for one in lost))
+    if not lost:
+        return used
+    gone_cells = pl.concat([one.struct.unnest() for one in lost])
+    return used.join(gone_cells, on=[ROW, "name"], how="anti", maintain_order="left")
+
+
+def _properties(
+    cells: pl.DataFrame, keep: tuple[str, ...], stays: pl.DataFrame, spec: Records, layout: Layout, ledger: Ledger
+) -> pl.DataFrame:
+    """stay, and a column for each kept name: the first thing that it says of the stay."""
+    found = cells.filter(pl.col("name").cast(pl.String).is_in(list(keep))).sort("hours", ROW)
+    once = found.unique(["stay", "name"], keep="first", maintain_order=True)
+    table = once.with_columns(pl.col("stay", "name").cast(pl.String)).pivot("name", index="stay", values="cell")
+    table = stays.select("stay").join(table, on="stay", how="left", maintain_order="left")
+    numbered = stays.select("stay").join(
+        once.group_by(pl.col("stay").cast(pl.String)).agg(pl.col(ROW).min()), on="stay", how="left"
+    )
+    columns = table.select(name for name in keep if name in table.columns)
+    kept = typed_and_told(columns, numbered[ROW].fill_null(0), ledger, spec.categorical)
+    told = found.join(once.select("stay", "name", same="cell"), on=["stay", "name"], how="left")
+    change = told.filter(pl.col("cell") != pl.col("same"))
+    ledger.count({"cells of properties that change within a stay, of which the first counts": change.height})
+    reserved = safe_names(kept.columns, lambda name: is_reserved(name) or name.lower() in VISITS)
+    return stays.select("stay").hstack(kept.rename(reserved))
+
+
+def _events(
+    cells: pl.DataFrame, parts: Parts, stays: pl.DataFrame, lasts: float, spec: Records, layout: Layout, ledger: Ledger
+) -> pl.DataFrame:
+    """The events, each once; of a long table equal rows merge."""
+    name = pl.col("name").cast(pl.String)
+    found = cells.filter(name.is_in([*parts.values, *parts.labels]))
+    once = found
+    if layout.long or stays["again"].any():
+        same = ["stay", "hours", "over", "name", "value", "cell", "unit"]
+        once = found.unique(same, keep="first", maintain_order=True)
+    if layout.long:
+        ledger.merged(found.height - once.height)
+    names = once["name"].unique().cast(pl.String)
+    curies = _codes(names, layout.vocabulary, ledger)
+    table = pl.DataFrame({"name": names, "code": curies}).with_columns(
+        label=pl.col("name").is_in(list(parts.labels)),
+        own=pl.col("name").replace_strict(spec.values, default=None, return_dtype=pl.String),
+    )
+    owners = stays.select(pl.col("stay").cast(pl.Categorical), "subject_id")
+    rows = once.join(
+        table.with_columns(pl.col("name").cast(pl.Categorical)), on="name", how="left", maintain_order="left"
+    )
+    rows = rows.join(owners, on="stay", how="left", maintain_order="left")
+    expected = f"a code of {layout.vocabulary}"
+    rows = refuse(
+        rows, pl.col("code").is_null(), ledger, layout.names or "", got="name", expected=expected, fix="correct it"
+    )
+    known = _time(rows.select(pl.coalesce("over", pl.col("hours") + lasts)).to_series(), layout)
+    rows = rows.select(
+        "subject_id", _time(rows["hours"], layout).alias("time"), "code",
+        numeric_value="value", text_value=pl.when(pl.col("value").is_null()).then(pl.col("cell").str.strip_chars()),
+        known_time=pl.when(~pl.col("label")).then(known).otherwise(pl.lit(NEVER)),
+        visit_id=pl.col("stay").cast(pl.String) if layout.visit else pl.lit(None, pl.String),
+        unit=pl.coalesce(pl.col("unit").cast(pl.String), pl.when(pl.col("own") != "").then("own")),
+        source=pl.lit(spec.source),
+    )  # fmt: skip
+    return in_layout(rows, EVENTS).sort("subject_id", "time", maintain_order=True)
+
+
+def _codes(names: pl.Series, vocabulary: str, ledger: Ledger) -> pl.Series:
+    """The codes of names; a name of ours (`VALUE:`) is what the file says: Na is sodium, and no word for nothing."""
+    if vocabulary != "VALUE":
+        found, changed = codes(names, vocabulary)
+        ledger.count(changed)
+        return found
+    whole = ~names.str.contains(CONTROL) & (names.str.len_chars() < LONGEST - len("VALUE:"))
+    return ("VALUE:" + names).set(~whole, None)
+
+
+def _time(hours: pl.Series, layout: Layout) -> pl.Series:
+    return relative(hours, "hours", layout.where)[0]
+
+
+def _patients(about: pl.DataFrame) -> pl.DataFrame:
+    return about.select(
+        "subject_id", observed_from="first", observed_until="until",
+    ).hstack(about.drop("stay", "subject_id", "first", "until"))  # fmt: skip
+
+
+def _visits(about: pl.DataFrame, spec: Records) -> pl.DataFrame:
+    visits = about.select(
+        visit_id="stay", subject_id="subject_id", start_time="first", end_time="until",
+        kind=pl.lit("stay"), source=pl.lit(spec.source),
+    )  # fmt: skip
+    return visits.hstack(about.drop("stay", "subject_id", "first", "until"))
