@@ -25,6 +25,7 @@ NETWORK_SETTINGS = (
     "directions",
     "edges",
     "edge_dropout",
+    "pretrain",
 )
 LARGEST = 65_536
 """No setting that sizes a network is larger: a folder cannot ask for more memory than there is."""
