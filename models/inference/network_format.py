@@ -26,6 +26,7 @@ NETWORK_SETTINGS = (
     "edges",
     "edge_dropout",
     "neighbors",
+    "pretrain",
 )
 LARGEST = 65_536
 """No setting that sizes a network is larger: a folder cannot ask for more memory than there is."""

@@ -166,20 +166,20 @@ class NetworkLearner(BaseLearner):
         self.network = training.Network(encoder, head)
         if not task.learnable(y[train]):
             raise ValueError(f"{self.task}: got no event in the training rows; expected at least one")
-        self._pretrain(inputs, train, tuning, plan)
+        self._pretrain(inputs, rows, plan)
         self.report = training.fit(self.network, inputs, train, tuning, plan)
         torch.set_grad_enabled(True)
 
-    def _pretrain(self, inputs: Inputs, train: np.ndarray, tuning: np.ndarray, plan: TrainingPlan) -> None:
+    def _pretrain(self, inputs: Inputs, rows: np.ndarray, plan: TrainingPlan) -> None:
         """So many passes as the setting `pretrain` says in which the sequence encoder guesses hidden codes; none by default."""
         from ..encoders.masked_codes import MaskedCodes
         from ..encoders.transformer import SequenceEncoder
         from ..training import trainer as training
 
-        passes = min(self.setting.get("pretrain", 0), max(8, SEEN // max(1, len(train))))
+        passes = min(self.setting.get("pretrain", 0), max(8, SEEN // len(rows)))
         for one in self.network.encoder.modules():
             if isinstance(one, SequenceEncoder) and passes:
-                training.fit(MaskedCodes(one), inputs, train, tuning, replace(plan, epochs=passes, patience=passes))
+                training.fit(MaskedCodes(one), inputs, rows, rows[:0], replace(plan, epochs=passes))
 
     def _plan(self, rows: int) -> TrainingPlan:
         """The learner's plan; with many rows larger batches and fewer passes. What the setting names stays."""

@@ -20,14 +20,14 @@ class Sequence(NetworkLearner):
     """Codes in their order and time; covariates beside them, where the study names some.
 
     What a code is comes from what it is linked to as well (`encoders.code_network`). settings: `edges` = "none" is the same
-    learner on a study without knowledge, "shuffled" on one whose codes are in each other's places; `pretrain`: passes over the training rows in which hidden codes
-    are guessed, before any label is looked at.
+    learner on a study without knowledge, "shuffled" on one whose codes are in each other's places; `pretrain`: passes over
+    the training rows in which hidden codes are guessed, before any label is looked at (`encoders.masked_codes`).
     """
 
     name = "sequence"
     records = "both"
     layers = False
-    grid = ({}, {"dropout": 0.4, "depth": 1}, {"pretrain": 100})
+    grid = ({}, {"dropout": 0.4, "depth": 1})
     plan: ClassVar = {"epochs": 30, "patience": 3, "lr": 2e-3, "weight_decay": 1e-2, "batch_size": 64}
 
     def space(self) -> Mapping[str, Any]:
@@ -38,7 +38,6 @@ class Sequence(NetworkLearner):
             "depth": [1, 2],
             "width": [16, 32, 64],
             "edges": ["true", "none"],
-            "pretrain": [0, 100],
             "plan": [{"lr": lr} for lr in (5e-4, 2e-3, 5e-3)],
         }
 

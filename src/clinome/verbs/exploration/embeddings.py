@@ -24,7 +24,7 @@ def embed(
 
     For exploring, and for `clinome.write_embeddings`: no vector is held out, so nothing is to be judged by them. Every
     network has vectors of patients (what its head reads; of several rows of a patient the last); `hetero_gnn` has them of
-    features, codes and knowledge too.
+    features, codes and knowledge too, `sequence` and `fusion` of codes and the knowledge around them.
     Args:
         study: a study, its file, or the folder that holds it; it has been trained.
         learner: a network's name. name: of the run; default: the study's.
