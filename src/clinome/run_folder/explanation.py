@@ -50,9 +50,11 @@ class Explanation:
 
         graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
         for one in self.nodes.itertuples(index=False):
-            graph.add_node(one.id, kind=one.kind, name=one.name, score=one.score)
+            graph.add_node(str(one.id), kind=one.kind, name=one.name, score=one.score)
         for one in self.edges.itertuples(index=False):
-            graph.add_edge(one.source, one.target, relation=one.relation, score=one.score, attention=one.attention)
+            graph.add_edge(
+                str(one.source), str(one.target), relation=one.relation, score=one.score, attention=one.attention
+            )
         return graph
 
 

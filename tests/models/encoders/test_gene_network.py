@@ -166,3 +166,15 @@ def test_a_study_in_which_nothing_was_measured_is_served() -> None:
     encoder = GeneNetwork(gene_graph([], RING), [], [], 3).eval()
     h, mask = encoder(Batch(4))
     assert h.shape == (4, 3) and not h.any() and not mask.any()
+
+
+def test_masks_of_one_change_nothing_and_of_zero_are_the_network_without_messages() -> None:
+    graph = gene_graph(GENES, RING)
+    made, edges = network(graph).eval(), graph.edge_index.shape[1]
+    with torch.no_grad():
+        whole = made(batch(), {"INTERACTS_WITH": torch.ones(edges), "IN_PATHWAY": torch.ones(graph.members.shape[1])})
+        torch.testing.assert_close(whole[0], made(batch())[0])
+        alone = replace(graph, weight=np.zeros_like(graph.weight))
+        silent = network(alone).eval()
+        silent.load_state_dict(made.state_dict())
+        torch.testing.assert_close(made(batch(), {"INTERACTS_WITH": torch.zeros(edges)})[0], silent(batch())[0])

@@ -108,3 +108,29 @@ def test_the_gradient_reaches_what_lies_two_steps_away() -> None:
     encoder = network(relational_graph(COLUMNS, {}, KNOWN), depth=2)
     encoder(batch())[0].pow(2).sum().backward()
     assert encoder.node.weight.grad is not None and (encoder.node.weight.grad.abs().sum(1) > 0).all()
+
+
+@given(triples)
+@settings(max_examples=60, deadline=None)
+def test_masks_of_one_leave_pyg_s_messages_as_they_are_and_of_zero_take_them_away(
+    rows: list[tuple[str, str, str]],
+) -> None:
+    graph = relational_graph(COLUMNS, {}, links(*rows))
+    made, edgeless = network(graph, 2).eval(), network(relational_graph(COLUMNS, {}, links(*rows), "none"), 2).eval()
+    edges = graph.edge_index.shape[1]
+    torch.testing.assert_close(made.nodes(torch.ones(edges)), made.nodes())
+    own = edgeless.state_dict()  # weights of relations, which it has not, are of another shape
+    edgeless.load_state_dict(
+        {name: x if x.shape == own[name].shape else own[name] for name, x in made.state_dict().items()}
+    )
+    torch.testing.assert_close(made.nodes(torch.zeros(edges)), edgeless.nodes())
+
+
+def test_a_mask_is_of_its_edge() -> None:
+    graph = relational_graph(COLUMNS, {}, KNOWN)
+    made = network(graph).eval()
+    for edge in range(graph.edge_index.shape[1]):
+        mask = torch.ones(graph.edge_index.shape[1])
+        mask[edge] = 0
+        moved = (made.nodes(mask) - made.nodes()).abs().amax(1) > 1e-5
+        assert moved.nonzero().flatten().tolist() == [graph.edge_index[1, edge]]

@@ -142,3 +142,27 @@ def test_the_gradient_reaches_every_parameter_and_without_training_it_has_no_opi
     encoder = network(graph).train()
     encoder(batch())[0].pow(2).sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in encoder.parameters())
+
+
+def test_a_mask_is_of_its_edge_whatever_its_level() -> None:
+    """A membership moves its pathway and those above, a part what it is part of."""
+    graph = pathway_graph(
+        GENES, links({"A": {0, 1, 2}, "B": {3, 4, 5}, "T": {9}, "Z": {6, 7}}, {("A", "T"), ("B", "T"), ("T", "Z")})
+    )
+    torch.manual_seed(0)
+    made = PathwayNetwork(graph, ["rna"], [], 5, width=4).eval()
+    values = torch.stack([torch.randn(3, 10), torch.ones(3, 10)], -1)
+    batch = Batch(3, {"rna": values}, {"rna": torch.ones(3, dtype=torch.bool)})
+    above = {i: {i, *(int(q) for p, q in graph.parts.T if p == i)} for i in range(len(graph.ids))}
+    for i in reversed(range(len(graph.ids))):
+        above[i] |= set().union(*(above[q] for q in above[i] - {i}))
+    with torch.no_grad():
+        right = torch.cat(made.nodes(batch)[1:])
+        for relation, edges in (("IN_PATHWAY", graph.members), ("PART_OF", graph.parts)):
+            ones = torch.ones(edges.shape[1])
+            torch.testing.assert_close(torch.cat(made.nodes(batch, {relation: ones})[1:]), right)
+            for edge in range(edges.shape[1]):
+                mask = ones.clone()
+                mask[edge] = 0
+                moved = (torch.cat(made.nodes(batch, {relation: mask})[1:]) - right).abs().amax((1, 2)) > 1e-6
+                assert set(moved.nonzero().flatten().tolist()) == above[int(edges[1, edge])]

@@ -110,6 +110,14 @@ def test_neighbours_are_patients_of_the_training_part(run: Run) -> None:
     assert "P0" not in repr(found) and "P0" not in (run.folder / "log.jsonl").read_text()
 
 
+def test_the_model_of_the_run_predicts_beside_its_snapshot(run: Run) -> None:
+    study = clinome.Study.read(run.folder.parent.parent)
+    assert run.model.name == "patient_gnn" and run.model.needs_training
+    told = clinome.predict(run, study)
+    assert len(told.table) == PEOPLE and told.table["score"].between(0, 1).all()
+    assert any("beside the rows that it was trained on" in note for note in told.notes)
+
+
 def test_it_goes_to_networkx_in_a_line(of_genes: Explanation) -> None:
     found, graph = of_genes, of_genes.to_networkx()
     assert isinstance(graph, nx.MultiDiGraph) and set(graph) == set(found.nodes["id"])
