@@ -76,6 +76,11 @@ class Placement:
         """Processes that train together."""
         return self.devices * self.nodes
 
+    @property
+    def command(self) -> str:
+        """What starts so many."""
+        return f"torchrun --nnodes {self.nodes} --nproc-per-node {self.devices}"
+
 
 @dataclass(frozen=True)
 class Learn:

@@ -17,7 +17,7 @@ from .scaling import Scale, log1p
 
 _COLUMNS = 2_000
 """Of a layer in a file so many are read at a time."""
-_CELLS = 1 << 16
+_CELLS = 1 << 17
 """Of a layer that is read by rows so many are scaled at a time."""
 
 
@@ -153,15 +153,14 @@ class DenseBlock:
     def write(self, layer: Layer, rows: np.ndarray, out: np.ndarray) -> None:
         """`transform` of rows of a layer whose features are those that were fitted on, into (n, columns) `out`.
 
-        Few rows at a time: what scaling makes on its way stays in the processor's cache; in the order in which they lie in
-        a file.
+        A few rows at a time: until they are scaled they stay in the processor's cache.
         """
-        order, every = np.argsort(rows, kind="stable"), len(self.kept) == len(self.names)
-        step = max(1, _CELLS // max(1, len(self.names)))
+        every = len(self.kept) == len(self.names)
+        step = max(8, _CELLS // max(1, len(self.names)))
         for first in range(0, len(rows), step):
-            at = order[first : first + step]
-            x = dense_values(layer, rows[at])
-            out[at] = self.scale.filled(x if every else x[:, self.kept])
+            x, z = dense_values(layer, rows[first : first + step]), out[first : first + step]
+            z[:] = x if every else x[:, self.kept]
+            self.scale.fill(z)
         out[~layer.profiled[rows]] = 0.0
 
     def measured(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:

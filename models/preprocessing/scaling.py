@@ -75,20 +75,34 @@ class Scale:
 
     def z(self, x: np.ndarray) -> np.ndarray:
         """(n, p) z-scores within ±CLIP; a missing value stays NaN, a column that does not vary is 0."""
-        varies = self.varies
-        z = np.maximum(x, self.low)  # two passes are quicker than np.clip with arrays
-        np.minimum(z, self.high, out=z)
-        z -= self.mean
-        z /= np.where(varies, self.sd, np.ones_like(self.sd))
-        if not varies.all():
-            z[~(varies | np.isnan(z))] = 0
-        return np.asarray(np.clip(z, -CLIP, CLIP, out=z))
+        z = np.array(x, dtype=np.result_type(x, self.mean))
+        self._standardise(z)
+        return z
 
     def filled(self, x: np.ndarray) -> np.ndarray:
         """(n, p) float32 z-scores, the training median where a value is missing."""
-        z = self.z(x)
-        missing = np.isnan(z)
-        return (np.where(missing, self.median, z) if missing.any() else z).astype(np.float32, copy=False)
+        z = np.array(x, dtype=np.result_type(x, self.mean))
+        self.fill(z)
+        return z.astype(np.float32, copy=False)
+
+    def fill(self, x: np.ndarray) -> None:
+        """`filled` in place; x has the type of the scale."""
+        self._standardise(x)
+        missing = np.isnan(x)
+        if missing.any():
+            np.copyto(x, self.median, where=missing)
+
+    def _standardise(self, x: np.ndarray) -> None:
+        np.maximum(x, self.low, out=x)  # two passes are quicker than np.clip with arrays
+        np.minimum(x, self.high, out=x)
+        x -= self.mean
+        varies = self.varies
+        if varies.all():
+            x /= self.sd
+        else:
+            x /= np.where(varies, self.sd, np.ones_like(self.sd))
+            x[~(varies | np.isnan(x))] = 0
+        np.clip(x, -CLIP, CLIP, out=x)
 
     def state(self) -> dict[str, Any]:
         return dict(vars(self))

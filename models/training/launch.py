@@ -67,7 +67,7 @@ def launched(learn: Learn) -> Iterator[Learn | None]:
     _check(learn, here)
     from .launched_processes import dismiss, follow, joined
 
-    with joined(here, learn.placement):
+    with joined(here.rank, learn.placement, here.local):
         if here.rank:
             follow()
             yield None
@@ -76,9 +76,8 @@ def launched(learn: Learn) -> Iterator[Learn | None]:
             dismiss()  # not after an error: the others see that it has gone
 
 
-def not_launched(placement: Placement) -> InputError:
-    """Several machines, and this process alone."""
-    fix = f"start it on each: torchrun --nnodes {placement.nodes} --nproc-per-node {placement.devices} …, or srun"
+def _not_launched(placement: Placement) -> InputError:
+    fix = f"start it on each: {placement.command} …, or srun"
     return InputError(
         "several machines, and this process was started by itself", f"{WHERE} nodes", placement.nodes, fix=fix
     )
@@ -86,7 +85,7 @@ def not_launched(placement: Placement) -> InputError:
 
 def _alone(learn: Learn) -> Learn:
     if learn.nodes > 1:
-        raise not_launched(learn.placement)
+        raise _not_launched(learn.placement)
     if learn.devices == 1 or not _has_gpu():
         return learn
     if learn.workers not in (0, 1):

@@ -17,30 +17,33 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.pytorch.strategies import DDPStrategy, Strategy
 from torch import Tensor
 
-from ...loaders.errors import InputError
+from ...loaders.errors import ClinomeError, EngineError, InputError
 from .batch import Batch
 from .course import Batches, Course
-from .launch import not_launched
 from .on_lightning import CourseModule, quiet
+
+LOST = "see what the others say; the same command goes on where it stopped"
 
 
 def train_on_several(course: Course, batches: Batches, held: Batches | None) -> None:
     """Train the course's network in place: on so many accelerators where there are any, else on the processor.
 
-    With the processes that torchrun or srun launched (`launched_processes`), where they have joined; else in processes that
+    With the processes that torchrun or srun launched, where they have joined (`launched_processes`); else in processes that
     are begun here, and end with it.
     Args:
         batches: of the size of all parts together.
     """
     if torch.distributed.is_initialized():
-        from .launched_processes import lead
-
         return lead(course, batches, held)
-    if course.plan.nodes > 1:
-        raise not_launched(course.plan.placement)
+    if (placement := course.plan.placement).nodes > 1:
+        fix = f"start it on each: {placement.command} …"
+        raise InputError("several machines, and this process was started by itself", "nodes", placement.nodes, fix=fix)
     if torch.cuda.is_available() and torch.cuda.device_count() < course.plan.devices:
         fix = "give as many as there are, or none to this process (CUDA_VISIBLE_DEVICES=) to train on the processor"
         raise InputError("more devices than there are", "devices", course.plan.devices, torch.cuda.device_count(), fix)
@@ -90,6 +93,44 @@ class LocalDDP(DDPStrategy):
             "nccl" if self.on_gpu else "gloo", init_method=(self.folder / "meeting").as_uri(),
             rank=self.global_rank, world_size=self.world_size,
         )  # fmt: skip
+
+
+def lead(course: Course, batches: Batches, held: Batches | None) -> None:
+    """Train with all others of the process group; nothing but the whole course is sent to them."""
+    try:
+        send((course, batches, held))
+        train_joined(course, batches, held)
+    except Exception as error:  # the others may be anywhere: none of them can go on
+        why = str(error).rstrip(".") if isinstance(error, ClinomeError) else type(error).__name__
+        raise EngineError(f"Training with other processes ended ({why}).", LOST) from error
+
+
+def train_joined(course: Course, batches: Batches, held: Batches | None) -> None:
+    """Train the course's network in place; every process of the group does so at once."""
+    with quiet():
+        trainer_of(course, _Joined()).fit(Part(course, batches), batches, held)
+
+
+def send(asked: object) -> None:
+    """From the first process to all others of the group."""
+    from joblib.externals.loky.backend.reduction import dumps  # also of a module that a script defines
+
+    torch.distributed.broadcast_object_list([bytes(dumps(asked))], src=0, device=torch.device("cpu"))
+
+
+def cluster_environment() -> ClusterEnvironment:
+    """Lightning's reading of the variables that torchrun, or srun, sets."""
+    return TorchElasticEnvironment() if "WORLD_SIZE" in os.environ else SLURMEnvironment(auto_requeue=False)
+
+
+class _Joined(DDPStrategy):
+    """Lightning's data-parallel strategy in a process group that is there already."""
+
+    def __init__(self) -> None:
+        super().__init__(cluster_environment=cluster_environment(), find_unused_parameters=True)
+
+    def setup_distributed(self) -> None:
+        self.set_world_ranks()
 
 
 class Part(CourseModule):
