@@ -92,6 +92,8 @@ def statements(resource: Table) -> Iterator[Statement]:
     subject = reference_text(resource.get("subject") or resource.get("patient"), "Patient")
     visit = reference_text(_visit(resource), "Encounter")
     when, until = moment(resource, form.times)
+    if when is None and kind in ("MedicationRequest", "MedicationOrder"):
+        when = _valid_from(resource)
     known, _ = moment(resource, form.known)
     left = nothing(resource)
     for concept, drug, result in _concepts(resource, form):
@@ -234,6 +236,17 @@ def moment(holder: Table, fields: tuple[str, ...]) -> tuple[str | None, str | No
             if start or end:
                 return start or end, end if start else None
     return None, None
+
+
+def _valid_from(order: Table) -> str | None:
+    """When an order without a date begins: to be dispensed, else to be taken."""
+    begins = [table(order.get("dispenseRequest")).get("validityPeriod")]
+    begins += [
+        table(table(one.get("timing")).get("repeat")).get(bounds)
+        for one in tables(order.get("dosageInstruction"))
+        for bounds in ("boundsPeriod", "bounds")
+    ]
+    return next((start for period in begins if (start := text_of(table(period).get("start"))) is not None), None)
 
 
 def codings(concept: Any, *, by_text: bool = False) -> tuple[tuple[str | None, str | None, str | None], ...]:

@@ -205,6 +205,19 @@ def test_procedures_drugs_vaccines_and_notes_are_known_when_they_say_so(tmp_path
     ]
 
 
+def test_an_order_without_a_date_begins_when_it_is_valid(tmp_path: Path) -> None:
+    taken = [{"timing": {"repeat": {"boundsPeriod": {"start": "2020-02-01T08:00:00Z"}}}}]
+    drug: Resource = {"medicationCodeableConcept": concept(RXNORM, "1"), "authoredOn": None}
+    valid = {"validityPeriod": {"start": "2020-01-01T08:00:00Z", "end": "2021-01-01"}}
+    found = events(
+        tmp_path,
+        order(**drug, dosageInstruction=taken),
+        order(**drug, dosageInstruction=taken, dispenseRequest=valid),
+        columns="time known_time",
+    )
+    assert found == [(T(2020, 1, 1, 8), T(2020, 1, 1, 8)), (T(2020, 2, 1, 8), T(2020, 2, 1, 8))]
+
+
 def test_nothing_but_midnights_are_days(tmp_path: Path) -> None:
     days = [f"2020-01-0{d}T00:00:00Z" for d in (1, 2, 3)]
     found = events(tmp_path, *(condition(recordedDate=day) for day in days), columns="known_time")
