@@ -61,7 +61,7 @@ NOTHING = frozenset({
 been there."""
 _NEGATED = ("doNotPerform", "notDone", "notGiven", "wasNotGiven", "wasNotTaken", "prohibited")
 _INTENDED = frozenset({"proposal", "plan", "option"})
-DOUBTED = frozenset({"unconfirmed", "provisional", "differential"})
+_DOUBTED = frozenset({"unconfirmed", "provisional", "differential"})
 
 
 class Statement(NamedTuple):
@@ -213,6 +213,16 @@ def nothing(resource: Table) -> str | None:
     ):
         return str(resource["intent"])
     return None
+
+
+def remarks(condition: Table) -> list[str]:
+    """What a load says of diagnoses that are events like all others: they are doubted, or stand in a problem list."""
+    said = []
+    if status_word(condition.get("verificationStatus")) in _DOUBTED:
+        said.append("conditions that are unconfirmed, provisional or differential, kept")
+    if any(code == "problem-list-item" for _, code, _ in codings(condition.get("category"))):
+        said.append("conditions of a problem list")
+    return said
 
 
 def status_word(status: Any) -> str | None:

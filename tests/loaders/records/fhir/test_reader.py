@@ -299,6 +299,15 @@ def test_what_did_not_happen_is_no_event_and_counted(tmp_path: Path, resource: R
     assert loaded.rejects["fix"].to_list() == ["nothing: it says so itself"]
 
 
+def test_doubted_diagnoses_and_problem_lists_are_events_and_counted(tmp_path: Path) -> None:
+    doubted = condition(onsetDateTime="2020-01-01", verificationStatus=concept("http://x", "differential"))
+    listed = condition(onsetDateTime="2020-01-02", category=[concept("http://x", "problem-list-item"), None])
+    loaded = read(ndjson(tmp_path / "a.ndjson", [doubted, listed]))
+    assert loaded.events is not None and loaded.events.height == 2
+    assert loaded.counts["conditions of a problem list"] == 1
+    assert loaded.counts["conditions that are unconfirmed, provisional or differential, kept"] == 1
+
+
 def test_rows_are_refused_with_a_reason(tmp_path: Path) -> None:
     loaded = read(
         ndjson(
