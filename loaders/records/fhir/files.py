@@ -169,8 +169,9 @@ def _document(path: Path) -> Iterator[Any]:
         while (at := _skip(text, at)) < len(text):
             value, at = _DECODER.raw_decode(text, at)
             yield value
-    except (ValueError, RecursionError):
-        yield Fault(f"line {text.count(chr(10), 0, at) + 1}", "whole JSON", rest=True)
+    except (ValueError, RecursionError) as error:
+        place = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) and error.doc is text else "its end"
+        yield Fault(place, "whole JSON", rest=True)
 
 
 def _content(path: Path) -> bytes:
