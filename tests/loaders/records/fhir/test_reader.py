@@ -568,13 +568,20 @@ def test_who_was_removed_is_refused_first_and_not_quoted(tmp_path: Path) -> None
     assert not any(who in str(table.rows()) for table in tables if table is not None) and loaded.visits is None
 
 
-ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(["2020", "Patient/p1", "final", "http://loinc.org"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-        st.sampled_from(["reference", "coding", "system", "code", "display", "text", "value", "start", "end", "identifier", "event", "unit", "comparator",
-                         "extension", "url", "concept", "encounter"]), inner, max_size=4),
-    max_leaves=12,
+KEYS = (
+    "reference", "coding", "system", "code", "display", "text", "value", "start", "end", "identifier", "event", "unit", "comparator", "extension",
+    "url", "concept", "encounter",
 )  # fmt: skip
+WORDS = ("2020", "Patient/p1", "final", "http://loinc.org")
+Json = st.SearchStrategy[Any]
+
+
+def nested(inner: Json) -> Json:
+    return st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4)
+
+
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(WORDS)
+ANYTHING = st.recursive(PLAIN, nested, max_leaves=12)
 FIELDS = (
     "id", "meta", "subject", "patient", "encounter", "context", "status", "verificationStatus", "code", "onsetDateTime", "recordedDate", "period",
     "class", "type", "hospitalization", "component", "valueQuantity", "valueCodeableConcept", "valueRatio", "valueRange", "effectiveTiming",
