@@ -160,6 +160,9 @@ def _document(path: Path) -> Iterator[Any]:
     except UnicodeDecodeError:
         yield Fault("", "JSON in UTF-8", rest=True)
         return
+    if text.lstrip().startswith("<"):
+        yield Fault("", "JSON, not XML", rest=True)
+        return
     at = 0
     try:
         begun = _bundle_begun(text)

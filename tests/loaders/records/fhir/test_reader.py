@@ -533,6 +533,12 @@ def test_a_bundle_that_breaks_off_is_lost_whole_and_the_others_are_read(tmp_path
     assert loaded.counts["files that are broken, and lost from there on"] == 1
 
 
+def test_xml_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.xml").write_text('<?xml version="1.0"?><Bundle xmlns="http://hl7.org/fhir"/>')
+    loaded = read(tmp_path / "a.xml")
+    assert loaded.tally == Tally(1, 0, 0, 1) and loaded.rejects["expected"].to_list() == ["JSON, not XML"]
+
+
 def test_packed_lines_that_break_off(tmp_path: Path) -> None:
     data = gzip.compress("".join(json.dumps(one) + "\n" for one in MANY).encode(), compresslevel=0)
     (tmp_path / "a.ndjson.gz").write_bytes(data[: len(data) // 2])
