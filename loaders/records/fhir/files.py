@@ -159,6 +159,9 @@ def _document(path: Path) -> Iterator[Any]:
     except UnicodeDecodeError:
         yield Fault("", "JSON in UTF-8", rest=True)
         return
+    if text.lstrip().startswith("<"):
+        yield Fault("", "JSON, not XML", rest=True)
+        return
     at = 0
     try:
         begun = _bundle_begun(text)
@@ -168,8 +171,9 @@ def _document(path: Path) -> Iterator[Any]:
         while (at := _skip(text, at)) < len(text):
             value, at = _DECODER.raw_decode(text, at)
             yield value
-    except (ValueError, RecursionError):
-        yield Fault(f"line {text.count(chr(10), 0, at) + 1}", "whole JSON", rest=True)
+    except (ValueError, RecursionError) as error:
+        place = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) and error.doc is text else "its end"
+        yield Fault(place, "whole JSON", rest=True)
 
 
 def _content(path: Path) -> bytes:

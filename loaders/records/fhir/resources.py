@@ -61,7 +61,7 @@ NOTHING = frozenset({
 been there."""
 _NEGATED = ("doNotPerform", "notDone", "notGiven", "wasNotGiven", "wasNotTaken", "prohibited")
 _INTENDED = frozenset({"proposal", "plan", "option"})
-DOUBTED = frozenset({"unconfirmed", "provisional", "differential"})
+_DOUBTED = frozenset({"unconfirmed", "provisional", "differential"})
 
 
 class Statement(NamedTuple):
@@ -92,6 +92,8 @@ def statements(resource: Table) -> Iterator[Statement]:
     subject = reference_text(resource.get("subject") or resource.get("patient"), "Patient")
     visit = reference_text(_visit(resource), "Encounter")
     when, until = moment(resource, form.times)
+    if when is None and kind in ("MedicationRequest", "MedicationOrder"):
+        when = _valid_from(resource)
     known, _ = moment(resource, form.known)
     left = nothing(resource)
     for concept, drug, result in _concepts(resource, form):
@@ -213,6 +215,16 @@ def nothing(resource: Table) -> str | None:
     return None
 
 
+def remarks(condition: Table) -> list[str]:
+    """What a load says of diagnoses that are events like all others: they are doubted, or stand in a problem list."""
+    said = []
+    if status_word(condition.get("verificationStatus")) in _DOUBTED:
+        said.append("conditions that are unconfirmed, provisional or differential, kept")
+    if any(code == "problem-list-item" for _, code, _ in codings(condition.get("category"))):
+        said.append("conditions of a problem list")
+    return said
+
+
 def status_word(status: Any) -> str | None:
     """A status, be it a code or, as R4's verificationStatus, a concept."""
     if isinstance(status, str):
@@ -234,6 +246,17 @@ def moment(holder: Table, fields: tuple[str, ...]) -> tuple[str | None, str | No
             if start or end:
                 return start or end, end if start else None
     return None, None
+
+
+def _valid_from(order: Table) -> str | None:
+    """When an order without a date begins: to be dispensed, else to be taken."""
+    begins = [table(order.get("dispenseRequest")).get("validityPeriod")]
+    begins += [
+        table(table(one.get("timing")).get("repeat")).get(bounds)
+        for one in tables(order.get("dosageInstruction"))
+        for bounds in ("boundsPeriod", "bounds")
+    ]
+    return next((start for period in begins if (start := text_of(table(period).get("start"))) is not None), None)
 
 
 def codings(concept: Any, *, by_text: bool = False) -> tuple[tuple[str | None, str | None, str | None], ...]:

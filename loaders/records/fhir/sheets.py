@@ -15,7 +15,7 @@ from .codings import CODINGS
 from .files import UNTYPED, Entry, Fault, entries
 from .patients import Person, Visit, identifiers, person, visit
 from .references import canonical, local_id
-from .resources import FORMS, READ, Statement, Table, codings, medication_concept, statements, table, text_of
+from .resources import FORMS, READ, Statement, Table, codings, medication_concept, remarks, statements, table, text_of
 
 _TEXT = pl.String
 _RESOURCE = {ROW: pl.Int64, "key": pl.Int64, "version": _TEXT, "digest": pl.Int64}
@@ -129,6 +129,7 @@ class _Collector:
         key = hash((kind, id)) if id is not None else None
         if kind in FORMS:
             found = tuple(statements(resource))
+            self.counts.update(remarks(resource) if kind == "Condition" else ())
             digest = hash(found)
             for one in found:
                 self.statement += 1

@@ -205,6 +205,19 @@ def test_procedures_drugs_vaccines_and_notes_are_known_when_they_say_so(tmp_path
     ]
 
 
+def test_an_order_without_a_date_begins_when_it_is_valid(tmp_path: Path) -> None:
+    taken = [{"timing": {"repeat": {"boundsPeriod": {"start": "2020-02-01T08:00:00Z"}}}}]
+    drug: Resource = {"medicationCodeableConcept": concept(RXNORM, "1"), "authoredOn": None}
+    valid = {"validityPeriod": {"start": "2020-01-01T08:00:00Z", "end": "2021-01-01"}}
+    found = events(
+        tmp_path,
+        order(**drug, dosageInstruction=taken),
+        order(**drug, dosageInstruction=taken, dispenseRequest=valid),
+        columns="time known_time",
+    )
+    assert found == [(T(2020, 1, 1, 8), T(2020, 1, 1, 8)), (T(2020, 2, 1, 8), T(2020, 2, 1, 8))]
+
+
 def test_nothing_but_midnights_are_days(tmp_path: Path) -> None:
     days = [f"2020-01-0{d}T00:00:00Z" for d in (1, 2, 3)]
     found = events(tmp_path, *(condition(recordedDate=day) for day in days), columns="known_time")
@@ -284,6 +297,15 @@ def test_what_did_not_happen_is_no_event_and_counted(tmp_path: Path, resource: R
     assert loaded.tally == Tally(2, 1, 0, 1)
     assert sum(n for said, n in loaded.counts.items() if "are no events: " in said) == 1
     assert loaded.rejects["fix"].to_list() == ["nothing: it says so itself"]
+
+
+def test_doubted_diagnoses_and_problem_lists_are_events_and_counted(tmp_path: Path) -> None:
+    doubted = condition(onsetDateTime="2020-01-01", verificationStatus=concept("http://x", "differential"))
+    listed = condition(onsetDateTime="2020-01-02", category=[concept("http://x", "problem-list-item"), None])
+    loaded = read(ndjson(tmp_path / "a.ndjson", [doubted, listed]))
+    assert loaded.events is not None and loaded.events.height == 2
+    assert loaded.counts["conditions of a problem list"] == 1
+    assert loaded.counts["conditions that are unconfirmed, provisional or differential, kept"] == 1
 
 
 def test_rows_are_refused_with_a_reason(tmp_path: Path) -> None:
@@ -511,6 +533,12 @@ def test_a_bundle_that_breaks_off_is_lost_whole_and_the_others_are_read(tmp_path
     assert loaded.counts["files that are broken, and lost from there on"] == 1
 
 
+def test_xml_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.xml").write_text('<?xml version="1.0"?><Bundle xmlns="http://hl7.org/fhir"/>')
+    loaded = read(tmp_path / "a.xml")
+    assert loaded.tally == Tally(1, 0, 0, 1) and loaded.rejects["expected"].to_list() == ["JSON, not XML"]
+
+
 def test_packed_lines_that_break_off(tmp_path: Path) -> None:
     data = gzip.compress("".join(json.dumps(one) + "\n" for one in MANY).encode(), compresslevel=0)
     (tmp_path / "a.ndjson.gz").write_bytes(data[: len(data) // 2])
@@ -546,13 +574,20 @@ def test_who_was_removed_is_refused_first_and_not_quoted(tmp_path: Path) -> None
     assert not any(who in str(table.rows()) for table in tables if table is not None) and loaded.visits is None
 
 
-ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(["2020", "Patient/p1", "final", "http://loinc.org"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-        st.sampled_from(["reference", "coding", "system", "code", "display", "text", "value", "start", "end", "identifier", "event", "unit", "comparator",
-                         "extension", "url", "concept", "encounter"]), inner, max_size=4),
-    max_leaves=12,
+KEYS = (
+    "reference", "coding", "system", "code", "display", "text", "value", "start", "end", "identifier", "event", "unit", "comparator", "extension",
+    "url", "concept", "encounter",
 )  # fmt: skip
+WORDS = ("2020", "Patient/p1", "final", "http://loinc.org")
+Json = st.SearchStrategy[Any]
+
+
+def nested(inner: Json) -> Json:
+    return st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4)
+
+
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(WORDS)
+ANYTHING = st.recursive(PLAIN, nested, max_leaves=12)
 FIELDS = (
     "id", "meta", "subject", "patient", "encounter", "context", "status", "verificationStatus", "code", "onsetDateTime", "recordedDate", "period",
     "class", "type", "hospitalization", "component", "valueQuantity", "valueCodeableConcept", "valueRatio", "valueRange", "effectiveTiming",
