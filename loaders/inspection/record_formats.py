@@ -179,11 +179,8 @@ def hourly_section(head: Head | None, file: Path, path: str, name: str) -> Answe
     Args: head: of the table; None of a folder, whose first file is then looked at. file: it, or the folder.
     """
     head = _first_stays(file) if head is None else head
-    unit = (
-        next((u for n in head.names if spelt(n) in CLOCKS for u in ("minutes",) if "offset" in spelt(n)), None)
-        if head
-        else None
-    )
+    in_minutes = head is not None and any(spelt(n) in CLOCKS and "offset" in spelt(n) for n in head.names)
+    unit = "minutes" if in_minutes else None
     try:
         layout = layout_of(Records((file,), format="hourly", name=name, unit=unit))
     except ClinomeError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,11 +69,27 @@ def tables_of(folder: Path) -> list[Path]:
 def first_columns(spec: Records) -> tuple[list[str], str]:
     """The columns of the first file, and what it is called in messages."""
     path = spec.path[0]
-    file = tables_of(path)[0] if path.is_dir() else path
+    if not path.is_dir():
+        return _columns(path, spec), path.name
+    file = tables_of(path)[0]
+    with _masked(file, f"{path.name}, file 1 by name"):
+        return _columns(file, spec), path.name
+
+
+def _columns(file: Path, spec: Records) -> list[str]:
     if file.name.lower().endswith(".parquet") and check_regular(file):
-        return _schema(file), path.name
-    cells = read_cells(file, missing=spec.missing, most=2**20)
-    return cells.frame.columns, path.name
+        return _schema(file)
+    return read_cells(file, missing=spec.missing, most=2**20).frame.columns
+
+
+@contextmanager
+def _masked(file: Path, called: str) -> Iterator[None]:
+    """Within it an error calls the file by its place in its folder: its name may be a patient's id."""
+    try:
+        yield
+    except InputError as error:
+        where = f"{called} ({form(file.name)})"
+        raise InputError(error.what, where, error.got, error.expected, error.fix or "check the file") from None
 
 
 def _schema(file: Path) -> list[str]:
@@ -85,6 +102,10 @@ def _schema(file: Path) -> list[str]:
 def _stays(folder: Path, spec: Records, removed: Removed, ledger: Ledger) -> Iterator[Batch]:
     """The files of a folder, many of one header as one text: files of a few rows are read by the thousand."""
     files = [(i, file, stay_of(file)) for i, file in enumerate(tables_of(folder), 1)]
+    again = len(files) - len({stay for _, _, stay in files})
+    if again:
+        fix = "take one of them out, or give each folder a section and a namespace of its own"
+        raise InputError("several files of one name", folder, again, "a file a stay", fix)
     gone = removed.holds(pl.Series([stay for _, _, stay in files], dtype=pl.String))
     for i in range(0, len(files), TOGETHER):
         parts: dict[bytes, list[tuple[str, str, bytes]]] = {}
@@ -139,10 +160,8 @@ def stay_of(file: Path) -> str:
 
 
 def _data(file: Path, called: str) -> bytes:
-    try:
+    with _masked(file, called):
         return read_bytes(file)[0]
-    except InputError as error:  # its name may be a patient's
-        raise InputError(error.what, f"{called} ({form(file.name)})", error.got, error.expected, error.fix) from None
 
 
 def _table(path: Path, called: str, spec: Records, ledger: Ledger) -> Iterator[Batch]:

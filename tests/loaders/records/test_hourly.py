@@ -214,6 +214,15 @@ def test_a_file_of_another_form_is_named_without_its_id(tmp_path: Path) -> None:
     assert "p0000" not in str(error.value)
 
 
+def test_one_stay_in_two_files_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "training"
+    folder.mkdir()
+    for part in ("a", "b"):
+        files(folder / part, HEAD, WIDE, "psv")
+    with pytest.raises(InputError, match="several files of one name; got 2"):
+        read(folder)
+
+
 def test_labels_are_a_key_of_hourly_tables_alone(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("id,t,x\n1,1,1\n")
