@@ -36,9 +36,12 @@ def read_hourly(spec: Records, known: Known) -> Loaded:
     Example: read_hourly(Records((Path("training_setA"),), format="hourly", name="icu"), known)
     """
     layout, ledger = layout_of(spec), Ledger(spec.source)
-    stays, cells = [], []
+    stays, cells, owners = [], [], pl.DataFrame(schema={"stay": pl.String, "owner": pl.String})
     for batch in batches(spec, layout.file_is_stay, known.removed, ledger):
-        rows = _once(_timed(_of_known(batch, layout, known, ledger), layout, ledger), spec, layout, ledger)
+        rows = _of_known(batch, layout, known, ledger)
+        if layout.visit is not None:
+            rows, owners = _owned(rows, owners, layout.visit, ledger)
+        rows = _once(_timed(rows, layout, ledger), spec, layout, ledger)
         stays.append(rows.group_by("stay", "subject_id", maintain_order=True).agg(**STAYS))
         cells.append(_melted(rows, spec, layout, ledger))
     return tables(pl.concat(stays), pl.concat(cells), spec, layout, ledger)
@@ -60,6 +63,16 @@ def _of_known(batch: Batch, layout: Layout, known: Known, ledger: Ledger) -> pl.
     return rows.frame.with_columns(
         rows.numbers.alias(ROW), rows.frame[layout.subject].alias("subject_id"), stay.alias("stay")
     )
+
+
+def _owned(rows: pl.DataFrame, owners: pl.DataFrame, visit: str, ledger: Ledger) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows of stays of one patient each, the first that has it, and whose each stay is: stay, owner."""
+    found = pl.concat([owners, rows.select("stay", owner="subject_id")])
+    owners = found.unique("stay", keep="first", maintain_order=True)
+    mine = rows.join(owners, on="stay", how="left", maintain_order="left")
+    other, fix = pl.col("owner") != pl.col("subject_id"), "give each stay an id of its own"
+    kept = refuse(mine, other, ledger, visit, got="stay", expected="a stay of one patient", fix=fix)
+    return kept.drop("owner"), owners
 
 
 def _timed(rows: pl.DataFrame, layout: Layout, ledger: Ledger) -> pl.DataFrame:

@@ -28,12 +28,12 @@ CELLS: dict[str, PolarsType] = {
 """One line a cell: the column or parameter that it is of, the cell, the number that it is. over: when it was known, if
 a column says so."""
 STAYS = {
-    "rows": pl.len(), "times": pl.col("hours").n_unique(), "first": pl.col("hours").min(), "last": pl.col("hours").max(), "over": pl.col("over").max(),
+    "rows": pl.len(), "times": pl.col("hours").n_unique(), "first": pl.col("hours").min(),
+    "last": pl.col("hours").max(), "over": pl.col("over").max(),
     "whole": pl.col("hours").eq(pl.col("hours").round()).all(), "days": pl.col("hours").mod(24.0).eq(0.0).all(),
 }  # fmt: skip
 """What is kept of the rows of a stay."""
-_MOST = 0.5
-_TWO = 2
+_MOST, _TWO, _LISTED = 0.5, 2, 6
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def tables(stays: pl.DataFrame, cells: pl.DataFrame, spec: Records, layout: Layo
         stays: stay, subject_id and STAYS, a stay several times where it lies in several batches.
         cells: CELLS of all rows that were kept.
     """
-    stays = _each_once(stays, ledger)
+    stays = _each_once(stays)
     lasts = _lasts(stays, layout)
     parts = _parts(cells, stays, spec, layout)
     _count(parts, cells, lasts, spec, ledger)
@@ -80,15 +80,13 @@ def tables(stays: pl.DataFrame, cells: pl.DataFrame, spec: Records, layout: Layo
     )
 
 
-def _each_once(stays: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+def _each_once(stays: pl.DataFrame) -> pl.DataFrame:
     """Each stay once."""
-    whole = stays.group_by("stay", maintain_order=True).agg(
-        pl.col("subject_id").first(), pl.col("subject_id").n_unique().alias("owners"), pl.col("rows").sum(),
+    return stays.group_by("stay", maintain_order=True).agg(
+        pl.col("subject_id").first(), pl.col("rows").sum(),
         ((pl.col("rows") > pl.col("times")).any() | (pl.len() > 1)).alias("again"),
         pl.col("first").min(), pl.col("last").max(), pl.col("over").max(), pl.col("whole", "days").all(),
     )  # fmt: skip
-    ledger.count({"stays of several subjects, taken for the first one's": int((whole["owners"] > 1).sum())})
-    return whole.drop("owners")
 
 
 def _lasts(stays: pl.DataFrame, layout: Layout) -> float:
@@ -151,7 +149,7 @@ def _count(parts: Parts, cells: pl.DataFrame, lasts: float, spec: Records, ledge
 
     def listed(names: Collection[str]) -> str:
         some = sorted(set(names) - told)
-        return f"{', '.join(some[:6])}{', …' if len(some) > 6 else ''}" if some else ""
+        return f"{', '.join(some[:_LISTED])}{', …' if len(some) > _LISTED else ''}"
 
     for names, what in (
         (parts.labels, "columns called like outcomes, no inputs ({}); `values` makes them inputs"),

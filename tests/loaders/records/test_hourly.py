@@ -141,6 +141,16 @@ def test_what_the_section_names_is_what_is_read(tmp_path: Path) -> None:
     assert "called like ids, not read (site_id)" in said and "columns of text, not read (ward)" in said
 
 
+def test_a_stay_is_one_patients(tmp_path: Path) -> None:
+    text = "patient_id,stay,hour,hr\na,1,0,80\nb,1,1,81\nb,2,0,82\n"
+    loaded = table(tmp_path, text, visit="stay")
+    assert loaded.tally == Tally(read=3, written=2, merged=0, rejected=1)
+    assert events(loaded).select("subject_id", "visit_id", "numeric_value").rows() == [
+        ("a", "1", 80.0),
+        ("b", "2", 82.0),
+    ]
+
+
 def test_a_long_table_with_codes_and_units(tmp_path: Path) -> None:
     text = (
         'patient_id,hour,loinc,result,uom\na,1,8867-4,80,/min\na,2,2160-0,1.1,mg/dL\na,3,nothing,1,\na,3,8867-4,"1,5",/min\n'
