@@ -50,7 +50,7 @@ def batches(spec: Records, names_a_stay: bool, removed: Removed, ledger: Ledger)
             yield from _stays(path, spec, removed, ledger)
         else:
             for i, file in enumerate(tables_of(path), 1):
-                yield from _table(file, f"{path.name}, file {i:,} by name", spec, ledger)
+                yield from _table(file, f"{path.name}: file {i} by name", spec, ledger)
 
 
 def tables_of(folder: Path) -> list[Path]:
@@ -72,7 +72,7 @@ def first_columns(spec: Records) -> tuple[list[str], str]:
     if not path.is_dir():
         return _columns(path, spec), path.name
     file = tables_of(path)[0]
-    with _masked(file, f"{path.name}, file 1 by name"):
+    with _masked(file, f"{path.name}: file 1 by name"):
         return _columns(file, spec), path.name
 
 
@@ -110,7 +110,7 @@ def _stays(folder: Path, spec: Records, removed: Removed, ledger: Ledger) -> Ite
     for i in range(0, len(files), TOGETHER):
         parts: dict[bytes, list[tuple[str, str, bytes]]] = {}
         for (number, file, stay), is_gone in zip(files[i : i + TOGETHER], gone[i : i + TOGETHER], strict=True):
-            called = folder.name if is_gone else f"{folder.name}, file {number:,} by name"
+            called = folder.name if is_gone else f"{folder.name}: file {number} by name"
             if _ending(file) == "parquet":
                 cells = typed_cells(Path(called), parquet_frame(file, _data(file, called)), spec.missing)
                 yield _of_stays(cells, [(stay, cells.rows)], [called], folder, ledger)

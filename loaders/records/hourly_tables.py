@@ -57,7 +57,7 @@ def tables(stays: pl.DataFrame, cells: pl.DataFrame, spec: Records, layout: Layo
     stays = _each_once(stays)
     lasts = _lasts(stays, layout)
     parts = _parts(cells, stays, spec, layout)
-    _count(parts, cells, lasts, spec, ledger)
+    _count(parts, stays, lasts, spec, ledger)
     if layout.long:
         cells = _rows_told(cells, parts, layout, ledger)
     cells = _words(cells, parts, ledger)
@@ -143,7 +143,7 @@ def _static(cells: pl.DataFrame, stays: pl.DataFrame) -> set[str]:
     return set(found["name"].cast(pl.String))
 
 
-def _count(parts: Parts, cells: pl.DataFrame, lasts: float, spec: Records, ledger: Ledger) -> None:
+def _count(parts: Parts, stays: pl.DataFrame, lasts: float, spec: Records, ledger: Ledger) -> None:
     """What was decided without the user, in words."""
     told = {*spec.keep, *spec.labels, *spec.values}
 
@@ -162,7 +162,10 @@ def _count(parts: Parts, cells: pl.DataFrame, lasts: float, spec: Records, ledge
     ):
         ledger.count({what.format(listed(names)): len(set(names) - told)})
     if lasts:
-        ledger.count({"hours that a row lasts, known when they are over; `known_time` says otherwise": int(lasts)})
+        what = "a day" if lasts > 1 else "an hour"
+        ledger.count(
+            {f"rows sum {what} up: known when it is over; `known_time` says otherwise": int(stays["rows"].sum())}
+        )
 
 
 def _rows_told(cells: pl.DataFrame, parts: Parts, layout: Layout, ledger: Ledger) -> pl.DataFrame:

@@ -84,7 +84,7 @@ def test_a_folder_of_long_stays(tmp_path: Path) -> None:
     assert loaded.patients["observed_from"].to_list() == [ORIGIN] * 3
     assert loaded.rejects.schema == REJECTS
     assert not loaded.rejects["file"].str.contains("1325").any(), "a file's name is a patient's id"
-    assert set(loaded.rejects["file"]) == {"set-a, file 1 by name", "set-a, file 2 by name"}
+    assert set(loaded.rejects["file"]) == {"set-a: file 1 by name", "set-a: file 2 by name"}
 
 
 @pytest.mark.parametrize("ending", ["psv", "psv.gz"])
