@@ -146,9 +146,13 @@ def _of_long(rows: pl.DataFrame, spec: Records, layout: Layout, ledger: Ledger) 
 def _numbered(found: pl.DataFrame, spec: Records) -> pl.DataFrame:
     """The cells with the number that each is (true is 1), null where it is none; a number that `missing` names is nothing."""
     value, _ = numbers(found["cell"])
-    said = found["cell"].str.to_lowercase()
-    value = value.zip_with(~said.is_in(["true", "false"]).fill_null(False), (said == "true").cast(pl.Float64))
+    words = (value.is_null() & found["cell"].is_not_null()).arg_true()
+    said = found["cell"].gather(words).str.to_lowercase()
+    truth = pl.select(pl.when(said == "true").then(1.0).when(said == "false").then(0.0)).to_series()
+    value = value.scatter(words, truth) if words.len() else value
     nothing, bad = numbers(pl.Series(spec.missing, dtype=pl.String))
     absent = value.is_in(nothing.filter(~bad).drop_nulls().implode()).fill_null(False)
-    cells = found.with_columns(value.set(absent, None).alias("value"), found["cell"].set(absent, None))
+    cells = found.with_columns(value.alias("value"))
+    if absent.any():
+        cells = cells.with_columns(pl.when(~absent).then(name).alias(name) for name in ("value", "cell"))
     return cells.select(list(CELLS)).cast(CELLS)  # type: ignore[arg-type]
