@@ -18,8 +18,8 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from clinome.models.encoders.gene_graph import GeneGraph, gene_graph
-from clinome.models.encoders.gene_network import GeneNetwork
+from clinome.models.encoders.genes.gene_graph import GeneGraph, gene_graph
+from clinome.models.encoders.genes.gene_network import GeneNetwork
 from clinome.models.heads.binary import BinaryHead
 from clinome.models.training.batch import Batch, Target
 from clinome.models.training.course import Network

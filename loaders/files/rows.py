@@ -65,28 +65,42 @@ def id_text(cells: pl.Series) -> pl.Series:
         >>> id_text(pl.Series([101.0, None, 102.0])).to_list()
         ['101', None, '102']
     """
-    ids = cells.cast(pl.String).str.strip_chars().str.normalize("NFC")
+    text = cells.cast(pl.String)
+    seen = text.unique()
+    ids = seen.str.strip_chars().str.normalize("NFC")
     ids = ids.set(ids == "", None)
     if ids.count() and ids.drop_nulls().str.contains(r"^-?\d+\.0$").all():
         ids = ids.str.strip_suffix(".0")
-    return ids
+    if (ids.eq_missing(seen)).all():
+        return text
+    table = pl.DataFrame({"text": seen, "id": ids})
+    found = text.alias("text").to_frame().join(table, on="text", how="left", nulls_equal=True, maintain_order="left")
+    return found["id"].rename(cells.name)
 
 
 def identified(rows: SourceRows, column: str, ledger: Ledger) -> SourceRows:
     """The rows whose id can be one (`id_text`); the others, and headers that come again, are rejected."""
     ids = id_text(rows.frame[column])
-    odd = (ids.str.len_chars() > LONGEST) | ids.str.contains(CONTROL)
-    heading = ids.str.starts_with("CDE_ID:").fill_null(False)
-    if not column.isdigit():  # a file without a header calls its columns 0, 1, …
-        heading = heading | (ids.str.to_lowercase() == column.lower()).fill_null(False)
+    whole = replace(rows, frame=rows.frame.with_columns(ids.alias(column)))
+    if not any(part.any() for part in _faults(ids.unique(), column)):
+        return whole
+    empty, odd, heading = _faults(ids, column)
     ledger.reject(rows.numbers.filter(heading), column, ids.filter(heading), "an id", "nothing: the row is a header")
-    empty, odd = ids.is_null(), odd.fill_null(False)
     ledger.reject(rows.numbers.filter(empty), column, "", "an id", "fill it in")
     ledger.reject(
         rows.numbers.filter(odd), column, ids.filter(odd).str.slice(0, 40), "an id of one line, at most 512 long",
         "check the delimiter and the quotes",
     )  # fmt: skip
-    return replace(rows, frame=rows.frame.with_columns(ids.alias(column))).rows(~(empty | odd | heading))
+    return whole.rows(~(empty | odd | heading))
+
+
+def _faults(ids: pl.Series, column: str) -> tuple[pl.Series, pl.Series, pl.Series]:
+    """Which ids are none: empty, odd, or a header that comes again."""
+    odd = (ids.str.len_chars() > LONGEST) | ids.str.contains(CONTROL)
+    heading = ids.str.starts_with("CDE_ID:").fill_null(False)
+    if not column.isdigit():  # a file without a header calls its columns 0, 1, …
+        heading = heading | (ids.str.to_lowercase() == column.lower()).fill_null(False)
+    return ids.is_null(), odd.fill_null(False), heading
 
 
 def not_removed(rows: SourceRows, column: str, removed: Removed, ledger: Ledger) -> SourceRows:

@@ -75,7 +75,8 @@ def _mappings(path: Path, shown: str, name: str) -> tuple[dict[str, object], str
     """`matches` where none is exact, and `prefixes` where ICD-9 may be that of American records; what is asked of them."""
     frame = read_cells(path, format="csv" if ".csv" in path.name.lower() else "tsv", most=_HEAD).frame
     if not {"subject_id", "predicate_id", "object_id"} <= set(frame.columns):
-        raise InputError("no SSSOM mappings", path, expected="subject_id, predicate_id, object_id")
+        fix = "write it as SSSOM's table, or name another format"
+        raise InputError("no SSSOM mappings", path, expected="subject_id, predicate_id, object_id", fix=fix)
     found = {PREDICATES[one] for one in frame["predicate_id"].drop_nulls().unique() if one in PREDICATES}
     keys: dict[str, object] = {} if "exact" in found or not found else {"matches": sorted(found)}
     asked = [f"none of its mappings is exact: {', '.join(sorted(found))} are taken, which say less"] if keys else []

@@ -12,9 +12,9 @@ import polars as pl
 
 from ..errors import ClinomeError
 from ..files.text_table import read_bytes
-from ..records.hourly_columns import NAMES, VALUES, Layout, layout_of, sounds_like_outcome, spelt
 from ..records.hourly_columns import SUBJECTS as STAYS
 from ..records.hourly_columns import TIMES as CLOCKS
+from ..records.hourly_columns import Layout, layout_of, sounds_like_outcome, spelt
 from ..records.meds import CODES, DATA
 from ..registry import RECORDS_LATER
 from ..specs import MISSING, Records
@@ -144,6 +144,7 @@ _VITALS = frozenset((
     "hr", "heartrate", "sbp", "dbp", "map", "resp", "temp", "o2sat", "spo2", "lactate", "creatinine", "glucose", "wbc", "crea",
     "gluc", "glu", "lact", "hct", "bun", "platelets", "plt", "fio2", "ph",
 ))  # fmt: skip
+_LONG = frozenset(("parameter", "variable", "item", "itemid")), frozenset(("value", "valuenum"))
 _MEASURED, _STAYS = 5, 20
 
 
@@ -158,7 +159,7 @@ def _by_the_hour(head: Head) -> bool:
     names = {spelt(name) for name in head.names}
     if not names & {*CLOCKS, "iculos"}:
         return False
-    long = bool(names & {*NAMES} and names & {*VALUES})
+    long = bool(names & _LONG[0] and names & _LONG[1])
     rest = [name for name in head.names if spelt(name) not in {*STAYS, *CLOCKS}]
     outcomes = bool(rest) and all(map(sounds_like_outcome, rest))
     return (long or outcomes or len(_VITALS & names) >= _MEASURED) and not any(
@@ -189,11 +190,8 @@ def hourly_section(head: Head | None, file: Path, path: str, name: str) -> Answe
     Args: head: of the table; None of a folder, whose first file is then looked at. file: it, or the folder.
     """
     head = _first_stays(file) if head is None else head
-    unit = (
-        next((u for n in head.names if spelt(n) in CLOCKS for u in ("minutes",) if "offset" in spelt(n)), None)
-        if head
-        else None
-    )
+    in_minutes = head is not None and any(spelt(n) in CLOCKS and "offset" in spelt(n) for n in head.names)
+    unit = "minutes" if in_minutes else None
     try:
         layout = layout_of(Records((file,), format="hourly", name=name, unit=unit))
     except ClinomeError as error:
@@ -214,6 +212,8 @@ def hourly_section(head: Head | None, file: Path, path: str, name: str) -> Answe
     asked += [
         f"[records.{name}] missing: -1 is taken for a value that was not measured; take it out where it is a number"
     ] * minus
+    if head is not None and layout.time in head.numeric and unit is None and "hour" not in spelt(layout.time or ""):
+        asked.append(f"[records.{name}] time: the numbers of {layout.time} are taken for hours; `unit` says otherwise")
     shape = "a row a measurement" if layout.long else "a row an hour"
     why = f"hourly vitals and labs, {shape}" + (", a file a stay" if layout.file_is_stay else "")
     return Answer((Section(f"records.{name}", keys, (why,)),), tuple(asked))

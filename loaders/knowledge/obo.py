@@ -91,7 +91,7 @@ def stanzas(path: Path, header: dict[str, str]) -> Iterator[Stanza]:
 
     Raises: InputError for a file that is not there, or no text.
     """
-    kind, tags = "", []
+    kind, tags = "", list[tuple[str, str]]()
     for number, line in enumerate(text_lines(path)):
         if number == 0 and line.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise InputError("no UTF-8", path, expected="UTF-8", fix="save it as UTF-8")

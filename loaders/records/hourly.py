@@ -36,9 +36,12 @@ def read_hourly(spec: Records, known: Known) -> Loaded:
     Example: read_hourly(Records((Path("training_setA"),), format="hourly", name="icu"), known)
     """
     layout, ledger = layout_of(spec), Ledger(spec.source)
-    stays, cells = [], []
+    stays, cells, owners = [], [], pl.DataFrame(schema={"stay": pl.String, "owner": pl.String})
     for batch in batches(spec, layout.file_is_stay, known.removed, ledger):
-        rows = _once(_timed(_of_known(batch, layout, known, ledger), layout, ledger), spec, layout, ledger)
+        rows = _of_known(batch, layout, known, ledger)
+        if layout.visit is not None:
+            rows, owners = _owned(rows, owners, layout.visit, ledger)
+        rows = _once(_timed(rows, layout, ledger), spec, layout, ledger)
         stays.append(rows.group_by("stay", "subject_id", maintain_order=True).agg(**STAYS))
         cells.append(_melted(rows, spec, layout, ledger))
     return tables(pl.concat(stays), pl.concat(cells), spec, layout, ledger)
@@ -60,6 +63,16 @@ def _of_known(batch: Batch, layout: Layout, known: Known, ledger: Ledger) -> pl.
     return rows.frame.with_columns(
         rows.numbers.alias(ROW), rows.frame[layout.subject].alias("subject_id"), stay.alias("stay")
     )
+
+
+def _owned(rows: pl.DataFrame, owners: pl.DataFrame, visit: str, ledger: Ledger) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows of stays of one patient each, the first that has it, and whose each stay is: stay, owner."""
+    found = pl.concat([owners, rows.select("stay", owner="subject_id")])
+    owners = found.unique("stay", keep="first", maintain_order=True)
+    mine = rows.join(owners, on="stay", how="left", maintain_order="left")
+    other, fix = pl.col("owner") != pl.col("subject_id"), "give each stay an id of its own"
+    kept = refuse(mine, other, ledger, visit, got="stay", expected="a stay of one patient", fix=fix)
+    return kept.drop("owner"), owners
 
 
 def _timed(rows: pl.DataFrame, layout: Layout, ledger: Ledger) -> pl.DataFrame:
@@ -133,9 +146,13 @@ def _of_long(rows: pl.DataFrame, spec: Records, layout: Layout, ledger: Ledger) 
 def _numbered(found: pl.DataFrame, spec: Records) -> pl.DataFrame:
     """The cells with the number that each is (true is 1), null where it is none; a number that `missing` names is nothing."""
     value, _ = numbers(found["cell"])
-    said = found["cell"].str.to_lowercase()
-    value = value.zip_with(~said.is_in(["true", "false"]).fill_null(False), (said == "true").cast(pl.Float64))
+    words = (value.is_null() & found["cell"].is_not_null()).arg_true()
+    said = found["cell"].gather(words).str.to_lowercase()
+    truth = pl.select(pl.when(said == "true").then(1.0).when(said == "false").then(0.0)).to_series()
+    value = value.scatter(words, truth) if words.len() else value
     nothing, bad = numbers(pl.Series(spec.missing, dtype=pl.String))
     absent = value.is_in(nothing.filter(~bad).drop_nulls().implode()).fill_null(False)
-    cells = found.with_columns(value.set(absent, None).alias("value"), found["cell"].set(absent, None))
+    cells = found.with_columns(value.alias("value"))
+    if absent.any():
+        cells = cells.with_columns(pl.when(~absent).then(name).alias(name) for name in ("value", "cell"))
     return cells.select(list(CELLS)).cast(CELLS)  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def batches(spec: Records, names_a_stay: bool, removed: Removed, ledger: Ledger)
             yield from _stays(path, spec, removed, ledger)
         else:
             for i, file in enumerate(tables_of(path), 1):
-                yield from _table(file, f"{path.name}, file {i:,} by name", spec, ledger)
+                yield from _table(file, f"{path.name}: file {i} by name", spec, ledger)
 
 
 def tables_of(folder: Path) -> list[Path]:
@@ -69,11 +70,27 @@ def tables_of(folder: Path) -> list[Path]:
 def first_columns(spec: Records) -> tuple[list[str], str]:
     """The columns of the first file, and what it is called in messages."""
     path = spec.path[0]
-    file = tables_of(path)[0] if path.is_dir() else path
+    if not path.is_dir():
+        return _columns(path, spec), path.name
+    file = tables_of(path)[0]
+    with _masked(file, f"{path.name}: file 1 by name"):
+        return _columns(file, spec), path.name
+
+
+def _columns(file: Path, spec: Records) -> list[str]:
     if file.name.lower().endswith(".parquet") and check_regular(file):
-        return _schema(file), path.name
-    cells = read_cells(file, missing=spec.missing, most=2**20)
-    return cells.frame.columns, path.name
+        return _schema(file)
+    return read_cells(file, missing=spec.missing, most=2**20).frame.columns
+
+
+@contextmanager
+def _masked(file: Path, called: str) -> Iterator[None]:
+    """Within it an error calls the file by its place in its folder: its name may be a patient's id."""
+    try:
+        yield
+    except InputError as error:
+        where = f"{called} ({form(file.name)})"
+        raise InputError(error.what, where, error.got, error.expected, error.fix or "check the file") from None
 
 
 def _schema(file: Path) -> list[str]:
@@ -86,11 +103,15 @@ def _schema(file: Path) -> list[str]:
 def _stays(folder: Path, spec: Records, removed: Removed, ledger: Ledger) -> Iterator[Batch]:
     """The files of a folder, many of one header as one text: files of a few rows are read by the thousand."""
     files = [(i, file, stay_of(file)) for i, file in enumerate(tables_of(folder), 1)]
+    again = len(files) - len({stay for _, _, stay in files})
+    if again:
+        fix = "take one of them out, or give each folder a section and a namespace of its own"
+        raise InputError("several files of one name", folder, again, "a file a stay", fix)
     gone = removed.holds(pl.Series([stay for _, _, stay in files], dtype=pl.String))
     for i in range(0, len(files), TOGETHER):
         parts: dict[bytes, list[tuple[str, str, bytes]]] = {}
         for (number, file, stay), is_gone in zip(files[i : i + TOGETHER], gone[i : i + TOGETHER], strict=True):
-            called = folder.name if is_gone else f"{folder.name}, file {number:,} by name"
+            called = folder.name if is_gone else f"{folder.name}: file {number} by name"
             if _ending(file) == "parquet":
                 cells = typed_cells(Path(called), parquet_frame(file, _data(file, called)), spec.missing)
                 yield _of_stays(cells, [(stay, cells.rows)], [called], folder, ledger)
@@ -140,10 +161,8 @@ def stay_of(file: Path) -> str:
 
 
 def _data(file: Path, called: str) -> bytes:
-    try:
+    with _masked(file, called):
         return read_bytes(file)[0]
-    except InputError as error:  # its name may be a patient's
-        raise InputError(error.what, f"{called} ({form(file.name)})", error.got, error.expected, error.fix) from None
 
 
 def _table(path: Path, called: str, spec: Records, ledger: Ledger) -> Iterator[Batch]:

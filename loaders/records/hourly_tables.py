@@ -28,12 +28,16 @@ CELLS: dict[str, PolarsType] = {
 """One line a cell: the column or parameter that it is of, the cell, the number that it is. over: when it was known, if
 a column says so."""
 STAYS = {
-    "rows": pl.len(), "times": pl.col("hours").n_unique(), "first": pl.col("hours").min(), "last": pl.col("hours").max(), "over": pl.col("over").max(),
+    "rows": pl.len(), "times": pl.col("hours").n_unique(), "first": pl.col("hours").min(),
+    "last": pl.col("hours").max(), "over": pl.col("over").max(),
     "whole": pl.col("hours").eq(pl.col("hours").round()).all(), "days": pl.col("hours").mod(24.0).eq(0.0).all(),
 }  # fmt: skip
 """What is kept of the rows of a stay."""
-_MOST = 0.5
-_TWO = 2
+_MOST, _TWO, _LISTED, _SAMPLE = 0.5, 2, 6, 200
+
+
+VALUE, LABEL, KEEP, ID, UNREAD = range(5)
+"""What a cell is of."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,14 @@ class Parts:
     ids: frozenset[str]
     text: frozenset[str]
 
+    def kinds(self, cells: pl.DataFrame) -> pl.DataFrame:
+        """The cells with `kind`."""
+        names = cells["name"].unique()
+        told = {KEEP: self.keep, LABEL: self.labels, VALUE: self.values, ID: self.ids}
+        kind = {name: number for number, group in told.items() for name in group}
+        kinds = pl.Series("kind", [kind.get(str(name), UNREAD) for name in names], dtype=pl.UInt8)
+        return cells.join(names.to_frame().with_columns(kinds), on="name", how="left", maintain_order="left")
+
 
 def tables(stays: pl.DataFrame, cells: pl.DataFrame, spec: Records, layout: Layout, ledger: Ledger) -> Loaded:
     """Events, and patients or visits.
@@ -54,13 +66,14 @@ def tables(stays: pl.DataFrame, cells: pl.DataFrame, spec: Records, layout: Layo
         stays: stay, subject_id and STAYS, a stay several times where it lies in several batches.
         cells: CELLS of all rows that were kept.
     """
-    stays = _each_once(stays, ledger)
+    stays = _each_once(stays)
     lasts = _lasts(stays, layout)
     parts = _parts(cells, stays, spec, layout)
-    _count(parts, cells, lasts, spec, ledger)
+    _count(parts, stays, lasts, spec, ledger)
+    cells = parts.kinds(cells)
     if layout.long:
         cells = _rows_told(cells, parts, layout, ledger)
-    cells = _words(cells, parts, ledger)
+    cells = _words(cells, ledger)
     properties = _properties(cells, parts.keep, stays, spec, layout, ledger)
     events = _events(cells, parts, stays, lasts, spec, layout, ledger)
     about = stays.select("stay", "subject_id", first="first", until=pl.coalesce("over", pl.col("last") + lasts))
@@ -74,21 +87,19 @@ def tables(stays: pl.DataFrame, cells: pl.DataFrame, spec: Records, layout: Layo
         visits=_visits(about, spec) if layout.visit is not None else None,
         events=events,
         clock="relative",
-        counts={**ledger.counts, **{what: n for what, n in told_units(events).items() if n}},
+        counts={**ledger.counts, **{what: n for what, n in _units(events).items() if n}},
         cells=ledger.cell_tally(),
         losses=ledger.losses,
     )
 
 
-def _each_once(stays: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+def _each_once(stays: pl.DataFrame) -> pl.DataFrame:
     """Each stay once."""
-    whole = stays.group_by("stay", maintain_order=True).agg(
-        pl.col("subject_id").first(), pl.col("subject_id").n_unique().alias("owners"), pl.col("rows").sum(),
+    return stays.group_by("stay", maintain_order=True).agg(
+        pl.col("subject_id").first(), pl.col("rows").sum(),
         ((pl.col("rows") > pl.col("times")).any() | (pl.len() > 1)).alias("again"),
         pl.col("first").min(), pl.col("last").max(), pl.col("over").max(), pl.col("whole", "days").all(),
     )  # fmt: skip
-    ledger.count({"stays of several subjects, taken for the first one's": int((whole["owners"] > 1).sum())})
-    return whole.drop("owners")
 
 
 def _lasts(stays: pl.DataFrame, layout: Layout) -> float:
@@ -128,6 +139,19 @@ def _static(cells: pl.DataFrame, stays: pl.DataFrame) -> set[str]:
 
     That is what age and sex look like, and an outcome that stands in every row: neither is a value that was measured.
     """
+    lasting = stays.filter(pl.col("last") > pl.col("first"))
+    some = lasting["stay"].head(_SAMPLE).cast(pl.Categorical).implode()
+    if lasting.height > _SAMPLE:  # most names are told apart by a few stays
+        sample = _static_of(cells.filter(pl.col("stay").is_in(some)), stays).rename({"static": "may"})
+        names = cells["name"].unique().to_frame().join(sample, on="name", how="left")
+        cells = cells.join(names.filter(pl.col("may").fill_null(True)), on="name", how="semi")
+    found = _static_of(cells, stays)
+    found = found.filter(pl.col("static") & (pl.col("stays") >= _TWO) & (pl.col("differ") > 1))
+    return set(found["name"].cast(pl.String))
+
+
+def _static_of(cells: pl.DataFrame, stays: pl.DataFrame) -> pl.DataFrame:
+    """name, static: whether no stay contradicts it; stays: how many say it; differ: how many different things."""
     each = cells.group_by("name", "stay").agg(
         n=pl.len(), differ=pl.col("cell").n_unique(), cell=pl.col("cell").first(), at_0=(pl.col("hours") == 0).all(),
         hours=pl.col("hours").n_unique(),
@@ -138,20 +162,16 @@ def _static(cells: pl.DataFrame, stays: pl.DataFrame) -> set[str]:
     one = (pl.col("differ") == 1) & (
         pl.col("at_0") | ~lasting | ((pl.col("n") == pl.col("rows")) & (pl.col("hours") > 1))
     )
-    found = each.group_by("name").agg(
-        static=one.all(), stays=lasting.sum(), differ=pl.col("cell").n_unique(),
-    )  # fmt: skip
-    found = found.filter(pl.col("static") & (pl.col("stays") >= _TWO) & (pl.col("differ") > 1))
-    return set(found["name"].cast(pl.String))
+    return each.group_by("name").agg(static=one.all(), stays=lasting.sum(), differ=pl.col("cell").n_unique())
 
 
-def _count(parts: Parts, cells: pl.DataFrame, lasts: float, spec: Records, ledger: Ledger) -> None:
+def _count(parts: Parts, stays: pl.DataFrame, lasts: float, spec: Records, ledger: Ledger) -> None:
     """What was decided without the user, in words."""
     told = {*spec.keep, *spec.labels, *spec.values}
 
     def listed(names: Collection[str]) -> str:
         some = sorted(set(names) - told)
-        return f"{', '.join(some[:6])}{', …' if len(some) > 6 else ''}" if some else ""
+        return f"{', '.join(some[:_LISTED])}{', …' if len(some) > _LISTED else ''}"
 
     for names, what in (
         (parts.labels, "columns called like outcomes, no inputs ({}); `values` makes them inputs"),
@@ -164,21 +184,24 @@ def _count(parts: Parts, cells: pl.DataFrame, lasts: float, spec: Records, ledge
     ):
         ledger.count({what.format(listed(names)): len(set(names) - told)})
     if lasts:
-        ledger.count({"hours that a row lasts, known when they are over; `known_time` says otherwise": int(lasts)})
+        what = "a day" if lasts > 1 else "an hour"
+        ledger.count(
+            {f"rows sum {what} up: known when it is over; `known_time` says otherwise": int(stays["rows"].sum())}
+        )
 
 
 def _rows_told(cells: pl.DataFrame, parts: Parts, layout: Layout, ledger: Ledger) -> pl.DataFrame:
     """Of a long table the rows that bring something: what repeats the stay's id or a property merges, what is not read,
     or says another property than the first, is rejected."""
-    name, at = pl.col("name").cast(pl.String), layout.names or ""
-    bare = pl.col("cell").str.strip_suffix(".0") == pl.col("stay").cast(pl.String)
-    same = name.is_in(list(parts.ids)) & bare.fill_null(False)
-    ledger.merged(int(cells.select(same.sum()).item()))
-    cells = cells.filter(~same)
-    unread = ~name.is_in([*parts.values, *parts.labels, *parts.keep])
+    at, kind = layout.names or "", pl.col("kind")
+    ids = cells.filter(kind == ID)
+    same = ids.filter((pl.col("cell").str.strip_suffix(".0") == pl.col("stay").cast(pl.String)).fill_null(False))
+    ledger.merged(same.height)
+    if ids.height:
+        cells = cells.filter(~pl.col(ROW).is_in(same[ROW].implode()))
     expected, fix = "what `values`, `labels` or `keep` names", "name it there, if it is wanted"
-    cells = refuse(cells, unread, ledger, at, got="name", expected=expected, fix=fix)
-    kept = name.is_in(list(parts.keep))
+    cells = refuse(cells, kind >= ID, ledger, at, got="name", expected=expected, fix=fix)
+    kept = kind == KEEP
     if not parts.keep:
         return cells
     order = cells.filter(kept).sort("hours", ROW)
@@ -192,10 +215,10 @@ def _rows_told(cells: pl.DataFrame, parts: Parts, layout: Layout, ledger: Ledger
     return pl.concat([cells.filter(~kept), once])
 
 
-def _words(cells: pl.DataFrame, parts: Parts, ledger: Ledger) -> pl.DataFrame:
+def _words(cells: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     """The cells without those that are misspelt numbers or words for nothing; other words stay, as results in words."""
-    used = cells.filter(pl.col("name").cast(pl.String).is_in([*parts.values, *parts.labels, *parts.keep]))
-    odd = used.filter(pl.col("value").is_null() & pl.col("name").cast(pl.String).is_in([*parts.values, *parts.labels]))
+    used = cells.filter(pl.col("kind") <= KEEP)
+    odd = used.filter(pl.col("value").is_null() & (pl.col("kind") < KEEP))
     there = dict(used.group_by("name").agg(pl.len()).select(pl.col("name").cast(pl.String), "len").iter_rows())
     lost: list[pl.Series] = []
     for (name,), part in odd.partition_by("name", as_dict=True, maintain_order=True).items():
@@ -217,7 +240,7 @@ def _properties(
     cells: pl.DataFrame, keep: tuple[str, ...], stays: pl.DataFrame, spec: Records, layout: Layout, ledger: Ledger
 ) -> pl.DataFrame:
     """stay, and a column for each kept name: the first thing that it says of the stay."""
-    found = cells.filter(pl.col("name").cast(pl.String).is_in(list(keep))).sort("hours", ROW)
+    found = cells.filter(pl.col("kind") == KEEP).sort("hours", ROW)
     once = found.unique(["stay", "name"], keep="first", maintain_order=True)
     table = once.with_columns(pl.col("stay", "name").cast(pl.String)).pivot("name", index="stay", values="cell")
     table = stays.select("stay").join(table, on="stay", how="left", maintain_order="left")
@@ -237,12 +260,14 @@ def _events(
     cells: pl.DataFrame, parts: Parts, stays: pl.DataFrame, lasts: float, spec: Records, layout: Layout, ledger: Ledger
 ) -> pl.DataFrame:
     """The events, each once; of a long table equal rows merge."""
-    name = pl.col("name").cast(pl.String)
-    found = cells.filter(name.is_in([*parts.values, *parts.labels]))
+    text = pl.when(pl.col("value").is_null()).then(pl.col("cell").str.strip_chars())
+    found = cells.filter(pl.col("kind") < KEEP).with_columns(text.alias("text"))
     once = found
     if layout.long or stays["again"].any():
-        same = ["stay", "hours", "over", "name", "value", "cell", "unit"]
-        once = found.unique(same, keep="first", maintain_order=True)
+        same = ["stay", "hours", "name", "value", *(c for c in ("over", "text", "unit") if found[c].count())]
+        twice = found.select(same).hash_rows().is_duplicated()  # only what has a twin is compared cell by cell
+        if twice.any():
+            once = pl.concat([found.filter(~twice), found.filter(twice).unique(same, keep="first")])
     if layout.long:
         ledger.merged(found.height - once.height)
     names = once["name"].unique().cast(pl.String)
@@ -251,11 +276,13 @@ def _events(
         label=pl.col("name").is_in(list(parts.labels)),
         own=pl.col("name").replace_strict(spec.values, default=None, return_dtype=pl.String),
     )
-    owners = stays.select(pl.col("stay").cast(pl.Categorical), "subject_id")
+    owners = stays.sort("subject_id", maintain_order=True).with_row_index("place")
+    owners = owners.select(pl.col("stay").cast(pl.Categorical), "subject_id", "place")
     rows = once.join(
         table.with_columns(pl.col("name").cast(pl.Categorical)), on="name", how="left", maintain_order="left"
     )
     rows = rows.join(owners, on="stay", how="left", maintain_order="left")
+    rows = rows.sort("place", "hours", ROW)  # numbers sort faster than texts
     expected = f"a code of {layout.vocabulary}"
     rows = refuse(
         rows, pl.col("code").is_null(), ledger, layout.names or "", got="name", expected=expected, fix="correct it"
@@ -263,13 +290,18 @@ def _events(
     known = _time(rows.select(pl.coalesce("over", pl.col("hours") + lasts)).to_series(), layout)
     rows = rows.select(
         "subject_id", _time(rows["hours"], layout).alias("time"), "code",
-        numeric_value="value", text_value=pl.when(pl.col("value").is_null()).then(pl.col("cell").str.strip_chars()),
+        numeric_value="value", text_value="text",
         known_time=pl.when(~pl.col("label")).then(known).otherwise(pl.lit(NEVER)),
         visit_id=pl.col("stay").cast(pl.String) if layout.visit else pl.lit(None, pl.String),
         unit=pl.coalesce(pl.col("unit").cast(pl.String), pl.when(pl.col("own") != "").then("own")),
         source=pl.lit(spec.source),
     )  # fmt: skip
-    return in_layout(rows, EVENTS).sort("subject_id", "time", maintain_order=True)
+    events = in_layout(rows, EVENTS)
+    return events if layout.visit is None else events.sort("subject_id", "time", maintain_order=True)
+
+
+def _units(events: pl.DataFrame) -> dict[str, int]:
+    return told_units(events) if events["unit"].count() else {}
 
 
 def _codes(names: pl.Series, vocabulary: str, ledger: Ledger) -> pl.Series:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ..training.batch import Batch
-from .gene_network import NO_MASKS
+from .genes.gene_network import NO_MASKS
 from .relational_graph import RelationalGraph
 
 with warnings.catch_warnings():  # torch_geometric announces to everybody that torch.jit will go

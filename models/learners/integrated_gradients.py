@@ -16,8 +16,8 @@ from torch import Tensor
 
 from ..base.attribution import Attribution
 from ..base.snapshot import Snapshot
+from ..encoders.codes.transformer import SequenceEncoder
 from ..encoders.propagation import Messages
-from ..encoders.transformer import SequenceEncoder
 from ..preprocessing.graph_edges import GraphEdges
 from ..preprocessing.records import RECORDS
 from ..training.batch import Batch

@@ -172,8 +172,8 @@ class NetworkLearner(BaseLearner):
 
     def _pretrain(self, inputs: Inputs, rows: np.ndarray, plan: TrainingPlan) -> None:
         """So many passes as the setting `pretrain` says in which the sequence encoder guesses hidden codes; none by default."""
-        from ..encoders.masked_codes import MaskedCodes
-        from ..encoders.transformer import SequenceEncoder
+        from ..encoders.codes.masked_codes import MaskedCodes
+        from ..encoders.codes.transformer import SequenceEncoder
         from ..training import trainer as training
 
         passes = min(self.setting.get("pretrain", 0), max(8, SEEN // len(rows)))
@@ -226,7 +226,7 @@ class NetworkLearner(BaseLearner):
 
     def _code_graph(self, snapshot: Snapshot) -> RelationalGraph | None:
         """The knowledge around the vocabulary, where there is any."""
-        from ..encoders.code_graph import code_graph
+        from ..encoders.codes.code_graph import code_graph
 
         if self.vocabulary is None or self.setting.get("edges") == "none":
             return None
@@ -248,9 +248,9 @@ class NetworkLearner(BaseLearner):
     def _encoder(self, start: Mapping[str, float]) -> Any:
         from torch import nn
 
+        from ..encoders.codes.transformer import SequenceEncoder
         from ..encoders.masked_fusion import MaskedFusion
         from ..encoders.message_encoder import MessageEncoder
-        from ..encoders.transformer import SequenceEncoder
 
         drop = self.setting.get("dropout", 0.2)
         encoders: dict[str, nn.Module] = {
@@ -317,7 +317,7 @@ class NetworkLearner(BaseLearner):
         """The vectors of the codes and of the knowledge around them, each id once."""
         import torch
 
-        from ..encoders.transformer import SequenceEncoder
+        from ..encoders.codes.transformer import SequenceEncoder
 
         encoder = next(one for one in self.network.modules() if isinstance(one, SequenceEncoder))
         with torch.no_grad():

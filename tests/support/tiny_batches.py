@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from clinome.models.encoders.codes.transformer import SequenceEncoder
 from clinome.models.encoders.masked_fusion import MaskedFusion
 from clinome.models.encoders.message_encoder import MessageEncoder
-from clinome.models.encoders.transformer import SequenceEncoder
 from clinome.models.training.batch import Batch, Tokens
 
 DIM, WIDTH, ENTRIES = 8, 5, 12

@@ -29,8 +29,12 @@ def numbers(series: pl.Series) -> tuple[pl.Series, pl.Series]:
         >>> [s.to_list() for s in numbers(pl.Series(["1e3", "nan", "inf", "high", None]))]
         [[1000.0, None, None, None, None], [False, False, True, True, False]]
     """
-    text = series.str.strip_chars().str.replace(_MINUS, "-$1") if series.dtype == pl.String else series
-    value = widened(text) if text.dtype == pl.Float32 else text.cast(pl.Float64, strict=False)
+    value = widened(series) if series.dtype == pl.Float32 else series.cast(pl.Float64, strict=False)
+    if series.dtype == pl.String:
+        left = series.is_not_null() & value.is_null()
+        if left.any():  # only what is not a number as it stands is looked at more closely
+            text = series.filter(left).str.strip_chars().str.replace(_MINUS, "-$1")
+            value = value.scatter(left.arg_true(), text.cast(pl.Float64, strict=False))
     finite = value.is_finite().fill_null(False)
     bad = series.is_not_null() & ~finite & ~value.is_nan().fill_null(False)
     return value.set(~finite, None), bad

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from ...base.snapshot import Snapshot
-from ...encoders.gene_graph import INTERACTS, PATHWAY, GeneGraph, gene_graph, interactions, pathway_ids
+from ...encoders.genes.gene_graph import INTERACTS, PATHWAY, GeneGraph, gene_graph, interactions, pathway_ids
 from .on_genes import DIM, OnGenes, genes_in
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class GeneGNN(OnGenes):
-    """`encoders.gene_network` over every layer whose features are genes or of genes; a head of the task.
+    """`encoders.genes.gene_network` over every layer whose features are genes or of genes; a head of the task.
 
     settings: `edges` = "none" is the same network without interactions and pathways, "shuffled" with its genes' places
     exchanged.
@@ -74,7 +74,7 @@ class GeneGNN(OnGenes):
         return [self.genes[i] for i in places]
 
     def _encoder(self) -> nn.Module:
-        from ...encoders.gene_network import GeneNetwork
+        from ...encoders.genes.gene_network import GeneNetwork
 
         return GeneNetwork(
             self.graph, list(self.values), self.masked, DIM, width=self.setting.get("width", 16),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ...base.snapshot import Snapshot
-from ...encoders.pathway_graph import PART, PATHWAY, PathwayGraph, pathway_graph
+from ...encoders.genes.pathway_graph import PART, PATHWAY, PathwayGraph, pathway_graph
 from .on_genes import DIM, OnGenes, genes_in
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class PathwayNet(OnGenes):
-    """`encoders.pathway_network` over every layer whose features are genes or of genes; a head of the task.
+    """`encoders.genes.pathway_network` over every layer whose features are genes or of genes; a head of the task.
 
     settings: `edges` = "none" is the same network without pathways, "shuffled" with the places of genes, and of pathways
     of one level, exchanged.
@@ -73,7 +73,7 @@ class PathwayNet(OnGenes):
         }
 
     def _encoder(self) -> nn.Module:
-        from ...encoders.pathway_network import PathwayNetwork
+        from ...encoders.genes.pathway_network import PathwayNetwork
 
         return PathwayNetwork(
             self.graph, list(self.values), self.masked, DIM, width=self.setting.get("width", 8),

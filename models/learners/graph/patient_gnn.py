@@ -11,7 +11,7 @@ import numpy as np
 
 from ...base.snapshot import Snapshot
 from ...base.task import task_of
-from ...encoders.patient_graph import exchanged, nearest
+from ...encoders.patients.patient_graph import exchanged, nearest
 from ..base import has_inputs
 from ..network import Inputs, NetworkLearner
 
@@ -97,7 +97,7 @@ class PatientInputs(Inputs):
 
 
 class PatientGNN(NetworkLearner):
-    """`encoders.patient_network` over every layer, the records and the covariates, each reduced to a readout and its leading
+    """`encoders.patients.patient_network` over every layer, the records and the covariates, each reduced to a readout and its leading
     directions (`encoders.propagation`, without knowledge); a head of the task over the masked sum of those that a patient has.
 
     A neighbour is one of the rows that it was fitted on, never of the same subject; it sends its directions and its outcome,
@@ -158,7 +158,7 @@ class PatientGNN(NetworkLearner):
 
     def _encoder(self, start: Mapping[str, float]) -> Any:
         from ...encoders.masked_fusion import MaskedFusion
-        from ...encoders.patient_network import NeighbourEncoder
+        from ...encoders.patients.patient_network import NeighbourEncoder
 
         outcome = task_of(self.task).width(self.classes)
         encoders = {

@@ -1,4 +1,4 @@
-"""Sequence transformer over each row's codes, with time between them, on the graph of the codes (`encoders.transformer`)."""
+"""Sequence transformer over each row's codes, with time between them, on the graph of the codes (`encoders.codes.transformer`)."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class Sequence(NetworkLearner):
     """Codes in their order and time; covariates beside them, where the study names some.
 
-    What a code is comes from what it is linked to as well (`encoders.code_network`). settings: `edges` = "none" is the same
+    What a code is comes from what it is linked to as well (`encoders.codes.code_network`). settings: `edges` = "none" is the same
     learner on a study without knowledge, "shuffled" on one whose codes are in each other's places; `pretrain`: passes over
-    the training rows in which hidden codes are guessed, before any label is looked at (`encoders.masked_codes`).
+    the training rows in which hidden codes are guessed, before any label is looked at (`encoders.codes.masked_codes`).
     """
 
     name = "sequence"

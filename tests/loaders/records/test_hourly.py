@@ -84,7 +84,7 @@ def test_a_folder_of_long_stays(tmp_path: Path) -> None:
     assert loaded.patients["observed_from"].to_list() == [ORIGIN] * 3
     assert loaded.rejects.schema == REJECTS
     assert not loaded.rejects["file"].str.contains("1325").any(), "a file's name is a patient's id"
-    assert set(loaded.rejects["file"]) == {"set-a, file 1 by name", "set-a, file 2 by name"}
+    assert set(loaded.rejects["file"]) == {"set-a: file 1 by name", "set-a: file 2 by name"}
 
 
 @pytest.mark.parametrize("ending", ["psv", "psv.gz"])
@@ -139,6 +139,16 @@ def test_what_the_section_names_is_what_is_read(tmp_path: Path) -> None:
     assert set(events(loaded)["code"]) == {"VALUE:hr", "VALUE:sbp", "VALUE:died"}
     said = " ".join(loaded.counts)
     assert "called like ids, not read (site_id)" in said and "columns of text, not read (ward)" in said
+
+
+def test_a_stay_is_one_patients(tmp_path: Path) -> None:
+    text = "patient_id,stay,hour,hr\na,1,0,80\nb,1,1,81\nb,2,0,82\n"
+    loaded = table(tmp_path, text, visit="stay")
+    assert loaded.tally == Tally(read=3, written=2, merged=0, rejected=1)
+    assert events(loaded).select("subject_id", "visit_id", "numeric_value").rows() == [
+        ("a", "1", 80.0),
+        ("b", "2", 82.0),
+    ]
 
 
 def test_a_long_table_with_codes_and_units(tmp_path: Path) -> None:
@@ -212,6 +222,15 @@ def test_a_file_of_another_form_is_named_without_its_id(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is empty") as error:
         read(folder)
     assert "p0000" not in str(error.value)
+
+
+def test_one_stay_in_two_files_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "training"
+    folder.mkdir()
+    for part in ("a", "b"):
+        files(folder / part, HEAD, WIDE, "psv")
+    with pytest.raises(InputError, match="several files of one name; got 2"):
+        read(folder)
 
 
 def test_labels_are_a_key_of_hourly_tables_alone(tmp_path: Path) -> None:

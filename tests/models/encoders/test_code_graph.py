@@ -6,10 +6,10 @@ import polars as pl
 import torch
 from tiny_batches import DIM, ENTRIES, make_batch
 
-from clinome.models.encoders.code_graph import code_graph
-from clinome.models.encoders.code_network import CodeNetwork
+from clinome.models.encoders.codes.code_graph import code_graph
+from clinome.models.encoders.codes.code_network import CodeNetwork
+from clinome.models.encoders.codes.transformer import SequenceEncoder, TokenEmbedding
 from clinome.models.encoders.relational_graph import RelationalGraph
-from clinome.models.encoders.transformer import SequenceEncoder, TokenEmbedding
 
 LINKS = pl.DataFrame(
     [

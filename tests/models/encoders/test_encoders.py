@@ -10,10 +10,10 @@ import torch
 from tiny_batches import DIM, ENCODERS, fusion, make_batch, message, sequence
 from torch import Tensor, nn
 
-from clinome.models.encoders import transformer
+from clinome.models.encoders.codes import transformer
+from clinome.models.encoders.codes.transformer import KNOTS, gap_bins, gap_hats, hat_table
 from clinome.models.encoders.masked_fusion import MaskedFusion
 from clinome.models.encoders.message_encoder import MessageEncoder
-from clinome.models.encoders.transformer import KNOTS, gap_bins, gap_hats, hat_table
 from clinome.models.training.batch import Batch, Tokens
 
 every = pytest.mark.parametrize("make", ENCODERS.values(), ids=ENCODERS)

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch_geometric.nn import GraphConv
 
-from clinome.models.encoders.gene_graph import MEMBERS, GeneGraph, gene_graph
-from clinome.models.encoders.gene_network import GeneNetwork, SharedConv
+from clinome.models.encoders.genes.gene_graph import MEMBERS, GeneGraph, gene_graph
+from clinome.models.encoders.genes.gene_network import GeneNetwork, SharedConv
 from clinome.models.training.batch import Batch
 
 GENES = [f"NCBIGene:{g}" for g in range(8)]

@@ -11,8 +11,8 @@ import torch
 from snapshots import make_snapshot
 from tiny_batches import make_batch, sequence
 
-from clinome.models.encoders.masked_codes import UNKNOWN, MaskedCodes, masked
-from clinome.models.encoders.transformer import SequenceEncoder
+from clinome.models.encoders.codes.masked_codes import UNKNOWN, MaskedCodes, masked
+from clinome.models.encoders.codes.transformer import SequenceEncoder
 from clinome.models.learners.registry import make
 
 

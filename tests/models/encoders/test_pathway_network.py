@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch_geometric.nn import SimpleConv
 
-from clinome.models.encoders.pathway_graph import FEWEST, PathwayGraph, pathway_graph
-from clinome.models.encoders.pathway_network import Gathering, PathwayNetwork
+from clinome.models.encoders.genes.pathway_graph import FEWEST, PathwayGraph, pathway_graph
+from clinome.models.encoders.genes.pathway_network import Gathering, PathwayNetwork
 from clinome.models.training.batch import Batch
 
 GENES = [f"NCBIGene:{g}" for g in range(10)]

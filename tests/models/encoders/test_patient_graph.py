@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clinome.models.encoders import patient_graph
-from clinome.models.encoders.patient_graph import exchanged, nearest
-from clinome.models.encoders.patient_network import NeighbourEncoder
+from clinome.models.encoders.patients.patient_graph import exchanged, nearest
+from clinome.models.encoders.patients.patient_network import NeighbourEncoder
 from clinome.models.training.batch import Batch, Neighbours
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..training.batch import Batch
+from ...training.batch import Batch
 from .gene_graph import INTERACTS, PATHWAY, GeneGraph
 
 with warnings.catch_warnings():  # torch_geometric announces to everybody that torch.jit will go
@@ -80,7 +80,7 @@ class GeneNetwork(nn.Module):
     side (jumping knowledge); then per patient Σ_g σ(a·h_g + b_g) h_g / √genes for each of `heads`, and over pathways
     Σ_p softmax_p(c·h_p + d_p) h_p, h_p = mean of its members. It starts as zero: without a reason it says nothing.
     Args:
-        graph: the topology (`models.encoders.gene_graph`); without edges it is the same network without messages.
+        graph: the topology (`models.encoders.genes.gene_graph`); without edges it is the same network without messages.
         layers: names, in the order of the channels. masked: those whose mask is a channel; the others are measured always.
         edge_dropout: share of the edges left out in each training step, the others weighted up.
     Input: batch.layers[name] (n, genes, 2) float32, values and masks; both 0 where a row lacks the layer.

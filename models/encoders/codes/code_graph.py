@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from .relational_graph import RelationalGraph, relational_graph
+from ..relational_graph import RelationalGraph, relational_graph
 
 RESERVED = 2
 """Entries in front that stand for no code: they pad, and stand for the unknown."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..training.batch import Batch, Tokens
-from ..training.course import Network
+from ...training.batch import Batch, Tokens
+from ...training.course import Network
 from .transformer import SequenceEncoder
 
 SHARE = 0.2
@@ -34,7 +35,7 @@ class MaskedCodes(Network):
         self.sequences = encoder
         self.often = nn.Parameter(torch.zeros(len(encoder.embed.table())))
 
-    def loss(self, batch: Batch) -> Tensor | None:
+    def loss(self, batch: Batch, mixed: bool = False) -> Tensor | None:
         """None where nothing was hidden."""
         if batch.tokens is None:
             raise ValueError("masked codes: got a batch without tokens")
@@ -43,8 +44,10 @@ class MaskedCodes(Network):
         hidden = self._hidden(tokens) & known
         if not hidden.any():
             return None
-        state = self.sequences.states(self.sequences.embed(masked(tokens, hidden)), tokens)[hidden]
-        return functional.cross_entropy(state @ self.sequences.embed.table().T + self.often, tokens.code[hidden])
+        with torch.autocast(self.device.type, torch.bfloat16) if mixed else nullcontext():
+            state = self.sequences.states(self.sequences.embed(masked(tokens, hidden)), tokens)[hidden]
+        score = state.float() @ self.sequences.embed.table().T + self.often
+        return functional.cross_entropy(score, tokens.code[hidden])
 
     def _hidden(self, tokens: Tokens) -> Tensor:
         if self.training:

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..training.batch import Batch, Neighbours
-from .message_encoder import MessageEncoder
+from ...training.batch import Batch, Neighbours
+from ..message_encoder import MessageEncoder
 
 with warnings.catch_warnings():  # torch_geometric announces to everybody that torch.jit will go
     warnings.simplefilter("ignore", FutureWarning)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..training.batch import Batch
+from ...training.batch import Batch
 from .gene_network import NO_MASKS, channels, channels_of
 from .pathway_graph import PART, PATHWAY, PathwayGraph
 
@@ -66,7 +66,7 @@ class PathwayNetwork(nn.Module):
     parts, b_q = Σ_p h_p / √parts; h = f(a) + b + k(b), f and k perceptrons shared by all pathways. Read are genes and
     every level: z_l = Σ_p u_p ⊙ h_p / √pathways, side by side. u and w start at zero: it starts without an opinion.
     Args:
-        graph: the hierarchy (`models.encoders.pathway_graph`); without pathways genes alone are read.
+        graph: the hierarchy (`models.encoders.genes.pathway_graph`); without pathways genes alone are read.
         layers, masked: as in `GeneNetwork`. edge_dropout: share of the memberships left out in each training step.
     Input: batch.layers[name] (n, genes, 2) float32, values and masks; both 0 where a row lacks the layer.
     Returns: (n, dim) float32, and (n,) bool: whether the row has any layer.

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..training.batch import Batch, Tokens
-from .relational_graph import RelationalGraph
+from ...training.batch import Batch, Tokens
+from ..relational_graph import RelationalGraph
 
 GAPS = 16  # buckets of one sign of the gap in events: 0, then half-octaves of 1 + events
 KNOTS = (-8.0, -5.0, -2.0, 0.0, 2.0, 5.0, 8.0)  # of the gap in days, as signed log2(1 + days): 3, 31, 255 days
@@ -103,7 +103,7 @@ class TokenEmbedding(nn.Module):
         ancestors: (entries, width) int64, each entry and its ancestors, 0 pads (`Vocabulary.ancestor_table`): an
             entry's embedding is the mean of theirs, so that rare leaves share strength.
         timed: False where only the order is known.
-        graph: knowledge around the entries (`models.encoders.code_graph`): what they hear of it is added. Entries that lie
+        graph: knowledge around the entries (`models.encoders.codes.code_graph`): what they hear of it is added. Entries that lie
             under others then start with nothing of their own.
     Returns: (batch, length, dim).
     """

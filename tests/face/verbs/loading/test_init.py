@@ -444,6 +444,11 @@ def test_ontologies_mappings_annotations_and_hierarchies_are_written(tmp_path: P
         "patients": (PEOPLE, 0), "knowledge.hp_obo": (1, 0), "knowledge.mondo": (1, 0), "knowledge.phenotype": (1, 0),
         "knowledge.icd": (20, 0),
     }  # fmt: skip
+    with clinome.open(report.file) as graph:
+        found = graph.query(
+            "MATCH (a:Diagnosis)-[r:MAPS_TO]->(b:Diagnosis) RETURN a.id AS a, r.predicate AS kind, b.id AS b"
+        )
+        assert found.to_numpy().tolist() == [["ICD9CM:799.9", "hasDbXref", "MONDO:0000001"]]
 
 
 def test_what_cannot_be_read_is_named_and_the_rest_goes_on(tmp_path: Path) -> None:

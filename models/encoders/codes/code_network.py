@@ -7,7 +7,7 @@ import warnings
 import torch
 from torch import Tensor, nn
 
-from .relational_graph import RelationalGraph
+from ..relational_graph import RelationalGraph
 
 with warnings.catch_warnings():  # torch_geometric announces to everybody that torch.jit will go
     warnings.simplefilter("ignore", FutureWarning)
@@ -23,7 +23,7 @@ class CodeNetwork(nn.Module):
     A mean along each relation and direction, so that a hub is no louder than a leaf: a code is known by what lies above
     it, by what it maps to, and by what shares these with it, before enough patients have it.
     Args:
-        graph: the entries in front, then what lies around them (`models.encoders.code_graph`). dim: width of a vector.
+        graph: the entries in front, then what lies around them (`models.encoders.codes.code_graph`). dim: width of a vector.
     Source: Schlichtkrull 2018, arXiv:1703.06103.
     """
 

@@ -1,0 +1,1 @@
+"""Encoders over the codes of health records: their sequence, and their graph."""

@@ -1,0 +1,1 @@
+"""Encoders over genes: their interactions, and the pathways that they are in."""

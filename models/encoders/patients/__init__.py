@@ -1,0 +1,1 @@
+"""Encoders over patients: whom each one is like."""
