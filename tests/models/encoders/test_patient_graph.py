@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clinome.models.encoders import patient_graph
+from clinome.models.encoders.patients import patient_graph
 from clinome.models.encoders.patients.patient_graph import exchanged, nearest
 from clinome.models.encoders.patients.patient_network import NeighbourEncoder
 from clinome.models.training.batch import Batch, Neighbours
