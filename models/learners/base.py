@@ -48,8 +48,8 @@ class BaseLearner(Fitted):
     def reason(self, snapshot: Snapshot) -> str | None:
         return None
 
-    def slow(self, snapshot: Snapshot) -> str | None:
-        """Why `default` leaves it out on this study, though it can run; None where it fits the time."""
+    def aside(self, snapshot: Snapshot) -> str | None:
+        """Why `default` leaves it aside on this study, though it can run (it would take long); None where it does not."""
         return None
 
     def on_graph(self, snapshot: Snapshot) -> bool:

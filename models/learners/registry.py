@@ -108,7 +108,7 @@ def default(snapshot: Snapshot) -> list[str]:
 def select(snapshot: Snapshot, names: Sequence[str]) -> tuple[list[Learner], dict[str, str]]:
     """The learners that these names mean and that can run, in order; and why each of the others cannot.
 
-    One that would take long is behind `default` no more (`BaseLearner.slow`): whoever names it gets it.
+    One that would take long is behind `default` no more (`BaseLearner.aside`): whoever names it gets it.
 
     Raises: InputError for an unknown name, and where nothing at all can run.
     """
@@ -121,7 +121,7 @@ def select(snapshot: Snapshot, names: Sequence[str]) -> tuple[list[Learner], dic
         learner = make(name)
         reason = learner.reason(snapshot)
         if reason is None and name not in names:
-            reason = getattr(learner, "slow", _quick)(snapshot)
+            reason = getattr(learner, "aside", _never)(snapshot)
         if reason is None:
             learners.append(learner)
         else:
@@ -132,8 +132,8 @@ def select(snapshot: Snapshot, names: Sequence[str]) -> tuple[list[Learner], dic
     return learners, left_out
 
 
-def _quick(snapshot: Snapshot) -> None:
-    """What does not say that it is slow is not."""
+def _never(snapshot: Snapshot) -> None:
+    """What does not say that it is left aside is not."""
 
 
 def every(snapshot: Snapshot) -> list[Learner]:

@@ -56,7 +56,7 @@ class HeteroGNN(NetworkLearner):
             return "the study has no omics and no records, so no graph"
         return "no knowledge links what was measured" if snapshot.links.is_empty() else None
 
-    def slow(self, snapshot: Snapshot) -> str | None:
+    def aside(self, snapshot: Snapshot) -> str | None:
         nodes = sum(layer.var.height for layer in snapshot.layers.values())
         nodes += 0 if snapshot.events is None else snapshot.events["code"].n_unique()
         steps = self.plan["epochs"] * len(snapshot.rows) / self.plan["batch_size"]

@@ -116,7 +116,7 @@ class OnGenes(BaseLearner, ABC):
     def reason(self, snapshot: Snapshot) -> str | None:
         return None if genes_in(snapshot) else "the study has no omics layer whose features are of genes"
 
-    def slow(self, snapshot: Snapshot) -> str | None:
+    def aside(self, snapshot: Snapshot) -> str | None:
         genes = min(len(genes_in(snapshot)), MOST)
         cells = max(self.plan["epochs"] * len(snapshot.rows), STEPS * self.plan["batch_size"]) * genes
         if self.seconds * cells <= QUICK:

@@ -45,10 +45,10 @@ class PathwayNet(OnGenes):
         known = len(pathway_graph(genes_in(snapshot), snapshot.links).level)
         return super().reason(snapshot) or (None if known else missing)
 
-    def slow(self, snapshot: Snapshot) -> str | None:
+    def aside(self, snapshot: Snapshot) -> str | None:
         known = PART in snapshot.links["predicate"]
         missing = f'of its pathways no knowledge says what they are part of ({PART}): learners = ["default", "{self.name}"] asks for it'
-        return super().slow(snapshot) if known else missing
+        return super().aside(snapshot) if known else missing
 
     def _graph(self, snapshot: Snapshot, genes: list[str]) -> PathwayGraph:
         rng = np.random.default_rng(self.seed)

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from ...training.batch import Batch
     from .edge_gradients import Ends, GraphAttribution
 
-QUICK = 5.0
-"""Seconds that a fit may take for `default` to have it: a run makes five or more in each fold."""
 PAIR, ROW = 4e-8, 6e-4
 """Seconds of a pair of patients compared, and of a row over all passes, each in one modality, by one core, measured."""
 NEIGHBORS = 20
@@ -126,14 +124,13 @@ class PatientGNN(NetworkLearner):
     def reason(self, snapshot: Snapshot) -> str | None:
         return has_inputs(snapshot)
 
-    def slow(self, snapshot: Snapshot) -> str | None:
+    def aside(self, snapshot: Snapshot) -> str | None:
+        """Always: a model that a run leaves by default should need no patient's data beside it."""
         rows, views = len(snapshot.rows), len(self.modalities(snapshot))
         seconds = views * rows * (PAIR * rows + ROW)
-        if seconds <= QUICK:
-            return None
         return (
-            f"a fit would take about {seconds:,.0f} s ({rows:,} rows compared with each other, in {views} modalities): "
-            f'learners = ["default", "{self.name}"] asks for it'
+            "its model predicts beside the run's snapshot only, which is patients' data, and a fit takes about "
+            f'{seconds:,.0f} s ({rows:,} rows, {views} modalities): learners = ["default", "{self.name}"] asks for it'
         )
 
     def _fit_messages(self, snapshot: Snapshot, rows: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:

@@ -30,14 +30,14 @@ def learners(study: Study | str | Path, *, console: Console = SILENT) -> pd.Data
     from clinome.models.learners.registry import every
 
     study = as_study(study)
-    slow: dict[str, str] = {}
+    aside: dict[str, str] = {}
     if study.links is not None:
         rows = why_not(study)
     else:
         with open_graph(study) as graph:
             snapshot = snapshot_of(graph, cohort_of(graph))
         rows = [(learner.name, learner.reason(snapshot)) for learner in every(snapshot)]
-        slow = {one.name: why for one in every(snapshot) if (why := getattr(one, "slow", lambda _: None)(snapshot))}
-    shown = [(name, why or (f"if it is named: {slow[name]}" if name in slow else "yes")) for name, why in rows]
+        aside = {one.name: why for one in every(snapshot) if (why := getattr(one, "aside", lambda _: None)(snapshot))}
+    shown = [(name, why or (f"if it is named: {aside[name]}" if name in aside else "yes")) for name, why in rows]
     console.table(["learner", "runs here"], shown)
     return pd.DataFrame(rows, columns=["learner", "why_not"], dtype=object)

@@ -168,11 +168,13 @@ def test_neighbours_with_the_outcome_raised_the_risk_and_the_others_did_not() ->
     assert np.mean(for_it) > 0 > np.mean(against)
 
 
-def test_it_says_why_it_cannot_run_and_when_it_takes_long() -> None:
+def test_it_says_why_it_cannot_run_and_runs_where_it_is_named() -> None:
     snapshot = make_snapshot("binary", n=60)
-    assert "patient_gnn" in [one.name for one in select(snapshot, ["default"])[0]]
+    learners, left_out = select(snapshot, ["default"])
+    assert "patient_gnn" not in [one.name for one in learners] and "snapshot" in left_out["patient_gnn"]
+    assert "patient_gnn" in [one.name for one in select(snapshot, ["default", "patient_gnn"])[0]]
     nothing = replace(snapshot, layers={}, covariates=pl.DataFrame())
     assert "no omics" in (make("patient_gnn").reason(nothing) or "")
     many = make_snapshot("binary", n=60, layers=("rna",))
     long = replace(many, rows=pl.concat([many.rows] * 2000))
-    assert "120,000 rows" in (PatientGNN().slow(long) or "")
+    assert "120,000 rows" in (PatientGNN().aside(long) or "")
