@@ -14,7 +14,7 @@ from ..base.specs import Placement
 from ..heads.head import Head, finite
 from .batch import Batch, BatchSource
 
-PRECISIONS = ("auto", "32", "bf16-mixed")
+PRECISIONS = ("32", "bf16-mixed", "auto")
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class TrainingPlan:
     devices: int = 1  # processes of a machine that train together, each with batch_size rows of every batch
     nodes: int = 1  # machines
     strategy: str = "auto"
-    precision: str = "auto"  # of the encoder: "32", "bf16-mixed" (autocast), or the latter on a GPU that has it
+    precision: str = "32"  # of the encoder; "bf16-mixed" is autocast, "auto" that on a GPU that has it (not measured)
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
