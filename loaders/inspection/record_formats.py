@@ -145,24 +145,27 @@ _VITALS = frozenset((
     "gluc", "glu", "lact", "hct", "bun", "platelets", "plt", "fio2", "ph",
 ))  # fmt: skip
 _LONG = frozenset(("parameter", "variable", "item", "itemid")), frozenset(("value", "valuenum"))
-_MEASURED, _STAYS = 5, 20
+_MEASURED, _STAYS, _AGAIN = 5, 20, 3
 
 
 def is_hourly(head: Head) -> bool:
     """Whether it is a table of vitals and labs by the hour, wide or long: a stay, a time, and measurements or an outcome."""
-    names = {spelt(name) for name in head.names}
-    return bool(names & {*STAYS}) and _by_the_hour(head)
+    stay = next((name for name in head.names if spelt(name) in STAYS), None)
+    if stay is None or stay not in head.frame.columns:
+        return False
+    column = head.column(stay)
+    return _by_the_hour(head, outcomes=column.distinct * _AGAIN < column.filled)
 
 
-def _by_the_hour(head: Head) -> bool:
-    """Whether its rows have a time and measurements, or an outcome of each hour, whoever they are of."""
+def _by_the_hour(head: Head, outcomes: bool = False) -> bool:
+    """Whether its rows have a time and measurements, whoever they are of; or, where `outcomes`, nothing but outcomes."""
     names = {spelt(name) for name in head.names}
     if not names & {*CLOCKS, "iculos"}:
         return False
     long = bool(names & _LONG[0] and names & _LONG[1])
     rest = [name for name in head.names if spelt(name) not in {*STAYS, *CLOCKS}]
-    outcomes = bool(rest) and all(map(sounds_like_outcome, rest))
-    return (long or outcomes or len(_VITALS & names) >= _MEASURED) and not any(
+    alone = outcomes and bool(rest) and all(map(sounds_like_outcome, rest))
+    return (long or alone or len(_VITALS & names) >= _MEASURED) and not any(
         head.column(name).date for name in head.frame.columns if spelt(name) in CLOCKS
     )
 

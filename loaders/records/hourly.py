@@ -60,9 +60,17 @@ def _of_known(batch: Batch, layout: Layout, known: Known, ledger: Ledger) -> pl.
     if layout.visit is not None:
         rows = identified(rows, layout.visit, ledger)
     stay = rows.frame[layout.visit or layout.subject]
-    return rows.frame.with_columns(
+    return rows.frame.rename(_cell).with_columns(
         rows.numbers.alias(ROW), rows.frame[layout.subject].alias("subject_id"), stay.alias("stay")
     )
+
+
+def _cell(column: str) -> str:
+    """A file's column beside our own ones, which may have the same name."""
+    return f"{_CELL}{column}"
+
+
+_CELL = "cell "
 
 
 def _owned(rows: pl.DataFrame, owners: pl.DataFrame, visit: str, ledger: Ledger) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -82,39 +90,40 @@ def _timed(rows: pl.DataFrame, layout: Layout, ledger: Ledger) -> pl.DataFrame:
         if column is None:
             rows = rows.with_columns(pl.lit(None, pl.Float64).alias(name))
             continue
-        hours, bad = offsets(rows[column], layout.unit)
-        if bad.sum() > rows.height // 2 and not dates(rows[column])[1].all():
+        hours, bad = offsets(rows[_cell(column)], layout.unit)
+        if bad.sum() > rows.height // 2 and not dates(rows[_cell(column)])[1].all():
             fix = "use format csv, which reads dates: `values`, or `codes` with `value`"
             raise InputError("a column of dates", layout.where, column, "hours since admission", fix)
         far = (hours.abs() > FARTHEST_DAYS * 24).fill_null(False)
         rows = rows.with_columns(hours.alias(name), (bad | far).alias("bad"))
         if name == "hours" or layout.time is None:
-            rows = refuse(rows, pl.col(column).is_null(), ledger, column, got=None, expected=EXPECTED, fix="fill it in")
-        rows = refuse(rows, pl.col("bad"), ledger, column, got=column, expected=EXPECTED, fix="correct the cell")
+            empty = pl.col(_cell(column)).is_null()
+            rows = refuse(rows, empty, ledger, column, got=None, expected=EXPECTED, fix="fill it in")
+        rows = refuse(rows, pl.col("bad"), ledger, column, got=_cell(column), expected=EXPECTED, fix="correct the cell")
     if layout.time is None:
         rows = rows.with_columns(hours=pl.col("over") - STEP.get(layout.unit, 1.0))
     for name in ("over", "known"):
         column = said[name]
         if column is not None and column != layout.time:
             early = pl.col(name) < pl.col("hours")
-            rows = refuse(
-                rows, early, ledger, column, got=column, expected="not before the row's time", fix="correct it"
-            )
+            expected, fix = "not before the row's time", "correct it"
+            rows = refuse(rows, early, ledger, column, got=_cell(column), expected=expected, fix=fix)
     return rows.with_columns(over=pl.coalesce("known", "over")).drop("known")
 
 
 def _measured(rows: pl.DataFrame, spec: Records, layout: Layout) -> list[str]:
     """Of a wide table the columns that may be values."""
-    wanted = [*spec.values, *spec.labels, *spec.keep] if spec.values else rows.columns
-    ours = (*layout.roles, *layout.clocks, ROW, "subject_id", "stay", "hours", "over", "bad")
-    return [name for name in dict.fromkeys(wanted) if name in rows.columns and name not in ours]
+    there = [name.removeprefix(_CELL) for name in rows.columns if name.startswith(_CELL)]
+    wanted = [*spec.values, *spec.labels, *spec.keep] if spec.values else there
+    return [name for name in dict.fromkeys(wanted) if name in there and name not in (*layout.roles, *layout.clocks)]
 
 
 def _once(rows: pl.DataFrame, spec: Records, layout: Layout, ledger: Ledger) -> pl.DataFrame:
     """Of a wide table each row once; in a long one it is measurements that come again."""
     if layout.long:
         return rows
-    once = rows.unique([*layout.roles, *_measured(rows, spec, layout)], keep="first", maintain_order=True)
+    used = [_cell(name) for name in (*layout.roles, *_measured(rows, spec, layout))]
+    once = rows.unique(used, keep="first", maintain_order=True)
     ledger.merged(rows.height - once.height)
     return once
 
@@ -123,19 +132,19 @@ def _melted(rows: pl.DataFrame, spec: Records, layout: Layout, ledger: Ledger) -
     """One line a cell that says something, in the layout of `hourly_tables.CELLS`."""
     if layout.long:
         return _of_long(rows, spec, layout, ledger)
-    columns, index = _measured(rows, spec, layout), [ROW, "stay", "hours", "over"]
+    columns = [_cell(name) for name in _measured(rows, spec, layout)]
+    index = [ROW, "stay", "hours", "over"]
     found = rows.select(*index, *columns).unpivot(columns, index=index, variable_name="name", value_name="cell")
-    found = found.drop_nulls("cell").with_columns(unit=pl.lit(None, pl.String))
+    found = found.drop_nulls("cell").with_columns(pl.col("name").str.strip_prefix(_CELL), unit=pl.lit(None, pl.String))
     return _numbered(found, spec).drop_nulls("cell")
 
 
 def _of_long(rows: pl.DataFrame, spec: Records, layout: Layout, ledger: Ledger) -> pl.DataFrame:
     """One line a row; a row without a name or a value says nothing, and is rejected."""
     assert layout.names is not None and layout.value is not None
-    unit = pl.col(layout.value_unit).str.strip_chars() if layout.value_unit else pl.lit(None, pl.String)
-    found = rows.select(
-        ROW, "stay", "hours", "over", name=pl.col(layout.names).str.strip_chars(), cell=layout.value, unit=unit
-    )
+    unit = pl.col(_cell(layout.value_unit)).str.strip_chars() if layout.value_unit else pl.lit(None, pl.String)
+    name, cell = pl.col(_cell(layout.names)).str.strip_chars(), pl.col(_cell(layout.value))
+    found = rows.select(ROW, "stay", "hours", "over", name=name, cell=cell, unit=unit)
     empty = pl.col("name").is_null() | (pl.col("name") == "")
     found = refuse(found, empty, ledger, layout.names, got=None, expected="a name", fix="fill it in")
     found = _numbered(found, spec)

@@ -36,6 +36,8 @@ STAYS = {
 _MOST, _TWO, _LISTED, _SAMPLE = 0.5, 2, 6, 200
 
 
+_STAY = "\0stay"
+"""As no column of a file is called."""
 VALUE, LABEL, KEEP, ID, UNREAD = range(5)
 """What a cell is of."""
 
@@ -76,15 +78,14 @@ def tables(stays: pl.DataFrame, cells: pl.DataFrame, spec: Records, layout: Layo
     cells = _words(cells, ledger)
     properties = _properties(cells, parts.keep, stays, spec, layout, ledger)
     events = _events(cells, parts, stays, lasts, spec, layout, ledger)
-    about = stays.select("stay", "subject_id", first="first", until=pl.coalesce("over", pl.col("last") + lasts))
-    about = about.with_columns(_time(about[name], layout).alias(name) for name in ("first", "until"))
-    about = about.join(properties, on="stay", how="left", maintain_order="left")
+    until = stays.select(pl.coalesce("over", pl.col("last") + lasts)).to_series()
+    observed = _time(stays["first"], layout), _time(until, layout)
     return Loaded(
         spec.source,
         ledger.tally(),
         ledger.frame(),
-        patients=_patients(about) if layout.visit is None else None,
-        visits=_visits(about, spec) if layout.visit is not None else None,
+        patients=_patients(stays, *observed, properties) if layout.visit is None else None,
+        visits=_visits(stays, *observed, properties, spec) if layout.visit is not None else None,
         events=events,
         clock="relative",
         counts={**ledger.counts, **{what: n for what, n in _units(events).items() if n}},
@@ -239,21 +240,22 @@ def _words(cells: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
 def _properties(
     cells: pl.DataFrame, keep: tuple[str, ...], stays: pl.DataFrame, spec: Records, layout: Layout, ledger: Ledger
 ) -> pl.DataFrame:
-    """stay, and a column for each kept name: the first thing that it says of the stay."""
+    """(stays,) a column for each kept name: the first thing that it says of the stay."""
     found = cells.filter(pl.col("kind") == KEEP).sort("hours", ROW)
     once = found.unique(["stay", "name"], keep="first", maintain_order=True)
-    table = once.with_columns(pl.col("stay", "name").cast(pl.String)).pivot("name", index="stay", values="cell")
-    table = stays.select("stay").join(table, on="stay", how="left", maintain_order="left")
-    numbered = stays.select("stay").join(
-        once.group_by(pl.col("stay").cast(pl.String)).agg(pl.col(ROW).min()), on="stay", how="left"
+    mine = stays.select(pl.col("stay").alias(_STAY))
+    said = once.select(pl.col("stay").cast(pl.String).alias(_STAY), pl.col("name").cast(pl.String), "cell", ROW)
+    table = mine.join(
+        said.drop(ROW).pivot("name", index=_STAY, values="cell"), on=_STAY, how="left", maintain_order="left"
     )
+    rows = mine.join(said.group_by(_STAY).agg(pl.col(ROW).min()), on=_STAY, how="left", maintain_order="left")[ROW]
     columns = table.select(name for name in keep if name in table.columns)
-    kept = typed_and_told(columns, numbered[ROW].fill_null(0), ledger, spec.categorical)
+    kept = typed_and_told(columns, rows.fill_null(0), ledger, spec.categorical)
     told = found.join(once.select("stay", "name", same="cell"), on=["stay", "name"], how="left")
     change = told.filter(pl.col("cell") != pl.col("same"))
     ledger.count({"cells of properties that change within a stay, of which the first counts": change.height})
     reserved = safe_names(kept.columns, lambda name: is_reserved(name) or name.lower() in VISITS)
-    return stays.select("stay").hstack(kept.rename(reserved))
+    return kept.rename(reserved)
 
 
 def _events(
@@ -318,15 +320,14 @@ def _time(hours: pl.Series, layout: Layout) -> pl.Series:
     return relative(hours, "hours", layout.where)[0]
 
 
-def _patients(about: pl.DataFrame) -> pl.DataFrame:
-    return about.select(
-        "subject_id", observed_from="first", observed_until="until",
-    ).hstack(about.drop("stay", "subject_id", "first", "until"))  # fmt: skip
+def _patients(stays: pl.DataFrame, first: pl.Series, until: pl.Series, properties: pl.DataFrame) -> pl.DataFrame:
+    observed = [first.alias("observed_from"), until.alias("observed_until")]
+    return stays.select("subject_id", *observed).hstack(properties)
 
 
-def _visits(about: pl.DataFrame, spec: Records) -> pl.DataFrame:
-    visits = about.select(
-        visit_id="stay", subject_id="subject_id", start_time="first", end_time="until",
-        kind=pl.lit("stay"), source=pl.lit(spec.source),
-    )  # fmt: skip
-    return visits.hstack(about.drop("stay", "subject_id", "first", "until"))
+def _visits(
+    stays: pl.DataFrame, first: pl.Series, until: pl.Series, properties: pl.DataFrame, spec: Records
+) -> pl.DataFrame:
+    about = {"kind": pl.lit("stay"), "source": pl.lit(spec.source)}
+    times = [first.alias("start_time"), until.alias("end_time")]
+    return stays.select(pl.col("stay").alias("visit_id"), "subject_id", *times, **about).hstack(properties)

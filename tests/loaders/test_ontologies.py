@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from clinome.graphs.schema import link_ends
 from clinome.loaders.errors import InputError
+from clinome.loaders.files import regular_file
 from clinome.loaders.identifiers.genes import GeneTable
 from clinome.loaders.knowledge.hpoa import CLASSES, read_hpoa
 from clinome.loaders.knowledge.obo import stanzas
@@ -169,8 +170,20 @@ def test_what_is_no_ontology(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.obo.zip", "w") as archive:
         archive.writestr("a.obo", OBO)
     assert read(tmp_path / "a.obo.zip").tally.read == 7
+    with zipfile.ZipFile(tmp_path / "a.obo.zip", "a") as archive:
+        archive.writestr("b.obo", OBO)
+    with pytest.raises(InputError, match="a zip of several files"):
+        read(tmp_path / "a.obo.zip")
     with pytest.raises(InputError, match="no such file"):
         read(tmp_path / "b.obo")
+
+
+def test_a_text_that_never_ends_a_line_is_refused_before_it_fills_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(regular_file, "LINE", 100)
+    with pytest.raises(InputError, match="lines or a size that no text has"):
+        read(write(tmp_path / "a.obo.gz", "[Term]\nid: HP:0000001\nname: " + "x" * 200))
 
 
 IDS = st.integers(1, 8).map(lambda i: f"HP:{i:07d}")

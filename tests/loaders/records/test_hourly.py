@@ -141,6 +141,21 @@ def test_what_the_section_names_is_what_is_read(tmp_path: Path) -> None:
     assert "called like ids, not read (site_id)" in said and "columns of text, not read (ward)" in said
 
 
+def test_columns_called_as_ours_are_none_of_ours(tmp_path: Path) -> None:
+    ours = ("row", "stay", "over", "known", "bad", "owner", "first", "until", "cell hr", "kind", "value", "subject")
+    text = f"subject_id,hours,{','.join(ours)}\n" + "".join(
+        f"{s},{60 * h},{','.join(str(100 * i + 10 * s + h) for i in range(len(ours)))}\n"
+        for s in range(2)
+        for h in range(2)
+    )
+    loaded = table(tmp_path, text, unit="minutes", known_time="hours", keep=("stay", "first"))
+    found = events(loaded)
+    assert set(found["code"]) == {f"VALUE:{name}" for name in {*ours} - {"stay", "first"}}
+    assert [hours(t) for t in found["time"].unique().sort()] == [0, 1] and (found["known_time"] == found["time"]).all()
+    assert found.filter(pl.col("code") == "VALUE:over")["numeric_value"].to_list() == [200.0, 201.0, 210.0, 211.0]
+    assert loaded.patients is not None and loaded.patients.select("stay", "first").rows() == [(100, 600), (110, 610)]
+
+
 def test_a_stay_is_one_patients(tmp_path: Path) -> None:
     text = "patient_id,stay,hour,hr\na,1,0,80\nb,1,1,81\nb,2,0,82\n"
     loaded = table(tmp_path, text, visit="stay")
@@ -248,9 +263,9 @@ ROWS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 9), CELL, CELL)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rows=ROWS, together=st.integers(1, 3), cells=st.integers(1, 40))
+@given(rows=ROWS, together=st.integers(1, 3), cells=st.integers(1, 40), size=st.integers(5, 200))
 def test_wide_long_and_folders_say_the_same_as_a_naive_reference(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[Any], together: int, cells: int
+    tmp_path_factory: pytest.TempPathFactory, rows: list[Any], together: int, cells: int, size: int
 ) -> None:
     """However the cells are laid out and cut into batches, the events are those of a loop; rows add up."""
     tmp = tmp_path_factory.mktemp("icu")
@@ -274,6 +289,7 @@ def test_wide_long_and_folders_say_the_same_as_a_naive_reference(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hourly_files, "TOGETHER", together)
         patch.setattr(hourly_files, "CELLS", cells)
+        patch.setattr(hourly_files, "BYTES", size)
         loads = [read(tmp / "wide.parquet", **values), read(tmp / "stays", **values)]
         if {code for _, _, code, _ in wanted} == {"VALUE:hr", "VALUE:ph"}:
             loads.append(read(tmp / "long.csv", codes={"variable": "VALUE"}, value="value", **values))

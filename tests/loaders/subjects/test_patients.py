@@ -157,8 +157,8 @@ def test_a_door_without_wishes_changes_nothing(tmp_path: Path) -> None:
 def test_what_is_not_built_says_so(format: str, tmp_path: Path) -> None:
     with pytest.raises(NotBuilt, match="meds"):
         read_source(Records(path=(tmp_path,), name="ehr", format=format), NOBODY)
-    with pytest.raises(NotBuilt, match="gmt"):
-        read_source(Knowledge(path=(tmp_path / "a.obo",), name="hpo"), NOBODY)
+    with pytest.raises(InputError, match="gmt, obo"):
+        read_source(Knowledge(path=(tmp_path / "a.owl",), name="hpo"), NOBODY)
     with pytest.raises(InputError):
         read_source(Records(path=(tmp_path,), name="ehr", format="xlsx"), NOBODY)
 

@@ -412,6 +412,16 @@ def test_hourly_tables_are_written_so_that_no_outcome_is_an_input(tmp_path: Path
     assert load(report) == {"records.vitals": (80, 0)}
 
 
+def test_outcomes_by_the_hour_are_no_patients_and_a_table_of_deaths_is(tmp_path: Path) -> None:
+    hourly = "stay_id,time,label\n" + "".join(f"{i // 8},{i % 8},{i % 8 > 5:d}\n" for i in range(80))
+    deaths = "patient_id,time,death\n" + "".join(f"{i},{100 + i},{i % 2}\n" for i in range(40))
+    for name, text, section in (("h", hourly, "records"), ("d", deaths, "patients")):
+        (tmp_path / name).mkdir()
+        raw = written(clinome.init(write(tmp_path / name, t__csv=text)))
+        assert section in raw and len({"records", "patients"} & set(raw)) == 1
+    assert raw["patients"]["id"] == "patient_id"
+
+
 def test_a_folder_of_a_file_a_stay_is_one_section(tmp_path: Path) -> None:
     (tmp_path / "set-a").mkdir()
     for i in range(12):
