@@ -26,6 +26,9 @@ _SHAPES = {
 }  # fmt: skip
 _COMPILED = {name: re.compile(shape) for name, shape in _SHAPES.items()}
 
+NAMES = {"VALUE": frozenset({"Na"}), "DRUG": frozenset({"NS", "ns"})}
+"""Names that are spelt like a word for nothing: sodium among measurements, normal saline among drugs."""
+
 LEADING_ZEROS = ("ICD9CM", "ICD9", "ICD9PROC", "CPT", "HCPCS", "NDC")
 """Vocabularies whose codes are other codes without their leading zeros: 008.45 is an infection, 845 a sprain."""
 
@@ -37,6 +40,10 @@ def can_be(code: str, vocabulary: str) -> bool:
     Example:
         >>> [can_be("E11.9", "ICD10CM"), can_be("NUL.L", "ICD10CM"), can_be("insulin", "DRUG"), can_be("None", "DRUG")]
         [True, False, True, False]
+        >>> [can_be("Na", "VALUE"), can_be("NA", "VALUE"), can_be("NS", "DRUG")]
+        [True, False, True]
     """
     shape = _COMPILED.get(vocabulary)
-    return not means_missing(code) if shape is None else shape.fullmatch(code) is not None
+    if shape is None:
+        return code in NAMES.get(vocabulary, ()) or not means_missing(code)
+    return shape.fullmatch(code) is not None
