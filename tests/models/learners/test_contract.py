@@ -339,9 +339,8 @@ def test_the_catalogue_says_what_cannot_run_and_why() -> None:
         "propagation",
         "gene_gnn",
         "hetero_gnn",
-        "patient_gnn",
     ]
-    assert list(left_out) == ["covariates", "pathway_net"]
+    assert list(left_out) == ["covariates", "pathway_net", "patient_gnn"]
     assert default(make_snapshot("survival", n=30, records=True))[-8:] == [
         "cox_pca",
         "propagation",
