@@ -121,6 +121,8 @@ class NetworkLearner(BaseLearner):
     on_torch = True
     records = "none"
     """How records enter: none, messages, sequence or both."""
+    codes_on_graph: ClassVar[bool] = False
+    """Whether the sequences' tokens hear the knowledge around their codes: who does so has twins that do without."""
     fitted = ("task", "classes", "clock", "longest", "setting")
     layers = True
     knowledge: ClassVar[bool] = True
@@ -228,7 +230,7 @@ class NetworkLearner(BaseLearner):
         """The knowledge around the vocabulary, where there is any."""
         from ..encoders.codes.code_graph import code_graph
 
-        if self.vocabulary is None or self.setting.get("edges") == "none":
+        if not self.codes_on_graph or self.vocabulary is None or self.setting.get("edges") == "none":
             return None
         return code_graph(self.vocabulary.codes, self.vocabulary.parents, snapshot.links)
 

@@ -25,6 +25,7 @@ class Sequence(NetworkLearner):
     """
 
     name = "sequence"
+    codes_on_graph = True
     records = "both"
     layers = False
     grid = ({}, {"dropout": 0.4, "depth": 1})

@@ -51,7 +51,7 @@ def test_it_learns_what_linear_models_learn(fitted: Fitted) -> None:
     linear = make("ridge_late").with_setting({}, 1)
     linear.fit(snapshot, train, tuning)
     known = inner_score(snapshot.task, y, linear.predict(snapshot, held)) - 0.5
-    assert known > 0.15 and inner_score(snapshot.task, y, learner.predict(snapshot, held)) - 0.5 > 0.5 * known
+    assert known > 0.15 and inner_score(snapshot.task, y, learner.predict(snapshot, held)) - 0.5 > 0.6 * known
 
 
 @pytest.mark.parametrize("gone", [("rna",), ("mutations",), ("rna", "mutations")])
