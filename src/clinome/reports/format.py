@@ -37,9 +37,10 @@ def _typeset(text: str) -> str:
 
 def percent(share: float) -> str:
     """`34%` of a share between 0 and 1; what is not nothing and not all is neither 0% nor 100%."""
-    if 0 < share < 0.005:
+    text = f"{share:.0%}"
+    if text == "0%" and share > 0:
         return "< 1%"
-    return "> 99%" if 0.995 <= share < 1 else f"{share:.0%}"
+    return "> 99%" if text == "100%" and share < 1 else text
 
 
 def fraction(share: float) -> str:

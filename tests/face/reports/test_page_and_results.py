@@ -231,6 +231,7 @@ def test_a_printed_interval_has_the_signs_and_digits_of_its_numbers(
     assert says(number(mean), mean) and says(number(mean, 1), mean)
 
 
+@example(0.005)
 @given(st.floats(0, 1))
 def test_shares_and_p_values_are_never_rounded_to_nothing_or_all(share: float) -> None:
     told = percent(share)
