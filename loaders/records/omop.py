@@ -16,8 +16,7 @@ from .clinical_tables import ClinicalTables, at_discharge, clinical_tables, even
 from .events import never_known, told_units
 
 VOCABULARY = {
-    "ICD9Proc": "ICD9PROC", "ICD9ProcCN": "ICD9PROC", "CPT4": "CPT", "RxNorm": "RXNORM", "RxNorm Extension": "RXNORMEXT",
-    "ICD10": "ICD10", "Nebraska Lexicon": "SNOMED",
+    "ICD9Proc": "ICD9PROC", "CPT4": "CPT", "RxNorm Extension": "RXNORMEXT", "Nebraska Lexicon": "SNOMED",
 }  # fmt: skip
 """OMOP's vocabulary_id -> ours, where they differ by more than case."""
 NO_DISEASE = {"SNOMED": "SNOMEDOBS"}
@@ -26,6 +25,8 @@ AS_PROCEDURE = {"SNOMED": "SNOMEDPROC"}
 LIMIT = {"4171756": "<", "4171754": "<=", "4172704": ">", "4171755": ">="}
 """operator_concept_id -> what stands before the number, which is then no number but a limit."""
 BLANK = ("", "0")
+LOOKUPS = ("concept", "concept_relationship", "concept_ancestor", "vocabulary")
+"""Tables of names, of which nothing is a patient's."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,6 @@ def read_omop(spec: Records, known: Known) -> Loaded:
         )  # fmt: skip
 
 
-LOOKUPS = ("concept", "concept_relationship", "concept_ancestor", "vocabulary")
-
-
 class _Concepts:
     """What concept ids mean: CURIEs and names; those that were asked for are remembered."""
 
@@ -123,9 +121,7 @@ class _Concepts:
                                              pl.when(prefix.is_null()).then("concept_id").otherwise("concept_code")),
         )  # fmt: skip
         asked = ids.rename("concept_id").to_frame().join(table, on="concept_id", how="left", maintain_order="left")
-        found, changed = codes(asked["text"], "OMOP")
-        self.counts = total([self.counts, changed])
-        return found
+        return codes(asked["text"], "OMOP")[0]
 
     def described(self, used: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Concepts (id, name) of the codes used and of those above them; links IS_A and MAPS_TO among them."""
@@ -277,7 +273,8 @@ def _events(
     rows = rows.with_columns(_code(rows, domain, concepts, tables.spec))
     empty = pl.col("code").is_null()
     rows = refuse(rows, empty, ledger, f"{at}_concept_id", got=source, expected="a concept, or a source value that is a code", fix="map it, or name its vocabulary: codes")  # fmt: skip
-    rows = rows.rename({"visit_occurrence_id": "visit_id"})
+    visit = pl.col("visit_occurrence_id")
+    rows = rows.with_columns(visit_id=pl.when(~visit.is_in(BLANK)).then(visit))  # 0 is OMOP's word for none
     if domain.value:
         rows = _results(rows, concepts, ledger)
     late = pl.lit(domain.late) | pl.col("code").str.extract(r"^([^:]+):").is_in(list(KNOWN_LATE))

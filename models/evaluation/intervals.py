@@ -3,7 +3,7 @@
 One fixed split: percentiles of the bootstrap. Several folds: every patient is held out once and trains the other models,
 so the bootstrap of held-out predictions sees half of what a patient does: its variance is doubled. Where nothing can be
 learnt that is exact for a learner that is linear in the training outcomes (a pair of patients in two folds moves the
-result twice, once by each of them being held out); elsewhere it was measured: benchmarks/coverage.py sets it against
+result twice, once by each of them being held out); elsewhere it was measured: benchmarks/evaluation/coverage.py sets it against
 Nadeau & Bengio's corrected t, the plain bootstrap and nested cross-validation.
 """
 

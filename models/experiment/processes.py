@@ -62,8 +62,8 @@ class Processes:
                 count, initializer=_begin, initargs=(self.folder, loaded), env=ENVIRONMENT | INHERITED
             )
             with as_child_environment():  # also for the processes that clean up after them
-                for _ in range(count):  # each waits here for what it shall work on
-                    self._pool.submit(*((_wait, self.folder) if self.waiting else (int,)))
+                for _ in range(count):  # each begins with it, and waits here for what it shall work on
+                    self._pool.submit(_wait if self.waiting else _begun, self.folder)
         return self
 
     def give(self, snapshot: Snapshot, learners: Sequence[Learner]) -> None:
@@ -118,6 +118,10 @@ def _given(folder: Path) -> Given:
             time.sleep(0.02)
         _HERE[folder] = pickle.loads((folder / _GIVEN).read_bytes())
     return _HERE[folder]
+
+
+def _begun(folder: Path) -> None:
+    """Nothing: what is asked first starts a process."""
 
 
 def _wait(folder: Path) -> None:

@@ -23,7 +23,7 @@ FEW = 3000
 """Training rows up to which every one is left out once; above, one split says enough."""
 INNER = 2
 """Inner folds. Three take half as long again and choose no better: `chosen` on five TCGA cohorts has a mean concordance of
-.633 with two and with three (benchmarks/chosen.py)."""
+.633 with two and with three (benchmarks/cohorts/chosen.py)."""
 _MARGIN = 0.002
 
 

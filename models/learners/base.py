@@ -29,7 +29,7 @@ class BaseLearner(Fitted):
     """Whether part of it is the user's own code, which no file can hold: it must be given again to predict."""
     recalibrates: bool = False
     """Whether its probabilities are made right on inner scores. For those that are off without it; the linear ones lose
-    by it (benchmarks/recalibrate.py)."""
+    by it (benchmarks/evaluation/recalibrate.py)."""
     with_training: ClassVar[bool] = False
     """Whether `predict` wants the rows that it was fitted on in front of those that it shall predict."""
     grid: tuple[Setting, ...] = ({},)
@@ -49,7 +49,7 @@ class BaseLearner(Fitted):
         return None
 
     def aside(self, snapshot: Snapshot) -> str | None:
-        """Why `default` leaves it aside on this study, though it can run (it would take long); None where it does not."""
+        """Why `default` leaves it aside on this study, though it can run (time, what its model needs); None: it does not."""
         return None
 
     def on_graph(self, snapshot: Snapshot) -> bool:

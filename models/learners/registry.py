@@ -13,6 +13,7 @@ from ...loaders.errors import InputError
 from ..base.learner import Learner
 from ..base.lookup import look_up
 from ..base.snapshot import Snapshot
+from .base import BaseLearner
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def default(snapshot: Snapshot) -> list[str]:
 def select(snapshot: Snapshot, names: Sequence[str]) -> tuple[list[Learner], dict[str, str]]:
     """The learners that these names mean and that can run, in order; and why each of the others cannot.
 
-    One that would take long is behind `default` no more (`BaseLearner.aside`): whoever names it gets it.
+    One that is left aside (`BaseLearner.aside`) is not behind `default`: whoever names it gets it.
 
     Raises: InputError for an unknown name, and where nothing at all can run.
     """
@@ -121,7 +122,7 @@ def select(snapshot: Snapshot, names: Sequence[str]) -> tuple[list[Learner], dic
         learner = make(name)
         reason = learner.reason(snapshot)
         if reason is None and name not in names:
-            reason = getattr(learner, "aside", _never)(snapshot)
+            reason = aside(learner, snapshot)
         if reason is None:
             learners.append(learner)
         else:
@@ -132,8 +133,10 @@ def select(snapshot: Snapshot, names: Sequence[str]) -> tuple[list[Learner], dic
     return learners, left_out
 
 
-def _never(snapshot: Snapshot) -> None:
-    """What does not say that it is left aside is not."""
+def aside(learner: Learner, snapshot: Snapshot) -> str | None:
+    """Why `default` leaves it aside; what does not say so is not."""
+    found: str | None = learner.aside(snapshot) if isinstance(learner, BaseLearner) else None
+    return found
 
 
 def every(snapshot: Snapshot) -> list[Learner]:

@@ -14,7 +14,7 @@ from ..base.specs import Placement
 from ..heads.head import Head, finite
 from .batch import Batch, BatchSource
 
-PRECISIONS = ("32", "bf16-mixed", "auto")
+PRECISIONS = ("32", "bf16-mixed")
 
 
 @dataclass(frozen=True)
@@ -33,16 +33,15 @@ class TrainingPlan:
     devices: int = 1  # processes of a machine that train together, each with batch_size rows of every batch
     nodes: int = 1  # machines
     strategy: str = "auto"
-    precision: str = "32"  # of the encoder; "bf16-mixed" is autocast, "auto" that on a GPU that has it (not measured)
+    precision: str = "32"  # of the encoder; "bf16-mixed" is autocast
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision: got {self.precision!r}; expected one of {', '.join(PRECISIONS)}")
 
-    def mixed(self, device: torch.device) -> bool:
-        """Whether an encoder on this device is trained in bfloat16, as far as autocast says; its weights are float32."""
-        if self.precision == "auto":
-            return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    @property
+    def mixed(self) -> bool:
+        """Whether an encoder is trained in bfloat16, as far as autocast says; its weights are float32."""
         return self.precision == "bf16-mixed"
 
     @property
@@ -154,7 +153,7 @@ class Course:
 
     def learn(self, batch: Batch) -> Tensor | None:
         """The loss to step on; None where there is no event in this batch, and no step is taken."""
-        loss = self.network.loss(batch, self.plan.mixed(self.network.device))
+        loss = self.network.loss(batch, self.plan.mixed)
         if loss is not None:
             self._seen.append((loss.detach(), batch.size))
         return loss

@@ -27,7 +27,7 @@ class GeneGNN(OnGenes):
     """
 
     name = "gene_gnn"
-    seconds = 1.4e-6  # benchmarks/gene_network.py
+    seconds = 1.4e-6  # benchmarks/networks/gene_network.py
     grid = ({}, {"edges": "none"}, {"dropout": 0.4})
 
     def space(self) -> Mapping[str, Any]:

@@ -98,7 +98,8 @@ def picked(counts: Sequence[tuple[str, int]]) -> str:
         return ""
     folds = sum(count for _, count in counts)
     if len(counts) == 1:
-        return f"Model selection on training folds: {counts[0][0]} in all {folds} folds."
+        where = "the one fold" if folds == 1 else f"all {folds} folds"
+        return f"Model selection on training folds: {counts[0][0]} in {where}."
     return f"Model selection on training folds: {', '.join(f'{name} in {n}' for name, n in counts)} of {folds} folds."
 
 

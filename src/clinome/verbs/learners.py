@@ -27,17 +27,19 @@ def learners(study: Study | str | Path, *, console: Console = SILENT) -> pd.Data
     """
     import pandas as pd
 
-    from clinome.models.learners.registry import every
+    from clinome.models.learners.registry import aside, every
 
     study = as_study(study)
-    aside: dict[str, str] = {}
+    why_aside: dict[str, str] = {}
     if study.links is not None:
         rows = why_not(study)
     else:
         with open_graph(study) as graph:
             snapshot = snapshot_of(graph, cohort_of(graph))
         rows = [(learner.name, learner.reason(snapshot)) for learner in every(snapshot)]
-        aside = {one.name: why for one in every(snapshot) if (why := getattr(one, "aside", lambda _: None)(snapshot))}
-    shown = [(name, why or (f"if it is named: {aside[name]}" if name in aside else "yes")) for name, why in rows]
+        why_aside = {one.name: why for one in every(snapshot) if (why := aside(one, snapshot))}
+    shown = [
+        (name, why or (f"if it is named: {why_aside[name]}" if name in why_aside else "yes")) for name, why in rows
+    ]
     console.table(["learner", "runs here"], shown)
     return pd.DataFrame(rows, columns=["learner", "why_not"], dtype=object)

@@ -17,7 +17,7 @@ from clinome.graphs.store.protocol import Store
 
 TABLES = CohortTables(seed=1)
 WHOLE = (EVERY[0], EVERY[-1])
-"""Stores that are asked everything here; of the others every fifth question. benchmarks/dialects.py asks all of them all."""
+"""Stores that are asked everything here; of the others every fifth question. benchmarks/stores/dialects.py asks all of them all."""
 
 
 @pytest.fixture(scope="module")

@@ -7,40 +7,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from gene_ring import GENES, write
 
 import clinome
 from clinome.errors import InputError
 from clinome.run_folder.run import Run
 
-PEOPLE, GENES = 60, 8
-STUDY = """name = "small"
-store = "small.graph"
-[patients]
-path = "patients.csv"
-id = "id"
-[omics.rna]
-path = "rna.csv"
-features = "opaque"
-graph = "all"
-[knowledge.interactions]
-format = "edges"
-path = "interactions.csv"
-predicate = "INTERACTS_WITH"
-subject = "a"
-object = "b"
-features = "opaque"
-[knowledge.pathways]
-format = "edges"
-path = "pathways.csv"
-predicate = "IN_PATHWAY"
-subject = "gene"
-object = "pathway"
-features = "opaque"
-[cohort]
-query = "MATCH (p:Patient) RETURN p.id AS subject_id, p.label AS label"
-[task]
-kind = "binary"
-[evaluate]
+PEOPLE = 60
+LEARN = """[evaluate]
 folds = 2
 [learn]
 learners = ["majority"]
@@ -50,18 +24,7 @@ trials = 1
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("embeddings")
-    rng = np.random.default_rng(0)
-    label = rng.integers(0, 2, PEOPLE)
-    people = [f"P{i:02d}" for i in range(PEOPLE)]
-    x = rng.normal(size=(PEOPLE, GENES)) + 2 * label[:, None]
-    pl.DataFrame({"id": people, "label": label}).write_csv(folder / "patients.csv")
-    pl.DataFrame({"id": people, **{f"G{j}": x[:, j].round(3) for j in range(GENES)}}).write_csv(folder / "rna.csv")
-    ring = [(f"G{j}", f"G{(j + 1) % GENES}") for j in range(GENES)]
-    pl.DataFrame(ring, schema=["a", "b"], orient="row").write_csv(folder / "interactions.csv")
-    inside = [(f"G{j}", f"PATHWAY:{j % 2}") for j in range(GENES)]
-    pl.DataFrame(inside, schema=["gene", "pathway"], orient="row").write_csv(folder / "pathways.csv")
-    (folder / "study.toml").write_text(STUDY)
+    folder = write(tmp_path_factory.mktemp("embeddings"), PEOPLE, 2.0, LEARN)
     clinome.load(folder)
     clinome.train(folder)
     return folder

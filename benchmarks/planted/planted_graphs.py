@@ -10,7 +10,7 @@ what their parts are out of order, for the outcome or against it. No gene says a
 (the effect is even), and pairs of genes do too little.
 `subtypes`: a hundred subtypes in eight hidden dimensions, ten patients to learn from in each; half of them do harm, none
 lies in a direction: who is like whom tells. It writes study.toml with one fixed fold, and truth.json with the
-AUROC of the true risk; `benchmarks/planted.py` takes this script as its GENERATOR.
+AUROC of the true risk; `benchmarks/planted/planted.py` takes this script as its GENERATOR.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The corpus of cohort questions (tests/support/cohort_questions.py) on every store, whole: how many are answered as the
 tables say, refused, or answered otherwise, which must be none.
 
-    .venv/bin/python benchmarks/dialects.py OUT         # OUT: a folder for the embedded graph and the servers
+    .venv/bin/python benchmarks/stores/dialects.py OUT         # OUT: a folder for the embedded graph and the servers
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "support"))
 
 from cohort_questions import QUESTIONS, Question
 from cohort_tables import CohortTables

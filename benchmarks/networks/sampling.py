@@ -1,6 +1,6 @@
 """Neighbour sampling: edges drawn a second, an epoch in mini-batches against full batch, memory on a graph of 20 M facts.
 
-    python benchmarks/sampling.py OUT
+    python benchmarks/networks/sampling.py OUT
 
 Planted patients with random genes (a quarter of the genes has half of the edges), genes in pathways; a two-layer
 heterogeneous SAGE network of width 64. Each part runs in a process of its own; one thread where nothing else is said.

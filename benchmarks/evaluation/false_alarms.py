@@ -1,7 +1,7 @@
 """How often a learner is found better than guessing where there is nothing to find: false_alarms.py OUT.
 
 400 sets of 150 patients and 50 features of noise; `ridge_late` against `majority`, AUROC over 5 folds; two-sided tests at
-5 %, by each candidate of benchmarks/candidates.py on the same predictions. Then the same where 5 of the 50 features carry
+5 %, by each candidate of benchmarks/evaluation/candidates.py on the same predictions. Then the same where 5 of the 50 features carry
 a risk whose own AUROC is 0.80: that is power. Writes what it prints to OUT, and goes on where it was ended. One process, one thread: a quarter of an hour.
 """
 

@@ -1,7 +1,7 @@
 """Do 95 % intervals hold the truth 95 times in a hundred? coverage.py OUT [--sims 1000].
 
 One fixed split: the interval that a run reports, against what the very model is worth on new patients. Several folds: every
-candidate of benchmarks/candidates.py, against the mean over cohorts of what the models of the folds are worth ("expected"),
+candidate of benchmarks/evaluation/candidates.py, against the mean over cohorts of what the models of the folds are worth ("expected"),
 and against what the models of this very cohort are worth ("own"). Cohorts are simulated, learners are quick ones. Writes
 what it prints to OUT, table by table, and goes on where it was ended. One process, one thread: half an hour.
 """

@@ -1,6 +1,6 @@
 """torch.compile on a processor: does it pay for the networks on a graph? Seconds a step before and after, and what it costs.
 
-    python benchmarks/compile.py OUT
+    python benchmarks/networks/compile.py OUT
 
 600 genes with 3,500 interactions and 60 pathways, three layers, batches of 32 rows; one thread, seconds of the processor.
 """
