@@ -248,7 +248,7 @@ def test_no_failure_quotes_what_it_was_about(credentials: Server, caplog: pytest
 @pytest.mark.slow
 def test_eight_readers_see_no_half_of_a_batch(credentials: Server, tmp_path: Path) -> None:
     """Two minutes of it: benchmarks/stores/readers.py URI."""
-    script = [sys.executable, str(ROOT / "benchmarks" / "readers.py"), credentials.uri, "--seconds", "8"]
+    script = [sys.executable, str(ROOT / "benchmarks" / "stores" / "readers.py"), credentials.uri, "--seconds", "8"]
     ended = subprocess.run(script, capture_output=True, text=True, timeout=200, check=False, cwd=tmp_path)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     said = re.search(r"in ([\d,]+) batches.*: ([\d,]+) queries", ended.stdout, re.DOTALL)
