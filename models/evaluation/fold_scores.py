@@ -18,7 +18,10 @@ from .intervals import summary
 
 @dataclass(frozen=True)
 class FoldScores:
-    """One learner on the held-out rows of one fold. y: their targets; followed: survival, what is scored over time."""
+    """One learner on the held-out rows of one fold. y: their targets; followed: survival, what is scored over time.
+
+    inner: targets and scores of training rows by models that had not seen them: what a threshold may be set on.
+    """
 
     learner: str
     repeat: int
@@ -27,6 +30,7 @@ class FoldScores:
     y: np.ndarray
     score: np.ndarray
     followed: SurvivalCurves | None = None
+    inner: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
     def place(self) -> tuple[int, int]:

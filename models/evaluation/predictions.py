@@ -10,11 +10,15 @@ import polars as pl
 from ..base.snapshot import Snapshot
 from ..base.task import task_of
 from .calibration import at_horizon
+from .conformal import conformal_sets
 from .fold_scores import FoldScores
 
 
 def prediction_table(snapshot: Snapshot, scores: Sequence[FoldScores]) -> pl.DataFrame:
-    """One row a learner, repeat, fold and held-out row; survival: with the probability of no event until the horizon."""
+    """One row a learner, repeat, fold and held-out row; survival: with the probability of no event until the horizon.
+
+    set: of scores that hold their `inner`, the outcomes that they cannot rule out (`models.evaluation.conformal`).
+    """
     task = task_of(snapshot.task)
     known = snapshot.rows.select("subject_id", "prediction_time", *task.outcome)
     nobody = task.from_columns(np.zeros((0, len(task.score_columns(snapshot.classes)))))
@@ -25,8 +29,17 @@ def prediction_table(snapshot: Snapshot, scores: Sequence[FoldScores]) -> pl.Dat
         columns = pl.DataFrame(dict(task.as_columns(snapshot.classes, one.score)))
         if task.over_time:
             columns = columns.with_columns(survival=pl.Series(1 - at_horizon(one), dtype=pl.Float64).fill_nan(None))
+        if (inside := conformal_sets(snapshot.task, one)) is not None:
+            columns = columns.with_columns(set=_named(inside, snapshot.classes))
         out.append(pl.concat([frame, known[one.rows], columns], how="horizontal"))
-    return pl.concat(out).rename({"label": "y_true"}, strict=False)
+    return pl.concat(out, how="diagonal").rename({"label": "y_true"}, strict=False)
+
+
+def _named(inside: np.ndarray, classes: Sequence[str]) -> pl.Series:
+    """(rows, classes) bool -> each row's classes by name."""
+    return pl.Series(
+        [[str(c) for c, held in zip(classes, row, strict=True) if held] for row in inside], dtype=pl.List(pl.String)
+    )
 
 
 def parts_of(predictions: pl.DataFrame, snapshot: Snapshot, learner: str) -> list[FoldScores]:

@@ -35,16 +35,31 @@ NAMES = {
 """What each grouping may be called; the first column that is there is taken, whatever its case."""
 
 
-def groupings(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
+def groupings(tables: Sequence[pl.DataFrame], wanted: Sequence[str] = ()) -> pl.DataFrame:
     """One column of text a grouping that is there: sex, age band, race, site; null where unknown.
 
     Args:
         tables: of one row a row of the snapshot; the first that holds a column gives it.
+        wanted: columns to group by instead; numbers of many values become thirds, an age bands.
     """
     held = {column.lower(): table[column] for table in reversed(tables) for column in reversed(table.columns)}
+    if wanted:
+        return pl.DataFrame({name: _grouped(name, held[name.lower()]) for name in wanted if name.lower() in held})
     found = {kind: next((held[name] for name in names if name in held), None) for kind, names in NAMES.items()}
     return pl.DataFrame({kind: bands(values) if kind == "age" else values.cast(pl.String)
                          for kind, values in found.items() if values is not None})  # fmt: skip
+
+
+def _grouped(name: str, values: pl.Series) -> pl.Series:
+    if not values.dtype.is_numeric() or values.n_unique() <= MOST:
+        return values.cast(pl.String)
+    return bands(values) if name.lower() in NAMES["age"] else thirds(values)
+
+
+def thirds(values: pl.Series) -> pl.Series:
+    """A number of many values as thirds of the cohort, as text."""
+    labels = ["1: lowest third", "2: middle third", "3: highest third"]
+    return values.cast(pl.Float64).fill_nan(None).qcut(3, labels=labels, allow_duplicates=True).cast(pl.String)
 
 
 def bands(age: pl.Series) -> pl.Series:

@@ -23,6 +23,7 @@ from ..evaluation.calibration import calibrated, horizon
 from ..evaluation.comparison import best_baseline, comparisons
 from ..evaluation.decision_curve import decision_curves
 from ..evaluation.fold_scores import FoldScores, draw, judge
+from ..evaluation.operating_point import Rule, operating_points
 from ..evaluation.predictions import prediction_table
 from ..evaluation.survival_curves import follow, grid
 from ..learners.base import placed
@@ -55,6 +56,7 @@ def run(
     keep: bool = False,
     checkpoint: Checkpoint | None = None,
     processes: Processes | None = None,
+    threshold: Rule | None = None,
 ) -> Results:
     """Every learner in every fold; results are the same whatever the number of workers.
 
@@ -67,6 +69,7 @@ def run(
         keep: after all that, choose and fit on all rows what shall predict new patients (`models.experiment.refit`).
         checkpoint: where jobs are kept as they end; those that an interrupted run left there are not done again.
         processes: begun before (`worker_pool.processes_for`); default: begun here.
+        threshold: the rule by which one would act on a risk (`models.evaluation.operating_point`).
     Returns: what was found. A learner of the user's own that fails in a fold is in `failed` and in nothing else.
     Raises: InputError where every learner failed.
     """
@@ -101,7 +104,7 @@ def run(
     out = {one["learner"] for one in failed_ones}
     kept = [d for d in done if d.job.control or names[d.job.learner] not in out]
     with one_thread():
-        found = _gather(snapshot, names, kept, evaluate.seed, time.monotonic() - start, final_fit)
+        found = _gather(snapshot, names, kept, evaluate.seed, time.monotonic() - start, final_fit, threshold)
     return replace(found, failed=failed_ones)
 
 
@@ -145,7 +148,13 @@ def _control_jobs(snapshot: Snapshot, base: list[Job], names: list[str], seed: i
 
 
 def _gather(
-    snapshot: Snapshot, names: list[str], done: list[JobResult], seed: int, seconds: float, final_fit: FinalFit | None
+    snapshot: Snapshot,
+    names: list[str],
+    done: list[JobResult],
+    seed: int,
+    seconds: float,
+    final_fit: FinalFit | None,
+    threshold: Rule | None,
 ) -> Results:
     learned = [d for d in done if not d.job.control]
     task = task_of(snapshot.task)
@@ -167,7 +176,8 @@ def _gather(
         score = choice.combine({name: d.score for name, d in here.items() if d.score is not None}, snapshot.task)
         inner = choice.combine({name: one.oof for name, one in tuned.items()}, snapshot.task)
         first = next(iter(here.values()))
-        picked.append(_fold_scores(CHOSEN, y, first, score, inner, times))
+        scored = _fold_scores(CHOSEN, y, first, score, inner, times)
+        picked.append(replace(scored, inner=None if first.tuned is None else (y[first.tuned.rows], inner)))
         chosen.append({"repeat": repeat, "fold": fold, "name": choice.name, "weights": choice.share(),
                        "inner": dict(choice.inner)})  # fmt: skip
         part = weigh({name: d.effects for name, d in here.items()}, choice.share())
@@ -200,6 +210,7 @@ def _gather(
         settings=settings, cut=_cut(names, learned), total_seconds=seconds, final_fit=final_fit,
         calibration={name: found for name, its in each.items() if its and (found := calibrated(snapshot.task, its, subject))},
         decision=decision_curves(snapshot.task, {name: each[name] for name in (CHOSEN, simple) if each.get(name)}),
+        operating=operating_points(snapshot, picked, resamples, threshold),
         optimism=optimism(chosen, picked, snapshot.task), horizon_days=horizon(picked) if len(times) and picked else None,
     )  # fmt: skip
 

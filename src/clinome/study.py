@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from unicodedata import category
 
 from clinome.loaders.errors import InputError, NotBuilt
@@ -29,11 +29,14 @@ from clinome.models.base.specs import HOLD_OUTS, LINKS, STRATEGIES, TASK_KINDS, 
 from clinome.models.base.task import TASKS
 from clinome.typed_toml import nearest, section
 
+if TYPE_CHECKING:
+    from clinome.models.evaluation.operating_point import Rule
+
 T = TypeVar("T")
 
 SECTIONS = (
     "name", "store", "tables", "identifiers", "patients", "samples", "omics", "records", "notes", "images", "bundle",
-    "knowledge", "cohort", "task", "evaluate", "learn",
+    "knowledge", "cohort", "task", "evaluate", "learn", "report",
 )  # fmt: skip
 _WHOLE = ("each process holds a whole network", f"built are {', '.join(STRATEGIES)}")
 _LATER_STRATEGIES = {
@@ -56,6 +59,23 @@ class CohortSpec:
     query: str
     params: dict[str, object] = field(default_factory=dict)
     by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReportSpec:
+    """`[report]`: its title, the columns of Table 1 and of the subgroups, and the rule by which one would act on a risk."""
+
+    title: str = ""
+    table1: tuple[str, ...] = ()
+    subgroups: tuple[str, ...] = ()
+    threshold: str = ""
+
+    @property
+    def rule(self) -> Rule | None:
+        """`threshold` as a rule; None where there is none. Raises: ValueError for what is none."""
+        from clinome.models.evaluation.operating_point import Rule
+
+        return Rule.parse(self.threshold) if self.threshold else None
 
 
 @dataclass(frozen=True)
@@ -84,6 +104,7 @@ class Study:
     """`[task]` of kind "links": then there is no `task`, and no cohort."""
     evaluate: Evaluate = field(default_factory=Evaluate)
     learn: Learn = field(default_factory=Learn)
+    report: ReportSpec = field(default_factory=ReportSpec)
 
     @classmethod
     def read(cls, path: str | Path) -> Study:
@@ -150,6 +171,7 @@ class Study:
             links=links,
             evaluate=_one(Evaluate, raw, "evaluate", where, folder) or Evaluate(),
             learn=_one(Learn, raw, "learn", where, folder) or Learn(),
+            report=_one(ReportSpec, raw, "report", where, folder) or ReportSpec(),
         )
         _check(study, where)
         return study
@@ -353,6 +375,7 @@ def _check(study: Study, where: str) -> None:
         )
     _check_evaluate(study.evaluate, f"{where} [evaluate]")
     _check_links(study, where)
+    _check_report(study, where)
     learn = study.learn
     for key, got, least in (
         ("[learn] trials", learn.trials, 1),
@@ -429,6 +452,31 @@ def _check_links(study: Study, where: str) -> None:
             "a date to split at goes with hold_out = \"time\"", f"{where} [evaluate] after", evaluate.after,
             'both, or none of them', "after = 2015-01-01 holds out links of 2015 and later",
         )  # fmt: skip
+
+
+def _check_report(study: Study, where: str) -> None:
+    """A rule that is none, or that the task has no risk for, is found before anything is loaded."""
+    text = study.report.threshold
+    at = f"{where} [report] threshold"
+    try:
+        rule = study.report.rule
+    except ValueError:
+        raise InputError(
+            "no rule for a threshold", at, text,
+            "sensitivity, specificity, ppv or risk >= a share; alerts <= a share; net benefit at a share",
+            'write for example "sensitivity >= 0.8" or "alerts <= 10%"',
+        ) from None  # fmt: skip
+    if rule and study.task is not None and study.task.kind in TASKS:
+        from clinome.models.base.task import task_of
+
+        if task_of(study.task.kind).label_type != "boolean":
+            raise InputError(
+                "a threshold is for one risk a row",
+                at,
+                f'kind = "{study.task.kind}"',
+                'kind = "binary"',
+                "leave it out",
+            )
 
 
 def _check_accept(study: Study, where: str) -> None:

@@ -14,12 +14,16 @@ from snapshots import CLASSES, make_snapshot
 
 from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.models.evaluation.calibration import calibrated
+from clinome.models.evaluation.conformal import coverage
 from clinome.models.evaluation.decision_curve import decision_curves
 from clinome.models.evaluation.fold_scores import FoldScores, draw
 from clinome.models.evaluation.intervals import FOLDS
-from clinome.models.evaluation.predictions import parts_of
+from clinome.models.evaluation.operating_point import Rule, operating_points
+from clinome.models.evaluation.predictions import parts_of, prediction_table
 from clinome.models.evaluation.subgroups import groupings, subgroups
 from clinome.models.metrics.metric import SurvivalCurves
+from clinome.models.metrics.task_metrics import targets
+from clinome.models.statistics.odds_ratios import odds_ratios
 from clinome.models.statistics.table_one import table_one
 from clinome.reports.page import presence
 
@@ -140,6 +144,13 @@ def _trust(snapshot: Snapshot, predictions: pl.DataFrame) -> dict[str, Any]:
     sex = groupings([snapshot.covariates])
     drawn = draw(snapshot, [one.rows for one in chosen], 0)
     found["subgroups"] = subgroups(snapshot, chosen, sex, drawn)
+    known = [
+        replace(one, inner=(other.y, other.score)) for one, other in zip(chosen, chosen[1:] + chosen[:1], strict=True)
+    ]
+    found["operating"] = operating_points(snapshot, known, drawn, Rule.parse("alerts <= 15%"))
+    found["conformal"] = coverage(snapshot, prediction_table(snapshot, known), drawn, sex)
+    y = targets(snapshot.rows, task, snapshot.classes)
+    found["odds_ratios"] = odds_ratios(snapshot.covariates, y, np.arange(len(y)), task)
     found["calibrations"] = {
         name: c.as_json() for name, its in parts.items() if (c := calibrated(task, its, np.arange(300)))
     }

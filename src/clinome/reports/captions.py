@@ -36,6 +36,9 @@ CAPTION = {
     "table_one": "Table 1: baseline characteristics. Numeric: median [quartiles]; categorical: n (% of known). SMD: "
     "standardised mean difference, the largest between any two groups (below 0.1: small). p: Mann–Whitney or "
     "Kruskal–Wallis (numeric), Fisher or χ² (categorical), not corrected; none where a variable is the outcome or determines it. Only covariates among them are model inputs.",
+    "odds_ratios": "Regression of the outcome on the covariates over the whole cohort, with 95% CI; errors count rows of one "
+    "patient together. A number: per unit; words: against the commonest level. Adjusted: for all others. – where fewer than "
+    "five rows have, or lack, the outcome, or the covariates determine one another. Associations, not causes.",
     "missing_data": "Available layers (UpSet plot). Columns: patterns of layers that rows have together; right: rows with "
     "each layer, n (%).",
     "layers": "Layers: features, and rows with and without them.",
@@ -55,6 +58,13 @@ CAPTION = {
     "predicts one risk for everyone has no slope. Predicted and observed: mean risk.",
     "decision": "Decision curve of held-out predictions: net benefit in true positives per row over threshold probabilities. "
     "No interval is drawn; small differences are not to be interpreted.",
+    "operating": "Operating points of the chosen learner. Each fold’s threshold is set on predictions of its training rows by "
+    "models that had not seen them, and applied to its held-out rows; counts are added up over folds, 95% CI by patient. "
+    "Alerts: rows at or above the threshold. Threshold: mean over folds. PPV: positive predictive value.",
+    "operating_patients": " Patients found: those with an event who were alerted while it was ahead; alerted in vain: those "
+    "without one who ever were.",
+    "conformal": "Conformal prediction sets, calibrated by outcome on training rows: share of held-out rows whose set holds the "
+    "outcome, 95% CI by patient.",
     "learning_curve": "Learning curve of the plain learners, tuned anew on nested, stratified parts of the training rows of the "
     "first repeat, and judged on the same held-out rows. Band: 95% CI of the best learner.",
     "subgroups": "Performance of the chosen learner on held-out rows by group, ranked within folds; lines: 95% CI. Right: "

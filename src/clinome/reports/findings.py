@@ -11,7 +11,7 @@ from clinome.models.evaluation.decision_curve import useful
 from clinome.models.evaluation.intervals import FOLDS, SPLIT
 from clinome.models.learners.registry import baselines
 from clinome.reports import sentences
-from clinome.reports.format import interval, metric_label, smaller_is_better
+from clinome.reports.format import interval, metric_label, percent, smaller_is_better
 
 SIMPLE = tuple(baselines())
 """The baselines that anything has to beat before anyone should listen: the plain linear model is one of them."""
@@ -141,6 +141,32 @@ def decision(results: Mapping[str, Any]) -> str:
     if not found or "chosen" not in found["curves"]:
         return ""
     return sentences.decision(useful(found), found.get("horizon_days"))
+
+
+def operating(results: Mapping[str, Any]) -> str:
+    """What acting by the study's rule would mean; nothing where it names none."""
+    point = (results.get("operating") or {}).get("rule")
+    if not point:
+        return ""
+    words = {name: interval(point[name]) for name in ("sensitivity", "ppv", "alerts")}
+    threshold = "" if point["threshold"] is None else percent(point["threshold"])
+    return sentences.operating(point["rule"], words, threshold, point["unmet"], point["folds"])
+
+
+def operating_rows(results: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The study's rule first, then alert budgets."""
+    found = results.get("operating") or {}
+    return [*([found["rule"]] if found.get("rule") else []), *found.get("budgets", [])]
+
+
+def coverage(results: Mapping[str, Any]) -> str:
+    """How often prediction sets hold the outcome, and the groups in which they do so less often than they should."""
+    found = results.get("conformal") or {}
+    if not found:
+        return ""
+    low = [(row["by"], row["group"], interval(row["covered"])) for row in found["groups"]
+           if row["covered"]["high"] < found["level"]]  # fmt: skip
+    return sentences.coverage(found["level"], interval(found["covered"]), found["single"], low)
 
 
 def subgroups(results: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ together. Standard terms first; an explanation may follow.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from clinome.models.evaluation.intervals import FOLDS, SPLIT
 from clinome.reports.format import number, p_value, percent
@@ -244,6 +244,29 @@ def decision(thresholds: tuple[float, float] | None, horizon_days: float | None 
         f"The net benefit of the chosen learner is above treat all and treat none at threshold probabilities from "
         f"{percent(low)} to {percent(high)}: whoever treats at such a risk does better with the predictions.{until}"
     )
+
+
+def operating(rule: str, point: Mapping[str, str], threshold: str, unmet: int, folds: int) -> str:
+    """rule: as the study says it. point: sensitivity, ppv, alerts of held-out rows in words, each with its interval."""
+    rule = rule.replace(">=", "≥").replace("<=", "≤")
+    if not threshold:
+        return f"No threshold keeps the rule “{rule}” on training rows, in any of {folds} folds: nobody is alerted."
+    missed = f" In {unmet} of {folds} folds no threshold keeps it, and nobody is alerted there." if unmet else ""
+    return (
+        f"By the rule “{rule}”, set on training rows, a risk of {threshold} or more is an alert. On held-out rows: "
+        f"sensitivity {point['sensitivity']}, positive predictive value {point['ppv']}, {point['alerts']} of rows alerted.{missed}"
+    )
+
+
+def coverage(level: float, covered: str, single: float, low: Sequence[tuple[str, str, str]]) -> str:
+    """covered: share of held-out rows with interval. single: share of sets with one outcome. low: groups below the level."""
+    text = (
+        f"Sets made to hold the outcome in {percent(level)} of rows hold it in {covered}; {percent(single)} of them name "
+        "one outcome alone."
+    )
+    if not low:
+        return f"{text} In no group is the coverage shown to be lower."
+    return text + " Lower coverage in: " + "; ".join(f"{by} {group}, {share}" for by, group, share in low) + "."
 
 
 def gaps(metric: str, worse: Sequence[tuple[str, str, str]]) -> str:

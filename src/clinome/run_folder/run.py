@@ -122,6 +122,27 @@ class Run:
         return pd.DataFrame(self._results("comparisons").get("comparisons", []))
 
     @property
+    def operating_points(self) -> pd.DataFrame:
+        """Operating points of `chosen`, the study's rule first, then alert budgets: rule, threshold, and of held-out rows
+        alerts, sensitivity, specificity, ppv, npv, each with _low and _high; where patients have several predictions also
+        found, in_vain, alerts_per_day. Empty for tasks without one risk a row.
+
+        Raises: InputError before `clinome train`.
+        """
+        found = self._results("operating points").get("operating") or {}
+        points = [*([found["rule"]] if found.get("rule") else []), *found.get("budgets", [])]
+        return _flat(points)
+
+    @property
+    def odds_ratios(self) -> pd.DataFrame:
+        """Odds ratios of the covariates (survival: hazard ratios), a row a number or level: covariate, level, reference,
+        rows, events, and unadjusted and adjusted, each with _low, _high and _p. Empty without covariates.
+
+        Raises: InputError before `clinome train`.
+        """
+        return _flat((self._results("odds ratios").get("odds_ratios") or {}).get("lines", []))
+
+    @property
     def ranking(self) -> pd.DataFrame:
         """Ranking of a links study: the first candidates of every query that it has no link to, by the best learner
         fitted on all links: query, query_name, list (known, new), rank, candidate, candidate_name, score.
@@ -301,6 +322,18 @@ class Run:
             "chosen": max(sorted(set(names)), key=names.count) if names else None,
         }
         return {**found, "failed": failed} if failed else found
+
+
+def _flat(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Rows as a table: an estimate {mean, low, high} becomes NAME, NAME_low, NAME_high."""
+    import pandas as pd
+
+    def cells(name: str, value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            return {name: value}
+        return {name if side == "mean" else f"{name}_{side}": each for side, each in value.items()}
+
+    return pd.DataFrame([{k: v for name, value in row.items() for k, v in cells(name, value).items()} for row in rows])
 
 
 def run_names(study: Study) -> list[str]:

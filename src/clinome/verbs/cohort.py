@@ -65,7 +65,7 @@ def table_one(study: Study | str | Path, by: str = LABEL, *, console: Console = 
         taken = cohort_of(graph)
         split = by == SPLIT
         snapshot = snapshot_of(graph, taken) if split else freeze(taken, graph.tables, task.kind, task.covariates)
-        table = describe(taken, snapshot, graph.tables, by)
+        table = describe(taken, snapshot, graph.tables, by, study.report.table1)
     console.table(table.columns, table.iter_rows())
     return table.to_pandas()
 
@@ -98,7 +98,8 @@ def write_tables(ready: Prepared) -> None:
     wanted = ready.study.need_cohort().by or _default(ready.snapshot)
     for i, by in enumerate(dict.fromkeys(wanted)):
         name = "table1.csv" if i == 0 else f"table1_{quote(by, safe='')}.csv"
-        write_csv(describe(ready.cohort, ready.snapshot, ready.tables, by), ready.run.path(name))
+        table = describe(ready.cohort, ready.snapshot, ready.tables, by, ready.study.report.table1)
+        write_csv(table, ready.run.path(name))
 
 
 def _default(snapshot: Snapshot) -> Sequence[str]:
@@ -110,18 +111,35 @@ def _places(snapshot: Snapshot) -> int:
     return snapshot.folds.select("repeat", "fold").n_unique() if snapshot.folds.height else 0
 
 
-def describe(cohort: TakenCohort, snapshot: Snapshot, tables: Tables, by: str) -> pl.DataFrame:
-    """One table: covariates first, then the cohort's and the patients' other columns, layers, and the amount of records."""
+def describe(
+    cohort: TakenCohort, snapshot: Snapshot, tables: Tables, by: str, wanted: Sequence[str] = ()
+) -> pl.DataFrame:
+    """One table: covariates first, then the cohort's and the patients' other columns, layers, and the amount of records.
+
+    wanted: these columns alone, in this order. Raises: InputError for one that nothing holds.
+    """
     from clinome.models.biomarkers.outcome_copies import columns_that_tell
     from clinome.models.statistics.table_one import table_one
 
     columns = columns_of(cohort, snapshot, tables)
-    shown = columns.drop(by, strict=False)
+    shown = _wanted(columns, wanted).drop(by, strict=False)
     untested: list[str] = []
     if by == LABEL:  # the outcome against itself says nothing; who was measured may depend on it, and is tested
         told = shown.select(name for name in shown.columns if not name.startswith(MEASURED))
         untested = columns_that_tell(told, snapshot.rows, snapshot.task)
     return table_one(shown, _groups(snapshot, columns, by), untested)
+
+
+def _wanted(columns: pl.DataFrame, wanted: Sequence[str]) -> pl.DataFrame:
+    from clinome.typed_toml import nearest
+
+    for name in wanted:
+        if name not in columns.columns:
+            raise InputError(
+                "nothing holds a column of this name", "study [report] table1", name, nearest(name, columns.columns),
+                "name a column of the cohort, a covariate or a property of Patient",
+            )  # fmt: skip
+    return columns.select(wanted) if wanted else columns
 
 
 def columns_of(cohort: TakenCohort, snapshot: Snapshot, tables: Tables) -> pl.DataFrame:
@@ -179,19 +197,10 @@ def _groups(snapshot: Snapshot, columns: pl.DataFrame, by: str) -> pl.Series:
             nearest(by, [LABEL, SPLIT, *columns.columns]),
             "name a column of the cohort or a covariate",
         )
-    from clinome.models.evaluation.subgroups import bands
+    from clinome.models.evaluation.subgroups import bands, thirds
     from clinome.models.statistics.table_one import MOST, is_number
 
     values = columns[by]
     if is_number(values) and values.n_unique() > MOST:
-        return bands(values) if "age" in by.lower() else _thirds(values)
+        return bands(values) if "age" in by.lower() else thirds(values)
     return values.cast(pl.String)
-
-
-def _thirds(values: pl.Series) -> pl.Series:
-    """A number of many values as thirds of the cohort."""
-    return (
-        values.cast(pl.Float64)
-        .qcut(3, labels=["1: lowest third", "2: middle third", "3: highest third"], allow_duplicates=True)
-        .cast(pl.String)
-    )

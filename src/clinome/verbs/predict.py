@@ -20,11 +20,13 @@ from clinome.run_folder.run import PREDICT, SNAPSHOT, Run
 from clinome.study import Study, as_study
 from clinome.verbs.exploration.query import check_out
 from clinome.verbs.loading.load import load_study
+from clinome.verbs.train import with_visits
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from clinome.graphs.cohort.cohort import Cohort
     from clinome.graphs.snapshot.snapshot import Snapshot
     from clinome.models.base.learner import Learner
     from clinome.models.base.snapshot import DerivedSnapshot
@@ -36,7 +38,8 @@ class PredictionReport:
     """Predictions of a frozen model for another study's cohort.
 
     scores: subject_id, prediction_time, and score or score_CLASS (as in predictions.parquet), one row a row of the cohort
-        (polars; `table` is the same in pandas).
+        (polars; `table` is the same in pandas); with visit_id where the cohort has it, and alert where the run's study
+        says by which rule one acts on a risk.
     metrics: metric -> {mean, low, high, …}, over the rows that have an outcome; {} where none has.
     notes: what was missing or unknown, in plain words; counted: the same in numbers.
     path: where the table was written; beside it a .json with all the rest.
@@ -96,15 +99,15 @@ def predict_study(
         check_out(out)
     model = run.model
     _check_task(model, study)
-    snapshot, notes = _frozen(study, model, console)
+    snapshot, cohort = _frozen(study, model, console)
     served = model.serve(snapshot)
     beside = _beside(run, model, served.snapshot) if model.needs_training else None
     score = model.predict(served.snapshot, _given_again(own, study, model), beside)
-    table = _table(served.snapshot, score)
+    table = with_visits(_with_alert(_table(served.snapshot, score), run), cohort.frame)
     metrics, unjudged = _judged(served.snapshot, score)
     mark = disclosed(model)
     notes = [
-        *notes,
+        *cohort.notes,
         *([mark] if mark else []),
         *served.gaps.words(),
         *_without_input(snapshot),
@@ -138,7 +141,7 @@ def _check_task(model: Model, study: Study) -> None:
         )
 
 
-def _frozen(study: Study, model: Model, console: Console) -> tuple[Snapshot, list[str]]:
+def _frozen(study: Study, model: Model, console: Console) -> tuple[Snapshot, Cohort]:
     """The other study's cohort behind the fence, with the covariates that the model asks for; loaded where it is not."""
     from clinome.graphs.cohort.cohort import make_cohort
     from clinome.graphs.snapshot.freeze import freeze
@@ -159,7 +162,7 @@ def _frozen(study: Study, model: Model, console: Console) -> tuple[Snapshot, lis
     _check_units(model, snapshot, study)
     people = cohort.frame["subject_id"].n_unique()
     console(f"cohort {cohort.name}: {cohort.frame.height:,} rows of {people:,} patients")
-    return snapshot, list(cohort.notes)
+    return snapshot, cohort
 
 
 def _check_units(model: Model, snapshot: Snapshot, study: Study) -> None:
@@ -191,6 +194,15 @@ def _table(served: DerivedSnapshot, score: np.ndarray) -> pl.DataFrame:
 
     columns = pl.DataFrame(dict(task_of(served.task).as_columns(served.classes, score)))
     return pl.concat([served.rows.select("subject_id", "prediction_time"), columns], how="horizontal")
+
+
+def _with_alert(table: pl.DataFrame, run: Run) -> pl.DataFrame:
+    """Whether each risk is an alert, where the run's study says by which rule one acts (`[report] threshold`)."""
+    rule = (run.read_json("results.json").get("operating") or {}).get("rule")
+    if not rule or "score" not in table.columns:
+        return table
+    never = rule["new"] is None
+    return table.with_columns(alert=pl.lit(False) if never else pl.col("score") >= rule["new"])
 
 
 def _judged(served: DerivedSnapshot, score: np.ndarray) -> tuple[dict[str, dict[str, Any]], list[str]]:

@@ -24,7 +24,8 @@ def report(study: Study | str | Path, *, name: str | None = None, console: Conso
     from clinome.reports.links.page import is_links, write_links_report
     from clinome.reports.page import write_report
 
-    run = Run.of(as_study(study), name)
+    study = as_study(study)
+    run = Run.of(study, name)
     write = write_links_report if is_links(run.folder) else write_report
-    console(f"report: {write(run.folder, run.name, run.path('report.html'))}")
+    console(f"report: {write(run.folder, study.report.title or run.name, run.path('report.html'))}")
     return run

@@ -92,7 +92,8 @@ def train_study(
     ready, counts = _prepare(study, run, console)
     write_tables(ready)
     asked = _asked(study.learn)
-    key = key_of(_content(ready.snapshot), vars(study.task), asked, study.evaluate.seed, _code(own))
+    acted = (study.report.threshold, study.report.subgroups)
+    key = key_of(_content(ready.snapshot), vars(study.task), asked, study.evaluate.seed, _code(own), acted)
     if run.done("train", key):
         _whole(run)
         console("train: nothing has changed; the results stand")
@@ -225,7 +226,7 @@ def _compare(ready: Prepared, learners: list[Learner], console: Console, process
     with console.jobs() as progress:
         return harness.run(
             snapshot, learners, study.evaluate, study.learn, progress=progress, keep=True, checkpoint=finished,
-            processes=processes,
+            processes=processes, threshold=study.report.rule,
         )  # fmt: skip
 
 
@@ -262,9 +263,11 @@ def _whole(run: Run) -> None:
     shutil.rmtree(run.folder / UNITS, ignore_errors=True)
 
 
-def _subgroups(ready: Prepared, results: Results) -> list[dict[str, Any]]:
-    """How `chosen` does by sex, age band, race and site: columns of the cohort, covariates, properties of Patient."""
+def _by_group(ready: Prepared, predictions: pl.DataFrame) -> dict[str, Any]:
+    """How `chosen` does, and how often its sets are right, by sex, age band, race and site, or what the study names:
+    columns of the cohort, covariates, properties of Patient."""
     from clinome.graphs.snapshot.covariates import patient_properties
+    from clinome.models.evaluation.conformal import coverage
     from clinome.models.evaluation.fold_scores import draw
     from clinome.models.evaluation.predictions import parts_of
     from clinome.models.evaluation.subgroups import groupings, subgroups
@@ -274,20 +277,58 @@ def _subgroups(ready: Prepared, results: Results) -> list[dict[str, Any]]:
     rows = ready.cohort.frame.sort("subject_id", "prediction_time")
     site = evaluate.site
     given = [snapshot.rows.select(pl.col(site).alias("site"))] if site in snapshot.rows.columns else []
-    groups = groupings([*given, rows, snapshot.covariates, patient_properties(rows, ready.tables)])
-    parts = parts_of(results.predictions, snapshot, CHOSEN)
-    return subgroups(snapshot, parts, groups, draw(snapshot, [one.rows for one in parts], evaluate.seed))
+    held = [*given, rows, snapshot.covariates, patient_properties(rows, ready.tables)]
+    groups = groupings(held, _known(ready.study, held))
+    parts = parts_of(predictions, snapshot, CHOSEN)
+    resamples = draw(snapshot, [one.rows for one in parts], evaluate.seed)
+    mine = predictions.filter(pl.col("learner") == CHOSEN)
+    return {"subgroups": subgroups(snapshot, parts, groups, resamples),
+            "conformal": coverage(snapshot, mine, resamples, groups)}  # fmt: skip
+
+
+def _known(study: Study, held: Sequence[pl.DataFrame]) -> tuple[str, ...]:
+    """`[report] subgroups`. Raises: InputError for a column that nothing holds."""
+    from clinome.typed_toml import nearest
+
+    known = {column.lower() for table in held for column in table.columns}
+    for name in study.report.subgroups:
+        if name.lower() not in known:
+            raise InputError(
+                "nothing holds a column of this name", f"{study.file.name} [report] subgroups", name, nearest(name, known),
+                "name a column of the cohort, a covariate or a property of Patient",
+            )  # fmt: skip
+    return study.report.subgroups
 
 
 def _write(ready: Prepared, results: Results, copies: Mapping[str, Any]) -> None:
     run, cohort = ready.run, ready.cohort
-    subgroups = _subgroups(ready, results)
+    by_group = _by_group(ready, results.predictions)
     cohort.frame.write_parquet(run.path("cohort.parquet"))
     steps = pl.DataFrame([(s.step, s.count) for s in cohort.steps], ["step", "count"], orient="row")
     write_csv(steps, run.path("attrition.csv"))
-    results.predictions.write_parquet(run.path("predictions.parquet"))
+    with_visits(results.predictions, cohort.frame).write_parquet(run.path("predictions.parquet"))
     results.attributions.write_parquet(run.path("attributions.parquet"))
-    run.write_json("results.json", {**results.as_json(), **copies, "subgroups": subgroups})
+    run.write_json("results.json", {**results.as_json(), **copies, **by_group, "odds_ratios": _odds_ratios(ready)})
+
+
+def _odds_ratios(ready: Prepared) -> dict[str, Any]:
+    """What the covariates say of the outcome, each alone and together: described, not predicted."""
+    from clinome.models.base.task import task_of
+    from clinome.models.statistics.odds_ratios import odds_ratios
+
+    snapshot = ready.snapshot
+    y = task_of(snapshot.task).targets(snapshot.rows, snapshot.classes)
+    return odds_ratios(snapshot.covariates, y, snapshot.rows["subject_id"].to_numpy(), snapshot.task)
+
+
+def with_visits(predictions: pl.DataFrame, cohort: pl.DataFrame) -> pl.DataFrame:
+    """Predictions with the visit that each is about, where the cohort's query returned visit_id."""
+    if "visit_id" not in cohort.columns:
+        return predictions
+    visits = cohort.select("subject_id", "prediction_time", "visit_id")
+    return predictions.join(
+        visits, on=["subject_id", "prediction_time"], how="left", nulls_equal=True, maintain_order="left"
+    )
 
 
 def _summary(ready: Prepared, graph: Mapping[str, Any]) -> dict[str, Any]:

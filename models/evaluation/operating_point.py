@@ -1,0 +1,199 @@
+"""Operating point: the risk from which one acts, set inside the training part, and what it means on held-out patients.
+
+A threshold picked on the rows that it is judged by looks better than it is. Here each fold's threshold is set on
+predictions of its training rows by models that had not seen them (`models.experiment.tuning`), then applied to the rows
+held out; their counts are added up over folds, and intervals are from patients drawn anew.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import polars as pl
+
+from ..base.snapshot import Snapshot
+from ..base.task import task_of
+from .bootstrap import Resamples
+from .fold_scores import FoldScores
+from .intervals import spread
+
+RULE = re.compile(
+    r"\s*(?:(sensitivity|specificity|ppv|risk)\s*>=|(alerts)\s*<=|(net benefit)\s+at)\s*(\d*\.?\d+)\s*(%?)\s*",
+    re.IGNORECASE,
+)
+BUDGETS = (0.01, 0.02, 0.05, 0.10, 0.20, 0.30)
+"""Shares of rows that may be alerted, of the table that every binary run has."""
+_DAY = 86_400.0
+_SHARES = ("sensitivity", "specificity", "ppv", "npv", "alerts")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a threshold is set.
+
+    what: sensitivity, specificity, ppv (at least so much: with the fewest alerts, or, of the latter two, the most that
+    keep it), alerts (at most such a share of rows), risk (this very risk), net benefit (the highest at this threshold
+    probability: acting in vain is t/(1 − t) as bad as missing an event).
+    """
+
+    what: str
+    value: float
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """A rule as `[report] threshold` says it.
+
+        Raises: ValueError for what is no rule, and for a share outside 0 to 1.
+        Example:
+            >>> Rule.parse("alerts <= 10%")
+            Rule(what='alerts', value=0.1)
+        """
+        found = RULE.fullmatch(text)
+        if found is None:
+            raise ValueError(f"no rule for a threshold: {text!r}")
+        value = float(found[4]) / (100 if found[5] else 1)
+        if not 0 < value < 1:
+            raise ValueError(f"not a share between 0 and 1: {text!r}")
+        return cls((found[1] or found[2] or found[3]).lower(), value)
+
+    def __str__(self) -> str:
+        sign = {"alerts": "<=", "net benefit": "at"}.get(self.what, ">=")
+        value = f"{100 * self.value:.3g}%" if self.what == "alerts" else f"{self.value:.3g}"
+        return f"{self.what} {sign} {value}"
+
+    def threshold(self, y: np.ndarray, p: np.ndarray) -> float:
+        """The risk from which one acts; infinite where no threshold keeps the rule: then nobody is alerted.
+
+        Args:
+            y: (n,) 0/1. p: (n,) risks.
+        Example:
+            >>> Rule("sensitivity", 0.5).threshold(np.array([0, 1, 0, 1]), np.array([0.1, 0.2, 0.3, 0.4]))
+            0.4
+        """
+        if self.what == "risk":
+            return self.value
+        order = np.argsort(-p, kind="stable")
+        last = np.flatnonzero(np.r_[np.diff(p[order]) != 0, True]) if len(p) else np.zeros(0, dtype=np.int64)
+        caught = np.cumsum(y[order])[last].astype(np.float64)
+        acted = last + 1.0
+        vain = acted - caught
+        match self.what:
+            case "net benefit":
+                gain = caught - vain * self.value / (1 - self.value)
+                return float(p[order][last[gain.argmax()]]) if len(gain) and gain.max() > 0 else np.inf
+            case "sensitivity":
+                kept = np.flatnonzero(caught >= self.value * max(y.sum(), 1) - 1e-9)[:1]
+            case "specificity":
+                kept = np.flatnonzero(vain <= (1 - self.value) * (len(y) - y.sum()) + 1e-9)[-1:]
+            case "ppv":
+                kept = np.flatnonzero(caught >= self.value * acted - 1e-9)[-1:]
+            case _:
+                kept = np.flatnonzero(acted <= self.value * len(y) + 1e-9)[-1:]
+        return float(p[order][last[kept[0]]]) if len(kept) else np.inf
+
+
+def operating_points(
+    snapshot: Snapshot, parts: Sequence[FoldScores], resamples: Resamples, rule: Rule | None = None
+) -> dict[str, Any]:
+    """What acting from a threshold on would have meant: at the study's rule, and at alert budgets from 1 to 30 %.
+
+    Args:
+        parts: of one learner, each with `inner`: outcomes and scores of training rows by models that had not seen them.
+        rule: of `[report] threshold`.
+    Returns: rule (None or a point) and budgets (points); {} for tasks without one risk a row. A point: rule, threshold
+        (mean over folds; None where no fold kept the rule), unmet (folds that could not), new (threshold for new patients,
+        by all held-out scores), alerts, sensitivity, specificity, ppv, npv (mean, low, high), and, where patients have
+        several predictions, found (patients with an event who were alerted while it was ahead), in_vain (patients without
+        one who were ever alerted), alerts_per_day.
+    """
+    known = [one for one in parts if one.inner is not None]
+    if task_of(snapshot.task).label_type != "boolean" or not known:
+        return {}
+    several = len({one.place for one in known}) > 1
+    points = [
+        _point(snapshot, one, known, resamples, several) for one in (*([rule] if rule else []), *map(_budget, BUDGETS))
+    ]
+    return {"rule": points.pop(0) if rule else None, "budgets": points}
+
+
+def _budget(share: float) -> Rule:
+    return Rule("alerts", share)
+
+
+def _point(
+    snapshot: Snapshot, rule: Rule, parts: Sequence[FoldScores], resamples: Resamples, several: bool
+) -> dict[str, Any]:
+    limits = [rule.threshold(*one.inner) for one in parts if one.inner is not None]
+    alert = np.concatenate([one.score >= limit for one, limit in zip(parts, limits, strict=True)])
+    rows = np.concatenate([one.rows for one in parts])
+    y = np.concatenate([one.y for one in parts]).astype(bool)
+    first = [one for one in parts if one.repeat == parts[0].repeat]
+    new = rule.threshold(np.concatenate([one.y for one in first]), np.concatenate([one.score for one in first]))
+    met = [limit for limit in limits if np.isfinite(limit)]
+    found: dict[str, Any] = {
+        "rule": str(rule), "threshold": float(np.mean(met)) if met else None, "unmet": len(limits) - len(met),
+        "folds": len(limits), "new": new if np.isfinite(new) else None,
+    }  # fmt: skip
+    cells = np.column_stack([alert & y, alert & ~y, ~alert & y, ~alert & ~y]).astype(np.float64)
+    patients = resamples.weights.shape[1]
+    each = np.column_stack([np.bincount(resamples.patient[rows], column, patients) for column in cells.T])
+    drawn = resamples.weights.astype(np.float64) @ each
+    for name in _SHARES:
+        found[name] = _interval(_share(name, each.sum(0)), _share(name, drawn), several)
+    return found | _by_patient(snapshot, rows, y, alert, resamples, several)
+
+
+def _share(name: str, cells: np.ndarray) -> np.ndarray:
+    """(…,) of (…, 4): alerted with and without an event, not alerted with and without."""
+    caught, vain, missed, spared = np.moveaxis(cells, -1, 0)
+    up, down = {
+        "sensitivity": (caught, caught + missed), "specificity": (spared, spared + vain), "ppv": (caught, caught + vain),
+        "npv": (spared, spared + missed), "alerts": (caught + vain, cells.sum(-1)),
+    }[name]  # fmt: skip
+    return np.asarray(np.divide(up, down, out=np.full(np.shape(up), np.nan), where=down > 0))
+
+
+def _interval(value: np.ndarray, drawn: np.ndarray, several: bool) -> dict[str, float | None]:
+    if not np.isfinite(value):
+        return {"mean": None, "low": None, "high": None}
+    low, high, _ = spread(float(value), drawn, several)
+    return {"mean": float(value), "low": max(low, 0.0), "high": min(high, 1.0)}
+
+
+def _by_patient(
+    snapshot: Snapshot, rows: np.ndarray, y: np.ndarray, alert: np.ndarray, resamples: Resamples, several: bool
+) -> dict[str, Any]:
+    """Patients found, patients alerted in vain, alerts a day: where patients have several predictions each."""
+    patient, patients = resamples.patient[rows], resamples.weights.shape[1]
+    if len(np.unique(rows)) == patients:
+        return {}
+
+    def any_of(mask: np.ndarray) -> np.ndarray:
+        return np.asarray(np.bincount(patient[mask], minlength=patients) > 0)
+
+    ill = any_of(y)
+    found, vain = any_of(y & alert) & ill, any_of(alert) & ~ill
+    weights = resamples.weights.astype(np.float64)
+    out: dict[str, Any] = {}
+    for name, hit, of in (("found", found, ill), ("in_vain", vain, ~ill)):
+        drawn = np.divide(weights @ hit, weights @ of, out=np.full(len(weights), np.nan), where=weights @ of > 0)
+        share = np.array(hit.sum() / of.sum()) if of.any() else np.array(np.nan)
+        out[name] = _interval(share, drawn, several)
+    days = _days(snapshot, rows)
+    repeats = len(rows) / max(len(np.unique(rows)), 1)
+    return out | ({"alerts_per_day": float(alert.sum() / repeats / days)} if days else {})
+
+
+def _days(snapshot: Snapshot, rows: np.ndarray) -> float | None:
+    """Days that these patients were watched: from prediction to prediction, the last for as long as the median step."""
+    once = snapshot.rows[np.unique(rows)].select("subject_id", "prediction_time")
+    if once["prediction_time"].null_count():
+        return None
+    step = (pl.col("prediction_time").diff().over("subject_id").dt.total_seconds() / _DAY).alias("step")
+    steps = once.sort("subject_id", "prediction_time").select(step)["step"].drop_nulls()
+    middle = steps.median()
+    return float(steps.to_numpy().sum() + middle * once["subject_id"].n_unique()) if isinstance(middle, float) else None

@@ -1,0 +1,129 @@
+"""Operating points: thresholds keep their rule where they are set, counts on held-out rows are those of a plain count."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from snapshots import make_snapshot
+
+from clinome.models.evaluation.fold_scores import FoldScores, draw
+from clinome.models.evaluation.operating_point import BUDGETS, Rule, operating_points
+
+_RULES = ("sensitivity >= 0.8", "specificity >= 90%", "ppv >= .5", "alerts <= 10%", "net benefit at 0.2")
+
+
+def _shares(y: np.ndarray, alert: np.ndarray) -> dict[str, float]:
+    caught, vain = (y * alert).sum(), ((1 - y) * alert).sum()
+    return {"sensitivity": caught / max(y.sum(), 1), "specificity": 1 - vain / max((1 - y).sum(), 1),
+            "ppv": caught / max(alert.sum(), 1), "alerts": alert.mean(), "net benefit": caught - 0.25 * vain}  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 9)), min_size=1, max_size=40), st.sampled_from(_RULES))
+def test_a_threshold_is_the_one_that_trying_all_of_them_finds(rows: list[tuple[bool, int]], text: str) -> None:
+    rule = Rule.parse(text)
+    y, p = np.array([int(a) for a, _ in rows]), np.array([b / 10 for _, b in rows])
+    tried = {t: _shares(y, (p >= t).astype(float)) for t in sorted(set(p), reverse=True)}
+    match rule.what:
+        case "alerts":
+            kept = [t for t, s in tried.items() if s["alerts"] <= rule.value + 1e-9]
+        case "net benefit":
+            best = max(s["net benefit"] for s in tried.values())
+            kept = [t for t, s in tried.items() if best > 1e-12 and s["net benefit"] >= best - 1e-12][:1]
+        case what:
+            kept = [t for t, s in tried.items() if s[what] >= rule.value - 1e-9]
+    # of those that keep the rule: for sensitivity the fewest alerts, else the most of what can be had
+    expected = (kept[0] if rule.what == "sensitivity" else kept[-1]) if kept else np.inf
+    if rule.what == "sensitivity" and not y.sum():
+        return  # nobody to find: any threshold keeps the rule
+    assert rule.threshold(y, p) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "text", ("", "sensitivity", "auroc >= 0.8", "alerts >= 10%", "ppv >= 1.5", "risk >= 0", "ppv >= 30% x")
+)
+def test_what_is_no_rule_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"rule|share"):
+        Rule.parse(text)
+
+
+def _parts(y: np.ndarray, folds: int = 4) -> list[FoldScores]:
+    rng = np.random.default_rng(1)
+    score = 1 / (1 + np.exp(-(2 * y - 1 + rng.normal(0, 1, len(y)))))
+    rows = np.arange(len(y))
+    out = []
+    for k in range(folds):
+        rest = rows[rows % folds != k]
+        out.append(
+            FoldScores("chosen", 0, k, rows[k::folds], y[k::folds], score[k::folds], inner=(y[rest], score[rest]))
+        )
+    return out
+
+
+def test_held_out_shares_are_those_of_a_plain_count() -> None:
+    snapshot = make_snapshot("binary", n=400, layers=())
+    y = snapshot.rows["label"].cast(pl.Int64).to_numpy()
+    parts = _parts(y)
+    rule = Rule.parse("sensitivity >= 0.8")
+    found = operating_points(snapshot, parts, draw(snapshot, [one.rows for one in parts], 0), rule)
+    alert = np.zeros(len(y))
+    for one in parts:
+        assert one.inner is not None
+        alert[one.rows] = one.score >= rule.threshold(*one.inner)
+    plain = _shares(y, alert)
+    for name in ("sensitivity", "specificity", "ppv", "alerts"):
+        assert found["rule"][name]["mean"] == pytest.approx(plain[name])
+        assert found["rule"][name]["low"] < plain[name] < found["rule"][name]["high"]
+    assert abs(found["rule"]["sensitivity"]["mean"] - 0.8) < 0.1
+    assert [round(point["alerts"]["mean"], 1) for point in found["budgets"][-3:]] == [0.1, 0.2, 0.3]
+    assert len(found["budgets"]) == len(BUDGETS) and "found" not in found["rule"]
+
+
+def test_held_out_outcomes_move_no_threshold() -> None:
+    snapshot = make_snapshot("binary", n=200, layers=())
+    y = snapshot.rows["label"].cast(pl.Int64).to_numpy()
+    parts = _parts(y)
+    resamples = draw(snapshot, [one.rows for one in parts], 0)
+    other = [replace(one, y=1 - one.y) for one in parts]
+    rule = Rule.parse("ppv >= 0.6")
+    a, b = (operating_points(snapshot, some, resamples, rule)["rule"]["threshold"] for some in (parts, other))
+    assert a == b
+
+
+def test_a_rule_that_nothing_keeps_alerts_nobody() -> None:
+    snapshot = make_snapshot("binary", n=200, layers=())
+    y = snapshot.rows["label"].cast(pl.Int64).to_numpy()
+    flat = [
+        replace(one, score=0 * one.score + 0.5, inner=(one.inner[0], 0 * one.inner[1] + 0.5))
+        for one in _parts(y)
+        if one.inner
+    ]
+    found = operating_points(snapshot, flat, draw(snapshot, [one.rows for one in flat], 0), Rule("ppv", 0.99))
+    assert found["rule"]["threshold"] is None and found["rule"]["unmet"] == 4
+    assert found["rule"]["alerts"]["mean"] == 0 and found["rule"]["ppv"]["mean"] is None
+
+
+def test_patients_with_many_predictions_are_counted_as_patients() -> None:
+    """Two patients, four hours each; the first is alerted in the hour before its event, the other in vain."""
+    base = make_snapshot("binary", n=8, layers=())
+    start = datetime(2020, 1, 1)
+    rows = pl.DataFrame({"subject_id": list("aaaabbbb"), "prediction_time": [start + timedelta(hours=h % 4) for h in range(8)],
+                         "label": [0, 0, 1, 1, 0, 0, 0, 0]})  # fmt: skip
+    snapshot = replace(base, rows=rows)
+    y, p = rows["label"].to_numpy(), np.array([0.1, 0.1, 0.9, 0.9, 0.1, 0.9, 0.1, 0.1])
+    one = FoldScores("chosen", 0, 0, np.arange(8), y, p, inner=(y, p))
+    found = operating_points(snapshot, [one], draw(snapshot, [one.rows], 0), Rule("risk", 0.5))["rule"]
+    assert found["found"]["mean"] == 1 and found["in_vain"]["mean"] == 1
+    assert found["alerts_per_day"] == pytest.approx(3 / (8 / 24))
+
+
+@pytest.mark.parametrize("task", ("multiclass", "survival"))
+def test_other_tasks_have_none(task: str) -> None:
+    snapshot = make_snapshot(task, n=30, layers=())
+    one = FoldScores("chosen", 0, 0, np.arange(30), np.zeros(30), np.zeros(30), inner=(np.zeros(30), np.zeros(30)))
+    assert operating_points(snapshot, [one], draw(snapshot, [one.rows], 0)) == {}
