@@ -46,12 +46,11 @@ def conformal_sets(task: str, one: FoldScores, level: float = LEVEL) -> np.ndarr
     """(rows, classes) bool: which classes are in each held-out row's set; None for tasks without classes.
 
     Args:
-        one: a learner on a fold, with `inner`: outcomes and scores of training rows by models that had not seen them.
+        one: a learner on a fold, with `inner`.
     """
     if task_of(task).label_type not in ("boolean", "categorical") or one.inner is None:
         return None
-    y, score = one.inner
-    least = limits(np.asarray(y, dtype=np.int64), _by_class(score), level)
+    least = limits(np.asarray(one.inner.y, dtype=np.int64), _by_class(one.inner.score), level)
     return np.asarray(_by_class(one.score) >= least - 1e-12)
 
 

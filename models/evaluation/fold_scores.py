@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,11 +16,19 @@ from .bootstrap import Resamples
 from .intervals import summary
 
 
+class Inner(NamedTuple):
+    """Training rows of a fold, their targets, and their scores by models that had not seen them."""
+
+    rows: np.ndarray
+    y: np.ndarray
+    score: np.ndarray
+
+
 @dataclass(frozen=True)
 class FoldScores:
     """One learner on the held-out rows of one fold. y: their targets; followed: survival, what is scored over time.
 
-    inner: targets and scores of training rows by models that had not seen them: what a threshold may be set on.
+    inner: what a threshold may be set on.
     """
 
     learner: str
@@ -30,7 +38,7 @@ class FoldScores:
     y: np.ndarray
     score: np.ndarray
     followed: SurvivalCurves | None = None
-    inner: tuple[np.ndarray, np.ndarray] | None = None
+    inner: Inner | None = None
 
     @property
     def place(self) -> tuple[int, int]:

@@ -15,8 +15,10 @@ from typing import Any, Self
 import numpy as np
 import polars as pl
 
+from ...loaders.errors import InputError
 from ..base.snapshot import Snapshot
 from ..base.task import task_of
+from ..metrics.early_warning import alert_gain
 from .bootstrap import Resamples
 from .fold_scores import FoldScores
 from .intervals import spread
@@ -25,6 +27,7 @@ RULE = re.compile(
     r"\s*(?:(sensitivity|specificity|ppv|risk)\s*>=|(alerts)\s*<=|(net benefit)\s+at)\s*(\d*\.?\d+)\s*(%?)\s*",
     re.IGNORECASE,
 )
+UTILITY = "highest utility"
 BUDGETS = (0.01, 0.02, 0.05, 0.10, 0.20, 0.30)
 """Shares of rows that may be alerted, of the table that every binary run has."""
 _DAY = 86_400.0
@@ -37,7 +40,8 @@ class Rule:
 
     what: sensitivity, specificity, ppv (at least so much: with the fewest alerts, or, of the latter two, the most that
     keep it), alerts (at most such a share of rows), risk (this very risk), net benefit (the highest at this threshold
-    probability: acting in vain is t/(1 − t) as bad as missing an event).
+    probability: acting in vain is t/(1 − t) as bad as missing an event), highest utility (of hourly early warnings,
+    `models.metrics.early_warning`).
     """
 
     what: str
@@ -52,6 +56,8 @@ class Rule:
             >>> Rule.parse("alerts <= 10%")
             Rule(what='alerts', value=0.1)
         """
+        if text.strip().lower() == UTILITY:
+            return cls(UTILITY, 0.0)
         found = RULE.fullmatch(text)
         if found is None:
             raise ValueError(f"no rule for a threshold: {text!r}")
@@ -61,15 +67,17 @@ class Rule:
         return cls((found[1] or found[2] or found[3]).lower(), value)
 
     def __str__(self) -> str:
+        if self.what == UTILITY:
+            return UTILITY
         sign = {"alerts": "<=", "net benefit": "at"}.get(self.what, ">=")
         value = f"{100 * self.value:.3g}%" if self.what == "alerts" else f"{self.value:.3g}"
         return f"{self.what} {sign} {value}"
 
-    def threshold(self, y: np.ndarray, p: np.ndarray) -> float:
+    def threshold(self, y: np.ndarray, p: np.ndarray, gain: np.ndarray | None = None) -> float:
         """The risk from which one acts; infinite where no threshold keeps the rule: then nobody is alerted.
 
         Args:
-            y: (n,) 0/1. p: (n,) risks.
+            y: (n,) 0/1. p: (n,) risks. gain: (n,) what an alert is worth, for the highest utility.
         Example:
             >>> Rule("sensitivity", 0.5).threshold(np.array([0, 1, 0, 1]), np.array([0.1, 0.2, 0.3, 0.4]))
             0.4
@@ -82,9 +90,11 @@ class Rule:
         acted = last + 1.0
         vain = acted - caught
         match self.what:
-            case "net benefit":
-                gain = caught - vain * self.value / (1 - self.value)
-                return float(p[order][last[gain.argmax()]]) if len(gain) and gain.max() > 0 else np.inf
+            case "net benefit" | "highest utility":
+                worth = caught - vain * self.value / (1 - self.value)
+                if gain is not None:
+                    worth = np.cumsum(gain[order])[last]
+                return float(p[order][last[worth.argmax()]]) if len(worth) and worth.max() > 0 else np.inf
             case "sensitivity":
                 kept = np.flatnonzero(caught >= self.value * max(y.sum(), 1) - 1e-9)[:1]
             case "specificity":
@@ -102,38 +112,55 @@ def operating_points(
     """What acting from a threshold on would have meant: at the study's rule, and at alert budgets from 1 to 30 %.
 
     Args:
-        parts: of one learner, each with `inner`: outcomes and scores of training rows by models that had not seen them.
+        parts: of one learner, each with `inner`.
         rule: of `[report] threshold`.
     Returns: rule (None or a point) and budgets (points); {} for tasks without one risk a row. A point: rule, threshold
         (mean over folds; None where no fold kept the rule), unmet (folds that could not), new (threshold for new patients,
         by all held-out scores), alerts, sensitivity, specificity, ppv, npv (mean, low, high), and, where patients have
         several predictions, found (patients with an event who were alerted while it was ahead), in_vain (patients without
-        one who were ever alerted), alerts_per_day.
+        one who were ever alerted), alerts_per_day; utility, where that is what the rule asks for.
     """
     known = [one for one in parts if one.inner is not None]
     if task_of(snapshot.task).label_type != "boolean" or not known:
         return {}
     several = len({one.place for one in known}) > 1
-    points = [
-        _point(snapshot, one, known, resamples, several) for one in (*([rule] if rule else []), *map(_budget, BUDGETS))
-    ]
+    worth = _worth(snapshot) if rule and rule.what == UTILITY else None
+    rules = (*([rule] if rule else []), *(Rule("alerts", share) for share in BUDGETS))
+    points = [_point(snapshot, one, known, resamples, several, worth) for one in rules]
     return {"rule": points.pop(0) if rule else None, "budgets": points}
 
 
-def _budget(share: float) -> Rule:
-    return Rule("alerts", share)
+def _worth(snapshot: Snapshot) -> tuple[np.ndarray, np.ndarray]:
+    """(rows,) what an alert is worth, and whether it would be right. Raises: InputError for rows without a time."""
+    time = snapshot.rows["prediction_time"]
+    if time.null_count():
+        raise InputError(
+            "the utility of early warnings needs times", "[report] threshold", "rows without a prediction_time",
+            "one an hour", "choose another rule",
+        )  # fmt: skip
+    hour = time.dt.epoch("s").to_numpy() / 3600.0
+    stay = snapshot.rows["subject_id"].rank("dense").to_numpy()
+    return alert_gain(stay, hour, snapshot.rows["label"].cast(pl.Int64).to_numpy())
 
 
 def _point(
-    snapshot: Snapshot, rule: Rule, parts: Sequence[FoldScores], resamples: Resamples, several: bool
+    snapshot: Snapshot,
+    rule: Rule,
+    parts: Sequence[FoldScores],
+    resamples: Resamples,
+    several: bool,
+    worth: tuple[np.ndarray, np.ndarray] | None,
 ) -> dict[str, Any]:
-    limits = [rule.threshold(*one.inner) for one in parts if one.inner is not None]
-    alert = np.concatenate([one.score >= limit for one, limit in zip(parts, limits, strict=True)])
+    def limit(rows: np.ndarray, y: np.ndarray, score: np.ndarray) -> float:
+        return rule.threshold(y, score, worth[0][rows] if worth and rule.what == UTILITY else None)
+
+    limits = [limit(*one.inner) for one in parts if one.inner is not None]
+    alert = np.concatenate([one.score >= least for one, least in zip(parts, limits, strict=True)])
     rows = np.concatenate([one.rows for one in parts])
     y = np.concatenate([one.y for one in parts]).astype(bool)
     first = [one for one in parts if one.repeat == parts[0].repeat]
-    new = rule.threshold(np.concatenate([one.y for one in first]), np.concatenate([one.score for one in first]))
-    met = [limit for limit in limits if np.isfinite(limit)]
+    new = limit(*(np.concatenate([getattr(one, side) for one in first]) for side in ("rows", "y", "score")))
+    met = [least for least in limits if np.isfinite(least)]
     found: dict[str, Any] = {
         "rule": str(rule), "threshold": float(np.mean(met)) if met else None, "unmet": len(limits) - len(met),
         "folds": len(limits), "new": new if np.isfinite(new) else None,
@@ -144,6 +171,12 @@ def _point(
     drawn = resamples.weights.astype(np.float64) @ each
     for name in _SHARES:
         found[name] = _interval(_share(name, each.sum(0)), _share(name, drawn), several)
+    if worth:
+        gain, right = worth[0][rows], worth[1][rows]
+        sides = np.column_stack(
+            [np.bincount(resamples.patient[rows], side, patients) for side in (gain * alert, gain * right)]
+        )
+        found["utility"] = _interval(_ratio(sides.sum(0)), _ratio(resamples.weights @ sides), several, least=-np.inf)
     return found | _by_patient(snapshot, rows, y, alert, resamples, several)
 
 
@@ -157,11 +190,16 @@ def _share(name: str, cells: np.ndarray) -> np.ndarray:
     return np.asarray(np.divide(up, down, out=np.full(np.shape(up), np.nan), where=down > 0))
 
 
-def _interval(value: np.ndarray, drawn: np.ndarray, several: bool) -> dict[str, float | None]:
+def _ratio(sides: np.ndarray) -> np.ndarray:
+    up, down = np.moveaxis(sides, -1, 0)
+    return np.asarray(np.divide(up, down, out=np.full(np.shape(up), np.nan), where=down > 0))
+
+
+def _interval(value: np.ndarray, drawn: np.ndarray, several: bool, least: float = 0.0) -> dict[str, float | None]:
     if not np.isfinite(value):
         return {"mean": None, "low": None, "high": None}
     low, high, _ = spread(float(value), drawn, several)
-    return {"mean": float(value), "low": max(low, 0.0), "high": min(high, 1.0)}
+    return {"mean": float(value), "low": max(low, least), "high": min(high, 1.0)}
 
 
 def _by_patient(

@@ -22,7 +22,7 @@ from ..evaluation.bootstrap import Resamples
 from ..evaluation.calibration import calibrated, horizon
 from ..evaluation.comparison import best_baseline, comparisons
 from ..evaluation.decision_curve import decision_curves
-from ..evaluation.fold_scores import FoldScores, draw, judge
+from ..evaluation.fold_scores import FoldScores, Inner, draw, judge
 from ..evaluation.operating_point import Rule, operating_points
 from ..evaluation.predictions import prediction_table
 from ..evaluation.survival_curves import follow, grid
@@ -177,7 +177,9 @@ def _gather(
         inner = choice.combine({name: one.oof for name, one in tuned.items()}, snapshot.task)
         first = next(iter(here.values()))
         scored = _fold_scores(CHOSEN, y, first, score, inner, times)
-        picked.append(replace(scored, inner=None if first.tuned is None else (y[first.tuned.rows], inner)))
+        picked.append(
+            replace(scored, inner=None if first.tuned is None else Inner(first.tuned.rows, y[first.tuned.rows], inner))
+        )
         chosen.append({"repeat": repeat, "fold": fold, "name": choice.name, "weights": choice.share(),
                        "inner": dict(choice.inner)})  # fmt: skip
         part = weigh({name: d.effects for name, d in here.items()}, choice.share())

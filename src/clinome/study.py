@@ -463,7 +463,7 @@ def _check_report(study: Study, where: str) -> None:
     except ValueError:
         raise InputError(
             "no rule for a threshold", at, text,
-            "sensitivity, specificity, ppv or risk >= a share; alerts <= a share; net benefit at a share",
+            "sensitivity, specificity, ppv or risk >= a share; alerts <= a share; net benefit at a share; highest utility",
             'write for example "sensitivity >= 0.8" or "alerts <= 10%"',
         ) from None  # fmt: skip
     if rule and study.task is not None and study.task.kind in TASKS:

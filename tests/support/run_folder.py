@@ -16,7 +16,7 @@ from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.models.evaluation.calibration import calibrated
 from clinome.models.evaluation.conformal import coverage
 from clinome.models.evaluation.decision_curve import decision_curves
-from clinome.models.evaluation.fold_scores import FoldScores, draw
+from clinome.models.evaluation.fold_scores import FoldScores, Inner, draw
 from clinome.models.evaluation.intervals import FOLDS
 from clinome.models.evaluation.operating_point import Rule, operating_points
 from clinome.models.evaluation.predictions import parts_of, prediction_table
@@ -145,7 +145,8 @@ def _trust(snapshot: Snapshot, predictions: pl.DataFrame) -> dict[str, Any]:
     drawn = draw(snapshot, [one.rows for one in chosen], 0)
     found["subgroups"] = subgroups(snapshot, chosen, sex, drawn)
     known = [
-        replace(one, inner=(other.y, other.score)) for one, other in zip(chosen, chosen[1:] + chosen[:1], strict=True)
+        replace(one, inner=Inner(other.rows, other.y, other.score))
+        for one, other in zip(chosen, chosen[1:] + chosen[:1], strict=True)
     ]
     found["operating"] = operating_points(snapshot, known, drawn, Rule.parse("alerts <= 15%"))
     found["conformal"] = coverage(snapshot, prediction_table(snapshot, known), drawn, sex)

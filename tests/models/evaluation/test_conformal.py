@@ -8,7 +8,7 @@ import pytest
 from snapshots import make_snapshot
 
 from clinome.models.evaluation.conformal import conformal_sets, coverage, limits
-from clinome.models.evaluation.fold_scores import FoldScores, draw
+from clinome.models.evaluation.fold_scores import FoldScores, Inner, draw
 from clinome.models.evaluation.predictions import prediction_table
 
 
@@ -38,7 +38,7 @@ def _part(n: int) -> tuple[object, FoldScores]:
     score = np.clip(0.5 + 0.3 * (2 * y - 1) + np.random.default_rng(0).normal(0, 0.25, n), 0.01, 0.99)
     half = n // 2
     return snapshot, FoldScores(
-        "chosen", 0, 0, np.arange(half, n), y[half:], score[half:], inner=(y[:half], score[:half])
+        "chosen", 0, 0, np.arange(half, n), y[half:], score[half:], inner=Inner(np.arange(half), y[:half], score[:half])
     )
 
 

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from snapshots import make_snapshot
 
-from clinome.models.evaluation.fold_scores import FoldScores, draw
+from clinome.models.evaluation.fold_scores import FoldScores, Inner, draw
 from clinome.models.evaluation.operating_point import BUDGETS, Rule, operating_points
+from clinome.models.metrics.early_warning import alert_gain, utility
 
 _RULES = ("sensitivity >= 0.8", "specificity >= 90%", "ppv >= .5", "alerts <= 10%", "net benefit at 0.2")
 
@@ -60,7 +61,9 @@ def _parts(y: np.ndarray, folds: int = 4) -> list[FoldScores]:
     for k in range(folds):
         rest = rows[rows % folds != k]
         out.append(
-            FoldScores("chosen", 0, k, rows[k::folds], y[k::folds], score[k::folds], inner=(y[rest], score[rest]))
+            FoldScores(
+                "chosen", 0, k, rows[k::folds], y[k::folds], score[k::folds], inner=Inner(rest, y[rest], score[rest])
+            )
         )
     return out
 
@@ -74,7 +77,7 @@ def test_held_out_shares_are_those_of_a_plain_count() -> None:
     alert = np.zeros(len(y))
     for one in parts:
         assert one.inner is not None
-        alert[one.rows] = one.score >= rule.threshold(*one.inner)
+        alert[one.rows] = one.score >= rule.threshold(one.inner.y, one.inner.score)
     plain = _shares(y, alert)
     for name in ("sensitivity", "specificity", "ppv", "alerts"):
         assert found["rule"][name]["mean"] == pytest.approx(plain[name])
@@ -99,7 +102,7 @@ def test_a_rule_that_nothing_keeps_alerts_nobody() -> None:
     snapshot = make_snapshot("binary", n=200, layers=())
     y = snapshot.rows["label"].cast(pl.Int64).to_numpy()
     flat = [
-        replace(one, score=0 * one.score + 0.5, inner=(one.inner[0], 0 * one.inner[1] + 0.5))
+        replace(one, score=0 * one.score + 0.5, inner=one.inner._replace(score=0 * one.inner.score + 0.5))
         for one in _parts(y)
         if one.inner
     ]
@@ -116,7 +119,7 @@ def test_patients_with_many_predictions_are_counted_as_patients() -> None:
                          "label": [0, 0, 1, 1, 0, 0, 0, 0]})  # fmt: skip
     snapshot = replace(base, rows=rows)
     y, p = rows["label"].to_numpy(), np.array([0.1, 0.1, 0.9, 0.9, 0.1, 0.9, 0.1, 0.1])
-    one = FoldScores("chosen", 0, 0, np.arange(8), y, p, inner=(y, p))
+    one = FoldScores("chosen", 0, 0, np.arange(8), y, p, inner=Inner(np.arange(8), y, p))
     found = operating_points(snapshot, [one], draw(snapshot, [one.rows], 0), Rule("risk", 0.5))["rule"]
     assert found["found"]["mean"] == 1 and found["in_vain"]["mean"] == 1
     assert found["alerts_per_day"] == pytest.approx(3 / (8 / 24))
@@ -125,5 +128,36 @@ def test_patients_with_many_predictions_are_counted_as_patients() -> None:
 @pytest.mark.parametrize("task", ("multiclass", "survival"))
 def test_other_tasks_have_none(task: str) -> None:
     snapshot = make_snapshot(task, n=30, layers=())
-    one = FoldScores("chosen", 0, 0, np.arange(30), np.zeros(30), np.zeros(30), inner=(np.zeros(30), np.zeros(30)))
+    one = FoldScores(
+        "chosen",
+        0,
+        0,
+        np.arange(30),
+        np.zeros(30),
+        np.zeros(30),
+        inner=Inner(np.arange(30), np.zeros(30), np.zeros(30)),
+    )
     assert operating_points(snapshot, [one], draw(snapshot, [one.rows], 0)) == {}
+
+
+def test_the_highest_utility_is_that_of_trying_all_thresholds() -> None:
+    """Stays of 24 hours, a third of them ill at hour 18, labelled from hour 12 on; a noisy score that rises before."""
+    rng = np.random.default_rng(0)
+    start, hours, stays = datetime(2020, 1, 1), 24, 60
+    label = np.array([[int(s % 3 == 0 and h >= 12) for h in range(hours)] for s in range(stays)]).ravel()
+    rows = pl.DataFrame({
+        "subject_id": np.repeat([f"s{i:02d}" for i in range(stays)], hours),
+        "prediction_time": [start + timedelta(hours=h) for _ in range(stays) for h in range(hours)], "label": label,
+    })  # fmt: skip
+    snapshot = replace(make_snapshot("binary", n=8, layers=()), rows=rows)
+    p = 1 / (1 + np.exp(-(2.0 * label - 1 + rng.normal(0, 1, len(label)))))
+    every = np.arange(len(label))
+    one = FoldScores("chosen", 0, 0, every, label, p, inner=Inner(every, label, p))
+    found = operating_points(snapshot, [one], draw(snapshot, [every], 0), Rule.parse("highest utility"))["rule"]
+    gain, best = alert_gain(rows["subject_id"].rank("dense").to_numpy(), np.tile(np.arange(24.0), stays), label)
+    tried = [utility(gain, best, p >= t) for t in np.unique(p)]
+    assert found["utility"]["mean"] == pytest.approx(max(one for one in tried if one is not None))
+    assert (
+        found["utility"]["low"] < found["utility"]["mean"] < found["utility"]["high"]
+        and found["rule"] == "highest utility"
+    )
