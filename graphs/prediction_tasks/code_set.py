@@ -232,17 +232,18 @@ def _ohdsi(text: str, path: Path, **more: Any) -> CodeSet:
         raise wrong from None
     if not rows:
         raise InputError("a file of codes without a code", path, expected="at least one", fix="fill it")
-    made = [(_codes(pl.Series([code]), pl.Series([name]), path)[0], *rest) for code, name, *rest in rows]
-    kept = tuple(dict.fromkeys(code for code, out, _, _ in made if not out))
-    left = tuple(dict.fromkeys(code for code, out, _, _ in made if out))
+    found = [_codes(pl.Series([code]), pl.Series([name]), path)[0] for code, name, *_ in rows]
+    flags = [(out, down, mapped) for _, _, out, down, mapped in rows]
+    kept = tuple(dict.fromkeys(code for code, (out, _, _) in zip(found, flags, strict=True) if not out))
+    left = tuple(dict.fromkeys(code for code, (out, _, _) in zip(found, flags, strict=True) if out))
     if not kept:
-        raise InputError(
-            "a concept set that takes everything out", path, len(left), "at least one that stays", "correct it"
-        )
+        fix = "correct it"
+        raise InputError("a concept set that takes everything out", path, len(left), "at least one that stays", fix)
+    below = [(code, out) for code, (out, down, _) in zip(found, flags, strict=True) if down]
+    more["maps"] = more.get("maps", False) or any(mapped for out, _, mapped in flags if not out)
     return CodeSet(
-        kept, maps=any(mapped for _, out, _, mapped in made if not out), without=left,
-        below=frozenset(code for code, out, down, _ in made if not out and down),
-        below_without=frozenset(code for code, out, down, _ in made if out and down), **{k: v for k, v in more.items() if k != "maps"},
+        kept, without=left, below=frozenset(code for code, out in below if not out),
+        below_without=frozenset(code for code, out in below if out), **more,
     )  # fmt: skip
 
 

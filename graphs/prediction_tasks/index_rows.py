@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import polars as pl
 
+from ...loaders.tables import PolarsType
 from .records import STAY, TIME, Records, is_never
 from .task import END, EVENTS, FIRST, OBSERVATION, STAYS, IndexRule
 
-ROWS = {"subject_id": pl.String, "prediction_time": TIME, "visit_id": pl.String}
+ROWS: dict[str, PolarsType] = {"subject_id": pl.String, "prediction_time": TIME, "visit_id": pl.String}
 
 
 def index_rows(rule: IndexRule, records: Records, subjects: pl.Series) -> tuple[pl.DataFrame, tuple[str, ...]]:

@@ -13,7 +13,6 @@ import polars as pl
 from .index_rows import observed_or_visits
 from .records import Records, is_never
 from .task import (
-    CODED,
     DEATH_EVENT,
     EVER,
     LABEL,
@@ -62,15 +61,15 @@ def with_task(rows: pl.DataFrame, task: PredictionTask, records: Records, label_
     parts = [facts.label(facts.gather(part)) for part in _shards(index.sort("subject_id", "prediction_time"))]
     found = pl.concat(parts) if parts else facts.label(facts.gather(index))
     steps, kept = [], found
-    for step in _STEPS:
+    for step, words in _STEPS.items():
         if step in found.columns:
             kept = kept.filter(pl.col(step).fill_null(False))
-            steps.append((_STEPS[step], kept["subject_id"].n_unique()))
+            steps.append((words, kept["subject_id"].n_unique()))
     outcome = [name for name in ("label", "duration_days", "event") if name in kept.columns]
     labelled = own.join(kept.select(pl.col("row").alias("_row"), *outcome), on="_row", maintain_order="left").drop(
         "_row"
     )
-    return TaskLabels(labelled, tuple(steps), (task.words, *_notes(found, kept, own.height)))
+    return TaskLabels(labelled, tuple(steps), (task.words, *_notes(kept, own.height)))
 
 
 _STEPS = {
@@ -95,13 +94,12 @@ _SAID = {
 }
 
 
-def _notes(found: pl.DataFrame, kept: pl.DataFrame, asked: int) -> list[str]:
+def _notes(kept: pl.DataFrame, asked: int) -> list[str]:
     said = []
-    for names, of, total in ((_REASONS, kept, kept.height), (_SAID, kept, kept.height)):
-        for name, words in names.items():
-            count = int(of[name].fill_null(False).sum()) if name in of.columns else 0
-            if count:
-                said.append(f"{count:,} of {total:,} rows ({_percent(count / total)}) {words}")
+    for name, words in {**_REASONS, **_SAID}.items():
+        count = int(kept[name].fill_null(False).sum()) if name in kept.columns else 0
+        if count:
+            said.append(f"{count:,} of {kept.height:,} rows ({_percent(count / kept.height)}) {words}")
     out = asked - kept.height
     return [*([f"{out:,} of {asked:,} rows are not asked (the attrition says why)"] if out else []), *said]
 

@@ -11,14 +11,14 @@ import polars as pl
 
 from ...loaders.errors import InputError
 from ...loaders.identifiers.curie import DEATH
-from ...loaders.tables import NEVER, VISITS
+from ...loaders.tables import NEVER, VISITS, PolarsType
 from ..tables.study_tables import Tables
 from .code_set import CodeSet
 
 TIME = pl.Datetime("us")
 EVENT = {"subject_id": pl.String, "time": TIME, "known_time": TIME, "code": pl.String,
          "numeric_value": pl.Float64, "visit_id": pl.String}  # fmt: skip
-STAY = {"subject_id": pl.String, "visit_id": pl.String, "start": TIME, "end": TIME}
+STAY: dict[str, PolarsType] = {"subject_id": pl.String, "visit_id": pl.String, "start": TIME, "end": TIME}
 _DAY = timedelta(days=1)
 
 

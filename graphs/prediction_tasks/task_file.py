@@ -232,17 +232,15 @@ def _params(defaults: Mapping[str, Any], given: Mapping[str, Any], name: str) ->
 def _filled(table: Mapping[str, Any], params: Mapping[str, Any], name: str) -> dict[str, Any]:
     """A section with its parameters put in; what is an empty text or list is left out."""
     filled: dict[str, Any] = {}
-    for key, value in table.items():
-        if isinstance(value, str) and value.startswith("$"):
-            if value[1:] not in params:
+    for key, written in table.items():
+        value = written
+        if isinstance(written, str) and written.startswith("$"):
+            if written[1:] not in params:
                 raise InputError(
-                    "a parameter that [params] does not declare",
-                    f"task {name} {key}",
-                    value,
-                    ", ".join(params) or None,
-                    "declare it with a default",
-                )
-            value = params[value[1:]]
+                    "a parameter that [params] does not declare", f"task {name} {key}", written,
+                    ", ".join(params) or None, "declare it with a default",
+                )  # fmt: skip
+            value = params[written[1:]]
         if value not in ("", []):
             filled[key] = value
     return filled
