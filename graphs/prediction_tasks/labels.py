@@ -83,6 +83,7 @@ _REASONS = {
     "late_known": "unknown: the outcome began before the prediction, and was known only after it",
     "open_stay": "unknown: nobody says when the stay ended",
     "unsaid": "unknown: the source says nothing of the stay",
+    "unfollowed": "unknown: no record says how long the patient was followed",
 }
 _SAID = {
     "unstated": "of patients of whom nobody says how long they were observed: without the outcome they count as no",
@@ -323,14 +324,18 @@ def _durations(rows: pl.DataFrame, events: pl.DataFrame, task: PredictionTask) -
     limit = [AT + window.horizon] if window.horizon is not None else []
     competes = not (dies or target.or_death)
     until = pl.min_horizontal("seen", *(["dying"] if competes else []), *limit)
-    rows = rows.with_columns(until=until, last_seen=stated.is_null())
+    rows = rows.with_columns(until=until)
     event = (pl.col("happens") <= pl.col("until")).fill_null(False)
     days = (pl.when(event).then("happens").otherwise("until") - AT).dt.total_microseconds() / (
         _DAY / timedelta(microseconds=1)
     )
     late = pl.col("late_known") if "late_known" in rows.columns else pl.lit(False)
+    known = pl.col("seen").is_not_null() & ~late
     return rows.with_columns(
-        duration_days=pl.when(~late).then(days), event=pl.when(~late).then(event.cast(pl.Int64)),
+        duration_days=pl.when(known).then(days),
+        event=pl.when(known).then(event.cast(pl.Int64)),
+        unfollowed=pl.col("seen").is_null() & ~late,
+        last_seen=stated.is_null() & pl.col("seen").is_not_null(),
         died_first=~event & (pl.col("dying") == pl.col("until")).fill_null(False) & pl.lit(competes),
         after_end=~event & (pl.col("happens") > pl.col("seen")).fill_null(False) & (pl.col("happens") > AT),
     )  # fmt: skip
