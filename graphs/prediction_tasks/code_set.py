@@ -15,6 +15,7 @@ from ...loaders.errors import InputError
 from ...loaders.files.regular_file import check_regular
 from ...loaders.identifiers.curie import codes as normalised
 from ...loaders.identifiers.curie import meds_codes
+from ..schema import CODES
 from ..tables.study_tables import Tables
 
 CODE_COLUMNS = ("code", "curie", "concept_code", "value")
@@ -51,7 +52,7 @@ class CodeSet:
         Raises: InputError for what is no code with a vocabulary, or can be no code of it.
         """
         given = pl.Series("code", list(codes), dtype=pl.String)
-        bare = given.filter(~given.str.contains(":") & ~given.str.contains("/"))
+        bare = given.filter(given.str.ends_with(":") | ~given.str.contains("[:/]"))
         if len(bare):
             raise InputError(
                 "a code without its vocabulary", "[target] codes", bare[0], "for example ICD9CM:428", "write its prefix"
@@ -69,29 +70,21 @@ class CodeSet:
         shown = ", ".join(self.codes[:3]) + (f" and {len(self.codes) - 3} more" if len(self.codes) > 3 else "")
         return shown + (" with all below" if self.descendants or self.below else "")
 
-    def expand(self, tables: Tables, *, lenient: bool = False) -> frozenset[str]:
-        """The codes of the study that are in the set.
-
-        Args:
-            lenient: that none is there is no error (patients to predict need not have the outcome).
-        Raises: InputError where the study has no such code.
-        """
+    def expand(self, tables: Tables) -> frozenset[str]:
+        """The codes of the study's records that are in the set."""
         known, links = study_codes(tables), _links(tables)
-        found = self._reached(self.codes, self.below, known, links) - self._reached(
-            self.without, self.below_without, known, links
+        found = self._reached(self.codes, self.below, known, links)
+        return (found - self._reached(self.without, self.below_without, known, links)) & known
+
+    def missing(self, tables: Tables) -> InputError:
+        """What is said where the study has no event of the set."""
+        near = get_close_matches(self.codes[0], sorted(study_codes(tables)), n=3, cutoff=0.4)
+        bounds = self.low is not None or self.high is not None
+        fix = "correct them" + ("" if self.descendants else "; descendants = true takes what lies below")
+        what = "no event of this study has one of these codes" + (", with such a number" if bounds else "")
+        return InputError(
+            what, "[task] target, codes", self.words, f"for example {', '.join(near)}" if near else None, fix
         )
-        there = found & known
-        if not there and not lenient:
-            near = get_close_matches(self.codes[0], sorted(known), n=3, cutoff=0.4)
-            fix = "correct them" if self.descendants else "correct them; descendants = true takes what lies below"
-            raise InputError(
-                "no event of this study has one of these codes",
-                "[target] codes",
-                self.words,
-                ", ".join(near) or None,
-                fix,
-            )
-        return frozenset(there)
 
     def _reached(
         self, codes: Sequence[str], below: frozenset[str] | None, known: frozenset[str], links: pl.DataFrame
@@ -138,10 +131,9 @@ def downwards(
 
 
 def study_codes(tables: Tables) -> frozenset[str]:
-    """Every code that a source of the study brings."""
-    from ..schema import CODES
-
-    found = (tables.nodes(source, label) for source in tables.sources() for label in (*CODES, "Phenotype"))
+    """Every code that the study's records bring."""
+    records = [source for source in tables.sources() if "events.parquet" in tables.record(source)["checksums"]]
+    found = (tables.nodes(source, label) for source in records for label in (*CODES, "Phenotype"))
     return frozenset(code for table in found if table is not None for code in table["id"])
 
 

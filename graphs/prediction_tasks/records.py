@@ -40,7 +40,7 @@ class Records:
         """
         found = [pl.DataFrame(schema={**EVENT, "class": pl.String})]
         for name, codes in classes.items():
-            part = self._scan(codes.expand(self.tables, lenient=self.lenient), codes.holds())
+            part = self._of(codes, codes.holds())
             found.append(part.with_columns(pl.lit(name).alias("class")))
         each = pl.concat(found).group_by("subject_id", "time", maintain_order=True)
         once = each.agg(pl.col("known_time").min(), pl.col("visit_id").first(), pl.col("class").first())
@@ -48,7 +48,7 @@ class Records:
 
     def said(self, label: CodeSet) -> pl.DataFrame:
         """subject_id, visit_id, yes: what the source says in the events of a label; their number is `low` (1) or more."""
-        events = self._scan(label.expand(self.tables, lenient=self.lenient), pl.col("numeric_value").is_not_null())
+        events = self._of(label, pl.col("numeric_value").is_not_null())
         bounds = label if label.low is not None or label.high is not None else replace(label, low=1.0)
         return events.select("subject_id", "visit_id", yes=bounds.holds())
 
@@ -118,6 +118,12 @@ class Records:
         ]  # fmt: skip
         parts.append(self.visits.select("subject_id", first="start", last=pl.coalesce("end", "start")))
         return pl.concat(parts).group_by("subject_id").agg(pl.col("first").min(), pl.col("last").max())
+
+    def _of(self, codes: CodeSet, holds: pl.Expr) -> pl.DataFrame:
+        found = self._scan(codes.expand(self.tables), holds)
+        if found.is_empty() and not self.lenient:
+            raise codes.missing(self.tables)
+        return found
 
     def _scan(self, codes: frozenset[str], holds: pl.Expr) -> pl.DataFrame:
         wanted = pl.Series(sorted(codes), dtype=pl.String).implode()

@@ -43,7 +43,10 @@ def timelines(
         (s, at(day), code, number, None, at(day if known is None else known), visit, None, "records.ehr")
         for s, day, code, known, number, visit in ((*one, *(None,) * (6 - len(one))) for one in events)
     ]
-    stays = [(id, s, at(a), at(b), kind or "inpatient", "records.ehr") for id, s, a, b, kind in ((*v, None)[:5] for v in visits)]
+    stays = [
+        (id, s, at(a), at(b), kind or "inpatient", "records.ehr")
+        for id, s, a, b, kind in ((*v, None)[:5] for v in visits)
+    ]
     made = pl.DataFrame(rows, schema=dict(EVENTS), orient="row").sort("subject_id", "time", maintain_order=True)
     kept = pl.DataFrame(stays, schema=dict(VISITS), orient="row")
     save(tables, Records((Path("ehr.csv"),), name="ehr"), events=made, visits=kept if stays else None, clock=clock)

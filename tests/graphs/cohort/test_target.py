@@ -19,7 +19,14 @@ from clinome.graphs.tables.study_tables import Tables
 from clinome.loaders.errors import InputError
 
 HF = "ICD9CM:428.0"
-VISITS = [("a1", "a", 0, 3), ("a2", "a", 10, 12), ("b1", "b", 0, 3), ("c1", "c", 0, 2), ("c2", "c", 5, 9), ("c3", "c", 7, 9)]
+VISITS = [
+    ("a1", "a", 0, 3),
+    ("a2", "a", 10, 12),
+    ("b1", "b", 0, 3),
+    ("c1", "c", 0, 2),
+    ("c2", "c", 5, 9),
+    ("c3", "c", 7, 9),
+]
 EVENTS = [("a", 10, HF, 12, None, "a2"), ("b", 1, "MEDS:MEDS_DEATH"), ("c", 0, HF, 2, None, "c1")]
 PEOPLE = [("a", 0, 100), ("b", 0, 3), ("c", 0, 20)]
 
@@ -40,9 +47,18 @@ def test_rows_by_rule_and_by_query(stores: Stores, tmp_path: Path) -> None:
         fill(store, tables)
         rule = take(store, tables, "", "readmission")
         query = take(store, tables, "first_admissions", "readmission")
-        asked = take(store, tables, "readmission_rows.cypher", {"codes": [HF]}, base=_query(tmp_path), window={"horizon_days": 30})
+        asked = take(
+            store,
+            tables,
+            "readmission_rows.cypher",
+            {"codes": [HF]},
+            base=_query(tmp_path),
+            window={"horizon_days": 30},
+        )
         assert store_cohort(store, rule, tables.study)
-        kept = store.run("MATCH (:Cohort)-[x:INCLUDES]->(p:Patient) RETURN p.id AS id, x.label AS label ORDER BY id, label", {})
+        kept = store.run(
+            "MATCH (:Cohort)-[x:INCLUDES]->(p:Patient) RETURN p.id AS id, x.label AS label ORDER BY id, label", {}
+        )
     assert rule.frame.select("subject_id", "prediction_time", "visit_id", "label").rows() == [
         ("a", at(3), "a1", 1), ("a", at(12), "a2", 0), ("c", at(2), "c1", 1),
     ]  # fmt: skip
@@ -51,8 +67,14 @@ def test_rows_by_rule_and_by_query(stores: Stores, tmp_path: Path) -> None:
     ]  # fmt: skip
     assert rule.notes[0] == "1 visits overlap with another one of their patient: parts of one stay"
     assert "1 of 4 rows (25.0 %) unknown: observation ends" in "\n".join(rule.notes)
-    assert rule.query.startswith("// labelled by readmission: another visit within 30 days") and rule.classes == ("0", "1")
-    assert query.frame["label"].to_list() == [1, 1] and [s.step for s in query.steps][-2:] == ["alive at the prediction", "labelled"]
+    assert rule.query.startswith("// labelled by readmission: another visit within 30 days") and rule.classes == (
+        "0",
+        "1",
+    )
+    assert query.frame["label"].to_list() == [1, 1] and [s.step for s in query.steps][-2:] == [
+        "alive at the prediction",
+        "labelled",
+    ]
     assert asked.frame.columns == ["subject_id", "prediction_time", "label", "visit_id", "ward"]
     assert asked.frame.select("visit_id", "label").rows() == [("a1", 1)]  # of c nobody can know after day 20
     assert ("one visit each", 2) in [(s.step, s.count) for s in asked.steps]

@@ -25,7 +25,9 @@ days = st.integers(0, 9)
 events = st.tuples(
     days, st.sampled_from([A, A, B, OTHER, OTHER]), st.one_of(st.none(), st.integers(0, 4), st.just(INF))
 ).map(lambda e: (e[0], e[1], e[0] if e[2] is None else e[0] + e[2]))
-visits = st.tuples(days, st.one_of(st.none(), st.integers(0, 5))).map(lambda v: (v[0], None if v[1] is None else v[0] + v[1]))
+visits = st.tuples(days, st.one_of(st.none(), st.integers(0, 5))).map(
+    lambda v: (v[0], None if v[1] is None else v[0] + v[1])
+)
 person = st.fixed_dictionaries(
     {
         "events": st.lists(events, max_size=5), "visits": st.lists(visits, max_size=4),
@@ -52,7 +54,9 @@ class Patient:
     def __init__(self, one: dict[str, Any]) -> None:
         self.events = [(d, c, d if k == INF else k) for d, c, k in one["events"]]
         self.begins, self.until = one["from"], one["until"]
-        self.died, self.over = (None, None) if one["died"] is None else (one["died"][0], one["died"][0] + one["died"][1])
+        self.died, self.over = (
+            (None, None) if one["died"] is None else (one["died"][0], one["died"][0] + one["died"][1])
+        )
         self.stays = self.merged([(f"v{i}", a, b) for i, (a, b) in enumerate(one["visits"])])
         self.all_visits = {f"v{i}": (a, b) for i, (a, b) in enumerate(one["visits"])}
         times = [d for d, *_ in one["events"]] + [d for v in one["visits"] for d in v if d is not None]
@@ -131,7 +135,9 @@ class Patient:
         found = sorted(((d, list(target.classes).index(n), n) for d, c, _ in mine for n, s in target.classes.items()
                         if c in s.codes and start < d <= end))  # fmt: skip
         again = [a for id, a, _ in self.stays if start < a <= end or (a == start and visit is not None and id != visit)]
-        happens = {"codes": bool(found), "death": dies, "visit": bool(again)}[target.event] or (target.or_death and dies)
+        happens = {"codes": bool(found), "death": dies, "visit": bool(again)}[target.event] or (
+            target.or_death and dies
+        )
         seen = self.last if window.observed == "last_record" else self.until
         if not happens and not dies and seen is not None and seen < end:
             return None
@@ -160,14 +166,24 @@ class Patient:
         seen = stated if stated is not None else max([x for x in (self.last, dying) if x is not None], default=None)
         if seen is None:
             return None
-        until = min([seen, t + (window.horizon or timedelta()) // DAY, *([] if target.or_death or target.event == "death" else ends)])
+        until = min(
+            [
+                seen,
+                t + (window.horizon or timedelta()) // DAY,
+                *([] if target.or_death or target.event == "death" else ends),
+            ]
+        )
         return (happens - t, 1) if happens is not None and happens <= until else (until - t, 0)
 
 
 def study(people: list[dict[str, Any]], folder: Path) -> Records:
     names = [f"p{i}" for i in range(len(people))]
     told = [(n, d, c, k) for n, one in zip(names, people, strict=True) for d, c, k in one["events"]]
-    told += [(n, one["died"][0], DIED, one["died"][0] + one["died"][1]) for n, one in zip(names, people, strict=True) if one["died"]]
+    told += [
+        (n, one["died"][0], DIED, one["died"][0] + one["died"][1])
+        for n, one in zip(names, people, strict=True)
+        if one["died"]
+    ]
     told += [("other", 1, A), ("other", 1, B), ("other", 1, OTHER)]
     stays = [(f"{n}/v{i}", n, *v) for n, one in zip(names, people, strict=True) for i, v in enumerate(one["visits"])]
     seen = [(n, one["from"], one["until"]) for n, one in zip(names, people, strict=True)]

@@ -82,7 +82,13 @@ def test_a_gap_hides_what_comes_in_it_and_says_so(tmp_path: Path) -> None:
     rows = [(who, 5) for who in ("both", "dies", "end", "gap", "open")]
     assert ask(tables, coded(gap=2 * DAY), *rows)[0] == [True, None, False, False, True]
     got, made = ask(tables, coded(gap=2 * DAY, clean=EVER), *rows)
-    assert got == [None, None, None, None, True] and "4 of 5 rows (80.0 %) unknown: the outcome, or death, comes in the gap" in notes(made)
+    assert got == [
+        None,
+        None,
+        None,
+        None,
+        True,
+    ] and "4 of 5 rows (80.0 %) unknown: the outcome, or death, comes in the gap" in notes(made)
 
 
 def test_a_clean_period_looks_at_what_was_known(tmp_path: Path) -> None:
@@ -120,7 +126,9 @@ def test_readmission_knows_stays_transfers_and_single_visits(tmp_path: Path) -> 
     task = find_task("readmission", Path())
     rows, said = index_rows(task.index, Records(tables), pl.Series(list("abcdef")))
     made = with_task(rows, task, Records(tables), "boolean")
-    got = {(v, (t - at(0)) / DAY): label for _, t, v, label in made.rows.sort("subject_id", "prediction_time").iter_rows()}
+    got = {
+        (v, (t - at(0)) / DAY): label for _, t, v, label in made.rows.sort("subject_id", "prediction_time").iter_rows()
+    }
     assert got == {
         ("a1", 3): True, ("a2", 12): False, ("a3", 81): None, ("b1", 9.5): False, ("c1", 3): True, ("c2", 5): False,
         ("e1", 0): False, ("f1", 3): None,
@@ -141,14 +149,26 @@ def test_visits_of_a_kind_alone(tmp_path: Path) -> None:
 
 
 def test_death_in_hospital_asks_who_is_still_there(tmp_path: Path) -> None:
-    visits = [("a", "a", 0, 5), ("b", "b", 0, 5), ("c", "c", 0, 1.5), ("d", "d", 0, None), ("e", "e", 0, 2.5), ("f", "f", 0, 4.5)]
+    visits = [
+        ("a", "a", 0, 5),
+        ("b", "b", 0, 5),
+        ("c", "c", 0, 1.5),
+        ("d", "d", 0, None),
+        ("e", "e", 0, 2.5),
+        ("f", "f", 0, 4.5),
+    ]
     events = [("a", 5, DIED), ("b", 6, DIED), ("c", 1.5, DIED), ("e", 2, DIED, 3), ("f", 2, DIED, 2)]
     tables = timelines(tmp_path, visits=visits, events=events)
     task = find_task("death_in_hospital", Path())
     rows, said = index_rows(task.index, Records(tables), pl.Series(list("abcdef")))
     made = with_task(rows, task, Records(tables), "boolean")
     # e: a day without a time is the whole day, and e was there after two days; f died at that very moment
-    assert dict(made.rows.sort("subject_id").select("subject_id", "label").iter_rows()) == {"a": True, "b": False, "d": None, "e": True}
+    assert dict(made.rows.sort("subject_id").select("subject_id", "label").iter_rows()) == {
+        "a": True,
+        "b": False,
+        "d": None,
+        "e": True,
+    }
     assert said == ("1 stays that were over by then left out",)
     assert "nobody says when the stay ended" in notes(made)
 
@@ -190,14 +210,26 @@ def test_what_the_source_says_of_a_stay(tmp_path: Path) -> None:
 
 
 def test_time_to_event_is_censored_by_death_and_by_the_end_of_observation(tmp_path: Path) -> None:
-    events = [("a", 8, HF), ("b", 9, DIED), ("b", 20, HF), ("c", 30, HF), ("d", 7, "DRUG:x"), ("e", 4, HF), ("f", 12, HF)]
+    events = [
+        ("a", 8, HF),
+        ("b", 9, DIED),
+        ("b", 20, HF),
+        ("c", 30, HF),
+        ("d", 7, "DRUG:x"),
+        ("e", 4, HF),
+        ("f", 12, HF),
+    ]
     people = [("a", 0, 50), ("b", 0, 9), ("c", 0, 50), ("f", 0, 10)]
     tables = timelines(tmp_path, events=events, people=people)
     task = PredictionTask("t", Target("codes", CODES), Window(horizon=20 * DAY, clean=EVER))
     rows = [(who, 5) for who in "abcdef"]
     got, made = ask(tables, task, *rows, label_type="time_to_event")
     assert got == [(3.0, 1), (4.0, 0), (20.0, 0), (2.0, 0), (5.0, 0)]  # e had it before: not at risk
-    for said in ("died first: censored", "followed to the patient's last record", "recorded after the observation's stated end"):
+    for said in (
+        "died first: censored",
+        "followed to the patient's last record",
+        "recorded after the observation's stated end",
+    ):
         assert f"1 of 5 rows (20.0 %) {said}" in notes(made) or said in notes(made)
     both = replace(task, target=Target("codes", CODES, or_death=True))
     assert ask(tables, both, ("b", 5), label_type="time_to_event")[0] == [(4.0, 1)]
@@ -207,7 +239,15 @@ def test_time_to_event_is_censored_by_death_and_by_the_end_of_observation(tmp_pa
 
 def test_of_several_classes_the_first_counts(tmp_path: Path) -> None:
     classes = {"hf": CodeSet.of([HF]), "mi": CodeSet.of(["ICD9CM:410"], descendants=True)}
-    events = [("a", 8, HF), ("a", 7, "ICD9CM:410.0"), ("b", 8, HF), ("b", 8, "ICD9CM:410.0"), ("c", 1, HF), ("d", 6, DIED), ("d", 7, HF)]
+    events = [
+        ("a", 8, HF),
+        ("a", 7, "ICD9CM:410.0"),
+        ("b", 8, HF),
+        ("b", 8, "ICD9CM:410.0"),
+        ("c", 1, HF),
+        ("d", 6, DIED),
+        ("d", 7, HF),
+    ]
     tables = timelines(tmp_path, events=events, people=[("c", 0, 50), ("e", 0, 6)])
     task = PredictionTask("t", Target("codes", classes), Window(horizon=10 * DAY))
     rows = [(who, 5) for who in "abcde"]
