@@ -16,7 +16,7 @@ from ..tables.study_tables import Tables
 from .code_set import CodeSet
 
 TIME = pl.Datetime("us")
-EVENT = {"subject_id": pl.String, "time": TIME, "known_time": TIME, "code": pl.String,
+EVENT: dict[str, PolarsType] = {"subject_id": pl.String, "time": TIME, "known_time": TIME, "code": pl.String,
          "numeric_value": pl.Float64, "visit_id": pl.String}  # fmt: skip
 STAY: dict[str, PolarsType] = {"subject_id": pl.String, "visit_id": pl.String, "start": TIME, "end": TIME}
 _DAY = timedelta(days=1)

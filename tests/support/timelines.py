@@ -15,6 +15,9 @@ from clinome.loaders.specs import Knowledge, Patients, Records
 from clinome.loaders.tables import EVENTS, LINKS, NEVER, VISITS
 
 START = datetime(2020, 1, 1)
+_EVENTS: dict[str, Any] = {**EVENTS}
+_VISITS: dict[str, Any] = {**VISITS}
+_LINKS: dict[str, Any] = {**LINKS}
 Event = tuple[Any, ...]
 """subject, day, code, and as far as they matter: day of being known (None: at once; inf: never), number, visit."""
 Visit = tuple[Any, ...]
@@ -47,20 +50,24 @@ def timelines(
         (id, s, at(a), at(b), kind or "inpatient", "records.ehr")
         for id, s, a, b, kind in ((*v, None)[:5] for v in visits)
     ]
-    made = pl.DataFrame(rows, schema=dict(EVENTS), orient="row").sort("subject_id", "time", maintain_order=True)
-    kept = pl.DataFrame(stays, schema=dict(VISITS), orient="row")
+    made = pl.DataFrame(rows, schema={**_EVENTS}, orient="row").sort("subject_id", "time", maintain_order=True)
+    kept = pl.DataFrame(stays, schema={**_VISITS}, orient="row")
     save(tables, Records((Path("ehr.csv"),), name="ehr"), events=made, visits=kept if stays else None, clock=clock)
     seen = [(s, at(a), at(b)) for s, a, b in people]
     if seen:
-        layout = {"subject_id": pl.String, "observed_from": pl.Datetime("us"), "observed_until": pl.Datetime("us")}
+        layout: dict[str, Any] = {
+            "subject_id": pl.String,
+            "observed_from": pl.Datetime("us"),
+            "observed_until": pl.Datetime("us"),
+        }
         save(tables, Patients((Path("people.csv"),)), patients=pl.DataFrame(seen, schema=layout, orient="row"))
     edges = [(*link, None, "knowledge.k", "", "") for link in links]
     if edges:
-        save(tables, Knowledge((Path("k.csv"),), name="k"), links=pl.DataFrame(edges, schema=dict(LINKS), orient="row"))
+        save(tables, Knowledge((Path("k.csv"),), name="k"), links=pl.DataFrame(edges, schema={**_LINKS}, orient="row"))
     return tables
 
 
 def moments(*rows: tuple[Any, ...]) -> pl.DataFrame:
     """Cohort rows: subject, day, and a visit where one is named."""
-    layout = {"subject_id": pl.String, "prediction_time": pl.Datetime("us"), "visit_id": pl.String}
+    layout: dict[str, Any] = {"subject_id": pl.String, "prediction_time": pl.Datetime("us"), "visit_id": pl.String}
     return pl.DataFrame([(s, at(day), *(rest or (None,))) for s, day, *rest in rows], schema=layout, orient="row")

@@ -54,14 +54,15 @@ class Patient:
     def __init__(self, one: dict[str, Any]) -> None:
         self.events = [(d, c, d if k == INF else k) for d, c, k in one["events"]]
         self.begins, self.until = one["from"], one["until"]
-        self.died, self.over = (
-            (None, None) if one["died"] is None else (one["died"][0], one["died"][0] + one["died"][1])
-        )
+        day, whole = one["died"] or (None, False)
+        self.died: int | None = day
+        self.over: int | None = None if day is None else day + whole
         self.stays = self.merged([(f"v{i}", a, b) for i, (a, b) in enumerate(one["visits"])])
         self.all_visits = {f"v{i}": (a, b) for i, (a, b) in enumerate(one["visits"])}
         times = [d for d, *_ in one["events"]] + [d for v in one["visits"] for d in v if d is not None]
         times += [] if self.died is None else [self.died]
-        self.first, self.last = (min(times), max(times)) if times else (None, None)
+        self.first: int | None = min(times, default=None)
+        self.last: int | None = max(times, default=None)
 
     @staticmethod
     def merged(visits: list[tuple[str, int, int | None]]) -> list[tuple[str, int, int | None]]:
@@ -184,7 +185,7 @@ def study(people: list[dict[str, Any]], folder: Path) -> Records:
         for n, one in zip(names, people, strict=True)
         if one["died"]
     ]
-    told += [("other", 1, A), ("other", 1, B), ("other", 1, OTHER)]
+    told += [("other", 1, A, 1), ("other", 1, B, 1), ("other", 1, OTHER, 1)]
     stays = [(f"{n}/v{i}", n, *v) for n, one in zip(names, people, strict=True) for i, v in enumerate(one["visits"])]
     seen = [(n, one["from"], one["until"]) for n, one in zip(names, people, strict=True)]
     return Records(timelines(folder, events=told, visits=[*stays, ("other/v", "other", 1, 2)], people=seen))
@@ -238,10 +239,10 @@ def test_index_rows(people: list[dict[str, Any]], at_: str, plus: int) -> None:
     with TemporaryDirectory() as folder:
         names = pl.Series([f"p{i}" for i in range(len(people))])
         rows, _ = index_rows(rules[at_], study(people, Path(folder)), names)
-    want = {}
+    want: dict[Any, str] = {}
     for i, one in enumerate(people):
         for id, a, b in Patient(one).stays:
-            moments_ = {
+            moments_: Any = {
                 "end": [b], "first": [b], "start": [a + plus] if plus == 0 or b is None or b > a + plus else [],
                 "every": [] if b is None else range(a + plus, b),
             }[at_]  # fmt: skip

@@ -144,7 +144,7 @@ def test_visits_of_a_kind_alone(tmp_path: Path) -> None:
     rows, _ = index_rows(task.index, Records(tables), pl.Series(["a"]))
     assert with_task(rows, task, Records(tables), "boolean").rows["label"].to_list() == [False, False]
     wrong = find_task({"task": "readmission", "kinds": ["inpatients"]}, Path())
-    with pytest.raises(InputError, match="no visit of this kind.*inpatient, outpatient"):
+    with pytest.raises(InputError, match=r"no visit of this kind.*inpatient, outpatient"):
         index_rows(wrong.index, Records(tables), pl.Series(["a"]))
 
 
