@@ -18,6 +18,8 @@ from ...loaders.files.cells.clock import CLOCKS
 from ..ingest.studies import check_entered
 from ..ingest.write_back import write_back
 from ..language.types import Type
+from ..prediction_tasks.aces import AcesTask
+from ..prediction_tasks.aces_labels import with_aces
 from ..prediction_tasks.index_rows import index_rows
 from ..prediction_tasks.labels import with_task
 from ..prediction_tasks.records import Records
@@ -106,7 +108,7 @@ def make_cohort(
     name: str,
     base: Path,
     tables: Tables,
-    target: PredictionTask | None = None,
+    target: PredictionTask | AcesTask | None = None,
     to_predict: bool = False,
 ) -> Cohort:
     """Run a cohort query and make of its rows one row a patient and prediction time.
@@ -123,12 +125,16 @@ def make_cohort(
     """
     check_entered(store, tables)
     clock, records = weakest_clock(tables), has_records(tables)
-    if query or target is None:
+    if isinstance(target, AcesTask):
+        asked = _by_aces(store, query, target, tables, label_type, to_predict)
+    elif query or target is None:
         asked = _by_query(store, query, params, base, tables)
     else:
         asked = _by_rule(store, target, tables, to_predict)
     own, one = _means_one(asked.rows)
-    if target is not None:
+    if isinstance(target, AcesTask):
+        label = "label"
+    elif target is not None:
         _check_times(own, label_type, clock, True)
         asked = _by_target(replace(asked, rows=own), target, tables, label_type, label, clock, to_predict)
         own, label = asked.rows, "label"
@@ -176,6 +182,18 @@ def _by_rule(store: Store, target: PredictionTask, tables: Tables, lenient: bool
     rows, notes = index_rows(target.index, Records(tables, lenient), subjects)
     steps = [_in_store(store), AttritionStep("with a moment to predict at", rows["subject_id"].n_unique())]
     return _Asked(rows, steps, "", {}, notes)
+
+
+def _by_aces(store: Store, query: str, target: AcesTask, tables: Tables, label_type: str, lenient: bool) -> _Asked:
+    """The rows and labels of an ACES task, whose trigger says when it predicts."""
+    if query:
+        raise InputError(
+            "an ACES task has moments of its own", WHERE, None, "one of them", "leave out [cohort] query, or the target"
+        )
+    target.check(label_type)
+    made = with_aces(target, Records(tables, lenient))
+    steps = [_in_store(store), *(AttritionStep(step, count) for step, count in made.steps)]
+    return _Asked(made.rows, steps, f"// labelled by {target.words}\n", {}, made.notes)
 
 
 def _by_target(

@@ -100,15 +100,15 @@ def _notes(kept: pl.DataFrame, asked: int) -> list[str]:
     for name, words in {**_REASONS, **_SAID}.items():
         count = int(kept[name].fill_null(False).sum()) if name in kept.columns else 0
         if count:
-            said.append(f"{count:,} of {kept.height:,} rows ({_percent(count / kept.height)}) {words}")
+            said.append(f"{count:,} of {kept.height:,} rows ({percent(count / kept.height)}) {words}")
     out = asked - kept.height
     return [*([f"{out:,} of {asked:,} rows are not asked (the attrition says why)"] if out else []), *said]
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
     """
     Example:
-        >>> _percent(0.0821), _percent(0.0001)
+        >>> percent(0.0821), percent(0.0001)
         ('8.2 %', 'less than 0.1 %')
     """
     return f"{100 * share:.1f} %" if share >= 0.0005 else "less than 0.1 %"

@@ -54,7 +54,7 @@ class Records:
 
     def deaths(self) -> pl.DataFrame:
         """subject_id, died, died_over: the first record of a death. A day without a time is the whole day: it is over later."""
-        events = self._scan(frozenset((DEATH,)), pl.lit(True))
+        events = self.of_codes(frozenset((DEATH,)), pl.lit(True))
         midnight = pl.col("time").dt.truncate("1d") == pl.col("time")
         day = midnight & (pl.col("known_time") - pl.col("time") <= _DAY)
         over = pl.when(day).then(pl.max_horizontal("time", "known_time")).otherwise("time")
@@ -120,12 +120,24 @@ class Records:
         return pl.concat(parts).group_by("subject_id").agg(pl.col("first").min(), pl.col("last").max())
 
     def _of(self, codes: CodeSet, holds: pl.Expr) -> pl.DataFrame:
-        found = self._scan(codes.expand(self.tables), holds)
+        found = self.of_codes(codes.expand(self.tables), holds)
         if found.is_empty() and not self.lenient:
             raise codes.missing(self.tables)
         return found
 
-    def _scan(self, codes: frozenset[str], holds: pl.Expr) -> pl.DataFrame:
+    @cached_property
+    def moments(self) -> pl.DataFrame:
+        """subject_id, time: every moment at which anything was recorded, sorted."""
+        parts = [
+            scan.filter(pl.col("time").is_not_null()).select("subject_id", "time").unique().collect(engine="streaming")
+            for source in self.tables.sources()
+            if (scan := self.tables.scan(source, "events")) is not None
+        ]
+        empty = pl.DataFrame(schema={"subject_id": pl.String, "time": TIME})
+        return pl.concat([empty, *parts]).unique().sort("subject_id", "time")
+
+    def of_codes(self, codes: frozenset[str], holds: pl.Expr) -> pl.DataFrame:
+        """Dated events of these codes that hold, read from the tables by a streaming scan (EVENT)."""
         wanted = pl.Series(sorted(codes), dtype=pl.String).implode()
         parts = [
             scan.filter(pl.col("code").is_in(wanted) & pl.col("time").is_not_null() & holds)

@@ -15,6 +15,7 @@ from typing import Any
 from ...loaders.errors import InputError
 from ...loaders.files.regular_file import check_regular
 from ..query.params import convert
+from .aces import AcesTask, read_aces
 from .code_set import CodeSet, read_code_set
 from .task import CODED, END, EVER, VISITS, IndexRule, PredictionTask, Target, Window
 
@@ -64,6 +65,23 @@ def find_task(
     if horizon_days is not None:
         window = replace(window, horizon=_span(horizon_days, 0, "[task] horizon_days"))
     return replace(task, window=window)
+
+
+def read_target(
+    target: str | Mapping[str, Any], base: Path, *, gap_days: float | None = None, horizon_days: float | None = None
+) -> PredictionTask | AcesTask:
+    """The same, or the ACES task of a .yaml file, which has windows of its own.
+
+    Args, Raises: as `find_task`.
+    """
+    path = target if isinstance(target, str) else target.get("task")
+    if not isinstance(path, str) or not path.endswith((".yaml", ".yml")):
+        return find_task(target, base, gap_days=gap_days, horizon_days=horizon_days)
+    params = not isinstance(target, str) and len(target) > 1
+    if params or gap_days is not None or horizon_days is not None:
+        fix = "leave out parameters, gap_days and horizon_days"
+        raise InputError("an ACES task has windows of its own", WHERE, None, "the file alone", fix)
+    return read_aces(base / path)
 
 
 def library() -> dict[str, str]:

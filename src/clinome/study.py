@@ -30,6 +30,7 @@ from clinome.models.base.task import TASKS
 from clinome.typed_toml import nearest, section
 
 if TYPE_CHECKING:
+    from clinome.graphs.prediction_tasks.aces import AcesTask
     from clinome.graphs.prediction_tasks.task import PredictionTask
 
 T = TypeVar("T")
@@ -204,16 +205,16 @@ class Study:
         return self.task
 
     @property
-    def prediction_task(self) -> PredictionTask | None:
+    def prediction_task(self) -> PredictionTask | AcesTask | None:
         """What `[task] target` means; None where the cohort query returns the label.
 
         Raises: InputError for a target that is none, or a mistake in its file.
         """
         if self.task is None or self.task.target is None:
             return None
-        from clinome.graphs.prediction_tasks.task_file import find_task
+        from clinome.graphs.prediction_tasks.task_file import read_target
 
-        return find_task(
+        return read_target(
             self.task.target, self.folder, gap_days=self.task.gap_days, horizon_days=self.task.horizon_days
         )
 
