@@ -31,6 +31,7 @@ from ..store.columns import table
 from ..store.protocol import Edges, Store
 from ..tables.study_tables import Tables
 from .labels import TIME_TO_EVENT, WHERE, with_any_label, with_label
+from .meds_labels import is_label_table, read_labels
 
 """From the weakest to the strongest: a study is as good as its weakest source."""
 
@@ -128,7 +129,7 @@ def make_cohort(
     if isinstance(target, AcesTask):
         asked = _by_aces(store, query, target, tables, label_type, to_predict)
     elif query or target is None:
-        asked = _by_query(store, query, params, base, tables)
+        asked = _by_query(store, query, params, base, tables, label_type)
     else:
         asked = _by_rule(store, target, tables, to_predict)
     own, one = _means_one(asked.rows)
@@ -162,8 +163,12 @@ def make_cohort(
     )
 
 
-def _by_query(store: Store, query: str, params: Mapping[str, Any], base: Path, tables: Tables) -> _Asked:
-    """The rows that a Cypher query returns."""
+def _by_query(
+    store: Store, query: str, params: Mapping[str, Any], base: Path, tables: Tables, label_type: str
+) -> _Asked:
+    """The rows that a Cypher query returns, or that a MEDS label table holds."""
+    if is_label_table(query, base):
+        return _by_table(store, base / query.strip(), params, tables, label_type)
     asked = find(query, base)
     bound = bind(asked, params)
     catalog = Catalog(store)
@@ -174,6 +179,19 @@ def _by_query(store: Store, query: str, params: Mapping[str, Any], base: Path, t
     rows = _typed(_own(found, tables.subjects()))
     steps.append(AttritionStep("of this study", rows["subject_id"].n_unique()))
     return _Asked(rows, steps, asked.text, bound)
+
+
+def _by_table(store: Store, path: Path, params: Mapping[str, Any], tables: Tables, label_type: str) -> _Asked:
+    """The rows of a MEDS label table, whose subjects have the ids of the graph."""
+    if params:
+        raise InputError(
+            "parameters of a table", f"{WHERE} {path.name}", ", ".join(params), "none", "leave out [cohort] params"
+        )
+    found = _typed(read_labels(path, label_type))
+    steps = [_in_store(store), AttritionStep("in the label table", found["subject_id"].n_unique())]
+    rows = found.filter(pl.col("subject_id").is_in(list(tables.subjects())))
+    steps.append(AttritionStep("of this study", rows["subject_id"].n_unique()))
+    return _Asked(rows, steps, f"// rows of {path.name}\n", {})
 
 
 def _by_rule(store: Store, target: PredictionTask, tables: Tables, lenient: bool) -> _Asked:

@@ -208,11 +208,10 @@ def _window(table: Mapping[str, Any], names: set[str], at: str) -> AcesWindow:
     for name, wanted in _mapping(table.get("has") or {}, f"{at} has").items():
         _named(str(name), names, f"{at} has")
         has[str(name)] = _range(wanted, f"{at} has.{name}")
-    inclusive = [table.get(f"{side}_inclusive", True) for side in (OWN_START, OWN_END)]
-    for value in inclusive:
-        if not isinstance(value, bool):
-            raise InputError("neither true nor false", f"{at} inclusive", None, "true or false", "correct it")
-    return AcesWindow(bounds[OWN_START], bounds[OWN_END], *inclusive, has)
+    left, right = (table.get(f"{side}_inclusive", True) for side in (OWN_START, OWN_END))
+    if not (isinstance(left, bool) and isinstance(right, bool)):
+        raise InputError("neither true nor false", f"{at} inclusive", None, "true or false", "correct it")
+    return AcesWindow(bounds[OWN_START], bounds[OWN_END], left, right, has)
 
 
 def _bound(text: object, at: str) -> Bound:

@@ -8,13 +8,14 @@ import polars as pl
 
 from ...loaders.errors import InputError
 from ...loaders.identifiers.curie import meds_codes
+from ...loaders.tables import PolarsType
 from .aces import ANY, OWN_END, OWN_START, RECORD_END, RECORD_START, TRIGGER, AcesTask, AcesWindow, Bound, Predicate
 from .code_set import CodeSet, study_codes
 from .labels import TaskLabels, percent
 from .records import TIME, Records
 
 AT = pl.col("prediction_time")
-COUNTED = {"subject_id": pl.String, "time": TIME, "n": pl.Int64}
+COUNTED: dict[str, PolarsType] = {"subject_id": pl.String, "time": TIME, "n": pl.Int64}
 VISIT_START, VISIT_END = "VISIT_START", "VISIT_END"
 """Codes for the beginnings and ends of visits, in studies whose admissions are visits and no events."""
 
