@@ -20,7 +20,7 @@ STAGES = {
     "Reading files": ("loaders/files/", "loaders/records/", "loaders/omics/", "loaders/knowledge/", "loaders/identifiers/"),
     "Joining patients and samples": ("loaders/subjects/", "loaders/"),
     "Loading into the graph": ("graphs/ingest/", "graphs/tables/", "graphs/store/", "graphs/schema", "src/clinome/verbs/load"),
-    "Queries, cohort and snapshot": ("graphs/query/", "graphs/cohort/", "graphs/snapshot/", "src/clinome/verbs/exploration/query", "src/clinome/verbs/cohort", "src/clinome/verbs/compare"),
+    "Queries, cohort and snapshot": ("graphs/query/", "graphs/prediction_tasks/", "graphs/cohort/", "graphs/snapshot/", "src/clinome/verbs/exploration/query", "src/clinome/verbs/cohort", "src/clinome/verbs/compare"),
     "Neo4j server": ("graphs/neo4j_",),
     "Saved models and predict": ("models/inference/", "models/base/serialization.py", "src/clinome/verbs/predict", "src/clinome/run_folder/"),
     "Training and own learners": ("models/", "src/clinome/user_learners.py", "src/clinome/verbs/train", "src/clinome/verbs/benchmark"),

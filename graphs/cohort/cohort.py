@@ -18,6 +18,12 @@ from ...loaders.files.cells.clock import CLOCKS
 from ..ingest.studies import check_entered
 from ..ingest.write_back import write_back
 from ..language.types import Type
+from ..prediction_tasks.aces import AcesTask
+from ..prediction_tasks.aces_labels import with_aces
+from ..prediction_tasks.index_rows import index_rows
+from ..prediction_tasks.labels import with_task
+from ..prediction_tasks.records import Records
+from ..prediction_tasks.task import PredictionTask
 from ..query.catalog import Catalog
 from ..query.cypher import Query, bind, find, run_lists, understood
 from ..query.params import naive
@@ -25,6 +31,7 @@ from ..store.columns import table
 from ..store.protocol import Edges, Store
 from ..tables.study_tables import Tables
 from .labels import TIME_TO_EVENT, WHERE, with_any_label, with_label
+from .meds_labels import is_label_table, read_labels
 
 """From the weakest to the strongest: a study is as good as its weakest source."""
 
@@ -81,6 +88,17 @@ class Cohort:
         return replace(self, steps=(*self.steps, AttritionStep(step, count)))
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """Rows on their way to a cohort, of the study's own patients: what gave them, and the attrition so far."""
+
+    rows: pl.DataFrame
+    steps: list[AttritionStep]
+    text: str
+    params: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+
+
 def make_cohort(
     store: Store,
     query: str,
@@ -91,34 +109,40 @@ def make_cohort(
     name: str,
     base: Path,
     tables: Tables,
+    target: PredictionTask | AcesTask | None = None,
     to_predict: bool = False,
 ) -> Cohort:
     """Run a cohort query and make of its rows one row a patient and prediction time.
 
     Args:
         store: the graph; it may hold other studies' patients, who are counted and left out.
-        query: a name in the library, a .cypher file relative to base, or Cypher text whose patient is `p`.
+        query: a name in the library, a .cypher file relative to base, or Cypher text whose patient is `p`; empty where the
+            target's own index rule gives the rows.
         label_type: boolean, categorical or time_to_event. label: what `[task]` says.
         tables: the study's tables: its own patients, and whether it holds records.
+        target: what `[task] target` means: it gives the labels, and the query none.
         to_predict: keep those without a label too (null), for a model that predicts them.
     Raises: InputError for rows that cannot be a cohort, if nobody is left, and if the study is not in the graph.
     """
     check_entered(store, tables)
-    asked = find(query, base)
-    bound = bind(asked, params)
-    catalog = Catalog(store)
-    _check_scalars(understood(store, asked.text, bound, catalog).columns)
-    steps = [
-        AttritionStep("in store", int(store.run(_IN_STORE, {})["n"][0])),
-        *_named_steps(store, asked, bound, catalog),
-    ]
-    found = run_lists(store, asked, bound, catalog=catalog)
-    steps.append(AttritionStep("returned", len(set(found.get("subject_id", ())))))
-    own, one = _means_one(_typed(_own(found, tables.subjects())))
-    steps.append(AttritionStep("of this study", own["subject_id"].n_unique()))
+    clock, records = weakest_clock(tables), has_records(tables)
+    if isinstance(target, AcesTask):
+        asked = _by_aces(store, query, target, tables, label_type, to_predict)
+    elif query or target is None:
+        asked = _by_query(store, query, params, base, tables, label_type)
+    else:
+        asked = _by_rule(store, target, tables, to_predict)
+    own, one = _means_one(asked.rows)
+    if isinstance(target, AcesTask):
+        label = "label"
+    elif target is not None:
+        _check_times(own, label_type, clock, True)
+        asked = _by_target(replace(asked, rows=own), target, tables, label_type, label, clock, to_predict)
+        own, label = asked.rows, "label"
+    steps = asked.steps
     labelled = (with_any_label if to_predict else with_label)(own, label_type, label, one)
     fate = "to predict, and not to judge by" if to_predict else "left out"
-    notes = [*labelled.notes, *_said(labelled.unlabelled, f"rows without a label {fate}")]
+    notes = [*asked.notes, *labelled.notes, *_said(labelled.unlabelled, f"rows without a label {fate}")]
     steps.append(AttritionStep("labelled", labelled.patients))
     if label_type == TIME_TO_EVENT and not to_predict:
         steps.append(AttritionStep("at risk", labelled.rows["subject_id"].n_unique()))
@@ -133,11 +157,85 @@ def make_cohort(
             "; ".join(f"{s.step}: {s.count}" for s in steps),
             fix="loosen the step after which nobody is left; check names and values with clinome query",
         )
-    clock = weakest_clock(tables)
-    _check_times(frame, label_type, clock, has_records(tables))
+    _check_times(frame, label_type, clock, records)
     return Cohort(
-        name, frame, tuple(steps), asked.text, bound, clock, labelled.classes, tuple(notes), label, to_predict
+        name, frame, tuple(steps), asked.text, asked.params, clock, labelled.classes, tuple(notes), label, to_predict
     )
+
+
+def _by_query(
+    store: Store, query: str, params: Mapping[str, Any], base: Path, tables: Tables, label_type: str
+) -> _Asked:
+    """The rows that a Cypher query returns, or that a MEDS label table holds."""
+    if is_label_table(query, base):
+        return _by_table(store, base / query.strip(), params, tables, label_type)
+    asked = find(query, base)
+    bound = bind(asked, params)
+    catalog = Catalog(store)
+    _check_scalars(understood(store, asked.text, bound, catalog).columns)
+    steps = [_in_store(store), *_named_steps(store, asked, bound, catalog)]
+    found = run_lists(store, asked, bound, catalog=catalog)
+    steps.append(AttritionStep("returned", len(set(found.get("subject_id", ())))))
+    rows = _typed(_own(found, tables.subjects()))
+    steps.append(AttritionStep("of this study", rows["subject_id"].n_unique()))
+    return _Asked(rows, steps, asked.text, bound)
+
+
+def _by_table(store: Store, path: Path, params: Mapping[str, Any], tables: Tables, label_type: str) -> _Asked:
+    """The rows of a MEDS label table, whose subjects have the ids of the graph."""
+    if params:
+        raise InputError(
+            "parameters of a table", f"{WHERE} {path.name}", ", ".join(params), "none", "leave out [cohort] params"
+        )
+    found = _typed(read_labels(path, label_type))
+    steps = [_in_store(store), AttritionStep("in the label table", found["subject_id"].n_unique())]
+    rows = found.filter(pl.col("subject_id").is_in(list(tables.subjects())))
+    steps.append(AttritionStep("of this study", rows["subject_id"].n_unique()))
+    return _Asked(rows, steps, f"// rows of {path.name}\n", {})
+
+
+def _by_rule(store: Store, target: PredictionTask, tables: Tables, lenient: bool) -> _Asked:
+    """The rows at the moments that the task's own rule says."""
+    subjects = pl.Series(sorted(tables.subjects()), dtype=pl.String)
+    rows, notes = index_rows(target.index, Records(tables, lenient), subjects)
+    steps = [_in_store(store), AttritionStep("with a moment to predict at", rows["subject_id"].n_unique())]
+    return _Asked(rows, steps, "", {}, notes)
+
+
+def _by_aces(store: Store, query: str, target: AcesTask, tables: Tables, label_type: str, lenient: bool) -> _Asked:
+    """The rows and labels of an ACES task, whose trigger says when it predicts."""
+    if query:
+        raise InputError(
+            "an ACES task has moments of its own", WHERE, None, "one of them", "leave out [cohort] query, or the target"
+        )
+    target.check(label_type)
+    made = with_aces(target, Records(tables, lenient))
+    steps = [_in_store(store), *(AttritionStep(step, count) for step, count in made.steps)]
+    return _Asked(made.rows, steps, f"// labelled by {target.words}\n", {}, made.notes)
+
+
+def _by_target(
+    asked: _Asked, target: PredictionTask, tables: Tables, label_type: str, label: str, clock: str, lenient: bool
+) -> _Asked:
+    """The rows as the target labels them; the query's text says so too."""
+    given = [name for name in (label, "label", "duration_days", "event") if name in asked.rows.columns]
+    if given:
+        fix = "leave out target, or let the query return subject_id, prediction_time and visit_id"
+        raise InputError(
+            "the cohort query returns an outcome, and the target another", WHERE, given[0], "one of them", fix
+        )
+    if clock == "order":
+        raise InputError(
+            "a window of days in an order", "[task] target", clock, "a dated or relative clock", "ranks are not days"
+        )
+    made = with_task(asked.rows, target, Records(tables, lenient), label_type)
+    steps = [*asked.steps, *(AttritionStep(step, count) for step, count in made.steps)]
+    text = f"{asked.text}// labelled by {target.words}\n"
+    return _Asked(made.rows, steps, text, asked.params, (*asked.notes, *made.notes))
+
+
+def _in_store(store: Store) -> AttritionStep:
+    return AttritionStep("in store", int(store.run(_IN_STORE, {})["n"][0]))
 
 
 def _means_one(rows: pl.DataFrame) -> tuple[pl.DataFrame, object]:

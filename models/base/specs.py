@@ -23,7 +23,7 @@ class TaskSpec:
     label: str = "label"
     covariates: tuple[str, ...] = ()
     target: dict[str, object] | str | None = None
-    gap_days: float = 0.0
+    gap_days: float | None = None
     horizon_days: float | None = None
 
 

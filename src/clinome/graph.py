@@ -221,7 +221,7 @@ def open_graph(study: Study | str | Path) -> Graph:
 
 
 def cohort_of(graph: Graph, study: Study | None = None, params: Mapping[str, object] | None = None) -> TakenCohort:
-    """The study's cohort query, run on an open graph."""
+    """The study's cohort: its query run on an open graph, its target's labels."""
     from clinome.graphs.cohort.cohort import make_cohort
     from clinome.models.base.task import task_of
 
@@ -236,6 +236,7 @@ def cohort_of(graph: Graph, study: Study | None = None, params: Mapping[str, obj
         name=study.name,
         base=study.folder,
         tables=graph.tables,
+        target=study.prediction_task,
     )
 
 

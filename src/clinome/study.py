@@ -31,6 +31,8 @@ from clinome.typed_toml import nearest, section
 
 if TYPE_CHECKING:
     from clinome.models.evaluation.operating_point import Rule
+    from clinome.graphs.prediction_tasks.aces import AcesTask
+    from clinome.graphs.prediction_tasks.task import PredictionTask
 
 T = TypeVar("T")
 
@@ -54,9 +56,12 @@ SERVERS = ("neo4j://", "neo4j+s://", "neo4j+ssc://", "bolt://", "bolt+s://", "bo
 
 @dataclass(frozen=True)
 class CohortSpec:
-    """`[cohort]`: a library query, a .cypher file or Cypher text, its parameters, and what Table 1 groups by."""
+    """`[cohort]`: a library query, a .cypher file or Cypher text, its parameters, and what Table 1 groups by.
 
-    query: str
+    query: empty where `[task] target` says itself when it predicts.
+    """
+
+    query: str = ""
     params: dict[str, object] = field(default_factory=dict)
     by: tuple[str, ...] = ()
 
@@ -198,6 +203,8 @@ class Study:
     def need_cohort(self) -> CohortSpec:
         """The cohort, or an error that says how to name one."""
         self._no_links("has no cohort")
+        if self.cohort is None and self.task is not None and self.task.target is not None:
+            return CohortSpec()
         if self.cohort is None:
             raise InputError(
                 "the study has no [cohort]", self.file.name, fix='add [cohort] with query = "patients_with_label"'
@@ -215,12 +222,21 @@ class Study:
             raise NotBuilt(
                 f"{self.file.name} [task]: kind {self.task.kind!r} is not built yet.", f"built are {', '.join(TASKS)}"
             )
-        if self.task.target is not None:
-            raise NotBuilt(
-                f"{self.file.name} [task]: target is not built yet.",
-                "let the cohort query return a label column instead",
-            )
         return self.task
+
+    @property
+    def prediction_task(self) -> PredictionTask | AcesTask | None:
+        """What `[task] target` means; None where the cohort query returns the label.
+
+        Raises: InputError for a target that is none, or a mistake in its file.
+        """
+        if self.task is None or self.task.target is None:
+            return None
+        from clinome.graphs.prediction_tasks.task_file import read_target
+
+        return read_target(
+            self.task.target, self.folder, gap_days=self.task.gap_days, horizon_days=self.task.horizon_days
+        )
 
     def _no_links(self, what: str) -> None:
         """A links study is about knowledge alone: what asks for its patients says so."""
@@ -376,6 +392,7 @@ def _check(study: Study, where: str) -> None:
     _check_evaluate(study.evaluate, f"{where} [evaluate]")
     _check_links(study, where)
     _check_report(study, where)
+    _check_target(study, where)
     learn = study.learn
     for key, got, least in (
         ("[learn] trials", learn.trials, 1),
@@ -400,6 +417,19 @@ def _check(study: Study, where: str) -> None:
     _check_placement(learn, f"{where} [learn]")
     if study.links is None:
         _check_learners(learn.learners, f"{where} [learn] learners")
+
+
+def _check_target(study: Study, where: str) -> None:
+    """A query or a target that says when to predict; and a window only where there is a target."""
+    task, target = study.task, study.prediction_task
+    if study.cohort is not None and not study.cohort.query and target is None:
+        raise InputError("this key is needed", f"{where} [cohort] query", fix="add query = …")
+    for key in ("gap_days", "horizon_days") if task is not None and target is None else ():
+        if getattr(task, key) is not None:
+            raise InputError(
+                "a window without a target", f"{where} [task] {key}", getattr(task, key),
+                "target, or a label that the cohort query returns", "name a target, or leave it out",
+            )  # fmt: skip
 
 
 def _check_placement(learn: Learn, where: str) -> None:

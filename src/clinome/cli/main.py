@@ -109,11 +109,12 @@ def cohort(
     by: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Show Table 1 by it: label, split, or a column.")
     ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the rows as a MEDS label table: a .parquet file.")] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Run the cohort query, show the attrition, store the cohort in the graph."""
-    made = clinome.cohort(study, console=Console(quiet))
+    made = clinome.cohort(study, out=out, console=Console(quiet))
     if by is not None:
         clinome.table_one(study, by, console=Console(quiet))
     _end(as_json, made.summary)

@@ -30,18 +30,43 @@ _OUTCOMES = ("label", "duration_days", "event")
 _NEVER = ("subject_id", "prediction_time", "visit_id", "namespace", "clock", "observed_from", "observed_until")
 
 
-def cohort(study: Study | str | Path, *, console: Console = SILENT) -> Cohort:
+def cohort(study: Study | str | Path, *, out: str | Path | None = None, console: Console = SILENT) -> Cohort:
     """Cohort selection: run the study's cohort query, and keep the cohort in the graph.
 
     Args:
         study: a study, its file, or the folder that holds it; it has been loaded.
+        out: a .parquet file: the rows as a MEDS label table.
         console: what is said while it runs; default: nothing.
     Returns: the cohort: `.frame` (a row a patient and prediction time) and `.attrition` (patients left after each step).
     Raises: InputError for rows that cannot be a cohort, if nobody is left, or if nothing has been loaded.
     Example:
         clinome.cohort("study.toml").attrition
     """
-    return Cohort(take_cohort(as_study(study), console))
+    study = as_study(study)
+    if out is not None:
+        _check_out(Path(out))
+    made = take_cohort(study, console)
+    if out is not None:
+        _write_labels(study, made, Path(out), console)
+    return Cohort(made)
+
+
+def _check_out(out: Path) -> None:
+    if out.suffix != ".parquet":
+        raise InputError("a label table is a Parquet file", "--out", out.suffix, ".parquet", "rename the file")
+    if not out.parent.is_dir():
+        raise InputError("there is no such folder", "--out", str(out.parent), "a folder that is there", "make it first")
+
+
+def _write_labels(study: Study, made: TakenCohort, out: Path, console: Console) -> None:
+    from clinome.graphs.cohort.meds_labels import MAP, write_labels
+
+    numbered = write_labels(made.frame, out, task_of(study.need_task().kind).label_type)
+    console(f"{made.frame.height:,} rows written to {out}")
+    if numbered:
+        console(
+            f"{numbered:,} patients are numbered there, as MEDS wants it; {MAP} beside it, which stays with you, says who is who"
+        )
 
 
 def table_one(study: Study | str | Path, by: str = LABEL, *, console: Console = SILENT) -> pd.DataFrame:

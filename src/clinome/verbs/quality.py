@@ -119,7 +119,7 @@ def _cohort(study: Study) -> tuple[Snapshot | None, str]:
     """The study's cohort, frozen; or None, and why."""
     from clinome.graphs.snapshot.freeze import freeze
 
-    if study.cohort is None or study.task is None:
+    if study.task is None or (study.cohort is None and study.task.target is None):
         return None, "the study has no [cohort] and [task]"
     try:
         task = study.need_task()

@@ -58,6 +58,10 @@ class World:
                 again = str(rng.choice(["no", "yes"])) if rng.random() < 0.7 else None
                 visit = {"patient": patient, "id": name, "start_time": begin, "end_time": end, "readmitted": again}
                 self.visits.append(visit)
+                if end and rng.random() < 0.2:  # a part of it that ends with it
+                    part = {"id": f"{name}i", "start_time": begin and begin + timedelta(days=int(rng.integers(0, 2)))}
+                    part["start_time"] = min(part["start_time"], end) if part["start_time"] else None
+                    self.visits.append({**visit, **part})
         self.diagnosed: list[Any] = []
         self.prescribed: list[Any] = []
         for out, codes, often in ((self.diagnosed, DIAGNOSES, 30), (self.prescribed, DRUGS, 30)):
@@ -227,12 +231,26 @@ def test_readmission(world: World) -> None:
         if end is None or visit["patient"] in order:
             continue
         last = end + timedelta(days=20)
-        others = [v for v in world.visits if v["patient"] == visit["patient"] and v is not visit and v["start_time"]]
+        mine = [v for v in world.visits if v["patient"] == visit["patient"] and v is not visit]
+        others = [v for v in mine if v["start_time"]]
+        if any(v["end_time"] and v["start_time"] < end < v["end_time"] for v in others):
+            continue  # the stay goes on
+        twins = [visit, *(v for v in mine if v["end_time"] == end)]
+        if min(twins, key=lambda v: (v["start_time"] or end, v["id"])) is not visit:
+            continue
         label: bool | None = any(end <= v["start_time"] <= last for v in others)
         if not label and until[visit["patient"]] and until[visit["patient"]] < last:
             label = None
         want.append((visit["patient"], visit["id"], end, label))
     same(world.ask("readmission", within=20), want)
+
+
+def test_readmission_has_one_row_where_two_visits_end_at_one_moment(world: World) -> None:
+    """A cohort takes one row a patient and prediction time: an intensive-care stay ends with its admission."""
+    rows = world.ask("readmission", within=20)
+    moments = [(subject, time) for subject, _, time, _ in rows]
+    ends = [(v["patient"], v["end_time"]) for v in world.visits if v["end_time"]]
+    assert len(moments) == len(set(moments)) < len(ends)
 
 
 def test_landmark_survival(world: World) -> None:

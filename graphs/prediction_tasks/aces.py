@@ -1,0 +1,330 @@
+"""ACES task file (YAML): predicates, trigger, windows with their criteria; read as documented, without the package.
+
+Source: Xu et al. 2024, ACES: Automatic Cohort Extraction System, https://github.com/justin13601/ACES
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from ...loaders.errors import InputError, NotBuilt
+from ...loaders.files.regular_file import check_regular
+
+ANY, RECORD_START, RECORD_END = SPECIAL = ("_ANY_EVENT", "_RECORD_START", "_RECORD_END")
+TRIGGER, OWN_START, OWN_END = "trigger", "start", "end"
+_SECTIONS = ("predicates", "trigger", "windows", "description", "metadata", "patient_demographics")
+_PREDICATE = (
+    "code",
+    "value_min",
+    "value_max",
+    "value_min_inclusive",
+    "value_max_inclusive",
+    "expr",
+    "other_cols",
+    "static",
+)
+_WINDOW = ("start", "end", "start_inclusive", "end_inclusive", "has", "label", "index_timestamp")
+_PLACEHOLDERS = ("???", "TODO", "PLACEHOLDER", "<CODE>")
+_UNITS = {"w": 604_800, "week": 604_800, "d": 86_400, "day": 86_400, "h": 3_600, "hr": 3_600, "hour": 3_600,
+          "m": 60, "min": 60, "minute": 60, "s": 1, "sec": 1, "second": 1}  # fmt: skip
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)\s*,?\s*")
+_BOUND = re.compile(r"(?P<base>[A-Za-z_]\w*(?:\.(?:start|end))?)\s*(?:(?P<how>->|<-|\+|-)\s*(?P<what>.+))?")
+_RANGE = re.compile(r"[(\[]\s*(None|\d+)\s*,\s*(None|\d+)\s*[)\]]")
+_EXPR = re.compile(r"(or|and)\(([\w\s,]+)\)")
+_LARGEST, _LONGEST_DAYS = 1_000_000, 73_050
+
+
+@dataclass(frozen=True)
+class Predicate:
+    """Predicate: events of some codes with a number in a range, or (`join` or, and) what others say of one moment.
+
+    codes: as MEDS writes them. regex: of codes, instead.
+    """
+
+    codes: tuple[str, ...] = ()
+    regex: str | None = None
+    low: float | None = None
+    high: float | None = None
+    low_inclusive: bool = False
+    high_inclusive: bool = False
+    join: str | None = None
+    parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Bound:
+    """One end of a window: base (trigger, start, end, WINDOW.start, WINDOW.end), then a step.
+
+    step: how far from it in time; or event, the next (`ahead`) or last moment of a predicate. base None: the record's end.
+    """
+
+    base: str | None = None
+    step: timedelta = timedelta(0)
+    event: str | None = None
+    ahead: bool = True
+
+
+@dataclass(frozen=True)
+class AcesWindow:
+    """Window: its two bounds, and how often predicates come in it: has[predicate] = (least, most), None: any number."""
+
+    start: Bound
+    end: Bound
+    start_inclusive: bool
+    end_inclusive: bool
+    has: Mapping[str, tuple[int | None, int | None]]
+
+
+@dataclass(frozen=True)
+class AcesTask:
+    """ACES task: for each moment of the trigger its windows; the label is whether a predicate comes in one of them.
+
+    windows: in an order in which each refers to those before it. label: window and predicate. index: window and bound (start,
+    end) that is the prediction's moment.
+    """
+
+    name: str
+    predicates: Mapping[str, Predicate]
+    trigger: str
+    windows: Mapping[str, AcesWindow]
+    label: tuple[str, str]
+    index: tuple[str, str]
+    doc: str = ""
+
+    @property
+    def words(self) -> str:
+        """The task in one line."""
+        window, label = self.label
+        return f"{self.name} (ACES): {label} in window {window}, index: {'.'.join(self.index)}, for each {self.trigger}"
+
+    def check(self, label_type: str) -> None:
+        """Refuse another label than yes and no."""
+        if label_type != "boolean":
+            raise InputError(
+                "an ACES task says yes or no", f"[task] target, {self.name}", label_type, "boolean", 'kind = "binary"'
+            )
+
+
+def read_aces(path: Path) -> AcesTask:
+    """A task file of ACES.
+
+    Raises: InputError for a file that is none; for a predicate without its codes (`???`), an unknown name, a window that refers
+        to itself. NotBuilt for predicates of the patient (static), and of other columns.
+    """
+    import yaml
+
+    if not path.is_file():
+        raise InputError("no such task file", path, fix="correct the path; it is relative to the study file")
+    if check_regular(path).stat().st_size > _LARGEST:
+        raise InputError(
+            "too large for a task file", path, expected=f"at most {_LARGEST:,} bytes", fix="name the task file"
+        )
+    try:
+        table = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError):
+        raise InputError("not a YAML file that can be read", path, fix="mend it") from None
+    return parse_aces(table, path.stem)
+
+
+def parse_aces(table: object, name: str) -> AcesTask:
+    """The same, from what YAML read."""
+    at = f"ACES task {name}"
+    read = _mapping(table, at, _SECTIONS)
+    if read.get("patient_demographics"):
+        raise NotBuilt(
+            f"{at}: patient_demographics are not built yet.", "let a cohort query and a task of your own ask so"
+        )
+    predicates = {
+        str(one): _predicate(what, f"{at} predicates.{one}")
+        for one, what in _mapping(read.get("predicates"), f"{at} predicates").items()
+    }
+    trigger = str(read.get("trigger"))
+    names = {*predicates, *SPECIAL}
+    for one, predicate in predicates.items():
+        for part in predicate.parts:
+            _named(part, names, f"{at} predicates.{one}")
+    _no_circle({one: predicate.parts for one, predicate in predicates.items()}, f"{at} predicates")
+    _named(trigger, names, f"{at} trigger")
+    given = _mapping(read.get("windows"), f"{at} windows")
+    found = {str(one): _mapping(what, f"{at} windows.{one}", _WINDOW) for one, what in given.items()}
+    windows = {one: _window(what, names, f"{at} windows.{one}") for one, what in found.items()}
+    label = _one_of(found, "label", at)
+    _named(label[1], names, f"{at} windows.{label[0]} label")
+    index = _one_of(found, "index_timestamp", at)
+    if index[1] not in (OWN_START, OWN_END) or getattr(windows[index[0]], index[1]).base is None:
+        raise InputError("no moment of the prediction", f"{at} windows.{index[0]} index_timestamp", index[1],
+                         "start or end, where it is not NULL", "name the other one")  # fmt: skip
+    return AcesTask(
+        name, predicates, trigger, _in_order(windows, at), label, index, str(read.get("description") or "").strip()
+    )
+
+
+def _predicate(table: object, at: str) -> Predicate:
+    read = _mapping(table, at, _PREDICATE)
+    if read.get("static") or read.get("other_cols"):
+        raise NotBuilt(f"{at}: static and other_cols are not built yet.", "leave them out, or ask so in a cohort query")
+    if "expr" in read:
+        match = _EXPR.fullmatch(str(read["expr"]).strip())
+        if match is None:
+            raise InputError("an expression that cannot be read", at, None, "or(a, b) or and(a, b)", "write it so")
+        return Predicate(join=match[1], parts=tuple(part.strip() for part in match[2].split(",") if part.strip()))
+    code = read.get("code")
+    regex, codes = None, [code]
+    if isinstance(code, Mapping):
+        held = _mapping(code, f"{at} code", ("regex", "any"))
+        regex, codes = held.get("regex"), list(held.get("any") or []) if isinstance(held.get("any"), list) else []
+    if any(one is None or str(one).strip().upper() in ("", *_PLACEHOLDERS) for one in (codes or [regex])):
+        raise InputError(
+            "a predicate without its codes", at, None, "codes of this data", "say which codes it stands for"
+        )
+    numbers = {key: _number(read.get(key), f"{at} {key}") for key in ("value_min", "value_max")}
+    return Predicate(
+        tuple(str(one).strip() for one in codes), None if regex is None else str(regex), numbers["value_min"], numbers["value_max"],
+        bool(read.get("value_min_inclusive")), bool(read.get("value_max_inclusive")),
+    )  # fmt: skip
+
+
+def _window(table: Mapping[str, Any], names: set[str], at: str) -> AcesWindow:
+    bounds = {side: _bound(table.get(side), f"{at} {side}") for side in (OWN_START, OWN_END)}
+    for side, bound in bounds.items():
+        if bound.event is not None:
+            _named(bound.event, names, f"{at} {side}")
+        if bound.base == side:
+            raise InputError(
+                "a bound that refers to itself",
+                f"{at} {side}",
+                None,
+                "the other bound, trigger or a window",
+                "correct it",
+            )
+    if {bounds[OWN_START].base, bounds[OWN_END].base} == {OWN_START, OWN_END}:
+        raise InputError("two bounds that refer to each other", at, None, "one that stands by itself", "correct it")
+    has = {}
+    for name, wanted in _mapping(table.get("has") or {}, f"{at} has").items():
+        _named(str(name), names, f"{at} has")
+        has[str(name)] = _range(wanted, f"{at} has.{name}")
+    left, right = (table.get(f"{side}_inclusive", True) for side in (OWN_START, OWN_END))
+    if not (isinstance(left, bool) and isinstance(right, bool)):
+        raise InputError("neither true nor false", f"{at} inclusive", None, "true or false", "correct it")
+    return AcesWindow(bounds[OWN_START], bounds[OWN_END], left, right, has)
+
+
+def _bound(text: object, at: str) -> Bound:
+    if text is None:
+        return Bound()
+    match = _BOUND.fullmatch(str(text).strip())
+    if match is None:
+        raise InputError(
+            "a bound that cannot be read",
+            at,
+            str(text)[:60],
+            "NULL, trigger, WINDOW.end, start + 24h, start -> predicate",
+            "write it so",
+        )
+    base, how, what = match["base"], match["how"], match["what"]
+    if how is None:
+        return Bound(base)
+    if how in ("->", "<-"):
+        return Bound(base, event=what.strip(), ahead=how == "->")
+    return Bound(base, _span(what, at) * (1 if how == "+" else -1))
+
+
+def _span(text: str, at: str) -> timedelta:
+    """
+    Example:
+        >>> _span("1 day 12h", "x")
+        datetime.timedelta(days=1, seconds=43200)
+    """
+    parts = list(_SPAN.finditer(text.strip().lower()))
+    units = [part[2] if part[2] in _UNITS else part[2].removesuffix("s") for part in parts]
+    seconds = sum(float(part[1]) * _UNITS.get(unit, 0) for part, unit in zip(parts, units, strict=True))
+    if (
+        "".join(part[0] for part in parts) != text.strip().lower()
+        or any(unit not in _UNITS for unit in units)
+        or seconds / 86_400 > _LONGEST_DAYS
+    ):
+        raise InputError(
+            "a length of time that cannot be read", at, text.strip()[:40], "24h, 30d, 1 day 12h", "write it so"
+        )
+    return timedelta(seconds=seconds)
+
+
+def _range(wanted: object, at: str) -> tuple[int | None, int | None]:
+    text = str(tuple(wanted)) if isinstance(wanted, list) else str(wanted)
+    match = _RANGE.fullmatch(text.strip())
+    if match is None:
+        raise InputError(
+            "a count that cannot be read", at, str(wanted)[:40], "(1, None), (None, 0)", "write the least and the most"
+        )
+    least, most = (None if part == "None" else int(part) for part in match.groups())
+    return least, most
+
+
+def _in_order(windows: Mapping[str, AcesWindow], at: str) -> dict[str, AcesWindow]:
+    """The windows, each behind those that it refers to."""
+    needs = {
+        name: tuple(bound.base.split(".")[0] for bound in (window.start, window.end) if bound.base and "." in bound.base)
+        for name, window in windows.items()
+    }  # fmt: skip
+    for name, window in windows.items():
+        for bound in (window.start, window.end):
+            known = {
+                TRIGGER,
+                OWN_START,
+                OWN_END,
+                *(f"{one}.{side}" for one in windows for side in (OWN_START, OWN_END)),
+            }
+            if bound.base is not None:
+                _named(bound.base, known, f"{at} windows.{name}")
+    return {name: windows[name] for name in _no_circle(needs, f"{at} windows")}
+
+
+def _no_circle(needs: Mapping[str, tuple[str, ...]], at: str) -> list[str]:
+    """The names, each behind those that it needs. Raises: InputError where they go round in a circle."""
+    done: list[str] = []
+    while len(done) < len(needs):
+        ready = [
+            name
+            for name, of in needs.items()
+            if name not in done and all(one in done or one not in needs for one in of)
+        ]
+        if not ready:
+            raise InputError(
+                "names that refer to each other in a circle", at, None, "one that stands by itself", "correct them"
+            )
+        done += ready
+    return done
+
+
+def _one_of(windows: Mapping[str, Mapping[str, Any]], key: str, at: str) -> tuple[str, str]:
+    found = [(name, str(table[key])) for name, table in windows.items() if table.get(key) is not None]
+    if len(found) != 1:
+        raise InputError(f"{len(found)} windows with {key}", at, None, "one", f"write {key} in one window")
+    return found[0]
+
+
+def _named(name: str, known: set[str], at: str) -> None:
+    if name not in known:
+        raise InputError("an unknown name", at, name, ", ".join(sorted(known)), "name one of these")
+
+
+def _number(value: object, at: str) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputError("no number", at, None, "a number", "correct it")
+    return float(value)
+
+
+def _mapping(table: object, at: str, known: tuple[str, ...] = ()) -> Mapping[str, Any]:
+    if not isinstance(table, Mapping):
+        raise InputError("a section was expected", at, None, "name: value", "write it so")
+    for key in table if known else ():
+        if key not in known:
+            raise InputError("unknown key", at, str(key), ", ".join(known), "rename or remove it")
+    return table

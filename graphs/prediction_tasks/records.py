@@ -1,0 +1,184 @@
+"""Records of a study for its prediction tasks: events by code, stays, deaths, observation; only what a task needs is read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import cached_property
+
+import polars as pl
+
+from ...loaders.errors import InputError
+from ...loaders.identifiers.curie import DEATH
+from ...loaders.tables import NEVER, VISITS, PolarsType
+from ..tables.study_tables import Tables
+from .code_set import CodeSet
+
+TIME = pl.Datetime("us")
+EVENT: dict[str, PolarsType] = {"subject_id": pl.String, "time": TIME, "known_time": TIME, "code": pl.String,
+         "numeric_value": pl.Float64, "visit_id": pl.String}  # fmt: skip
+STAY: dict[str, PolarsType] = {"subject_id": pl.String, "visit_id": pl.String, "start": TIME, "end": TIME}
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Records:
+    """Records: the events, stays and observation periods of a study's tables, read by column and filtered while read.
+
+    lenient: that the study has none of a set's codes is no error.
+    Memory: events of a task's own codes alone are held, whatever else the tables hold.
+    """
+
+    tables: Tables
+    lenient: bool = False
+
+    def events(self, classes: Mapping[str, CodeSet]) -> pl.DataFrame:
+        """Dated events of these sets: subject_id, time, known_time, visit_id, class; one a subject and moment, in order.
+
+        Of several at one moment the class that comes first in `classes`, and the earliest time of being known.
+        """
+        found = [pl.DataFrame(schema={**EVENT, "class": pl.String})]
+        for name, codes in classes.items():
+            part = self._of(codes, codes.holds())
+            found.append(part.with_columns(pl.lit(name).alias("class")))
+        each = pl.concat(found).group_by("subject_id", "time", maintain_order=True)
+        once = each.agg(pl.col("known_time").min(), pl.col("visit_id").first(), pl.col("class").first())
+        return once.sort("subject_id", "time")
+
+    def said(self, label: CodeSet) -> pl.DataFrame:
+        """subject_id, visit_id, yes: what the source says in the events of a label; their number is `low` (1) or more."""
+        events = self._of(label, pl.col("numeric_value").is_not_null())
+        bounds = label if label.low is not None or label.high is not None else replace(label, low=1.0)
+        return events.select("subject_id", "visit_id", yes=bounds.holds())
+
+    def deaths(self) -> pl.DataFrame:
+        """subject_id, died, died_over: the first record of a death. A day without a time is the whole day: it is over later."""
+        events = self.of_codes(frozenset((DEATH,)), pl.lit(True))
+        midnight = pl.col("time").dt.truncate("1d") == pl.col("time")
+        day = midnight & (pl.col("known_time") - pl.col("time") <= _DAY)
+        over = pl.when(day).then(pl.max_horizontal("time", "known_time")).otherwise("time")
+        first = pl.col("time").arg_min()
+        return events.with_columns(over=over).group_by("subject_id").agg(
+            died=pl.col("time").get(first), died_over=pl.col("over").get(first)
+        )  # fmt: skip
+
+    @cached_property
+    def visits(self) -> pl.DataFrame:
+        """Every visit with a time, of all sources: STAY and `kind`."""
+        found = [table.select(list(VISITS)) for table in self._tables("visits")]
+        if not found:
+            return pl.DataFrame(schema={**STAY, "kind": pl.String})
+        once = pl.concat(found, how="vertical_relaxed").unique(
+            ["subject_id", "visit_id"], keep="first", maintain_order=True
+        )
+        start = pl.coalesce("start_time", "end_time").cast(TIME)
+        return once.select(
+            "subject_id", "visit_id", start=start, end=pl.col("end_time").cast(TIME), kind=pl.col("kind").cast(pl.String)
+        ).drop_nulls("start")  # fmt: skip
+
+    def stays(self, kinds: Collection[str] = ()) -> pl.DataFrame:
+        """Stays: visits of these kinds (none: all), those that overlap as one; STAY, sorted by subject and start.
+
+        Raises: InputError for a kind that no visit has.
+        """
+        return merged(self.of_kinds(kinds))
+
+    def of_kinds(self, kinds: Collection[str] = ()) -> pl.DataFrame:
+        """The visits of these kinds; as `visits` where there are none."""
+        there = set(self.visits["kind"].drop_nulls())
+        for kind in kinds:
+            if kind not in there and not self.lenient:
+                raise InputError("no visit of this kind", "prediction task, kinds", kind,
+                                 ", ".join(sorted(there)[:12]) or None, "name kinds that visits have")  # fmt: skip
+        return self.visits.filter(pl.col("kind").is_in(list(kinds))) if kinds else self.visits
+
+    @cached_property
+    def observation(self) -> pl.DataFrame:
+        """subject_id, observed_from, observed_until, as the sources state them; the first that says something counts."""
+        columns = ("observed_from", "observed_until")
+        found = [
+            table.select("subject_id", *(
+                (pl.col(name) if name in table.columns else pl.lit(None)).cast(TIME).alias(name) for name in columns
+            ))
+            for table in self._tables("patients")
+        ]  # fmt: skip
+        empty = pl.DataFrame(schema={"subject_id": pl.String, **dict.fromkeys(columns, TIME)})
+        each = pl.concat([empty, *found]).group_by("subject_id", maintain_order=True)
+        return each.agg(pl.col(name).drop_nulls().first() for name in columns)
+
+    @cached_property
+    def spans(self) -> pl.DataFrame:
+        """subject_id, first, last: the first and last time of anything recorded, events and visits."""
+        parts = [
+            scan.filter(pl.col("time").is_not_null()).group_by("subject_id").agg(
+                first=pl.col("time").min(), last=pl.col("time").max()
+            ).collect(engine="streaming")
+            for source in self.tables.sources() if (scan := self.tables.scan(source, "events")) is not None
+        ]  # fmt: skip
+        parts.append(self.visits.select("subject_id", first="start", last=pl.coalesce("end", "start")))
+        return pl.concat(parts).group_by("subject_id").agg(pl.col("first").min(), pl.col("last").max())
+
+    def _of(self, codes: CodeSet, holds: pl.Expr) -> pl.DataFrame:
+        found = self.of_codes(codes.expand(self.tables), holds)
+        if found.is_empty() and not self.lenient:
+            raise codes.missing(self.tables)
+        return found
+
+    @cached_property
+    def moments(self) -> pl.DataFrame:
+        """subject_id, time: every moment at which anything was recorded, sorted."""
+        parts = [
+            scan.filter(pl.col("time").is_not_null()).select("subject_id", "time").unique().collect(engine="streaming")
+            for source in self.tables.sources()
+            if (scan := self.tables.scan(source, "events")) is not None
+        ]
+        empty = pl.DataFrame(schema={"subject_id": pl.String, "time": TIME})
+        return pl.concat([empty, *parts]).unique().sort("subject_id", "time")
+
+    def of_codes(self, codes: frozenset[str], holds: pl.Expr) -> pl.DataFrame:
+        """Dated events of these codes that hold, read from the tables by a streaming scan (EVENT)."""
+        wanted = pl.Series(sorted(codes), dtype=pl.String).implode()
+        parts = [
+            scan.filter(pl.col("code").is_in(wanted) & pl.col("time").is_not_null() & holds)
+            .select(pl.col(name).cast(dtype) for name, dtype in EVENT.items())
+            .collect(engine="streaming")
+            for source in self.tables.sources() if (scan := self.tables.scan(source, "events")) is not None
+        ]  # fmt: skip
+        known = pl.max_horizontal("time", pl.col("known_time").fill_null(pl.col("time")))
+        return pl.concat([pl.DataFrame(schema=EVENT), *parts]).with_columns(known_time=known)
+
+    def _tables(self, name: str) -> list[pl.DataFrame]:
+        return [table for source in self.tables.sources() if (table := self.tables.table(source, name)) is not None]
+
+
+def merged(visits: pl.DataFrame) -> pl.DataFrame:
+    """Stays: visits of one patient that overlap are one, under the id of that which began first (then of the longest).
+
+    So an intensive-care stay within an admission, or one that is written down as a little longer than it, is a part of it.
+    Visits that only touch are two: a day's end is the next day's beginning. One without an end lasts into nothing else.
+    Args: visits: subject_id, visit_id, start, end (null: nobody says).
+    Returns: STAY, sorted by subject and start.
+    Example:
+        >>> from datetime import datetime
+        >>> day = lambda n: datetime(2020, 1, n)
+        >>> visits = pl.DataFrame({"subject_id": ["a", "a"], "visit_id": ["icu", "stay"], "start": [day(2), day(1)], "end": [day(5), day(4)]})
+        >>> merged(visits).rows()
+        [('a', 'stay', datetime.datetime(2020, 1, 1, 0, 0), datetime.datetime(2020, 1, 5, 0, 0))]
+    """
+    order = visits.with_columns(last=pl.col("end").fill_null(pl.col("start"))).sort(
+        "subject_id", "start", "last", "visit_id", descending=[False, False, True, False]
+    )
+    before = pl.col("last").cum_max().shift(1).over("subject_id")
+    same = (pl.col("start") == pl.col("start").shift(1).over("subject_id")).fill_null(False)
+    begins = ((pl.col("start") >= before) & ~same).fill_null(True)
+    parts = order.with_columns(stay=begins.cum_sum())
+    each = parts.group_by("stay", maintain_order=True).agg(
+        pl.col("subject_id", "visit_id", "start").first(), pl.col("end").max()
+    )  # fmt: skip
+    return each.select(list(STAY))
+
+
+def is_never(known_time: pl.Expr) -> pl.Expr:
+    """Whether nobody says when something was known."""
+    return known_time >= NEVER

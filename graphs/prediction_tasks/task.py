@@ -1,0 +1,232 @@
+"""Prediction task: when a prediction is made, what counts as the outcome, in which window; one frozen, checked value.
+
+```
+ history, clean period |  gap  |  horizon
+-----------------------*-------(=========]------> time
+       inputs          ^ index: the prediction's moment, where the fence stands
+```
+What was known at the index decides who is in; what comes after it decides the label, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from ...loaders.errors import InputError
+from .code_set import CodeSet
+
+NONE = timedelta(0)
+EVER = timedelta.max
+"""A clean period that reaches back to the beginning of the record."""
+VISITS, OBSERVATION, STAYS, EVENTS = INDEX_OF = ("visits", "observation", "stays", "events")
+START, END, FIRST, EACH = INDEX_AT = ("start", "end", "first", "each")
+CODED, DEATH_EVENT, VISIT, LONG_STAY, LABEL = TARGETS = ("codes", "death", "visit", "long_stay", "label")
+NO_CLASS = "none"
+HORIZON, STAY_END = UNTIL = ("horizon", "stay_end")
+STATED, LAST_RECORD = OBSERVED = ("stated", "last_record")
+
+
+@dataclass(frozen=True)
+class IndexRule:
+    """Index rule: the moments at which predictions are made, where no cohort query says so.
+
+    of: visits; the observation period of each patient; stays (visits, in a study without visits the observation);
+        events of `events`. Visits of one patient that overlap are one stay.
+    at: start or end; of events first or each, when it was known.
+    plus: so long after the start; only who is still there then. every: again and again from then on, while the stay lasts.
+    kinds: of visits that count; () all. first: each patient's first moment only.
+    """
+
+    of: str = VISITS
+    at: str = END
+    plus: timedelta = NONE
+    every: timedelta | None = None
+    kinds: tuple[str, ...] = ()
+    events: CodeSet | None = None
+    first: bool = False
+
+    def __post_init__(self) -> None:
+        _word(self.of, INDEX_OF, "[index] of")
+        _word(self.at, (FIRST, EACH) if self.of == EVENTS else (START, END), "[index] at")
+        if (self.of == EVENTS) != (self.events is not None):
+            raise _wrong("[index] codes", None, 'codes go with of = "events"', "write both, or none")
+        if self.of in (OBSERVATION, STAYS) and self.at == END:
+            raise _wrong("[index] at", self.at, "start", "what ends an observation is not known before it ends")
+        if (self.plus or self.every) and self.at != START:
+            raise _wrong("[index] plus_hours, every_hours", None, 'at = "start"', "count from the start")
+        if self.plus < NONE or (self.every is not None and self.every < timedelta(minutes=1)):
+            raise _wrong("[index] plus_hours, every_hours", None, "hours after the start", "make them larger")
+
+
+@dataclass(frozen=True)
+class Target:
+    """Target: the outcome.
+
+    event: codes (an event of `classes`, one set of codes, or of several the first), death, visit (another visit begins),
+        long_stay (the stay lasts longer than `stay`), label (what the source says of the stay in an event of `classes`,
+        whatever its time).
+    kinds: of visits that count. or_death: death counts as the outcome too.
+    """
+
+    event: str
+    classes: Mapping[str, CodeSet] = field(default_factory=dict)
+    kinds: tuple[str, ...] = ()
+    stay: timedelta | None = None
+    or_death: bool = False
+
+    def __post_init__(self) -> None:
+        _word(self.event, TARGETS, "[target] event")
+        if (self.event in (CODED, LABEL)) != bool(self.classes):
+            fix = 'target = {codes = ["ICD9CM:428"]}, or of a task {task = "first_onset", codes = ["ICD9CM:428"]}'
+            raise _wrong("[target] codes", None, "codes with event codes or label, and only there", fix)
+        if (self.event == LONG_STAY) != (self.stay is not None):
+            raise _wrong("[target] days", None, "days with a long stay, and only there", "days = 7")
+        if self.stay is not None and self.stay <= NONE:
+            raise _wrong("[target] days", self.stay / timedelta(days=1), "more than 0", "days = 7")
+        if self.or_death and self.event in (DEATH_EVENT, LONG_STAY, LABEL):
+            raise _wrong("[target] or_death", True, "an outcome that death may come before", "leave it out")
+        if {NO_CLASS, DEATH_EVENT} & set(self.classes) and len(self.classes) > 1:
+            raise _wrong("[target] classes", None, f"other names than {NO_CLASS} and {DEATH_EVENT}", "rename it")
+        if self.event == LABEL and len(self.classes) > 1:
+            raise _wrong("[target] classes", len(self.classes), "one code of a label", "name one")
+
+
+@dataclass(frozen=True)
+class Window:
+    """Window: where the outcome is looked for, and what must be known before.
+
+    The window is (index + gap, index + gap + horizon]; the start of a visit counts from its first moment on.
+    until: horizon, or stay_end: the end of the stay that the index lies in (with a horizon whichever comes first).
+    clean: no outcome for so long before the index, as far as was known then; EVER; None: prevalent, earlier ones do not matter.
+    history: the record reaches back so far at the index.
+    observed: when a patient's observation ends: as stated (`observed_until`), or with the last record.
+    """
+
+    gap: timedelta = NONE
+    horizon: timedelta | None = None
+    until: str = HORIZON
+    clean: timedelta | None = None
+    history: timedelta = NONE
+    observed: str = STATED
+
+    def __post_init__(self) -> None:
+        _word(self.until, UNTIL, "[window] until")
+        _word(self.observed, OBSERVED, "[window] observed")
+        for name in ("gap", "history"):
+            if getattr(self, name) < NONE:
+                raise _wrong(f"[window] {name}", None, "0 or more", "the fence stands at the index")
+        if self.horizon is not None and self.horizon <= NONE:
+            raise _wrong("[window] horizon", None, "more than 0", "horizon_days = 30")
+        if self.clean is not None and self.clean <= NONE:
+            raise _wrong("[window] clean_days", None, 'more than 0, or "ever"', "leave it out: prevalent")
+
+
+@dataclass(frozen=True)
+class PredictionTask:
+    """Prediction task: what `[task] target` means.
+
+    name: of its file. doc: what it asks, and how it keeps from conditioning on the future.
+    Example:
+        >>> PredictionTask("died", Target("death"), Window(horizon=timedelta(days=30))).words
+        'died: death within 30 days of the index, the end of visits'
+    """
+
+    name: str
+    target: Target
+    window: Window = field(default_factory=Window)
+    index: IndexRule = field(default_factory=IndexRule)
+    doc: str = ""
+
+    def __post_init__(self) -> None:
+        at, target, window = self.name, self.target, self.window
+        spans = window.gap or window.horizon or window.until != HORIZON or window.clean
+        if target.event in (LABEL, LONG_STAY) and spans:
+            raise InputError(
+                "no window: it is asked of the stay as a whole",
+                at,
+                None,
+                "no gap, horizon or clean period",
+                "leave them out",
+            )
+        if target.event != CODED and window.clean is not None:
+            raise InputError("no clean period", at, target.event, "a target of codes", "leave clean_days out")
+
+    def check(self, label_type: str) -> None:
+        """Refuse a label that this target cannot give. label_type: boolean, categorical or time_to_event."""
+        target, window, at = self.target, self.window, f"[task] target, {self.name}"
+        bounded = window.horizon is not None or window.until == STAY_END or target.event in (LABEL, LONG_STAY)
+        if label_type == "boolean" and not bounded:
+            raise InputError(
+                "how long after the prediction it counts is not said", at, None, "horizon_days", "horizon_days = 365"
+            )
+        if label_type == "categorical" and not (target.event == CODED and bounded):
+            raise InputError(
+                "no classes within a horizon",
+                at,
+                None,
+                "classes",
+                'target = {classes = {stroke = ["ICD10CM:I63"], …}} and horizon_days',
+            )
+        if label_type == "time_to_event" and (
+            target.event in (LABEL, LONG_STAY) or window.gap or window.until == STAY_END
+        ):
+            raise InputError(
+                "no time to an event", at, target.event, "codes, death or a visit, without a gap", 'kind = "binary"'
+            )
+        if label_type not in ("boolean", "categorical", "time_to_event"):
+            raise InputError("no label of this kind from a target", at, label_type, "binary, multiclass or survival",
+                             "let the cohort query return the label")  # fmt: skip
+        if label_type != "categorical" and target.event == CODED and len(target.classes) > 1:
+            raise InputError("several classes", at, len(target.classes), "one set of codes", 'kind = "multiclass"')
+
+    @property
+    def words(self) -> str:
+        """The task in one line."""
+        window, target = self.window, self.target
+        what = {
+            CODED: " or ".join(one.words for one in target.classes.values()), DEATH_EVENT: "death", VISIT: "another visit",
+            LONG_STAY: f"a stay of more than {_days(target.stay)}", LABEL: "what the source says of the stay",
+        }[target.event]  # fmt: skip
+        what += " or death" if target.or_death else ""
+        within = "" if window.horizon is None else f" within {_days(window.horizon)} of the index"
+        within += " until the stay ends" if window.until == STAY_END else ""
+        parts = [f"{self.name}: {what}{within}"]
+        parts += [f"after a gap of {_days(window.gap)}"] if window.gap else []
+        parts += (
+            ["first ever known" if window.clean == EVER else f"none in {_days(window.clean)} before"]
+            if window.clean
+            else []
+        )
+        parts += [self._when] if within else [f"index: {self._when}"]
+        return ", ".join(parts)
+
+    @property
+    def _when(self) -> str:
+        index = self.index
+        what = index.events.words if index.events is not None else index.of
+        moment = f"the {index.at} of {what}"
+        moment += f" + {_days(index.plus)}" if index.plus else ""
+        return moment + (f", every {_days(index.every)}" if index.every else "")
+
+
+def _days(span: timedelta | None) -> str:
+    """
+    Example:
+        >>> _days(timedelta(hours=6)), _days(timedelta(days=30))
+        ('6 hours', '30 days')
+    """
+    span = span or NONE
+    hours = span / timedelta(hours=1)
+    number, unit = (hours, "hour") if hours % 24 else (hours / 24, "day")
+    return f"{number:g} {unit}{'' if number == 1 else 's'}"
+
+
+def _word(got: str, known: tuple[str, ...], where: str) -> None:
+    if got not in known:
+        raise _wrong(where, got, "one of " + ", ".join(known), "write one of these")
+
+
+def _wrong(where: str, got: object, expected: str, fix: str) -> InputError:
+    return InputError("a prediction task that cannot be", where, got, expected, fix)
