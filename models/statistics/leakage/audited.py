@@ -1,0 +1,74 @@
+"""Audited study: everything that was loaded, the cohort as its query gave it, and what learners see of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from ...base.snapshot import Snapshot
+from ...base.task import task_of
+from ..data_quality.outcome import Outcome
+from ..data_quality.study_data import StudyData
+
+FEWEST = 20
+"""Patients with an outcome, below which nothing is tested against it."""
+MOST_CLASSES = 50
+"""Different labels above which they are no classes."""
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A study and its cohort, as the checks for leakage take them.
+
+    frame: the cohort, in the order of `snapshot.rows`. label: what the study calls it, or the property that it is.
+    words: by which an outcome like this one gives itself away (`outcome_words`). codes: that the query names.
+    no_risk: patients who were left out for a duration of zero or less. both_sides: subjects whom the study's own folds
+    put on both sides of a split, as many as there are. refused: covariate -> why it may be none. futures: of each
+    other future (`clinome.graphs.cohort.look_ahead`) future, gone, of, step.
+    """
+
+    data: StudyData
+    snapshot: Snapshot
+    frame: pl.DataFrame
+    label: str = "label"
+    words: frozenset[str] = frozenset()
+    codes: tuple[str, ...] = ()
+    no_risk: int = 0
+    both_sides: int = 0
+    refused: Mapping[str, str] = field(default_factory=dict)
+    futures: tuple[Mapping[str, Any], ...] = ()
+
+    @cached_property
+    def rows(self) -> pl.DataFrame:
+        """row, subject_id, at (prediction time), y (class or event, as text), visit_id, start, end (of its visit)."""
+        over_time = task_of(self.snapshot.task).over_time
+        outcome = self.snapshot.rows["event" if over_time else "label"]
+        y = outcome.cast(pl.Int64) if outcome.dtype == pl.Boolean or over_time else outcome
+        none = pl.Series("visit_id", [None] * self.frame.height, dtype=pl.String)
+        visit = self.frame["visit_id"].cast(pl.String) if "visit_id" in self.frame.columns else none
+        rows = self.snapshot.rows.select(
+            pl.int_range(pl.len(), dtype=pl.Int64).alias("row"), "subject_id", pl.col("prediction_time").alias("at")
+        ).with_columns(y=y.cast(pl.String), visit_id=visit)
+        if self.data.visits is None:
+            return rows.with_columns(pl.lit(None, pl.Datetime("us")).alias(name) for name in ("start", "end"))
+        visits = self.data.visits.unique("visit_id", keep="first", maintain_order=True)
+        of = visits.select("visit_id", start="start_time", end="end_time")
+        return rows.join(of, on="visit_id", how="left", maintain_order="left")
+
+    @cached_property
+    def outcome(self) -> Outcome | None:
+        """The outcome of each patient; None where there are too few, one class only, or no classes at all."""
+        found = Outcome.of(self.snapshot)
+        classes = len(np.unique(found.label))
+        return found if len(found.row) >= FEWEST and 2 <= classes <= MOST_CLASSES else None
+
+    @cached_property
+    def positive(self) -> pl.Series | None:
+        """(rows,) bool: who has the event, of binary outcomes and over time; None of others."""
+        known = set(self.rows["y"].drop_nulls().unique())
+        return self.rows["y"] == "1" if known and known <= {"0", "1"} else None
