@@ -54,11 +54,17 @@ class Audited:
         rows = self.snapshot.rows.select(
             pl.int_range(pl.len(), dtype=pl.Int64).alias("row"), "subject_id", pl.col("prediction_time").alias("at")
         ).with_columns(y=y.cast(pl.String), visit_id=visit)
-        if self.data.visits is None:
-            return rows.with_columns(pl.lit(None, pl.Datetime("us")).alias(name) for name in ("start", "end"))
-        visits = self.data.visits.unique("visit_id", keep="first", maintain_order=True)
-        of = visits.select("visit_id", start="start_time", end="end_time")
+        of = self.visits.select("visit_id", start="start_time", end="end_time")
         return rows.join(of, on="visit_id", how="left", maintain_order="left")
+
+    @cached_property
+    def visits(self) -> pl.DataFrame:
+        """subject_id, visit_id, start_time, end_time: each visit once, from all sources that tell of it."""
+        if self.data.visits is None:
+            moments = {"start_time": pl.Datetime("us"), "end_time": pl.Datetime("us")}
+            return pl.DataFrame(schema={"subject_id": pl.String, "visit_id": pl.String, **moments})
+        spans = self.data.visits.group_by("subject_id", "visit_id", maintain_order=True)
+        return spans.agg(pl.col("start_time").min(), pl.col("end_time").max())
 
     @cached_property
     def outcome(self) -> Outcome | None:

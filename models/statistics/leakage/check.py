@@ -10,7 +10,7 @@ from . import labels, membership, names, splits, times
 from .audited import Audited
 
 CHECKS: tuple[Callable[[Audited], Iterator[Finding]], ...] = (
-    times.known_before, times.never_known, times.undated, times.with_one_outcome,
+    times.never_known, times.undated, times.with_one_outcome,
     times.coded_at_discharge, names.death_in_inputs, labels.of_ended_visit,
     labels.one_class, membership.by_later_visit,
     membership.looks_ahead,

@@ -17,10 +17,10 @@ def by_later_visit(study: Audited) -> Iterator[Finding]:
 
     What PyHealth's readmission tasks do when they drop patients with one visit: to be in is to have come back.
     """
-    visits, rows = study.data.visits, study.rows.drop_nulls("at")
-    if visits is None or rows.height < FEWEST:
+    rows = study.rows.drop_nulls("at")
+    if study.visits.is_empty() or rows.height < FEWEST:
         return
-    last = visits.group_by("subject_id").agg(pl.col("start_time").max(), visits=pl.len())
+    last = study.visits.group_by("subject_id").agg(pl.col("start_time").max(), visits=pl.len())
     back = rows.join(last, on="subject_id", how="left")
     later = back.filter(pl.col("start_time") > pl.col("at")).height
     outside = last.join(rows, on="subject_id", how="anti")

@@ -24,7 +24,7 @@ _SHORT = 4
 _SAYS_NOTHING = frozenset(
     ("label", "outcome", "event", "days", "within", "status", "class", "type", "value", "after", "true", "false", "time",
      "unknown", "other", "none", "high", "normal", "positive", "negative", "patient", "visit", "date", "group", "with",
-     "without")
+     "without", "observed", "until", "clock", "start", "index", "first", "next", "later", "back")
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Times of inputs: known before they happened, coded at discharge and known before it, without a time, of one outcome only."""
+"""Times of inputs: coded at discharge and known before it, never known, without a date, of one outcome only."""
 
 from __future__ import annotations
 
@@ -14,19 +14,6 @@ from ..rank_tests import benjamini_hochberg
 from .audited import Audited
 
 _MOST, _DATED, _GAP, _SURE = 0.9, 10, 0.5, 0.01
-
-
-def known_before(study: Audited) -> Iterator[Finding]:
-    """Events that were known before they happened: the fence takes them for what was known by then."""
-    if study.data.events is None:
-        return
-    midnight = pl.col("known_time") == pl.col("known_time").dt.truncate("1d")
-    same_day = pl.col("known_time").dt.date() == pl.col("time").dt.date()
-    early = study.data.events.filter((pl.col("known_time") < pl.col("time")) & ~(midnight & same_day))
-    of = dict(study.data.events.group_by("source").len().iter_rows())
-    for (source,), part in sorted(early.group_by("source"), key=lambda one: str(one[0])):
-        facts = {"n": part.height, "of": of[source], "code": str(part["code"].mode().sort()[0])}
-        yield Finding("after_outcome", "known_before", SERIOUS, str(source), facts, ids(part["subject_id"]))
 
 
 def never_known(study: Audited) -> Iterator[Finding]:
@@ -79,10 +66,10 @@ def coded_at_discharge(study: Audited) -> Iterator[Finding]:
 
     By visit_id, else those that lie within the visit. serious: where they all stand at the visit's very start, as bills do.
     """
-    events, visits = study.data.events, study.data.visits
-    if events is None or visits is None:
+    events = study.data.events
+    if events is None:
         return
-    spans = visits.select("subject_id", "start_time", "end_time", visit="visit_id")
+    spans = study.visits.rename({"visit_id": "visit"})
     index = study.rows.select("row", "subject_id", "at").drop_nulls()
     going = index.join(spans, on="subject_id").filter(
         pl.col("start_time") <= pl.col("at"), pl.col("at") < pl.col("end_time")

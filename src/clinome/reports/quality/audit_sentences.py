@@ -102,10 +102,6 @@ def _undated(f: Facts) -> str:
     )
 
 
-def _known_before(f: Facts, where: str) -> str:
-    return f"{where}: {f['n']:,} of {f['of']:,} events were known before they happened, most of {f['code']}."
-
-
 def _never_known(f: Facts, where: str) -> str:
     return f"{where}: of {f['n']:,} of {f['of']:,} events nobody says when they were known: they are no inputs."
 
@@ -238,7 +234,6 @@ def _history_label(f: Facts, where: str) -> str:
 
 
 KINDS: Mapping[str, Words] = {
-    "known_before": Words(_known_before, CERTAIN, "Correct known_time of this source, or leave it out of the section."),
     "never_known": Words(_never_known, CERTAIN, "Name a column as known_time, or the visit's end, if they shall be inputs."),
     "undated_after": Words(_undated_after, TESTED, "Give these events their dates, or leave the code out."),
     "with_one_outcome": Words(_with_one_outcome, TESTED, "Ask when it is recorded; leave it out if that is after the outcome."),
