@@ -106,8 +106,7 @@ def _alone(
         good = np.flatnonzero((strength >= PLAUSIBLE) & (p * tested <= CHANCE))
     for at in good if len(good) <= FEW else ():
         column = _dense(x[:, [at]], profiled)
-        drawn = [_permuted(column, outcome, rng) for _ in range(_DRAWS)]
-        low, high = np.nanquantile(drawn, [0.025, 0.975])
+        low, high = np.nanquantile(_permuted(column, outcome, rng), [0.025, 0.975])
         yield int(at), {
             "measure": "AUROC" if outcome.duration is None else "C-index", "value": float(strength[at]),
             "low": float(low), "high": float(high), "rows": int((~np.isnan(column)).sum()),
@@ -120,12 +119,16 @@ def _dense(x: np.ndarray | sparse.csr_matrix, profiled: np.ndarray) -> np.ndarra
     return dense
 
 
-def _permuted(column: np.ndarray, outcome: Outcome, rng: np.random.Generator) -> float:
-    """AUROC or C-index of one column for the outcomes of others, in the same direction."""
-    order = rng.permutation(len(column))
-    if outcome.duration is None:
-        return float(_auroc(column, outcome.label[order] == outcome.label.max())[0])
-    return _concordance(column[:, 0], outcome.duration[order], outcome.event[order])
+def _permuted(column: np.ndarray, outcome: Outcome, rng: np.random.Generator) -> np.ndarray:
+    """AUROC (of several classes that of the class which is told best) or C-index of one column for permuted outcomes."""
+    orders = [rng.permutation(len(column)) for _ in range(_DRAWS)]
+    if outcome.duration is not None:
+        duration, event = outcome.duration, outcome.event
+        return np.array([_concordance(column[:, 0], duration[order], event[order]) for order in orders])
+    classes = np.unique(outcome.label)
+    told = [abs(float(_auroc(column, outcome.label == name)[0]) - 0.5) for name in classes]
+    positive = outcome.label == classes[int(np.nanargmax(told))]
+    return np.array([_auroc(column, positive[order])[0] for order in orders])
 
 
 def _strength(x: np.ndarray, outcome: Outcome) -> _Told:
@@ -147,9 +150,10 @@ def _strength(x: np.ndarray, outcome: Outcome) -> _Told:
 def _auroc(x: np.ndarray, positive: np.ndarray) -> np.ndarray:
     """(p,) AUROC of each column of (n, p), ties one half; NaN with fewer than ten on one side."""
     ranked, there = ranks(x)
-    pos, neg = positive @ there, ~positive @ there
+    one = positive.astype(np.float64)
+    pos, neg = one @ there, (1 - one) @ there
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = (positive @ ranked - pos * (pos + 1) / 2) / (pos * neg)
+        found = (one @ ranked - pos * (pos + 1) / 2) / (pos * neg)
     return np.where(np.minimum(pos, neg) >= _FEWEST, found, np.nan)
 
 

@@ -36,10 +36,10 @@ def no_time_at_risk(study: Audited) -> Iterator[Finding]:
 
 
 def outside_life(study: Audited) -> Iterator[Finding]:
-    """Prediction times before birth, after death, outside observation: quality's own finding."""
+    """Prediction times before birth, after death, after observation, in the future: quality's own finding."""
     index = study.snapshot.rows.select("subject_id", "prediction_time")
     for one in chronology(study.data, index).findings:
-        if one.kind == "outside_life" and one.where == "predictions":
+        if one.kind == "outside_life" and one.where == "predictions" and one.facts["rule"] != "before_observation":
             yield Finding("order", one.kind, one.severity, one.where, one.facts, one.subjects)
 
 
