@@ -45,7 +45,7 @@ def single_features(snapshot: Snapshot, outcome: Outcome) -> Checked:
         outcome: of the snapshot, with two classes or more.
     """
     copies = outcome_copies(snapshot)
-    found = [Finding("too_good", "outcome_copy", SERIOUS, one.feature, {**one.as_json(), **_undated(snapshot, one.feature)})
+    found = [Finding("too_good", "outcome_copy", SERIOUS, one.feature, {**one.as_json(), **_times(snapshot, one.feature)})
              for one in copies]  # fmt: skip
     named = {(one.block, one.feature) for one in copies}
     rng = np.random.default_rng(0)
@@ -64,12 +64,12 @@ def single_features(snapshot: Snapshot, outcome: Outcome) -> Checked:
             if (block, names[at]) not in named:
                 named.add((block, names[at]))
                 severity = SERIOUS if facts["value"] >= SURE else CHECK
-                told = {"block": block, "tested": tested, **facts, **_undated(snapshot, names[at])}
+                told = {"block": block, "tested": tested, **facts, **_times(snapshot, names[at])}
                 found.append(Finding("too_good", "too_good_alone", severity, names[at], told))
         for at, facts in _one_class(x, profiled, outcome, tested):
             if (block, names[at]) not in named:
                 named.add((block, names[at]))
-                told = {"block": block, **facts, **_undated(snapshot, names[at])}
+                told = {"block": block, **facts, **_times(snapshot, names[at])}
                 found.append(Finding("too_good", "of_one_class", CHECK, names[at], told))
     return Checked(tuple(found))
 
@@ -85,12 +85,14 @@ def _drawn(n: int, rng: np.random.Generator) -> np.ndarray:
     return chosen
 
 
-def _undated(snapshot: Snapshot, feature: str) -> Mapping[str, float]:
-    """The share of a code's events in the inputs that carry no date: the fence lets them through."""
+def _times(snapshot: Snapshot, feature: str) -> Mapping[str, float]:
+    """Of a code's events in the inputs: the share without a date, which the fence lets through; and of those that are
+    from the very moment of the prediction."""
     if snapshot.events is None:
         return {}
-    mine = snapshot.events.filter(pl.col("code") == feature)["days"]
-    return {"undated": mine.null_count() / len(mine)} if mine.null_count() else {}
+    days = snapshot.events.filter(pl.col("code") == feature)["days"]
+    shares = {"undated": days.null_count() / max(len(days), 1), "at_once": int((days == 0).sum()) / max(len(days), 1)}
+    return {name: share for name, share in shares.items() if share}
 
 
 def _alone(

@@ -96,9 +96,13 @@ def _of_block(f: Facts, where: str) -> str:
     return f"{short(where, 60)} ({f['block']})"
 
 
-def _undated(f: Facts) -> str:
+def _times(f: Facts) -> str:
+    if f.get("undated"):
+        return f"; {fraction(f['undated'])} of its events carry no date, and pass the fence for it"
     return (
-        f"; {fraction(f['undated'])} of its events carry no date, and pass the fence for it" if f.get("undated") else ""
+        f"; {fraction(f['at_once'])} of its events are from the very moment of the prediction"
+        if f.get("at_once")
+        else ""
     )
 
 
@@ -171,19 +175,19 @@ _TELLS = {"label": "the label", "event": "the event", "duration_days": "the dura
 def _outcome_copy(f: Facts, where: str) -> str:
     tells = _TELLS.get(f["tells"], f["tells"].replace("label=", "class ").replace("event=", "event "))
     how = "whether it is known tells" if f["by"] == "missing" else "tells"
-    return f"{_of_block(f, where)} {how} {tells} in every one of {_patients(f['rows'])}{_undated(f)}."
+    return f"{_of_block(f, where)} {how} {tells} in every one of {_patients(f['rows'])}{_times(f)}."
 
 
 def _too_good_alone(f: Facts, where: str) -> str:
     return (
         f"{_of_block(f, where)} alone has {f['measure']} {f['value']:.3f} ({_patients(f['rows'])}; for permuted labels "
-        f"{f['low']:.2f} to {f['high']:.2f}){_undated(f)}: more than is plausible before the outcome."
+        f"{f['low']:.2f} to {f['high']:.2f}){_times(f)}: more than is plausible before the outcome."
     )
 
 
 def _of_one_class(f: Facts, where: str) -> str:
     more = f", as {f['others']:,} others do" if f["others"] else ""
-    return f"{_of_block(f, where)}: nearly all of {_patients(f['rows'])} who have it have the outcome {short(f['class'], 30)}{more}{_undated(f)}."
+    return f"{_of_block(f, where)}: nearly all of {_patients(f['rows'])} who have it have the outcome {short(f['class'], 30)}{more}{_times(f)}."
 
 
 def _subject_on_both_sides(f: Facts, _: str) -> str:
