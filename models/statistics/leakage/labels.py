@@ -36,10 +36,11 @@ def no_time_at_risk(study: Audited) -> Iterator[Finding]:
 
 
 def outside_life(study: Audited) -> Iterator[Finding]:
-    """Prediction times before birth, after death, after observation, in the future: quality's own finding."""
+    """Prediction times before birth, after death, in the future: quality's own finding. Those outside observation leak nothing."""
     index = study.snapshot.rows.select("subject_id", "prediction_time")
     for one in chronology(study.data, index).findings:
-        if one.kind == "outside_life" and one.where == "predictions" and one.facts["rule"] != "before_observation":
+        of_life = one.kind == "outside_life" and one.facts["rule"] in ("before_birth", "after_death", "future")
+        if of_life and one.where == "predictions":
             yield Finding("order", one.kind, one.severity, one.where, one.facts, one.subjects)
 
 
