@@ -33,8 +33,8 @@ from ..tables.study_tables import Tables, is_shared
 AS_IT_IS, NOTHING, DIED, RETURN = "as_it_is", "nothing", "death", "return"
 FUTURES = (AS_IT_IS, NOTHING, DIED, RETURN)
 """What comes after the prediction: what did; nothing; nothing but a death; nothing but one more visit."""
-PATIENTS = 200
-"""Patients who are asked about, drawn by lot."""
+PATIENTS, WITH_LAYERS = 200, 50
+"""Patients who are asked about, drawn by lot; so many where the query also sees layers, which are large."""
 _STEP = re.compile(r"^[ \t]*//[ \t]*step:[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 _OMICS = re.compile(r"GAVE|PROFILED|EXPRESSES|MUTATED|HAS_|METHYLATED|:\s*(Gene|Sample|Protein|Variant)")
 _KNOWLEDGE = re.compile(
@@ -68,8 +68,9 @@ def look_ahead(
     """
     if query.store not in ("any", "embedded"):
         raise InputError(f"the query needs {query.store}", "cohort query")
-    chosen = _chosen(members, seed)
     sources = _needed(query.text, tables)
+    layers = any(source.startswith("omics.") for source in sources)
+    chosen = _chosen(members, WITH_LAYERS if layers else PATIENTS, seed)
     if chosen.is_empty() or not any(tables.length(source, name) for source in sources for name in ("events", "visits")):
         raise InputError(
             "nothing in the study is dated" if chosen.height else "no row has a prediction time", "cohort query"
@@ -90,11 +91,11 @@ def look_ahead(
         store.close()
 
 
-def _chosen(members: pl.DataFrame, seed: int) -> pl.DataFrame:
+def _chosen(members: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:
     """subject_id, at: the first row of some patients."""
     first = members.drop_nulls("prediction_time").group_by("subject_id").agg(at=pl.col("prediction_time").min())
     first = first.sort("subject_id")
-    return first.sample(min(PATIENTS, first.height), seed=seed, shuffle=True)
+    return first.sample(min(most, first.height), seed=seed, shuffle=True)
 
 
 def _needed(text: str, tables: Tables) -> list[str]:

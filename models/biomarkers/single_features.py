@@ -181,14 +181,6 @@ def _one_class(
         at = np.flatnonzero((n >= _FEWEST) & (k >= SURE * n)) if share <= PLAUSIBLE else np.zeros(0, dtype=np.int64)
         chance = stats.binom.sf(k[at] - 1, n[at], share) * tested
         lines += [(float(c), int(i), str(name)) for c, i in zip(chance, at, strict=True) if c <= CHANCE * CHANCE]
-    for chance, at, name in sorted(lines)[:FEW]:
-        yield (
-            at,
-            {
-                "rows": int(n[at]),
-                "class": name,
-                "of": int((label == name).sum()),
-                "others": len(lines) - 1,
-                "p": chance,
-            },
-        )
+    for p, column, name in sorted(lines)[:FEW]:
+        facts = {"rows": int(n[column]), "class": name, "of": int((label == name).sum()), "others": len(lines) - 1}
+        yield column, {**facts, "p": p}

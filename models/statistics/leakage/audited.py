@@ -46,16 +46,24 @@ class Audited:
     @cached_property
     def rows(self) -> pl.DataFrame:
         """row, subject_id, at (prediction time), y (class or event, as text), visit_id, start, end (of its visit)."""
-        over_time = task_of(self.snapshot.task).over_time
-        outcome = self.snapshot.rows["event" if over_time else "label"]
-        y = outcome.cast(pl.Int64) if outcome.dtype == pl.Boolean or over_time else outcome
+        y = self._told()
         none = pl.Series("visit_id", [None] * self.frame.height, dtype=pl.String)
         visit = self.frame["visit_id"].cast(pl.String) if "visit_id" in self.frame.columns else none
         rows = self.snapshot.rows.select(
             pl.int_range(pl.len(), dtype=pl.Int64).alias("row"), "subject_id", pl.col("prediction_time").alias("at")
-        ).with_columns(y=y.cast(pl.String), visit_id=visit)
-        of = self.visits.select("visit_id", start="start_time", end="end_time")
-        return rows.join(of, on="visit_id", how="left", maintain_order="left")
+        ).with_columns(y=y, visit_id=visit)
+        of = self.visits.select("subject_id", "visit_id", start="start_time", end="end_time")
+        return rows.join(of, on=["subject_id", "visit_id"], how="left", maintain_order="left")
+
+    def _told(self) -> pl.Series:
+        """(rows,) class or event as text; null where the outcome is neither."""
+        over_time = task_of(self.snapshot.task).over_time
+        column = "event" if over_time else "label"
+        if column not in self.snapshot.rows.columns or self.snapshot.rows[column].dtype.is_nested():
+            return pl.Series("y", [None] * self.snapshot.rows.height, dtype=pl.String)
+        y = self.snapshot.rows[column]
+        whole = y.cast(pl.Int64) if over_time or y.dtype == pl.Boolean else y
+        return whole.cast(pl.String)
 
     @cached_property
     def visits(self) -> pl.DataFrame:
@@ -69,9 +77,10 @@ class Audited:
     @cached_property
     def outcome(self) -> Outcome | None:
         """The outcome of each patient; None where there are too few, one class only, or no classes at all."""
+        if not 2 <= self.rows["y"].drop_nulls().n_unique() <= MOST_CLASSES:
+            return None
         found = Outcome.of(self.snapshot)
-        classes = len(np.unique(found.label))
-        return found if len(found.row) >= FEWEST and 2 <= classes <= MOST_CLASSES else None
+        return found if len(found.row) >= FEWEST and len(np.unique(found.label)) > 1 else None
 
     @cached_property
     def positive(self) -> pl.Series | None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from audit_study import CLEAN, LEAKS, pyhealth_readmission
+from audit_study import CLEAN
 from command import Clinome, write_study
+from planted_leaks import LEAKS, pyhealth_readmission
 
 import clinome
 from clinome.errors import InputError
