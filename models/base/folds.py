@@ -76,7 +76,7 @@ def read_folds(path: Path, rows: pl.DataFrame, task: str, seed: int) -> pl.DataF
     bad = table.filter(~pl.col("split").is_in(SPLITS) | pl.col("split").is_null())
     if bad.height:
         raise InputError("unknown split", path, bad["split"][0], ", ".join(SPLITS), "rename it")
-    twice = table.group_by("fold", "subject_id").agg(pl.col("split").n_unique()).filter(pl.col("split") > 1).height
+    twice = _twice(table)
     if twice:
         got = f"{twice} subjects in two splits of one fold"
         raise InputError("splits overlap", path, got, "one split a subject and fold", "keep one of them")
@@ -93,6 +93,16 @@ def read_folds(path: Path, rows: pl.DataFrame, task: str, seed: int) -> pl.DataF
                              "check that the ids are those of the study")  # fmt: skip
         out.append(_fold(0, fold, held, tuning if len(tuning) else None, y=y, groups=groups, seed=seed + fold))
     return pl.concat(out)
+
+
+def on_both_sides(path: Path) -> int:
+    """How many subjects a file of folds puts in two splits of one fold: the leak that `read_folds` refuses."""
+    table = pl.read_csv(path, infer_schema=False)
+    return _twice(table) if {"fold", "subject_id", "split"} <= set(table.columns) else 0
+
+
+def _twice(table: pl.DataFrame) -> int:
+    return table.group_by("fold", "subject_id").agg(pl.col("split").n_unique()).filter(pl.col("split") > 1).height
 
 
 def unknown_subjects(path: Path, rows: pl.DataFrame) -> int:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from clinome.run_folder.run import Run
     from clinome.snapshot import Snapshot
     from clinome.study import Study
+    from clinome.verbs.audit import audit
     from clinome.verbs.benchmark import benchmark
     from clinome.verbs.biomarkers import biomarkers
     from clinome.verbs.cohort import cohort, table_one
@@ -57,6 +58,7 @@ __all__ = [
     "Run",
     "Snapshot",
     "Study",
+    "audit",
     "benchmark",
     "biomarkers",
     "cohort",
@@ -92,6 +94,7 @@ _WHERE = {
     "Run": "clinome.run_folder.run:Run",
     "Snapshot": "clinome.snapshot:Snapshot",
     "Study": "clinome.study:Study",
+    "audit": "clinome.verbs.audit:audit",
     "benchmark": "clinome.verbs.benchmark:benchmark",
     "biomarkers": "clinome.verbs.biomarkers:biomarkers",
     "cohort": "clinome.verbs.cohort:cohort",

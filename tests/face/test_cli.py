@@ -100,7 +100,6 @@ def test_wrong_usage_is_2(clinome: Clinome, words: Sequence[str], tmp_path: Path
 @pytest.mark.parametrize(
     "words",
     [
-        ("audit", "study.toml"),
         ("share", "runs/x"),
     ],
 )
@@ -110,7 +109,7 @@ def test_what_is_not_built_says_so(clinome: Clinome, words: Sequence[str]) -> No
     assert ended.err.startswith(f"clinome: clinome {words[0]} is not built yet. Fix: ")
 
 
-VERBS = ("load", "cohort", "train", "biomarkers", "run", "learners", "schema")
+VERBS = ("load", "cohort", "train", "biomarkers", "run", "learners", "schema", "audit")
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -1,4 +1,4 @@
-"""Finding of data quality: one fault or doubt, what it is about, how much it matters, and the numbers that show it."""
+"""Finding of data quality, or of an audit for leakage: one fault or doubt, what it is about, how much it matters, and the numbers that show it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,18 @@ SERIOUS, CHECK, NOTE = "serious", "check", "note"
 SEVERITIES = (SERIOUS, CHECK, NOTE)
 """serious: results would be wrong, mend it first. check: may be meant so, look. note: good to know."""
 SECTIONS = ("missing", "confounding", "values", "duplicates", "identifiers", "time", "drift")
+LEAKS = (
+    "after_outcome",
+    "same_discharge",
+    "membership",
+    "look_ahead",
+    "too_good",
+    "both_sides",
+    "near_duplicates",
+    "words",
+    "order",
+)
+"""Sections of an audit (`models.statistics.leakage`): the nine leaks that it looks for."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +43,9 @@ class Finding:
     subjects: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.section not in SECTIONS or self.severity not in SEVERITIES:
-            raise ValueError(f"a finding of {self.section!r}, {self.severity!r}; expected {SECTIONS}, {SEVERITIES}")
+        if self.section not in (*SECTIONS, *LEAKS) or self.severity not in SEVERITIES:
+            expected = (*SECTIONS, *LEAKS)
+            raise ValueError(f"a finding of {self.section!r}, {self.severity!r}; expected {expected}, {SEVERITIES}")
 
 
 @dataclass(frozen=True)
@@ -43,10 +56,10 @@ class Checked:
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
 
 
-def merged(parts: Sequence[Checked]) -> Checked:
-    """All findings, the gravest first, else in the order of SECTIONS; all tables."""
+def merged(parts: Sequence[Checked], sections: Sequence[str] = SECTIONS) -> Checked:
+    """All findings, the gravest first, else in the order of the sections; all tables."""
     found = [finding for part in parts for finding in part.findings]
-    found.sort(key=lambda one: (SEVERITIES.index(one.severity), SECTIONS.index(one.section)))
+    found.sort(key=lambda one: (SEVERITIES.index(one.severity), sections.index(one.section)))
     return Checked(tuple(found), {name: table for part in parts for name, table in part.tables.items()})
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from clinome.models.base.snapshot import Snapshot
     from clinome.models.statistics.data_quality.check import DataQuality
+    from clinome.models.statistics.data_quality.finding import Finding
     from clinome.models.statistics.data_quality.study_data import StudyData
 
 PAGE, JSON, PRIVATE = "quality.html", "quality.json", "quality_patients.csv"
@@ -92,7 +93,7 @@ def write_quality(
     """
     about = write_quality_json(found, data, study, out.with_name(JSON), snapshot, not_tested)
     report = QualityReport(tuple(about["findings"]), found.tables, about, out)
-    _write_private(found, out.with_name(PRIVATE))
+    write_private(found.findings, out.with_name(PRIVATE))
     write_page("quality.html.jinja", out, title=study, **_page(report, found, data))
     return report
 
@@ -114,17 +115,17 @@ def write_quality_json(
         "said": not_tested or sentences.tested(found.tested),
         "findings": rows,
     }
-    facts = [{name: _finite(value) for name, value in one.facts.items()} for one in found.findings]
-    tables = {name: [{column: _finite(value) for column, value in row.items()} for row in table.iter_rows(named=True)]
+    facts = [{name: finite(value) for name, value in one.facts.items()} for one in found.findings]
+    tables = {name: [{column: finite(value) for column, value in row.items()} for row in table.iter_rows(named=True)]
               for name, table in found.tables.items() if name not in _POINTS}  # fmt: skip
     write_atomic(out, json.dumps({**about, "facts": facts, "tables": tables}, indent=1, default=str, allow_nan=False))
     return about
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """What JSON can hold: a number that is none is null."""
     if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
+        return [finite(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -138,9 +139,9 @@ def _row(one: Any, names: Mapping[str, str]) -> dict[str, str]:
     return {"severity": one.severity, "section": one.section, "kind": one.kind, "where": one.where, "sentence": said}
 
 
-def _write_private(found: DataQuality, path: Path) -> None:
+def write_private(findings: Sequence[Finding], path: Path) -> None:
     """subject_id, kind, where of findings about patients: for whoever mends them. Nobody else may read it."""
-    rows = [(subject, one.kind, one.where) for one in found.findings for subject in one.subjects]
+    rows = [(subject, one.kind, one.where) for one in findings for subject in one.subjects]
     path.unlink(missing_ok=True)
     if rows:
         table = pl.DataFrame(rows, {"subject_id": pl.String, "kind": pl.String, "where": pl.String}, orient="row")
