@@ -1,4 +1,4 @@
-"""Cross-validation folds: grouped by subject, stratified by outcome, or as the study's own file says."""
+"""Cross-validation folds: grouped by subject or what the study says, stratified by outcome, or as the study's own file says."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import polars as pl
 
 from ...loaders.errors import InputError
 from .specs import Evaluate
-from .splits import by_site, by_time
+from .splits import by_site, by_time, groups_of
 from .task import task_of
 
 SPLITS = ("train", "tuning", "held_out")
@@ -29,18 +29,17 @@ def make_folds(rows: pl.DataFrame, task: str, evaluate: Evaluate) -> pl.DataFram
     """Every row's part in every fold.
 
     Args:
-        rows: a snapshot's rows (subject_id, and label or event; for `site` and `stratify` the column of that name).
+        rows: a snapshot's rows (subject_id, and label or event; for `site` and `stratify` the column of that name; for
+            `group` splits.GROUP).
         task: binary, multiclass or survival.
         evaluate: folds is a number (StratifiedGroupKFold, shuffled, for each repeat) or a csv (`read_folds`); `site` and
             `after` make the folds of models/base/splits.py instead.
     Returns: repeat, fold, row, split (train, tuning, held_out); sorted, each row at most once a fold.
     Raises: InputError if a class has fewer subjects than folds, or as models/base/splits.py says.
     """
-    if evaluate.group != "subject_id":
-        raise InputError("unknown group", "study.toml [evaluate] group", evaluate.group, "subject_id", "leave it out")
     if isinstance(evaluate.folds, Path):
         return read_folds(evaluate.folds, rows, task, evaluate.seed)
-    y, groups = strata(rows, task), _groups(rows)
+    y, groups = strata(rows, task), groups_of(rows)
     if evaluate.site is not None or evaluate.after is not None:
         given = by_site(rows, y, evaluate.site)[0] if evaluate.site else [by_time(rows, evaluate.after)]  # type: ignore[arg-type]
         return pl.concat(
@@ -80,7 +79,7 @@ def read_folds(path: Path, rows: pl.DataFrame, task: str, seed: int) -> pl.DataF
     if twice:
         got = f"{twice} subjects in two splits of one fold"
         raise InputError("splits overlap", path, got, "one split a subject and fold", "keep one of them")
-    y, groups = strata(rows, task), _groups(rows)
+    y, groups = strata(rows, task), groups_of(rows)
     names = table["fold"].unique(maintain_order=True).to_list()
     names.sort(key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name))
     out = []
@@ -88,6 +87,11 @@ def read_folds(path: Path, rows: pl.DataFrame, task: str, seed: int) -> pl.DataF
         listed = dict(table.filter(pl.col("fold") == name).select("subject_id", "split").iter_rows())
         split = np.array([listed.get(s, "train") for s in rows["subject_id"]])
         held, tuning = np.flatnonzero(split == "held_out"), np.flatnonzero(split == "tuning")
+        torn = pl.DataFrame({"group": groups, "split": split}).group_by("group").agg(pl.col("split").n_unique())
+        if (torn["split"] > 1).any():
+            got = f"fold {name}: {(torn['split'] > 1).sum()} groups in two splits"
+            fix = "list all of a group's subjects with one split, the training ones too"
+            raise InputError("splits overlap", path, got, "one split a group ([evaluate] group) and fold", fix)
         if not len(held) or not (split == "train").any():
             raise InputError("a fold lacks a part", path, f"fold {name}", "subjects of the cohort in train and held_out",
                              "check that the ids are those of the study")  # fmt: skip
@@ -109,12 +113,12 @@ def parts(folds: pl.DataFrame, repeat: int, fold: int) -> tuple[np.ndarray, np.n
 
 
 def deal(rows: pl.DataFrame, task: str, index: np.ndarray, k: int, seed: int) -> np.ndarray:
-    """Deal `index` into k parts: (len(index),) part of each. Subjects stay whole; outcomes are spread evenly.
+    """Deal `index` into k parts: (len(index),) part of each. Subjects (and groups) stay whole; outcomes are spread evenly.
 
     Linear in the rows, so that it also serves inside large training parts. A subject counts as its rarest outcome.
     """
     y = strata(rows, task)[index]
-    group = _groups(rows)[index]
+    group = groups_of(rows)[index]
     counts = np.bincount(y)
     rarity = counts[y]
     order = np.lexsort((y, rarity, group))
@@ -134,10 +138,6 @@ def carve(
     """Split training rows into (train, tuning): a share of the subjects, stratified. Both sorted."""
     part = deal(rows, task, index, max(2, round(1 / share)), seed)
     return np.sort(index[part != 0]), np.sort(index[part == 0])
-
-
-def _groups(rows: pl.DataFrame) -> np.ndarray:
-    return rows["subject_id"].rank("dense").cast(pl.Int64).to_numpy() - 1
 
 
 def _fold(
