@@ -11,7 +11,7 @@ from .specs import AnySource, Knowledge, Omics, Patients, Records, Samples
 from .tables import Known, Loaded
 
 RECORDS = {
-    "meds": ".records.meds:read_meds",
+    "meds": ".records.meds.reader:read_meds",
     "omop": ".records.omop:read_omop",
     "fhir": ".records.fhir.reader:read_fhir",
     "mimic3": ".records.mimic.reader:read_mimic3",

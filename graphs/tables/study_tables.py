@@ -174,6 +174,11 @@ class Tables:
         folder = self._current(source)
         return pl.read_parquet(folder / f"{name}.parquet") if _has(folder, name) else None
 
+    def scan(self, source: str, name: str) -> pl.LazyFrame | None:
+        """One table of a source, not read yet; None where there is none."""
+        folder = self._current(source)
+        return pl.scan_parquet(folder / f"{name}.parquet") if _has(folder, name) else None
+
     def length(self, source: str, name: str) -> int:
         """How many rows one table of a source has, without reading it; 0 where there is none."""
         folder = self._current(source)

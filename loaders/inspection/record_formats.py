@@ -15,7 +15,7 @@ from ..files.text_table import read_bytes
 from ..records.hourly_columns import SUBJECTS as STAYS
 from ..records.hourly_columns import TIMES as CLOCKS
 from ..records.hourly_columns import Layout, layout_of, sounds_like_outcome, spelt
-from ..records.meds import CODES, DATA
+from ..records.meds.reader import CODES, DATA
 from ..specs import MISSING, Records
 from .file_head import Head, readable
 from .folder_files import ending, stem

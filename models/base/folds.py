@@ -32,7 +32,7 @@ def make_folds(rows: pl.DataFrame, task: str, evaluate: Evaluate) -> pl.DataFram
         rows: a snapshot's rows (subject_id, and label or event; for `site` and `stratify` the column of that name; for
             `group` splits.GROUP).
         task: binary, multiclass or survival.
-        evaluate: folds is a number (StratifiedGroupKFold, shuffled, for each repeat) or a csv (`read_folds`); `site` and
+        evaluate: folds is a number (StratifiedGroupKFold, shuffled, for each repeat) or a file (`read_folds`); `site` and
             `after` make the folds of models/base/splits.py instead.
     Returns: repeat, fold, row, split (train, tuning, held_out); sorted, each row at most once a fold.
     Raises: InputError if a class has fewer subjects than folds, or as models/base/splits.py says.
@@ -60,18 +60,14 @@ def make_folds(rows: pl.DataFrame, task: str, evaluate: Evaluate) -> pl.DataFram
 
 
 def read_folds(path: Path, rows: pl.DataFrame, task: str, seed: int) -> pl.DataFrame:
-    """The folds of a csv (fold, subject_id, split); a subject that a fold does not list trains in it.
+    """The folds of a file; a subject that a fold does not list trains in it.
+
+    A csv (fold, subject_id, split), or metadata/subject_splits.parquet of a MEDS data set (subject_id, split): one fold.
 
     Tuning rows are carved from the training part where the file names none. Subjects outside the cohort are ignored.
     Raises: InputError for missing columns, an unknown split, a subject in two splits of one fold, or an empty part.
     """
-    try:
-        table = pl.read_csv(path, infer_schema=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise InputError("the folds cannot be read", path, type(error).__name__, "a csv", "check the path") from None
-    missing = {"fold", "subject_id", "split"} - set(table.columns)
-    if missing:
-        raise InputError("a column is missing", path, table.columns, "fold, subject_id, split", "name the columns so")
+    table = _listed(path)
     bad = table.filter(~pl.col("split").is_in(SPLITS) | pl.col("split").is_null())
     if bad.height:
         raise InputError("unknown split", path, bad["split"][0], ", ".join(SPLITS), "rename it")
@@ -99,9 +95,25 @@ def read_folds(path: Path, rows: pl.DataFrame, task: str, seed: int) -> pl.DataF
     return pl.concat(out)
 
 
+def _listed(path: Path) -> pl.DataFrame:
+    """fold, subject_id, split as text: of a csv, or of MEDS's subject_splits.parquet, which is one fold."""
+    meds = path.suffix == ".parquet"
+    try:
+        table = pl.read_parquet(path) if meds else pl.read_csv(path, infer_schema=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        expected = "a csv, or MEDS's subject_splits.parquet"
+        raise InputError("the folds cannot be read", path, type(error).__name__, expected, "check the path") from None
+    if meds and "fold" not in table.columns:
+        table = table.with_columns(fold=pl.lit("0"))
+    missing = {"fold", "subject_id", "split"} - set(table.columns)
+    if missing:
+        raise InputError("a column is missing", path, table.columns, "fold, subject_id, split", "name the columns so")
+    return table.select(pl.col("fold", "subject_id", "split").cast(pl.String))
+
+
 def unknown_subjects(path: Path, rows: pl.DataFrame) -> int:
     """How many subjects the folds name that the cohort does not hold."""
-    table = pl.read_csv(path, infer_schema=False)
+    table = _listed(path)
     return table.filter(~pl.col("subject_id").is_in(rows["subject_id"].unique().implode()))["subject_id"].n_unique()
 
 
