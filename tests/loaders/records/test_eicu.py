@@ -16,6 +16,7 @@ from clinome.loaders.identifiers.genes import GeneTable
 from clinome.loaders.records import table_parts
 from clinome.loaders.records.eicu.reader import read_eicu
 from clinome.loaders.specs import Records
+from clinome.loaders.subjects.pseudonyms import pseudonymised
 from clinome.loaders.tables import EVENTS, NEVER, Known, Loaded
 
 ANYONE = Known(None, None, GeneTable.empty())
@@ -199,6 +200,12 @@ def test_patients_of_the_study_alone_and_the_removed(tmp_path: Path) -> None:
     loaded = read(tmp_path, Known(None, None, GeneTable.empty(), removed=removed))
     assert loaded.events is not None and "10" not in set(loaded.events["subject_id"])
     assert not loaded.rejects["got"].str.contains("^10$|^100$|^101$").any()
+
+
+def test_the_person_has_a_pseudonym_too(eicu: Loaded) -> None:
+    hidden = pseudonymised(eicu, b"key").patients
+    assert hidden is not None and not hidden["uniquepid"].str.contains("002-").any()
+    assert hidden["uniquepid"].n_unique() == 2
 
 
 def test_what_is_no_eicu(tmp_path: Path) -> None:
