@@ -6,23 +6,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from importlib import import_module
 
-from .errors import InputError, NotBuilt
+from .errors import InputError
 from .specs import AnySource, Knowledge, Omics, Patients, Records, Samples
 from .tables import Known, Loaded
 
 RECORDS = {
-    "meds": ".records.meds:read_meds",
+    "meds": ".records.meds.reader:read_meds",
     "omop": ".records.omop:read_omop",
     "fhir": ".records.fhir.reader:read_fhir",
-    "mimic3": ".records.mimic:read_mimic3",
-    "mimic4": ".records.mimic:read_mimic4",
+    "mimic3": ".records.mimic.reader:read_mimic3",
+    "mimic4": ".records.mimic.reader:read_mimic4",
+    "eicu": ".records.eicu.reader:read_eicu",
     "hourly": ".records.hourly:read_hourly",
     "timeline": ".records.timeline:read_timeline",
     "csv": ".records.csv_tables:read_encounters",
 }
 """`[records.NAME] format` -> the module and function that read it."""
-RECORDS_LATER = ("eicu",)
-"""Recognised, not read yet."""
 KNOWLEDGE = {
     "gmt": ".knowledge.gmt:read_gmt",
     "obo": ".knowledge.obo:read_obo",
@@ -37,7 +36,7 @@ KNOWLEDGE = {
 def read_source(spec: AnySource, known: Known) -> Loaded:
     """Read one source.
 
-    Raises: InputError where its files are wrong; NotBuilt for a format that this version does not read yet.
+    Raises: InputError where its files are wrong, or their format is none; NotBuilt for VCF.
     """
     match spec:
         case Patients():
@@ -68,8 +67,6 @@ def _records(spec: Records) -> Callable[..., Loaded]:
     formats = ", ".join(RECORDS)
     if spec.format is None:
         raise InputError("records without a format", spec.source, expected=f"one of {formats}", fix="set `format`")
-    if spec.format in RECORDS_LATER:
-        raise NotBuilt(f"{spec.source}: format {spec.format} is not read yet.", f"bring it as one of {formats}")
     return _named(RECORDS, spec.format, spec, formats)
 
 

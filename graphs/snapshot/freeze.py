@@ -50,7 +50,7 @@ def freeze(
         frame, index, tables, covariates, label=cohort.label, fence=fence, lenient=cohort.to_predict
     )
     others = tuple(name for name in keep if name not in (*LABELS, *index.columns))
-    kept, _ = named_columns(frame, index, tables, others, fence=fence, where="study [evaluate] site or stratify")
+    kept, _ = named_columns(frame, index, tables, others, fence=fence, where="study [evaluate] site, stratify or group")
     omics = frozen_layers(index, tables, fence)
     events = frozen_events(index, tables, fence, apart)
     rows = frame.select("subject_id", "prediction_time", *(c for c in LABELS if c in frame.columns))

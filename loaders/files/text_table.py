@@ -292,7 +292,7 @@ def _parse(
         text = b"\n".join(records.text(i) for i in kept.tolist())
     try:
         frame = pl.read_csv(
-            text, has_header=False, separator=records.delimiter.decode(), schema=schema, null_values=[m for m in missing if m],
+            text, has_header=False, separator=records.delimiter.decode(), schema=schema, null_values=[*dict.fromkeys(("", *missing))],  # also of a quoted one
             quote_char='"' if records.quoted else None, truncate_ragged_lines=False,
         )  # fmt: skip
     except pl.exceptions.PolarsError:

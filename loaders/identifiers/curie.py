@@ -141,7 +141,7 @@ def _one_code(text: str, name: str) -> Changed:
 def _one_meds_code(text: str, shapes: str) -> Changed:
     code = text.strip()
     parts = code.split("//")
-    if len(parts) == 1:
+    if code.partition(":")[0].upper() in _SPELLINGS or len(parts) == 1:  # a name may hold two slashes: DRUG:a//b
         prefix, colon, local = code.partition(":")
         if colon and SHAPE.fullmatch(code):
             return _spelled(vocabulary(prefix), local.strip(), text, shapes=shapes)
@@ -151,6 +151,8 @@ def _one_meds_code(text: str, shapes: str) -> Changed:
                 "MEDS codes given their vocabulary", _spelled(vocabulary(prefix), local.strip(), text, shapes=shapes)
             )
     kind = tuple(part.upper() for part in parts[:3])
+    if len(parts) == 4 and kind[:2] == ("LAB", "RESULT") and parts[2].isdigit():  # as MIMIC-IV's own ETL writes it
+        return _and("MEDS codes given their vocabulary", _spelled("VALUE", f"mimic/{parts[2]}", text, shapes=shapes))
     if len(parts) == 4 and kind[1] == "ICD" and (kind[0], kind[2]) in _KINDS_OF_ICD:
         return _and(
             "MEDS codes given their vocabulary",

@@ -45,7 +45,9 @@ from .people import (
     whose_among,
 )
 from .record_formats import (
+    UNDATED,
     RecordFolder,
+    asked_about,
     hourly_section,
     is_hourly,
     is_timeline,
@@ -426,8 +428,10 @@ class _Look:
                 self._hourly(None, one.root, "vitals")
                 continue
             where = [self._path(path) for path in (places(one, self.base) if one.format == "fhir" else [one.root])]
-            section, asked = record_section(one, where if len(where) > 1 else where[0], self.names.take("ehr"))
-            self._records(section, asked)
+            name = self.names.take("ehr")
+            self.sections.append(record_section(one, where if len(where) > 1 else where[0], name))
+            self.clocks.add("relative" if one.format in UNDATED else "dated")
+            self.questions += [f"[records.{name}] {said}" for said in asked_about(one)]
 
     def _hourly(self, head: Head | None, file: Path, name: str) -> None:
         answer = hourly_section(head, file, self._path(file), self.names.take(name))
@@ -435,12 +439,6 @@ class _Look:
         self.questions += answer.questions
         if answer.sections[0].ready:
             self.clocks.add("relative")
-
-    def _records(self, section: Section, asked: tuple[str, ...]) -> None:
-        self.sections.append(section)
-        self.questions += asked
-        if section.ready:
-            self.clocks.add("dated")
 
     def _profiled(self, heads: Sequence[Head], people: PatientsTable | None, whose: Whose | None) -> None:
         """Who was sequenced at all: a list in the folder, else a question."""

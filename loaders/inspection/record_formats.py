@@ -15,8 +15,7 @@ from ..files.text_table import read_bytes
 from ..records.hourly_columns import SUBJECTS as STAYS
 from ..records.hourly_columns import TIMES as CLOCKS
 from ..records.hourly_columns import Layout, layout_of, sounds_like_outcome, spelt
-from ..records.meds import CODES, DATA
-from ..registry import RECORDS_LATER
+from ..records.meds.reader import CODES, DATA
 from ..specs import MISSING, Records
 from .file_head import Head, readable
 from .folder_files import ending, stem
@@ -119,16 +118,23 @@ def places(folder: RecordFolder, base: Path) -> list[Path]:
     return [folder.root]
 
 
-def record_section(folder: RecordFolder, path: str | list[str], name: str) -> tuple[Section, tuple[str, ...]]:
-    """`[records.NAME]` of such a folder; a comment, and a question, where this version does not read its format yet."""
-    later = folder.format in RECORDS_LATER
-    keys = {"format": folder.format, "path": path}
+def record_section(folder: RecordFolder, path: str | list[str], name: str) -> Section:
+    """`[records.NAME]` of such a folder."""
     count = f"{len(folder.files)} file{'s' if len(folder.files) != 1 else ''} of {_TITLES[folder.format]}"
-    if not later:
-        return Section(f"records.{name}", keys, (count,)), ()
-    why = f"{count}: this version does not read format {folder.format} yet"
-    asked = f"{path}: {count}: recognised, but not read yet by this version; MEDS, FHIR, csv tables and cBioPortal timelines are"
-    return Section(f"records.{name}", keys, (why,), ready=False), (asked,)
+    return Section(f"records.{name}", {"format": folder.format, "path": path}, (count,))
+
+
+UNDATED = ("eicu",)
+"""Formats of schemas whose times are offsets."""
+
+
+def asked_about(folder: RecordFolder) -> list[str]:
+    """What a look at the folder cannot decide of it."""
+    if folder.format != "eicu":
+        return []
+    return [
+        'a subject is a hospital stay, and a person may have several: `group = "uniquepid"` in [evaluate] keeps them on one side'
+    ]
 
 
 _TITLES = {"meds": "MEDS", "omop": "the OMOP common data model", "mimic3": "MIMIC-III", "mimic4": "MIMIC-IV", "eicu": "eICU",

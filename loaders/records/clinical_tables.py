@@ -55,7 +55,7 @@ class ClinicalTables:
             return None
         cells = [read_cells(path, missing=self.spec.missing) for path in self.files[table]]
         found = source_rows(cells, self.ledger)
-        frame = _lower(found.frame)
+        frame = lower_case(found.frame)
         for column in (self.subject, *needed):
             if column not in frame.columns:
                 raise InputError(
@@ -74,7 +74,7 @@ class ClinicalTables:
         """A table of names, not of patients, as text: its rows are not counted. Empty where there is none of this name."""
         frames = []
         for path in self.files.get(table, []):
-            frame = _lower(_names(path))
+            frame = lower_case(_names(path))
             there = [one for one in columns if one in frame.columns]
             frames.append(frame.select(there))
         layout = pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
@@ -214,7 +214,7 @@ def _names(path: Path) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _lower(frame: pl.DataFrame) -> pl.DataFrame:
+def lower_case(frame: pl.DataFrame) -> pl.DataFrame:
     """Columns in lower case, as OMOP and MIMIC mean them, however they were exported; of two of one name the first."""
     found = {name: name.strip().lower() for name in reversed(frame.columns)}
     first = {lower: name for name, lower in found.items()}

@@ -12,8 +12,9 @@ from ..files.rows import SourceRows, among, identified, not_removed
 from ..specs import Records
 from ..tables import Known, Loaded
 from .hourly_columns import Layout, layout_of
-from .hourly_files import Batch, batches
+from .hourly_files import batches
 from .hourly_tables import CELLS, STAYS, tables
+from .table_parts import Batch
 
 EXPECTED = "hours since admission: a number, 07:30, or a duration; within 200 years"
 STEP = {"days": 24.0}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -16,26 +15,15 @@ from ..files.ledger import Ledger
 from ..files.regular_file import check_regular
 from ..files.removed_ids import Removed
 from ..files.source_folder import files_within
-from ..files.text_table import PARQUET, Cells, parquet_frame, read_bytes, read_cells, text_cells, typed_cells
+from ..files.text_table import Cells, parquet_frame, read_bytes, read_cells, text_cells, typed_cells
 from ..specs import Records
+from .table_parts import Batch, parquet_columns, table_parts
 
 ENDINGS = ("psv", "txt", "csv", "tsv", "parquet")
 STAY = "the file's name"
 """The column of a batch that says whose a file is, where a file is a stay."""
-TOGETHER, CELLS, BYTES = 1_000, 4_000_000, 2**27
-"""Files, cells and bytes that are read at once."""
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Rows of one form: cells as text, null where missing; numbers: their numbers in the ledger.
-
-    where: for messages; of a folder its own name, for the name of a stay's file is a patient's id.
-    """
-
-    frame: pl.DataFrame
-    numbers: pl.Series
-    where: str
+TOGETHER = 1_000
+"""Files that are read at once."""
 
 
 def batches(spec: Records, names_a_stay: bool, removed: Removed, ledger: Ledger) -> Iterator[Batch]:
@@ -46,12 +34,12 @@ def batches(spec: Records, names_a_stay: bool, removed: Removed, ledger: Ledger)
     """
     for path in spec.path:
         if not path.is_dir():
-            yield from _table(path, path.name, spec, ledger)
+            yield from table_parts(path, path.name, spec.missing, ledger)
         elif names_a_stay:
             yield from _stays(path, spec, removed, ledger)
         else:
             for i, file in enumerate(tables_of(path), 1):
-                yield from _table(file, f"{path.name}: file {i} by name", spec, ledger)
+                yield from table_parts(file, f"{path.name}: file {i} by name", spec.missing, ledger)
 
 
 def tables_of(folder: Path) -> list[Path]:
@@ -79,7 +67,7 @@ def first_columns(spec: Records) -> tuple[list[str], str]:
 
 def _columns(file: Path, spec: Records) -> list[str]:
     if file.name.lower().endswith(".parquet") and check_regular(file):
-        return _schema(file)
+        return parquet_columns(file)
     return read_cells(file, missing=spec.missing, most=2**20).frame.columns
 
 
@@ -91,13 +79,6 @@ def _masked(file: Path, called: str) -> Iterator[None]:
     except InputError as error:
         where = f"{called} ({form(file.name)})"
         raise InputError(error.what, where, error.got, error.expected, error.fix or "check the file") from None
-
-
-def _schema(file: Path) -> list[str]:
-    try:
-        return list(pl.read_parquet_schema(file))
-    except (pl.exceptions.PolarsError, OSError, ValueError, pl.exceptions.PanicException) as error:
-        raise InputError("is no whole Parquet file", file, type(error).__name__, fix="write it again") from None
 
 
 def _stays(folder: Path, spec: Records, removed: Removed, ledger: Ledger) -> Iterator[Batch]:
@@ -163,56 +144,6 @@ def stay_of(file: Path) -> str:
 def _data(file: Path, called: str) -> bytes:
     with _masked(file, called):
         return read_bytes(file)[0]
-
-
-def _table(path: Path, called: str, spec: Records, ledger: Ledger) -> Iterator[Batch]:
-    """One table, in parts where it is large."""
-    offset = ledger.begin(called)
-    for cells in _parts(path, spec):
-        ledger.read(cells.rows)
-        broken = cells.broken
-        if broken.height:
-            ledger.reject(broken["row"] + offset, broken["column"], broken["got"], broken["expected"], broken["fix"])
-        yield Batch(cells.frame, cells.numbers + offset, called)
-        offset += cells.rows
-
-
-def _parts(path: Path, spec: Records) -> Iterator[Cells]:
-    if check_regular(path).stat().st_size == 0 or not path.name.lower().endswith(".parquet"):
-        return (yield from _text_parts(path, spec))
-    columns = _schema(path)
-    step = max(1, CELLS // max(1, len(columns)))
-    scan, at = pl.scan_parquet(path), 0
-    while True:
-        try:
-            frame = scan.slice(at, step).collect()
-        except (pl.exceptions.PolarsError, OSError, ValueError, pl.exceptions.PanicException) as error:
-            raise InputError("is no whole Parquet file", path, type(error).__name__, fix="write it again") from None
-        if frame.is_empty() and at:
-            return
-        if frame.is_empty():
-            raise InputError("holds no row", path, expected="data rows", fix="check the file")
-        yield typed_cells(path, frame, spec.missing)
-        at += step
-
-
-def _text_parts(path: Path, spec: Records) -> Iterator[Cells]:
-    """A text as a whole; a large one that is not packed in pieces that end with a line."""
-    with path.open("rb") as file:
-        start = file.read(4)
-    packed = start.startswith((b"\x1f\x8b", b"PK\x03\x04", b"\xff\xfe", b"\xfe\xff")) or start == PARQUET
-    if packed or path.stat().st_size <= BYTES:
-        yield read_cells(path, missing=spec.missing)
-        return
-    with path.open("rb") as file:
-        head, rest = file.readline(), b""
-        while block := file.read(BYTES):
-            text, _, tail = (rest + block).rpartition(b"\n")
-            rest = tail if text else rest + block
-            if text.strip():
-                yield text_cells(path, head + text, spec.missing)
-        if rest.strip():
-            yield text_cells(path, head + rest, spec.missing)
 
 
 def _ending(path: Path) -> str:

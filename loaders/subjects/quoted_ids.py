@@ -21,7 +21,8 @@ LEAST = 5
 `42` is an age."""
 MOSTLY, MANY = 0.95, 10
 """A column of ids: so many of its distinct cells are, and there are so many of them."""
-IDS = ("subject_id", "sample_id", "visit_id")
+IDS = ("subject_id", "sample_id", "visit_id", "uniquepid")
+"""Columns of ids; uniquepid is the person whose hospital stays are eICU's subjects."""
 
 
 class QuotedIds:

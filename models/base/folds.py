@@ -1,4 +1,4 @@
-"""Cross-validation folds: grouped by subject, stratified by outcome, or as the study's own file says."""
+"""Cross-validation folds: grouped by subject or what the study says, stratified by outcome, or as the study's own file says."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import polars as pl
 
 from ...loaders.errors import InputError
 from .specs import Evaluate
-from .splits import by_site, by_time
+from .splits import by_site, by_time, groups_of
 from .task import task_of
 
 SPLITS = ("train", "tuning", "held_out")
@@ -29,18 +29,17 @@ def make_folds(rows: pl.DataFrame, task: str, evaluate: Evaluate) -> pl.DataFram
     """Every row's part in every fold.
 
     Args:
-        rows: a snapshot's rows (subject_id, and label or event; for `site` and `stratify` the column of that name).
+        rows: a snapshot's rows (subject_id, and label or event; for `site` and `stratify` the column of that name; for
+            `group` splits.GROUP).
         task: binary, multiclass or survival.
-        evaluate: folds is a number (StratifiedGroupKFold, shuffled, for each repeat) or a csv (`read_folds`); `site` and
+        evaluate: folds is a number (StratifiedGroupKFold, shuffled, for each repeat) or a file (`read_folds`); `site` and
             `after` make the folds of models/base/splits.py instead.
     Returns: repeat, fold, row, split (train, tuning, held_out); sorted, each row at most once a fold.
     Raises: InputError if a class has fewer subjects than folds, or as models/base/splits.py says.
     """
-    if evaluate.group != "subject_id":
-        raise InputError("unknown group", "study.toml [evaluate] group", evaluate.group, "subject_id", "leave it out")
     if isinstance(evaluate.folds, Path):
         return read_folds(evaluate.folds, rows, task, evaluate.seed)
-    y, groups = strata(rows, task), _groups(rows)
+    y, groups = strata(rows, task), groups_of(rows)
     if evaluate.site is not None or evaluate.after is not None:
         given = by_site(rows, y, evaluate.site)[0] if evaluate.site else [by_time(rows, evaluate.after)]  # type: ignore[arg-type]
         return pl.concat(
@@ -61,18 +60,14 @@ def make_folds(rows: pl.DataFrame, task: str, evaluate: Evaluate) -> pl.DataFram
 
 
 def read_folds(path: Path, rows: pl.DataFrame, task: str, seed: int) -> pl.DataFrame:
-    """The folds of a csv (fold, subject_id, split); a subject that a fold does not list trains in it.
+    """The folds of a file; a subject that a fold does not list trains in it.
+
+    A csv (fold, subject_id, split), or metadata/subject_splits.parquet of a MEDS data set (subject_id, split): one fold.
 
     Tuning rows are carved from the training part where the file names none. Subjects outside the cohort are ignored.
     Raises: InputError for missing columns, an unknown split, a subject in two splits of one fold, or an empty part.
     """
-    try:
-        table = pl.read_csv(path, infer_schema=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise InputError("the folds cannot be read", path, type(error).__name__, "a csv", "check the path") from None
-    missing = {"fold", "subject_id", "split"} - set(table.columns)
-    if missing:
-        raise InputError("a column is missing", path, table.columns, "fold, subject_id, split", "name the columns so")
+    table = _listed(path)
     bad = table.filter(~pl.col("split").is_in(SPLITS) | pl.col("split").is_null())
     if bad.height:
         raise InputError("unknown split", path, bad["split"][0], ", ".join(SPLITS), "rename it")
@@ -80,7 +75,7 @@ def read_folds(path: Path, rows: pl.DataFrame, task: str, seed: int) -> pl.DataF
     if twice:
         got = f"{twice} subjects in two splits of one fold"
         raise InputError("splits overlap", path, got, "one split a subject and fold", "keep one of them")
-    y, groups = strata(rows, task), _groups(rows)
+    y, groups = strata(rows, task), groups_of(rows)
     names = table["fold"].unique(maintain_order=True).to_list()
     names.sort(key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name))
     out = []
@@ -88,6 +83,11 @@ def read_folds(path: Path, rows: pl.DataFrame, task: str, seed: int) -> pl.DataF
         listed = dict(table.filter(pl.col("fold") == name).select("subject_id", "split").iter_rows())
         split = np.array([listed.get(s, "train") for s in rows["subject_id"]])
         held, tuning = np.flatnonzero(split == "held_out"), np.flatnonzero(split == "tuning")
+        torn = pl.DataFrame({"group": groups, "split": split}).group_by("group").agg(pl.col("split").n_unique())
+        if (torn["split"] > 1).any():
+            got = f"fold {name}: {(torn['split'] > 1).sum()} groups in two splits"
+            fix = "list all of a group's subjects with one split, the training ones too"
+            raise InputError("splits overlap", path, got, "one split a group ([evaluate] group) and fold", fix)
         if not len(held) or not (split == "train").any():
             raise InputError("a fold lacks a part", path, f"fold {name}", "subjects of the cohort in train and held_out",
                              "check that the ids are those of the study")  # fmt: skip
@@ -97,17 +97,32 @@ def read_folds(path: Path, rows: pl.DataFrame, task: str, seed: int) -> pl.DataF
 
 def on_both_sides(path: Path) -> int:
     """How many subjects a file of folds puts in two splits of one fold: the leak that `read_folds` refuses."""
-    table = pl.read_csv(path, infer_schema=False)
-    return _twice(table) if {"fold", "subject_id", "split"} <= set(table.columns) else 0
+    return _twice(_listed(path))
 
 
 def _twice(table: pl.DataFrame) -> int:
     return table.group_by("fold", "subject_id").agg(pl.col("split").n_unique()).filter(pl.col("split") > 1).height
 
 
+def _listed(path: Path) -> pl.DataFrame:
+    """fold, subject_id, split as text: of a csv, or of MEDS's subject_splits.parquet, which is one fold."""
+    meds = path.suffix == ".parquet"
+    try:
+        table = pl.read_parquet(path) if meds else pl.read_csv(path, infer_schema=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        expected = "a csv, or MEDS's subject_splits.parquet"
+        raise InputError("the folds cannot be read", path, type(error).__name__, expected, "check the path") from None
+    if meds and "fold" not in table.columns:
+        table = table.with_columns(fold=pl.lit("0"))
+    missing = {"fold", "subject_id", "split"} - set(table.columns)
+    if missing:
+        raise InputError("a column is missing", path, table.columns, "fold, subject_id, split", "name the columns so")
+    return table.select(pl.col("fold", "subject_id", "split").cast(pl.String))
+
+
 def unknown_subjects(path: Path, rows: pl.DataFrame) -> int:
     """How many subjects the folds name that the cohort does not hold."""
-    table = pl.read_csv(path, infer_schema=False)
+    table = _listed(path)
     return table.filter(~pl.col("subject_id").is_in(rows["subject_id"].unique().implode()))["subject_id"].n_unique()
 
 
@@ -119,12 +134,12 @@ def parts(folds: pl.DataFrame, repeat: int, fold: int) -> tuple[np.ndarray, np.n
 
 
 def deal(rows: pl.DataFrame, task: str, index: np.ndarray, k: int, seed: int) -> np.ndarray:
-    """Deal `index` into k parts: (len(index),) part of each. Subjects stay whole; outcomes are spread evenly.
+    """Deal `index` into k parts: (len(index),) part of each. Subjects (and groups) stay whole; outcomes are spread evenly.
 
     Linear in the rows, so that it also serves inside large training parts. A subject counts as its rarest outcome.
     """
     y = strata(rows, task)[index]
-    group = _groups(rows)[index]
+    group = groups_of(rows)[index]
     counts = np.bincount(y)
     rarity = counts[y]
     order = np.lexsort((y, rarity, group))
@@ -144,10 +159,6 @@ def carve(
     """Split training rows into (train, tuning): a share of the subjects, stratified. Both sorted."""
     part = deal(rows, task, index, max(2, round(1 / share)), seed)
     return np.sort(index[part != 0]), np.sort(index[part == 0])
-
-
-def _groups(rows: pl.DataFrame) -> np.ndarray:
-    return rows["subject_id"].rank("dense").cast(pl.Int64).to_numpy() - 1
 
 
 def _fold(

@@ -1,4 +1,4 @@
-"""Splits by site and by time: one site held out after the other, or the future held out from the past."""
+"""Splits: who stays together; one site held out after the other, or the future held out from the past."""
 
 from __future__ import annotations
 
@@ -9,11 +9,45 @@ import polars as pl
 
 from ...loaders.errors import InputError
 
+GROUP = "_group"
+"""The column of a snapshot's rows that says who stays together, where `[evaluate] group` is not the subject."""
 SMALL = 20
 """Subjects below which a site is not judged alone: its metric would be noise."""
 OTHERS = "the smaller sites together"
+_GROUP = "study.toml [evaluate] group"
 _SITE = "study.toml [evaluate] site"
 _AFTER = "study.toml [evaluate] after"
+
+
+def groups_of(rows: pl.DataFrame) -> np.ndarray:
+    """(rows,) int64, from 0: who is on one side of every split, and is drawn as one for intervals: the subject, or what the
+    study groups by (GROUP).
+
+    Example:
+        >>> groups_of(pl.DataFrame({"subject_id": ["a", "b", "c"], GROUP: ["p", "q", "p"]})).tolist()
+        [0, 1, 0]
+    """
+    name = GROUP if GROUP in rows.columns else "subject_id"
+    return rows[name].rank("dense").cast(pl.Int64).to_numpy() - 1
+
+
+def grouped(rows: pl.DataFrame, by: pl.Series) -> pl.DataFrame:
+    """The rows with who stays together, in GROUP.
+
+    Args: by: (rows,) ids, of any type.
+    Raises: InputError for a row without one, or a subject in two groups.
+    """
+    if by.null_count():
+        raise InputError(
+            "rows without a group: they could be of any", _GROUP, f"{by.null_count()} rows", "a group for every row",
+            "let the cohort query leave them out",
+        )  # fmt: skip
+    rows = rows.with_columns(by.cast(pl.String).alias(GROUP))
+    torn = rows.group_by("subject_id").agg(pl.col(GROUP).n_unique()).filter(pl.col(GROUP) > 1).height
+    if torn:
+        raise InputError("subjects in several groups", _GROUP, f"{torn} subjects", "groups of whole subjects",
+                         "name a property of Patient")  # fmt: skip
+    return rows
 
 
 def by_site(rows: pl.DataFrame, outcome: np.ndarray, site: str) -> tuple[list[np.ndarray], list[str]]:
@@ -40,7 +74,15 @@ def by_site(rows: pl.DataFrame, outcome: np.ndarray, site: str) -> tuple[list[np
             "too few sites to hold one out", _SITE, f"{len(names)} with at least {SMALL} subjects and two outcomes",
             "two or more", "use folds = 5",
         )  # fmt: skip
-    return [_apart(rows["subject_id"], (part == name).to_numpy()) for name in names], names
+    group = groups_of(rows)
+    splits = [_apart(group, (part == name).to_numpy()) for name in names]
+    alone = [name for name, split in zip(names, splits, strict=True) if not (split == "train").any()]
+    if alone:
+        raise InputError(
+            "nobody is left to train on", _SITE, f"everybody was at {alone[0]} too", "subjects of one site each",
+            "use folds = 5",
+        )  # fmt: skip
+    return splits, names
 
 
 def by_time(rows: pl.DataFrame, after: datetime) -> np.ndarray:
@@ -55,7 +97,7 @@ def by_time(rows: pl.DataFrame, after: datetime) -> np.ndarray:
             "rows without a prediction time lie neither before nor after", _AFTER, f"{time.null_count()} rows",
             "a prediction_time for every row", "let the cohort query return one",
         )  # fmt: skip
-    split = _apart(rows["subject_id"], (time >= after).to_numpy())
+    split = _apart(groups_of(rows), (time >= after).to_numpy())
     if not (split == "train").any() or not (split == "held_out").any():
         raise InputError(
             "one part is empty",
@@ -77,7 +119,7 @@ def _parts(rows: pl.DataFrame, where: pl.Series, outcome: np.ndarray) -> pl.Seri
     )["site"]
 
 
-def _apart(subject: pl.Series, held: np.ndarray) -> np.ndarray:
-    """held_out where `held`; train where the subject has no held-out row at all."""
-    theirs = subject.is_in(subject.filter(pl.Series(held)).implode()).to_numpy()
+def _apart(group: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """held_out where `held`; train where the subject, or its group, has no held-out row at all."""
+    theirs = np.isin(group, group[held])
     return np.where(held, "held_out", np.where(theirs, "", "train"))

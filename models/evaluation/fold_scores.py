@@ -10,6 +10,7 @@ import numpy as np
 
 from ..base.folds import strata
 from ..base.snapshot import Snapshot
+from ..base.splits import groups_of
 from ..metrics.metric import SurvivalCurves
 from ..metrics.task_metrics import evaluate, measures, metrics_of
 from .bootstrap import Resamples
@@ -67,10 +68,11 @@ class LearnerScores:
 
 
 def draw(snapshot: Snapshot, rows: Sequence[np.ndarray], seed: int) -> Resamples:
-    """Resamples of the patients that these held-out parts hold: the same for every learner, so that pairs are paired."""
-    subject = snapshot.rows["subject_id"].rank("dense").to_numpy()
+    """Resamples of the patients (or groups of them) that these held-out parts hold: the same for every learner, so that
+    pairs are paired."""
+    group = groups_of(snapshot.rows)
     held_out = np.unique(np.concatenate(rows)) if rows else np.zeros(0, dtype=np.int64)
-    return Resamples.of(subject, held_out, seed)
+    return Resamples.of(group, held_out, seed)
 
 
 def judge(snapshot: Snapshot, parts: Sequence[FoldScores], resamples: Resamples) -> LearnerScores:
@@ -91,8 +93,8 @@ def judge(snapshot: Snapshot, parts: Sequence[FoldScores], resamples: Resamples)
 
 
 def _cases(snapshot: Snapshot, parts: Sequence[FoldScores]) -> int:
-    """Patients with the rarest outcome among the held-out rows."""
+    """Patients (or groups of them) with the rarest outcome among the held-out rows."""
     rows = np.unique(np.concatenate([one.rows for one in parts]))
     outcome = strata(snapshot.rows, snapshot.task)[rows]
-    subject = snapshot.rows["subject_id"].to_numpy()[rows]
-    return min((len(np.unique(subject[outcome == k])) for k in np.unique(outcome)), default=0)
+    group = groups_of(snapshot.rows)[rows]
+    return min((len(np.unique(group[outcome == k])) for k in np.unique(outcome)), default=0)

@@ -15,6 +15,7 @@ import polars as pl
 from scipy import sparse
 
 from ..base.snapshot import DerivedSnapshot, Snapshot, derived
+from ..base.splits import GROUP
 from ..base.task import task_of
 from ..learners.registry import TABULAR_CONTROL, finds_edges, on_graph
 
@@ -24,7 +25,7 @@ VIEWS = (PERMUTED, MISSINGNESS, BATCH, CLOCK)
 """Controls in which TABULAR_CONTROL learns from another view of the cohort."""
 TWINS: Mapping[str, dict[str, Any]] = {SHUFFLED: {"edges": "shuffled"}, EDGELESS: {"edges": "none"}}
 """Controls that every learner on the graph has, `shuffled_graph:gene_gnn`: its setting in each."""
-_ROWS = ("subject_id", "prediction_time", "label", "duration_days", "event")
+_ROWS = ("subject_id", "prediction_time", "label", "duration_days", "event", GROUP)
 
 
 def controls(snapshot: Snapshot, learners: list[str]) -> list[str]:

@@ -14,6 +14,7 @@ from ..base.folds import parts, strata
 from ..base.learner import Learner
 from ..base.snapshot import Snapshot
 from ..base.specs import Evaluate, Learn
+from ..base.splits import groups_of
 from ..base.task import task_of
 from ..evaluation.comparison import compare, judge_primary
 from ..evaluation.fold_scores import FoldScores, LearnerScores, draw
@@ -49,7 +50,7 @@ def growing(snapshot: Snapshot, rows: np.ndarray, share: float, seed: int) -> np
 
     Returns: sorted row indices, a part of `rows`.
     """
-    subject = snapshot.rows["subject_id"].rank("dense").to_numpy()[rows]
+    subject = groups_of(snapshot.rows)[rows]
     outcome = strata(snapshot.rows, snapshot.task)[rows]
     known, first = np.unique(subject, return_index=True)
     rng = np.random.default_rng(seed)
@@ -142,7 +143,7 @@ def _part(snapshot: Snapshot, job: Job, share: float) -> Job:
 def _enough(snapshot: Snapshot, job: Job, share: float) -> bool:
     part = _part(snapshot, job, share)
     rows = np.concatenate([part.train, part.tuning])
-    outcome, subject = strata(snapshot.rows, snapshot.task), snapshot.rows["subject_id"].to_numpy()
+    outcome, subject = strata(snapshot.rows, snapshot.task), groups_of(snapshot.rows)
     every = np.unique(outcome[np.concatenate([job.train, job.tuning])])
     return bool(len(part.train)) and all(len(np.unique(subject[rows[outcome[rows] == k]])) >= LEAST for k in every)
 

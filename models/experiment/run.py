@@ -15,6 +15,7 @@ from ..base.folds import make_folds, parts
 from ..base.learner import Learner
 from ..base.snapshot import Snapshot
 from ..base.specs import Evaluate, Learn
+from ..base.splits import groups_of
 from ..base.task import task_of
 from ..base.threads import one_thread
 from ..biomarkers.feature_effects import SCHEMA, weigh
@@ -201,7 +202,7 @@ def _gather(
     each = {name: [one for one in scores if one.learner == name] for name in (*names, CHOSEN)}
     judged = {name: judge(snapshot, its, resamples) for name, its in each.items() if its}
     metric = task.primary
-    subject = snapshot.rows["subject_id"].rank("dense").to_numpy()
+    group = groups_of(snapshot.rows)
     simple = best_baseline(judged, metric, baselines())
     return Results(
         task=snapshot.task, metric=metric, predictions=prediction_table(snapshot, scores),
@@ -210,7 +211,7 @@ def _gather(
         attributions=pl.concat(effects), seconds={**seconds_of, CHOSEN: sum(seconds_of.values())},
         peak_mb={**peaks, CHOSEN: max((p for p in peaks.values() if p), default=None)},
         settings=settings, cut=_cut(names, learned), total_seconds=seconds, final_fit=final_fit,
-        calibration={name: found for name, its in each.items() if its and (found := calibrated(snapshot.task, its, subject))},
+        calibration={name: found for name, its in each.items() if its and (found := calibrated(snapshot.task, its, group))},
         decision=decision_curves(snapshot.task, {name: each[name] for name in (CHOSEN, simple) if each.get(name)}),
         operating=operating_points(snapshot, picked, resamples, threshold),
         optimism=optimism(chosen, picked, snapshot.task), horizon_days=horizon(picked) if len(times) and picked else None,

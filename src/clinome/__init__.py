@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from clinome.verbs.exploration.embeddings import embed, write_embeddings
     from clinome.verbs.exploration.schema import schema
     from clinome.verbs.learners import learners
+    from clinome.verbs.loading.export import export
     from clinome.verbs.loading.init import InitReport, init
     from clinome.verbs.loading.load import load
     from clinome.verbs.loading.load_report import LoadReport
@@ -65,6 +66,7 @@ __all__ = [
     "compare",
     "embed",
     "errors",
+    "export",
     "init",
     "learners",
     "load",
@@ -101,6 +103,7 @@ _WHERE = {
     "compare": "clinome.verbs.compare:compare",
     "embed": "clinome.verbs.exploration.embeddings:embed",
     "errors": "clinome.errors",
+    "export": "clinome.verbs.loading.export:export",
     "init": "clinome.verbs.loading.init:init",
     "learners": "clinome.verbs.learners:learners",
     "load": "clinome.verbs.loading.load:load",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -244,9 +244,15 @@ def snapshot_of(graph: Graph, cohort: TakenCohort) -> Snapshot:
     """A cohort frozen behind the time fence, with the folds that the study asks for."""
     from clinome.graphs.snapshot.freeze import freeze
     from clinome.models.base.folds import make_folds
+    from clinome.models.base.splits import grouped
     from clinome.snapshot import Snapshot
 
     task, evaluate = graph.study.need_task(), graph.study.evaluate
     keep = tuple(name for name in (evaluate.site, evaluate.stratify) if name is not None)
-    snapshot = Snapshot.of(freeze(cohort, graph.tables, task.kind, task.covariates, keep=keep))
+    group = evaluate.group if evaluate.group != "subject_id" else None
+    also = () if group is None else (group,)
+    snapshot = Snapshot.of(freeze(cohort, graph.tables, task.kind, task.covariates, keep=(*keep, *also)))
+    if group is not None:
+        rows = grouped(snapshot.rows, snapshot.rows[group])
+        snapshot = replace(snapshot, rows=rows if group in keep else rows.drop(group))
     return snapshot.with_folds(make_folds(snapshot.rows, task.kind, evaluate))

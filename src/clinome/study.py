@@ -471,6 +471,7 @@ def _check_links(study: Study, where: str) -> None:
             f"{where} [learn]: {key} = {getattr(learn, key)!r} is not built for links yet.", "leave the line out"
         )
     unfit = [name for name in ("site", "stratify") if getattr(evaluate, name) is not None]
+    unfit += ["group"] if evaluate.group != "subject_id" else []
     unfit += ["folds (a file)"] if isinstance(evaluate.folds, Path) else []
     unfit += ["learning_curve"] if evaluate.learning_curve else []
     if unfit:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from ...base.snapshot import Snapshot
+from ...base.splits import groups_of
 from ...base.task import task_of
 from ...encoders.patients.patient_graph import exchanged, nearest
 from ..base import has_inputs
@@ -40,7 +41,7 @@ class PatientInputs(Inputs):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.subject = self.snapshot.rows["subject_id"].rank("dense").to_numpy().astype(np.int64)
+        self.subject = groups_of(self.snapshot.rows)
         self.sending: dict[str, np.ndarray] = {}
         self.sent: dict[str, np.ndarray] = {}
         self._near: dict[str, tuple[np.ndarray, np.ndarray]] = {}

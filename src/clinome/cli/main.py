@@ -187,6 +187,19 @@ def audit(study: StudyFile, name: Name = None, as_json: Json = False, quiet: Qui
 
 
 @app.command()
+def export(
+    study: StudyFile,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write: a new one, or an earlier export.")],
+    format: Annotated[str, typer.Option("--format", metavar="meds", help="The standard.")] = "meds",
+    name: Name = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Health records as a MEDS 0.4 data set, with the run's split and labels where there is one."""
+    _end(as_json, clinome.export(study, name=name, out=out, format=format, console=Console(quiet)).summary)
+
+
+@app.command()
 def schema(study: StudyFile, as_json: Json = False, quiet: Quiet = False) -> None:
     """Labels, relationship types, properties, counts, constraints and indexes of the graph."""
     _end(as_json, clinome.schema(study, console=Console(quiet)).summary)

@@ -369,13 +369,18 @@ def _clock_warning(clock: str) -> list[str]:
 def _split_notes(ready: Prepared) -> list[str]:
     """How the held-out rows were set apart, where it was not at random; and patients who look like one another."""
     from clinome.models.base.folds import strata
-    from clinome.models.base.splits import by_site
+    from clinome.models.base.splits import GROUP, by_site
     from clinome.models.evaluation.near_duplicates import near_duplicates
 
     snapshot, evaluate, notes = ready.snapshot, ready.study.evaluate, []
     if evaluate.site is not None:
         names = by_site(snapshot.rows, strata(snapshot.rows, snapshot.task), evaluate.site)[1]
         notes.append(f"each fold holds out one {evaluate.site}, in this order: {', '.join(names)}")
+    if GROUP in snapshot.rows.columns:
+        notes.append(
+            f"subjects of one {evaluate.group} are on one side of every split, and drawn together for intervals: "
+            f"{snapshot.rows[GROUP].n_unique():,} groups of {snapshot.rows['subject_id'].n_unique():,} subjects"
+        )
     if evaluate.after is not None:
         notes.append(
             f"trained on what was predicted before {evaluate.after:%Y-%m-%d}, held out what came on that day or later; "

@@ -15,7 +15,7 @@ from clinome.graphs.snapshot.fence import fence
 from clinome.loaders.errors import InputError
 from clinome.loaders.files.removed_ids import SUBJECT, Removed
 from clinome.loaders.identifiers.genes import GeneTable
-from clinome.loaders.records import hourly_files
+from clinome.loaders.records import hourly_files, table_parts
 from clinome.loaders.records.hourly import read_hourly
 from clinome.loaders.registry import read_source
 from clinome.loaders.specs import MISSING, Records
@@ -288,8 +288,8 @@ def test_wide_long_and_folders_say_the_same_as_a_naive_reference(
     values: dict[str, Any] = {"values": {"hr": "", "ph": ""}}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hourly_files, "TOGETHER", together)
-        patch.setattr(hourly_files, "CELLS", cells)
-        patch.setattr(hourly_files, "BYTES", size)
+        patch.setattr(table_parts, "CELLS", cells)
+        patch.setattr(table_parts, "BYTES", size)
         loads = [read(tmp / "wide.parquet", **values), read(tmp / "stays", **values)]
         if {code for _, _, code, _ in wanted} == {"VALUE:hr", "VALUE:ph"}:
             loads.append(read(tmp / "long.csv", codes={"variable": "VALUE"}, value="value", **values))

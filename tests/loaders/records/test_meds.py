@@ -13,7 +13,7 @@ from meds import schema as meds
 
 from clinome.loaders.errors import InputError
 from clinome.loaders.identifiers.genes import GeneTable
-from clinome.loaders.records.meds import CODES, DATA, read_meds
+from clinome.loaders.records.meds.reader import CODES, DATA, read_meds
 from clinome.loaders.specs import Records
 from clinome.loaders.tables import CONCEPTS, EVENTS, LINKS, Known, Loaded, Tally
 

@@ -11,7 +11,7 @@ import pytest
 
 from clinome.loaders.errors import InputError
 from clinome.loaders.identifiers.genes import GeneTable
-from clinome.loaders.records.mimic import read_mimic3, read_mimic4
+from clinome.loaders.records.mimic.reader import read_mimic3, read_mimic4
 from clinome.loaders.specs import Records
 from clinome.loaders.tables import EVENTS, NEVER, Known, Loaded
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from snapshots import make_snapshot
 
 from clinome.loaders.errors import InputError
-from clinome.models.base.folds import make_folds, parts
+from clinome.models.base.folds import carve, deal, make_folds, parts
 from clinome.models.base.specs import Evaluate
-from clinome.models.base.splits import OTHERS, SMALL, by_site
+from clinome.models.base.splits import OTHERS, SMALL, by_site, grouped
+from clinome.models.evaluation.fold_scores import draw
 
 DAY = datetime(2015, 1, 1)
 
@@ -115,3 +119,61 @@ def test_strata_are_spread_evenly() -> None:
     for fold in range(5):
         held = rows["site"].gather(parts(folds, 0, fold)[2])
         assert (held == "B").sum() == 2
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(200, 300), st.integers(0, 99))
+def test_no_person_is_on_both_sides_of_any_split(n: int, seed: int) -> None:
+    """Subjects are hospital stays, several of one person: by folds, by inner parts, by site and by time."""
+    rng = np.random.default_rng(seed)
+    stay = rng.permutation(n)
+    rows = dated(*[(f"s{i:03d}", int(d)) for i, d in zip(stay, rng.integers(-50, 50, n), strict=True)])
+    moved = rng.random(n) < 0.1
+    rows = rows.with_columns(
+        site=pl.Series([("A", "B", "C")[(i % (n // 3) + m) % 3] for i, m in zip(stay, moved, strict=True)])
+    )
+    person = pl.Series([f"p{i % (n // 3)}" for i in stay])
+    rows = grouped(rows, person)
+    for evaluate in (Evaluate(folds=3, repeats=2), Evaluate(site="site"), Evaluate(after=DAY)):
+        folds = make_folds(rows, "binary", evaluate)
+        sides = folds.with_columns(person=person.gather(folds["row"]))
+        assert sides.group_by("repeat", "fold", "person").agg(pl.col("split").n_unique())["split"].max() == 1
+    part = deal(rows, "binary", np.arange(n), 3, seed)
+    assert (
+        pl.DataFrame({"person": person, "part": part}).group_by("person").agg(pl.col("part").n_unique())["part"].max()
+        == 1
+    )
+    train, tuning = carve(rows, "binary", np.arange(n), seed)
+    assert not set(person.gather(train)) & set(person.gather(tuning))
+
+
+def test_groups_are_of_whole_subjects_and_everybody_has_one() -> None:
+    rows = people({"A": 20}, rows_each=2)
+    with pytest.raises(InputError, match="rows without a group"):
+        grouped(rows, pl.Series([None, *["p"] * 39]))
+    with pytest.raises(InputError, match="subjects in several groups"):
+        grouped(rows, pl.Series([str(i) for i in range(40)]))
+
+
+def test_listed_folds_may_not_tear_a_group(tmp_path: Path) -> None:
+    rows = grouped(people({"A": 40}), pl.Series([f"p{i // 2}" for i in range(40)]))
+    file = tmp_path / "folds.csv"
+    listed = [("0", f"A{i}", "held_out") for i in (0, 1, 2)]
+    pl.DataFrame(listed, schema=["fold", "subject_id", "split"], orient="row").write_csv(file)
+    with pytest.raises(InputError, match="1 groups in two splits"):
+        make_folds(rows, "binary", Evaluate(folds=file))
+    pl.DataFrame(listed[:2], schema=["fold", "subject_id", "split"], orient="row").write_csv(file)
+    assert parts(make_folds(rows, "binary", Evaluate(folds=file)), 0, 0)[2].tolist() == [0, 1]
+
+
+def test_a_group_is_drawn_as_one_for_intervals() -> None:
+    snapshot = make_snapshot("binary", n=60)
+    person = pl.Series([f"p{i % 20}" for i in range(60)])
+    drawn = draw(replace(snapshot, rows=grouped(snapshot.rows, person)), [np.arange(60)], seed=1)
+    assert drawn.weights.shape[1] == 20
+    assert (
+        pl.DataFrame({"person": person, "drawn": drawn.patient})
+        .group_by("person")
+        .agg(pl.col("drawn").n_unique())["drawn"]
+        == 1
+    ).all()

@@ -147,12 +147,14 @@ def _remove_patients(study: Study, tables: Tables, ids: Sequence[str], console: 
     from clinome.graphs.ingest.write_back import recount
     from clinome.graphs.ingest.write_source import publish
     from clinome.loaders.files.removed_ids import add_removed
+    from clinome.loaders.records.meds.subject_ids import forget_subjects
     from clinome.loaders.subjects.pseudonyms import forget_ids
 
     people = _people(study, tables, ids)
     with _writing(study, tables) as store:
         add_removed(study.tables, people.marks)  # first: whatever is stopped now, no load brings them back
         forget_ids(people.quoted, study.tables)
+        forget_subjects(people.subjects, study.tables)
         _reread(study, store, tables, people, console)
         erase(store, tables, people.subjects, people.belongings)
         recount(store, tables.study)

@@ -361,22 +361,10 @@ def test_the_demo_becomes_its_own_study(tmp_path: Path) -> None:
         ("fhir", {"bundle__json": '{\n "resourceType": "Bundle",\n "entry": []\n}', "p__ndjson": '{"resourceType": "Patient", "id": "1"}\n'}),
     ],
 )  # fmt: skip
-def test_formats_that_are_not_read_yet_are_named(tmp_path: Path, format: str, files: dict[str, str]) -> None:
-    """They are written as comments until the registry reads them; their table of patients loads today."""
-    from clinome.loaders.registry import RECORDS_LATER
-
-    write(tmp_path, **files)
-    if format not in RECORDS_LATER:
-        assert written(clinome.init(tmp_path))["records"]["ehr"]["format"] == format
-    elif format in ("omop", "mimic3"):
-        report = clinome.init(tmp_path)
-        assert report.waiting == ("records.ehr",) and any("not read yet" in question for question in report.questions)
-        assert f'# format = "{format}"' in report.file.read_text()
-        assert load(report) == {"patients": (2, 0)}
-    else:
-        with pytest.raises(InputError, match="recognised, but not read yet"):
-            clinome.init(tmp_path)
-        assert not (tmp_path / "study.toml").exists()
+def test_formats_are_told_by_their_tables(tmp_path: Path, format: str, files: dict[str, str]) -> None:
+    report = clinome.init(write(tmp_path, **files))
+    assert written(report)["records"]["ehr"]["format"] == format
+    assert any("uniquepid" in question for question in report.questions) == (format == "eicu")
 
 
 def test_a_fhir_export_loads_and_is_one_source_wherever_its_files_lie(tmp_path: Path) -> None:

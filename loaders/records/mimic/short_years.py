@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from ..files.ledger import Ledger
+from ...files.ledger import Ledger
 
 SHORT = r"^(\d{1,2})/(\d{1,2})/(\d{2})(?: (\d{1,2}):(\d{2}))?$"
 CENTURIES = (1800, 1900, 2000, 2100, 2200)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from ..files.ledger import total
-from ..files.rows import LONGEST
-from ..identifiers.curie import codes
-from .clinical_tables import ClinicalTables
+from ...files.ledger import total
+from ...files.rows import LONGEST
+from ...identifiers.curie import codes
+from ..clinical_tables import ClinicalTables
 
 Coded = Callable[["Names", pl.DataFrame, "Charted"], pl.Series]
 

@@ -1,4 +1,4 @@
-"""MEDS 0.4 data set -> events; its code metadata -> concepts and IS_A links."""
+"""MEDS 0.4 data set -> events; its code metadata -> concepts and IS_A links. What Clinome wrote comes back whole."""
 
 from __future__ import annotations
 
@@ -6,18 +6,23 @@ from pathlib import Path
 
 import polars as pl
 
-from ..errors import InputError
-from ..files.ledger import ROW, Ledger, refuse, total
-from ..files.source_folder import files_within
-from ..files.text_table import numbers, parquet_frame, read_bytes
-from ..identifiers.curie import meds_codes
-from ..specs import Records
-from ..tables import EVENTS, Known, Loaded, as_concepts, as_links
-from .events import as_events, never_known, refuse_strangers, refuse_times, told_units
+from ...errors import InputError
+from ...files.ledger import ROW, Ledger, refuse, total
+from ...files.source_folder import files_within
+from ...files.text_table import numbers, parquet_frame, read_bytes
+from ...identifiers.curie import meds_codes
+from ...specs import Records
+from ...tables import EVENTS, Known, Loaded, PolarsType, as_concepts, as_links
+from ..events import as_events, never_known, refuse_strangers, refuse_times, told_units
+from .extension import ABOUT, DOUBLE, OF_TABLE, own_codes, read_extensions
 
 DATA, CODES = "data", Path("metadata", "codes.parquet")  # as meds.data_subdirectory, meds.code_metadata_filepath
 TIME = pl.Datetime("us")
 OPTIONAL = ("numeric_value", "text_value", "known_time", "visit_id", "unit")
+RESULT = r"^LAB//RESULT//[^/]+//(.+)$"
+"""MIMIC-IV's labs as its own ETL writes them: the result, known when it was stored, with its unit in the code. (The other
+form, LAB//SPECIMEN_COLLECTED, has no value.)"""
+NO_UNIT = "UNK"
 
 
 def read_meds(spec: Records, known: Known) -> Loaded:
@@ -32,29 +37,35 @@ def read_meds(spec: Records, known: Known) -> Loaded:
     Source: Medical Event Data Standard 0.4, https://github.com/Medical-Event-Data-Standard/meds
     """
     ledger = Ledger(spec.source)
-    parts, counts, metadata = [], [], []
+    parts, counts, metadata, extensions = [], [], [], []
     for path in spec.path:
         root, files = _files(path)
+        own = (root / ABOUT).is_file()
         for file in files:
-            rows, changed = _rows(file, known, ledger)
-            parts.append(rows)
+            rows, changed = _rows(file, known, ledger, own)
+            parts.append(_of_records(rows, ledger) if own else rows)
             counts.append(changed)
-        if (root / CODES).is_file():
+        if own:
+            extensions.append(root)
+        elif (root / CODES).is_file():
             metadata.append(root / CODES)
-    rows = pl.concat(parts)
+    rows = pl.concat(parts).drop(OF_TABLE)
     if ledger.tally().read == 0:
         raise InputError("holds no row", spec.path[0], expected="events", fix="check how the data set was made")
     events = as_events(rows, spec.source)
     ledger.merged(rows.height - events.height)
     concepts, links, described = _metadata(metadata, spec)
+    beside = read_extensions(extensions, spec, known, ledger)
     return Loaded(
         spec.source,
         ledger.tally(),
         ledger.frame(),
         events=events,
-        concepts=concepts,
-        links=links,
-        clock="dated",
+        patients=beside.patients,
+        visits=beside.visits,
+        concepts=_both(concepts, beside.concepts),
+        links=_both(links, beside.links),
+        clock=beside.clock,
         cells=ledger.cell_tally(),
         losses=ledger.losses,
         counts=total(
@@ -82,8 +93,8 @@ def _files(path: Path) -> tuple[Path, list[Path]]:
     return (data.parent if data.name == DATA else data), files
 
 
-def _rows(file: Path, known: Known, ledger: Ledger) -> tuple[pl.DataFrame, dict[str, int]]:
-    """The rows of one shard that are events, as text, times and numbers."""
+def _rows(file: Path, known: Known, ledger: Ledger, own: bool) -> tuple[pl.DataFrame, dict[str, int]]:
+    """The rows of one shard that are events, as text, times and numbers. own: Clinome wrote them."""
     frame = parquet_frame(file, read_bytes(file)[0])
     _check(file, frame)
     offset = ledger.begin(file.name)
@@ -94,18 +105,40 @@ def _rows(file: Path, known: Known, ledger: Ledger) -> tuple[pl.DataFrame, dict[
         _time(frame["time"]),
         pl.col("code").cast(pl.String),
         *(frame[c] if c in frame.columns else pl.lit(None, dtype=EVENTS[c]).alias(c) for c in OPTIONAL),
+        *(frame[c] if c in frame.columns else pl.lit(None, dtype=t).alias(c) for c, t in _OWN.items()),
     )
     rows = refuse_strangers(rows, known, ledger, "subject_id")
-    code, counts = meds_codes(rows["code"])
+    code, counts = (own_codes(rows["code"]), dict[str, int]()) if own else meds_codes(rows["code"])
     rows = rows.with_columns(code.alias("curie"))
     rows = refuse(rows, pl.col("curie").is_null(), ledger, "code", got="code", expected="a code", fix="correct it")
     known_time = _time(rows["known_time"] if "known_time" in frame.columns else rows["time"].alias("known_time"))
-    rows = rows.with_columns(known_time, code="curie").drop("curie")
+    unit = pl.col("code").str.extract(RESULT)
+    unit = pl.coalesce(pl.col("unit").cast(pl.String), pl.when(unit != NO_UNIT).then(unit))
+    rows = rows.with_columns(known_time, unit=unit, code="curie").drop("curie")
     rows = refuse_times(rows, ledger, {"time": "time", "known_time": "known_time"})
     value, bad = numbers(rows["numeric_value"])
     ledger.unread(rows[ROW], "numeric_value", rows["numeric_value"].cast(pl.String), bad, "a finite number")
-    ledger.cells(value.count() + int(bad.sum()), value.count())
-    return rows.with_columns(value, *(pl.col(c).cast(pl.String) for c in ("text_value", "visit_id", "unit"))), counts
+    exact, wrong = numbers(rows[DOUBLE])
+    value = pl.select(pl.coalesce(exact, value).alias("numeric_value")).to_series()
+    ledger.cells(value.count() + int((bad | wrong).sum()), value.count())
+    texts = [pl.col(c).cast(pl.String) for c in ("text_value", "visit_id", "unit", OF_TABLE)]
+    return rows.with_columns(value, *texts).drop(DOUBLE), counts
+
+
+_OWN: dict[str, PolarsType] = {DOUBLE: pl.Float64, OF_TABLE: pl.String}
+"""Columns that Clinome writes, and no other tool."""
+
+
+def _of_records(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """The events that do not repeat the tables of the extension."""
+    mine = rows.filter(pl.col(OF_TABLE).is_null())
+    ledger.merged(rows.height - mine.height)
+    return mine
+
+
+def _both(first: pl.DataFrame | None, second: pl.DataFrame | None) -> pl.DataFrame | None:
+    found = [one for one in (first, second) if one is not None]
+    return pl.concat(found, how="diagonal").unique(maintain_order=True) if found else None
 
 
 def _check(file: Path, frame: pl.DataFrame) -> None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import polars as pl
 
-from ..errors import InputError
-from ..files.column_types import typed_and_told
-from ..files.ledger import Ledger, refuse, total
-from ..identifiers.curie import BIRTH, DEATH
-from ..identifiers.property_names import is_reserved, safe_names
-from ..specs import Records
-from ..tables import NEVER, VISITS, Known, Loaded, as_concepts
-from .clinical_tables import ClinicalTables, at_discharge, clinical_tables, events_of, timed, valued
-from .events import never_known, told_units
-from .mimic_tables import FOURTH, LOOKUPS, THIRD, Charted, Names
+from ...errors import InputError
+from ...files.column_types import typed_and_told
+from ...files.ledger import Ledger, refuse, total
+from ...identifiers.curie import BIRTH, DEATH
+from ...identifiers.property_names import is_reserved, safe_names
+from ...specs import Records
+from ...tables import NEVER, VISITS, Known, Loaded, as_concepts
+from ..clinical_tables import ClinicalTables, at_discharge, clinical_tables, events_of, timed, valued
+from ..events import never_known, told_units
 from .short_years import restored
+from .tables import FOURTH, LOOKUPS, THIRD, Charted, Names
 
 
 def read_mimic3(spec: Records, known: Known) -> Loaded:

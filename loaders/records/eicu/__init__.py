@@ -1,0 +1,1 @@
+"""eICU Collaborative Research Database: its folder of tables."""

@@ -1,0 +1,1 @@
+"""Medical Event Data Standard (MEDS) 0.4: read, and written."""
