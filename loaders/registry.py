@@ -35,7 +35,7 @@ KNOWLEDGE = {
 
 
 def read_source(spec: AnySource, known: Known) -> Loaded:
-    """Read one source.
+    """Read one source. Its measurements come in one unit a code, its codes with what their structure says lies above them.
 
     Raises: InputError where its files are wrong; NotBuilt for a format that this version does not read yet.
     """
@@ -49,9 +49,10 @@ def read_source(spec: AnySource, known: Known) -> Loaded:
         case Omics():
             return _read(".omics.layer:read_omics")(spec, known)
         case Records():
-            return _records(spec)(spec, known)
+            measured = _read(".measurements.one_unit:in_one_unit")(_records(spec)(spec, known))
+            return _read(".knowledge.structure:with_structure")(measured, spec)
         case Knowledge():
-            return _knowledge(spec)(spec, known)
+            return _read(".knowledge.structure:with_structure")(_knowledge(spec)(spec, known), spec)
 
 
 def _read(where: str) -> Callable[..., Loaded]:
