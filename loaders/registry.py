@@ -29,6 +29,8 @@ KNOWLEDGE = {
     "sssom": ".knowledge.sssom:read_sssom",
     "hpoa": ".knowledge.hpoa:read_hpoa",
     "hierarchy": ".knowledge.hierarchy:read_hierarchy",
+    "ccs": ".knowledge.ccs:read_ccs",
+    "gem": ".knowledge.gem:read_gem",
     **dict.fromkeys(("edges", "csv", "tsv", "txt", "parquet"), ".knowledge.edge_list:read_edges"),
 }
 """`[knowledge.NAME] format`, or what the first file's name ends on -> the same."""
@@ -76,7 +78,7 @@ def _records(spec: Records) -> Callable[..., Loaded]:
 
 def _knowledge(spec: Knowledge) -> Callable[..., Loaded]:
     _check_keys(spec)
-    formats = "gmt, obo, sssom, hpoa, hierarchy or edges (csv, tsv)"
+    formats = "gmt, obo, sssom, hpoa, hierarchy, ccs, gem or edges (csv, tsv)"
     return _named(KNOWLEDGE, spec.format or _ending(spec), spec, formats)
 
 

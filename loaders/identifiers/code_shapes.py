@@ -22,6 +22,8 @@ _SHAPES = {
     "NDC": r"[\d*]{1,6}(?:-[\d*]{1,4}){0,2}|\d{9,12}",
     "CPT": r"\d{4}[0-9A-Z](?:-?[0-9A-Z]{2})?",
     "HCPCS": r"[A-Z]\d{4}(?:-?[0-9A-Z]{2})?|\d{4}[0-9A-Z](?:-?[0-9A-Z]{2})?",
+    "PHECODE": r"\d{3}(?:\.\d{1,2})?|[A-Z]{2}_\d{3}(?:\.\d{1,3})?",  # phecode 1.2, and phecodeX
+    "CCS": r"\d{1,3}", "CCSPROC": r"\d{1,3}", "CCSR": r"[A-Z]{3}\d{3}", "CCSRPROC": r"[A-Z]{3}\d{3}",
     "HP": r"\d{7}", "MONDO": r"\d{7}", "DOID": r"\d{1,7}",
 }  # fmt: skip
 _COMPILED = {name: re.compile(shape) for name, shape in _SHAPES.items()}

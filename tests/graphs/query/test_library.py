@@ -20,6 +20,7 @@ ABOVE = {"ICD10CM:A1": "ICD10CM:A", "ICD10CM:A1.2": "ICD10CM:A1", "ICD10CM:A1.3"
 DRUGS = ["ATC:C", "ATC:C09", "RXNORM:1"]
 DRUG_ABOVE = {"ATC:C09": "ATC:C"}
 MAPS = [("ICD10CM:A1.2", "MONDO:1"), ("ICD10CM:A1", "MONDO:1")]
+KINDS = {"ICD10CM:A1.2": "exactMatch", "ICD10CM:A1": "closeMatch"}
 CAUSES = [("NCBIGene:1", "MONDO:1"), ("NCBIGene:2", "MONDO:1"), ("NCBIGene:3", "ICD10CM:A1.3")]
 PATHWAYS = [("NCBIGene:1", "REACT:1"), ("NCBIGene:2", "REACT:1"), ("NCBIGene:3", "REACT:2"), ("NCBIGene:4", "REACT:2")]
 LAYERS = ("rna", "mutations", "cnv")
@@ -103,7 +104,8 @@ class World:
         self.pairs("IN_PATHWAY", "Gene", "Pathway", PATHWAYS)
         self.pairs("IS_A", "Diagnosis", "Diagnosis", list(ABOVE.items()))
         self.pairs("IS_A", "Medication", "Medication", list(DRUG_ABOVE.items()))
-        self.pairs("MAPS_TO", "Diagnosis", "Diagnosis", MAPS)
+        mapped = [{"start": a, "end": b, "predicate": KINDS[a]} for a, b in MAPS]
+        self.edges("MAPS_TO", "Diagnosis", "Diagnosis", mapped)
         self.pairs("ASSOCIATED_WITH", "Gene", "Diagnosis", CAUSES)
         self.pairs("INTERACTS_WITH", "Gene", "Gene", [("NCBIGene:1", "NCBIGene:2"), ("NCBIGene:3", "NCBIGene:1")])
 
@@ -216,6 +218,28 @@ def test_diagnosis_to_pathway(world: World) -> None:
         if here:
             want.append((pathway, name, *(len({walk[k] for walk in here}) for k in (1, 2, 3))))
     same(world.ask("diagnosis_to_pathway", code="ICD10CM:A"), want)
+
+
+@pytest.mark.parametrize("patient", [f"p{i}" for i in range(6)])
+def test_genes_of_diagnoses(world: World, patient: str) -> None:
+    """By the code itself, else by the nearest above it: A1.3 has a gene of its own, A1.2 its disease's, A none."""
+    want = set()
+    for code in {code for p, code, _, _ in world.diagnosed if p == patient}:
+        way = [code]
+        while way[-1] in ABOVE:
+            way.append(ABOVE[way[-1]])
+        found = [
+            (steps, above, disease, gene)
+            for steps, above in enumerate(way)
+            for disease in {above} | {b for a, b in MAPS if a == above}
+            for gene, d in CAUSES if d == disease
+        ]  # fmt: skip
+        nearest = min((steps for steps, *_ in found), default=None)
+        for steps, above, disease, gene in found:
+            if steps == nearest:
+                exact = steps == 0 and (above == disease or KINDS[above] == "exactMatch")
+                want.add((code, steps, above, disease, exact, gene, f"G{gene[-1]}"))
+    same(world.ask("genes_of_diagnoses", patient=patient), list(want))
 
 
 def test_readmission(world: World) -> None:
