@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -33,7 +33,6 @@ class MappingGraph:
     above: dict[str, set[str]] = field(default_factory=dict)
     maps: dict[str, dict[str, bool]] = field(default_factory=dict)  # object -> whether some mapping says exactMatch
     genes: dict[str, set[str]] = field(default_factory=dict)
-    _reach: dict[str, tuple[bool, bool, frozenset[str]]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, links: Iterable[pl.DataFrame]) -> MappingGraph:
@@ -54,34 +53,31 @@ class MappingGraph:
                     made.genes.setdefault(object, set()).add(subject)
         return made
 
-    def levels(self, code: str) -> Iterable[tuple[str, ...]]:
-        """The code; the codes right above it; those above these, …; each once."""
-        seen, level = {code}, (code,)
-        while level:
-            yield level
-            level = tuple(sorted({one for below in level for one in self.above.get(below, ())} - seen))
-            seen |= set(level)
+    def levels(self, code: str) -> Iterator[dict[str, bool]]:
+        """What a code reaches without going up; by one step up; by two, …: id -> whether exact mappings alone lead there.
 
-    def reach(self, code: str) -> tuple[bool, bool, frozenset[str]]:
-        """Whether mappings lead from the code itself to a disease term; whether by exact ones alone; the genes there."""
-        if code not in self._reach:
-            terms, exact = False, False
-            genes = set(self.genes.get(code, ()))
-            state: dict[str, bool] = {code: True}
-            front = {code: True}
-            for _ in range(STEPS):
-                found: dict[str, bool] = {}
-                for one, so_far in front.items():
-                    for other, same in self.maps.get(one, {}).items():
-                        found[other] = found.get(other, False) or (so_far and same)
-                front = {one: all_exact for one, all_exact in found.items() if all_exact > state.get(one, -1)}
-                state |= front
-                for one, all_exact in front.items():
-                    if one.partition(":")[0] in TERMS:
-                        terms, exact = True, exact or all_exact
-                    genes |= self.genes.get(one, set())
-            self._reach[code] = terms, exact, frozenset(genes)
-        return self._reach[code]
+        A step up is IS_A from a recorded code, of whichever vocabulary a mapping led to; what lies above a disease term is
+        not walked to: it is another disease.
+        """
+        seen, start = set[str](), {code}
+        while start:
+            level = self._mapped(start)
+            yield level
+            seen |= start | set(level)
+            recorded = (one for one in level if one.partition(":")[0] not in TERMS)
+            start = {above for one in recorded for above in self.above.get(one, ())} - seen
+
+    def _mapped(self, start: set[str]) -> dict[str, bool]:
+        """These codes and what mappings lead to from them, STEPS at most."""
+        found, front = dict.fromkeys(start, True), dict.fromkeys(start, True)
+        for _ in range(STEPS):
+            ahead: dict[str, bool] = {}
+            for one, so_far in front.items():
+                for other, same in self.maps.get(one, {}).items():
+                    ahead[other] = ahead.get(other, False) or (so_far and same)
+            front = {one: exact for one, exact in ahead.items() if one not in found or (exact and not found[one])}
+            found |= front
+        return found
 
     def mapped(self, code: str) -> str:
         """exact, near (by mappings that are not exact), parent or nowhere: how a code reaches a disease term.
@@ -92,16 +88,15 @@ class MappingGraph:
             'parent'
         """
         for height, level in enumerate(self.levels(code)):
-            found = [self.reach(one) for one in level]
-            if any(terms for terms, _, _ in found):
-                own = "exact" if any(exact for _, exact, _ in found) else "near"
-                return own if height == 0 else "parent"
+            found = [exact for one, exact in level.items() if one.partition(":")[0] in TERMS]
+            if found:
+                return "parent" if height else "exact" if any(found) else "near"
         return "nowhere"
 
     def genes_of(self, code: str) -> tuple[int | None, frozenset[str]]:
-        """How many steps above a code the nearest one lies that reaches a gene (0: itself; None: none does), and its genes."""
+        """How many steps up the nearest place lies that reaches a gene (0: none was needed; None: nothing does), and its genes."""
         for height, level in enumerate(self.levels(code)):
-            found = frozenset(gene for one in level for gene in self.reach(one)[2])
+            found = frozenset(gene for one in level for gene in self.genes.get(one, ()))
             if found:
                 return height, found
         return None, frozenset()
