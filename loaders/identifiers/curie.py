@@ -173,6 +173,9 @@ def _spelled(name: str, local: str, before: str, *, shapes: str = "all") -> Chan
     """The CURIE of a code. shapes: of "all" vocabularies, of "icd" alone or "none": it must have that of its codes."""
     changes = []
     spelled = local if name in _UNCASED else "".join(local.split()) if name.startswith("ICD") else local
+    if name == "PHECODE" and (found := re.fullmatch(r"(\d{1,2})(\.\d*)?", spelled)):
+        spelled = found[1].zfill(3) + (found[2] or "")
+        changes.append("phecodes given their leading zeros")
     if name.startswith("ICD"):
         if spelled.upper() != spelled:
             changes.append("ICD codes set in upper case")
