@@ -27,6 +27,7 @@ EMBEDDED = ("Patient", *SHARED)
 CODE_LABEL = {
     "ICD9CM": "Diagnosis", "ICD10CM": "Diagnosis", "ICD9": "Diagnosis", "ICD10": "Diagnosis",
     "SNOMED": "Diagnosis", "MONDO": "Diagnosis", "DOID": "Diagnosis", "OMIM": "Diagnosis", "PHECODE": "Diagnosis",
+    "CCS": "Diagnosis", "CCSR": "Diagnosis", "CCSPROC": "Procedure", "CCSRPROC": "Procedure",
     "ORPHA": "Diagnosis", "UMLS": "Diagnosis",
     "RXNORM": "Medication", "ATC": "Medication", "NDC": "Medication", "DRUG": "Medication",
     "RXNORMEXT": "Medication", "CVX": "Medication",

@@ -28,13 +28,15 @@ KNOWLEDGE = {
     "sssom": ".knowledge.sssom:read_sssom",
     "hpoa": ".knowledge.hpoa:read_hpoa",
     "hierarchy": ".knowledge.hierarchy:read_hierarchy",
+    "ccs": ".knowledge.ccs:read_ccs",
+    "gem": ".knowledge.gem:read_gem",
     **dict.fromkeys(("edges", "csv", "tsv", "txt", "parquet"), ".knowledge.edge_list:read_edges"),
 }
 """`[knowledge.NAME] format`, or what the first file's name ends on -> the same."""
 
 
 def read_source(spec: AnySource, known: Known) -> Loaded:
-    """Read one source.
+    """Read one source. Its measurements come in one unit a code, its codes with what their structure says lies above them.
 
     Raises: InputError where its files are wrong, or their format is none; NotBuilt for VCF.
     """
@@ -48,9 +50,10 @@ def read_source(spec: AnySource, known: Known) -> Loaded:
         case Omics():
             return _read(".omics.layer:read_omics")(spec, known)
         case Records():
-            return _records(spec)(spec, known)
+            measured = _read(".measurements.one_unit:in_one_unit")(_records(spec)(spec, known))
+            return _read(".knowledge.structure:with_structure")(measured, spec)
         case Knowledge():
-            return _knowledge(spec)(spec, known)
+            return _read(".knowledge.structure:with_structure")(_knowledge(spec)(spec, known), spec)
 
 
 def _read(where: str) -> Callable[..., Loaded]:
@@ -72,7 +75,7 @@ def _records(spec: Records) -> Callable[..., Loaded]:
 
 def _knowledge(spec: Knowledge) -> Callable[..., Loaded]:
     _check_keys(spec)
-    formats = "gmt, obo, sssom, hpoa, hierarchy or edges (csv, tsv)"
+    formats = "gmt, obo, sssom, hpoa, hierarchy, ccs, gem or edges (csv, tsv)"
     return _named(KNOWLEDGE, spec.format or _ending(spec), spec, formats)
 
 

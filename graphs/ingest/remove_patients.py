@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from scipy import sparse
 
+from ...loaders.knowledge.structure import with_structure, without_structure
+from ...loaders.specs import Records
 from .. import schema
 from ..store.protocol import Store
 from ..tables.matrices import frame, variants
@@ -69,6 +71,8 @@ def strip(
         rejects=loaded.rejects.filter(~pl.col("got").is_in(list(quoted)) & ~pl.col("column").is_in(list(quoted))),
         counts={**loaded.counts, "patients taken out since": len(subjects)},
     )
+    if isinstance(spec, Records):
+        stays = with_structure(without_structure(stays), spec)  # of the codes that are left
     brought = nodes(stays, spec)
     if "Patient" not in brought and "Sample" not in brought:
         return False

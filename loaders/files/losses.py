@@ -14,6 +14,7 @@ FEW = 5
 MISSING = "left missing"
 UNSAID = "missing, as their word says"
 TEXT = "kept as text"
+IMPOSSIBLE = "left missing, as impossible"
 
 KINDS = ("cells", "samples", "columns", "names")
 """What `accept` may hold."""
@@ -26,7 +27,7 @@ class Loss:
     kind: cells, samples, columns or names. where: the column, or what else the file calls the place; "" for all of it.
     lost, of: how many of how many. why: the commonest reason, with the form of a cell and what to do.
     ends: whether the load must not go on without the user's leave (`accept`).
-    said: what became of them, in words; "left missing", "kept as text".
+    said: what became of them, in words; "left missing", "kept as text", "left missing, as impossible".
     """
 
     kind: str

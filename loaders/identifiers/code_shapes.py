@@ -7,8 +7,8 @@ import re
 from ..files.cells.number_words import means_missing
 
 _SHAPES = {
-    # https://www.cms.gov/medicare/coding-billing/icd-10-codes: a letter, a digit, five more at most
-    "ICD10CM": r"[A-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?",
+    # https://www.cms.gov/medicare/coding-billing/icd-10-codes: a letter, a digit, five more at most; QA0 is new in 2026
+    "ICD10CM": r"(?:[A-Z]\d|QA)[0-9A-Z](?:\.[0-9A-Z]{1,4})?",
     # WHO's own and national versions: daggers, asterisks and side marks behind the code
     "ICD10": r"[A-Z]\d[0-9A-Z](?:\.[0-9A-Z-]{1,5})?[-+*†!#]{0,2}[LRBVAGZ]?",
     "ICD9CM": r"(?:\d{3}|V\d{2})(?:\.\d{1,2})?|E\d{3}(?:\.\d)?|\d{2}\.\d{1,2}",
@@ -22,6 +22,8 @@ _SHAPES = {
     "NDC": r"[\d*]{1,6}(?:-[\d*]{1,4}){0,2}|\d{9,12}",
     "CPT": r"\d{4}[0-9A-Z](?:-?[0-9A-Z]{2})?",
     "HCPCS": r"[A-Z]\d{4}(?:-?[0-9A-Z]{2})?|\d{4}[0-9A-Z](?:-?[0-9A-Z]{2})?",
+    "PHECODE": r"\d{3}(?:\.\d{1,2})?|[A-Z]{2}_\d{3}(?:\.\d{1,3})?",  # phecode 1.2, and phecodeX
+    "CCS": r"\d{1,3}", "CCSPROC": r"\d{1,3}", "CCSR": r"[A-Z]{3}\d{3}", "CCSRPROC": r"[A-Z]{3}\d{3}",
     "HP": r"\d{7}", "MONDO": r"\d{7}", "DOID": r"\d{1,7}",
 }  # fmt: skip
 _COMPILED = {name: re.compile(shape) for name, shape in _SHAPES.items()}

@@ -17,6 +17,7 @@ KNOWN_LATE = frozenset(
     {
         "ICD9CM", "ICD10CM", "ICD9", "ICD10", "SNOMED", "MONDO", "DOID", "OMIM", "PHECODE", "ORPHA", "UMLS",
         "ICD9PROC", "ICD10PCS", "CPT", "HCPCS", "SNOMEDPROC",
+        "CCS", "CCSR", "CCSPROC", "CCSRPROC",
     }
 )  # fmt: skip
 """Diagnoses and procedures: coded when the visit ends, so known only then."""
@@ -32,7 +33,7 @@ _SPELLINGS = {
     "ICD-9-CM": "ICD9CM", "ICD-9": "ICD9CM", "ICD9CMDX": "ICD9CM", "ICD-10-CM": "ICD10CM", "ICD-10": "ICD10CM",
     "ICD9CMPROC": "ICD9PROC", "ICD9PCS": "ICD9PROC", "ICD-10-PCS": "ICD10PCS", "CPT4": "CPT", "HPO": "HP",
     "SNOMEDCT": "SNOMED", "SNOMEDCT_US": "SNOMED", "SCTID": "SNOMED", "ORPHANET": "ORPHA", "ORDO": "ORPHA",
-    "UMLS_CUI": "UMLS", "MIM": "OMIM",
+    "UMLS_CUI": "UMLS", "MIM": "OMIM", "PHECODES": "PHECODE", "RXCUI": "RXNORM", "LNC": "LOINC",
 }  # fmt: skip
 _KINDS_OF_ICD = {
     ("DIAGNOSIS", "9"): "ICD9CM", ("DIAGNOSIS", "10"): "ICD10CM",
@@ -174,6 +175,9 @@ def _spelled(name: str, local: str, before: str, *, shapes: str = "all") -> Chan
     """The CURIE of a code. shapes: of "all" vocabularies, of "icd" alone or "none": it must have that of its codes."""
     changes = []
     spelled = local if name in _UNCASED else "".join(local.split()) if name.startswith("ICD") else local
+    if name == "PHECODE" and (found := re.fullmatch(r"(\d{1,2})(\.\d*)?", spelled)):
+        spelled = found[1].zfill(3) + (found[2] or "")
+        changes.append("phecodes given their leading zeros")
     if name.startswith("ICD"):
         if spelled.upper() != spelled:
             changes.append("ICD codes set in upper case")

@@ -8,9 +8,12 @@ from pathlib import Path
 
 from ..errors import ClinomeError, InputError
 from ..files.delimited import plain
+from ..files.regular_file import text_lines
 from ..files.text_table import read_bytes, read_cells
 from ..identifiers.curie import is_curie
 from ..identifiers.genes import gene_columns
+from ..knowledge.ccs import GROUP, VOCABULARY_OF
+from ..knowledge.gem import gem_columns
 from ..knowledge.gmt import GeneSet, parse
 from ..knowledge.obo import stanzas
 from ..knowledge.sssom import PREDICATES
@@ -29,7 +32,16 @@ _TITLES = {
     "obo": "an ontology (OBO): terms with names, IS_A, former ids",
     "sssom": "mappings of terms (SSSOM): (term)-[:MAPS_TO]->(term)",
     "hpoa": "HPO's annotations: (Diagnosis)-[:HAS_PHENOTYPE]->(Phenotype)",
+    "ccs": "HCUP's groups of codes: (code)-[:IS_A]->(group)",
 }
+_CODED = {
+    "icd9": "ICD9CM", "icd9cm": "ICD9CM", "icd9code": "ICD9CM", "icd10": "ICD10CM", "icd10cm": "ICD10CM", "icd10code": "ICD10CM",
+    "rxcui": "RXNORM", "rxnorm": "RXNORM", "ndc": "NDC", "loincnumber": "LOINC", "loincnum": "LOINC", "loinc": "LOINC",
+}  # fmt: skip
+"""What a column of recorded codes is called, letters and digits alone -> their vocabulary."""
+_GROUPED = {"phecode": "PHECODE", "atc": "ATC", "atccode": "ATC", "atc4": "ATC", "atc5": "ATC", "groupid": "LOINC", "parentgroupid": "LOINC",
+            "ccs": "CCS", "ccscategory": "CCS", "ccsr": "CCSR"}  # fmt: skip
+"""… of the groups that they belong to."""
 
 
 def is_gene_table(head: Head) -> bool:
@@ -48,8 +60,10 @@ def is_gene_table(head: Head) -> bool:
 
 
 def format_of(path: Path) -> str | None:
-    """The format of knowledge that a file's name says: obo, sssom, hpoa."""
+    """The format of knowledge that a file's name says, obo, sssom, hpoa; or the first line of HCUP's text, ccs."""
     name = path.name.lower()
+    if ".txt" in name and _is_ccs(path):
+        return "ccs"
     return next((f for f in ("sssom", "hpoa", "obo") if f".{f}" in name or name.startswith(f"{f}.")), None)
 
 
@@ -61,6 +75,8 @@ def knowledge_section(path: Path, shown: str, format: str, name: str) -> tuple[S
         if format == "obo":
             if next((one for one in stanzas(path, {}) if one.kind == "Term"), None) is None:
                 return "an ontology without a [Term]", ""
+        elif format == "ccs":
+            pass
         elif format == "sssom":
             more, asked = _mappings(path, shown, name)
             keys |= more
@@ -108,6 +124,8 @@ def gene_sets(path: Path, shown: str, name: str) -> Section | None:
 
 def edges(head: Head, shown: str, space_of: Space = namespace) -> Section | None:
     """`[knowledge.NAME]`, without its name, of a table of edges: genes to genes, or genes to terms that are CURIEs; None where it is none."""
+    if (section := code_map(head, shown)) is not None:
+        return section
     if head.frame.width > 12:
         return None
     genes: dict[str, str] = {}
@@ -157,6 +175,36 @@ def edges(head: Head, shown: str, space_of: Space = namespace) -> Section | None
         keys = {"path": shown, "format": "edges", "predicate": "IS_A", "subject": child, "object": parent}
         return _section(keys, "symbol", [], call, head, "codes below codes: (code)-[:IS_A]->(code)")
     return _hierarchy(head, shown)
+
+
+def code_map(head: Head, shown: str) -> Section | None:
+    """`[knowledge.NAME]`, without its name, of a published table of codes and their groups or equivalents; by its columns."""
+    bare = {_letters(name): name for name in head.names}
+    if gem_columns(list(head.names)) is not None:
+        why = "equivalents of codes (GEM): (Diagnosis)-[:MAPS_TO]->(Diagnosis)"
+        return Section("knowledge", {"path": shown, "format": "gem"}, (why,))
+    titles = [name.strip(" '\"").upper() for name in head.names]
+    if any(VOCABULARY_OF.fullmatch(name) for name in titles) and any(GROUP.fullmatch(name) for name in titles):
+        return Section("knowledge", {"path": shown, "format": "ccs"}, (_TITLES["ccs"],))
+    child = next((one for one in bare if one in _CODED), None)
+    parent = next((one for one in bare if one in _GROUPED), None)
+    if child is None or parent is None:
+        return None
+    codes = {bare[child]: _CODED[child], bare[parent]: _GROUPED[parent]}
+    why = f"codes of {_CODED[child]} in groups of {_GROUPED[parent]}: (code)-[:IS_A]->(group)"
+    return Section("knowledge", {"path": shown, "format": "hierarchy", "codes": codes}, (why,))
+
+
+def _letters(name: str) -> str:
+    """A column's name by its letters and digits."""
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+def _is_ccs(path: Path) -> bool:
+    try:
+        return b"clinical classification software" in next(iter(text_lines(path)), b"").lower()
+    except ClinomeError:
+        return False
 
 
 def _hierarchy(head: Head, shown: str) -> Section | None:

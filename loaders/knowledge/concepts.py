@@ -98,7 +98,7 @@ def below(subject: pl.Expr, object: pl.Expr) -> pl.Expr:
     return rank(subject) <= rank(object)
 
 
-RECORDED = sorted(KNOWN_LATE - {"MONDO", "DOID", "OMIM", "ORPHA"})
+RECORDED = sorted(KNOWN_LATE - {"MONDO", "DOID", "OMIM", "ORPHA", "UMLS"})
 """Vocabularies of diagnoses and procedures that records are written in."""
 
 

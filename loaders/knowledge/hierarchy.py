@@ -15,6 +15,7 @@ from .edge_list import closing_edges
 
 CHILD = ("child", "code", "subject", "descendant", "concept", "icd_code")
 PARENT = ("parent", "parent_code", "object", "ancestor", "parent_id")
+PARENT_NAMES = ("phenotype", "parent_name", "group_name", "atc_name")
 NAMES = ("name", "description", "title", "label", "long_title", "term", "long_description", "definition")
 
 
@@ -34,9 +35,11 @@ def read_hierarchy(spec: Knowledge, known: Known) -> Loaded:
     child, parent = _columns(spec, source)
     ledger.count(source.counts)
     name = next((n for n in source.frame.columns if n.lower() in NAMES and n not in (child, parent)), None)
+    above = next((n for n in source.frame.columns if n.lower() in PARENT_NAMES and n not in (child, parent)), None)
     rows = source.frame.select(
         pl.col(child).str.strip_chars().alias("_s"), pl.col(parent).str.strip_chars().alias("_o"),
         name=pl.lit(None, pl.String) if name is None else pl.col(name),
+        above=pl.lit(None, pl.String) if above is None else pl.col(above),
     ).with_columns(source.numbers.alias(ROW))  # fmt: skip
     for end, cell, column in (("subject", "_s", child), ("object", "_o", parent)):
         codes, counts = _codes(rows[cell], spec.codes.get(column))
@@ -56,9 +59,7 @@ def read_hierarchy(spec: Knowledge, known: Known) -> Loaded:
     once = refuse(once, wrong, ledger, parent, got="_o", expected="no cycle", fix="take out one edge of the cycle")
     edges = once.drop_nulls("object")
     ledger.count({"codes without a parent: tops": once.height - edges.height})
-    concepts = pl.concat(
-        [once.select(id="subject", name="name"), edges.select(id="object", name=pl.lit(None, pl.String))]
-    )
+    concepts = pl.concat([once.select(id="subject", name="name"), edges.select(id="object", name="above")])
     return Loaded(
         spec.source, ledger.tally(), ledger.frame(), concepts=as_concepts(concepts, spec),
         links=as_links(edges.select("subject", "object", predicate=pl.lit("IS_A")), spec), counts=ledger.counts,

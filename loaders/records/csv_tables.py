@@ -16,7 +16,7 @@ from ..identifiers.curie import KNOWN_LATE, codes, vocabulary
 from ..identifiers.property_names import is_reserved, safe_names
 from ..specs import Column, Records
 from ..tables import EVENTS, VISITS, Known, Loaded
-from .events import as_events, never_known, refuse_times, result, told_units
+from .events import as_events, never_known, refuse_times, result
 
 ROLES = ("subject", "visit", "time", "order", "known_time", "end", "value", "value_unit")
 TIMES = {"time": "time", "end": "end_time", "known_time": "known_time"}
@@ -182,7 +182,7 @@ def _events(spec: Records, rows: pl.DataFrame, ledger: Ledger) -> tuple[pl.DataF
     found = pl.concat(parts) if parts else pl.DataFrame(schema=EVENTS)
     events = as_events(found.with_columns(known_time=_known_time(spec)) if parts else found, spec.source)
     merged = {"equal events of one row or several, merged": found.height - events.height}
-    return events, total([*counts, merged, never_known(events), told_units(events)])
+    return events, total([*counts, merged, never_known(events)])
 
 
 def _known_time(spec: Records) -> pl.Expr:

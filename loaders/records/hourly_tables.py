@@ -18,7 +18,6 @@ from ..identifiers.curie import codes
 from ..identifiers.property_names import is_reserved, safe_names
 from ..specs import Records
 from ..tables import EVENTS, NEVER, VISITS, Loaded, PolarsType, in_layout
-from .events import told_units
 from .hourly_columns import SUBJECTS, Layout, sounds_like_outcome, spelt
 
 CELLS: dict[str, PolarsType] = {
@@ -88,7 +87,7 @@ def tables(stays: pl.DataFrame, cells: pl.DataFrame, spec: Records, layout: Layo
         visits=_visits(stays, *observed, properties, spec) if layout.visit is not None else None,
         events=events,
         clock="relative",
-        counts={**ledger.counts, **{what: n for what, n in _units(events).items() if n}},
+        counts=ledger.counts,
         cells=ledger.cell_tally(),
         losses=ledger.losses,
     )
@@ -300,10 +299,6 @@ def _events(
     )  # fmt: skip
     events = in_layout(rows, EVENTS)
     return events if layout.visit is None else events.sort("subject_id", "time", maintain_order=True)
-
-
-def _units(events: pl.DataFrame) -> dict[str, int]:
-    return told_units(events) if events["unit"].count() else {}
 
 
 def _codes(names: pl.Series, vocabulary: str, ledger: Ledger) -> pl.Series:

@@ -13,7 +13,7 @@ from ..identifiers.curie import BIRTH, DEATH, KNOWN_LATE, VOCABULARIES, codes
 from ..specs import Records
 from ..tables import Known, Loaded, as_concepts, as_links
 from .clinical_tables import ClinicalTables, at_discharge, clinical_tables, events_of, timed, valued
-from .events import never_known, told_units
+from .events import never_known
 
 VOCABULARY = {
     "ICD9Proc": "ICD9PROC", "CPT4": "CPT", "RxNorm Extension": "RXNORMEXT", "Nebraska Lexicon": "SNOMED",
@@ -82,7 +82,7 @@ def read_omop(spec: Records, known: Known) -> Loaded:
         events = events_of([part for part in parts if part is not None], spec, ledger)
         described, links = concepts.described(events["code"])
         read = ["person", "death", "visit_occurrence", "observation_period", *(one.table for one in DOMAINS), *LOOKUPS]
-        counts = [concepts.counts, tables.unread(read), never_known(events), told_units(events)]
+        counts = [concepts.counts, tables.unread(read), never_known(events)]
         return Loaded(
             spec.source, ledger.tally(), ledger.frame(), patients=patients, visits=visits, events=events,
             concepts=as_concepts(described, spec), links=as_links(links, spec), clock="dated", counts=total(counts),

@@ -1,4 +1,4 @@
-"""Code hierarchies: the ancestors of a code, by IS_A links and by the dot of an ICD code."""
+"""Code hierarchies: the ancestors of a code, by IS_A links and by the structure of the codes themselves."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
+
+from ...loaders.identifiers.code_structure import parent
 
 
 @dataclass(frozen=True)
@@ -20,24 +22,24 @@ class CodeHierarchy:
         """The IS_A links among a snapshot's links (subject, predicate, object)."""
         edges = links.filter(pl.col("predicate") == "IS_A").select("subject", "object").unique()
         parents: dict[str, tuple[str, ...]] = {}
-        for child, parent in edges.sort("subject", "object").iter_rows():
-            parents[child] = (*parents.get(child, ()), parent)
+        for child, above in edges.sort("subject", "object").iter_rows():
+            parents[child] = (*parents.get(child, ()), above)
         return cls(parents)
 
     def ancestors(self, code: str) -> tuple[str, ...]:
-        """Everything above a code, nearest first: IS_A as far as it goes, and an ICD code cut at its dot.
+        """Everything above a code, nearest first: by IS_A, and by its structure, which a code that no link names has too.
 
         A circle ends where it closes; no code is its own ancestor.
         Example:
-            >>> CodeHierarchy({"ICD9CM:428": ("ICD9CM:420-429",)}).ancestors("ICD9CM:428.0")
-            ('ICD9CM:428', 'ICD9CM:420-429')
+            >>> CodeHierarchy({"ICD9CM:428": ("MONDO:1",)}).ancestors("ICD9CM:428.0")
+            ('ICD9CM:428', 'ICD9CM:420-429', 'MONDO:1', 'ICD9CM:390-459')
         """
         found: dict[str, None] = {}
         level = [code]
         while level:
-            above = sorted({parent for one in level for parent in self.parents.get(one, ())})
-            cut = sorted({one.split(".")[0] for one in level if one.startswith("ICD")})
-            level = [one for one in dict.fromkeys([*above, *cut]) if one not in found and one != code]
+            linked = {above for one in level for above in self.parents.get(one, ())}
+            formed = {above for one in level if (above := parent(one)) is not None}
+            level = [one for one in sorted(linked | formed) if one not in found and one != code]
             found.update(dict.fromkeys(level))
         return tuple(found)
 

@@ -17,7 +17,7 @@ from ...identifiers.property_names import is_reserved, safe_names
 from ...specs import Records
 from ...tables import NEVER, VISITS, Known, Loaded, as_concepts, as_links
 from ..clinical_tables import ClinicalTables, clinical_tables, events_of, lower_case, valued
-from ..events import never_known, refuse_strangers, told_units
+from ..events import never_known, refuse_strangers
 from ..table_parts import table_parts
 from .tables import LOOKUPS, TABLES, Noted
 
@@ -59,7 +59,7 @@ def read_eicu(spec: Records, known: Known) -> Loaded:
         events = events_of(parts, spec, ledger)
         concepts, links = _paths(events["code"].unique().sort())
         read = ("patient", *(one.table for one in TABLES), *LOOKUPS)
-        counts = [tables.unread(read), never_known(events), told_units(events), ledger.counts]
+        counts = [tables.unread(read), never_known(events), ledger.counts]
         return Loaded(
             spec.source, ledger.tally(), ledger.frame(), patients=patients, visits=visits, events=events,
             concepts=as_concepts(concepts, spec), links=as_links(links, spec), clock="relative", counts=total(counts),

@@ -13,7 +13,7 @@ from ...files.ledger import ROW, Ledger, total
 from ...files.rows import CONTROL, LONGEST
 from ...specs import Records
 from ...tables import VISITS, Known, Loaded, as_concepts
-from ..events import as_events, never_known, told_units
+from ..events import as_events, never_known
 from .admission import admitted, newest, refused
 from .codings import DISTINCT, chosen
 from .event_rows import coded, happened, life, timed, valued
@@ -59,7 +59,7 @@ def read_fhir(spec: Records, known: Known) -> Loaded:
         events=events,
         concepts=as_concepts(rows.select(id="code", name="name").drop_nulls("name"), spec),
         clock="dated",
-        counts=total([ledger.counts, never_known(events), told_units(events)]),
+        counts=total([ledger.counts, never_known(events)]),
         cells=ledger.cell_tally(),
         losses=ledger.losses,
     )

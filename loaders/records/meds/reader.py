@@ -13,7 +13,7 @@ from ...files.text_table import numbers, parquet_frame, read_bytes
 from ...identifiers.curie import meds_codes
 from ...specs import Records
 from ...tables import EVENTS, Known, Loaded, PolarsType, as_concepts, as_links
-from ..events import as_events, never_known, refuse_strangers, refuse_times, told_units
+from ..events import as_events, never_known, refuse_strangers, refuse_times
 from .extension import ABOUT, DOUBLE, OF_TABLE, own_codes, read_extensions
 
 DATA, CODES = "data", Path("metadata", "codes.parquet")  # as meds.data_subdirectory, meds.code_metadata_filepath
@@ -74,7 +74,6 @@ def read_meds(spec: Records, known: Known) -> Loaded:
                 described,
                 {"static events": events["time"].null_count()},
                 never_known(events),
-                told_units(events),
             ]
         ),
     )

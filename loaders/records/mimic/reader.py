@@ -12,7 +12,7 @@ from ...identifiers.property_names import is_reserved, safe_names
 from ...specs import Records
 from ...tables import NEVER, VISITS, Known, Loaded, as_concepts
 from ..clinical_tables import ClinicalTables, at_discharge, clinical_tables, events_of, timed, valued
-from ..events import never_known, told_units
+from ..events import never_known
 from .short_years import restored
 from .tables import FOURTH, LOOKUPS, THIRD, Charted, Names
 
@@ -58,7 +58,7 @@ def _read(spec: Records, known: Known, charted: tuple[Charted, ...]) -> Loaded:
             parts += [] if part is None else [part]
         events = events_of(parts, spec, ledger)
         read = ("patients", "admissions", "icustays", *(one.table for one in charted), *LOOKUPS)
-        counts = [names.counts, tables.unread(read), never_known(events), told_units(events), ledger.counts]
+        counts = [names.counts, tables.unread(read), never_known(events), ledger.counts]
         return Loaded(
             spec.source, ledger.tally(), ledger.frame(), patients=patients, visits=visits, events=events,
             concepts=as_concepts(names.described(events["code"]), spec), clock="dated", counts=total(counts),

@@ -43,6 +43,10 @@ def identifiers(data: StudyData) -> Checked:
     if few:
         facts = {"rejected": sum(few.values()), "sources": list(few)}
         findings.append(Finding("identifiers", "few_rows_rejected", NOTE, "", facts))
+    findings += [
+        Finding("identifiers", "code_coverage", NOTE, str(row["vocabulary"]), row)
+        for row in data.coverage.iter_rows(named=True)
+    ]
     reasons = _reasons(data.rejects)
     for (source,), rows in reasons.filter(pl.col("fate") == "cell").group_by("source", maintain_order=True):
         cells, read = int(rows["n"].sum()), int(data.sources[str(source)]["read"])

@@ -43,6 +43,8 @@ class StudyData:
     expected, fix. sources: name -> {"read", "written", "merged", "rejected", "counts"}. today: where the future begins.
     clock: the weakest of the sources'; dates of properties are compared with events only where it is "dated".
     names: what codes are called, where a vocabulary says so.
+    coverage: a row a vocabulary of diagnoses: codes, of which exact, near, parent, nowhere say how they map to diseases;
+    patients, patients_own, patients_parent: who reaches a gene. Empty where no knowledge maps codes.
     """
 
     subjects: tuple[str, ...]
@@ -55,6 +57,7 @@ class StudyData:
     today: datetime
     clock: str = "dated"
     names: Mapping[str, str] = field(default_factory=dict)
+    coverage: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     @property
     def births(self) -> pl.DataFrame:

@@ -76,6 +76,7 @@ def study_data(tables: Tables, today: datetime | None = None) -> StudyData:
         today: when the future begins; default: now.
     """
     from clinome.graphs.cohort.cohort import weakest_clock
+    from clinome.graphs.query.code_coverage import code_coverage
     from clinome.graphs.snapshot.covariates import patient_properties
     from clinome.loaders.tables import EVENTS
     from clinome.models.statistics.data_quality.study_data import StudyData
@@ -94,6 +95,7 @@ def study_data(tables: Tables, today: datetime | None = None) -> StudyData:
         today=today or datetime.now(UTC).replace(tzinfo=None),
         clock=weakest_clock(tables),
         names=tables.concept_names(),
+        coverage=code_coverage(tables),
     )
 
 

@@ -10,17 +10,44 @@ import polars as pl
 import pytest
 from stores import Kind
 
+from clinome.graphs.query.code_coverage import MappingGraph
 from clinome.graphs.query.cypher import Query, bind, find, library, parse, parse_params, run_query
 from clinome.graphs.store.protocol import Edges, Nodes, Store
 from clinome.loaders.errors import InputError
 
 START = datetime(2020, 1, 1)
-DIAGNOSES = ["ICD10CM:A", "ICD10CM:A1", "ICD10CM:A1.2", "ICD10CM:A1.3", "ICD10CM:B", "MONDO:1"]
-ABOVE = {"ICD10CM:A1": "ICD10CM:A", "ICD10CM:A1.2": "ICD10CM:A1", "ICD10CM:A1.3": "ICD10CM:A1"}
+DIAGNOSES = [
+    "ICD10CM:A",
+    "ICD10CM:A1",
+    "ICD10CM:A1.2",
+    "ICD10CM:A1.3",
+    "ICD10CM:B",
+    "MONDO:1",
+    "ICD9CM:7",
+    "ICD10CM:B1",
+    "ICD10CM:A-B",
+    "DOID:1",
+]
+ABOVE = {
+    "ICD10CM:A": "ICD10CM:A-B",
+    "ICD10CM:B1": "ICD10CM:B",
+    "MONDO:1": "DOID:1",
+    "ICD10CM:A1": "ICD10CM:A",
+    "ICD10CM:A1.2": "ICD10CM:A1",
+    "ICD10CM:A1.3": "ICD10CM:A1",
+}
 DRUGS = ["ATC:C", "ATC:C09", "RXNORM:1"]
 DRUG_ABOVE = {"ATC:C09": "ATC:C"}
-MAPS = [("ICD10CM:A1.2", "MONDO:1"), ("ICD10CM:A1", "MONDO:1")]
-CAUSES = [("NCBIGene:1", "MONDO:1"), ("NCBIGene:2", "MONDO:1"), ("NCBIGene:3", "ICD10CM:A1.3")]
+KINDS = {("ICD10CM:A1.2", "MONDO:1"): "exactMatch", ("ICD10CM:A1", "MONDO:1"): "closeMatch",
+         ("ICD9CM:7", "ICD10CM:B1"): "closeMatch", ("ICD10CM:B", "MONDO:1"): "exactMatch"}  # fmt: skip
+MAPS = [*KINDS]
+CAUSES = [("NCBIGene:1", "MONDO:1"), ("NCBIGene:2", "MONDO:1"), ("NCBIGene:3", "ICD10CM:A1.3"), ("NCBIGene:4", "ICD10CM:A-B"),
+          ("NCBIGene:5", "DOID:1")]  # fmt: skip
+LINKS = pl.DataFrame(
+    [(a, "MAPS_TO", b, kind) for (a, b), kind in KINDS.items()] + [(a, "IS_A", b, None) for a, b in ABOVE.items()]
+    + [(gene, "ASSOCIATED_WITH", disease, None) for gene, disease in CAUSES],
+    schema=["subject", "predicate", "object", "mapping"], orient="row",
+)  # fmt: skip
 PATHWAYS = [("NCBIGene:1", "REACT:1"), ("NCBIGene:2", "REACT:1"), ("NCBIGene:3", "REACT:2"), ("NCBIGene:4", "REACT:2")]
 LAYERS = ("rna", "mutations", "cnv")
 
@@ -107,7 +134,8 @@ class World:
         self.pairs("IN_PATHWAY", "Gene", "Pathway", PATHWAYS)
         self.pairs("IS_A", "Diagnosis", "Diagnosis", list(ABOVE.items()))
         self.pairs("IS_A", "Medication", "Medication", list(DRUG_ABOVE.items()))
-        self.pairs("MAPS_TO", "Diagnosis", "Diagnosis", MAPS)
+        mapped = [{"start": a, "end": b, "predicate": kind} for (a, b), kind in KINDS.items()]
+        self.edges("MAPS_TO", "Diagnosis", "Diagnosis", mapped)
         self.pairs("ASSOCIATED_WITH", "Gene", "Diagnosis", CAUSES)
         self.pairs("INTERACTS_WITH", "Gene", "Gene", [("NCBIGene:1", "NCBIGene:2"), ("NCBIGene:3", "NCBIGene:1")])
 
@@ -220,6 +248,27 @@ def test_diagnosis_to_pathway(world: World) -> None:
         if here:
             want.append((pathway, name, *(len({walk[k] for walk in here}) for k in (1, 2, 3))))
     same(world.ask("diagnosis_to_pathway", code="ICD10CM:A"), want)
+
+
+@pytest.mark.parametrize("patient", [f"p{i}" for i in range(8)])
+def test_genes_of_diagnoses(world: World, patient: str) -> None:
+    """By the code's own mappings, else by those of the nearest code above: A-B is a block, DOID:1 lies above a disease."""
+    want = []
+    for code in sorted({code for p, code, _, _ in world.diagnosed if p == patient}):
+        walks, found = [(code, 0, True)], []
+        for at, steps, exact in walks:
+            found += [(steps, at, exact, gene) for gene, disease in CAUSES if disease == at]
+            walks += [(b, steps, exact and KINDS[a, b] == "exactMatch") for a, b in MAPS if a == at]
+            above = ABOVE.get(at, "-")
+            walks += [] if "-" in above or not at.startswith("ICD") else [(above, steps + 1, False)]
+        nearest = min((steps for steps, *_ in found), default=None)
+        near = {(at, gene) for steps, at, _, gene in found if steps == nearest}
+        for at, gene in near:
+            exact = any(one == (0, at, True, gene) for one in found)
+            want.append((code, nearest, at, exact, gene, f"G{gene[-1]}"))
+        graph = MappingGraph.of([LINKS])
+        assert graph.genes_of(code) == (nearest, frozenset(gene for _, gene in near)), "the count says the same"
+    same(world.ask("genes_of_diagnoses", patient=patient), want)
 
 
 def test_readmission(world: World) -> None:

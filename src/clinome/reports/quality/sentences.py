@@ -264,6 +264,16 @@ def _names_unmapped(f: Facts, where: str) -> str:
     )
 
 
+def _code_coverage(f: Facts, _: str) -> str:
+    n = max(f["codes"], 1)
+    how = {"exact": "exactly", "near": "nearly", "parent": "through a parent", "nowhere": "nowhere"}
+    each = [f"{fraction(f[kind] / n)} {word}" for kind, word in how.items()]
+    return (
+        f"Of {_count(f['codes'], 'code')} of {f['vocabulary']}, {', '.join(each)} map to a disease; {f['patients_parent']:,} of "
+        f"{_people(f['patients'])} with one reach a gene, {f['patients_own']:,} by a code itself."
+    )
+
+
 def _strangers(f: Facts, where: str) -> str:
     return f"{where}: {f['what']}: {f['n']:,}."
 
@@ -379,6 +389,7 @@ SENTENCES: dict[str, Callable[[Facts, str], str]] = {
     "few_rows_rejected": _few_rows_rejected,
     "cells_lost": _cells_lost,
     "names_unmapped": _names_unmapped,
+    "code_coverage": _code_coverage,
     "strangers": _strangers,
     "ambiguous": _strangers,
     "outside_life": _outside_life,

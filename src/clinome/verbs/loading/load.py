@@ -184,4 +184,14 @@ def _say_stopped(store: Store, tables: Tables, console: Console) -> None:
 def _say_all(reports: list[SourceReport], tables: Tables, console: Console) -> None:
     if not any(r.changed for r in reports):
         console("nothing has changed since the last load")
+    else:
+        _say_coverage(tables, console)
     console(last_line(reports, f"{tables.folder.name}/rejects.csv"))
+
+
+def _say_coverage(tables: Tables, console: Console) -> None:
+    """How many of the recorded diagnoses reach diseases and genes, where knowledge maps codes."""
+    from clinome.graphs.query.code_coverage import code_coverage, said
+
+    for row in code_coverage(tables).iter_rows(named=True):
+        console(said(row))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from clinome.console import Console
-from clinome.loaders.files.losses import MISSING, TEXT, UNSAID, table
+from clinome.loaders.files.losses import IMPOSSIBLE, MISSING, TEXT, UNSAID, table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,8 +61,9 @@ def say_source(report: SourceReport, console: Console) -> None:
 
 
 def lost_cells(report: SourceReport) -> int:
-    """Cells of a source that were left missing: they could not be read, or say in a word that there is nothing."""
-    return sum(loss.lost for loss in report.losses if loss.kind == "cells" and loss.said in (MISSING, UNSAID))
+    """Cells of a source that were left missing: they could not be read, say in a word that there is nothing, or cannot be."""
+    gone = (MISSING, UNSAID, IMPOSSIBLE)
+    return sum(loss.lost for loss in report.losses if loss.kind == "cells" and loss.said in gone)
 
 
 def last_line(reports: list[SourceReport], rejects: str) -> str:
