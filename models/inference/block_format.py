@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..preprocessing.covariates import COVARIATES
-from ..preprocessing.records import RECORDS
+from ..preprocessing.records.records_block import RECORDS
 from ..preprocessing.scaling import CLIP, Scale
 from .state_part import Part
 

@@ -17,7 +17,7 @@ from ..estimators.tree_arrays import LEFT, RIGHT, UNKNOWN, Trees
 from ..learners.registry import LEARNERS, make
 from ..learners.stacking import STACK
 from ..preprocessing.covariates import COVARIATES
-from ..preprocessing.records import RECORDS
+from ..preprocessing.records.records_block import RECORDS
 from .block_format import AMOUNTS, Schema, block, joined, of_task
 from .network_format import LARGEST, NETWORK_SETTINGS, hetero_network, network, on_genes, patient_network
 from .state_part import FormatError, Part

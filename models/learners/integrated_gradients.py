@@ -19,7 +19,7 @@ from ..base.snapshot import Snapshot
 from ..encoders.codes.token_embedding import TokenEmbedding
 from ..encoders.propagation import Messages
 from ..preprocessing.graph_edges import GraphEdges
-from ..preprocessing.records import RECORDS
+from ..preprocessing.records.records_block import RECORDS
 from ..training.batch import Batch
 from .graph.centred import Centred
 

@@ -16,7 +16,7 @@ from ..base.snapshot import Snapshot
 from ..estimators.univariate import Matrix
 from .covariates import COVARIATES, CovariateBlock
 from .omics_layer import DenseBlock, MutationBlock, is_mutation
-from .records import RECORDS, RecordsBlock
+from .records.records_block import RECORDS, RecordsBlock
 
 
 class Block(Protocol):

@@ -18,10 +18,10 @@ from scipy import sparse
 from ..base.snapshot import Snapshot
 from ..estimators.univariate import association
 from .covariates import COVARIATES, column, frequent_words, is_number, word_index
-from .event_counts import EventCounts, counts, frequent, pick, rows_are_visits
 from .fold import FoldPreprocessing
 from .omics_layer import DenseBlock, MutationBlock, by_name, dense_values, mutation_values
-from .records import RECORDS
+from .records.event_counts import EventCounts, counts, frequent, pick, rows_are_visits
+from .records.records_block import RECORDS
 
 WIDE = 400
 """A layer with more features than this enters with its BEST ones, ranked on the training rows alone."""

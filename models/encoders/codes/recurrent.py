@@ -86,8 +86,8 @@ def gaps(tokens: Tokens) -> Tensor:
     Example:
         >>> flags = torch.tensor([[False, True, True]])
         >>> days, none = torch.tensor([[0.0, 9.0, 2.0]]), torch.zeros(1, 3, dtype=torch.int64)
-        >>> gaps(Tokens(none, days, flags, days, flags, days, none)).round(decimals=2).tolist()
-        [[[0.0, 0.0], [0.0, 0.0], [0.52, 1.0]]]
+        >>> (4 * gaps(Tokens(none, days, flags, days, flags, days, none))[0, :, 0]).expm1().round().tolist()
+        [0.0, 0.0, 7.0]
     """
     both, days = torch.zeros_like(tokens.dated), torch.zeros_like(tokens.days)
     both[:, 1:] = tokens.dated[:, 1:] & tokens.dated[:, :-1]

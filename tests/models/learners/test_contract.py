@@ -24,7 +24,7 @@ from clinome.models.inference.input_schema import InputSchema
 from clinome.models.learners.adapters.scikit_learn import sklearn
 from clinome.models.learners.registry import LEARNERS, baselines, default, every, is_floor, make, select
 from clinome.models.metrics.task_metrics import inner_score, targets
-from clinome.models.preprocessing.code_hierarchy import CodeHierarchy
+from clinome.models.preprocessing.records.code_hierarchy import CodeHierarchy
 from clinome.snapshot import Snapshot
 
 TASKS = ("binary", "multiclass", "survival")

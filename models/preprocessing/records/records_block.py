@@ -8,10 +8,10 @@ from typing import Any, Self
 import numpy as np
 from scipy import sparse
 
-from ..base.snapshot import Snapshot
+from ...base.snapshot import Snapshot
+from ..scaling import Scale
 from .code_values import CodeValues, measurements
 from .event_counts import counts, frequent, pick, rows_are_visits
-from .scaling import Scale
 
 RECORDS = "records"
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..base.snapshot import Snapshot
+from ...base.snapshot import Snapshot
+from ..scaling import Scale, log1p
 from .event_counts import EventCounts, counts, frequent, pick
-from .scaling import Scale, log1p
 
 
 @dataclass(frozen=True)
