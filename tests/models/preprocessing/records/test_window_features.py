@@ -31,7 +31,10 @@ EVENT = st.tuples(
 )
 
 
-def table(events: list[tuple[int, float | None, str, float | None, str | None]]) -> pl.DataFrame:
+Event = tuple[int, float | None, str, float | None, str | None]
+
+
+def table(events: list[Event]) -> pl.DataFrame:
     schema = {
         "row": pl.Int64,
         "days": pl.Float64,
@@ -60,9 +63,7 @@ def naive(
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(EVENT, max_size=25), st.sampled_from([1, 3, 1 << 19]))
-def test_every_window_is_what_one_would_count_by_hand(
-    events: list[tuple[int, float, str, float, str]], block: int
-) -> None:
+def test_every_window_is_what_one_would_count_by_hand(events: list[Event], block: int) -> None:
     given_events, before = table(events), module.BLOCK
     module.BLOCK = block
     try:
