@@ -14,7 +14,7 @@ from scipy import sparse
 
 from ..base.snapshot import Snapshot
 from ..base.task import task_of
-from ..preprocessing.event_counts import counts
+from ..preprocessing.records.event_counts import counts
 from ..statistics.rank_tests import cox_score, kruskal
 
 _CELLS = 4_000_000  # values ranked at once: 32 MB a matrix

@@ -12,8 +12,8 @@ import polars as pl
 from scipy import sparse, stats
 
 from ..base.snapshot import Layer, Snapshot
-from ..preprocessing.event_counts import counts
 from ..preprocessing.omics_layer import is_mutation, mutation_values, not_called
+from ..preprocessing.records.event_counts import counts
 from ..statistics.differential import cliffs_delta, odds_ratio
 from ..statistics.rank_tests import benjamini_hochberg, kruskal
 

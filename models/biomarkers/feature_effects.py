@@ -11,9 +11,9 @@ from ..base.learner import Learner
 from ..base.snapshot import Snapshot
 from ..base.task import task_of
 from ..preprocessing.covariates import COVARIATES
-from ..preprocessing.event_counts import code_counts, last_values
 from ..preprocessing.omics_layer import by_name, dense_values, is_mutation, mutation_values
-from ..preprocessing.records import RECORDS
+from ..preprocessing.records.event_counts import code_counts, last_values
+from ..preprocessing.records.records_block import RECORDS
 
 ROWS = 300
 """Held-out rows beyond this are sampled: the mean over them says the same."""

@@ -29,7 +29,7 @@ _ROWS = ("subject_id", "prediction_time", "label", "duration_days", "event", GRO
 
 
 def controls(snapshot: Snapshot, learners: list[str]) -> list[str]:
-    """The controls that say something here: no clock where everybody is asked once, no batch where none is known.
+    """The controls that say something here: no clock without records or a second question, no batch where none is known.
 
     Each learner on the graph has twins of its own (`TWINS`).
     """
@@ -98,7 +98,7 @@ def permuted(snapshot: Snapshot, seed: int) -> DerivedSnapshot:
 
 
 def missingness(snapshot: Snapshot) -> DerivedSnapshot:
-    """Only what was measured, and how much of it: no value, no code's meaning beyond which labs were taken at all."""
+    """Only what was measured, how often, and how lately: no value, no code's meaning beyond which labs were taken at all."""
     columns: dict[str, np.ndarray] = {}
     for name, layer in snapshot.layers.items():
         columns[f"has {name}"] = layer.profiled.astype(np.float64)
@@ -107,7 +107,7 @@ def missingness(snapshot: Snapshot) -> DerivedSnapshot:
     for name in snapshot.covariates.columns:
         columns[f"has {name}"] = snapshot.covariates[name].is_not_null().to_numpy().astype(np.float64)
     if snapshot.events is not None:
-        columns |= dict(_taken(snapshot.events, len(snapshot.rows)))
+        columns |= dict(_taken(snapshot.events, len(snapshot.rows), snapshot.clock != "order"))
     return _only(snapshot, pl.DataFrame(columns))
 
 
@@ -118,23 +118,33 @@ def batches(snapshot: Snapshot) -> DerivedSnapshot:
 
 
 def clock(snapshot: Snapshot) -> DerivedSnapshot:
-    """Only how long a subject has been there when asked, where some are asked several times.
+    """Only how long a subject has been there when asked: what grows by itself while one waits.
 
-    Which time it is (1st, 2nd, …), days since the first one, and days since the subject's first event.
+    Of records days since the first event, and how many events there are; where some are asked several times, which time it
+    is (1st, 2nd, …), and days since the first one. Under an order clock there are no days since an event.
     """
-    rows = snapshot.rows.select("subject_id", "prediction_time").with_row_index("row")
-    if rows["subject_id"].n_unique() == rows.height:
-        return _only(snapshot, pl.DataFrame())
-    first = pl.col("prediction_time").min().over("subject_id")
-    table = rows.select(
-        "row",
-        turn=pl.col("prediction_time").rank("ordinal").over("subject_id").cast(pl.Float64),
-        since=(pl.col("prediction_time") - first).dt.total_seconds() / 86_400,
-    )
+    rows = snapshot.rows.select("subject_id", "prediction_time")
+    columns: dict[str, Any] = {}
+    if rows["subject_id"].n_unique() < rows.height:
+        first = pl.col("prediction_time").min().over("subject_id")
+        columns |= rows.select(
+            turn=pl.col("prediction_time").rank("ordinal").over("subject_id").cast(pl.Float64),
+            since=(pl.col("prediction_time") - first).dt.total_seconds() / 86_400,
+        ).to_dict()
     if snapshot.events is not None:
-        known = snapshot.events.group_by("row").agg(history=pl.col("days").max()).cast({"row": table.schema["row"]})
-        table = table.join(known, on="row", how="left", maintain_order="left")
-    return _only(snapshot, table.drop("row"))
+        place = snapshot.events["row"].to_numpy()
+        columns["events"] = np.log1p(np.bincount(place, minlength=rows.height))
+        if snapshot.clock != "order":
+            columns["history"] = _reached(snapshot.events, rows.height, pl.col("days").max())
+    return _only(snapshot, pl.DataFrame(columns))
+
+
+def _reached(events: pl.DataFrame, rows: int, days: pl.Expr) -> np.ndarray:
+    """(rows,) what `days` is of each row's events; NaN where it has no dated one."""
+    found = events.group_by("row").agg(days=days).drop_nulls()
+    out = np.full(rows, np.nan)
+    out[found["row"].to_numpy()] = found["days"].to_numpy()
+    return out
 
 
 def _only(snapshot: Snapshot, columns: pl.DataFrame) -> DerivedSnapshot:
@@ -143,16 +153,15 @@ def _only(snapshot: Snapshot, columns: pl.DataFrame) -> DerivedSnapshot:
     return replace(derived(snapshot), covariates=columns.select(varies), layers={}, events=None)
 
 
-def _taken(events: pl.DataFrame, rows: int) -> Iterator[tuple[str, np.ndarray]]:
-    """How many events a row has, and for each code with numbers (a lab, a vital sign) whether it was taken."""
-    amount = np.bincount(events["row"].to_numpy(), minlength=rows)
-    yield "events", np.log1p(amount)
+def _taken(events: pl.DataFrame, rows: int, timed: bool) -> Iterator[tuple[str, np.ndarray]]:
+    """How many events a row has, and of each code with numbers (a lab, a vital sign) how often and how lately it was taken."""
+    yield "events", np.log1p(np.bincount(events["row"].to_numpy(), minlength=rows))
     for (code,), part in sorted(
         events.filter(pl.col("numeric_value").is_not_null()).partition_by("code", as_dict=True).items()
     ):
-        taken = np.zeros(rows)
-        taken[part["row"].unique().to_numpy()] = 1.0
-        yield f"{code} taken", taken
+        yield f"{code} taken", np.log1p(np.bincount(part["row"].to_numpy(), minlength=rows))
+        if timed:
+            yield f"{code} recent", np.nan_to_num(1 / (1 + _reached(part, rows, pl.col("days").min())))
 
 
 def _origin(snapshot: Snapshot) -> pl.DataFrame:

@@ -6,7 +6,7 @@ import time
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -15,9 +15,7 @@ from ..base.learner import Learner, Setting
 from ..base.snapshot import Snapshot
 from ..base.task import task_of
 from ..estimators.late_fusion import calibrate, scaled
-
-if TYPE_CHECKING:
-    from ..learners.base import BaseLearner
+from ..learners.base import BaseLearner
 
 FEW = 3000
 """Training rows up to which every one is left out once; above, one split says enough."""
@@ -86,6 +84,8 @@ def tune(
         seed: of this learner in this fold. deadline: `time.monotonic` after which no further setting is begun.
     """
     settings = list(learner.settings(trials))[: max(1, trials)]
+    if isinstance(learner, BaseLearner):
+        settings = [one for one in settings if not learner.idle(one, snapshot)]
     rows = np.concatenate([p.scored for p in plan])
     task = task_of(snapshot.task)
     y = task.targets(snapshot.rows[rows], snapshot.classes)

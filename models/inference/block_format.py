@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from ..preprocessing.covariates import COVARIATES
-from ..preprocessing.records import RECORDS
+from ..preprocessing.records.records_block import RECORDS
+from ..preprocessing.records.window_columns import LATER
+from ..preprocessing.records.window_features import SPANS, STATISTICS
 from ..preprocessing.scaling import CLIP, Scale
 from .state_part import Part
 
@@ -39,10 +41,13 @@ def block(part: Part, schema: Schema) -> int:
         case "records":
             found["name"].text([RECORDS])
             return _records(state, schema)
+        case "windowed_records":
+            found["name"].text([RECORDS])
+            return _windowed(state, schema)
         case "joined":
             found["name"].text(["joined"])
             return joined(state, schema)
-    raise found["kind"].wrong("dense, mutation, covariates, records or joined")
+    raise found["kind"].wrong("dense, mutation, covariates, records, windowed_records or joined")
 
 
 def joined(part: Part, schema: Schema) -> int:
@@ -127,15 +132,46 @@ def _covariates(part: Part, known: Mapping[str, str]) -> int:
     return len(found["columns"].value)
 
 
-def _records(part: Part, schema: Schema) -> int:
-    found = part.keys("names", "tokens", "current", "numeric", "split", "values", "amount", "owner")
+OF_RECORDS = ("names", "tokens", "current", "numeric", "split", "values", "amount", "owner")
+
+
+def _windowed(part: Part, schema: Schema) -> int:
+    found = part.keys(*OF_RECORDS, "windows", "logged", "scale")
+    recent, measured = window_columns(found["windows"], schema)
+    found["logged"].array("b1", measured)
+    scale(found["scale"], measured)
+    rest = {name: one for name, one in part.value.items() if name in OF_RECORDS}
+    return _records(Part(rest, part.place), schema, recent + measured)
+
+
+def window_columns(part: Part, schema: Schema) -> tuple[int, int]:
+    """`WindowColumns`: how many columns tell of occurrence, and how many of numbers."""
+    found = part.keys("spans", "tokens", "owners", "codes", "timed", "recent", "measured")
+    spans = [one.number() for one in found["spans"].items()]
+    known = set(spans) <= set(SPANS) and len(set(spans)) == len(spans)
+    found["spans"].must(known, f"some of {', '.join(f'{span:g}' for span in SPANS)}", "others")
+    timed = found["timed"].flag()
+    found["timed"].must(
+        timed == (schema["clock"] != "order"), "whether the model's clock has durations", "the contrary"
+    )
+    tokens, codes = found["tokens"].texts(), found["codes"].texts()
+    found["owners"].texts(len(tokens), unique=False)
+    found["tokens"].must(timed or not tokens, "none without durations", "some")
+    kept = positions(found["recent"], None, len(tokens) * (1 + len(spans)))
+    statistics = len(STATISTICS) + len(LATER) * len(spans) - (not timed) * (1 + len(spans))
+    return len(kept), len(positions(found["measured"], None, len(codes) * statistics))
+
+
+def _records(part: Part, schema: Schema, more: int = 0) -> int:
+    """more: columns of windows."""
+    found = part.keys(*OF_RECORDS)
     part.must(schema["codes"] is not None, "no records in a model without codes", "some")
     names = found["names"].texts()
     tokens, current = found["tokens"].texts(), found["current"].texts()
     numeric, valued = found["numeric"].texts(), code_values(found["values"])
     found["numeric"].must(set(numeric) <= set(valued), "codes that have a scale", "others")
     found["current"].must(found["split"].flag() or not current, "none where rows are no visits", "some")
-    columns = len(tokens) + len(current) + len(numeric)
+    columns = len(tokens) + len(current) + len(numeric) + more
     found["owner"].array("i8", columns, least=0, most=len(names) - 1)
     scale(found["amount"], AMOUNTS)
     return columns + AMOUNTS

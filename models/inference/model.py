@@ -21,11 +21,13 @@ from .input_schema import InputSchema, ServedSnapshot
 from .model_format import check_model
 from .state_part import FormatError
 
-FORMAT = 5
-RENAMED: dict[int, dict[str, str]] = {FORMAT: {}, 4: {}, 3: {"hetero_gnn": "propagation"}}
+FORMAT = 6
+RENAMED: dict[int, dict[str, str]] = {FORMAT: {}, 5: {}, 4: {}, 3: {"hetero_gnn": "propagation"}}
 """Formats that are read: what a learner of ours was called then -> its name now."""
 OVER_EDGES = ("propagation", "hetero_gnn", "sequence", "fusion")
 """Learners of ours that got a graph of codes and times of events with format 5."""
+ON_TABLES = ("forest", "boosting")
+"""Learners of ours that got windows of records with format 6."""
 AGAIN = "train it again: clinome train STUDY"
 BROKEN = (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError, ZeroDivisionError, OverflowError)
 """What code raises that is given a state of another make."""
@@ -152,7 +154,7 @@ class Model:
             raise InputError("a model of another format", folder, found, FORMAT, fix)
         try:
             state = renamed(state, RENAMED[found])
-            state = state if found == FORMAT else filled(state)
+            state = filled(state, found)
             check_model(state)
         except FormatError as error:
             where = f"{folder} {error.place}"
@@ -190,25 +192,43 @@ def renamed(state: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any
     return out
 
 
-def filled(state: Mapping[str, Any]) -> dict[str, Any]:
-    """A model's state of a format before 5, with what its learners had not yet; a part of another form stays as it is.
+def filled(state: Mapping[str, Any], found: int) -> dict[str, Any]:
+    """A model's state of an older format, with what its learners had not yet; a part of another form stays as it is.
 
     Example:
-        >>> filled({"members": [{"name": "fusion", "own_code": False, "state": {"edges": {"rna": {}}}}]})["members"][0]["state"]
+        >>> old = {"members": [{"name": "fusion", "own_code": False, "state": {"edges": {"rna": {}}}}]}
+        >>> filled(old, 4)["members"][0]["state"]
         {'edges': {'rna': {'timed': False}}, 'code_graph': None}
     """
 
     def one(member: Any) -> Any:
-        ours = isinstance(member, Mapping) and member.get("own_code") is False and member.get("name") in OVER_EDGES
-        if not ours or not isinstance(member.get("state"), Mapping):
+        if not isinstance(member, Mapping) or member.get("own_code") is not False:
             return member
-        found, edges = dict(member["state"]), member["state"].get("edges")
-        if isinstance(edges, Mapping):
-            found["edges"] = {name: {**e, "timed": False} if isinstance(e, Mapping) else e for name, e in edges.items()}
-        return {**member, "state": {**found, "code_graph": None}}
+        inside, name = member.get("state"), member.get("name")
+        if found < 5 and name in OVER_EDGES and isinstance(inside, Mapping):
+            return {**member, "state": _without_times(inside)}
+        if found < 6 and name in ON_TABLES and isinstance(inside, Mapping):
+            return {**member, "state": _without_windows(inside)}
+        return member
 
     members = state.get("members")
     return {**state, "members": [one(m) for m in members]} if isinstance(members, list) else dict(state)
+
+
+def _without_times(state: Mapping[str, Any]) -> dict[str, Any]:
+    edges = state.get("edges")
+    if isinstance(edges, Mapping):
+        edges = {name: {**e, "timed": False} if isinstance(e, Mapping) else e for name, e in edges.items()}
+        state = {**state, "edges": edges}
+    return {**state, "code_graph": None}
+
+
+def _without_windows(state: Mapping[str, Any]) -> dict[str, Any]:
+    table = state.get("table")
+    records = table.get("records") if isinstance(table, Mapping) else None
+    if isinstance(table, Mapping) and isinstance(records, Mapping) and records:
+        return {**state, "table": {**table, "records": {**records, "windows": None}}}
+    return dict(state)
 
 
 def member_of(learner: Learner) -> Member:

@@ -17,8 +17,8 @@ from ..estimators.tree_arrays import LEFT, RIGHT, UNKNOWN, Trees
 from ..learners.registry import LEARNERS, make
 from ..learners.stacking import STACK
 from ..preprocessing.covariates import COVARIATES
-from ..preprocessing.records import RECORDS
-from .block_format import AMOUNTS, Schema, block, joined, of_task
+from ..preprocessing.records.records_block import RECORDS
+from .block_format import AMOUNTS, Schema, block, joined, of_task, window_columns
 from .network_format import LARGEST, NETWORK_SETTINGS, hetero_network, network, on_genes, patient_network
 from .state_part import FormatError, Part
 
@@ -269,10 +269,11 @@ def _table_part(part: Part, name: str, schema: Schema, words: set[str], records:
         one["index"].must(index.tolist() == list(range(len(names))), "each covariate once", "others")
         return [each in words for each in names]
     else:
-        found = records.keys("split", "now", "before", "numeric")
+        found = records.keys("split", "now", "before", "numeric", "windows")
         counts = [len(found[each].texts()) for each in ("now", "before", "numeric")]
         split = found["split"].flag()
-        expected = counts[0] + counts[1] + counts[2] * (1 + split) + AMOUNTS
+        windows = 0 if found["windows"].value is None else sum(window_columns(found["windows"], schema))
+        expected = counts[0] + counts[1] + counts[2] * (1 + split) + windows + AMOUNTS
         one["index"].must(len(index) == expected, f"{expected} columns", str(len(index)))
         tail = AMOUNTS
     body = index[: len(index) - tail]

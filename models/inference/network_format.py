@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..preprocessing.event_times import KNOTS
-from ..preprocessing.records import RECORDS
+from ..preprocessing.records.event_times import KNOTS
+from ..preprocessing.records.records_block import RECORDS
 from .block_format import Schema, block, code_values, of_task, positions
 from .state_part import Part
 

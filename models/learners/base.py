@@ -63,6 +63,10 @@ class BaseLearner(Fitted):
         """Where settings beyond the grid are drawn from (`models.learners.search_space.budgeted`); empty where the grid is all."""
         return {}
 
+    def idle(self, setting: Setting, snapshot: Snapshot) -> bool:
+        """Whether a setting changes nothing on this study, so that trying it would be a fit for nothing."""
+        return False
+
     def with_setting(self, setting: Setting, seed: int) -> Self:
         return type(self)(setting, seed).on(self.placement)
 

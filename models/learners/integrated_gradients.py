@@ -16,10 +16,10 @@ from torch import Tensor
 
 from ..base.attribution import Attribution
 from ..base.snapshot import Snapshot
-from ..encoders.codes.transformer import SequenceEncoder
+from ..encoders.codes.token_embedding import TokenEmbedding
 from ..encoders.propagation import Messages
 from ..preprocessing.graph_edges import GraphEdges
-from ..preprocessing.records import RECORDS
+from ..preprocessing.records.records_block import RECORDS
 from ..training.batch import Batch
 from .graph.centred import Centred
 
@@ -88,12 +88,12 @@ def integrated_gradients(
 def path_gradients(network: Any, batch: Batch, steps: int = STEPS) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
     """Mean gradient along the path by message, {modality: (n, width)}; and each token's contribution (n, length)."""
     network.eval()
-    encoder = next((m for m in network.modules() if isinstance(m, SequenceEncoder)), None)
+    embedding = next((m for m in network.modules() if isinstance(m, TokenEmbedding)), None)
     with torch.no_grad():
         guess = network.head.raw(network.encoder(batch)[0]).argmax(1)
         whole, start = None, None
-        if encoder is not None and batch.tokens is not None:
-            whole, start = encoder.embed(batch.tokens), encoder.embed.neutral(batch.tokens)
+        if embedding is not None and batch.tokens is not None:
+            whole, start = embedding(batch.tokens), embedding.neutral(batch.tokens)
     gradients = {name: np.zeros(tuple(x.shape)) for name, x in batch.layers.items()}
     tokens = None if whole is None else np.zeros(tuple(whole.shape[:2]))
     for step in range(steps if batch.layers or whole is not None else 0):  # without inputs nothing contributed
@@ -104,7 +104,7 @@ def path_gradients(network: Any, batch: Batch, steps: int = STEPS) -> tuple[dict
         if whole is not None and start is not None:
             path = (start + share * (whole - start)).requires_grad_()
             leaves.append(path)
-        with torch.enable_grad(), _embedded(encoder, path):
+        with torch.enable_grad(), _embedded(embedding, path):
             raw = network.head.raw(network.encoder(replace(batch, layers=layers))[0])
             score = explained(raw, guess)
             found = torch.autograd.grad(score, leaves, allow_unused=True)
@@ -144,12 +144,12 @@ def explained(raw: Tensor, guess: Tensor) -> Tensor:
 
 
 @contextmanager
-def _embedded(encoder: SequenceEncoder | None, value: Tensor | None) -> Iterator[None]:
-    """Inside, the encoder's tokens are these vectors."""
-    if encoder is None or value is None:
+def _embedded(embedding: TokenEmbedding | None, value: Tensor | None) -> Iterator[None]:
+    """Inside, the tokens are these vectors."""
+    if embedding is None or value is None:
         yield
         return
-    handle = encoder.embed.register_forward_hook(lambda module, given, made: value)
+    handle = embedding.register_forward_hook(lambda module, given, made: value)
     try:
         yield
     finally:

@@ -250,7 +250,6 @@ class NetworkLearner(BaseLearner):
     def _encoder(self, start: Mapping[str, float]) -> Any:
         from torch import nn
 
-        from ..encoders.codes.transformer import SequenceEncoder
         from ..encoders.masked_fusion import MaskedFusion
         from ..encoders.message_encoder import MessageEncoder
 
@@ -260,11 +259,17 @@ class NetworkLearner(BaseLearner):
             for name, one in self.messages.items()
         }
         if self.vocabulary is not None:
-            encoders[SEQUENCE] = SequenceEncoder(
-                self.vocabulary.ancestor_table(), self.setting.get("width", 32), depth=self.setting.get("depth", 2),
-                dropout=drop / 2, timed=self.clock != "order", out=self.width, quiet=bool(self.messages), graph=self.code_graph,
-            )  # fmt: skip
+            encoders[SEQUENCE] = self._sequence_encoder(self.vocabulary, drop / 2)
         return MaskedFusion(encoders, self.width, self.setting.get("drop_modality", 0.2), start)
+
+    def _sequence_encoder(self, vocabulary: Vocabulary, dropout: float) -> Any:
+        """What reads the tokens."""
+        from ..encoders.codes.transformer import SequenceEncoder
+
+        return SequenceEncoder(
+            vocabulary.ancestor_table(), self.setting.get("width", 32), depth=self.setting.get("depth", 2),
+            dropout=dropout, timed=self.clock != "order", out=self.width, quiet=bool(self.messages), graph=self.code_graph,
+        )  # fmt: skip
 
     def inputs(self, snapshot: Snapshot, hidden: frozenset[str] = frozenset()) -> Inputs:
         """Any snapshot's rows, by what was fitted."""
@@ -319,11 +324,11 @@ class NetworkLearner(BaseLearner):
         """The vectors of the codes and of the knowledge around them, each id once."""
         import torch
 
-        from ..encoders.codes.transformer import SequenceEncoder
+        from ..encoders.codes.token_embedding import TokenEmbedding
 
-        encoder = next(one for one in self.network.modules() if isinstance(one, SequenceEncoder))
+        embedding = next(one for one in self.network.modules() if isinstance(one, TokenEmbedding))
         with torch.no_grad():
-            vectors = encoder.embed.nodes().numpy()
+            vectors = embedding.nodes().numpy()
         # of a code's categories the code itself
         first = {one: i for i, one in reversed([*enumerate(graph.ids)]) if one}
         return {"nodes": tuple(first), "vectors": vectors[[*first.values()]]}

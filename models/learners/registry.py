@@ -48,6 +48,8 @@ LEARNERS: dict[str, Entry] = {
     "hetero_gnn": Entry(f"{HERE}.graph.hetero_gnn:HeteroGNN", graph=True),
     "pathway_net": Entry(f"{HERE}.graph.pathway_net:PathwayNet", needs=("layers",), graph=True),
     "patient_gnn": Entry(f"{HERE}.graph.patient_gnn:PatientGNN", graph=True),
+    "gru": Entry(f"{HERE}.sequence.recurrent:GRU", needs=("records",), graph=True),
+    "lstm": Entry(f"{HERE}.sequence.recurrent:LSTM", needs=("records",), graph=True),
     "sequence": Entry(f"{HERE}.sequence.sequence:Sequence", needs=("records",), graph=True),
     "fusion": Entry(f"{HERE}.fusion:Fusion", needs=("records", "layers")),
 }

@@ -16,7 +16,8 @@ from ..base.snapshot import Snapshot
 from ..estimators.univariate import Matrix
 from .covariates import COVARIATES, CovariateBlock
 from .omics_layer import DenseBlock, MutationBlock, is_mutation
-from .records import RECORDS, RecordsBlock
+from .records.records_block import RECORDS, RecordsBlock
+from .records.windowed_block import WindowedRecordsBlock
 
 
 class Block(Protocol):
@@ -45,12 +46,14 @@ class Block(Protocol):
 
 
 def make_block(snapshot: Snapshot, name: str) -> Block:
-    """The block of this name, unfitted: a layer's, or `covariates` or `records`."""
+    """The block of this name, unfitted: a layer's, or `covariates`, `records`, or `windowed_records`."""
     match name:
         case "covariates":
             return CovariateBlock()
         case "records":
             return RecordsBlock()
+        case "windowed_records":
+            return WindowedRecordsBlock()
     return MutationBlock(name) if is_mutation(snapshot.layers[name]) else DenseBlock(name)
 
 
@@ -130,6 +133,8 @@ def restored_block(saved: Mapping[str, Any]) -> Any:
             return CovariateBlock().restore(state)
         case "records":
             return RecordsBlock().restore(state)
+        case "windowed_records":
+            return WindowedRecordsBlock().restore(state)
         case "joined":
             return JoinedBlocks([]).restore(state)
     raise ValueError(

@@ -16,7 +16,7 @@ from ..base.snapshot import Snapshot
 from .blocks import Block, JoinedBlocks, block_names, make_block, restored_block, saved_block
 from .covariates import COVARIATES, CovariateBlock
 from .omics_layer import DenseBlock, MutationBlock
-from .records import RECORDS, RecordsBlock
+from .records.records_block import RECORDS, RecordsBlock
 
 REMEMBERED = 32
 """Fitted blocks kept for whoever asks for the same rows of the same snapshot."""

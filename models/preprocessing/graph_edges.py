@@ -10,9 +10,9 @@ from scipy import sparse
 
 from ..base.snapshot import Snapshot
 from .blocks import restored_block, saved_block
-from .event_times import KNOTS, times_of
 from .fold import FoldPreprocessing
-from .records import RECORDS, RecordsBlock
+from .records.event_times import KNOTS, times_of
+from .records.records_block import RECORDS, RecordsBlock
 
 FLOOR = 0.01  # added to a column's variance, so that the rarest edges do not shout
 

@@ -12,8 +12,8 @@ import torch
 
 from ..base.snapshot import Snapshot
 from ..training.batch import Tokens
-from .code_hierarchy import CodeHierarchy
-from .code_values import CodeValues
+from .records.code_hierarchy import CodeHierarchy
+from .records.code_values import CodeValues
 
 PAD, UNKNOWN = 0, 1
 RARE = 2  # a code seen in fewer training rows is read as its nearest known ancestor

@@ -18,10 +18,11 @@ from scipy import sparse
 from ..base.snapshot import Snapshot
 from ..estimators.univariate import association
 from .covariates import COVARIATES, column, frequent_words, is_number, word_index
-from .event_counts import EventCounts, counts, frequent, pick, rows_are_visits
 from .fold import FoldPreprocessing
 from .omics_layer import DenseBlock, MutationBlock, by_name, dense_values, mutation_values
-from .records import RECORDS
+from .records.event_counts import EventCounts, counts, frequent, pick, rows_are_visits
+from .records.records_block import RECORDS
+from .records.window_columns import MEASURED, RECENT, WindowColumns
 
 WIDE = 400
 """A layer with more features than this enters with its BEST ones, ranked on the training rows alone."""
@@ -46,6 +47,9 @@ class TableBlock:
 
 class TreeTable:
     """Fitted on training rows: which features, words and codes there are."""
+
+    windows: WindowColumns | None = None
+    """None where there are no records, and in models saved before there were windows."""
 
     def fit(self, snapshot: Snapshot, rows: np.ndarray, target: np.ndarray) -> Self:
         """target: (n, k) from `Task.working_response`; it ranks the features of wide layers."""
@@ -80,7 +84,9 @@ class TreeTable:
         self.before = frequent(before, rows, least, c.tokens, TOKENS) if self.split else []
         self.numeric = frequent(c.measured, rows, least, c.numeric, TOKENS)
         code = dict(zip(c.tokens, c.code, strict=True))
+        self.windows = WindowColumns.fit(snapshot, rows, least, RECENT, MEASURED)
         owners = [code[t] for t in self.now + self.before] + self.numeric * (1 + self.split)
+        owners += self.windows.code_of_recent + self.windows.code_of_measured
         names = sorted(set(owners))
         place = {name: i for i, name in enumerate(names)}
         return TableBlock(
@@ -131,6 +137,9 @@ class TreeTable:
         parts.append(np.where(pick(c.measured, rows, c.numeric, self.numeric).toarray() > 0, values, np.nan))
         if self.split:
             parts.append(pick(c.earlier, rows, c.numeric, self.numeric).toarray())
+        if self.windows is not None:
+            parts.append(self.windows.occurrence(snapshot, rows).toarray())
+            parts.append(_measured(self.windows.numbers(snapshot, rows)))
         parts.append(c.amount[rows])
         return np.hstack(parts)
 
@@ -146,6 +155,8 @@ class TreeTable:
     def state(self) -> dict[str, Any]:
         parts = [{"name": p.name, "names": p.names, "index": p.index, "mutations": p.mutations} for p in self.parts]
         records = {k: getattr(self, k) for k in _RECORDS if hasattr(self, k)}
+        if records:
+            records["windows"] = None if self.windows is None else self.windows.state()
         return {"parts": parts, "words": self.words, "categorical": self.categorical, "records": records}
 
     def restore(self, state: Mapping[str, Any]) -> Self:
@@ -154,4 +165,13 @@ class TreeTable:
         for name in _RECORDS:
             if name in state["records"]:
                 setattr(self, name, state["records"][name])
+        windows = state["records"].get("windows")
+        self.windows = None if windows is None else WindowColumns.restored(windows)
         return self
+
+
+def _measured(values: sparse.csr_matrix) -> np.ndarray:
+    """Dense, NaN where nothing is stored."""
+    cells, out = values.tocoo(), np.full(values.shape, np.nan, dtype=np.float32)
+    out[cells.row, cells.col] = cells.data
+    return out

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from clinome.models.encoders.codes.recurrent import Recurrence, RecurrentEncoder
 from clinome.models.encoders.codes.transformer import SequenceEncoder
 from clinome.models.encoders.masked_fusion import MaskedFusion
 from clinome.models.encoders.message_encoder import MessageEncoder
@@ -40,8 +41,15 @@ def message() -> nn.Module:
 
 
 def sequence(timed: bool = True) -> nn.Module:
-    ancestors = torch.stack([torch.arange(ENTRIES), torch.arange(ENTRIES) % 3], 1)
-    return SequenceEncoder(ancestors, 16, out=DIM, timed=timed)
+    return SequenceEncoder(ancestors(), 16, out=DIM, timed=timed)
+
+
+def recurrent(cell: str = "gru", depth: int = 1, timed: bool = True) -> nn.Module:
+    return RecurrentEncoder(ancestors(), Recurrence(cell, 16, depth), out=DIM, timed=timed)
+
+
+def ancestors() -> torch.Tensor:
+    return torch.stack([torch.arange(ENTRIES), torch.arange(ENTRIES) % 3], 1)
 
 
 def fusion() -> nn.Module:
@@ -52,5 +60,8 @@ ENCODERS: dict[str, Callable[[], nn.Module]] = {
     "message": message,
     "sequence": sequence,
     "ordered": lambda: sequence(False),
+    "gru": recurrent,
+    "lstm": lambda: recurrent("lstm", 2),
+    "ordered gru": lambda: recurrent(timed=False),
     "fusion": fusion,
 }

@@ -15,8 +15,10 @@ from ...base.task import task_of
 from ...estimators.late_fusion import calibrate, fit_weights, standardise
 from ...estimators.ridge import SMALL, Ridge, fit_ridge
 from ...estimators.univariate import Matrix
-from ...preprocessing.blocks import Block, JoinedBlocks, pieces, restored_block, saved_block
+from ...preprocessing.blocks import Block, JoinedBlocks, block_names, pieces, restored_block, saved_block
 from ...preprocessing.fold import FoldPreprocessing
+from ...preprocessing.records.records_block import RECORDS
+from ...preprocessing.records.windowed_block import WINDOWED
 from ..base import BaseLearner, has_inputs
 
 _FEW = 10
@@ -30,19 +32,24 @@ class RidgeLate(BaseLearner):
 
     A block that a patient lacks says nothing about that patient. Weights are each block's skill in out-of-fold scores
     of the training rows (for independent, equally spread scores that is close to naive Bayes); `fusion = "stacked"`
-    learns them, drawn to the former; `fusion = "early"` joins all blocks before one model.
+    learns them, drawn to the former; `fusion = "early"` joins all blocks before one model. `windows = "all"` adds what
+    records say over windows of time (`preprocessing.records.windowed_block`), at several times the cost.
     """
 
     name = "ridge_late"
     fitted = ("task", "classes", "centre", "spread", "weights", "final")
-    grid: tuple[Setting, ...] = ({}, {"fusion": "early"}, {"fusion": "stacked"})
+    grid: tuple[Setting, ...] = ({}, {"fusion": "early"}, {"fusion": "stacked"}, {"windows": "all"})
 
     def reason(self, snapshot: Snapshot) -> str | None:
         return has_inputs(snapshot)
 
+    def idle(self, setting: Setting, snapshot: Snapshot) -> bool:
+        return "windows" in setting and snapshot.events is None
+
     def blocks(self, snapshot: Snapshot, rows: np.ndarray) -> list[Block | JoinedBlocks]:
         """Fitted blocks that become one model each."""
-        fitted = FoldPreprocessing.fit(snapshot, rows)
+        windowed = {RECORDS: WINDOWED} if self.setting.get("windows") == "all" else {}
+        fitted = FoldPreprocessing.fit(snapshot, rows, [windowed.get(name, name) for name in block_names(snapshot)])
         return [fitted.joined(snapshot, rows)] if self.setting.get("fusion") == "early" else [*fitted.blocks.values()]
 
     def fit(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> None:

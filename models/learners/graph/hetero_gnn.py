@@ -12,8 +12,8 @@ import numpy as np
 from ...base.embedding import Embeddings
 from ...base.snapshot import Snapshot
 from ...encoders.relational_graph import RelationalGraph, relational_graph
-from ...preprocessing.event_times import KNOTS
 from ...preprocessing.graph_edges import GraphEdges
+from ...preprocessing.records.event_times import KNOTS
 from ..network import FEW, NetworkLearner
 from .centred import Centred
 

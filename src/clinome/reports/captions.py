@@ -4,9 +4,9 @@ from __future__ import annotations
 
 CONTROL = {
     "permuted_labels": "outcomes permuted over all rows: no signal is left",
-    "missingness_only": "which variables were measured, without their values",
+    "missingness_only": "which variables were measured, how often and how lately, without their values",
     "batch_only": "batch and site of measurement, and nothing else",
-    "clock_only": "length of observation before the prediction time, and nothing else",
+    "clock_only": "length of observation and number of events before the prediction time, and nothing else",
     "shuffled_graph": "the learner with the places of its features in the graph exchanged",
     "no_edges": "the learner without edges",
 }

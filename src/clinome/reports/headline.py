@@ -93,7 +93,10 @@ def _controls(controls: Mapping[str, Any], table: Sequence[Mapping[str, Any]], m
         chance = chance_of(control.get("metric"))
         if chance is not None and control.get("low") is not None and control["low"] > chance:
             learner, label = str(control.get("learner", "a learner")), metric_label(control["metric"])
-            said.append(sentences.confounded(name, learner, label, interval(control)))
+            best = next((row["mean"] for row in table if row["learner"] != "chosen"), None)
+            as_good = control["metric"] == metric and best is not None and control["mean"] >= best - sentences.AS_GOOD
+            beside = number(best, 2) if as_good else ""
+            said.append(sentences.confounded(name, learner, label, interval(control), beside))
     return said
 
 

@@ -128,6 +128,8 @@ def shuffled_graph(learner: str, shuffled: str, mean: float, *, falls: bool | No
     return text + (": it uses the edges." if falls else ": no evidence that it uses the edges.")
 
 
+AS_GOOD = 0.02
+"""A control that is no further below the best learner says as much."""
 _ALONE = {
     "missingness_only": ("Missingness", "reaches"),
     "batch_only": ("Batch and site", "reach"),
@@ -135,11 +137,17 @@ _ALONE = {
 }
 
 
-def confounded(control: str, learner: str, metric: str, estimate: str) -> str:
+def confounded(control: str, learner: str, metric: str, estimate: str, best: str = "") -> str:
+    """best: what the best learner reaches, where the control is as good as that."""
     what, verb = _ALONE[control]
+    told = f"{what} alone ({learner}) {verb} {metric} {estimate}"
+    if best:
+        return (
+            f"{told}, as much as the best learner ({best}): how patients were measured predicts all of the outcome that was found, "
+            "and no value was needed."
+        )
     return (
-        f"{what} alone ({learner}) {verb} {metric} {estimate}: how patients were measured predicts part of the outcome (confounding), "
-        "and a learner may rest on it."
+        f"{told}: how patients were measured predicts part of the outcome (confounding), and a learner may rest on it."
     )
 
 

@@ -330,6 +330,17 @@ def test_gaps_are_told_only_if_they_hold() -> None:
     )
 
 
+def test_a_mask_as_good_as_the_best_learner_is_said() -> None:
+    def said(best: float) -> str:
+        learners = {name: {"metrics": {"auroc": {"mean": best, "folds": []}}} for name in ("chosen", "boosting")}
+        control = {"metric": "auroc", "mean": 0.73, "low": 0.7, "high": 0.76, "learner": "ridge_late"}
+        results = {"metric": "auroc", "learners": learners, "controls": {"missingness_only": control}}
+        return headline.headline(results, "").sentences[-1]
+
+    assert "Missingness alone (ridge_late)" in said(0.74) and "as much as the best learner (0.74)" in said(0.74)
+    assert "Missingness alone (ridge_late)" in said(0.9) and "best learner" not in said(0.9)
+
+
 def test_permuted_labels_above_chance_raise_the_alarm() -> None:
     learners = {"chosen": {"metrics": {"auroc": {"mean": 0.9, "folds": []}}}}
     control = {"metric": "auroc", "mean": 0.7, "low": 0.65, "high": 0.75}

@@ -21,7 +21,7 @@ from clinome.graphs.snapshot.hetero_data import fold_of, node_type
 from clinome.loaders.errors import InputError
 from clinome.models.preprocessing.blocks import make_block
 from clinome.models.preprocessing.fold import FoldPreprocessing
-from clinome.models.preprocessing.records import RecordsBlock
+from clinome.models.preprocessing.records.records_block import RecordsBlock
 from clinome.snapshot import Snapshot
 
 DENSE = ("rna", "methylation", "mutations")

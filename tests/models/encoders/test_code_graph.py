@@ -8,7 +8,8 @@ from tiny_batches import DIM, ENTRIES, make_batch
 
 from clinome.models.encoders.codes.code_graph import code_graph
 from clinome.models.encoders.codes.code_network import CodeNetwork
-from clinome.models.encoders.codes.transformer import SequenceEncoder, TokenEmbedding
+from clinome.models.encoders.codes.token_embedding import TokenEmbedding
+from clinome.models.encoders.codes.transformer import SequenceEncoder
 from clinome.models.encoders.relational_graph import RelationalGraph
 
 LINKS = pl.DataFrame(

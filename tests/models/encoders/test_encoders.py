@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 
 import pytest
 import torch
-from tiny_batches import DIM, ENCODERS, fusion, make_batch, message, sequence
+from tiny_batches import DIM, ENCODERS, fusion, make_batch, message, recurrent, sequence
 from torch import Tensor, nn
 
 from clinome.models.encoders.codes import transformer
@@ -105,9 +105,10 @@ def test_modality_dropout_never_takes_the_last_one() -> None:
     assert torch.equal(encoder.eval().keep(mask), mask)
 
 
-def test_the_order_of_two_events_matters_and_only_days_tell_time() -> None:
+@pytest.mark.parametrize("make", [sequence, recurrent, lambda timed=True: recurrent("lstm", timed=timed)])
+def test_the_order_of_two_events_matters_and_only_days_tell_time(make: Callable[..., nn.Module]) -> None:
     torch.manual_seed(0)
-    encoder, batch = sequence(), pick(make_batch(), torch.tensor([0]))
+    encoder, batch = make(), pick(make_batch(), torch.tensor([0]))
     assert batch.tokens is not None
     h, _ = encode(encoder, batch)
     swapped = torch.tensor([1, 0, *range(2, 7)])
@@ -115,7 +116,7 @@ def test_the_order_of_two_events_matters_and_only_days_tell_time() -> None:
     assert not torch.allclose(encode(encoder, turned)[0], h, atol=1e-4)
     late = replace(batch, tokens=replace(batch.tokens, days=batch.tokens.days * 3))
     assert not torch.allclose(encode(encoder, late)[0], h, atol=1e-4)
-    ordered = sequence(False)
+    ordered = make(timed=False)
     assert torch.equal(encode(ordered, late)[0], encode(ordered, batch)[0])
 
 

@@ -53,6 +53,18 @@ def test_missingness_does_not_see_values() -> None:
     assert c.missingness(changed).covariates.equals(c.missingness(snapshot).covariates)
 
 
+def test_missingness_knows_how_often_and_how_lately_a_lab_was_taken() -> None:
+    snapshot = make_snapshot("binary", n=40, layers=(), records=True)
+    assert snapshot.events is not None
+    lab = snapshot.events.filter(pl.col("code") == "LOINC:2160-0")
+    found = c.missingness(snapshot).covariates
+    for row in range(40):
+        days = lab.filter(pl.col("row") == row)["days"].to_list()
+        assert found["LOINC:2160-0 taken"][row] == pytest.approx(np.log1p(len(days)))
+        assert found["LOINC:2160-0 recent"][row] == pytest.approx(1 / (1 + min(days)) if days else 0)
+    assert "LOINC:2160-0 recent" not in c.missingness(replace(snapshot, clock="order")).covariates.columns
+
+
 def test_a_batch_that_goes_with_the_outcome_is_found_out() -> None:
     snapshot = make_snapshot("binary", n=160, layers=("rna",), signal=0.0)
     rng = np.random.default_rng(0)
@@ -64,10 +76,16 @@ def test_a_batch_that_goes_with_the_outcome_is_found_out() -> None:
     assert c.BATCH not in told(snapshot)
 
 
-def test_the_clock_is_shown_only_where_people_are_asked_again() -> None:
+def test_the_clock_is_shown_where_there_are_records_or_people_are_asked_again() -> None:
     once = make_snapshot("binary", n=60, records=True)
     again = make_snapshot("binary", n=60, records=True, rows_per_subject=3)
-    assert c.clock(once).covariates.width == 0
+    assert c.clock(replace(once, events=None)).covariates.width == 0
+    assert c.clock(replace(once, clock="order")).covariates.columns == ["events"]
+    assert once.events is not None
+    first = once.events.group_by("row").agg(pl.col("days").max(), pl.len()).sort("row")
+    seen = c.clock(once).covariates
+    assert seen.columns == ["events", "history"] and seen["history"].to_list() == first["days"].to_list()
+    np.testing.assert_allclose(np.expm1(seen["events"].to_numpy()), first["len"].to_numpy())
     table = c.clock(again).covariates
     assert set(table["turn"]) == {1.0, 2.0, 3.0}
     time = again.rows.select(pl.col("prediction_time") - pl.col("prediction_time").min().over("subject_id"))

@@ -17,7 +17,7 @@ from snapshots import make_snapshot
 from clinome.loaders.errors import InputError
 from clinome.models.base.serialization import ARRAYS, TEXT, read_state, write_state
 from clinome.models.inference.input_schema import InputSchema
-from clinome.models.inference.model import Model, member_of
+from clinome.models.inference.model import FORMAT, Model, member_of
 from clinome.models.inference.model_format import check_model
 from clinome.models.inference.state_part import FormatError
 from clinome.models.learners.registry import LEARNERS, make
@@ -47,7 +47,7 @@ def saved(name: str, task: str) -> dict[str, Any]:
 
 
 def as_state(model: Model) -> dict[str, Any]:
-    return {"format": 5, "about": dict(model.about), "seen": model.schema.state(), "choice": model.choice.state(),
+    return {"format": FORMAT, "about": dict(model.about), "seen": model.schema.state(), "choice": model.choice.state(),
             "members": [vars(member) for member in model.members]}  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from snapshots import make_snapshot
 
 from clinome.loaders.errors import InputError
 from clinome.models.base.serialization import read_state, write_state
-from clinome.models.inference.model import Model
+from clinome.models.inference.model import FORMAT, Model
 
 SAVED = Path(__file__).parents[2] / "data" / "hetero_gnn_model.zip"
 """A stack of `ridge_late` and what was `hetero_gnn`, as format 3 had it, and what it predicted for its own rows."""
@@ -35,12 +35,12 @@ def test_a_model_of_the_old_name_is_read_and_predicts_the_same(folder: Path, tmp
     assert "hetero_gnn" not in repr(model.choice)
     np.testing.assert_allclose(model.predict(snapshot), expected, rtol=1e-5)
     model.save(tmp_path / "again")
-    assert read_state(tmp_path / "again")["format"] == 5
+    assert read_state(tmp_path / "again")["format"] == FORMAT
     np.testing.assert_array_equal(Model.read(tmp_path / "again").predict(snapshot), model.predict(snapshot))
 
 
 def test_the_old_name_is_no_learner_in_todays_format(folder: Path, tmp_path: Path) -> None:
-    write_state(tmp_path / "odd", {**read_state(folder), "format": 5})
+    write_state(tmp_path / "odd", {**read_state(folder), "format": FORMAT})
     with pytest.raises(InputError, match="not as one is saved"):
         Model.read(tmp_path / "odd")
 

@@ -24,13 +24,13 @@ from clinome.models.inference.input_schema import InputSchema
 from clinome.models.learners.adapters.scikit_learn import sklearn
 from clinome.models.learners.registry import LEARNERS, baselines, default, every, is_floor, make, select
 from clinome.models.metrics.task_metrics import inner_score, targets
-from clinome.models.preprocessing.code_hierarchy import CodeHierarchy
+from clinome.models.preprocessing.records.code_hierarchy import CodeHierarchy
 from clinome.snapshot import Snapshot
 
 TASKS = ("binary", "multiclass", "survival")
 BLIND = {"majority", "covariates"}
 """Learners that cannot find what is planted in omics."""
-NETWORKS = {"propagation", "gene_gnn", "hetero_gnn", "pathway_net", "patient_gnn", "sequence", "fusion"}
+NETWORKS = {"propagation", "gene_gnn", "hetero_gnn", "pathway_net", "patient_gnn", "gru", "lstm", "sequence", "fusion"}
 TRAIN, TUNING, HELD = np.arange(0, 60), np.arange(60, 80), np.arange(80, 110)
 
 
@@ -341,13 +341,15 @@ def test_the_catalogue_says_what_cannot_run_and_why() -> None:
         "hetero_gnn",
     ]
     assert list(left_out) == ["covariates", "pathway_net", "patient_gnn"]
-    assert default(make_snapshot("survival", n=30, records=True))[-8:] == [
+    assert default(make_snapshot("survival", n=30, records=True))[-10:] == [
         "cox_pca",
         "propagation",
         "gene_gnn",
         "hetero_gnn",
         "pathway_net",
         "patient_gnn",
+        "gru",
+        "lstm",
         "sequence",
         "fusion",
     ]

@@ -60,8 +60,9 @@ def test_of_a_linear_network_the_contributions_add_up() -> None:
     assert rest.std() < 1e-4 and found["rna"].values.sum(1).std() > 0.1
 
 
-def test_the_planted_code_carries_the_sequence() -> None:
-    learner, snapshot, held = fitted("sequence", records=True, layers=(), covariates=False)
+@pytest.mark.parametrize("name", ["gru", "lstm", "sequence"])
+def test_the_planted_code_carries_the_sequence(name: str) -> None:
+    learner, snapshot, held = fitted(name, records=True, layers=(), covariates=False)
     found = learner.attribute(snapshot, held)  # type: ignore[arg-type]
     assert found is not None and set(found) == {"records"}
     share = dict(zip(found["records"].names, found["records"].importance(), strict=True))
@@ -78,7 +79,7 @@ def test_fusion_speaks_of_every_block() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["propagation", "gene_gnn", "hetero_gnn", "pathway_net", "patient_gnn", "sequence", "fusion"]
+    "name", ["propagation", "gene_gnn", "hetero_gnn", "pathway_net", "patient_gnn", "gru", "sequence", "fusion"]
 )
 @pytest.mark.parametrize("what", ["one class", "nothing measured"])
 def test_where_nothing_can_be_learnt_nothing_contributes(name: str, what: str) -> None:

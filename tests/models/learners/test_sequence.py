@@ -36,11 +36,12 @@ def order_study(n: int = 500, seed: int = 1) -> Snapshot:
     return replace(base, rows=rows, events=pl.DataFrame(events, schema=schema, orient="row"))
 
 
-def test_order_is_learned_far_above_chance_where_counts_know_nothing() -> None:
+@pytest.mark.parametrize("name", ["gru", "lstm", "sequence"])
+def test_order_is_learned_far_above_chance_where_counts_know_nothing(name: str) -> None:
     snapshot = order_study()
     train, tuning, held = parts(snapshot.folds, 0, 0)
     y = snapshot.rows["label"].to_numpy()[held]
-    learner = make("sequence").with_setting({}, 1)
+    learner = make(name).with_setting({}, 1)
     learner.fit(snapshot, train, tuning)
     assert inner_score("binary", y, learner.predict(snapshot, held)) > 0.9
     counts = make("ridge_late").with_setting({}, 1)
@@ -48,15 +49,16 @@ def test_order_is_learned_far_above_chance_where_counts_know_nothing() -> None:
     assert inner_score("binary", y, counts.predict(snapshot, held)) < 0.65
 
 
-def test_under_an_order_clock_gaps_change_nothing() -> None:
+@pytest.mark.parametrize("name", ["gru", "sequence"])
+def test_under_an_order_clock_gaps_change_nothing(name: str) -> None:
     snapshot = replace(order_study(120), clock="order")
     assert snapshot.events is not None
     other = replace(snapshot, events=snapshot.events.with_columns(days=pl.col("days") ** 2 + 3))
     train, tuning, held = parts(snapshot.folds, 0, 0)
-    learner = make("sequence").with_setting({"plan": {"epochs": 2}}, 1)
+    learner = make(name).with_setting({"plan": {"epochs": 2}}, 1)
     learner.fit(snapshot, train, tuning)
     assert np.array_equal(learner.predict(snapshot, held), learner.predict(other, held))
-    dated = make("sequence").with_setting({"plan": {"epochs": 2}}, 1)
+    dated = make(name).with_setting({"plan": {"epochs": 2}}, 1)
     dated.fit(replace(snapshot, clock="dated"), train, tuning)
     seen = [dated.predict(replace(s, clock="dated"), held) for s in (snapshot, other)]
     assert not np.array_equal(seen[0], seen[1])

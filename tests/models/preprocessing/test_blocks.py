@@ -18,12 +18,12 @@ from clinome.models.estimators.univariate import (
     martingale_residuals,
 )
 from clinome.models.preprocessing.blocks import make_blocks, pieces
-from clinome.models.preprocessing.code_hierarchy import CodeHierarchy
 from clinome.models.preprocessing.covariates import CovariateBlock
-from clinome.models.preprocessing.event_counts import code_counts, counts, last_values
 from clinome.models.preprocessing.fold import FoldPreprocessing
 from clinome.models.preprocessing.omics_layer import DenseBlock, MutationBlock
-from clinome.models.preprocessing.records import RecordsBlock
+from clinome.models.preprocessing.records.code_hierarchy import CodeHierarchy
+from clinome.models.preprocessing.records.event_counts import code_counts, counts, last_values
+from clinome.models.preprocessing.records.records_block import RecordsBlock
 from clinome.models.preprocessing.tree_table import BEST, WIDE, TreeTable
 from clinome.snapshot import Snapshot
 

@@ -13,7 +13,7 @@ from snapshots import as_array, garbage, make_snapshot
 import clinome
 from clinome.models.learners.registry import make
 from clinome.models.preprocessing.fold import FoldPreprocessing
-from clinome.models.preprocessing.records import RecordsBlock
+from clinome.models.preprocessing.records.records_block import RecordsBlock
 from clinome.models.preprocessing.scaling import CLIP, Scale
 from clinome.models.preprocessing.tokenizer import fit_vocabulary, tokenize
 from clinome.snapshot import Snapshot

@@ -10,7 +10,7 @@ from scipy import sparse, stats
 from snapshots import make_snapshot
 
 from clinome.models.biomarkers.contrast import LEAST, contrast
-from clinome.models.preprocessing.event_counts import counts
+from clinome.models.preprocessing.records.event_counts import counts
 from clinome.models.statistics.differential import cliffs_delta, followed, odds_ratio
 
 

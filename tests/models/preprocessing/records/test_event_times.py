@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from snapshots import make_snapshot
 
-from clinome.models.preprocessing.code_hierarchy import CodeHierarchy
-from clinome.models.preprocessing.event_times import KNOTS, hats, times_of
+from clinome.models.preprocessing.records.code_hierarchy import CodeHierarchy
+from clinome.models.preprocessing.records.event_times import KNOTS, hats, times_of
 
 
 def naive(snapshot, row: int, tokens: list[str], clock: str) -> np.ndarray:  # type: ignore[no-untyped-def]

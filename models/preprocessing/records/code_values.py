@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..base.snapshot import Snapshot
+from ...base.snapshot import Snapshot
+from ..scaling import Scale, log1p
 from .event_counts import EventCounts, counts, frequent, pick
-from .scaling import Scale, log1p
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,11 @@ class CodeValues:
         c = counts(snapshot)
         codes = frequent(c.measured, rows, 1, c.numeric)
         _, column, number = measurements(c, rows, codes)
-        order = np.argsort(column, kind="stable")
-        parts = np.split(number[order], np.cumsum(np.bincount(column, minlength=len(codes)))[:-1]) if codes else []
-        logged = np.array([part.min() >= 0 for part in parts], dtype=bool)
-        logs = (log1p(part) if log else part for part, log in zip(parts, logged, strict=True))
-        return cls(codes, logged, Scale.joined([Scale.fit(part[:, None]) for part in logs]))
+        return cls(codes, *column_scales(column, number, len(codes)))
 
     def z(self, column: np.ndarray, number: np.ndarray) -> np.ndarray:
         """(m,) z-score of each number on the scale of `codes[column]`."""
-        number = np.where(self.logged[column], log1p(number), number)
-        return np.asarray(self.scale.take(column).z(number[None])[0])
+        return z_scores(self.logged, self.scale, column, number)
 
     def scaled(self, codes: pl.Series, numbers: np.ndarray) -> np.ndarray:
         """(m,) float32 z-score of each number on its code's scale; NaN without a number, or a scale of its code."""
@@ -57,6 +52,21 @@ class CodeValues:
     @classmethod
     def restored(cls, state: Mapping[str, Any]) -> CodeValues:
         return cls(state["codes"], state["logged"], Scale(**state["scale"]))
+
+
+def column_scales(column: np.ndarray, number: np.ndarray, columns: int) -> tuple[np.ndarray, Scale]:
+    """Of numbers that are there (m,) and the column of each: whether log1p comes first, (columns,) bool, and the scale."""
+    order = np.argsort(column, kind="stable")
+    parts = np.split(number[order], np.cumsum(np.bincount(column, minlength=columns))[:-1]) if columns else []
+    logged = np.array([len(part) > 0 and part.min() >= 0 for part in parts], dtype=bool)
+    logs = (log1p(part) if log else part for part, log in zip(parts, logged, strict=True))
+    return logged, Scale.joined([Scale.fit(part[:, None]) for part in logs])
+
+
+def z_scores(logged: np.ndarray, scale: Scale, column: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """(m,) z-score of each number by the scale of its column, as `column_scales` made it."""
+    number = np.where(logged[column], log1p(number), number)
+    return np.asarray(scale.take(column).z(number[None])[0])
 
 
 def measurements(c: EventCounts, rows: np.ndarray, codes: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -8,10 +8,10 @@ from typing import Any, Self
 import numpy as np
 from scipy import sparse
 
-from ..base.snapshot import Snapshot
+from ...base.snapshot import Snapshot
+from ..scaling import Scale
 from .code_values import CodeValues, measurements
 from .event_counts import counts, frequent, pick, rows_are_visits
-from .scaling import Scale
 
 RECORDS = "records"
 
@@ -22,14 +22,15 @@ class RecordsBlock:
     A token is frequent if max(2, 20 or 0.2 % of the training rows, whichever is fewer) rows hold it.
     """
 
-    kind = name = RECORDS
+    kind: str = RECORDS
+    name = RECORDS
 
     def __init__(self) -> None:
         self.names: list[str] = []
 
     def fit(self, snapshot: Snapshot, rows: np.ndarray) -> Self:
         c = counts(snapshot)
-        least = max(2.0, min(20.0, 0.002 * len(rows)))
+        least = self.least(rows)
         self.tokens = frequent(c.total, rows, least, c.tokens)
         self.split = rows_are_visits(snapshot, rows)
         self.current = [] if c.current is None or not self.split else frequent(c.current, rows, least, c.tokens)
@@ -37,17 +38,30 @@ class RecordsBlock:
         self.values = CodeValues.fit(snapshot, rows)
         self.amount = Scale.fit(self._amount(c.amount[rows]))
         code = dict(zip(c.tokens, c.code, strict=True))
-        owners = [code[t] for t in self.tokens] + [code[t] for t in self.current] + self.numeric
+        self._owned([code[t] for t in self.tokens] + [code[t] for t in self.current] + self.numeric)
+        return self
+
+    def _owned(self, owners: list[str]) -> None:
+        """The code of each column but the last ones, which say how much there is."""
         self.names = sorted(set(owners))
         place = {name: i for i, name in enumerate(self.names)}
         self.owner = np.array([place[o] for o in owners], dtype=np.int64)
-        return self
+
+    def least(self, rows: np.ndarray) -> float:
+        """How many of these rows make a column worth it."""
+        return max(2.0, min(20.0, 0.002 * len(rows)))
 
     def _amount(self, amount: np.ndarray) -> np.ndarray:
         """(n, 3) log1p; what was before the current visit only counts where rows are visits."""
         return np.asarray(np.log1p(amount) * np.array([1, 1, self.split]))
 
     def transform(self, snapshot: Snapshot, rows: np.ndarray) -> sparse.csr_matrix:
+        amount = self.amount.filled(self._amount(counts(snapshot).amount[rows]))
+        parts = [*self._columns(snapshot, rows), sparse.csr_matrix(amount)]
+        return sparse.hstack(parts, format="csr").astype(np.float32)
+
+    def _columns(self, snapshot: Snapshot, rows: np.ndarray) -> list[sparse.csr_matrix]:
+        """The columns that codes own."""
         c = counts(snapshot)
         parts = [pick(c.total, rows, c.tokens, self.tokens).log1p()]
         if self.current:
@@ -58,8 +72,7 @@ class RecordsBlock:
         scale = np.array([place[code] for code in self.numeric], dtype=np.int64)
         z = self.values.z(scale[column], number)
         parts.append(sparse.csr_matrix((z, (row, column)), shape=(len(rows), len(self.numeric))))
-        parts.append(sparse.csr_matrix(self.amount.filled(self._amount(c.amount[rows]))))
-        return sparse.hstack(parts, format="csr").astype(np.float32)
+        return parts
 
     def present(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
         return np.asarray(counts(snapshot).amount[rows, 0] > 0)

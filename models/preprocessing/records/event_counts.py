@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
-from ..base.per_table import PerTable
-from ..base.snapshot import Snapshot
+from ...base.per_table import PerTable
+from ...base.snapshot import Snapshot
 from .code_hierarchy import CodeHierarchy
 
 

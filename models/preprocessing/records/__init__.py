@@ -1,0 +1,1 @@
+"""Health records of a fold: what is counted, measured and when, as the columns that learners read."""
