@@ -59,7 +59,7 @@ class Cohort:
     steps: the attrition, in patients.
     query, params: the Cypher that was run, and with what.
     clock: dated, relative or order.
-    classes: binary ("0", "1"); multiclass the labels in order; survival ().
+    classes: binary ("0", "1"); multiclass the labels in order; regression and survival ().
     notes: what was done to labels and rows, in plain words.
     label: what the query called the label.
     to_predict: who has no label is in it too (null), for a model that predicts them.
@@ -98,7 +98,7 @@ def make_cohort(
     Args:
         store: the graph; it may hold other studies' patients, who are counted and left out.
         query: a name in the library, a .cypher file relative to base, or Cypher text whose patient is `p`.
-        label_type: boolean, categorical or time_to_event. label: what `[task]` says.
+        label_type: boolean, categorical, numeric or time_to_event. label: what `[task]` says.
         tables: the study's tables: its own patients, and whether it holds records.
         to_predict: keep those without a label too (null), for a model that predicts them.
     Raises: InputError for rows that cannot be a cohort, if nobody is left, and if the study is not in the graph.

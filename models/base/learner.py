@@ -44,6 +44,7 @@ class Learner(Protocol):
     |------------|-------------------|-------------------------------------------------|
     | binary     | `(n,)`            | probability of the event, 0 to 1                |
     | multiclass | `(n, classes)`    | probabilities, in the order of `snapshot.classes` |
+    | regression | `(n,)`            | the number, in the outcome's unit               |
     | survival   | `(n,)`            | risk, higher = sooner; any finite numbers       |
 
     What may be added, each by itself (`models.learners.adapters.fit_predict` fills in what is not there):

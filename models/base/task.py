@@ -19,6 +19,7 @@ from .lookup import look_up
 TASKS: dict[str, str] = {
     "binary": "clinome.models.tasks.binary:BinaryTask",
     "multiclass": "clinome.models.tasks.multiclass:MulticlassTask",
+    "regression": "clinome.models.tasks.regression:RegressionTask",
     "survival": "clinome.models.tasks.survival:SurvivalTask",
 }
 """kind -> where its class is."""
@@ -37,7 +38,7 @@ class Task(ABC):
     kind: ClassVar[str]
     """As `[task] kind` names it."""
     label_type: ClassVar[str]
-    """What a cohort's label is: boolean, categorical or time_to_event (`clinome.graphs.cohort.labels`)."""
+    """What a cohort's label is: boolean, categorical, numeric or time_to_event (`clinome.graphs.cohort.labels`)."""
     outcome: ClassVar[tuple[str, ...]] = ("label",)
     """Columns of a snapshot's rows that hold the outcome."""
     metrics: ClassVar[tuple[str, ...]]
@@ -52,6 +53,8 @@ class Task(ABC):
     """Whether a linear model of it has an intercept: a partial likelihood cannot see one."""
     over_time: ClassVar[bool] = False
     """Whether predictions are also judged over time, as survival curves."""
+    numeric: ClassVar[bool] = False
+    """Whether the outcome is a number in a unit of its own, which scores are in too."""
 
     @abstractmethod
     def targets(self, rows: pl.DataFrame, classes: Sequence[str]) -> np.ndarray:
@@ -83,7 +86,7 @@ class Task(ABC):
 
     @abstractmethod
     def working_response(self, y: np.ndarray, classes: int) -> np.ndarray:
-        """(n, k) what a feature can be correlated with: 0/1, one column a class, or martingale residuals."""
+        """(n, k) what a feature can be correlated with: 0/1, one column a class, martingale residuals, or z-scores."""
 
     def numeric_response(self, y: np.ndarray) -> np.ndarray:
         """(n,) what trees regress on, higher = sooner, where `regresses`."""
@@ -96,6 +99,10 @@ class Task(ABC):
     @abstractmethod
     def loss(self, y: np.ndarray) -> Loss:
         """The loss of a linear model, as a function of the logits alone."""
+
+    def unit(self, y: np.ndarray) -> tuple[float, float]:
+        """Centre and spread in which `loss` takes its logits: of a numeric outcome those of y, else 0 and 1."""
+        return 0.0, 1.0
 
     def learnable(self, y: np.ndarray) -> bool:
         """Whether a linear model has anything to fit."""
@@ -125,6 +132,10 @@ class Task(ABC):
         """(n,) the part of a score that an attribution explains, additive; whole: the score that decides which part."""
         p = np.clip(score, 1e-4, 1 - 1e-4)
         return np.asarray(np.log(p / (1 - p)))
+
+    def thirds(self, label: pl.Series) -> pl.Series | None:
+        """The outcome as text of few values, for tables and tests by group; None where it is not a number."""
+        return None
 
     def score_columns(self, classes: Sequence[str]) -> list[str]:
         """Columns of a score in the table of predictions."""

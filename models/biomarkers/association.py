@@ -15,7 +15,7 @@ from scipy import sparse
 from ..base.snapshot import Snapshot
 from ..base.task import task_of
 from ..preprocessing.event_counts import counts
-from ..statistics.rank_tests import cox_score, kruskal
+from ..statistics.rank_tests import cox_score, kruskal, spearman
 
 _CELLS = 4_000_000  # values ranked at once: 32 MB a matrix
 
@@ -24,7 +24,7 @@ def p_values(snapshot: Snapshot, block: str, feature: Sequence[str]) -> np.ndarr
     """p-value of each feature of one block against the outcome, over one row a subject (the first labelled one).
 
     Binary: Mann–Whitney; multiclass: Kruskal–Wallis; survival: Cox score test on ranks (for 0/1 features the log-rank
-    test). A code with numbers is tested by its last number, any other by how often it, or a code below it, occurs;
+    test); a number: Spearman. A code with numbers is tested by its last number, any other by how often it, or a code below it, occurs;
     a covariate as number, `column=value` as 0/1, a column of text by its values (Bonferroni).
 
     Args:
@@ -66,6 +66,8 @@ def _test(task: str, x: np.ndarray, outcome: pl.DataFrame) -> np.ndarray:
     if task_of(task).over_time:
         duration = outcome["duration_days"].to_numpy().astype(np.float64)
         return cox_score(x, duration, outcome["event"].cast(pl.Float64).to_numpy().astype(bool))
+    if task_of(task).numeric:
+        return spearman(x, task_of(task).targets(outcome, ()))
     return kruskal(x, outcome["label"].cast(pl.String).to_numpy())
 
 

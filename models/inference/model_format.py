@@ -46,7 +46,8 @@ def _schema(part: Part) -> Schema:
     found = part.keys("task", "classes", "clock", "layers", "covariates", "codes", "above")
     task = found["task"].text(TASKS)
     classes = found["classes"].texts()
-    held = {"boolean": len(classes) in (0, 2), "categorical": len(classes) > 1, "time_to_event": not classes}
+    held = {"boolean": len(classes) in (0, 2), "categorical": len(classes) > 1, "numeric": not classes,
+            "time_to_event": not classes}  # fmt: skip
     fits = held.get(task_of(task).label_type, True) and isinstance(found["classes"].value, tuple)
     found["classes"].must(fits, f"classes of a {task} task", "others")
     found["clock"].text(CLOCKS)

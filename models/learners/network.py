@@ -93,7 +93,7 @@ class Inputs:
 def late_fusion(
     honest: Mapping[str, np.ndarray], rows: np.ndarray, y: np.ndarray, task: str
 ) -> tuple[dict[str, float], float]:
-    """The weight that each modality's readout starts with, and the slope that makes their sum a logit.
+    """The weight that each modality's readout starts with, and the slope that makes their sum a logit (or a z-score).
 
     Weights by `models.estimators.late_fusion`: non-negative, drawn to each readout's skill. Without readouts the slope is 1.
     """
@@ -108,7 +108,7 @@ def late_fusion(
     )
     weight = fit_weights(standard, y, task, prior, SHRINK)
     slope = calibrate(np.einsum("nmk,m->nk", standard, weight), y, task)[0]
-    return dict(zip(honest, weight / spread, strict=True)), float(slope)
+    return dict(zip(honest, weight / spread, strict=True)), float(slope) / task_of(task).unit(y)[1]
 
 
 def _score(readout: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from .clustering import NormalisedMutualInformation
 from .concordance import ConcordanceIndex
 from .discrimination import AUROC, AveragePrecision
 from .metric import Metric
-from .regression import R2, MeanAbsoluteError, Spearman
+from .regression import R2, MeanAbsoluteError, RootMeanSquaredError, Spearman
 from .survival import IntegratedBrier, TimeDependentAUC
 
 METRICS: dict[str, Metric] = {
@@ -23,8 +23,9 @@ METRICS: dict[str, Metric] = {
     "td_auc": TimeDependentAUC(),
     "ibs": IntegratedBrier(),
     "r2": R2(),
-    "mae": MeanAbsoluteError(),
     "spearman": Spearman(),
+    "mae": MeanAbsoluteError(),
+    "rmse": RootMeanSquaredError(),
     "nmi": NormalisedMutualInformation(),
 }
 """Name in a task's list -> metric. (Two tasks may judge by metrics of one key: both Brier scores are `brier`.)"""

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         sample_components,
     )
     from clinome.plots.ranks import critical_difference, study_differences
+    from clinome.plots.regression import predicted_observed
     from clinome.plots.run import (
         attrition,
         biomarkers,
@@ -63,6 +64,7 @@ _WHERE = {
     "model_comparison": "run",
     "one_vs_rest": "predictions",
     "outcome_by_group": "quality",
+    "predicted_observed": "regression",
     "records_over_time": "quality",
     "sample_components": "quality",
     "study_differences": "ranks",
@@ -90,6 +92,7 @@ __all__ = [
     "model_comparison",
     "one_vs_rest",
     "outcome_by_group",
+    "predicted_observed",
     "records_over_time",
     "sample_components",
     "study_differences",

@@ -30,6 +30,8 @@ def held_out_figures(predictions: Path, results: Mapping[str, Any]) -> dict[str,
         case "binary":
             other = table.filter(pl.col("learner").is_in(simple) & (pl.col("learner") != first))
             return {**found, **_binary(mine, other)}
+        case "regression":
+            return {**found, "discrimination": _numbers(_once(mine))}
         case "survival":
             return {**found, **_survival(_once(mine), results.get("horizon_days"))}
         case _:
@@ -63,6 +65,12 @@ def _classes(once: pl.DataFrame) -> list[dict[str, str]]:
     if not any(column.startswith("score_") for column in once.columns):
         return []
     return [_figure(plots.one_vs_rest(once), "classes")]
+
+
+def _numbers(once: pl.DataFrame) -> list[dict[str, str]]:
+    from clinome import plots
+
+    return [_figure(plots.predicted_observed(once), "regression")]
 
 
 def _decision(results: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -27,7 +27,7 @@ from clinome.models.metrics.task_metrics import inner_score, targets
 from clinome.models.preprocessing.code_hierarchy import CodeHierarchy
 from clinome.snapshot import Snapshot
 
-TASKS = ("binary", "multiclass", "survival")
+TASKS = ("binary", "multiclass", "regression", "survival")
 BLIND = {"majority", "covariates"}
 """Learners that cannot find what is planted in omics."""
 NETWORKS = {"propagation", "gene_gnn", "hetero_gnn", "pathway_net", "patient_gnn", "sequence", "fusion"}
@@ -43,7 +43,7 @@ def _wrapped(task: str) -> Learner:
     from sklearn.linear_model import Ridge
     from sklearn.svm import LinearSVC
 
-    return sklearn(Ridge() if task == "survival" else LinearSVC(), "wrapped")
+    return sklearn(Ridge() if task in ("regression", "survival") else LinearSVC(), "wrapped")
 
 
 def _make(name: str, task: str) -> Learner:
@@ -162,7 +162,7 @@ from clinome.snapshot import Snapshot
 from clinome.models.learners.registry import make
 from clinome.models.base.serialization import read_state
 folder = Path(sys.argv[1])
-for task in ("binary", "multiclass", "survival"):
+for task in ("binary", "multiclass", "regression", "survival"):
     snapshot = Snapshot.read(folder / task / "snapshot")
     for name in sys.argv[2:]:
         if (folder / task / name).exists():
@@ -264,7 +264,7 @@ def test_a_training_part_with_one_patient_of_a_class_is_survived(name: str, task
     if task == "survival":
         column = pl.Series("event", np.isin(np.arange(110), [5, 100]))
     else:
-        few = {"binary": (0, 1), "multiclass": ("basal", "her2")}[task]
+        few = {"binary": (0, 1), "multiclass": ("basal", "her2"), "regression": (7.0, 8.0)}[task]
         column = pl.Series("label", [few[int(i in (5, 100))] for i in range(110)])
     lonely = replace(snapshot, rows=snapshot.rows.with_columns(column))
     assert np.isfinite(_fitted(name, task, lonely).predict(lonely, HELD)).all()
@@ -285,7 +285,7 @@ def test_a_planted_signal_is_found(name: str, task: str) -> None:
     learner.fit(snapshot, np.arange(120), np.arange(120, 150))
     rows = np.arange(150, 240)
     y = targets(snapshot.rows[rows], task, snapshot.classes)
-    assert inner_score(task, y, learner.predict(snapshot, rows)) > (0.48 if task == "multiclass" else 0.6)
+    assert inner_score(task, y, learner.predict(snapshot, rows)) > {"multiclass": 0.48, "regression": 0.3}.get(task, 0.6)
     attributed = learner.attribute(snapshot, rows)
     if attributed is not None and "rna" in attributed:
         size = attributed["rna"].importance()
@@ -303,6 +303,31 @@ def test_permuted_labels_teach_nothing(name: str) -> None:
         y = targets(lie.rows[np.arange(100, 200)], "binary", lie.classes)
         found.append(inner_score("binary", y, learner.predict(lie, np.arange(100, 200))))
     assert abs(np.mean(found) - 0.5) < 0.1  # 0.03 is one standard error of the mean of four
+
+
+@pytest.mark.parametrize("name", [n for n in (*baselines(), "wrapped") if not is_floor(n) and n != "cox_pca"])
+def test_permuted_numbers_explain_nothing(name: str) -> None:
+    """R² of who predicts noise for noise lies below 0, of who has learnt to say the mean close to it."""
+    snapshot = make_snapshot("regression", n=200, layers=("rna", "mutations"), records=True, features=24)
+    found = []
+    for seed in range(3):
+        lie = permuted(snapshot, seed)
+        learner = _make(name, "regression").with_setting({}, seed)
+        learner.fit(lie, np.arange(80), np.arange(80, 100))
+        y = targets(lie.rows[np.arange(100, 200)], "regression", ())
+        found.append(inner_score("regression", y, learner.predict(lie, np.arange(100, 200))))
+    assert np.mean(found) < 0.05
+    if name in ("covariates", "ridge_late", "best_feature"):
+        assert np.mean(found) > -0.25
+
+
+@pytest.mark.parametrize("name", [n for n in (*LEARNERS, "wrapped") if n not in ("cox_pca", "boosting", "gene_gnn", "wrapped")])
+def test_another_unit_of_the_outcome_is_another_unit_of_the_prediction(name: str) -> None:
+    """Degrees Fahrenheit instead of Celsius, grams instead of kilograms: the same model, its answer in that unit."""
+    snapshot = _snapshot("regression")
+    turned = replace(snapshot, rows=snapshot.rows.with_columns(pl.col("label") * 1e-3 - 5))
+    one, two = (_fitted(name, "regression", each).predict(each, HELD) for each in (snapshot, turned))
+    np.testing.assert_allclose(two, one * 1e-3 - 5, rtol=1e-3, atol=2e-2 * np.ptp(one) * 1e-3)
 
 
 @pytest.mark.parametrize("name", LEARNERS)
