@@ -26,8 +26,8 @@ class RegressionHead(Head):
 
     def __init__(self, dim: int) -> None:
         super().__init__(dim, 1)
-        self.register_buffer("centre", torch.tensor(0.0))
-        self.register_buffer("spread", torch.tensor(1.0))
+        self.register_buffer("centre", torch.zeros(1))
+        self.register_buffer("spread", torch.ones(1))
 
     def raw(self, h: Tensor) -> Tensor:
         return self.centre + self.spread * super().raw(h)

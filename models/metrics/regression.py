@@ -23,10 +23,9 @@ class R2(Metric):
     def value(self, part: Scored) -> float | None:
         return explained(part.y, part.score)
 
-    def measure(self, part: Scored) -> Measure | None:
-        if not _varies(part.y):
-            return None
+    def measure(self, part: Scored) -> Measure:
         y, error = part.y - part.y.mean(), (part.y - part.score) ** 2
+        y = y if _varies(part.y) else np.zeros(len(y))
 
         def r2(w: np.ndarray) -> Drawn:
             around = w @ y**2 - (w @ y) ** 2 / np.maximum(w.sum(axis=1), 1.0)
@@ -39,7 +38,7 @@ class R2(Metric):
 class MeanAbsoluteError(Metric):
     """Mean absolute error, in the outcome's own unit. Chance is what `majority` gets."""
 
-    key, label, high, higher_is_better = "mae", "mean absolute error", np.inf, False
+    key, label, high, higher_is_better = "mae", "MAE", np.inf, False
 
     def value(self, part: Scored) -> float:
         return float(np.mean(np.abs(part.y - part.score)))
@@ -51,7 +50,7 @@ class MeanAbsoluteError(Metric):
 class RootMeanSquaredError(Metric):
     """Root mean squared error, in the outcome's own unit. Chance is what `majority` gets: about the standard deviation."""
 
-    key, label, high, higher_is_better = "rmse", "root mean squared error", np.inf, False
+    key, label, high, higher_is_better = "rmse", "RMSE", np.inf, False
 
     def value(self, part: Scored) -> float:
         return float(np.sqrt(np.mean((part.y - part.score) ** 2)))
@@ -73,8 +72,8 @@ class Spearman(Metric):
         up, down = _rank_correlation(part.y, part.score)(np.ones((1, len(part.y))))
         return float(np.clip(up[0] / down[0], -1.0, 1.0))
 
-    def measure(self, part: Scored) -> Measure | None:
-        return _rank_correlation(part.y, part.score) if _varies(part.y) and _varies(part.score) else None
+    def measure(self, part: Scored) -> Measure:
+        return _rank_correlation(part.y, part.score)
 
 
 def explained(y: np.ndarray, score: np.ndarray) -> float | None:

@@ -15,8 +15,9 @@ from clinome.reports.html import svg
 
 
 def held_out_figures(predictions: Path, results: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
-    """{discrimination, calibration, decision: [{svg, caption}]} of `chosen`, in places of the best simple baseline too."""
-    found: dict[str, list[dict[str, str]]] = {"discrimination": [], "calibration": [], "decision": _decision(results)}
+    """{discrimination, regression, calibration, decision: [{svg, caption}]} of `chosen`, in places of the best simple baseline too."""
+    found: dict[str, list[dict[str, str]]] = {"discrimination": [], "regression": [], "calibration": []}
+    found["decision"] = _decision(results)
     names = [row["learner"] for row in ranked(results, str(results.get("metric", "")))]
     if not predictions.exists() or not names:
         return found
@@ -31,7 +32,7 @@ def held_out_figures(predictions: Path, results: Mapping[str, Any]) -> dict[str,
             other = table.filter(pl.col("learner").is_in(simple) & (pl.col("learner") != first))
             return {**found, **_binary(mine, other)}
         case "regression":
-            return {**found, "discrimination": _numbers(_once(mine))}
+            return {**found, "regression": _numbers(_once(mine))}
         case "survival":
             return {**found, **_survival(_once(mine), results.get("horizon_days"))}
         case _:

@@ -41,7 +41,7 @@ def binary() -> Snapshot:
 
 
 def test_nothing_is_asked_where_there_is_nothing(binary: Snapshot) -> None:
-    for task in ("binary", "multiclass", "survival"):
+    for task in ("binary", "multiclass", "regression", "survival"):
         for seed in range(10):
             snapshot = make_snapshot(task, n=N, seed=seed, layers=("rna", "cnv", "mutations"), records=True)
             assert outcome_copies(snapshot) == []
