@@ -55,6 +55,7 @@ TABLES: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str]] = {
     "one_vs_rest": (
         {"y_true": np.where(SCORE > 0.5, "b", "a"), "score_a": 1 - SCORE, "score_b": SCORE}, {}, "Confusion matrix",
     ),
+    "predicted_observed": ({"y_true": 50 + 9 * SCORE, "score": 53 + 3 * SCORE}, {}, "observed − predicted"),
     "survival_by_risk": ({**FOLLOWED, **ROWS, "score": SCORE}, {}, "number at risk"),
     "kaplan_meier": ({**FOLLOWED, "arm": np.where(SCORE > 0.5, "treated", "control")}, {"by": "arm"}, "treated"),
     "differential_features": (

@@ -94,6 +94,17 @@ def test_few_patients_and_many_features_prove_nothing() -> None:
     assert outcome_copies(with_column(replace(snapshot, rows=rows), y.astype(float))) == []
 
 
+def test_a_number_under_another_unit_is_found_and_a_strong_marker_is_not() -> None:
+    snapshot = make_snapshot("regression", n=N, layers=("rna", "mutations"))
+    y = label(snapshot)
+    for copy in (y, 1e3 - y, np.log(y - y.min() + 1), np.where(np.arange(N) % 5 == 0, np.nan, y)):
+        assert named(with_column(snapshot, copy)) == {"opaque:X": ("label", "value")}
+    marker = y + 0.05 * y.std() * np.random.default_rng(0).normal(size=N)
+    assert outcome_copies(with_column(snapshot, marker)) == []
+    columns = pl.DataFrame({"grams": y * 1000, "age": np.arange(N), "site": ["a", "b"] * (N // 2)})
+    assert columns_that_tell(columns, snapshot.rows, "regression") == ["grams"]
+
+
 def test_several_classes() -> None:
     snapshot = make_snapshot("multiclass", n=N, layers=("rna",))
     names = snapshot.rows["label"].to_list()
