@@ -104,10 +104,10 @@ def columns_that_tell(columns: pl.DataFrame, outcome: pl.DataFrame, task: str) -
 
 def _each_value_one_class(values: pl.Series, outcome: pl.DataFrame, task: str) -> bool:
     """Whether a column of few values determines the class."""
+    if task_of(task).numeric or not task_of(task).exclusive:
+        return False
     pairs = pl.DataFrame([values.alias("x"), _classes(outcome, task).alias("y")]).drop_nulls()
     kinds = pairs["x"].n_unique()
-    if task_of(task).numeric:
-        return False
     if kinds > max(2, pairs.height // 10) or pairs["y"].n_unique() < 2:
         return False
     sizes = np.array([pairs["y"].value_counts()["count"].to_list()])
@@ -127,6 +127,12 @@ def _telling(
     x: np.ndarray | sparse.csr_matrix, known: np.ndarray, outcome: pl.DataFrame, task: str, tested: int
 ) -> Iterator[_Told]:
     """What columns tell of the outcome: all classes, one of several, the order of durations or of numbers."""
+    if not task_of(task).exclusive:
+        held = outcome["label"]
+        for name in sorted(set(held.explode().drop_nulls())):
+            has = held.list.contains(name).to_numpy()
+            yield from _parting(x, [known & has, known & ~has], f"label={name}", tested)
+        return
     if task_of(task).numeric:
         if not sparse.issparse(x):
             yield _in_one_order(np.asarray(x)[known], task_of(task).targets(outcome, ())[known], tested, "label")

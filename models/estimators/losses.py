@@ -31,6 +31,16 @@ def softmax_loss(y: np.ndarray) -> Loss:
     return softmax
 
 
+def multilabel_loss(y: np.ndarray) -> Loss:
+    """Binary cross-entropies of logits (n, labels), added up over labels: each is learnt as if alone. y: (n, labels) 0 or 1."""
+    n = len(y)
+
+    def multilabel(eta: np.ndarray) -> tuple[float, np.ndarray]:
+        return float((np.logaddexp(0, eta) - y * eta).sum()) / n, (np.exp(-np.logaddexp(0, -eta)) - y) / n
+
+    return multilabel
+
+
 def squared_loss(y: np.ndarray) -> Loss:
     """Half the mean squared error of scores (n, 1). y: (n,) numbers."""
     n = len(y)

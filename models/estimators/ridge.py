@@ -118,16 +118,15 @@ def _fit(
     from scipy.optimize import minimize
 
     n, r = z.shape
-    known = np.unique(y) if k > 1 else np.arange(1)
+    known, inside = task.seen(y, k)
     coef, intercept = np.zeros((r, k)), np.full(k, -20.0)
     if not task.learnable(y):
         return coef, np.zeros(k)
-    inside = np.searchsorted(known, y) if k > 1 else y
     loss, free, width = task.loss(inside), float(task.intercept), len(known)
     ridge, turned = 1 / (c * n), z.T.tocsr() if sparse.issparse(z) else z.T
     first = np.zeros((r + 1, width)) if start is None else start[:, known]
     if start is None and (begin := task.first_intercept(y)) is not None:
-        first[-1, -1] = begin
+        first[-1] = begin
     step = _steps(z, loss(np.asarray(z @ first[:r]) + first[r])[1], ridge)
 
     def objective(v: np.ndarray) -> tuple[float, np.ndarray]:

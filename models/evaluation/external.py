@@ -55,7 +55,7 @@ def _one_outcome(task: Task, y: np.ndarray, rows: int) -> list[str]:
         return [
             f"none of the {rows:,} rows with an outcome has the event: no metric can say whether risks are ranked well"
         ]
-    if len(np.unique(y)) > 1:
+    if len(np.unique(y, axis=0)) > 1:
         return []
     if task.numeric:
         return [f"all {rows:,} rows with an outcome have the same one: R² and Spearman's correlation cannot be computed"]

@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from scipy.special import softmax
 
 from ..base.attribution import Attribution
 from ..base.embedding import Embeddings
@@ -103,16 +102,13 @@ def late_fusion(
     known = np.asarray(~np.isnan(scores).any(2), dtype=bool)
     centre, spread = standardise(scores)
     standard = np.where(known[..., None], (scores - centre) / spread[:, None], 0.0)
+    kind = task_of(task)
     prior = np.array(
-        [task_of(task).skill(y[known[:, m]], _score(standard[known[:, m], m])) for m in range(len(honest))]
+        [kind.skill(y[known[:, m]], kind.score(standard[known[:, m], m])) for m in range(len(honest))]
     )
     weight = fit_weights(standard, y, task, prior, SHRINK)
     slope = calibrate(np.einsum("nmk,m->nk", standard, weight), y, task)[0]
-    return dict(zip(honest, weight / spread, strict=True)), float(slope) / task_of(task).unit(y)[1]
-
-
-def _score(readout: np.ndarray) -> np.ndarray:
-    return readout[:, 0] if readout.shape[1] == 1 else np.asarray(softmax(readout, axis=1))
+    return dict(zip(honest, weight / spread, strict=True)), float(slope) / kind.unit(y)[1]
 
 
 class NetworkLearner(BaseLearner):
@@ -148,7 +144,7 @@ class NetworkLearner(BaseLearner):
         self.task, self.classes, self.clock = snapshot.task, len(snapshot.classes), snapshot.clock
         self.longest = self.setting.get("longest", 256 if len(snapshot.rows) <= 10_000 else 96)
         task = task_of(self.task)
-        y = task.blank(len(snapshot.rows))
+        y = task.blank(len(snapshot.rows), self.classes)
         y[rows] = task.targets(snapshot.rows[rows], snapshot.classes)
         self.edges: dict[str, GraphEdges] = {}
         self.messages: dict[str, Messages | Centred] = {}

@@ -8,6 +8,14 @@ from .clustering import NormalisedMutualInformation
 from .concordance import ConcordanceIndex
 from .discrimination import AUROC, AveragePrecision
 from .metric import Metric
+from .multilabel import (
+    LabelsJudged,
+    MacroAUROC,
+    MacroAveragePrecision,
+    MicroAUROC,
+    MicroAveragePrecision,
+    MultilabelBrier,
+)
 from .regression import R2, MeanAbsoluteError, RootMeanSquaredError, Spearman
 from .survival import IntegratedBrier, TimeDependentAUC
 
@@ -19,6 +27,12 @@ METRICS: dict[str, Metric] = {
     "ece": ExpectedCalibrationError(),
     "accuracy": Accuracy(),
     "macro_f1": MacroF1(),
+    "macro_auroc": MacroAUROC(),
+    "macro_auprc": MacroAveragePrecision(),
+    "micro_auroc": MicroAUROC(),
+    "micro_auprc": MicroAveragePrecision(),
+    "brier_multilabel": MultilabelBrier(),
+    "labels_judged": LabelsJudged(),
     "c_index": ConcordanceIndex(),
     "td_auc": TimeDependentAUC(),
     "ibs": IntegratedBrier(),

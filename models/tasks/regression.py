@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -38,7 +39,7 @@ class RegressionTask(Task):
     def targets(self, rows: pl.DataFrame, classes: Sequence[str]) -> np.ndarray:
         return rows["label"].cast(pl.Float64).to_numpy()
 
-    def blank(self, n: int) -> np.ndarray:
+    def blank(self, n: int, classes: int = 0) -> np.ndarray:
         return np.zeros(n)
 
     def strata(self, rows: pl.DataFrame) -> np.ndarray:
@@ -82,7 +83,7 @@ class RegressionTask(Task):
     def predicted(self, score: np.ndarray, whole: np.ndarray) -> np.ndarray:
         return score
 
-    def thirds(self, label: pl.Series) -> pl.Series:
+    def grouped(self, label: pl.Series) -> pl.Series:
         """Thirds by value, each with the numbers between which it lies; fewer where many are equal."""
         value = label.cast(pl.Float64)
         known = value.drop_nulls().to_numpy()
@@ -90,7 +91,7 @@ class RegressionTask(Task):
         edges = ["", *(f"{cut:.4g}" for cut in cuts), ""]
         names = [
             f"{at + 1}: " + (f"up to {high}" if not low else f"above {low}" if not high else f"{low} to {high}")
-            for at, (low, high) in enumerate(zip(edges, edges[1:], strict=False))
+            for at, (low, high) in enumerate(pairwise(edges))
         ]
         at = np.searchsorted(cuts, value.fill_null(0.0).to_numpy(), side="left")
         found = [names[k] if v is not None else None for k, v in zip(at, value, strict=True)]

@@ -193,6 +193,12 @@ class Study:
             raise NotBuilt(
                 f"{self.file.name} [task]: kind {self.task.kind!r} is not built yet.", f"built are {', '.join(TASKS)}"
             )
+        several = task_of(self.task.kind).label_type == "booleans"
+        if several != isinstance(self.task.label, tuple) or (several and len(set(self.task.label)) < 2):
+            expected = "two columns of the cohort or more" if several else "one column"
+            fix = 'label = ["diabetes", "stroke"]' if several else 'kind = "multilabel" predicts several at once'
+            got = self.task.label if isinstance(self.task.label, str) else ", ".join(self.task.label)
+            raise InputError("not the labels of this kind", f"{self.file.name} [task] label", got, expected, fix)
         if self.task.target is not None:
             raise NotBuilt(
                 f"{self.file.name} [task]: target is not built yet.",

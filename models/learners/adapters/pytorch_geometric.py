@@ -154,7 +154,7 @@ class PygLearner(BaseLearner):
         self._held: tuple[weakref.ref[Any], Any] | None = None
         rows = np.concatenate([train, tuning])
         task = task_of(self.task)
-        y = task.blank(len(snapshot.rows))
+        y = task.blank(len(snapshot.rows), self.classes)
         y[rows] = task.targets(snapshot.rows[rows], snapshot.classes)
         plan = self._plan(len(snapshot.rows))
         graph = self.graph(snapshot)

@@ -75,7 +75,10 @@ class Wrapped(BaseLearner):
     def reason(self, snapshot: Snapshot) -> str | None:
         from sklearn.base import is_regressor
 
-        regresses = task_of(snapshot.task).regresses
+        task = task_of(snapshot.task)
+        if len(task.score_columns(snapshot.classes)) > 1 and not task.exclusive:
+            return f"{self.name}: an estimator of scikit-learn is not wrapped for several labels: give an object with fit and predict"
+        regresses = task.regresses
         if regresses and not is_regressor(self.estimator):
             return f"{self.name} is a classifier: for {snapshot.task} wrap a regressor"
         if not regresses and is_regressor(self.estimator):

@@ -154,8 +154,8 @@ def _groups(snapshot: Snapshot, columns: pl.DataFrame, by: str) -> pl.Series:
         task = task_of(snapshot.task)
         if task.over_time:
             return snapshot.rows["event"].cast(pl.Int8).replace_strict({0: "no event", 1: "event"})
-        if (thirds := task.thirds(snapshot.rows["label"])) is not None:
-            return thirds
+        if (grouped := task.grouped(snapshot.rows["label"])) is not None:
+            return grouped
         label = snapshot.rows["label"].cast(pl.String)
         return label if task.label_type == "categorical" else "outcome " + label
     if by == SPLIT and SPLIT not in columns.columns:

@@ -146,9 +146,9 @@ def test_a_head_of_one_value_predicts_it_and_what_is_not_finite_is_an_error() ->
 
 def test_thirds_are_named_by_where_they_lie() -> None:
     label = pl.Series("label", [1.0, 2.0, 3.0, None, 4.0, 5.0, 6.0])
-    found = TASK.thirds(label)
+    found = TASK.grouped(label)
     assert found is not None and found.to_list()[3] is None
     assert found.drop_nulls().unique().sort().to_list() == ["1: up to 2.667", "2: 2.667 to 4.333", "3: above 4.333"]
     assert found.value_counts().drop_nulls()["count"].to_list() == [2, 2, 2]
-    many = TASK.thirds(pl.Series("label", [0.0] * 8 + [5.0, 9.0]))
+    many = TASK.grouped(pl.Series("label", [0.0] * 8 + [5.0, 9.0]))
     assert many is not None and many.unique().sort().to_list() == ["1: up to 0", "2: above 0"]
