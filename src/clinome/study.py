@@ -26,7 +26,7 @@ from clinome.loaders.specs import (
     Samples,
 )
 from clinome.models.base.specs import HOLD_OUTS, LINKS, STRATEGIES, TASK_KINDS, Evaluate, Learn, LinkTask, TaskSpec
-from clinome.models.base.task import TASKS
+from clinome.models.base.task import TASKS, task_of
 from clinome.typed_toml import nearest, section
 
 T = TypeVar("T")

@@ -31,6 +31,8 @@ def held_out_figures(predictions: Path, results: Mapping[str, Any]) -> dict[str,
         case "binary":
             other = table.filter(pl.col("learner").is_in(simple) & (pl.col("learner") != first))
             return {**found, **_binary(mine, other)}
+        case "multilabel":
+            return {**found, "discrimination": _labels(_once(mine))}
         case "regression":
             return {**found, "regression": _numbers(_once(mine))}
         case "survival":
@@ -66,6 +68,12 @@ def _classes(once: pl.DataFrame) -> list[dict[str, str]]:
     if not any(column.startswith("score_") for column in once.columns):
         return []
     return [_figure(plots.one_vs_rest(once), "classes")]
+
+
+def _labels(once: pl.DataFrame) -> list[dict[str, str]]:
+    from clinome import plots
+
+    return [_figure(plots.label_curves(once), "labels")]
 
 
 def _numbers(once: pl.DataFrame) -> list[dict[str, str]]:

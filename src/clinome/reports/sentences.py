@@ -53,6 +53,11 @@ def regression_task(who: str, label: str | None, quartiles: Sequence[float]) -> 
     return f"Task: regression. Cohort: {who}; {named}: median {middle} (quartiles {low} to {high})."
 
 
+def multilabel_task(who: str, labels: Sequence[tuple[str, int]], rows: int) -> str:
+    each = ", ".join(f"{name} {count:,} ({percent(count / max(rows, 1))})" for name, count in labels)
+    return f"Task: {len(labels)} labels at once. Cohort: {who}; {each}."
+
+
 def other_task(who: str) -> str:
     return f"Cohort: {who}."
 
