@@ -30,7 +30,7 @@ from ..query.params import naive
 from ..store.columns import table
 from ..store.protocol import Edges, Store
 from ..tables.study_tables import Tables
-from .labels import TIME_TO_EVENT, WHERE, with_any_label, with_label
+from .labels import TIME_TO_EVENT, WHERE, Label, with_any_label, with_label
 from .meds_labels import is_label_table, read_labels
 
 """From the weakest to the strongest: a study is as good as its weakest source."""
@@ -66,9 +66,9 @@ class Cohort:
     steps: the attrition, in patients.
     query, params: the Cypher that was run, and with what.
     clock: dated, relative or order.
-    classes: binary ("0", "1"); multiclass the labels in order; survival ().
+    classes: binary ("0", "1"); multiclass the labels in order; regression and survival ().
     notes: what was done to labels and rows, in plain words.
-    label: what the query called the label.
+    label: what the query called the label, or the labels.
     to_predict: who has no label is in it too (null), for a model that predicts them.
     """
 
@@ -80,7 +80,7 @@ class Cohort:
     clock: str
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    label: str = "label"
+    label: Label = "label"
     to_predict: bool = False
 
     def with_step(self, step: str, count: int) -> Cohort:
@@ -105,7 +105,7 @@ def make_cohort(
     params: Mapping[str, Any],
     *,
     label_type: str,
-    label: str,
+    label: Label,
     name: str,
     base: Path,
     tables: Tables,
@@ -118,7 +118,7 @@ def make_cohort(
         store: the graph; it may hold other studies' patients, who are counted and left out.
         query: a name in the library, a .cypher file relative to base, or Cypher text whose patient is `p`; empty where the
             target's own index rule gives the rows.
-        label_type: boolean, categorical or time_to_event. label: what `[task]` says.
+        label_type: boolean, booleans, categorical, numeric or time_to_event. label: what `[task]` says.
         tables: the study's tables: its own patients, and whether it holds records.
         target: what `[task] target` means: it gives the labels, and the query none.
         to_predict: keep those without a label too (null), for a model that predicts them.
@@ -401,7 +401,10 @@ def store_cohort(store: Store, cohort: Cohort, study: str) -> bool:
         [c for c in ("label", "duration_days", "event", "visit_id") if c in cohort.frame.columns],
         f"{study}/{cohort.name}",
     )
-    rows = cohort.frame.select("prediction_time", *kept, start=pl.lit(id), end="subject_id")
+    frame = cohort.frame
+    if frame.schema.get("label") == pl.List(pl.String):  # on a relationship as text
+        frame = frame.with_columns(pl.col("label").list.join("; "))
+    rows = frame.select("prediction_time", *kept, start=pl.lit(id), end="subject_id")
     params = json.dumps(plain(cohort.params), default=str, sort_keys=True)
     about = {
         "id": id,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import polars as pl
 import polars.selectors as cs
 
 from ...loaders.errors import InputError
+from ...loaders.files.cells.forms import form
 from ...loaders.files.cells.number_words import means_missing
 
 WHERE = "cohort query"
@@ -24,7 +26,12 @@ NOT_HAPPENED = frozenset(
      "no relapse", "no progression", "negative", "absent")
 )  # fmt: skip
 """Words, in small letters, of something that happened or is so, and of its contrary."""
-BOOLEAN, CATEGORICAL, TIME_TO_EVENT = LABEL_TYPES = ("boolean", "categorical", "time_to_event")
+BOOLEAN, BOOLEANS, CATEGORICAL, NUMERIC, TIME_TO_EVENT = LABEL_TYPES = (
+    "boolean", "booleans", "categorical", "numeric", "time_to_event",
+)  # fmt: skip
+"""What a label can be; booleans are several at once, numeric is MEDS's `float_value` or `integer_value`."""
+Label = str | tuple[str, ...]
+"""A column, or of booleans several."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +50,14 @@ class Labelled:
 
 
 def with_label(
-    rows: pl.DataFrame, label_type: str, label: str, happened: object = None, *, must_occur: bool = True
+    rows: pl.DataFrame, label_type: str, label: Label, happened: object = None, *, must_occur: bool = True
 ) -> Labelled:
-    """Rows with `label` (boolean: 0 or 1; categorical: text), or `duration_days` and `event` (time_to_event: 0 or 1).
+    """Rows with `label` (boolean: 0 or 1; booleans: a list of those that are so; categorical: text; numeric: float), or `duration_days` and `event` (time_to_event: 0 or 1).
 
     Args:
         rows: what the query returned, in any column order.
-        label_type: boolean, categorical or time_to_event (`Task.label_type`, after MEDS).
-        label: the column that holds the label; of time_to_event the event's column.
+        label_type: boolean, booleans, categorical, numeric or time_to_event (`Task.label_type`, after MEDS).
+        label: the column that holds the label, of booleans the columns, one a label; of time_to_event the event's column.
         happened: the value that means that the event happened, or that a boolean label is so; None: the values say it
             themselves. must_occur: that no row has it is an error; of patients to predict it may be so.
     Raises: InputError for a column that is not there, and for values that the label cannot be.
@@ -61,6 +68,9 @@ def with_label(
     if label_type not in LABEL_TYPES:
         raise ValueError(f"label type: got {label_type!r}; expected one of {', '.join(LABEL_TYPES)}")
     rows = rows.with_columns(cs.float().fill_nan(None))
+    if label_type == BOOLEANS:
+        return _booleans(rows, (label,) if isinstance(label, str) else label)
+    label = _one(label)
     if label_type == TIME_TO_EVENT:
         return _time_to_event(rows, label if label in rows.columns else "event", happened, must_occur)
     _need(rows, label, f"a {label_type} task needs a label")
@@ -69,22 +79,27 @@ def with_label(
     if label_type == CATEGORICAL:
         text = _as_text(known["label"])
         return Labelled(known.with_columns(text), tuple(sorted(text.unique())), *counts)
+    if label_type == NUMERIC:
+        number, notes = _number(known["label"])
+        return Labelled(known.with_columns(number), (), *counts, notes=notes)
     zero_one, notes = _binary(known["label"]) if happened is None else _event(known["label"], happened, must_occur)
     sure = known.with_columns(zero_one).drop_nulls("label")
     counts = sure["subject_id"].n_unique(), rows.height - sure.height
     return Labelled(sure, ("0", "1"), *counts, notes=notes)
 
 
-def with_any_label(rows: pl.DataFrame, label_type: str, label: str, happened: object = None) -> Labelled:
+def with_any_label(rows: pl.DataFrame, label_type: str, label: Label, happened: object = None) -> Labelled:
     """All rows, labelled where the query gave a label: for a model that predicts them, and is judged where it can be.
 
     Args: as `with_label`. Without a label column nobody is labelled; without time at risk a row is not.
     Returns: label, or duration_days and event, null where there is none.
     Raises: InputError for values that the label cannot be.
     """
-    event = label if label in rows.columns else "event"
-    named = {"duration_days", event} if label_type == TIME_TO_EVENT else {label}
-    kept: dict[str, Any] = {"label": pl.String if label_type == CATEGORICAL else pl.Int64}
+    labels = {label} if isinstance(label, str) else set(label)
+    event = _one(label) if label_type == TIME_TO_EVENT and labels <= set(rows.columns) else "event"
+    named = {"duration_days", event} if label_type == TIME_TO_EVENT else labels
+    types: dict[str, Any] = {CATEGORICAL: pl.String, NUMERIC: pl.Float64, BOOLEANS: pl.List(pl.String)}
+    kept: dict[str, Any] = {"label": types.get(label_type, pl.Int64)}
     if label_type == TIME_TO_EVENT:
         kept = {"duration_days": pl.Float64, "event": pl.Int64}
     numbered = rows.with_row_index("_row")
@@ -94,6 +109,32 @@ def with_any_label(rows: pl.DataFrame, label_type: str, label: str, happened: ob
     rest = numbered.join(found.rows, on="_row", how="anti").drop((named | set(kept)) & set(rows.columns))
     every = pl.concat([pl.DataFrame(schema=kept), found.rows, rest], how="diagonal").sort("_row").drop("_row")
     return replace(found, rows=every)
+
+
+def _one(label: Label) -> str:
+    if isinstance(label, str):
+        return label
+    raise ValueError(f"label: got {len(label)} columns; expected one")
+
+
+def _booleans(rows: pl.DataFrame, labels: Sequence[str]) -> Labelled:
+    """Several boolean columns as one: which of them are so. A row in which one is not known has no label.
+
+    Raises: InputError as of a boolean; for a column that is 1 for everybody, or for nobody: there is nothing to learn.
+    """
+    for label in labels:
+        _need(rows, label, "a multilabel task needs its labels")
+    known = rows.drop_nulls(list(labels))
+    each, notes = [], []
+    for label in labels:
+        zero_one, said = _binary(known[label])
+        each.append(zero_one.alias(label))
+        notes += said
+    names = [[label for label, one in zip(labels, row, strict=True) if one] for row in zip(*each, strict=True)]
+    kept = known.drop([*labels, *({"label"} & set(known.columns))])
+    made = kept.with_columns(pl.Series("label", names, pl.List(pl.String)))
+    found = made["subject_id"].n_unique(), rows.height - known.height
+    return Labelled(made, tuple(labels), *found, notes=tuple(notes))
 
 
 def _time_to_event(rows: pl.DataFrame, event: str, happened: object, must_occur: bool) -> Labelled:
@@ -183,6 +224,39 @@ def _binary(values: pl.Series) -> tuple[pl.Series, tuple[str, ...]]:
         f"{values.name} has {len(found)} different values", WHERE, str(values.dtype), "true and false, 0 and 1, or two words",
         "compare it in the query, for example v.readmitted = '<30' AS label; or use kind = \"multiclass\"",
     )  # fmt: skip
+
+
+def _number(values: pl.Series) -> tuple[pl.Series, tuple[str, ...]]:
+    """The values as float64; what is no finite number is refused, never read as one or left out."""
+    where = {
+        "what": f"{values.name} is no number",
+        "where": WHERE,
+        "expected": "a number in every row that has a label",
+    }
+    if values.dtype == pl.String:
+        forms = Counter(form(text) for text in values if not _reads_as_number(text))
+        shown = ", ".join(f"{count:,} as {one}" for one, count in forms.most_common(_FEW_VALUES))
+        got = f"text: {shown}" if shown else "text, which reads as numbers"
+        fix = 'a word for nothing: name it in `missing` of its source; classes: kind = "multiclass"'
+        raise InputError(**where, got=got, fix=fix if shown else f"toFloat(…) AS {values.name}")
+    if not (values.dtype.is_numeric() or values.dtype == pl.Null):
+        fix = 'kind = "binary"' if values.dtype == pl.Boolean else f"return one number a row AS {values.name}"
+        raise InputError(**where, got=str(values.dtype), fix=fix)
+    number = values.cast(pl.Float64)
+    if endless := int(number.is_infinite().sum()):
+        raise InputError(f"{values.name} is infinite", WHERE, f"{endless:,} rows", "finite numbers",
+                         "correct them, or leave these rows out in the query")  # fmt: skip
+    few = number.n_unique() <= 2 and len(number) > 2
+    return number, (
+        f'{values.name} has no more than two different numbers: kind = "binary" may be meant',
+    ) if few else ()
+
+
+def _reads_as_number(text: str) -> bool:
+    try:
+        return bool(float(text) == float(text))
+    except ValueError:
+        return False
 
 
 def _which(meant: Mapping[str, int | None]) -> tuple[str, str]:

@@ -23,7 +23,7 @@ def covariates(
     tables: Tables,
     names: tuple[str, ...],
     *,
-    label: str,
+    label: str | tuple[str, ...],
     fence: Fence,
     lenient: bool = False,
 ) -> tuple[pl.DataFrame, dict[str, int]]:
@@ -32,13 +32,13 @@ def covariates(
     The arguments are those of `named_columns`, and:
 
     Args:
-        label: what the query called the label.
+        label: what the query called the label, or the labels.
         lenient: they are those of a model: one that nothing holds is not there in what is returned, and nothing is
             learnt here that a label could be told by.
     Raises: InputError for one that is the label or tells it, that nothing holds, or that is a date.
     """
     for name in names:
-        if name in OUTCOMES or name == label:
+        if name in OUTCOMES or name in ((label,) if isinstance(label, str) else label):
             raise InputError(
                 "it is what shall be predicted, or names who and when", WHERE, name, "an input", "leave it out"
             )
@@ -151,12 +151,16 @@ def _check_no_label(values: pl.Series, frame: pl.DataFrame) -> None:
         return
     fix = "leave it out: with it the learners would only copy it"
     outcome = frame["label"] if "label" in frame.columns else frame["event"]
+    if isinstance(outcome.dtype, pl.List):
+        outcome = outcome.list.join("; ")
     pairs = pl.DataFrame([values.alias("x"), outcome.alias("y")])
     few = values.n_unique() <= max(2, frame.height // 10)
     if few and outcome.n_unique() > 1 and pairs.n_unique() == values.n_unique():
         raise InputError("this covariate tells the label in every row", WHERE, values.name, "an input", fix)
-    if "duration_days" in frame.columns and values.dtype.is_numeric():
-        pairs = pl.DataFrame([values.alias("x"), frame["duration_days"].alias("y")]).drop_nulls()
+    number = next((frame[name] for name in ("duration_days", "label") if name in frame.columns), outcome)
+    if number.dtype.is_float() and values.dtype.is_numeric():
+        pairs = pl.DataFrame([values.alias("x"), number.alias("y")]).drop_nulls()
         together = pairs.select(pl.corr("x", "y")).item() if pairs.height >= _ENOUGH else None
         if together is not None and abs(together) > 1 - 1e-9:
-            raise InputError("this covariate is the duration", WHERE, values.name, "an input", fix)
+            what = "duration" if "duration_days" in frame.columns else "label in another unit"
+            raise InputError(f"this covariate is the {what}", WHERE, values.name, "an input", fix)

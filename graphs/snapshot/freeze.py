@@ -36,7 +36,7 @@ def freeze(
     Args:
         cohort: from `make_cohort`. Of one to predict the covariates are a model's: one that nothing holds is left out.
         tables: the study's tables; values come from them by id, never from the store.
-        task: binary, multiclass or survival.
+        task: its kind: binary, multiclass, regression or survival.
         covariates: names of the cohort's columns, properties of Patient, or of the cohort's Visit.
         keep: names found in the same way that go into `rows`, for folds by site or strata; they are no inputs.
         apart: codes of which a model knows each unit as a code of its own.

@@ -208,6 +208,10 @@ def _patient_inputs(snapshot: Snapshot, layers: Mapping[str, Layer], inputs: Inp
         nodes |= {name: rows[name].cast(pl.Float32).to_numpy().copy() for name in ("duration_days", "event")}
     elif rows["label"].dtype == pl.String:
         nodes["y"] = np.searchsorted(np.array(snapshot.classes), rows["label"].to_numpy().astype(str)).astype(np.int64)
+    elif isinstance(rows["label"].dtype, pl.List):
+        nodes["y"] = np.array([[one in held for one in snapshot.classes] for held in rows["label"]], dtype=np.float32)
+    elif rows["label"].dtype.is_float():
+        nodes["y"] = rows["label"].cast(pl.Float32).to_numpy().copy()
     else:
         nodes["y"] = rows["label"].cast(pl.Int64).to_numpy().copy()
     return {**nodes, "train_mask": fold.train, "tuning_mask": fold.tuning, "held_out_mask": fold.held_out}

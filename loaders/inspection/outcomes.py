@@ -26,6 +26,8 @@ _STRONG = frozenset(("label", "labels", "target", "outcome", "y", "class", "subt
 _MIDDLE = frozenset(("diagnosis", "group", "disease", "case", "status", "phenotype", "histology", "histological", "cluster", "relapse", "relapsed",
                      "recurrence", "recurred", "progression", "metastasis", "oncotree", "cancer", "sepsis", "remission", "toxicity"))  # fmt: skip
 _WEAK = frozenset(("grade", "stage"))
+_QUANTITY = frozenset(("label", "target", "outcome", "y", "response", "ic50", "ec50", "gi50", "aac", "viability"))
+"""Words of a column that may be predicted as a number."""
 _EVENT = frozenset(("event", "dead", "death", "died", "deceased", "relapsed", "progressed", "recurred", "expired"))
 """Words of a column that says itself that something happened: there 1, true and yes mean that it did."""
 _STATUS = frozenset((*_EVENT, "status", "vital", "censored", "censorship", "censor", "censoring", "e", "cens"))
@@ -284,9 +286,13 @@ def _visit_label(column: Column) -> Proposal | None:
 
 
 def _kind(column: Column) -> str | None:
-    """binary for 0 and 1; multiclass for words, two as well: which of them is the event is then no question."""
-    if any(word.startswith("cens") for word in _said(column)) or column.date or not 2 <= column.distinct <= _FEW:
+    """binary for 0 and 1; multiclass for words, two as well: which of them is the event is then no question; regression for
+    a number of many values that is called an outcome, and that is no number of a row."""
+    if any(word.startswith("cens") for word in _said(column)) or column.date or column.distinct < 2:
         return None
+    if column.distinct > _FEW:
+        counted = column.whole and column.distinct == column.filled
+        return "regression" if column.number and not column.odd and not counted and _said(column) & _QUANTITY else None
     if set(column.values() or []) <= {"0", "1", "0.0", "1.0"}:
         return "binary"
     return "multiclass" if not column.number or column.whole else None
@@ -298,11 +304,15 @@ def _rank(column: Column) -> float | None:
         return None
     if said & {"vital", "status", *_SHORT} and said & _STATUS:  # half of a pair: without its time it says little
         return 1.5
+    if column.number and column.distinct > _FEW:  # classes of the same file are asked for first
+        return 2.75 if said & _QUANTITY else None
     rank = 3.0 if said & _STRONG else 2.0 if said & _MIDDLE else 1.0 if said & _WEAK else None
     return None if rank is None else rank + 0.5 * (column.filled / max(1, column.cells.len()))
 
 
 def _why(column: Column, kind: str) -> str:
+    if kind == "regression":
+        return f"{column.name}: a number of {column.distinct:,} different values in {column.filled:,} rows, predicted in its own unit"
     counts = sorted(Counter(column.cells.drop_nulls().to_list()).values())
     text = f"{column.name}: {column.distinct} classes, the smallest of {counts[0]:,} of {column.filled:,}"
     if kind == "binary":

@@ -31,7 +31,7 @@ def make_folds(rows: pl.DataFrame, task: str, evaluate: Evaluate) -> pl.DataFram
     Args:
         rows: a snapshot's rows (subject_id, and label or event; for `site` and `stratify` the column of that name; for
             `group` splits.GROUP).
-        task: binary, multiclass or survival.
+        task: its kind: binary, multiclass, regression or survival.
         evaluate: folds is a number (StratifiedGroupKFold, shuffled, for each repeat) or a file (`read_folds`); `site` and
             `after` make the folds of models/base/splits.py instead.
     Returns: repeat, fold, row, split (train, tuning, held_out); sorted, each row at most once a fold.

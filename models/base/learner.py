@@ -44,6 +44,8 @@ class Learner(Protocol):
     |------------|-------------------|-------------------------------------------------|
     | binary     | `(n,)`            | probability of the event, 0 to 1                |
     | multiclass | `(n, classes)`    | probabilities, in the order of `snapshot.classes` |
+    | multilabel | `(n, labels)`     | probability of each label, in the order of `snapshot.classes` |
+    | regression | `(n,)`            | the number, in the outcome's unit               |
     | survival   | `(n,)`            | risk, higher = sooner; any finite numbers       |
 
     What may be added, each by itself (`models.learners.adapters.fit_predict` fills in what is not there):
@@ -79,7 +81,7 @@ class Learner(Protocol):
         """Learn from these rows, and from no other."""
 
     def predict(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
-        """Scores of these rows, in their order: (n,), of multiclass (n, classes)."""
+        """Scores of these rows, in their order: (n,), of multiclass and multilabel (n, classes)."""
 
     def state(self) -> dict[str, Any]:
         """Everything fitted, as arrays, numbers, text, None, lists and dicts: what is saved, and what the garbage test

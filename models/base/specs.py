@@ -17,10 +17,10 @@ HOLD_OUTS = ("edges", "candidates", "queries", "time")
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """`[task]`."""
+    """`[task]`. label: the cohort's column; of kind multilabel several."""
 
     kind: str
-    label: str = "label"
+    label: str | tuple[str, ...] = "label"
     covariates: tuple[str, ...] = ()
     target: dict[str, object] | str | None = None
     gap_days: float | None = None

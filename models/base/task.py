@@ -19,6 +19,8 @@ from .lookup import look_up
 TASKS: dict[str, str] = {
     "binary": "clinome.models.tasks.binary:BinaryTask",
     "multiclass": "clinome.models.tasks.multiclass:MulticlassTask",
+    "multilabel": "clinome.models.tasks.multilabel:MultilabelTask",
+    "regression": "clinome.models.tasks.regression:RegressionTask",
     "survival": "clinome.models.tasks.survival:SurvivalTask",
 }
 """kind -> where its class is."""
@@ -37,7 +39,7 @@ class Task(ABC):
     kind: ClassVar[str]
     """As `[task] kind` names it."""
     label_type: ClassVar[str]
-    """What a cohort's label is: boolean, categorical or time_to_event (`clinome.graphs.cohort.labels`)."""
+    """What a cohort's label is: boolean, booleans, categorical, numeric or time_to_event (`clinome.graphs.cohort.labels`)."""
     outcome: ClassVar[tuple[str, ...]] = ("label",)
     """Columns of a snapshot's rows that hold the outcome."""
     metrics: ClassVar[tuple[str, ...]]
@@ -50,16 +52,20 @@ class Task(ABC):
     """Whether trees and users' estimators regress on `numeric_response` instead of classifying."""
     intercept: ClassVar[bool] = True
     """Whether a linear model of it has an intercept: a partial likelihood cannot see one."""
+    exclusive: ClassVar[bool] = True
+    """Whether a row is of one class alone, where there are several columns of scores."""
     over_time: ClassVar[bool] = False
     """Whether predictions are also judged over time, as survival curves."""
+    numeric: ClassVar[bool] = False
+    """Whether the outcome is a number in a unit of its own, which scores are in too."""
 
     @abstractmethod
     def targets(self, rows: pl.DataFrame, classes: Sequence[str]) -> np.ndarray:
-        """Targets of a snapshot's rows: (n,), or (n, 2) duration_days and event."""
+        """Targets of a snapshot's rows: (n,), (n, 2) duration_days and event, or (n, classes) 0 and 1."""
 
     @abstractmethod
-    def blank(self, n: int) -> np.ndarray:
-        """(n,) or (n, 2) zeros of the kind that `targets` gives, to be filled in part."""
+    def blank(self, n: int, classes: int = 0) -> np.ndarray:
+        """(n,), (n, 2) or (n, classes) zeros of the kind that `targets` gives, to be filled in part."""
 
     @abstractmethod
     def strata(self, rows: pl.DataFrame) -> np.ndarray:
@@ -83,7 +89,7 @@ class Task(ABC):
 
     @abstractmethod
     def working_response(self, y: np.ndarray, classes: int) -> np.ndarray:
-        """(n, k) what a feature can be correlated with: 0/1, one column a class, or martingale residuals."""
+        """(n, k) what a feature can be correlated with: 0/1, one column a class, martingale residuals, or z-scores."""
 
     def numeric_response(self, y: np.ndarray) -> np.ndarray:
         """(n,) what trees regress on, higher = sooner, where `regresses`."""
@@ -97,11 +103,23 @@ class Task(ABC):
     def loss(self, y: np.ndarray) -> Loss:
         """The loss of a linear model, as a function of the logits alone."""
 
+    def unit(self, y: np.ndarray) -> tuple[float, float]:
+        """Centre and spread in which `loss` takes its logits: of a numeric outcome those of y, else 0 and 1."""
+        return 0.0, 1.0
+
     def learnable(self, y: np.ndarray) -> bool:
         """Whether a linear model has anything to fit."""
         return True
 
-    def first_intercept(self, y: np.ndarray) -> float | None:
+    def seen(self, y: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
+        """The columns of logits that these targets tell of; and the targets, numbered by them."""
+        return np.arange(width), y
+
+    def parts(self, y: np.ndarray) -> list[tuple[str, np.ndarray]]:
+        """The outcome as problems that trees learn one by one, each with its kind of task."""
+        return [(self.kind, y)]
+
+    def first_intercept(self, y: np.ndarray) -> float | np.ndarray | None:
         """Where a fit of the intercept may begin; None: at 0."""
         return None
 
@@ -125,6 +143,14 @@ class Task(ABC):
         """(n,) the part of a score that an attribution explains, additive; whole: the score that decides which part."""
         p = np.clip(score, 1e-4, 1 - 1e-4)
         return np.asarray(np.log(p / (1 - p)))
+
+    def grouped(self, label: pl.Series) -> pl.Series | None:
+        """The outcome as text of few values, for tables and tests by group; None where it has few by itself."""
+        return None
+
+    def told(self, logits: np.ndarray) -> np.ndarray:
+        """(n,) of which column of logits (n, width) an attribution tells: the predicted class."""
+        return np.asarray(logits.argmax(axis=1))
 
     def score_columns(self, classes: Sequence[str]) -> list[str]:
         """Columns of a score in the table of predictions."""

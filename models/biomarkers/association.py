@@ -15,7 +15,7 @@ from scipy import sparse
 from ..base.snapshot import Snapshot
 from ..base.task import task_of
 from ..preprocessing.records.event_counts import counts
-from ..statistics.rank_tests import cox_score, kruskal
+from ..statistics.rank_tests import cox_score, kruskal, spearman
 
 _CELLS = 4_000_000  # values ranked at once: 32 MB a matrix
 
@@ -24,7 +24,8 @@ def p_values(snapshot: Snapshot, block: str, feature: Sequence[str]) -> np.ndarr
     """p-value of each feature of one block against the outcome, over one row a subject (the first labelled one).
 
     Binary: Mann–Whitney; multiclass: Kruskal–Wallis; survival: Cox score test on ranks (for 0/1 features the log-rank
-    test). A code with numbers is tested by its last number, any other by how often it, or a code below it, occurs;
+    test); a number: Spearman; several
+    labels: Mann–Whitney of the one that goes with it most, times their number. A code with numbers is tested by its last number, any other by how often it, or a code below it, occurs;
     a covariate as number, `column=value` as 0/1, a column of text by its values (Bonferroni).
 
     Args:
@@ -66,6 +67,14 @@ def _test(task: str, x: np.ndarray, outcome: pl.DataFrame) -> np.ndarray:
     if task_of(task).over_time:
         duration = outcome["duration_days"].to_numpy().astype(np.float64)
         return cox_score(x, duration, outcome["event"].cast(pl.Float64).to_numpy().astype(bool))
+    if task_of(task).numeric:
+        return spearman(x, task_of(task).targets(outcome, ()))
+    if not task_of(task).exclusive:
+        names = sorted(set(outcome["label"].explode().drop_nulls()))
+        each = [kruskal(x, outcome["label"].list.contains(one).to_numpy()) for one in names]
+        known = [np.where(np.isnan(p), 1.0, p) for p in each]
+        best = np.minimum(1.0, np.min(known, axis=0) * len(names)) if names else np.full(x.shape[1], np.nan)
+        return np.where(np.isnan(each).all(axis=0) if names else True, np.nan, best)
     return kruskal(x, outcome["label"].cast(pl.String).to_numpy())
 
 

@@ -63,7 +63,7 @@ def outcome_copies(snapshot: Snapshot) -> list[OutcomeCopy]:
 
     A feature is named if it has one value a class, or leaves a gap between classes, or parts them without a gap in so many
     rows that no biomarker would; of records and mutations, if those that have it are one class. Survival: the same for the
-    event, and one order with the durations of those who had it. In each case noise must not do that by chance, given how
+    event, and one order with the durations of those who had it; a number: one order with it. In each case noise must not do that by chance, given how
     many features there are.
     Returns: in the order of the blocks; [] where there is nothing to ask.
     """
@@ -104,6 +104,8 @@ def columns_that_tell(columns: pl.DataFrame, outcome: pl.DataFrame, task: str) -
 
 def _each_value_one_class(values: pl.Series, outcome: pl.DataFrame, task: str) -> bool:
     """Whether a column of few values determines the class."""
+    if task_of(task).numeric or not task_of(task).exclusive:
+        return False
     pairs = pl.DataFrame([values.alias("x"), _classes(outcome, task).alias("y")]).drop_nulls()
     kinds = pairs["x"].n_unique()
     if kinds > max(2, pairs.height // 10) or pairs["y"].n_unique() < 2:
@@ -124,7 +126,17 @@ def _blocks(snapshot: Snapshot) -> list[str]:
 def _telling(
     x: np.ndarray | sparse.csr_matrix, known: np.ndarray, outcome: pl.DataFrame, task: str, tested: int
 ) -> Iterator[_Told]:
-    """What columns tell of the outcome: all classes, one of several, the order of durations."""
+    """What columns tell of the outcome: all classes, one of several, the order of durations or of numbers."""
+    if not task_of(task).exclusive:
+        held = outcome["label"]
+        for name in sorted(set(held.explode().drop_nulls())):
+            has = held.list.contains(name).to_numpy()
+            yield from _parting(x, [known & has, known & ~has], f"label={name}", tested)
+        return
+    if task_of(task).numeric:
+        if not sparse.issparse(x):
+            yield _in_one_order(np.asarray(x)[known], task_of(task).targets(outcome, ())[known], tested, "label")
+        return
     label = _classes(outcome, task).to_numpy()
     names = [name for name in np.unique(label[known].astype(str)) if name]
     groups = [known & (label == name) for name in names]
@@ -136,7 +148,9 @@ def _telling(
         yield from _parting(x, parts, tells, tested)
     if task_of(task).over_time and not sparse.issparse(x):
         died = known & outcome["event"].cast(pl.Float64).to_numpy().astype(bool)
-        yield _in_one_order(np.asarray(x)[died], outcome["duration_days"].cast(pl.Float64).to_numpy()[died], tested)
+        yield _in_one_order(
+            np.asarray(x)[died], outcome["duration_days"].cast(pl.Float64).to_numpy()[died], tested, "duration_days"
+        )
 
 
 def _parting(x: np.ndarray | sparse.csr_matrix, groups: list[np.ndarray], tells: str, tested: int) -> Iterator[_Told]:
@@ -193,8 +207,8 @@ def _of_one_group(count: np.ndarray, size: np.ndarray, tested: int) -> np.ndarra
     )
 
 
-def _in_one_order(x: np.ndarray, duration: np.ndarray, tested: int) -> _Told:
-    """Columns that never fall, or never rise, while the duration grows; coarse ones must have several values."""
+def _in_one_order(x: np.ndarray, duration: np.ndarray, tested: int, tells: str) -> _Told:
+    """Columns that never fall, or never rise, while the duration (or number) grows; coarse ones must have several values."""
     order = np.argsort(duration, kind="stable")
     start = np.flatnonzero(np.r_[True, np.diff(duration[order]) > 0]) if len(order) else np.zeros(0, dtype=np.int64)
     at = np.zeros(0, dtype=np.int64)
@@ -208,7 +222,7 @@ def _in_one_order(x: np.ndarray, duration: np.ndarray, tested: int) -> _Told:
         at = np.flatnonzero(found)
     several = np.array([len(np.unique(column[~np.isnan(column)])) for column in ordered[:, at].T], dtype=np.float64)
     at = at[np.exp(np.log(2) - gammaln(several + 1)) * tested <= CHANCE]
-    return _Told("duration_days", "value", at, (~np.isnan(ordered[:, at])).sum(axis=0), np.ones(len(at), dtype=bool))
+    return _Told(tells, "value", at, (~np.isnan(ordered[:, at])).sum(axis=0), np.ones(len(at), dtype=bool))
 
 
 def _by_chance(sizes: np.ndarray) -> np.ndarray:

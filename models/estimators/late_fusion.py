@@ -18,7 +18,8 @@ def fit_weights(scores: np.ndarray, y: np.ndarray, task: str, prior: np.ndarray,
     """(m,) non-negative weights of standardised scores (n, m, k; absent = 0), drawn towards the prior's direction.
 
     min mean loss(Σ w_m s_m) + shrink/n · |w − a·prior|², a the prior's own best scale: with few rows it stays with the
-    prior, with many it listens to the data. Loss: logistic, multinomial or Cox.
+    prior, with many it listens to the data. Loss: logistic, multinomial,
+    squared or Cox.
     """
     from scipy.optimize import minimize
 
@@ -39,15 +40,18 @@ def fit_weights(scores: np.ndarray, y: np.ndarray, task: str, prior: np.ndarray,
 def calibrate(score: np.ndarray, y: np.ndarray, task: str) -> np.ndarray:
     """(1 + k,) a slope > 0 and an intercept a column that make scores (n, k) logits; slope 1, intercept 0 for risks.
 
+    Of a numeric outcome: the least squares line, which brings scores into its unit.
     Source: Platt 1999, with a ridge of one pseudo-row; a slope below 0 is taken as "knows nothing".
     """
     from scipy.optimize import minimize
 
-    k = score.shape[1]
+    k, kind = score.shape[1], task_of(task)
     start = np.append(1.0, np.zeros(k))
-    if not task_of(task).probabilities:
+    if kind.numeric:
+        return _line(score[:, 0], y)
+    if not kind.probabilities:
         return start
-    loss = task_of(task).loss(y)
+    loss = kind.loss(y)
 
     def objective(v: np.ndarray) -> tuple[float, np.ndarray]:
         value, pull = loss(v[0] * score + v[1:])
@@ -56,6 +60,16 @@ def calibrate(score: np.ndarray, y: np.ndarray, task: str) -> np.ndarray:
 
     bounds = [(1e-3, 50.0)] + [(-20.0, 20.0)] * k
     return np.asarray(minimize(objective, start, jac=True, bounds=bounds, method="L-BFGS-B").x)
+
+
+def _line(score: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(2,) slope and intercept of the least squares line of y on a score; never quite flat, so that the order stays."""
+    spread, reach = float(score.std()), float(y.std())
+    if not spread or not reach:
+        return np.array([1e-3 if spread else 1.0, y.mean() - (1e-3 if spread else 1.0) * score.mean()])
+    along = float(np.mean((score - score.mean()) * (y - y.mean()))) / spread**2
+    slope = max(along, 1e-3 * reach / spread)
+    return np.array([slope, y.mean() - slope * score.mean()])
 
 
 def scaled(score: np.ndarray, final: np.ndarray, task: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Losses of linear models, as functions of the logits alone: logistic, softmax, Cox."""
+"""Losses of linear models, as functions of the logits alone: logistic, softmax, squared error, Cox."""
 
 from __future__ import annotations
 
@@ -29,6 +29,27 @@ def softmax_loss(y: np.ndarray) -> Loss:
         return float(-logp[np.arange(n), y].mean()), (np.exp(logp) - np.eye(eta.shape[1])[y]) / n
 
     return softmax
+
+
+def multilabel_loss(y: np.ndarray) -> Loss:
+    """Binary cross-entropies of logits (n, labels), added up over labels: each is learnt as if alone. y: (n, labels) 0 or 1."""
+    n = len(y)
+
+    def multilabel(eta: np.ndarray) -> tuple[float, np.ndarray]:
+        return float((np.logaddexp(0, eta) - y * eta).sum()) / n, (np.exp(-np.logaddexp(0, -eta)) - y) / n
+
+    return multilabel
+
+
+def squared_loss(y: np.ndarray) -> Loss:
+    """Half the mean squared error of scores (n, 1). y: (n,) numbers."""
+    n = len(y)
+
+    def squared(eta: np.ndarray) -> tuple[float, np.ndarray]:
+        gap = eta[:, 0] - y
+        return float(gap @ gap) / (2 * n), (gap / n)[:, None]
+
+    return squared
 
 
 def cox_loss(y: np.ndarray) -> Loss:

@@ -1,4 +1,4 @@
-"""Ridge: L2-regularised linear models of one matrix: logistic, multinomial, Cox; strength by inner folds.
+"""Ridge: L2-regularised linear models of one matrix: logistic, multinomial, least squares, Cox; strength by inner folds.
 
 Where there are more columns than rows the fit runs on the rows' principal coordinates: with an L2 penalty the
 solution lies in the span of the rows, so it is the same model in n instead of p dimensions.
@@ -28,7 +28,7 @@ _MARGIN = 0.002
 
 @dataclass(frozen=True)
 class Ridge:
-    """A fitted model: score = x @ coef + intercept, on the logit (or log hazard) scale.
+    """A fitted model: score = x @ coef + intercept, on the scale of logits or log hazards, or in the outcome's unit.
 
     coef: (p, k), intercept: (k,); k is 1, or the number of classes.
     oof: (n, k) scores of each training row by a model that did not see it; NaN for rows that were never left out.
@@ -67,6 +67,7 @@ def fit_ridge(x: Matrix, y: np.ndarray, part: np.ndarray, task: str, classes: in
     whole = _coordinates(x / unit)[0] if x.shape[1] else np.zeros((len(y), 0))
     for f in np.unique(part[part >= 0]):
         a, b = part != f, part == f
+        centre, spread = kind.unit(y[a])
         for g in gammas:
             z = whole
             if g and x.shape[1]:
@@ -75,16 +76,17 @@ def fit_ridge(x: Matrix, y: np.ndarray, part: np.ndarray, task: str, classes: in
             for c in strengths:
                 coef, intercept = _fit(z_a, y[a], c, kind, k, start=start)
                 start = np.vstack([coef, intercept])
-                oof[g, c][b] = z[b] @ coef + intercept
+                oof[g, c][b] = centre + spread * (z[b] @ coef + intercept)
     scored = part >= 0
     inner = {key: kind.inner_score(y[scored], kind.score(s[scored])) for key, s in oof.items()}
     best = max(inner.values())
     g, c = next(key for key in oof if inner[key] >= best - _MARGIN)  # the plainest of the good ones
     weights = _weights(x, target, g) / unit if g else np.full(x.shape[1], 1 / unit)
     z, back = (whole, None) if not g and not x.shape[1] else _coordinates(x * weights if g else x / unit)
+    centre, spread = kind.unit(y)
     coef, intercept = _fit(z, y, c, kind, k)
-    coef = (coef if back is None else back @ coef) * weights[:, None]
-    return Ridge(coef, intercept, oof[g, c], inner[g, c], c, g)
+    coef = (coef if back is None else back @ coef) * (spread * weights[:, None])
+    return Ridge(coef, centre + spread * intercept, oof[g, c], inner[g, c], c, g)
 
 
 def _weights(x: np.ndarray, target: np.ndarray, gamma: float) -> np.ndarray:
@@ -111,21 +113,20 @@ def _fit(
 ) -> tuple[np.ndarray, np.ndarray]:
     """coef (r, k), intercept (k,): min −log likelihood + |coef|² / 2C, the intercept free.
 
-    A class without rows has a score far below the others. start: a solution to begin from, (r, k) and (k,) stacked.
+    Of a numeric outcome in units of its spread (`Task.unit`). A class without rows has a score far below the others. start: a solution to begin from, (r, k) and (k,) stacked.
     """
     from scipy.optimize import minimize
 
     n, r = z.shape
-    known = np.unique(y) if k > 1 else np.arange(1)
+    known, inside = task.seen(y, k)
     coef, intercept = np.zeros((r, k)), np.full(k, -20.0)
     if not task.learnable(y):
         return coef, np.zeros(k)
-    inside = np.searchsorted(known, y) if k > 1 else y
     loss, free, width = task.loss(inside), float(task.intercept), len(known)
     ridge, turned = 1 / (c * n), z.T.tocsr() if sparse.issparse(z) else z.T
     first = np.zeros((r + 1, width)) if start is None else start[:, known]
     if start is None and (begin := task.first_intercept(y)) is not None:
-        first[-1, -1] = begin
+        first[-1] = begin
     step = _steps(z, loss(np.asarray(z @ first[:r]) + first[r])[1], ridge)
 
     def objective(v: np.ndarray) -> tuple[float, np.ndarray]:

@@ -29,7 +29,8 @@ def deviance_residuals(y: np.ndarray) -> np.ndarray:
 
 
 def association(x: Matrix, target: np.ndarray) -> np.ndarray:
-    """(p,) share of each column's variance that the target explains: R², for one column a class the ANOVA's.
+    """(p,) share of each column's variance that the target explains: R², for one column a class the ANOVA's, of several
+    columns that do not exclude one another the mean.
 
     Args:
         x: (n, p) without NaN; target: (n, k) from `Task.working_response`.
@@ -38,11 +39,11 @@ def association(x: Matrix, target: np.ndarray) -> np.ndarray:
     mean = np.asarray(x.mean(axis=0), dtype=np.float64).ravel()
     squares = np.asarray(x.multiply(x).sum(axis=0) if sparse.issparse(x) else np.einsum("ij,ij->j", x, x)).ravel()
     total = squares - n * mean**2
-    one_hot = target.shape[1] > 1
+    one_hot = target.shape[1] > 1 and bool((target.sum(axis=1) == 1).all())
     centred = target - target.mean(axis=0)
     size = target.sum(axis=0) if one_hot else (centred**2).sum(axis=0)
     cross = np.asarray(x.T @ centred)
-    explained = (cross**2 / np.maximum(size, 1e-12)).sum(axis=1)
+    explained = (cross**2 / np.maximum(size, 1e-12)).sum(axis=1) / (1 if one_hot else target.shape[1])
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(total > 1e-9 * np.maximum(squares, 1e-12), explained / total, 0.0)
     return np.clip(share, 0.0, 1.0)

@@ -50,7 +50,7 @@ def summary(
     """mean, sd, low, high, folds of one metric; sd is between folds, null for one; all null where no fold has a value.
 
     A perfect score varies in no resample and is yet not certain: its interval is then Clopper and Pearson's for `cases`
-    right out of `cases`.
+    right out of `cases`; an error in a unit of its own has none.
 
     Args:
         values: one a fold. drawn: (folds, resamples). cases: patients with the rarest outcome.
@@ -61,7 +61,7 @@ def summary(
     mean = float(known.mean())
     low, high, _ = spread(mean, mean_over_folds(drawn), len(values) > 1)
     low, high = max(low, limits[0]), min(high, limits[1])
-    if high - low < 1e-12 and cases:
+    if high - low < 1e-12 and cases and np.isfinite(limits[1]):
         unseen = (1 - LEVEL) / 2
         reach = (1 - unseen ** (1 / cases)) * min(limits[1] - limits[0], 1.0)
         low, high = (

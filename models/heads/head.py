@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,9 @@ from ..training.batch import Target
 
 class Head(nn.Module):
     """A linear readout of (n, dim) with a loss and a unit. `outputs` numbers a row."""
+
+    exclusive: ClassVar[bool] = True
+    """Whether of several outputs one alone is true of a row (`Task.exclusive`)."""
 
     def __init__(self, dim: int, outputs: int, bias: bool = True) -> None:
         super().__init__()

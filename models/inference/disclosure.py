@@ -120,12 +120,12 @@ def few_patients(snapshot: Snapshot, members: Mapping[str, Learner]) -> dict[str
         counts = words.group_by("word").agg(pl.col("subject").n_unique())
         found["words of covariates"] += counts.filter(pl.col("subject") < FEW).height
     for learner in members.values():
-        found["leaves of trees"] += _few_leaves(learner, snapshot)
+        found["leaves of trees"] += sum(_few_leaves(one, learner, snapshot) for one in getattr(learner, "models", ()))
     return {what: n for what, n in found.items() if n}
 
 
-def _few_leaves(learner: Learner, snapshot: Snapshot) -> int:
-    trees, table = getattr(learner, "model", None), getattr(learner, "table", None)
+def _few_leaves(trees: Any, learner: Learner, snapshot: Snapshot) -> int:
+    table = getattr(learner, "table", None)
     if not isinstance(trees, TreeArrays) or table is None:
         return 0
     count = np.zeros(len(trees.trees.left), dtype=np.int64)

@@ -46,7 +46,8 @@ def _schema(part: Part) -> Schema:
     found = part.keys("task", "classes", "clock", "layers", "covariates", "codes", "above")
     task = found["task"].text(TASKS)
     classes = found["classes"].texts()
-    held = {"boolean": len(classes) in (0, 2), "categorical": len(classes) > 1, "time_to_event": not classes}
+    held = {"boolean": len(classes) in (0, 2), "booleans": len(classes) > 1, "categorical": len(classes) > 1, "numeric": not classes,
+            "time_to_event": not classes}  # fmt: skip
     fits = held.get(task_of(task).label_type, True) and isinstance(found["classes"].value, tuple)
     found["classes"].must(fits, f"classes of a {task} task", "others")
     found["clock"].text(CLOCKS)
@@ -191,7 +192,8 @@ def _maybe(part: Part, schema: Schema) -> None:
 def _rate(part: Part, schema: Schema) -> None:
     risk = not task_of(schema["task"]).probabilities
     rate = part.array("f8", _width(schema), least=None if risk else 0, most=None if risk else 1)
-    part.must(_width(schema) == 1 or abs(float(rate.sum()) - 1) < 1e-6, "shares that sum to 1", "others")
+    alone = _width(schema) == 1 or not task_of(schema["task"]).exclusive
+    part.must(alone or abs(float(rate.sum()) - 1) < 1e-6, "shares that sum to 1", "others")
 
 
 def _ridge(part: Part, schema: Schema) -> None:
@@ -228,8 +230,10 @@ def _tree_learner(part: Part, schema: Schema, name: str) -> None:
     by_word = _table(found["table"], schema)
     mean = found["mean"].array("f4", len(by_word), within="nan")
     found["mean"].must(bool((np.isnan(mean) == by_word).all()), "a number for all but words", "others")
-    if found["grown"].value is not None:
-        _grown(found["grown"], schema, name, by_word)
+    each = found["grown"].items(_width(schema)) if not task_of(schema["task"]).exclusive else [found["grown"]]
+    for one in each:
+        if one.value is not None:
+            _grown(one, schema, name, by_word)
 
 
 def _table(part: Part, schema: Schema) -> np.ndarray:
@@ -284,7 +288,8 @@ def _table_part(part: Part, name: str, schema: Schema, words: set[str], records:
 def _grown(part: Part, schema: Schema, name: str, by_word: np.ndarray) -> None:
     found = part.keys("kind", "trees", "classes", "start", "importance")
     found["kind"].text([name])
-    regresses, many = task_of(schema["task"]).regresses, max(len(schema["classes"]), 2)
+    task = task_of(schema["task"])
+    regresses, many = task.regresses, max(len(schema["classes"]), 2) if task.exclusive else 2
     classes = found["classes"].array("i8", 0 if regresses else None, least=0, most=many - 1)
     found["classes"].must(bool((np.diff(classes) > 0).all()), "classes in their order", "others")
     found["importance"].array("f8", len(by_word), least=0)

@@ -90,7 +90,7 @@ def path_gradients(network: Any, batch: Batch, steps: int = STEPS) -> tuple[dict
     network.eval()
     embedding = next((m for m in network.modules() if isinstance(m, TokenEmbedding)), None)
     with torch.no_grad():
-        guess = network.head.raw(network.encoder(batch)[0]).argmax(1)
+        guess = guessed(network.head, network.head.raw(network.encoder(batch)[0]))
         whole, start = None, None
         if embedding is not None and batch.tokens is not None:
             whole, start = embedding(batch.tokens), embedding.neutral(batch.tokens)
@@ -106,7 +106,7 @@ def path_gradients(network: Any, batch: Batch, steps: int = STEPS) -> tuple[dict
             leaves.append(path)
         with torch.enable_grad(), _embedded(embedding, path):
             raw = network.head.raw(network.encoder(replace(batch, layers=layers))[0])
-            score = explained(raw, guess)
+            score = explained(network.head, raw, guess)
             found = torch.autograd.grad(score, leaves, allow_unused=True)
         for name, gradient in zip(layers, found, strict=False):
             gradients[name] += 0.0 if gradient is None else gradient.numpy() / steps
@@ -124,23 +124,29 @@ def value_gradients(network: Any, batch: Batch, steps: int = STEPS) -> dict[str,
     """
     network.eval()
     with torch.no_grad():
-        guess = network.head.raw(network.encoder(batch)[0]).argmax(1)
+        guess = guessed(network.head, network.head.raw(network.encoder(batch)[0]))
     out = {name: np.zeros(tuple(x.shape[:2])) for name, x in batch.layers.items()}
     for step in range(steps if out else 0):
         share = (step + 0.5) / steps
         values = {name: (share * x[..., 0]).requires_grad_() for name, x in batch.layers.items()}
         with torch.enable_grad():
             layers = {name: torch.stack([v, batch.layers[name][..., 1]], -1) for name, v in values.items()}
-            score = explained(network.head.raw(network.encoder(replace(batch, layers=layers))[0]), guess)
+            score = explained(network.head, network.head.raw(network.encoder(replace(batch, layers=layers))[0]), guess)
             found = torch.autograd.grad(score, list(values.values()))
         for name, gradient in zip(values, found, strict=True):
             out[name] += gradient.numpy() / steps
     return out
 
 
-def explained(raw: Tensor, guess: Tensor) -> Tensor:
-    """The sum of what is explained of each row: its logit, of several the predicted class's above their mean."""
-    return raw.gather(1, guess[:, None]).sum() - (raw.mean(1).sum() if raw.shape[1] > 1 else 0.0)
+def guessed(head: Any, raw: Tensor) -> Tensor:
+    """(n,) which output is explained: of the predicted class, or the label by which a row stands out (`Task.told`)."""
+    return (raw if head.exclusive else raw - raw.mean(0)).argmax(1)
+
+
+def explained(head: Any, raw: Tensor, guess: Tensor) -> Tensor:
+    """The sum of what is explained of each row: its logit, of several classes the predicted one's above their mean."""
+    above = raw.mean(1).sum() if raw.shape[1] > 1 and head.exclusive else 0.0
+    return raw.gather(1, guess[:, None]).sum() - above
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from scipy.special import softmax
 
 from ..base.attribution import Attribution
 from ..base.embedding import Embeddings
@@ -93,7 +92,7 @@ class Inputs:
 def late_fusion(
     honest: Mapping[str, np.ndarray], rows: np.ndarray, y: np.ndarray, task: str
 ) -> tuple[dict[str, float], float]:
-    """The weight that each modality's readout starts with, and the slope that makes their sum a logit.
+    """The weight that each modality's readout starts with, and the slope that makes their sum a logit (or a z-score).
 
     Weights by `models.estimators.late_fusion`: non-negative, drawn to each readout's skill. Without readouts the slope is 1.
     """
@@ -103,16 +102,11 @@ def late_fusion(
     known = np.asarray(~np.isnan(scores).any(2), dtype=bool)
     centre, spread = standardise(scores)
     standard = np.where(known[..., None], (scores - centre) / spread[:, None], 0.0)
-    prior = np.array(
-        [task_of(task).skill(y[known[:, m]], _score(standard[known[:, m], m])) for m in range(len(honest))]
-    )
+    kind = task_of(task)
+    prior = np.array([kind.skill(y[known[:, m]], kind.score(standard[known[:, m], m])) for m in range(len(honest))])
     weight = fit_weights(standard, y, task, prior, SHRINK)
     slope = calibrate(np.einsum("nmk,m->nk", standard, weight), y, task)[0]
-    return dict(zip(honest, weight / spread, strict=True)), float(slope)
-
-
-def _score(readout: np.ndarray) -> np.ndarray:
-    return readout[:, 0] if readout.shape[1] == 1 else np.asarray(softmax(readout, axis=1))
+    return dict(zip(honest, weight / spread, strict=True)), float(slope) / kind.unit(y)[1]
 
 
 class NetworkLearner(BaseLearner):
@@ -148,7 +142,7 @@ class NetworkLearner(BaseLearner):
         self.task, self.classes, self.clock = snapshot.task, len(snapshot.classes), snapshot.clock
         self.longest = self.setting.get("longest", 256 if len(snapshot.rows) <= 10_000 else 96)
         task = task_of(self.task)
-        y = task.blank(len(snapshot.rows))
+        y = task.blank(len(snapshot.rows), self.classes)
         y[rows] = task.targets(snapshot.rows[rows], snapshot.classes)
         self.edges: dict[str, GraphEdges] = {}
         self.messages: dict[str, Messages | Centred] = {}

@@ -89,7 +89,11 @@ def choose(scores: Mapping[str, np.ndarray], y: np.ndarray, part: np.ndarray, ta
     honest = np.zeros((len(y), z.shape[2]))
     for k in np.unique(part):
         a, b = part != k, part == k
-        honest[b] = np.einsum("nmk,m->nk", z[b], _weigh(z[a], y[a], task, prior))
+        inside = _weigh(z[a], y[a], task, prior)
+        honest[b] = np.einsum("nmk,m->nk", z[b], inside)
+        if kind.numeric:  # judged in its unit; of others the order is enough
+            slope, *intercept = calibrate(np.einsum("nmk,m->nk", z[a], inside), y[a], task)
+            honest[b] = slope * honest[b] + intercept
     inner[STACK] = kind.inner_score(y, kind.score(honest))
     if inner[STACK] < able[single] - MARGIN:
         return alone

@@ -17,7 +17,7 @@ class AUROC(Metric):
         return ovr_auroc(part.y, part.score) if part.score.ndim == 2 else auroc(part.y, part.score)
 
     def measure(self, part: Scored) -> Measure:
-        return _ovr(part.y, part.score) if part.score.ndim == 2 else _ranked(part.y, part.score)["auroc"]
+        return _ovr(part.y, part.score) if part.score.ndim == 2 else ranked(part.y, part.score)["auroc"]
 
 
 class AveragePrecision(Metric):
@@ -32,7 +32,7 @@ class AveragePrecision(Metric):
         return float(average_precision_score(y, part.score)) if 0 < y.sum() < len(y) else None
 
     def measure(self, part: Scored) -> Measure:
-        return _ranked(part.y, part.score)["auprc"]
+        return ranked(part.y, part.score)["auprc"]
 
 
 def auroc(y: np.ndarray, score: np.ndarray) -> float | None:
@@ -59,7 +59,8 @@ def by_score(w: np.ndarray, first: np.ndarray) -> np.ndarray:
     return w if len(first) == w.shape[-1] else np.add.reduceat(w, first, axis=-1)
 
 
-def _ranked(y: np.ndarray, score: np.ndarray) -> dict[str, Measure]:
+def ranked(y: np.ndarray, score: np.ndarray) -> dict[str, Measure]:
+    """auroc and auprc of one score as functions of how often each row is drawn. y: (n,) 0/1."""
     if len(y) > MANY:
         return _ranked_many(np.asarray(y) > 0, score)
     order, first = ties(score)
@@ -102,7 +103,7 @@ def first_order(own: np.ndarray, whole: np.ndarray) -> Measure:
 
 
 def _ovr(y: np.ndarray, score: np.ndarray) -> Measure:
-    each = [_ranked(y == k, score[:, k])["auroc"] for k in range(score.shape[1])]
+    each = [ranked(y == k, score[:, k])["auroc"] for k in range(score.shape[1])]
 
     def ovr(w: np.ndarray) -> Drawn:
         drawn = [measure(w) for measure in each]

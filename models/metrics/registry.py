@@ -8,7 +8,15 @@ from .clustering import NormalisedMutualInformation
 from .concordance import ConcordanceIndex
 from .discrimination import AUROC, AveragePrecision
 from .metric import Metric
-from .regression import R2, MeanAbsoluteError, Spearman
+from .multilabel import (
+    LabelsJudged,
+    MacroAUROC,
+    MacroAveragePrecision,
+    MicroAUROC,
+    MicroAveragePrecision,
+    MultilabelBrier,
+)
+from .regression import R2, MeanAbsoluteError, RootMeanSquaredError, Spearman
 from .survival import IntegratedBrier, TimeDependentAUC
 
 METRICS: dict[str, Metric] = {
@@ -19,12 +27,19 @@ METRICS: dict[str, Metric] = {
     "ece": ExpectedCalibrationError(),
     "accuracy": Accuracy(),
     "macro_f1": MacroF1(),
+    "macro_auroc": MacroAUROC(),
+    "macro_auprc": MacroAveragePrecision(),
+    "micro_auroc": MicroAUROC(),
+    "micro_auprc": MicroAveragePrecision(),
+    "brier_multilabel": MultilabelBrier(),
+    "labels_judged": LabelsJudged(),
     "c_index": ConcordanceIndex(),
     "td_auc": TimeDependentAUC(),
     "ibs": IntegratedBrier(),
     "r2": R2(),
-    "mae": MeanAbsoluteError(),
     "spearman": Spearman(),
+    "mae": MeanAbsoluteError(),
+    "rmse": RootMeanSquaredError(),
     "nmi": NormalisedMutualInformation(),
 }
 """Name in a task's list -> metric. (Two tasks may judge by metrics of one key: both Brier scores are `brier`.)"""

@@ -1,4 +1,4 @@
-"""Rank tests of many features at once, arrays in, p-values out: Kruskal–Wallis and Mann–Whitney, Cox score; FDR.
+"""Rank tests of many features at once, arrays in, p-values out: Kruskal–Wallis and Mann–Whitney, Spearman, Cox score; FDR.
 
 Missing values are left out feature by feature.
 """
@@ -38,6 +38,26 @@ def kruskal(x: np.ndarray, group: np.ndarray) -> np.ndarray:
         freedom = (size > 0).sum(0) - 1
         p: np.ndarray = stats.chi2.sf((n - 1) * between / total, freedom)
     return np.where((total > 0) & (freedom > 0), p, np.nan)
+
+
+def spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Spearman's rank correlation of every column with one number.
+
+    Args:
+        x: (n, p) float, NaN is missing: such a row has no rank of y in that column either.
+        y: (n,) numbers.
+    Returns: (p,) two-sided p-values by Student's t; NaN without variance, or with fewer than three rows.
+    """
+    ranked, there = ranks(x)
+    other, _ = ranks(np.where(there, y[:, None], np.nan))
+    n = there.sum(0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        a, b = (np.where(there, one - one.sum(0) / n, 0.0) for one in (ranked, other))
+        spread = np.sqrt((a**2).sum(0) * (b**2).sum(0))
+        r = np.clip((a * b).sum(0) / spread, -1.0, 1.0)
+        t = np.abs(r) * np.sqrt((n - 2) / np.maximum(1 - r**2, 0.0))
+        p: np.ndarray = 2 * stats.t.sf(t, np.maximum(n - 2, 1))
+    return np.where((spread > 0) & (n > 2), p, np.nan)
 
 
 def cox_score(x: np.ndarray, duration: np.ndarray, event: np.ndarray) -> np.ndarray:

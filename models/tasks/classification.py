@@ -11,7 +11,7 @@ from ..base.task import Task
 class ClassificationTask(Task):
     """A label that is one of a few classes, numbered from 0."""
 
-    def blank(self, n: int) -> np.ndarray:
+    def blank(self, n: int, classes: int = 0) -> np.ndarray:
         return np.zeros(n, np.int64)
 
     def strata(self, rows: pl.DataFrame) -> np.ndarray:

@@ -33,6 +33,10 @@ class MulticlassTask(ClassificationTask):
     def width(self, classes: int) -> int:
         return classes
 
+    def seen(self, y: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
+        known = np.unique(y)
+        return known, np.searchsorted(known, y)
+
     def base_rate(self, y: np.ndarray, classes: int) -> np.ndarray:
         return np.bincount(y, minlength=classes) / len(y)
 

@@ -34,7 +34,7 @@ class SurvivalTask(Task):
     def targets(self, rows: pl.DataFrame, classes: Sequence[str]) -> np.ndarray:
         return np.column_stack([rows["duration_days"].cast(pl.Float64), rows["event"].cast(pl.Float64)])
 
-    def blank(self, n: int) -> np.ndarray:
+    def blank(self, n: int, classes: int = 0) -> np.ndarray:
         return np.zeros((n, 2))
 
     def strata(self, rows: pl.DataFrame) -> np.ndarray:

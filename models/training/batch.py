@@ -57,7 +57,7 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Target:
-    """What a head learns from: `y` (b,) float32 for binary, int64 for multiclass; else duration_days and event (b,)."""
+    """What a head learns from: `y` (b,) float32 for binary and regression, int64 for multiclass, (b, labels) float32 for multilabel; else duration_days and event (b,)."""
 
     y: Tensor | None = None
     duration_days: Tensor | None = None
@@ -65,7 +65,7 @@ class Target:
 
     def __post_init__(self) -> None:
         if self.y is not None:
-            _require(self.y.dim() == 1, "target.y", tuple(self.y.shape), "(batch,)")
+            _require(self.y.dim() in (1, 2), "target.y", tuple(self.y.shape), "(batch,) or (batch, labels)")
             return
         if self.duration_days is None or self.event is None:
             raise ValueError("target: got neither y nor both of duration_days and event")

@@ -26,13 +26,13 @@ from clinome.loaders.specs import (
     Samples,
 )
 from clinome.models.base.specs import HOLD_OUTS, LINKS, STRATEGIES, TASK_KINDS, Evaluate, Learn, LinkTask, TaskSpec
-from clinome.models.base.task import TASKS
+from clinome.models.base.task import TASKS, task_of
 from clinome.typed_toml import nearest, section
 
 if TYPE_CHECKING:
-    from clinome.models.evaluation.operating_point import Rule
     from clinome.graphs.prediction_tasks.aces import AcesTask
     from clinome.graphs.prediction_tasks.task import PredictionTask
+    from clinome.models.evaluation.operating_point import Rule
 
 T = TypeVar("T")
 
@@ -222,6 +222,12 @@ class Study:
             raise NotBuilt(
                 f"{self.file.name} [task]: kind {self.task.kind!r} is not built yet.", f"built are {', '.join(TASKS)}"
             )
+        several = task_of(self.task.kind).label_type == "booleans"
+        if several != isinstance(self.task.label, tuple) or (several and len(set(self.task.label)) < 2):
+            expected = "two columns of the cohort or more" if several else "one column"
+            fix = 'label = ["diabetes", "stroke"]' if several else 'kind = "multilabel" predicts several at once'
+            got = self.task.label if isinstance(self.task.label, str) else ", ".join(self.task.label)
+            raise InputError("not the labels of this kind", f"{self.file.name} [task] label", got, expected, fix)
         return self.task
 
     @property

@@ -19,7 +19,7 @@ features = "opaque"
 [cohort]
 query = "MATCH (p:Patient) RETURN p.id AS subject_id, {returned}"
 [task]
-kind = "{kind}"
+kind = "{kind}"{label}
 [evaluate]
 folds = 2
 [learn]
@@ -39,11 +39,14 @@ def write(
     people = {"patient_id": [f"{name}{i}" for i in range(80)], "outcome": (signal > 0).astype(int),
               "days": np.round(np.exp(5 - signal), 1), "died": (rng.random(80) < 0.7).astype(int)}  # fmt: skip
     people["grade"] = np.array(["low", "middle", "high"])[np.digitize(signal, [-1, 1])]
+    people["level"] = np.round(120 + 15 * signal, 1)
     folder.mkdir(parents=True)
     pl.DataFrame(people).write_csv(folder / "patients.csv")
     genes = {f"G{j}": x[:, j].round(4) for j in range(8)}
     pl.DataFrame({"patient_id": people["patient_id"], **genes}).write_csv(folder / "rna.csv")
-    returned = {"survival": "p.days AS duration_days, p.died AS event", "multiclass": "p.grade AS label"}
+    returned = {"survival": "p.days AS duration_days, p.died AS event", "multiclass": "p.grade AS label",
+                "regression": "p.level AS label", "multilabel": "p.outcome AS worse, p.died AS died, p.level > 140 AS high"}  # fmt: skip
     asked = {"name": name, "kind": kind, "returned": returned.get(kind, "p.outcome AS label"),
+             "label": '\nlabel = ["worse", "high", "died"]' if kind == "multilabel" else "",
              "learners": ", ".join(f'"{one}"' for one in learners)}  # fmt: skip
     (folder / "study.toml").write_text(STUDY.format(**asked), encoding="utf-8")

@@ -23,11 +23,12 @@ from .own_code import calling, written
 def sklearn(
     estimator: Any, name: str | None = None, *, space: Mapping[str, Any] | None = None, dense: bool | None = None
 ) -> Wrapped:
-    """Any scikit-learn classifier (survival: regressor) as a learner, on all blocks side by side.
+    """Any scikit-learn classifier (regression and survival: regressor) as a learner, on all blocks side by side.
 
     X is (patients, features) float32, without missing values: a `scipy.sparse.csr_matrix` where the study has mutations or
     records, else an array. An estimator whose tags say that it takes no sparse X, or that has no tags, gets an array
-    always; `dense` overrules: True an array, False what there is. y is 0, 1, …, in the order of the classes.
+    always; `dense` overrules: True an array, False what there is. y is 0, 1, …, in the order of the classes;
+    of a regression the number itself.
 
     Features are fitted in the fold (`models.preprocessing.fold.FoldPreprocessing`). A classifier without predict_proba is calibrated on its
     decision function's training scores, which keeps the order but not the exact probabilities. Survival: the regressor
@@ -74,7 +75,10 @@ class Wrapped(BaseLearner):
     def reason(self, snapshot: Snapshot) -> str | None:
         from sklearn.base import is_regressor
 
-        regresses = task_of(snapshot.task).regresses
+        task = task_of(snapshot.task)
+        if len(task.score_columns(snapshot.classes)) > 1 and not task.exclusive:
+            return f"{self.name}: an estimator of scikit-learn is not wrapped for several labels: give an object with fit and predict"
+        regresses = task.regresses
         if regresses and not is_regressor(self.estimator):
             return f"{self.name} is a classifier: for {snapshot.task} wrap a regressor"
         if not regresses and is_regressor(self.estimator):

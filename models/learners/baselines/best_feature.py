@@ -81,7 +81,8 @@ class BestFeature(BaseLearner):
         x = self.block.transform(snapshot, rows)
         whole = np.zeros(x.shape)
         logits = self._values(snapshot, rows) @ self.coef
-        coef = self.coef[0] - (self.coef[0].mean() if self.coef.shape[1] > 1 else 0.0)
+        task = task_of(self.task)
+        coef = self.coef[0] - (self.coef[0].mean() if self.coef.shape[1] > 1 and task.exclusive else 0.0)
         slope = self.final[0] * (1.0 if self.recalibration is None else self.recalibration[0])
-        whole[:, self.column] = slope * (self._values(snapshot, rows)[:, 0] - self.mean) * coef[logits.argmax(axis=1)]
+        whole[:, self.column] = slope * (self._values(snapshot, rows)[:, 0] - self.mean) * coef[task.told(logits)]
         return {self.block.name: Attribution(self.block.names, self.block.gather(whole))}

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...base.task import task_of
+from ...base.task import Task, task_of
 from ...estimators.ridge import SMALL
 from ...estimators.tree_arrays import TreeArrays, of_boosting
 from .trees import TreeLearner
@@ -42,25 +42,25 @@ class Boosting(TreeLearner):
         return {"learning_rate": loguniform(0.02, 0.2), "max_leaf_nodes": [3, 6, 15, 31], "max_features": [0.1, 0.3, 1.0],
                 "l2_regularization": loguniform(0.1, 100.0)}  # fmt: skip
 
-    def fit_model(self, x: np.ndarray, y: np.ndarray, tuning: np.ndarray) -> Any:
+    def fit_model(self, x: np.ndarray, y: np.ndarray, tuning: np.ndarray, kind: str) -> Any:
         rounds = 200 if len(x) > SMALL else 100
-        task = task_of(self.task)
+        task = task_of(kind)
         outcome = task.groups(y)
         learnable = len(x) >= MORE and tuning.any() and len(np.unique(outcome[~tuning])) > 1
         if learnable:
-            first = self._estimator(len(x), rounds, x[~tuning], y[~tuning])
+            first = self._estimator(len(x), rounds, x[~tuning], y[~tuning], task)
             found = [
                 (task.inner_score(y[tuning], s), i)
-                for i, s in enumerate(self._staged(first, x[tuning]), 1)
+                for i, s in enumerate(self._staged(first, x[tuning], task), 1)
                 if i % _STEP == 0
             ]
             best = max(score for score, _ in found)
             margin = 0.0 if len(x) > SMALL else _MARGIN
             rounds = next(i for score, i in found if score >= best - margin)
         self.rounds = rounds if learnable else ROUNDS
-        return self._estimator(len(x), self.rounds, x, y)
+        return self._estimator(len(x), self.rounds, x, y, task)
 
-    def _estimator(self, n: int, rounds: int, x: np.ndarray, y: np.ndarray) -> Any:
+    def _estimator(self, n: int, rounds: int, x: np.ndarray, y: np.ndarray, task: Task) -> Any:
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
         large = n > SMALL
@@ -71,13 +71,11 @@ class Boosting(TreeLearner):
             **self.setting, "max_iter": rounds, "early_stopping": False, "random_state": self.seed,
             "categorical_features": self.table.categorical if self.table.categorical.any() else None,
         }  # fmt: skip
-        task = task_of(self.task)
         if task.regresses:
             return HistGradientBoostingRegressor(**options).fit(x, task.numeric_response(y))
         return HistGradientBoostingClassifier(**options).fit(x, y)
 
-    def _staged(self, model: Any, x: np.ndarray) -> Iterator[np.ndarray]:
-        task = task_of(self.task)
+    def _staged(self, model: Any, x: np.ndarray, task: Task) -> Iterator[np.ndarray]:
         if task.regresses:
             yield from model.staged_predict(x)
             return
@@ -86,5 +84,5 @@ class Boosting(TreeLearner):
             out[:, model.classes_] = p
             yield task.from_probabilities(out)
 
-    def grown(self) -> TreeArrays:
-        return of_boosting(self.model, len(self.mean))
+    def grown(self, model: Any) -> TreeArrays:
+        return of_boosting(model, len(self.mean))

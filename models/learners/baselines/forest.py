@@ -33,7 +33,7 @@ class Forest(TreeLearner):
 
         return {"min_samples_leaf": [1, 2, 3, 5, 10, 20], "max_features": loguniform(0.01, 0.5)}
 
-    def fit_model(self, x: np.ndarray, y: np.ndarray, tuning: np.ndarray) -> Any:
+    def fit_model(self, x: np.ndarray, y: np.ndarray, tuning: np.ndarray, kind: str) -> Any:
         from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
         large = len(x) > SMALL
@@ -42,10 +42,10 @@ class Forest(TreeLearner):
             "max_features": 0.1 if large else "sqrt", "max_samples": 0.5 if large else None,
             **self.setting, "random_state": self.seed, "n_jobs": 1,
         }  # fmt: skip
-        task = task_of(self.task)
+        task = task_of(kind)
         if task.regresses:
             return RandomForestRegressor(**options).fit(x, task.numeric_response(y))
         return RandomForestClassifier(**options).fit(x, y)
 
-    def grown(self) -> TreeArrays:
-        return of_forest(self.model)
+    def grown(self, model: Any) -> TreeArrays:
+        return of_forest(model)

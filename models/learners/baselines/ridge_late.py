@@ -127,12 +127,15 @@ class RidgeLate(BaseLearner):
 
     def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, Attribution] | None:
         """Exact: coefficient times value less its training mean, in logits; multiclass: of the predicted class."""
-        guess = self._logits(snapshot, rows).argmax(axis=1)
+        task = task_of(self.task)
+        guess = task.told(self._logits(snapshot, rows))
         out: dict[str, Attribution] = {}
         for m, (block, model, mean) in enumerate(self.members):
             here = block.present(snapshot, rows)
             factor = self.final[0] * self.weights[m] / self.spread[m]
-            coef = factor * (model.coef - model.coef.mean(axis=1, keepdims=True) * (model.coef.shape[1] > 1))
+            coef = factor * (
+                model.coef - model.coef.mean(axis=1, keepdims=True) * (model.coef.shape[1] > 1 and task.exclusive)
+            )
             contribution = np.zeros((len(rows), len(mean)))
             contribution[here] = (_dense(block.transform(snapshot, rows[here])) - mean) * coef.T[guess[here]]
             names = {one.name: one.names for one in (block.blocks if isinstance(block, JoinedBlocks) else [block])}

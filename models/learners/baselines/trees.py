@@ -20,9 +20,10 @@ _ABLATED = 40
 
 
 class TreeLearner(BaseLearner):
-    """A model on `models.preprocessing.tree_table.TreeTable`; a subclass fits `self.model`."""
+    """Models on `models.preprocessing.tree_table.TreeTable`, one for each problem that trees learn by itself
+    (`Task.parts`: of several labels one each); a subclass fits one."""
 
-    model: Any = None
+    models: list[Any]
     recalibrates = True  # forests are too timid, boosted trees too bold in small cohorts
 
     def reason(self, snapshot: Snapshot) -> str | None:
@@ -39,15 +40,15 @@ class TreeLearner(BaseLearner):
             known = np.maximum(np.isfinite(x).sum(axis=0), 1)
             self.mean = (np.nansum(x, axis=0, dtype=np.float64) / known).astype(np.float32)
         self.mean[self.table.categorical] = np.nan
-        outcomes = np.unique(task.groups(y))
         self.rate = task.base_rate(y, self.classes)
-        self.model = None
-        if len(outcomes) > 1 and x.shape[1]:
+        self.models = []
+        for kind, part in task.parts(y):
+            learnable = len(np.unique(task_of(kind).groups(part))) > 1 and x.shape[1]
             with _few_filters():
-                self.model = self.fit_model(x, y, np.isin(rows, tuning))
+                self.models.append(self.fit_model(x, part, np.isin(rows, tuning), kind) if learnable else None)
 
-    def fit_model(self, x: np.ndarray, y: np.ndarray, tuning: np.ndarray) -> Any:
-        """The fitted estimator. tuning: (n,) bool, the rows on which to stop early."""
+    def fit_model(self, x: np.ndarray, y: np.ndarray, tuning: np.ndarray, kind: str) -> Any:
+        """The fitted estimator. tuning: (n,) bool, the rows on which to stop early. kind: what task y is of."""
         raise NotImplementedError
 
     def predict(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
@@ -55,13 +56,18 @@ class TreeLearner(BaseLearner):
 
     def _scores(self, x: np.ndarray) -> np.ndarray:
         task = task_of(self.task)
-        if self.model is None:
-            return task.constant(self.rate, len(x))
-        if task.regresses:
-            return np.asarray(self.model.predict(x))
-        p = np.zeros((len(x), max(self.classes, 2)))
-        p[:, self.model.classes_] = self.model.predict_proba(x)
-        return self.settled(task.from_probabilities(p), self.task)
+        if len(self.models) == 1:
+            (model,) = self.models
+            if model is None:
+                return task.constant(self.rate, len(x))
+            if task.regresses:
+                return np.asarray(model.predict(x))
+            return self.settled(task.from_probabilities(_probabilities(model, x, max(self.classes, 2))), self.task)
+        score = task.constant(self.rate, len(x))
+        for k, model in enumerate(self.models):
+            if model is not None:
+                score[:, k] = _probabilities(model, x, 2)[:, 1]
+        return self.settled(score, self.task)
 
     def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, Attribution] | None:
         """What the score (a logit; multiclass: of the predicted class) loses when a column is set to its training mean.
@@ -70,9 +76,10 @@ class TreeLearner(BaseLearner):
         """
         x = self.table.transform(snapshot, rows)
         out = np.zeros(x.shape)
-        if self.model is None or not len(rows):
+        grown = [one for one in self._grown() if one is not None]
+        if not grown or not len(rows):
             return self._named(out)
-        importance = self._grown().importance
+        importance = np.sum([one.importance for one in grown], axis=0)
         matter = np.argsort(-importance, kind="stable")[:_ABLATED]
         whole = self._scores(x)
         for group in np.array_split(matter[importance[matter] > 0], 8):
@@ -85,24 +92,26 @@ class TreeLearner(BaseLearner):
         names = {part.name: part.names for part in self.table.parts}
         return {name: Attribution(names[name], values) for name, values in self.table.gather(contributions).items()}
 
-    def grown(self) -> TreeArrays:
-        """The fitted estimator's trees as arrays."""
+    def grown(self, model: Any) -> TreeArrays:
+        """A fitted estimator's trees as arrays."""
         raise NotImplementedError
 
-    def _grown(self) -> TreeArrays:
-        return self.model if isinstance(self.model, TreeArrays) else self.grown()
+    def _grown(self) -> list[TreeArrays | None]:
+        return [one if one is None or isinstance(one, TreeArrays) else self.grown(one) for one in self.models]
 
     def state(self) -> dict[str, Any]:
-        grown = None if self.model is None else self._grown().state()
+        grown = [None if one is None else one.state() for one in self._grown()]
         return {"task": self.task, "classes": self.classes, "table": self.table.state(), "mean": self.mean,
-                "rate": self.rate, "recalibration": self.recalibration, "grown": grown}  # fmt: skip
+                "rate": self.rate, "recalibration": self.recalibration,
+                "grown": grown[0] if len(grown) == 1 else grown}  # fmt: skip
 
     def restore(self, state: Mapping[str, Any]) -> Self:
         """The trees are then walked here, and no scikit-learn is asked."""
         for name in ("task", "classes", "mean", "rate", "recalibration"):
             setattr(self, name, state[name])
         self.table = TreeTable().restore(state["table"])
-        self.model = None if state["grown"] is None else TreeArrays.restored(state["grown"])
+        grown = state["grown"] if isinstance(state["grown"], list | tuple) else [state["grown"]]
+        self.models = [None if one is None else TreeArrays.restored(one) for one in grown]
         return self
 
     def _loss(self, x: np.ndarray, whole: np.ndarray, group: np.ndarray) -> np.ndarray:
@@ -115,6 +124,13 @@ class TreeLearner(BaseLearner):
         task = task_of(self.task)
         kept = task.predicted(whole, whole)
         return np.stack([kept - task.predicted(one, whole) for one in less], axis=1)
+
+
+def _probabilities(model: Any, x: np.ndarray, classes: int) -> np.ndarray:
+    """(n, classes), 0 of a class that training lacked."""
+    p = np.zeros((len(x), classes))
+    p[:, model.classes_] = model.predict_proba(x)
+    return p
 
 
 @contextmanager

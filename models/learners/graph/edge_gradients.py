@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ...training.batch import Batch
-from ..integrated_gradients import explained
+from ..integrated_gradients import explained, guessed
 
 POINTS = 128
 """Of Gauss and Legendre's rule, on the way of the masks. Where a network has ReLUs the gradient jumps on the way, and the sum
@@ -81,13 +81,21 @@ def explain(
     network.eval()
     with torch.no_grad():
         raw = network.head.raw(network.encoder(batch)[0])
-        guess = raw.argmax(1)
-        typical = float(explained(network.head.raw(network.encoder(average)[0]), guess))
-        unlinked = float(explained(masked({name: torch.zeros(len(one[0])) for name, one in ends.items()}), guess))
-    found = edge_gradients(lambda masks: explained(masked(masks), guess), {n: len(one[0]) for n, one in ends.items()})
+        guess = guessed(network.head, raw)
+        typical = float(explained(network.head, network.head.raw(network.encoder(average)[0]), guess))
+        unlinked = float(
+            explained(network.head, masked({name: torch.zeros(len(one[0])) for name, one in ends.items()}), guess)
+        )
+    found = edge_gradients(
+        lambda masks: explained(network.head, masked(masks), guess), {n: len(one[0]) for n, one in ends.items()}
+    )
     table = pl.DataFrame(dict(zip(("id", "score"), nodes, strict=True)), schema={"id": pl.String, "score": pl.Float64})
     return GraphAttribution(
-        float(explained(raw, guess)), typical, unlinked, _summed(table, "id"), _summed(_edges(ends, found), *_EDGE)
+        float(explained(network.head, raw, guess)),
+        typical,
+        unlinked,
+        _summed(table, "id"),
+        _summed(_edges(ends, found), *_EDGE),
     )
 
 

@@ -132,7 +132,7 @@ class OnGenes(BaseLearner, ABC):
         rows = np.sort(np.concatenate([train, tuning]))
         self.task, self.classes = snapshot.task, len(snapshot.classes)
         task = task_of(self.task)
-        y = task.blank(len(snapshot.rows))
+        y = task.blank(len(snapshot.rows), self.classes)
         y[rows] = task.targets(snapshot.rows[rows], snapshot.classes)
         if not task.learnable(y[train]):
             raise ValueError(f"{self.task}: got no event in the training rows; expected at least one")

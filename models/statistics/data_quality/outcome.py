@@ -24,7 +24,7 @@ _LARGE = 20
 class Outcome:
     """The outcome of each patient of the cohort, who counts once, with the first row that has one.
 
-    row: (n,) rows of the snapshot. label: (n,) class as text, of survival "1" for an event and "0". duration: (n,) days,
+    row: (n,) rows of the snapshot. label: (n,) class as text, of survival "1" for an event and "0", of a number its third, of several labels how many. duration: (n,) days,
     None where the outcome does not wait. binary: whether label is "0" or "1".
     """
 
@@ -44,6 +44,8 @@ class Outcome:
         if task.over_time:
             event = rows["event"].cast(pl.Int8).cast(pl.String).to_numpy()
             return cls(row, event, rows["duration_days"].cast(pl.Float64).to_numpy(), False, time)
+        if (grouped := task.grouped(rows["label"])) is not None:
+            return cls(row, grouped.to_numpy().astype(str), None, False, time)
         boolean = task.label_type == "boolean"
         label = rows["label"].cast(pl.Int64) if boolean else rows["label"]
         return cls(row, label.cast(pl.String).to_numpy().astype(str), None, boolean, time)

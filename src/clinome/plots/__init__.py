@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         calibration,
         decision_curve,
         discrimination,
+        label_curves,
         one_vs_rest,
         survival_by_risk,
         survival_calibration,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         sample_components,
     )
     from clinome.plots.ranks import critical_difference, study_differences
+    from clinome.plots.regression import predicted_observed
     from clinome.plots.run import (
         attrition,
         biomarkers,
@@ -56,6 +58,7 @@ _WHERE = {
     "discrimination": "predictions",
     "distributions": "quality",
     "kaplan_meier": "cohorts",
+    "label_curves": "predictions",
     "learning_curve": "run",
     "missing_by_outcome": "quality",
     "missing_data": "run",
@@ -63,6 +66,7 @@ _WHERE = {
     "model_comparison": "run",
     "one_vs_rest": "predictions",
     "outcome_by_group": "quality",
+    "predicted_observed": "regression",
     "records_over_time": "quality",
     "sample_components": "quality",
     "study_differences": "ranks",
@@ -83,6 +87,7 @@ __all__ = [
     "discrimination",
     "distributions",
     "kaplan_meier",
+    "label_curves",
     "learning_curve",
     "missing_by_outcome",
     "missing_data",
@@ -90,6 +95,7 @@ __all__ = [
     "model_comparison",
     "one_vs_rest",
     "outcome_by_group",
+    "predicted_observed",
     "records_over_time",
     "sample_components",
     "study_differences",

@@ -161,6 +161,38 @@ def one_vs_rest(predictions: Table, classes: Sequence[str] = ()) -> Figure:
     return finished(figure, "Discrimination: one-vs-rest ROC curves and confusion matrix of held-out predictions")
 
 
+@styled
+def label_curves(predictions: Table, labels: Sequence[str] = ()) -> Figure:
+    """Discrimination of several labels at once: a ROC curve and a precision–recall curve of each.
+
+    Args:
+        predictions: y_true (a list of the labels that a row has), a column score_LABEL for each label (probability), each row
+            once; repeat may be missing.
+        labels: in the order to draw; default: those that most rows have, six at most.
+    Example:
+        figure = clinome.plots.label_curves(predictions.query("learner == 'chosen' and repeat == 0"))
+    """
+    frame = table_of(predictions, "y_true", *(f"score_{name}" for name in labels), optional={"repeat": 0})
+    has = {name.removeprefix("score_"): frame["y_true"].list.contains(name.removeprefix("score_"))
+           for name in frame.columns if name.startswith("score_")}  # fmt: skip
+    shown = labels or sorted(has, key=lambda name: -int(has[name].sum()))[: len(PALETTE)]
+    figure, (roc, pr) = canvas(9.0, 4.2, 2)
+    roc.plot([0, 1], [0, 1], color=PALE, lw=1)
+    for name, colour in zip(shown, PALETTE, strict=False):
+        one = frame.select("repeat", score=f"score_{name}").with_columns(has[name].cast(pl.Int8).alias("y_true"))
+        tpr, precision = _mean_curves(one, "score", 1)
+        roc.plot(_GRID, tpr, color=colour, lw=1.8, label=short(name, 24))
+        pr.plot(_GRID[1:], precision[1:], color=colour, lw=1.8)
+    _roc_labels(roc, "ROC curve of each label")
+    pr.set(
+        xlabel="recall (sensitivity)",
+        ylabel="precision (PPV)",
+        title="Precision–recall curve of each label",
+        ylim=(0, 1.02),
+    )
+    return finished(figure, "Discrimination: ROC and precision–recall curves of each label, held-out predictions")
+
+
 def survival_by_risk(predictions: Table, groups: int = 3) -> Figure:
     """Discrimination of survival: Kaplan–Meier curves by group of predicted risk, with 95% bands and numbers at risk.
 

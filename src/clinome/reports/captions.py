@@ -50,6 +50,11 @@ CAPTION = {
     "paired": "Paired differences, chosen − learner, with 95% CI; p two-sided, and corrected over learners (Holm).",
     "discrimination": "ROC and precision–recall curves of held-out predictions, pooled over folds. Pale lines: chance.",
     "classes": "One-vs-rest ROC curves and confusion matrix of held-out predictions, each row once. Pale line: chance.",
+    "labels": "ROC and precision–recall curves of each label, held-out predictions, each row once; of more than six labels those "
+    "that most rows have. Pale line: chance.",
+    "regression": "Held-out predictions, each row once, in the outcome’s unit. Left: observed against predicted; on the line they "
+    "agree. Right: residuals, observed − predicted; orange: median and quartiles in groups of equal size; away from zero, "
+    "predictions there are too low (above) or too high (below).",
     "calibration": "Calibration plot: groups of equal size, Wilson 95% CI. On the diagonal, predicted and observed risk agree.",
     "survival_calibration": "Calibration plot: groups of equal size; observed risk by Kaplan–Meier, 95% CI (log–log). Predicted "
     "risk: Cox model of the score, fitted on training rows.",

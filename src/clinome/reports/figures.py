@@ -15,8 +15,9 @@ from clinome.reports.html import svg
 
 
 def held_out_figures(predictions: Path, results: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
-    """{discrimination, calibration, decision: [{svg, caption}]} of `chosen`, in places of the best simple baseline too."""
-    found: dict[str, list[dict[str, str]]] = {"discrimination": [], "calibration": [], "decision": _decision(results)}
+    """{discrimination, regression, calibration, decision: [{svg, caption}]} of `chosen`, in places of the best simple baseline too."""
+    found: dict[str, list[dict[str, str]]] = {"discrimination": [], "regression": [], "calibration": []}
+    found["decision"] = _decision(results)
     names = [row["learner"] for row in ranked(results, str(results.get("metric", "")))]
     if not predictions.exists() or not names:
         return found
@@ -30,6 +31,10 @@ def held_out_figures(predictions: Path, results: Mapping[str, Any]) -> dict[str,
         case "binary":
             other = table.filter(pl.col("learner").is_in(simple) & (pl.col("learner") != first))
             return {**found, **_binary(mine, other)}
+        case "multilabel":
+            return {**found, "discrimination": _labels(_once(mine))}
+        case "regression":
+            return {**found, "regression": _numbers(_once(mine))}
         case "survival":
             return {**found, **_survival(_once(mine), results.get("horizon_days"))}
         case _:
@@ -63,6 +68,18 @@ def _classes(once: pl.DataFrame) -> list[dict[str, str]]:
     if not any(column.startswith("score_") for column in once.columns):
         return []
     return [_figure(plots.one_vs_rest(once), "classes")]
+
+
+def _labels(once: pl.DataFrame) -> list[dict[str, str]]:
+    from clinome import plots
+
+    return [_figure(plots.label_curves(once), "labels")]
+
+
+def _numbers(once: pl.DataFrame) -> list[dict[str, str]]:
+    from clinome import plots
+
+    return [_figure(plots.predicted_observed(once), "regression")]
 
 
 def _decision(results: Mapping[str, Any]) -> list[dict[str, str]]:

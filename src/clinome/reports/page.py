@@ -138,6 +138,12 @@ def _who(cohort: pl.DataFrame, task: str, summary: Mapping[str, Any]) -> str:
         return sentences.survival_task(who, events, n, median)
     if kind and kind.label_type == "boolean":
         return sentences.binary_task(who, label, _events(cohort, task, smallest=False) or 0, n)
+    if kind and kind.numeric:
+        number = cohort["label"].cast(pl.Float64)
+        return sentences.regression_task(who, label, [number.quantile(at, "linear") or 0.0 for at in (0.25, 0.5, 0.75)])
+    if kind and not kind.exclusive:
+        counts = cohort["label"].explode().drop_nulls().value_counts(sort=True)
+        return sentences.multilabel_task(who, list(counts.iter_rows()), n)
     if "label" in cohort.columns:
         counts = cohort["label"].cast(pl.String).value_counts(sort=True)
         return sentences.class_task(who, list(counts.iter_rows()))
@@ -153,12 +159,16 @@ def _records(summary: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _events(cohort: pl.DataFrame, task: str, *, smallest: bool = True) -> int | None:
-    """Rows with the event; for classes, and for a binary outcome that is the rule, those of the smallest class."""
+    """Rows with the event; for classes, and for a binary outcome that is the rule, those of the smallest class, or with the rarest label; None of a
+    number."""
     kind = task_of(task) if task in TASKS else None  # an old run may not say
     if kind and kind.over_time:
         return int(cohort["event"].cast(pl.Int64).sum())
-    if "label" not in cohort.columns or not cohort.height:
+    if "label" not in cohort.columns or not cohort.height or (kind and kind.numeric):
         return None
+    if kind and not kind.exclusive:
+        counts = cohort["label"].explode().drop_nulls().value_counts()["count"]
+        return int(counts.cast(pl.Int64).to_numpy().min()) if len(counts) else 0
     if kind and kind.label_type == "boolean" and not smallest:
         return int(cohort["label"].cast(pl.Float64).sum())
     return int(cohort["label"].value_counts()["count"].cast(pl.Int64).to_numpy().min())

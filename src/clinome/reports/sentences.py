@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from clinome.models.evaluation.intervals import FOLDS, SPLIT
-from clinome.reports.format import number, p_value, percent
+from clinome.reports.format import brief, number, p_value, percent
 
 COVERED = (94, 99)
 """Of a hundred such intervals over folds, how many held the truth where they did worst and best, in simulations
@@ -44,6 +44,18 @@ def binary_task(who: str, label: str | None, events: int, rows: int) -> str:
 def class_task(who: str, classes: Sequence[tuple[str, int]]) -> str:
     each = ", ".join(f"{name} {count:,}" for name, count in classes)
     return f"Task: classification, {len(classes)} classes. Cohort: {who}; {each}."
+
+
+def regression_task(who: str, label: str | None, quartiles: Sequence[float]) -> str:
+    """quartiles: the first, the median and the third."""
+    named = f"“{label}”" if label and label != "label" else "the outcome"
+    low, middle, high = (brief(value) for value in quartiles)
+    return f"Task: regression. Cohort: {who}; {named}: median {middle} (quartiles {low} to {high})."
+
+
+def multilabel_task(who: str, labels: Sequence[tuple[str, int]], rows: int) -> str:
+    each = ", ".join(f"{name} {count:,} ({percent(count / max(rows, 1))})" for name, count in labels)
+    return f"Task: {len(labels)} labels at once. Cohort: {who}; {each}."
 
 
 def other_task(who: str) -> str:

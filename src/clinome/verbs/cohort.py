@@ -74,7 +74,7 @@ def table_one(study: Study | str | Path, by: str = LABEL, *, console: Console = 
 
     Args:
         study: a study, its file, or the folder that holds it; it has been loaded.
-        by: `label` (survival: the event), `split` (of one fixed split), or a column of the cohort or property of Patient;
+        by: `label` (survival: the event; regression: its thirds), `split` (of one fixed split), or a column of the cohort or property of Patient;
             numbers of many values are cut into thirds, ages into bands.
         console: what is said while it runs; default: nothing.
     Returns: a row a variable, or level of one; a column a group. Cells are text: median [quartiles], or count (percent).
@@ -197,6 +197,8 @@ def _groups(snapshot: Snapshot, columns: pl.DataFrame, by: str) -> pl.Series:
         task = task_of(snapshot.task)
         if task.over_time:
             return snapshot.rows["event"].cast(pl.Int8).replace_strict({0: "no event", 1: "event"})
+        if (grouped := task.grouped(snapshot.rows["label"])) is not None:
+            return grouped
         label = snapshot.rows["label"].cast(pl.String)
         return label if task.label_type == "categorical" else "outcome " + label
     if by == SPLIT and SPLIT not in columns.columns:

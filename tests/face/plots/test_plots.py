@@ -55,6 +55,11 @@ TABLES: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str]] = {
     "one_vs_rest": (
         {"y_true": np.where(SCORE > 0.5, "b", "a"), "score_a": 1 - SCORE, "score_b": SCORE}, {}, "Confusion matrix",
     ),
+    "predicted_observed": ({"y_true": 50 + 9 * SCORE, "score": 53 + 3 * SCORE}, {}, "observed − predicted"),
+    "label_curves": (
+        {"y_true": [["a"] * (s > 0.5) + ["b"] * (s < 0.8) for s in SCORE], "score_a": SCORE, "score_b": 1 - SCORE}, {},
+        "ROC curve of each label",
+    ),
     "survival_by_risk": ({**FOLLOWED, **ROWS, "score": SCORE}, {}, "number at risk"),
     "kaplan_meier": ({**FOLLOWED, "arm": np.where(SCORE > 0.5, "treated", "control")}, {"by": "arm"}, "treated"),
     "differential_features": (

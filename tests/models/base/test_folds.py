@@ -28,7 +28,7 @@ def _csv(path: Path, rows: list[tuple[str, str, str]]) -> Path:
     return path
 
 
-@pytest.mark.parametrize("task", ("binary", "multiclass", "survival"))
+@pytest.mark.parametrize("task", ("binary", "multiclass", "regression", "survival"))
 def test_each_row_is_held_out_once_and_subjects_stay_whole(task: str) -> None:
     snapshot = make_snapshot(task, n=120, rows_per_subject=2)
     folds = make_folds(snapshot.rows, task, Evaluate(folds=4, repeats=2))

@@ -41,7 +41,7 @@ def binary() -> Snapshot:
 
 
 def test_nothing_is_asked_where_there_is_nothing(binary: Snapshot) -> None:
-    for task in ("binary", "multiclass", "survival"):
+    for task in ("binary", "multiclass", "regression", "survival"):
         for seed in range(10):
             snapshot = make_snapshot(task, n=N, seed=seed, layers=("rna", "cnv", "mutations"), records=True)
             assert outcome_copies(snapshot) == []
@@ -92,6 +92,17 @@ def test_few_patients_and_many_features_prove_nothing() -> None:
     snapshot = make_snapshot("binary", n=10, layers=("rna",))
     rows = snapshot.rows.with_columns(label=pl.Series(y))
     assert outcome_copies(with_column(replace(snapshot, rows=rows), y.astype(float))) == []
+
+
+def test_a_number_under_another_unit_is_found_and_a_strong_marker_is_not() -> None:
+    snapshot = make_snapshot("regression", n=N, layers=("rna", "mutations"))
+    y = label(snapshot)
+    for copy in (y, 1e3 - y, np.log(y - y.min() + 1), np.where(np.arange(N) % 5 == 0, np.nan, y)):
+        assert named(with_column(snapshot, copy)) == {"opaque:X": ("label", "value")}
+    marker = y + 0.05 * y.std() * np.random.default_rng(0).normal(size=N)
+    assert outcome_copies(with_column(snapshot, marker)) == []
+    columns = pl.DataFrame({"grams": y * 1000, "age": np.arange(N), "site": ["a", "b"] * (N // 2)})
+    assert columns_that_tell(columns, snapshot.rows, "regression") == ["grams"]
 
 
 def test_several_classes() -> None:

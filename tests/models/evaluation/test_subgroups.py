@@ -32,7 +32,7 @@ def _table(snapshot: Snapshot, groups: pl.DataFrame, blind: np.ndarray, folds: i
     return subgroups(snapshot, parts, groups, draw(snapshot, [one.rows for one in parts], 0))
 
 
-@pytest.mark.parametrize("task", ("binary", "multiclass", "survival"))
+@pytest.mark.parametrize("task", ("binary", "multiclass", "regression", "survival"))
 def test_a_planted_gap_is_seen_and_none_is_invented(task: str) -> None:
     snapshot = make_snapshot(task, n=400, layers=())
     old = np.random.default_rng(3).random(400) < 0.4

@@ -41,7 +41,7 @@ def _run(task: str = "binary") -> tuple[Snapshot, Results]:
     return snapshot, harness.run(snapshot, _learners(snapshot), Evaluate(), ONE)
 
 
-@pytest.mark.parametrize("task", ("binary", "multiclass", "survival"))
+@pytest.mark.parametrize("task", ("binary", "multiclass", "regression", "survival"))
 def test_every_held_out_row_is_predicted_once_by_everyone(task: str) -> None:
     snapshot, results = _run(task)
     table = results.predictions
@@ -184,7 +184,7 @@ def test_chosen_stacks_equals_takes_the_clear_winner_alone_and_never_the_majorit
     assert choose(lost, y, part, "binary").name == "ridge_late"
 
 
-@pytest.mark.parametrize("task", ("binary", "multiclass", "survival"))
+@pytest.mark.parametrize("task", ("binary", "multiclass", "regression", "survival"))
 def test_a_stack_combines_scores_into_the_tasks_own_kind(task: str) -> None:
     snapshot = make_snapshot(task, n=400)
     y = targets(snapshot.rows, task, snapshot.classes)
@@ -192,7 +192,10 @@ def test_a_stack_combines_scores_into_the_tasks_own_kind(task: str) -> None:
     signal = -np.log(y[:, 0]) if task == "survival" else np.eye(3)[y] if task == "multiclass" else y
     scores = {}
     for name in ("ridge_late", "cox_pca"):
-        raw = signal + rng.normal(0, 1.0, np.shape(signal))
+        raw = signal + rng.normal(0, 150.0 if task == "regression" else 1.0, np.shape(signal))
+        if task == "regression":
+            scores[name] = raw
+            continue
         scores[name] = {"survival": raw, "multiclass": np.exp(raw) / np.exp(raw).sum(-1, keepdims=True)}.get(
             task, 1 / (1 + np.exp(-raw))
         )
@@ -275,4 +278,6 @@ def test_a_stacks_effects_are_its_members_by_their_shares() -> None:
 
 
 def test_the_primary_metric_is_named_for_every_task() -> None:
-    assert {_run(task)[1].metric for task in ("binary", "multiclass", "survival")} == {"auroc", "accuracy", "c_index"}
+    assert {_run(task)[1].metric for task in ("binary", "multiclass", "regression", "survival")} == {
+        "auroc", "accuracy", "r2", "c_index",
+    }  # fmt: skip

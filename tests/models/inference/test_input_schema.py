@@ -179,13 +179,13 @@ def test_new_rows_lie_behind_the_training_ones_and_change_nothing_in_front() -> 
 
 
 def test_only_rows_with_an_outcome_that_the_model_knows_are_judged() -> None:
-    for task in ("binary", "multiclass", "survival"):
+    for task in ("binary", "multiclass", "regression", "survival"):
         snapshot = _study(task=task, n=80)
         served = InputSchema.of(snapshot).serve(snapshot).snapshot
         rng = np.random.default_rng(0)
         score = rng.dirichlet(np.ones(3), 80) if task == "multiclass" else rng.random(80)
         whole, said = judge_external(served, score)
-        name = "c_index" if task == "survival" else "auroc"
+        name = {"survival": "c_index", "regression": "spearman"}.get(task, "auroc")
         assert whole[name]["low"] < whole[name]["mean"] < whole[name]["high"] and said == []
         assert not {"ibs", "td_auc"} & set(whole)
         column = "event" if task == "survival" else "label"

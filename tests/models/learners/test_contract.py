@@ -27,7 +27,7 @@ from clinome.models.metrics.task_metrics import inner_score, targets
 from clinome.models.preprocessing.records.code_hierarchy import CodeHierarchy
 from clinome.snapshot import Snapshot
 
-TASKS = ("binary", "multiclass", "survival")
+TASKS = ("binary", "multiclass", "multilabel", "regression", "survival")
 BLIND = {"majority", "covariates"}
 """Learners that cannot find what is planted in omics."""
 NETWORKS = {"propagation", "gene_gnn", "hetero_gnn", "pathway_net", "patient_gnn", "gru", "lstm", "sequence", "fusion"}
@@ -43,7 +43,7 @@ def _wrapped(task: str) -> Learner:
     from sklearn.linear_model import Ridge
     from sklearn.svm import LinearSVC
 
-    return sklearn(Ridge() if task == "survival" else LinearSVC(), "wrapped")
+    return sklearn(Ridge() if task in ("regression", "survival") else LinearSVC(), "wrapped")
 
 
 def _make(name: str, task: str) -> Learner:
@@ -52,7 +52,8 @@ def _make(name: str, task: str) -> Learner:
 
 def _cases() -> list[Any]:
     names = (*LEARNERS, "wrapped")
-    return [(name, task) for name in names for task in TASKS if (name, task == "survival") != ("cox_pca", False)]
+    never = {("cox_pca", task) for task in TASKS if task != "survival"} | {("wrapped", "multilabel")}
+    return [(name, task) for name in names for task in TASKS if (name, task) not in never]
 
 
 CASES = pytest.mark.parametrize(("name", "task"), _cases())
@@ -100,11 +101,11 @@ def test_scores_state_and_attribution_have_their_shapes(name: str, task: str) ->
     snapshot = _snapshot(task)
     learner = _fitted(name, task, snapshot)
     score = learner.predict(snapshot, HELD)
-    assert score.shape == ((30, 3) if task == "multiclass" else (30,))
+    assert score.shape == ((30, 3) if task in ("multiclass", "multilabel") else (30,))
     assert np.isfinite(score).all()
     if task == "multiclass":
         np.testing.assert_allclose(score.sum(axis=1), 1.0, atol=1e-5)
-    if task == "binary":
+    if task in ("binary", "multilabel"):
         assert ((score >= 0) & (score <= 1)).all()
     plain = np.ndarray | np.generic | int | float | str | bool | None
     assert all(isinstance(x, plain) for x in _flat(learner.state()))
@@ -132,7 +133,9 @@ def test_fitted_state_is_the_same_when_held_out_rows_are_garbage(name: str, task
     snapshot = _snapshot(task)
     names = ["duration_days", "event"] if task == "survival" else ["label"]
     other = garbage(snapshot, HELD)
-    turned = [snapshot.rows[n].scatter(HELD, snapshot.rows[n].gather(HELD[::-1])) for n in names]
+    order = np.arange(110)
+    order[HELD] = HELD[::-1]
+    turned = [snapshot.rows[n][order] for n in names]
     other = replace(other, rows=snapshot.rows.clone().with_columns(turned))
     assert_same_state(_fitted(name, task, snapshot), _fitted(name, task, other))
 
@@ -162,7 +165,7 @@ from clinome.snapshot import Snapshot
 from clinome.models.learners.registry import make
 from clinome.models.base.serialization import read_state
 folder = Path(sys.argv[1])
-for task in ("binary", "multiclass", "survival"):
+for task in ("binary", "multiclass", "multilabel", "regression", "survival"):
     snapshot = Snapshot.read(folder / task / "snapshot")
     for name in sys.argv[2:]:
         if (folder / task / name).exists():
@@ -263,8 +266,10 @@ def test_a_training_part_with_one_patient_of_a_class_is_survived(name: str, task
     snapshot = _snapshot(task)
     if task == "survival":
         column = pl.Series("event", np.isin(np.arange(110), [5, 100]))
+    elif task == "multilabel":
+        column = pl.Series("label", [["gout"] if i in (5, 100) else [] for i in range(110)], dtype=pl.List(pl.String))
     else:
-        few = {"binary": (0, 1), "multiclass": ("basal", "her2")}[task]
+        few = {"binary": (0, 1), "multiclass": ("basal", "her2"), "regression": (7.0, 8.0)}[task]
         column = pl.Series("label", [few[int(i in (5, 100))] for i in range(110)])
     lonely = replace(snapshot, rows=snapshot.rows.with_columns(column))
     assert np.isfinite(_fitted(name, task, lonely).predict(lonely, HELD)).all()
@@ -285,7 +290,9 @@ def test_a_planted_signal_is_found(name: str, task: str) -> None:
     learner.fit(snapshot, np.arange(120), np.arange(120, 150))
     rows = np.arange(150, 240)
     y = targets(snapshot.rows[rows], task, snapshot.classes)
-    assert inner_score(task, y, learner.predict(snapshot, rows)) > (0.48 if task == "multiclass" else 0.6)
+    assert inner_score(task, y, learner.predict(snapshot, rows)) > {"multiclass": 0.48, "regression": 0.3}.get(
+        task, 0.6
+    )
     attributed = learner.attribute(snapshot, rows)
     if attributed is not None and "rna" in attributed:
         size = attributed["rna"].importance()
@@ -303,6 +310,33 @@ def test_permuted_labels_teach_nothing(name: str) -> None:
         y = targets(lie.rows[np.arange(100, 200)], "binary", lie.classes)
         found.append(inner_score("binary", y, learner.predict(lie, np.arange(100, 200))))
     assert abs(np.mean(found) - 0.5) < 0.1  # 0.03 is one standard error of the mean of four
+
+
+@pytest.mark.parametrize("name", [n for n in (*baselines(), "wrapped") if not is_floor(n) and n != "cox_pca"])
+def test_permuted_numbers_explain_nothing(name: str) -> None:
+    """R² of who predicts noise for noise lies below 0, of who has learnt to say the mean close to it."""
+    snapshot = make_snapshot("regression", n=200, layers=("rna", "mutations"), records=True, features=24)
+    found = []
+    for seed in range(3):
+        lie = permuted(snapshot, seed)
+        learner = _make(name, "regression").with_setting({}, seed)
+        learner.fit(lie, np.arange(80), np.arange(80, 100))
+        y = targets(lie.rows[np.arange(100, 200)], "regression", ())
+        found.append(inner_score("regression", y, learner.predict(lie, np.arange(100, 200))))
+    assert np.mean(found) < 0.05
+    if name in ("covariates", "ridge_late", "best_feature"):
+        assert np.mean(found) > -0.25
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in (*LEARNERS, "wrapped") if n not in ("cox_pca", "boosting", "gene_gnn", "wrapped")]
+)
+def test_another_unit_of_the_outcome_is_another_unit_of_the_prediction(name: str) -> None:
+    """Degrees Fahrenheit instead of Celsius, grams instead of kilograms: the same model, its answer in that unit."""
+    snapshot = _snapshot("regression")
+    turned = replace(snapshot, rows=snapshot.rows.with_columns(pl.col("label") * 1e-3 - 5))
+    one, two = (_fitted(name, "regression", each).predict(each, HELD) for each in (snapshot, turned))
+    np.testing.assert_allclose(two, one * 1e-3 - 5, rtol=1e-3, atol=2e-2 * np.ptp(one) * 1e-3)
 
 
 @pytest.mark.parametrize("name", LEARNERS)

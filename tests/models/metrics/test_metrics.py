@@ -190,7 +190,7 @@ def test_one_class_or_nobody_with_an_event_gives_none_and_a_reason() -> None:
     assert "one class" in why["auroc"] and "event" in why["c_index"] and "follow-up" in why["ibs"]
 
 
-@pytest.mark.parametrize("task", ("binary", "multiclass", "survival"))
+@pytest.mark.parametrize("task", ("binary", "multiclass", "regression", "survival"))
 def test_a_resampled_metric_is_the_metric_of_rows_drawn_so_often(task: str) -> None:
     for seed in range(25):
         rng = np.random.default_rng(seed)
@@ -199,6 +199,9 @@ def test_a_resampled_metric_is_the_metric_of_rows_drawn_so_often(task: str) -> N
             y, score, _, followed = _followed(seed)
         elif task == "binary":
             y, score = _binary(seed)
+        elif task == "regression":
+            score = rng.integers(0, 12, 30) / 4
+            y = (score + rng.normal(size=30)).round(1) + 50
         else:
             y = np.append([0, 1, 2], rng.integers(0, 3, 30))
             score = rng.dirichlet(np.ones(3), 33).round(1)

@@ -209,7 +209,7 @@ def test_joined_blocks_fall_apart_into_what_they_were() -> None:
     assert joined.flagged == [True, True, False, False]
 
 
-@pytest.mark.parametrize("task", ("binary", "multiclass", "survival"))
+@pytest.mark.parametrize("task", ("binary", "multiclass", "regression", "survival"))
 def test_the_table_keeps_missing_as_missing_and_maps_back(task: str) -> None:
     snapshot = make_snapshot(task, n=100, layers=ALL, records=True, rows_per_subject=2)
     y = np.column_stack([np.arange(60.0), np.arange(60) % 2]) if task == "survival" else np.arange(60) % 2

@@ -140,7 +140,7 @@ def test_profiles_are_principal_components_and_distances_as_by_hand() -> None:
     assert found.distance == pytest.approx(np.sort(away, axis=1)[:, 5], rel=1e-3)
 
 
-@pytest.mark.parametrize("task", ("binary", "multiclass", "survival"))
+@pytest.mark.parametrize("task", ("binary", "multiclass", "regression", "survival"))
 def test_shares_missing_by_outcome_are_those_counted(task: str) -> None:
     _, snapshot = clean(4, task=task)
     outcome = Outcome.of(snapshot)

@@ -249,6 +249,17 @@ def test_a_table_of_samples_is_found_by_the_ids_that_layers_carry(tmp_path: Path
     assert train(report)["learners"]
 
 
+def test_a_number_of_many_values_that_is_called_an_outcome_is_predicted_as_one(tmp_path: Path) -> None:
+    people = clinical(P, response=None, os_days=None, os_event=None, ic50_log=[f"{3 - 0.37 * (i % 19):.2f}" for i in range(PEOPLE)],
+                      weight=[f"{60 + 0.31 * i:.1f}" for i in range(PEOPLE)])  # fmt: skip
+    report = clinome.init(write(tmp_path, people__csv=people, rna__csv=in_rows(P)))
+    raw = written(report)
+    assert raw["task"]["kind"] == "regression" and raw["cohort"]["params"] == {"property": "ic50_log"}
+    assert "19 different values" in report.file.read_text(encoding="utf-8")
+    load(report)
+    assert train(report)["metric"] == "r2"
+
+
 def test_layers_by_suffix_and_several_slides_a_patient(tmp_path: Path) -> None:
     genes = tuple(f"{g}{i}" for i in range(2) for g in GENES)
     x, people = values(PEOPLE, len(genes)), [*P[:-5], *P[:5]]

@@ -1,0 +1,29 @@
+"""Multilabel head: the probability of each of several events."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..training.batch import Target
+from .head import Head, finite, labels
+
+
+class MultilabelHead(Head):
+    """Probabilities of the labels, (n, labels), each by itself. Loss: cross-entropy, a mean over rows and labels."""
+
+    exclusive = False
+
+    def __init__(self, dim: int, classes: int) -> None:
+        super().__init__(dim, classes)
+
+    def start(self, target: Target) -> None:
+        rate = labels(target).float().mean(0).clamp(1e-3, 1 - 1e-3)
+        self.linear.bias.data.copy_(torch.logit(rate))
+
+    def loss(self, raw: Tensor, target: Target) -> Tensor:
+        return finite(functional.binary_cross_entropy_with_logits(raw, labels(target).float()))
+
+    def score(self, raw: Tensor) -> Tensor:
+        return torch.sigmoid(raw)

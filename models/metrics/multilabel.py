@@ -1,0 +1,119 @@
+"""Multilabel: discrimination and Brier score over labels (macro), and over all pairs of row and label at once (micro).
+
+A label that all of the rows have, or none, cannot be ranked: it is left out of a macro mean, and `labels_judged` says how
+many are left.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .discrimination import AUROC, AveragePrecision, auroc, ranked
+from .metric import Drawn, Measure, Metric, Scored, mean
+
+_ALONE = "every label is had by all of the held-out part, or by none"
+
+
+class MacroAUROC(Metric):
+    """Mean over labels of the area under the ROC curve."""
+
+    key, label, chance, why_null = "macro_auroc", "macro AUROC", 0.5, _ALONE
+    of = "auroc"
+
+    def value(self, part: Scored) -> float | None:
+        return macro_auroc(part.y, part.score)
+
+    def measure(self, part: Scored) -> Measure:
+        each = [ranked(part.y[:, k], part.score[:, k])[self.of] for k in range(part.y.shape[1])]
+
+        def macro(w: np.ndarray) -> Drawn:
+            drawn = [measure(w) for measure in each]
+            known = np.stack([down > 0 for _, down in drawn])
+            value = np.stack([np.divide(up, down, out=np.zeros_like(up), where=down > 0) for up, down in drawn])
+            return value.sum(axis=0), known.sum(axis=0).astype(np.float64)
+
+        return macro
+
+
+class MacroAveragePrecision(MacroAUROC):
+    """Mean over labels of the average precision. Chance is the labels' mean prevalence."""
+
+    key, label, chance = "macro_auprc", "macro AUPRC", None
+    of = "auprc"
+
+    def value(self, part: Scored) -> float | None:
+        one = AveragePrecision()
+        found = [one.value(Scored(part.y[:, k], part.score[:, k])) for k in range(part.y.shape[1])]
+        return float(np.mean([v for v in found if v is not None])) if judged(part.y).any() else None
+
+
+class MicroAUROC(Metric):
+    """Area under the ROC curve of all pairs of row and label: also which labels are common is told. Its chance is above 0.5
+    for who predicts the prevalences."""
+
+    key, label, why_null = "micro_auroc", "micro AUROC", _ALONE
+    of = "auroc"
+
+    def value(self, part: Scored) -> float | None:
+        return AUROC().value(_flat(part))
+
+    def measure(self, part: Scored) -> Measure:
+        flat = _flat(part)
+        measure = ranked(flat.y, flat.score)[self.of]
+        return lambda w: measure(np.repeat(w, part.y.shape[1], axis=1))
+
+
+class MicroAveragePrecision(MicroAUROC):
+    """Average precision of all pairs of row and label."""
+
+    key, label = "micro_auprc", "micro AUPRC"
+    of = "auprc"
+
+    def value(self, part: Scored) -> float | None:
+        return AveragePrecision().value(_flat(part))
+
+
+class MultilabelBrier(Metric):
+    """Brier score, the mean over labels."""
+
+    key, label, higher_is_better = "brier", "macro Brier score", False
+
+    def value(self, part: Scored) -> float:
+        return float(np.mean((part.score - part.y) ** 2))
+
+    def measure(self, part: Scored) -> Measure:
+        return mean(((part.score - part.y) ** 2).mean(axis=1))
+
+
+class LabelsJudged(Metric):
+    """How many labels some of the held-out part have and some have not: the others are in no macro mean."""
+
+    key, label, high = "labels_judged", "labels judged", np.inf
+
+    def value(self, part: Scored) -> float:
+        return float(judged(part.y).sum())
+
+    def measure(self, part: Scored) -> Measure:
+        here = self.value(part)
+        return lambda w: (np.full(len(w), here), np.ones(len(w)))
+
+
+def judged(y: np.ndarray) -> np.ndarray:
+    """(labels,) bool: of which (n, labels) both values are there."""
+    return np.asarray(y.any(axis=0) & ~y.all(axis=0)) if len(y) else np.zeros(y.shape[1], dtype=bool)
+
+
+def macro_auroc(y: np.ndarray, score: np.ndarray) -> float | None:
+    """Mean AUROC over the labels that can be judged; None where none can.
+
+    Example:
+        >>> macro_auroc(np.array([[0, 1], [1, 1]]), np.array([[0.1, 0.9], [0.8, 0.2]]))
+        1.0
+    """
+    found = [auroc(y[:, k], score[:, k]) for k in range(y.shape[1])]
+    known = [value for value in found if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _flat(part: Scored) -> Scored:
+    return Scored(part.y.ravel(), part.score.ravel())
