@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from ...loaders.identifiers.code_structure import parent
+from ....loaders.identifiers.code_structure import parent
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from clinome.loaders.identifiers.genes import GeneTable
 from clinome.loaders.registry import read_source
 from clinome.loaders.specs import Knowledge, Records
 from clinome.loaders.tables import Known
-from clinome.models.preprocessing.code_hierarchy import CodeHierarchy
+from clinome.models.preprocessing.records.code_hierarchy import CodeHierarchy
 
 ANYONE = Known(None, None, GeneTable.empty())
 
