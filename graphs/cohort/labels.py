@@ -120,12 +120,13 @@ def _one(label: Label) -> str:
 def _booleans(rows: pl.DataFrame, labels: Sequence[str]) -> Labelled:
     """Several boolean columns as one: which of them are so. A row in which one is not known has no label.
 
-    Raises: InputError as of a boolean; for a column that is 1 for everybody, or for nobody: there is nothing to learn.
+    Raises: InputError as of a boolean.
     """
     for label in labels:
         _need(rows, label, "a multilabel task needs its labels")
     known = rows.drop_nulls(list(labels))
-    each, notes = [], []
+    each: list[pl.Series] = []
+    notes: list[str] = []
     for label in labels:
         zero_one, said = _binary(known[label])
         each.append(zero_one.alias(label))
@@ -228,7 +229,11 @@ def _binary(values: pl.Series) -> tuple[pl.Series, tuple[str, ...]]:
 
 def _number(values: pl.Series) -> tuple[pl.Series, tuple[str, ...]]:
     """The values as float64; what is no finite number is refused, never read as one or left out."""
-    where = {"what": f"{values.name} is no number", "where": WHERE, "expected": "a number in every row that has a label"}
+    where = {
+        "what": f"{values.name} is no number",
+        "where": WHERE,
+        "expected": "a number in every row that has a label",
+    }
     if values.dtype == pl.String:
         forms = Counter(form(text) for text in values if not _reads_as_number(text))
         shown = ", ".join(f"{count:,} as {one}" for one, count in forms.most_common(_FEW_VALUES))
@@ -243,7 +248,9 @@ def _number(values: pl.Series) -> tuple[pl.Series, tuple[str, ...]]:
         raise InputError(f"{values.name} is infinite", WHERE, f"{endless:,} rows", "finite numbers",
                          "correct them, or leave these rows out in the query")  # fmt: skip
     few = number.n_unique() <= 2 and len(number) > 2
-    return number, (f'{values.name} has no more than two different numbers: kind = "binary" may be meant',) if few else ()
+    return number, (
+        f'{values.name} has no more than two different numbers: kind = "binary" may be meant',
+    ) if few else ()
 
 
 def _reads_as_number(text: str) -> bool:

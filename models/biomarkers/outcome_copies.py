@@ -148,7 +148,9 @@ def _telling(
         yield from _parting(x, parts, tells, tested)
     if task_of(task).over_time and not sparse.issparse(x):
         died = known & outcome["event"].cast(pl.Float64).to_numpy().astype(bool)
-        yield _in_one_order(np.asarray(x)[died], outcome["duration_days"].cast(pl.Float64).to_numpy()[died], tested, "duration_days")
+        yield _in_one_order(
+            np.asarray(x)[died], outcome["duration_days"].cast(pl.Float64).to_numpy()[died], tested, "duration_days"
+        )
 
 
 def _parting(x: np.ndarray | sparse.csr_matrix, groups: list[np.ndarray], tells: str, tested: int) -> Iterator[_Told]:

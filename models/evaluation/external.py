@@ -58,7 +58,9 @@ def _one_outcome(task: Task, y: np.ndarray, rows: int) -> list[str]:
     if len(np.unique(y, axis=0)) > 1:
         return []
     if task.numeric:
-        return [f"all {rows:,} rows with an outcome have the same one: R² and Spearman's correlation cannot be computed"]
+        return [
+            f"all {rows:,} rows with an outcome have the same one: R² and Spearman's correlation cannot be computed"
+        ]
     said = (
         f"all {rows:,} rows with an outcome have the same one: accuracy, macro F1 and the Brier score say how often that one "
         "was predicted, not whether patients are told apart; AUROC cannot be computed"

@@ -103,9 +103,7 @@ def late_fusion(
     centre, spread = standardise(scores)
     standard = np.where(known[..., None], (scores - centre) / spread[:, None], 0.0)
     kind = task_of(task)
-    prior = np.array(
-        [kind.skill(y[known[:, m]], kind.score(standard[known[:, m], m])) for m in range(len(honest))]
-    )
+    prior = np.array([kind.skill(y[known[:, m]], kind.score(standard[known[:, m], m])) for m in range(len(honest))])
     weight = fit_weights(standard, y, task, prior, SHRINK)
     slope = calibrate(np.einsum("nmk,m->nk", standard, weight), y, task)[0]
     return dict(zip(honest, weight / spread, strict=True)), float(slope) / kind.unit(y)[1]

@@ -101,7 +101,9 @@ class MultilabelTask(Task):
     def grouped(self, label: pl.Series) -> pl.Series:
         """How many labels a row has: none, one, several."""
         many = label.list.len().clip(upper_bound=2)
-        return many.replace_strict({0: "0: none", 1: "1: one", 2: "2: several"}, return_dtype=pl.String).alias(label.name)
+        return many.replace_strict({0: "0: none", 1: "1: one", 2: "2: several"}, return_dtype=pl.String).alias(
+            label.name
+        )
 
     def score_columns(self, classes: Sequence[str]) -> list[str]:
         return [f"score_{one}" for one in classes]

@@ -21,8 +21,13 @@ CODES = (
     PLANTED_CODE, "ICD10CM:J44.9", "ICD10CM:I10", "ICD10CM:I50.9", "ICD10CM:E11.9", "ICD10CM:N18.3",
     "RXNORM:6809", "RXNORM:8640", "ATC:C09AA02", "DRUG:insulin", "LOINC:2160-0", "LOINC:718-7",
 )  # fmt: skip
-CLASSES: dict[str, tuple[str, ...]] = {"binary": ("0", "1"), "multiclass": ("basal", "her2", "luminal"), "multilabel": ("asthma", "gout", "rare"),
-           "regression": (), "survival": ()}
+CLASSES: dict[str, tuple[str, ...]] = {
+    "binary": ("0", "1"),
+    "multiclass": ("basal", "her2", "luminal"),
+    "multilabel": ("asthma", "gout", "rare"),
+    "regression": (),
+    "survival": (),
+}
 _KINDS = {"rna": "expression", "cnv": "copy_number", "methylation": "methylation", "mutations": "mutation"}
 
 
@@ -83,8 +88,14 @@ def _labels(task: str, cause: np.ndarray, rng: np.random.Generator) -> dict[str,
         noisy = cause + rng.logistic(0, 0.3, n) * (1.0 if cause.any() else 10.0)
         return {"label": np.array(CLASSES[task])[np.digitize(noisy, np.quantile(noisy, [1 / 3, 2 / 3]))]}
     if task == "multilabel":  # one by the cause, one against it, one of its own that few have
-        has = rng.uniform(size=(n, 3)) < 1 / (1 + np.exp(-np.column_stack([3 * cause, -3 * cause - 1, np.full(n, -2.0)])))
-        return {"label": pl.Series([[CLASSES[task][k] for k in np.flatnonzero(row)] for row in has], dtype=pl.List(pl.String))}
+        has = rng.uniform(size=(n, 3)) < 1 / (
+            1 + np.exp(-np.column_stack([3 * cause, -3 * cause - 1, np.full(n, -2.0)]))
+        )
+        return {
+            "label": pl.Series(
+                [[CLASSES[task][k] for k in np.flatnonzero(row)] for row in has], dtype=pl.List(pl.String)
+            )
+        }
     if task == "regression":  # in a unit of its own, far from 0
         return {"label": 1000 + 200 * (cause + rng.normal(0, 0.4, n) * (1.0 if cause.any() else 2.5))}
     return {"label": (rng.uniform(size=n) < 1 / (1 + np.exp(-3 * cause))).astype(np.int64)}

@@ -126,7 +126,9 @@ class RidgeLate(BaseLearner):
         for m, (block, model, mean) in enumerate(self.members):
             here = block.present(snapshot, rows)
             factor = self.final[0] * self.weights[m] / self.spread[m]
-            coef = factor * (model.coef - model.coef.mean(axis=1, keepdims=True) * (model.coef.shape[1] > 1 and task.exclusive))
+            coef = factor * (
+                model.coef - model.coef.mean(axis=1, keepdims=True) * (model.coef.shape[1] > 1 and task.exclusive)
+            )
             contribution = np.zeros((len(rows), len(mean)))
             contribution[here] = (_dense(block.transform(snapshot, rows[here])) - mean) * coef.T[guess[here]]
             names = {one.name: one.names for one in (block.blocks if isinstance(block, JoinedBlocks) else [block])}

@@ -83,11 +83,19 @@ def explain(
         raw = network.head.raw(network.encoder(batch)[0])
         guess = guessed(network.head, raw)
         typical = float(explained(network.head, network.head.raw(network.encoder(average)[0]), guess))
-        unlinked = float(explained(network.head, masked({name: torch.zeros(len(one[0])) for name, one in ends.items()}), guess))
-    found = edge_gradients(lambda masks: explained(network.head, masked(masks), guess), {n: len(one[0]) for n, one in ends.items()})
+        unlinked = float(
+            explained(network.head, masked({name: torch.zeros(len(one[0])) for name, one in ends.items()}), guess)
+        )
+    found = edge_gradients(
+        lambda masks: explained(network.head, masked(masks), guess), {n: len(one[0]) for n, one in ends.items()}
+    )
     table = pl.DataFrame(dict(zip(("id", "score"), nodes, strict=True)), schema={"id": pl.String, "score": pl.Float64})
     return GraphAttribution(
-        float(explained(network.head, raw, guess)), typical, unlinked, _summed(table, "id"), _summed(_edges(ends, found), *_EDGE)
+        float(explained(network.head, raw, guess)),
+        typical,
+        unlinked,
+        _summed(table, "id"),
+        _summed(_edges(ends, found), *_EDGE),
     )
 
 

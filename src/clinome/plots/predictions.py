@@ -184,7 +184,12 @@ def label_curves(predictions: Table, labels: Sequence[str] = ()) -> Figure:
         roc.plot(_GRID, tpr, color=colour, lw=1.8, label=short(name, 24))
         pr.plot(_GRID[1:], precision[1:], color=colour, lw=1.8)
     _roc_labels(roc, "ROC curve of each label")
-    pr.set(xlabel="recall (sensitivity)", ylabel="precision (PPV)", title="Precision–recall curve of each label", ylim=(0, 1.02))
+    pr.set(
+        xlabel="recall (sensitivity)",
+        ylabel="precision (PPV)",
+        title="Precision–recall curve of each label",
+        ylim=(0, 1.02),
+    )
     return finished(figure, "Discrimination: ROC and precision–recall curves of each label, held-out predictions")
 
 

@@ -31,7 +31,9 @@ def test_numbers_go_through_every_step(trained: clinome.Run) -> None:
     assert set(found) == {*NAMES, "mine", "chosen"} and results["metric"] == "r2"
     best = found["ridge_late"]["r2"]
     assert 0.2 < best["low"] < best["mean"] < best["high"] < 1
-    assert abs(found["majority"]["r2"]["mean"]) < 0.1 and "the same is predicted" in found["majority"]["spearman"]["why"]
+    assert (
+        abs(found["majority"]["r2"]["mean"]) < 0.1 and "the same is predicted" in found["majority"]["spearman"]["why"]
+    )
     assert results["controls"]["permuted_labels"]["high"] < best["low"]
     pairs = {(one["a"], one["b"]) for one in results["comparisons"]}
     assert {("chosen", name) for name in (*NAMES, "mine")} <= pairs and results["decision"] == {}
@@ -39,7 +41,9 @@ def test_numbers_go_through_every_step(trained: clinome.Run) -> None:
     table = pl.read_parquet(trained.folder / "predictions.parquet")
     assert table.columns[-2:] == ["y_true", "score"] and table["y_true"].dtype == pl.Float64
     one = table.filter((pl.col("learner") == "ridge_late") & (pl.col("fold") == 0))
-    assert found["ridge_late"]["spearman"]["folds"][0] == pytest.approx(spearmanr(one["y_true"], one["score"]).statistic)
+    assert found["ridge_late"]["spearman"]["folds"][0] == pytest.approx(
+        spearmanr(one["y_true"], one["score"]).statistic
+    )
     assert abs(float(np.mean(one["score"].to_numpy() - one["y_true"].to_numpy()))) < 15  # in the outcome's own unit
 
 
@@ -50,7 +54,9 @@ def test_the_page_and_the_tables_speak_of_a_number(trained: clinome.Run) -> None
     table = (trained.folder / "table1.csv").read_text(encoding="utf-8")
     assert "1: up to" in table.split("\n")[0] and "3: above" in table.split("\n")[0]
     ranked = pl.read_csv(trained.folder / "biomarkers.csv")
-    assert set(ranked.sort("rank")["symbol"].head(2)) == {"G0", "G1"} and (ranked.sort("rank")["q"].head(2) < 0.05).all()
+    assert (
+        set(ranked.sort("rank")["symbol"].head(2)) == {"G0", "G1"} and (ranked.sort("rank")["q"].head(2) < 0.05).all()
+    )
 
 
 def test_others_are_predicted_and_judged_where_they_have_a_number(trained: clinome.Run, tmp_path: Path) -> None:

@@ -290,7 +290,9 @@ def test_a_planted_signal_is_found(name: str, task: str) -> None:
     learner.fit(snapshot, np.arange(120), np.arange(120, 150))
     rows = np.arange(150, 240)
     y = targets(snapshot.rows[rows], task, snapshot.classes)
-    assert inner_score(task, y, learner.predict(snapshot, rows)) > {"multiclass": 0.48, "regression": 0.3}.get(task, 0.6)
+    assert inner_score(task, y, learner.predict(snapshot, rows)) > {"multiclass": 0.48, "regression": 0.3}.get(
+        task, 0.6
+    )
     attributed = learner.attribute(snapshot, rows)
     if attributed is not None and "rna" in attributed:
         size = attributed["rna"].importance()
@@ -326,7 +328,9 @@ def test_permuted_numbers_explain_nothing(name: str) -> None:
         assert np.mean(found) > -0.25
 
 
-@pytest.mark.parametrize("name", [n for n in (*LEARNERS, "wrapped") if n not in ("cox_pca", "boosting", "gene_gnn", "wrapped")])
+@pytest.mark.parametrize(
+    "name", [n for n in (*LEARNERS, "wrapped") if n not in ("cox_pca", "boosting", "gene_gnn", "wrapped")]
+)
 def test_another_unit_of_the_outcome_is_another_unit_of_the_prediction(name: str) -> None:
     """Degrees Fahrenheit instead of Celsius, grams instead of kilograms: the same model, its answer in that unit."""
     snapshot = _snapshot("regression")

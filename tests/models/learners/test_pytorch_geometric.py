@@ -24,7 +24,10 @@ from clinome.models.metrics.task_metrics import inner_score, targets
 from clinome.snapshot import Snapshot
 
 
-@pytest.mark.parametrize(("task", "width"), [("binary", 6), ("binary", 1), ("multiclass", 3), ("regression", 6), ("regression", 1), ("survival", 6)])
+@pytest.mark.parametrize(
+    ("task", "width"),
+    [("binary", 6), ("binary", 1), ("multiclass", 3), ("regression", 6), ("regression", 1), ("survival", 6)],
+)
 def test_a_small_module_learns_the_planted_cause(task: str, width: int) -> None:
     snapshot = make_snapshot(task, n=240, signal=2.0)
     train, tuning, held = parts(snapshot.folds, 0, 0)
@@ -33,7 +36,9 @@ def test_a_small_module_learns_the_planted_cause(task: str, width: int) -> None:
     learner.fit(snapshot, train, tuning)
     score = learner.predict(snapshot, held)
     assert score.shape == ((len(held), 3) if task == "multiclass" else (len(held),)) and np.isfinite(score).all()
-    assert inner_score(task, targets(snapshot.rows[held], task, snapshot.classes), score) > (0.25 if task == "regression" else 0.65)  # 0 and 0.5 by chance
+    assert inner_score(task, targets(snapshot.rows[held], task, snapshot.classes), score) > (
+        0.25 if task == "regression" else 0.65
+    )  # 0 and 0.5 by chance
     if task == "multiclass":
         assert np.allclose(score.sum(1), 1)
 

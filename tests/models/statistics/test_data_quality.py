@@ -270,7 +270,9 @@ def test_every_kind_of_finding_is_planted_here_and_has_a_sentence() -> None:
 def test_a_study_without_a_fault_has_no_finding_more_often_than_one_in_twenty_may() -> None:
     """90 studies by lot of three tasks: at 5 % a false alarm each, 11 or more would come once in 200 such runs."""
     alarms = [
-        check(*clean(seed, task=task)).findings for task in ("binary", "multiclass", "regression", "survival") for seed in range(30)
+        check(*clean(seed, task=task)).findings
+        for task in ("binary", "multiclass", "regression", "survival")
+        for seed in range(30)
     ]
     assert sum(map(bool, alarms)) <= 10
     assert sum(one.severity == "serious" for found in alarms for one in found) <= 3

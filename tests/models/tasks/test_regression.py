@@ -40,7 +40,9 @@ def test_metrics_are_scikit_learns_and_scipys(pairs: list[tuple[int, int]]) -> N
 def test_a_rank_correlation_of_many_columns_is_scipys_without_what_is_missing() -> None:
     rng = np.random.default_rng(0)
     y = rng.normal(size=60).round(1)
-    x = np.column_stack([y + rng.normal(size=60), rng.integers(0, 2, 60), rng.normal(size=60), np.ones(60), y]).astype(float)
+    x = np.column_stack([y + rng.normal(size=60), rng.integers(0, 2, 60), rng.normal(size=60), np.ones(60), y]).astype(
+        float
+    )
     x[:20, 2] = np.nan
     p = spearman(x, y)
     for j in range(3):
@@ -78,7 +80,9 @@ def test_ridge_is_scikit_learns_with_the_strength_that_it_chose(n: int, p: int) 
     rng = np.random.default_rng(n)
     x = rng.normal(size=(n, p))
     y = 300 + 40 * (x[:, 0] - x[:, 1] + rng.normal(size=n))
-    made = fit_ridge(x[:, :3] if p == 8 else x, y, np.arange(n) % 3, "regression", 0)  # of three columns none is weighted
+    made = fit_ridge(
+        x[:, :3] if p == 8 else x, y, np.arange(n) % 3, "regression", 0
+    )  # of three columns none is weighted
     assert made.c in STRENGTHS
     if made.gamma:
         return
