@@ -120,12 +120,13 @@ def _one(label: Label) -> str:
 def _booleans(rows: pl.DataFrame, labels: Sequence[str]) -> Labelled:
     """Several boolean columns as one: which of them are so. A row in which one is not known has no label.
 
-    Raises: InputError as of a boolean; for a column that is 1 for everybody, or for nobody: there is nothing to learn.
+    Raises: InputError as of a boolean.
     """
     for label in labels:
         _need(rows, label, "a multilabel task needs its labels")
     known = rows.drop_nulls(list(labels))
-    each, notes = [], []
+    each: list[pl.Series] = []
+    notes: list[str] = []
     for label in labels:
         zero_one, said = _binary(known[label])
         each.append(zero_one.alias(label))

@@ -6,6 +6,8 @@ many are left.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from .discrimination import AUROC, AveragePrecision, auroc, ranked
@@ -14,14 +16,11 @@ from .metric import Drawn, Measure, Metric, Scored, mean
 _ALONE = "every label is had by all of the held-out part, or by none"
 
 
-class MacroAUROC(Metric):
-    """Mean over labels of the area under the ROC curve."""
+class _Macro(Metric):
+    """of: what is averaged over labels."""
 
-    key, label, chance, why_null = "macro_auroc", "macro AUROC", 0.5, _ALONE
-    of = "auroc"
-
-    def value(self, part: Scored) -> float | None:
-        return macro_auroc(part.y, part.score)
+    why_null = _ALONE
+    of: ClassVar[str]
 
     def measure(self, part: Scored) -> Measure:
         each = [ranked(part.y[:, k], part.score[:, k])[self.of] for k in range(part.y.shape[1])]
@@ -35,11 +34,19 @@ class MacroAUROC(Metric):
         return macro
 
 
-class MacroAveragePrecision(MacroAUROC):
+class MacroAUROC(_Macro):
+    """Mean over labels of the area under the ROC curve."""
+
+    key, label, chance, of = "macro_auroc", "macro AUROC", 0.5, "auroc"
+
+    def value(self, part: Scored) -> float | None:
+        return macro_auroc(part.y, part.score)
+
+
+class MacroAveragePrecision(_Macro):
     """Mean over labels of the average precision. Chance is the labels' mean prevalence."""
 
-    key, label, chance = "macro_auprc", "macro AUPRC", None
-    of = "auprc"
+    key, label, of = "macro_auprc", "macro AUPRC", "auprc"
 
     def value(self, part: Scored) -> float | None:
         one = AveragePrecision()

@@ -57,7 +57,7 @@ TABLES: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str]] = {
     ),
     "predicted_observed": ({"y_true": 50 + 9 * SCORE, "score": 53 + 3 * SCORE}, {}, "observed − predicted"),
     "label_curves": (
-        {"y_true": [["a"] * (s > 0.5) + ["b"] * (s < 0.8) for s in SCORE], "score_a": SCORE, "score_b": 1 - SCORE}, {},
+        {"y_true": [["a"] * int(s > 0.5) + ["b"] * int(s < 0.8) for s in SCORE], "score_a": SCORE, "score_b": 1 - SCORE}, {},
         "ROC curve of each label",
     ),
     "survival_by_risk": ({**FOLLOWED, **ROWS, "score": SCORE}, {}, "number at risk"),
