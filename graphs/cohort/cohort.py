@@ -215,10 +215,11 @@ def _by_aces(store: Store, query: str, target: AcesTask, tables: Tables, label_t
 
 
 def _by_target(
-    asked: _Asked, target: PredictionTask, tables: Tables, label_type: str, label: str, clock: str, lenient: bool
+    asked: _Asked, target: PredictionTask, tables: Tables, label_type: str, label: Label, clock: str, lenient: bool
 ) -> _Asked:
     """The rows as the target labels them; the query's text says so too."""
-    given = [name for name in (label, "label", "duration_days", "event") if name in asked.rows.columns]
+    named = (label,) if isinstance(label, str) else label
+    given = [name for name in (*named, "label", "duration_days", "event") if name in asked.rows.columns]
     if given:
         fix = "leave out target, or let the query return subject_id, prediction_time and visit_id"
         raise InputError(
