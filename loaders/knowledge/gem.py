@@ -57,8 +57,8 @@ def read_gem(spec: Knowledge, known: Known) -> Loaded:
     rows = rows.with_columns(kind=kind).sort("kind", ROW)
     once = rows.unique(["subject", "object"], keep="first", maintain_order=True).sort(ROW)
     ledger.merged(rows.height - once.height)
-    counts = once.group_by("kind").len().sort("kind")
-    ledger.count({f"mappings that are {_KINDS[kind]}": n for kind, n in counts.iter_rows()})
+    each = once.group_by("kind").len().sort("kind")
+    ledger.count({f"mappings that are {_KINDS[kind]}": n for kind, n in each.iter_rows()})
     mapping = pl.col("kind").replace_strict(dict(enumerate(_KINDS)), return_dtype=pl.String)
     links = once.select("subject", "object", mapping=mapping, predicate=pl.lit("MAPS_TO"))
     ends = pl.concat([once.select(id="subject"), once.select(id="object")])
@@ -110,8 +110,8 @@ def _pairs(path: Path, ledger: Ledger) -> pl.DataFrame:
     offset = ledger.begin(path.name)
     ledger.read(rows.height)
     a, b = _vocabularies(rows)
-    numbers = pl.int_range(offset + 1, offset + 1 + pl.len(), dtype=pl.Int64).alias(ROW)
-    return rows.with_columns(pl.lit(a).alias("from_of"), pl.lit(b).alias("to_of"), numbers)
+    place = pl.int_range(offset + 1, offset + 1 + pl.len(), dtype=pl.Int64).alias(ROW)
+    return rows.with_columns(pl.lit(a).alias("from_of"), pl.lit(b).alias("to_of"), place)
 
 
 def _vocabularies(rows: pl.DataFrame) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from ..files.cells.number_words import Reason
 from ..files.ledger import MISSING_CELL, REJECTS, total
 from ..files.losses import IMPOSSIBLE, Loss
 from ..records.events import told_units
-from ..tables import Loaded, PolarsType, Tally, in_layout
+from ..tables import Loaded, Tally, in_layout
 from .measures import Measure, measure, sentinels
 from .units import Linear, conversion, is_plain, spelled
 
@@ -50,39 +50,43 @@ def in_one_unit(loaded: Loaded) -> Loaded:
     events = loaded.events
     if events is None or not events["numeric_value"].count():
         return loaded
-    steps, counts = _steps(events)
-    judged = _judged(events, steps)
-    lost = judged.filter("bad", ~pl.col("foreign"))
-    events = _converted(_without(events, lost["at"]), steps)
-    n, cells = lost.height, loaded.cells
-    if n and cells.written >= n:
-        cells = Tally(cells.read, cells.written - n, cells.merged, cells.rejected + n)
-    return replace(
-        loaded,
-        events=events,
-        counts={**loaded.counts, **total([counts, _foreign(judged), told_units(events)])},
-        cells=cells,
-        losses=(*loaded.losses, *_losses(lost)),
-        rejects=pl.concat([loaded.rejects, _rejects(lost, loaded.source)]),
+    steps, places, counts = _steps(events)
+    if steps:
+        wrong = _Judged.of(events["numeric_value"], steps, places)
+        lost = events.select("code", value="numeric_value").filter(pl.Series(wrong.gone))
+        lost = lost.with_columns(expected=pl.Series([steps[i].expected for i in places[wrong.gone]], dtype=pl.String))
+        loaded = _counted(loaded, lost, steps)
+        events = _converted(events, steps, places, wrong.gone)
+        counts = total([counts, wrong.left])
+    return replace(loaded, events=events, counts={**loaded.counts, **total([counts, told_units(events)])})
+
+
+def _steps(events: pl.DataFrame) -> tuple[list[_Step], np.ndarray, dict[str, int]]:
+    """What is to be done for each code and unit; which of it with each event, by its number (-1: nothing); in words what."""
+    raw = events.lazy().filter(pl.col("numeric_value").is_not_null()).group_by("code", "unit").len("n").collect()
+    raw = raw.with_columns(bare=pl.col("unit").str.strip_chars().fill_null(_NO_UNIT))
+    found = (
+        raw.group_by("code", "bare").agg(pl.col("n").sum()).sort("code", "n", "bare", descending=[False, True, False])
     )
-
-
-def _steps(events: pl.DataFrame) -> tuple[list[_Step], dict[str, int]]:
-    """What is to be done for each code and unit, and in words what is done."""
-    numbers = events.filter(pl.col("numeric_value").is_not_null())
-    spelt = pl.col("unit").str.strip_chars().fill_null(_NO_UNIT)
-    found = numbers.group_by("code", unit=spelt).len("n").sort("code", "n", "unit", descending=[False, True, False])
     steps: list[_Step] = []
     counts: dict[str, int] = {}
     for (code,), rows in found.group_by("code", maintain_order=True):
-        units = dict(rows.select("unit", "n").iter_rows())
+        units = dict(rows.select("bare", "n").iter_rows())
         known = measure(str(code))
         made = _of_measure(known, str(code), units) if known is not None else _of_commonest(str(code), units)
         steps += made
         counts |= _said(made)
         if known is not None:
             counts |= _apart(known, str(code), units, {step.unit for step in made})
-    return steps, counts
+    numbered = pl.DataFrame(
+        [(step.code, step.unit, i) for i, step in enumerate(steps)],
+        schema={"code": pl.String, "bare": pl.String, "step": pl.Int32}, orient="row",
+    )  # fmt: skip
+    table = raw.join(numbered, on=["code", "bare"]).select("code", "unit", "step")
+    joined = events.select("code", "unit").join(
+        table, on=["code", "unit"], how="left", nulls_equal=True, maintain_order="left"
+    )
+    return steps, joined["step"].fill_null(-1).to_numpy(), counts
 
 
 def _of_measure(known: Measure, code: str, units: Mapping[str, int]) -> list[_Step]:
@@ -145,85 +149,75 @@ def _range(low: float, high: float, unit: str) -> str:
     return f"{least} to {high:.6g} {unit}".strip()
 
 
-def _table(steps: list[_Step]) -> pl.DataFrame:
-    """code, unit, factor, offset, kept, expected, and the spans where numbers can be (at most three)."""
-    rows = [
-        (s.code, s.unit, s.change.factor, s.change.offset, s.kept, s.expected,
-         [low for low, _ in s.spans], [high for _, high in s.spans])
-        for s in steps
-    ]  # fmt: skip
-    schema: dict[str, PolarsType] = {"code": pl.String, "_unit": pl.String, "factor": pl.Float64, "offset": pl.Float64, "kept": pl.String,
-              "expected": pl.String, "low": pl.List(pl.Float64), "high": pl.List(pl.Float64)}  # fmt: skip
-    return pl.DataFrame(rows, schema=schema, orient="row")
+@dataclass(frozen=True)
+class _Judged:
+    """Which numbers cannot be. gone: (events,) bool. left: in words, numbers without a unit that are in something else."""
+
+    gone: np.ndarray
+    left: dict[str, int]
+
+    @classmethod
+    def of(cls, numbers: pl.Series, steps: list[_Step], places: np.ndarray) -> _Judged:
+        value = numbers.to_numpy()
+        at = np.flatnonzero((places >= 0) & np.isfinite(value))
+        step, x = places[at], value[at]
+        bounded = np.array([bool(one.spans) for one in steps])[step]
+        inside = np.zeros(len(at), dtype=bool)
+        for k in range(max(len(one.spans) for one in steps)):
+            spans = np.array([one.spans[k] if k < len(one.spans) else (np.nan, np.nan) for one in steps])
+            inside |= (x >= spans[step, 0]) & (x <= spans[step, 1])
+        bad = bounded & ~inside
+        told = ~(bad & np.isin(x, sorted(sentinels())))  # what stands for missing says nothing of the unit
+        n = np.bincount(step, told, len(steps))
+        share = np.bincount(step, bad & told, len(steps)) / np.maximum(n, 1)
+        bare = np.array([one.unit == _NO_UNIT for one in steps])
+        foreign = bare & (((share > FOREIGN) & (n >= MANY)) | (share > 0.5))
+        gone = np.zeros(len(value), dtype=bool)
+        gone[at[bad & ~foreign[step]]] = True
+        what = "numbers of {} without a unit that fit none of its own, scaled perhaps: left as they are"
+        return cls(gone, {what.format(steps[i].code): int((step == i).sum()) for i in np.flatnonzero(foreign)})
 
 
-def _with_steps(events: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
-    """The events, in their order, with the step of their code and unit; null where there is none."""
-    unit = pl.col("unit").str.strip_chars().fill_null(_NO_UNIT)
-    return events.with_columns(_unit=unit).join(table, on=["code", "_unit"], how="left", maintain_order="left")
+def _counted(loaded: Loaded, lost: pl.DataFrame, steps: list[_Step]) -> Loaded:
+    """The source with what it lost: in its cells, its losses and its rejects."""
+    n, cells = lost.height, loaded.cells
+    if n and cells.written >= n:
+        cells = Tally(cells.read, cells.written - n, cells.merged, cells.rejected + n)
+    numbers: dict[str, int] = {}
+    for step in steps:
+        numbers[step.code] = numbers.get(step.code, 0) + step.n
+    rejects = pl.concat([loaded.rejects, _rejects(lost, loaded.source)])
+    return replace(loaded, cells=cells, losses=(*loaded.losses, *_losses(lost, numbers)), rejects=rejects)
 
 
-def _judged(events: pl.DataFrame, steps: list[_Step]) -> pl.DataFrame:
-    """Numbers of codes that can be too small or too large: at (place among the events), code, value, expected, of (numbers of
-    the code), sentinel, bad, foreign (without a unit, and most likely in something else)."""
-    bounded = [step for step in steps if step.spans]
-    table = _table(bounded).select("code", "_unit", "expected", "low", "high")
-    rows = events.lazy().select("code", "unit", value="numeric_value").with_row_index("at")
-    rows = rows.filter(pl.col("value").is_finite(), pl.col("code").is_in(table["code"].unique().implode()))
-    found = _with_steps(rows.collect(), table).drop_nulls("low")
-    value, inside = pl.col("value"), [pl.lit(False)]
-    for i in range(max((len(step.spans) for step in bounded), default=0)):
-        low, high = (pl.col(end).list.get(i, null_on_oob=True) for end in ("low", "high"))
-        inside.append(value.is_between(low, high).fill_null(False))
-    found = found.with_columns(
-        bad=~pl.any_horizontal(inside), sentinel=value.is_in(sorted(sentinels())), of=pl.len().over("code")
-    )
-    told = ~(pl.col("bad") & pl.col("sentinel"))  # what stands for missing says nothing of the unit
-    share = (pl.col("bad") & told).sum().over("code", "_unit") / told.sum().over("code", "_unit")
-    many = told.sum().over("code", "_unit") >= MANY
-    most = (share > FOREIGN) & many | (share > 0.5)
-    return found.with_columns(foreign=(pl.col("_unit") == _NO_UNIT) & most)
+def _converted(events: pl.DataFrame, steps: list[_Step], places: np.ndarray, gone: np.ndarray) -> pl.DataFrame:
+    """The events in the units that are kept; those of `gone` without a number: that something was measured stays said."""
+    value, unit = events["numeric_value"], events["unit"]
+    if gone.any():
+        value = value.zip_with(~pl.Series(gone), pl.Series([None], dtype=value.dtype))
+    moves = np.array([step.change != Linear(1.0) for step in steps] + [False])[places]
+    if moves.any():
+        factor, offset = (
+            np.array([getattr(step.change, of) for step in steps] + [0.0])[places] for of in ("factor", "offset")
+        )
+        made = (value * pl.Series(factor) + pl.Series(offset)).round_sig_figs(_DIGITS)
+        value = made.zip_with(pl.Series(moves), value)
+    renamed = np.array([step.kept not in (step.unit, _NO_UNIT) for step in steps] + [False])[places]
+    if renamed.any():
+        kept = pl.Series([step.kept for step in steps] + [""], dtype=pl.String)
+        unit = kept.gather(np.where(places < 0, len(steps), places)).zip_with(pl.Series(renamed), unit)
+    return events.with_columns(value.alias("numeric_value"), unit.alias("unit"))
 
 
-def _foreign(judged: pl.DataFrame) -> dict[str, int]:
-    """In words: numbers of a known name that are in something else."""
-    found = judged.filter("foreign").group_by("code", maintain_order=True).len()
-    return {f"numbers of {code} without a unit that fit none of its own, scaled perhaps: left as they are": n
-            for code, n in found.iter_rows()}  # fmt: skip
-
-
-def _without(events: pl.DataFrame, places: pl.Series) -> pl.DataFrame:
-    """The events; those at these places without their number: that something was measured stays said."""
-    gone = np.zeros(events.height, dtype=bool)
-    gone[places.to_numpy()] = True
-    return events.with_columns(numeric_value=pl.when(~pl.Series(gone)).then("numeric_value"))
-
-
-def _converted(events: pl.DataFrame, steps: list[_Step]) -> pl.DataFrame:
-    moved = [step for step in steps if step.change != Linear(1.0) or step.kept != step.unit]
-    if not moved:
-        return events
-    rows = _with_steps(events, _table(moved).select("code", "_unit", "factor", "offset", "kept"))
-    number = pl.col("numeric_value")
-    there = pl.col("kept").is_not_null() & pl.col("unit").is_not_null()
-    moves = (pl.col("factor") != 1) | (pl.col("offset") != 0)
-    made = number * pl.col("factor") + pl.col("offset")
-    return rows.with_columns(
-        numeric_value=pl.when(there & moves).then(made.round_sig_figs(_DIGITS)).otherwise(number),
-        unit=pl.when(there).then("kept").otherwise("unit"),
-    ).select(events.columns)
-
-
-def _losses(lost: pl.DataFrame) -> list[Loss]:
-    """A line a code and kind: what cannot be, and what stands for missing."""
-    grouped = lost.group_by("code", "sentinel", maintain_order=True).agg(
-        pl.len().alias("n"), pl.col("of").first(), pl.col("expected").first()
-    )
+def _losses(lost: pl.DataFrame, numbers: Mapping[str, int]) -> list[Loss]:
+    """A line a code and kind: what cannot be, and what stands for missing. numbers: how many the code has."""
+    stands = pl.col("value").is_in(sorted(sentinels())).alias("sentinel")
+    grouped = lost.group_by("code", stands, maintain_order=True).agg(pl.len().alias("n"), pl.col("expected").first())
     out = []
-    for code, sentinel, n, of, expected in grouped.select("code", "sentinel", "n", "of", "expected").iter_rows():
+    for code, sentinel, n, expected in grouped.select("code", "sentinel", "n", "expected").iter_rows():
         cause = "numbers that stand for missing" if sentinel else "values that cannot be"
         fix = f"what can be is {expected}; correct the file, or its unit"
-        out.append(Loss("cells", code, n, of, Reason(cause, "", fix), said=IMPOSSIBLE))
+        out.append(Loss("cells", code, n, numbers[code], Reason(cause, "", fix), said=IMPOSSIBLE))
     return sorted(out, key=lambda one: -one.lost)
 
 

@@ -84,8 +84,9 @@ def several_units(events: pl.DataFrame) -> pl.DataFrame:
         [('L:1', 'mmol/L 2, mg/dL 1')]
     """
     spelt = pl.col("unit").str.strip_chars()
-    found = events.filter(pl.col("numeric_value").is_not_null()).group_by("code", key=spelt.str.to_lowercase())
-    units = found.agg(n=pl.len(), unit=spelt.sort().first().fill_null("no unit")).sort(
+    raw = events.filter(pl.col("numeric_value").is_not_null()).group_by("code", "unit").len("n")
+    found = raw.group_by("code", key=spelt.str.to_lowercase())
+    units = found.agg(pl.col("n").sum(), unit=spelt.sort().first().fill_null("no unit")).sort(
         "code", "n", "unit", descending=[False, True, False]
     )
     said = pl.concat_str("unit", pl.lit(" "), pl.col("n")).str.join(", ")
