@@ -242,8 +242,16 @@ def cohort_of(graph: Graph, study: Study | None = None, params: Mapping[str, obj
 
 def snapshot_of(graph: Graph, cohort: TakenCohort) -> Snapshot:
     """A cohort frozen behind the time fence, with the folds that the study asks for."""
-    from clinome.graphs.snapshot.freeze import freeze
     from clinome.models.base.folds import make_folds
+
+    task = graph.study.need_task()
+    snapshot = frozen(graph, cohort, task.covariates)
+    return snapshot.with_folds(make_folds(snapshot.rows, task.kind, graph.study.evaluate))
+
+
+def frozen(graph: Graph, cohort: TakenCohort, covariates: tuple[str, ...]) -> Snapshot:
+    """A cohort frozen behind the time fence, with what the study's folds are made by."""
+    from clinome.graphs.snapshot.freeze import freeze
     from clinome.models.base.splits import grouped
     from clinome.snapshot import Snapshot
 
@@ -251,8 +259,8 @@ def snapshot_of(graph: Graph, cohort: TakenCohort) -> Snapshot:
     keep = tuple(name for name in (evaluate.site, evaluate.stratify) if name is not None)
     group = evaluate.group if evaluate.group != "subject_id" else None
     also = () if group is None else (group,)
-    snapshot = Snapshot.of(freeze(cohort, graph.tables, task.kind, task.covariates, keep=(*keep, *also)))
-    if group is not None:
-        rows = grouped(snapshot.rows, snapshot.rows[group])
-        snapshot = replace(snapshot, rows=rows if group in keep else rows.drop(group))
-    return snapshot.with_folds(make_folds(snapshot.rows, task.kind, evaluate))
+    snapshot = Snapshot.of(freeze(cohort, graph.tables, task.kind, covariates, keep=(*keep, *also)))
+    if group is None:
+        return snapshot
+    rows = grouped(snapshot.rows, snapshot.rows[group])
+    return replace(snapshot, rows=rows if group in keep else rows.drop(group))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from clinome.console import SILENT, Console
-from clinome.graph import Graph, cohort_of, open_graph
+from clinome.graph import Graph, cohort_of, frozen, open_graph
 from clinome.loaders.errors import EngineError, InputError
 from clinome.reports.quality.audit_page import PAGE, AuditReport, write_audit
 from clinome.run_folder.run import Run
@@ -59,62 +59,76 @@ def audit(study: Study | str | Path, *, name: str | None = None, console: Consol
 
 def _audited(study: Study, graph: Graph) -> tuple[Audited, dict[str, str]]:
     """The study and its cohort as the checks take them, and what could not be looked for."""
-    from clinome.graphs.query.cypher import find
-    from clinome.graphs.query.label_terms import label_terms
+    from clinome.graphs.query.label_terms import LabelTerms, label_terms
     from clinome.models.statistics.leakage.audited import Audited
     from clinome.models.statistics.leakage.outcome_words import words_of
 
-    spec, task = study.need_cohort(), study.need_task()
+    task = study.need_task()
     cohort = cohort_of(graph)
-    query = find(spec.query, study.folder)
-    frozen, refused = _frozen(study, graph, cohort)
-    snapshot, both_sides, why = _with_folds(frozen, study.evaluate)
+    query = _asked(study)
+    known, refused = _frozen(study, graph, cohort)
+    snapshot, both_sides, why = _with_folds(known, study.evaluate)
     not_looked = {"both_sides": why} if why else {}
     futures: tuple[Mapping[str, Any], ...] = ()
-    try:
-        futures = _futures(query, cohort, graph)
-    except InputError as error:
-        not_looked["look_ahead"] = str(error)
-    terms = label_terms(query, cohort.params, task.label)
+    if query is None:
+        not_looked["look_ahead"] = "no query takes the cohort: its rows are those of the prediction task or label table"
+    else:
+        try:
+            futures = _futures(query, cohort, graph)
+        except InputError as error:
+            not_looked["look_ahead"] = str(error)
+    names = (task.label,) if isinstance(task.label, str) else task.label
+    found = [label_terms(query, cohort.params, name) for name in names] if query else []
+    terms = LabelTerms(
+        tuple(dict.fromkeys(p for one in found for p in one.properties)),
+        tuple(dict.fromkeys(t for one in found for t in one.texts)),
+    )
+    target = () if task.target is None else (str(task.target),)
     classes = [name for name in cohort.classes if not name.isdigit()]
-    label = terms.properties[0] if len(terms.properties) == 1 else task.label
+    label = terms.properties[0] if len(terms.properties) == 1 else ", ".join(names)
     data = study_data(graph.tables)
     left = {step.step: step.count for step in cohort.steps}
     return Audited(
         data, snapshot, cohort.frame, label,
-        words=words_of([task.label, query.name, *terms.properties, *classes]),
+        words=words_of([*names, *([query.name] if query else []), *target, *terms.properties, *classes]),
         codes=_codes(terms.texts, data.events),
         no_risk=left.get("labelled", 0) - left["at risk"] if "at risk" in left else 0,
         both_sides=both_sides, refused=refused, futures=futures,
     ), not_looked  # fmt: skip
 
 
+def _asked(study: Study) -> Query | None:
+    """The query that takes the cohort; None where a prediction task or a table of labels does."""
+    from clinome.graphs.cohort.meds_labels import is_label_table
+    from clinome.graphs.query.cypher import find
+
+    text = study.cohort.query if study.cohort is not None else ""
+    return find(text, study.folder) if text and not is_label_table(text, study.folder) else None
+
+
 def _frozen(study: Study, graph: Graph, cohort: Cohort) -> tuple[Snapshot, dict[str, str]]:
     """The cohort behind the fence, and which covariates give the outcome away: these are left out."""
-    from clinome.graphs.snapshot.freeze import freeze
-
     task, refused = study.need_task(), dict[str, str]()
-    keep = tuple(name for name in (study.evaluate.site, study.evaluate.stratify) if name is not None)
     while True:
         names = tuple(one for one in task.covariates if one not in refused)
         try:
-            return freeze(cohort, graph.tables, task.kind, names, keep=keep), refused
+            return frozen(graph, cohort, names), refused
         except InputError as error:
             if error.what not in _TELLS or str(error.got) not in names:
                 raise
             refused[str(error.got)] = error.what
 
 
-def _with_folds(frozen: Snapshot, evaluate: Evaluate) -> tuple[Snapshot, int, str]:
+def _with_folds(known: Snapshot, evaluate: Evaluate) -> tuple[Snapshot, int, str]:
     """The snapshot with the study's folds; subjects on both sides of one, by the study's own file; why there are none."""
     from clinome.models.base.folds import make_folds, on_both_sides
 
     if isinstance(evaluate.folds, Path) and (twice := on_both_sides(evaluate.folds)):
-        return frozen, twice, ""
+        return known, twice, ""
     try:
-        return frozen.with_folds(make_folds(frozen.rows, frozen.task, evaluate)), 0, ""
+        return known.with_folds(make_folds(known.rows, known.task, evaluate)), 0, ""
     except InputError as error:
-        return frozen, 0, str(error)
+        return known, 0, str(error)
 
 
 def _futures(query: Query, cohort: Cohort, graph: Graph) -> tuple[Mapping[str, Any], ...]:
