@@ -63,9 +63,8 @@ def _audited(study: Study, graph: Graph) -> tuple[Audited, dict[str, str]]:
     from clinome.models.statistics.leakage.audited import Audited
     from clinome.models.statistics.leakage.outcome_words import words_of
 
-    task = study.need_task()
+    query, task = _asked(study), study.need_task()
     cohort = cohort_of(graph)
-    query = _asked(study)
     known, refused = _frozen(study, graph, cohort)
     snapshot, both_sides, why = _with_folds(known, study.evaluate)
     not_looked = {"both_sides": why} if why else {}
@@ -102,7 +101,7 @@ def _asked(study: Study) -> Query | None:
     from clinome.graphs.cohort.meds_labels import is_label_table
     from clinome.graphs.query.cypher import find
 
-    text = study.cohort.query if study.cohort is not None else ""
+    text = study.need_cohort().query
     return find(text, study.folder) if text and not is_label_table(text, study.folder) else None
 
 
