@@ -27,6 +27,7 @@ def cohort(y: np.ndarray) -> pl.DataFrame:
     return pl.DataFrame({"subject_id": [f"p{i}" for i in range(len(y))], "label": pl.Series(held, dtype=pl.List(pl.String))})
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(*[st.booleans()] * 3), min_size=1, max_size=60))
 def test_targets_are_what_was_held(rows: list[tuple[bool, bool, bool]]) -> None:
     y = np.array(rows).astype(np.int64)
