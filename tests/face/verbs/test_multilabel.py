@@ -23,20 +23,26 @@ def test_several_labels_go_through_every_step(tmp_path: Path) -> None:
     assert found["ridge_late"]["macro_auroc"]["low"] > 0.5 and found["ridge_late"]["labels_judged"]["folds"] == [3, 3]
     assert results["controls"]["permuted_labels"]["low"] < 0.5
     table = pl.read_parquet(run.folder / "predictions.parquet")
-    assert table.columns[-4:] == ["y_true", *(f"score_{one}" for one in LABELS)] and table["y_true"].dtype == pl.List(pl.String)
+    assert table.columns[-4:] == ["y_true", *(f"score_{one}" for one in LABELS)] and table["y_true"].dtype == pl.List(
+        pl.String
+    )
     page = (run.folder / "report.html").read_text(encoding="utf-8")
     assert "3 labels at once" in page and "ROC curve of each label" in page
     write(tmp_path / "two", "two", 2, kind="multilabel")
     clinome.load(tmp_path / "two" / "study.toml")
     made = clinome.predict(run, tmp_path / "two" / "study.toml")
-    assert made.metrics["macro_auroc"]["mean"] > 0.6 and list(made.table.columns[-3:]) == [f"score_{one}" for one in LABELS]
+    assert made.metrics["macro_auroc"]["mean"] > 0.6 and list(made.table.columns[-3:]) == [
+        f"score_{one}" for one in LABELS
+    ]
 
 
 @pytest.mark.parametrize(("before", "after", "said"), [
     ('kind = "multilabel"', 'kind = "binary"', "multilabel"), ('label = ["worse", "high", "died"]', 'label = "worse"', "two columns"),
     ('["worse", "high", "died"]', '["worse", "worse"]', "two columns"), ('"died"]', '"gone"]', "a column gone"),
 ])  # fmt: skip
-def test_labels_that_do_not_fit_the_kind_are_an_error_with_the_fix(tmp_path: Path, before: str, after: str, said: str) -> None:
+def test_labels_that_do_not_fit_the_kind_are_an_error_with_the_fix(
+    tmp_path: Path, before: str, after: str, said: str
+) -> None:
     write(tmp_path / "one", "one", 1, kind="multilabel")
     file = tmp_path / "one" / "study.toml"
     clinome.load(file)

@@ -24,7 +24,9 @@ NAMES = ("a", "b", "c")
 
 def cohort(y: np.ndarray) -> pl.DataFrame:
     held = [[name for name, one in zip(NAMES, row, strict=True) if one] for row in y]
-    return pl.DataFrame({"subject_id": [f"p{i}" for i in range(len(y))], "label": pl.Series(held, dtype=pl.List(pl.String))})
+    return pl.DataFrame(
+        {"subject_id": [f"p{i}" for i in range(len(y))], "label": pl.Series(held, dtype=pl.List(pl.String))}
+    )
 
 
 @settings(deadline=None)
@@ -64,7 +66,9 @@ def test_metrics_are_scikit_learns_over_the_labels_that_can_be_judged(seed: int)
     found = evaluate("multilabel", y, score, NAMES)
     both = [k for k in range(3) if 0 < y[:, k].sum() < n]
     assert found["labels_judged"] == len(both)
-    assert found["brier"] == pytest.approx(np.mean([sk.brier_score_loss(y[:, k], score[:, k], labels=[0, 1]) for k in range(3)]))
+    assert found["brier"] == pytest.approx(
+        np.mean([sk.brier_score_loss(y[:, k], score[:, k], labels=[0, 1]) for k in range(3)])
+    )
     for name, one in (("auroc", sk.roc_auc_score), ("auprc", sk.average_precision_score)):
         macro = np.mean([one(y[:, k], score[:, k]) for k in both]) if both else None
         assert found[f"macro_{name}"] == (None if macro is None else pytest.approx(macro, abs=1e-9))
