@@ -237,7 +237,7 @@ def test_a_verb_asks_for_the_sections_that_it_needs(tmp_path: Path) -> None:
         study.need_task()
 
 
-@pytest.mark.parametrize("task", ['kind = "regression"'])
+@pytest.mark.parametrize("task", ['kind = "clustering"'])
 def test_tasks_to_come_say_so(tmp_path: Path, task: str) -> None:
     study = read(tmp_path, HEAD + PATIENTS + f"[task]\n{task}\n")
     with pytest.raises(NotBuilt, match="not built yet"):

@@ -29,6 +29,7 @@ def cohort(y: np.ndarray) -> pl.DataFrame:
     )
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(*[st.booleans()] * 3), min_size=1, max_size=60))
 def test_targets_are_what_was_held(rows: list[tuple[bool, bool, bool]]) -> None:
     y = np.array(rows).astype(np.int64)
