@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from quality_study import clean
 
 from clinome.loaders.tables import NEVER
+from clinome.models.base.snapshot import derived
 from clinome.models.statistics.data_quality.finding import LEAKS, SECTIONS, Finding
 from clinome.models.statistics.leakage import labels, names, splits, times
 from clinome.models.statistics.leakage.audited import Audited
@@ -44,7 +45,7 @@ def test_an_outcome_that_is_a_list_or_a_number_is_looked_at_as_far_as_that_goes(
     few = (labels.one_class, labels.death_before, labels.code_before, labels.history_labels, times.with_one_outcome)
     for label in (many, numbers):
         rows = study.snapshot.rows.with_columns(label)
-        other = replace(study, snapshot=replace(study.snapshot, rows=rows), frame=rows)
+        other = replace(study, snapshot=replace(derived(study.snapshot), rows=rows), frame=rows)
         assert other.outcome is None and other.positive is None
         assert [one.kind for check in few for one in check(other)] == []
 
@@ -100,7 +101,7 @@ def test_an_earlier_label_is_found_in_covariates_too() -> None:
     later = rows.with_columns(pl.col("prediction_time") + timedelta(days=90), label=1 - pl.col("label"))
     both = pl.concat([rows, later]).sort("subject_id", "prediction_time")
     held = both.select(last=pl.when(pl.int_range(pl.len()) % 2 == 1).then(pl.col("label").shift(1)).cast(pl.String))
-    snapshot = replace(study.snapshot, rows=both, covariates=held, events=None)
+    snapshot = replace(derived(study.snapshot), rows=both, covariates=held, events=None)
     (found,) = labels.history_labels(replace(study, snapshot=snapshot, frame=both))
     assert (found.where, found.severity, found.facts["block"]) == ("last", "serious", "covariates")
     age = both.select(age=pl.int_range(pl.len()) % 7)
@@ -114,7 +115,10 @@ def test_standard_codes_are_judged_by_no_word() -> None:
     assert study.snapshot.events is not None
     for code, n in (("ICD10CM:sepsis", 0), ("VALUE:sepsis_flag", 1), ("VALUE:previous_sepsis", 0)):
         events = study.snapshot.events.with_columns(code=pl.lit(code))
-        assert len(list(names.outcome_in_name(replace(study, snapshot=replace(study.snapshot, events=events))))) == n
+        assert (
+            len(list(names.outcome_in_name(replace(study, snapshot=replace(derived(study.snapshot), events=events)))))
+            == n
+        )
 
 
 def test_a_finding_has_a_section_of_quality_or_a_leak() -> None:
