@@ -1,4 +1,4 @@
-"""Health records against floors that are hand-written: floors.py DATA OUT [--only …] [--patients N] [--trials 2] [--floors DIR].
+"""Health records against floors that are hand-written: floors.py DATA OUT [--only …] [--patients N] [--trials 2] [--learners …] [--floors DIR].
 
 diabetes130 (readmission within 30 days), PhysioNet 2012 (death in hospital, from 48 hours) and PhysioNet 2019 (sepsis, every
 hour of the first 48) as studies with the default plain learners, `gru` and `chosen`, on the folds of the floors:
@@ -72,15 +72,13 @@ labels = ["SepsisLabel"]
 [cohort]
 query = '''
 MATCH (p:Patient)-[m:MEASURED]->(:LabTest {id: 'VALUE:SepsisLabel'})
-WHERE m.time < $until
 RETURN p.id AS subject_id, m.time + duration({hours: 1}) AS prediction_time, CASE WHEN m.value = 1 THEN 1 ELSE 0 END AS label
 '''
-params = {until = 2000-01-03T00:00:00}
 [task]
 kind = "binary"
 covariates = ["Age", "Gender", "Unit1", "Unit2", "HospAdmTime"]
 """
-LEARNERS = ["majority", "covariates", "ridge_late", "forest", "boosting", "gru", "chosen"]
+LEARNERS = "majority,covariates,ridge_late,forest,boosting,gru,chosen"
 
 
 def folds(label: np.ndarray, subjects: pl.Series) -> pl.DataFrame:
@@ -105,14 +103,15 @@ def sepsis(data: Path, out: Path, patients: int) -> str:
     found = stays.group_by("patient_id").agg(pl.col("SepsisLabel").max()).sort("patient_id")
     found = found.head(patients) if patients else found
     folds(found["SepsisLabel"].to_numpy(), found["patient_id"]).write_csv(out / "folds.csv")
-    stays.filter(pl.col("patient_id").is_in(found["patient_id"].implode())).write_parquet(out / "stays.parquet")
+    seen = pl.col("patient_id").is_in(found["patient_id"].implode()) & (pl.col("ICULOS") <= HOURS)
+    stays.filter(seen).write_parquet(out / "stays.parquet")
     return SEPSIS
 
 
-def study(name: str, data: Path, out: Path, patients: int, trials: int) -> str:
+def study(name: str, data: Path, out: Path, patients: int, learn: Mapping[str, object]) -> str:
     """The study's text; its files are written into OUT."""
     if name == "diabetes130":
-        text = diabetes.study(data, out, trials).split("[evaluate]")[0]
+        text = diabetes.study(data, out, 1).split("[evaluate]")[0]
         if patients:
             rows = pl.read_csv(data / "ehr" / name / "diabetic_data.csv.gz", infer_schema=False)
             mine = rows["patient_nbr"].unique(maintain_order=True).head(patients).implode()
@@ -123,7 +122,7 @@ def study(name: str, data: Path, out: Path, patients: int, trials: int) -> str:
     else:
         made = {"physionet2012": physionet, "sepsis2019": sepsis}[name]
         text = made(data / "ehr" / name, out, patients)
-    return text + TAIL.format(learners=json.dumps(LEARNERS), trials=trials)
+    return text + TAIL.format_map(learn)
 
 
 def floor_of(name: str, scripts: Path, out: Path) -> dict[str, Any]:
@@ -197,16 +196,17 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(NAMES))
     parser.add_argument("--patients", type=int, default=0)
     parser.add_argument("--trials", type=int, default=2)
+    parser.add_argument("--learners", default=LEARNERS)
     parser.add_argument("--floors", type=Path)
     args = parser.parse_args()
-    data = args.data.resolve()
+    data, learn = args.data.resolve(), {"learners": json.dumps(args.learners.split(",")), "trials": args.trials}
     scripts = (args.floors or data.parent / "floors").resolve()
     for name in args.only.split(","):
         out = args.out.resolve() / name
         out.mkdir(parents=True, exist_ok=True)
-        (out / "study.toml").write_text(study(name, data, out, args.patients, args.trials))
+        (out / "study.toml").write_text(study(name, data, out, args.patients, learn))
         run = clinome.run(clinome.Study.read(out), console=Console())
-        stays = pl.read_parquet(out / "stays.parquet") if name == "sepsis2019" else None
+        stays = pl.read_parquet(data / "ehr" / name / "setA_4000.parquet") if name == "sepsis2019" else None
         utilities = {} if stays is None else utility(run, stays, imported(scripts / SCRIPTS[name]))
         floors = {} if args.patients else floor_of(name, scripts, out)
         said = lines(name, run.read_json("results.json"), floors, utilities)

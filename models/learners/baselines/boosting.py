@@ -71,6 +71,7 @@ class Boosting(TreeLearner):
             **self.setting, "max_iter": rounds, "early_stopping": False, "random_state": self.seed,
             "categorical_features": self.table.categorical if self.table.categorical.any() else None,
         }  # fmt: skip
+        x = np.where(np.isnan(x).all(axis=0), 0, x)  # scikit-learn cannot bin a column of which these rows know nothing
         if task.regresses:
             return HistGradientBoostingRegressor(**options).fit(x, task.numeric_response(y))
         return HistGradientBoostingClassifier(**options).fit(x, y)

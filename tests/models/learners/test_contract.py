@@ -261,6 +261,17 @@ def test_missing_layers_constant_features_and_unseen_codes_are_served(name: str,
     assert np.isfinite(score).all()
 
 
+def test_a_lab_that_only_the_tuning_rows_have_is_survived() -> None:
+    """Of many rows the first fit goes without those, and knows nothing of it."""
+    snapshot = make_snapshot("binary", n=700, layers=(), records=True)
+    assert snapshot.events is not None
+    lab = snapshot.events.filter(pl.col("row") >= 640).with_columns(code=pl.lit("LOINC:1-1"), numeric_value=pl.lit(7.0))
+    odd = replace(snapshot, events=pl.concat([snapshot.events, lab]).sort("row", maintain_order=True))
+    learner = make("boosting").with_setting({}, 0)
+    learner.fit(odd, np.arange(640), np.arange(640, 690))
+    assert np.isfinite(learner.predict(odd, np.arange(690, 700))).all()
+
+
 @CASES
 def test_a_training_part_with_one_patient_of_a_class_is_survived(name: str, task: str) -> None:
     snapshot = _snapshot(task)
