@@ -26,6 +26,8 @@ from clinome.snapshot import Snapshot
 
 TASKS = ("binary", "multiclass", "survival")
 CASES = [(n, t) for n in LEARNERS for t in TASKS if (n, t == "survival") != ("cox_pca", False)]
+WINDOWED = "ridge_late with windows"
+CASES.append((WINDOWED, "binary"))
 ALL = pytest.mark.parametrize(("name", "task"), CASES)
 Edit = tuple[str, Callable[[Any], Any]]
 
@@ -39,8 +41,10 @@ def snapshot_of(task: str) -> Snapshot:
 def saved(name: str, task: str) -> dict[str, Any]:
     """The state of a model of one learner."""
     snapshot = snapshot_of(task)
+    setting: dict[str, Any] = {"windows": "all"} if name == WINDOWED else {}
+    name = name.split(maxsplit=1)[0]
     learner = make(name)
-    learner = learner.with_setting({"plan": {"epochs": 2}} if getattr(learner, "on_torch", False) else {}, 3)
+    learner = learner.with_setting({"plan": {"epochs": 2}} if getattr(learner, "on_torch", False) else setting, 3)
     learner.fit(snapshot, np.arange(60), np.arange(60, 110))
     choice = Choice(name, {name: 1.0}, {}, {}, np.zeros(0), {name: 0.5})
     return as_state(Model(InputSchema.of(snapshot), choice, (member_of(learner),), {"rows": 110, "task": task}))
