@@ -98,9 +98,13 @@ def windows(events: pl.DataFrame, rows: int, links: pl.DataFrame, spans: Sequenc
     tokens, up = _above(by_code.names, by_text.names, CodeHierarchy.of(links))
     out = []
     for span, code, text in zip(spans, _cells(by_code, rows, spans), _cells(by_text, rows, spans), strict=True):
-        count, recency = (sparse.hstack([code[name], text[name]], format="csr") for name in OCCURRENCE)
-        numbers = {name: code[name] for name in STATISTICS}
-        out.append(WindowFeatures(span, tokens, count @ up, _highest(recency, up), by_code.names, numbers))
+        count, recency = code["count"], code["recency"]
+        if tokens != by_code.names:  # there are texts, or something lies above a code
+            count, recency = (sparse.hstack([code[name], text[name]], format="csr") for name in OCCURRENCE)
+            count, recency = count @ up, _highest(recency, up)
+        out.append(
+            WindowFeatures(span, tokens, count, recency, by_code.names, {name: code[name] for name in STATISTICS})
+        )
     return out
 
 
@@ -220,8 +224,6 @@ def _above(codes: list[str], words: list[str], tree: CodeHierarchy) -> tuple[lis
 
 def _highest(values: sparse.csr_matrix, up: sparse.csr_matrix) -> sparse.csr_matrix:
     """As values @ up, the greatest instead of the sum."""
-    if up.nnz == up.shape[0] == up.shape[1]:
-        return values @ up
     cells, width = values.tocoo(), np.diff(up.indptr)[values.indices]
     first = np.repeat(up.indptr[values.indices] - np.cumsum(width) + width, width)
     column = up.indices[first + np.arange(len(first))]

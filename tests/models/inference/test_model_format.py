@@ -28,6 +28,8 @@ TASKS = ("binary", "multiclass", "multilabel", "regression", "survival")
 CASES = [(n, t) for n in LEARNERS for t in TASKS if (n, t == "survival") != ("cox_pca", False)]
 NUMERIC = ("majority", "best_feature", "ridge_late", "boosting", "hetero_gnn")
 """What of a number's or several labels' model differs from a class's: rates, coefficients, trees, a head."""
+WINDOWED = "ridge_late with windows"
+CASES.append((WINDOWED, "binary"))
 ALL = pytest.mark.parametrize(("name", "task"), CASES)
 Edit = tuple[str, Callable[[Any], Any]]
 
@@ -41,8 +43,10 @@ def snapshot_of(task: str) -> Snapshot:
 def saved(name: str, task: str) -> dict[str, Any]:
     """The state of a model of one learner."""
     snapshot = snapshot_of(task)
+    setting: dict[str, Any] = {"windows": "all"} if name == WINDOWED else {}
+    name = name.split(maxsplit=1)[0]
     learner = make(name)
-    learner = learner.with_setting({"plan": {"epochs": 2}} if getattr(learner, "on_torch", False) else {}, 3)
+    learner = learner.with_setting({"plan": {"epochs": 2}} if getattr(learner, "on_torch", False) else setting, 3)
     learner.fit(snapshot, np.arange(60), np.arange(60, 110))
     choice = Choice(name, {name: 1.0}, {}, {}, np.zeros(0), {name: 0.5})
     return as_state(Model(InputSchema.of(snapshot), choice, (member_of(learner),), {"rows": 110, "task": task}))

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from scipy.stats import linregress
 from snapshots import garbage, make_snapshot
 
+from clinome.models.learners.base import BaseLearner
+from clinome.models.learners.registry import make
 from clinome.models.preprocessing.records import window_features as module
 from clinome.models.preprocessing.records.code_hierarchy import CodeHierarchy
 from clinome.models.preprocessing.records.event_counts import counts
@@ -147,3 +149,10 @@ def test_counts_over_all_time_are_those_of_event_counts() -> None:
     c, (ever,) = counts(dated), windows(dated.events, 40, dated.links, (EVER,))  # type: ignore[arg-type]
     assert ever.tokens == c.tokens
     np.testing.assert_array_equal(ever.count.toarray(), c.total.toarray())
+
+
+def test_no_trial_is_spent_on_windows_where_there_are_no_records() -> None:
+    learner, with_records = make("ridge_late"), make_snapshot(n=20, records=True)
+    assert isinstance(learner, BaseLearner)
+    assert not learner.idle({"windows": "all"}, with_records)
+    assert learner.idle({"windows": "all"}, replace(with_records, events=None)) and not learner.idle({}, with_records)
