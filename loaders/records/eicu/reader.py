@@ -162,8 +162,9 @@ def _visits(stays: pl.DataFrame, tables: ClinicalTables) -> pl.DataFrame:
         visit_id=pl.lit("hospital/") + pl.col("subject_id"), start_time=_time(pl.Series([0.0])).item(), end_time="end",
         source=source, kind=pl.lit("hospital stay"),
     )  # fmt: skip
-    of_hospital = kept.select(one for one in kept.columns if one.startswith("hospital"))
-    parts = [whole.select(layout).hstack(of_hospital), unit.select(layout).hstack(kept)]
+    # how the hospital stay ended is not known when a unit stay within it ends
+    of_hospital = [one for one in kept.columns if one.startswith("hospital")]
+    parts = [whole.select(layout).hstack(kept.select(of_hospital)), unit.select(layout).hstack(kept.drop(of_hospital))]
     return pl.concat(parts, how="diagonal").unique("visit_id", keep="first", maintain_order=True)
 
 
