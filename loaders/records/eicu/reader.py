@@ -235,7 +235,9 @@ def _noted(one: Noted, tables: ClinicalTables, stays: pl.DataFrame) -> Iterator[
     needed, others = [*one.said, *times[:1]], [*times[1:], *results, *one.wide, *one.leave]
     for part in _rows(tables, one.table, needed, others):
         rows = _of_known(part.join(of_stays, on=STAY, how="left", maintain_order="left"), one, tables)
-        yield _event(_when(rows, one, tables.ledger), one, tables.ledger)
+        rows = _when(rows, one, tables.ledger)
+        said = [ROW, STAY, "subject_id", "time", "known_time", *one.said, *results, *one.wide]
+        yield _event(rows.select([*dict.fromkeys(said)]), one, tables.ledger)  # a wide row becomes many
 
 
 def _of_known(rows: pl.DataFrame, one: Noted, tables: ClinicalTables) -> pl.DataFrame:
