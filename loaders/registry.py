@@ -12,7 +12,7 @@ from .tables import Known, Loaded
 
 RECORDS = {
     "meds": ".records.meds.reader:read_meds",
-    "omop": ".records.omop:read_omop",
+    "omop": ".records.omop.reader:read_omop",
     "fhir": ".records.fhir.reader:read_fhir",
     "mimic3": ".records.mimic.reader:read_mimic3",
     "mimic4": ".records.mimic.reader:read_mimic4",

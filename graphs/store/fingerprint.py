@@ -25,18 +25,24 @@ RETURN labels(s)[0] AS start_label, s.id AS start, labels(e)[0] AS end_label, e.
 """
 
 
-def fingerprint(store: Store) -> str:
+def fingerprint(store: Store, provenance: bool = True) -> str:
     """SHA-256 over every node and relationship but Batch, as sorted canonical rows.
 
     Left out are the ids of runs and when something was done. 1 and 1.0 are equal; so are 0.0 and -0.0.
+    Args:
+        provenance: False leaves out what Clinome did too (studies, loads, cohorts, runs, and what ends there): two graphs of
+            the same contents are then equal, whatever files they were loaded from.
     Returns: 64 hex digits.
     """
-    total = hashlib.sha256()
-    for label in sorted(set(schema.LABELS) - {"Batch"}):
+    total, acts = hashlib.sha256(), {"Batch"} if provenance else set(schema.ACTS)
+    for label in sorted(set(schema.LABELS) - acts):
         left_out = (*(OWN_TIME if label in schema.ACTS else ()), *(("id", "name") if label == "Run" else ()), "embedding_of")  # fmt: skip
         rows = _rows(store, _NODE_KEYS, _NODES, ("LABEL", schema.label(label)), left_out)
         total.update(f"node {label} {digest(rows.drop('end'))}\n".encode())
     for type in sorted(schema.RELATIONSHIPS):
+        ends = {*schema.relationship(type).start, *schema.relationship(type).end}
+        if not provenance and ends & acts:
+            continue
         rows = _rows(store, _EDGE_KEYS, _EDGES, ("TYPE", schema.relationship(type).type), ())
         if schema.relationship(type).start == ("Run",):
             rows = rows.drop("start", ".source", strict=False)

@@ -47,7 +47,6 @@ from .people import (
 from .record_formats import (
     UNDATED,
     RecordFolder,
-    asked_about,
     hourly_section,
     is_hourly,
     is_timeline,
@@ -431,7 +430,6 @@ class _Look:
             name = self.names.take("ehr")
             self.sections.append(record_section(one, where if len(where) > 1 else where[0], name))
             self.clocks.add("relative" if one.format in UNDATED else "dated")
-            self.questions += [f"[records.{name}] {said}" for said in asked_about(one)]
 
     def _hourly(self, head: Head | None, file: Path, name: str) -> None:
         answer = hourly_section(head, file, self._path(file), self.names.take(name))

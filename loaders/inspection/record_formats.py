@@ -128,15 +128,6 @@ UNDATED = ("eicu",)
 """Formats of schemas whose times are offsets."""
 
 
-def asked_about(folder: RecordFolder) -> list[str]:
-    """What a look at the folder cannot decide of it."""
-    if folder.format != "eicu":
-        return []
-    return [
-        'a subject is a hospital stay, and a person may have several: `group = "uniquepid"` in [evaluate] keeps them on one side'
-    ]
-
-
 _TITLES = {"meds": "MEDS", "omop": "the OMOP common data model", "mimic3": "MIMIC-III", "mimic4": "MIMIC-IV", "eicu": "eICU",
            "fhir": "FHIR", "hourly": "hourly vitals and labs"}  # fmt: skip
 

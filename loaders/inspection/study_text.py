@@ -15,6 +15,10 @@ _WIDE = 118
 _ROOM = 116
 
 
+GROUPS = {"eicu": "uniquepid"}
+"""Format whose subjects are not persons -> the property that is."""
+
+
 def study_text(
     name: str,
     sections: Sequence[Section],
@@ -44,6 +48,10 @@ def study_text(
         "",
         "[evaluate]",
         "folds = 5",
+        *[
+            f'group = "{GROUPS[one]}"' + " " * 12 + f"# {one}: a subject is a stay, and a person may have several"
+            for one in sorted({str(s.keys.get("format")) for s in sections} & set(GROUPS))
+        ],
         "",
         "[learn]",
         'learners = ["default"]          # `clinome learners STUDY` lists them',

@@ -16,7 +16,7 @@ from ..files.ledger import Ledger
 from ..files.regular_file import check_regular
 from ..files.text_table import GZIP, PARQUET, ZIP, Cells, read_cells, text_cells, typed_cells
 
-CELLS, BYTES = 4_000_000, 2**27
+CELLS, BYTES = 4_000_000, 2**25
 """Cells and bytes that are read at once."""
 PACKING = 16
 """A gzipped table takes at most so many times its size, else it is larger than it is worth to look."""

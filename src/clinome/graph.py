@@ -180,11 +180,14 @@ class Graph:
 
         return snapshot.stores(repeat, fold, threshold, values=GraphLayers(self.store, self.tables, snapshot))
 
-    def fingerprint(self) -> str:
-        """Fingerprint: a hash of what the graph holds, apart from clocks and run ids; equal on both stores."""
+    def fingerprint(self, *, provenance: bool = True) -> str:
+        """Fingerprint: a hash of what the graph holds, apart from clocks and run ids; equal on both stores.
+
+        provenance: False leaves out loads, cohorts and runs, so that graphs of equal contents are equal whatever the files.
+        """
         from clinome.graphs.store.fingerprint import fingerprint
 
-        return fingerprint(self.store)
+        return fingerprint(self.store, provenance)
 
     def close(self) -> None:
         """Close the store."""

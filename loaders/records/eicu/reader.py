@@ -162,8 +162,9 @@ def _visits(stays: pl.DataFrame, tables: ClinicalTables) -> pl.DataFrame:
         visit_id=pl.lit("hospital/") + pl.col("subject_id"), start_time=_time(pl.Series([0.0])).item(), end_time="end",
         source=source, kind=pl.lit("hospital stay"),
     )  # fmt: skip
-    of_hospital = kept.select(one for one in kept.columns if one.startswith("hospital"))
-    parts = [whole.select(layout).hstack(of_hospital), unit.select(layout).hstack(kept)]
+    # how the hospital stay ended is not known when a unit stay within it ends
+    of_hospital = [one for one in kept.columns if one.startswith("hospital")]
+    parts = [whole.select(layout).hstack(kept.select(of_hospital)), unit.select(layout).hstack(kept.drop(of_hospital))]
     return pl.concat(parts, how="diagonal").unique("visit_id", keep="first", maintain_order=True)
 
 
@@ -234,7 +235,9 @@ def _noted(one: Noted, tables: ClinicalTables, stays: pl.DataFrame) -> Iterator[
     needed, others = [*one.said, *times[:1]], [*times[1:], *results, *one.wide, *one.leave]
     for part in _rows(tables, one.table, needed, others):
         rows = _of_known(part.join(of_stays, on=STAY, how="left", maintain_order="left"), one, tables)
-        yield _event(_when(rows, one, tables.ledger), one, tables.ledger)
+        rows = _when(rows, one, tables.ledger)
+        said = [ROW, STAY, "subject_id", "time", "known_time", *one.said, *results, *one.wide]
+        yield _event(rows.select([*dict.fromkeys(said)]), one, tables.ledger)  # a wide row becomes many
 
 
 def _of_known(rows: pl.DataFrame, one: Noted, tables: ClinicalTables) -> pl.DataFrame:

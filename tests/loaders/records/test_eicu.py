@@ -124,8 +124,8 @@ def test_visits_are_hospital_stays_and_the_unit_stays_within(tmp_path: Path) -> 
     minutes = [(pl.col(one) - BEGIN).dt.total_minutes() for one in ("start_time", "end_time")]
     found = ten.select("visit_id", "kind", *minutes, "hospitaldischargelocation", "unittype").rows()
     assert found == [
-        ("hospital/10", "hospital stay", 0, 1060, "Home", None), ("100", "icu stay", 60, 560, "Home", "MICU"),
-        ("101", "step-down stay", 560, 1040, "Home", "Med-Surg ICU"),
+        ("hospital/10", "hospital stay", 0, 1060, "Home", None), ("100", "icu stay", 60, 560, None, "MICU"),
+        ("101", "step-down stay", 560, 1040, None, "Med-Surg ICU"),
     ]  # fmt: skip
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 import zipfile
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
 from clinome.loaders.errors import InputError
 from clinome.loaders.files.removed_ids import Removed
 from clinome.loaders.identifiers.genes import GeneTable
-from clinome.loaders.records.omop import read_omop
+from clinome.loaders.records.omop.reader import read_omop
 from clinome.loaders.specs import Records
 from clinome.loaders.tables import EVENTS, NEVER, VISITS, Known, Loaded
 
@@ -164,3 +166,57 @@ def test_what_is_no_cdm_is_named(tmp_path: Path) -> None:
     write(tmp_path, {**CDM, "MEASUREMENT": "measurement_id,person_id\n1,1\n"})
     with pytest.raises(InputError, match="measurement_concept_id"):
         read(tmp_path)
+
+
+def database(file: Path, tables: dict[str, str] = CDM) -> Path:
+    with duckdb.connect(str(file)) as base:
+        for name, text in tables.items():
+            rows = pl.read_csv(text.encode(), infer_schema=False)
+            base.register("rows", rows.to_arrow())
+            base.execute(f"CREATE TABLE {name} AS SELECT * FROM rows")
+            base.unregister("rows")
+    return file
+
+
+def test_a_duckdb_database_is_the_same(tmp_path: Path, cdm: Loaded) -> None:
+    folder = tmp_path / "base"
+    folder.mkdir()
+    file = database(folder / "cdm.duckdb")
+    before = file.read_bytes()
+    loaded = read(file)
+    assert loaded.events is not None and cdm.events is not None and loaded.visits is not None and cdm.visits is not None
+    assert loaded.events.equals(cdm.events) and loaded.visits.equals(cdm.visits) and loaded.tally == cdm.tally
+    assert loaded.counts["tables of the database that hold no events, or are not read"] == 1
+    assert file.read_bytes() == before and [*folder.iterdir()] == [file]
+
+
+def test_a_view_of_a_database_reads_no_other_file(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.csv"
+    secret.write_text("person_id,note\n1,secret\n")
+    file = database(tmp_path / "cdm.duckdb", {"PERSON": CDM["PERSON"]})
+    with duckdb.connect(str(file)) as base:
+        base.execute(f"CREATE VIEW death AS SELECT *, '2020-01-01' AS death_date FROM read_csv('{secret}')")
+    loaded = read(file)
+    assert loaded.events is not None and not events(loaded, "MEDS:MEDS_DEATH")
+    assert loaded.counts["views of the database, which are not read: write them as tables"] == 1
+
+
+def test_a_database_that_is_none_or_says_a_table_twice(tmp_path: Path) -> None:
+    file = database(tmp_path / "cdm.duckdb")
+    with duckdb.connect(str(file)) as base:
+        base.execute("CREATE SCHEMA other; CREATE TABLE other.person AS SELECT * FROM main.person")
+    with pytest.raises(InputError, match="person in main, other"):
+        read(file)
+    broken = tmp_path / "broken.duckdb"
+    broken.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(InputError, match="cannot be read"):
+        read(broken)
+    with pytest.raises(InputError, match="a table person"):
+        read(database(tmp_path / "empty.duckdb", {"COST": CDM["COST"]}))
+
+
+def test_without_the_package_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = database(tmp_path / "cdm.duckdb", {"PERSON": CDM["PERSON"]})
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    with pytest.raises(InputError, match=r"clinome\[duckdb\]"):
+        read(file)

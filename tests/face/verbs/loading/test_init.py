@@ -375,7 +375,7 @@ def test_the_demo_becomes_its_own_study(tmp_path: Path) -> None:
 def test_formats_are_told_by_their_tables(tmp_path: Path, format: str, files: dict[str, str]) -> None:
     report = clinome.init(write(tmp_path, **files))
     assert written(report)["records"]["ehr"]["format"] == format
-    assert any("uniquepid" in question for question in report.questions) == (format == "eicu")
+    assert written(report)["evaluate"].get("group") == ("uniquepid" if format == "eicu" else None)
 
 
 def test_a_fhir_export_loads_and_is_one_source_wherever_its_files_lie(tmp_path: Path) -> None:

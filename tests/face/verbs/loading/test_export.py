@@ -13,9 +13,6 @@ from meds import schema as meds
 
 import clinome
 from clinome.errors import InputError
-from clinome.graphs import schema
-from clinome.graphs.store.fingerprint import _EDGE_KEYS, _EDGES, _NODE_KEYS, _NODES, _rows
-from clinome.graphs.tables.digest import digest
 
 PEOPLE = 24
 COHORT = """
@@ -67,15 +64,9 @@ def study(folder: Path, name: str, format: str, path: str, rest: str = "") -> Pa
     return file
 
 
-def prints(file: Path) -> dict[str, str]:
-    """Label or type -> hash of all its rows; what Clinome did apart (loads, cohorts), which say of which files they are."""
-    acts = set(schema.ACTS)
-    labels = sorted(set(schema.LABELS) - acts)
-    types = [one for one in sorted(schema.RELATIONSHIPS) if not {*schema.relationship(one).start, *schema.relationship(one).end} & acts]  # fmt: skip
+def prints(file: Path, provenance: bool = False) -> str:
     with clinome.open(file) as graph:
-        nodes = {one: _rows(graph.store, _NODE_KEYS, _NODES, ("LABEL", one), ()).drop("end") for one in labels}
-        edges = {one: _rows(graph.store, _EDGE_KEYS, _EDGES, ("TYPE", schema.relationship(one).type), ()) for one in types}  # fmt: skip
-    return {name: digest(rows) for name, rows in {**nodes, **edges}.items()}
+        return graph.fingerprint(provenance=provenance)
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +87,14 @@ def test_omop_to_meds_to_graph_is_omop_to_graph(exported: Path) -> None:
     report = clinome.load(again)
     assert report.to_frame()["rejected"].sum() == 0
     assert prints(again) == prints(exported / "one.toml")
+    assert prints(again, True) != prints(exported / "one.toml", True)  # of which files it is, a graph knows
+    table = exported / "cdm" / "death.csv"
+    changed = table.read_text()
+    table.write_text(changed.replace("2021-03-01", "2021-03-02"))
+    other = study(exported, "other", "omop", "cdm/")
+    clinome.load(other)
+    table.write_text(changed)
+    assert prints(other) != prints(again)
 
 
 def test_the_standards_own_schema_accepts_it(exported: Path) -> None:

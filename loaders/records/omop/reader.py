@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ..errors import InputError
-from ..files.ledger import ROW, Ledger, refuse, total
-from ..identifiers.curie import BIRTH, DEATH, KNOWN_LATE, VOCABULARIES, codes
-from ..specs import Records
-from ..tables import Known, Loaded, as_concepts, as_links
-from .clinical_tables import ClinicalTables, at_discharge, clinical_tables, events_of, timed, valued
-from .events import never_known
+from ...errors import InputError
+from ...files.ledger import ROW, Ledger, refuse, total
+from ...identifiers.curie import BIRTH, DEATH, KNOWN_LATE, VOCABULARIES, codes
+from ...specs import Records
+from ...tables import Known, Loaded, as_concepts, as_links
+from ..clinical_tables import ClinicalTables, at_discharge, clinical_tables, events_of, timed, valued
+from ..events import never_known
+from .duckdb_file import without_duckdb
 
 VOCABULARY = {
     "ICD9Proc": "ICD9PROC", "CPT4": "CPT", "RxNorm Extension": "RXNORMEXT", "Nebraska Lexicon": "SNOMED",
@@ -56,7 +57,8 @@ CONCEPT = ("concept_id", "concept_name", "vocabulary_id", "concept_code")
 
 
 def read_omop(spec: Records, known: Known) -> Loaded:
-    """Read `[records.NAME]` of format omop: a folder or a zip of the tables of an OMOP CDM, as csv or Parquet.
+    """Read `[records.NAME]` of format omop: a folder or a zip of the tables of an OMOP CDM, as csv or Parquet, or a DuckDB
+    database of them (`clinome[duckdb]`).
 
     A code is that of the standard concept (SNOMED, RXNORM, LOINC, …), its source concept MAPS_TO it. Without CONCEPT, or
     where a concept is 0, it is the source value in the vocabulary that `codes` names for its column
@@ -70,7 +72,8 @@ def read_omop(spec: Records, known: Known) -> Loaded:
     Example: read_omop(Records((Path("cdm"),), format="omop"), known).events
     """
     ledger = Ledger(spec.source)
-    with clinical_tables(spec, known, ledger, "person_id") as tables:
+    read = ["person", "death", "visit_occurrence", "observation_period", *(one.table for one in DOMAINS), *LOOKUPS]
+    with without_duckdb(spec, read, ledger) as files, clinical_tables(files, known, ledger, "person_id") as tables:
         if "person" not in tables.files:
             found = ", ".join(sorted(tables.files)[:8])
             raise InputError("no OMOP CDM", spec.path[0], found, "a table person", "give the folder of the export")
@@ -81,8 +84,7 @@ def read_omop(spec: Records, known: Known) -> Loaded:
         parts = [born, *died, *(_events(tables, one, concepts, visits) for one in DOMAINS if one.table in tables.files)]
         events = events_of([part for part in parts if part is not None], spec, ledger)
         described, links = concepts.described(events["code"])
-        read = ["person", "death", "visit_occurrence", "observation_period", *(one.table for one in DOMAINS), *LOOKUPS]
-        counts = [concepts.counts, tables.unread(read), never_known(events)]
+        counts = [concepts.counts, tables.unread(read), never_known(events), ledger.counts]
         return Loaded(
             spec.source, ledger.tally(), ledger.frame(), patients=patients, visits=visits, events=events,
             concepts=as_concepts(described, spec), links=as_links(links, spec), clock="dated", counts=total(counts),

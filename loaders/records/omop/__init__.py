@@ -1,0 +1,1 @@
+"""OMOP CDM: a folder of tables, or a DuckDB database."""
