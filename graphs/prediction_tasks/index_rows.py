@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import polars as pl
 
+from ...loaders.errors import InputError
 from ...loaders.tables import PolarsType
 from .records import STAY, TIME, Records, is_never
 from .task import END, EVENTS, FIRST, OBSERVATION, STAYS, IndexRule
@@ -38,7 +39,13 @@ def observed_or_visits(records: Records, of: str, kinds: tuple[str, ...] = ()) -
     """The stays that a rule is about (STAY): visits, or each patient's observation where that is asked, or all there is."""
     if of == OBSERVATION or (of == STAYS and records.visits.is_empty()):
         stay = records.observation.rename({"observed_from": "start", "observed_until": "end"}).drop_nulls("start")
+        if stay.is_empty() and not records.lenient:
+            what, fix = "nobody says when patients were observed", "let a cohort query say when to predict"
+            raise InputError(what, "prediction task, index", None, "visits, or observed_from", fix)
         return stay.with_columns(visit_id=pl.lit(None, pl.String)).select(list(STAY)).sort("subject_id", "start")
+    if records.visits.is_empty() and not records.lenient:
+        fix = "let a cohort query say when to predict, or write a task whose index is the observation"
+        raise InputError("this study has no visits", "prediction task, index", None, "records with visits", fix)
     return records.stays(kinds)
 
 

@@ -10,6 +10,8 @@ from datetime import timedelta
 
 import polars as pl
 
+from ...loaders.errors import InputError
+from ...loaders.identifiers.curie import DEATH
 from .index_rows import observed_or_visits
 from .records import Records, is_never
 from .task import (
@@ -58,8 +60,8 @@ def with_task(rows: pl.DataFrame, task: PredictionTask, records: Records, label_
     visit = pl.col("visit_id").cast(pl.String) if "visit_id" in rows.columns else pl.lit(None, pl.String)
     index = own.select(pl.col("_row").alias("row"), "subject_id", AT.cast(pl.Datetime("us")), visit_id=visit)
     facts = _Facts.of(task, records, label_type)
-    parts = [facts.label(facts.gather(part)) for part in _shards(index.sort("subject_id", "prediction_time"))]
-    found = pl.concat(parts) if parts else facts.label(facts.gather(index))
+    shards = _shards(index.sort("subject_id", "prediction_time")) or [index]
+    found = pl.concat([_told(facts.label(facts.gather(part))) for part in shards])
     steps, kept = [], found
     for step, words in _STEPS.items():
         if step in found.columns:
@@ -95,6 +97,12 @@ _SAID = {
 }
 
 
+def _told(rows: pl.DataFrame) -> pl.DataFrame:
+    """What is counted and kept of labelled rows; the times on which it rests go."""
+    wanted = ("row", "subject_id", "label", "duration_days", "event", *_STEPS, *_REASONS, *_SAID)
+    return rows.select(name for name in wanted if name in rows.columns)
+
+
 def _notes(kept: pl.DataFrame, asked: int) -> list[str]:
     said = []
     for name, words in {**_REASONS, **_SAID}.items():
@@ -106,7 +114,8 @@ def _notes(kept: pl.DataFrame, asked: int) -> list[str]:
 
 
 def percent(share: float) -> str:
-    """
+    """Percentage of a share, in words.
+
     Example:
         >>> percent(0.0821), percent(0.0001)
         ('8.2 %', 'less than 0.1 %')
@@ -137,6 +146,13 @@ class _Facts:
     def of(cls, task: PredictionTask, records: Records, label_type: str) -> _Facts:
         target, window, deaths = task.target, task.window, records.deaths()
         days = deaths.filter(pl.col("died") < pl.col("died_over")).height > 0
+        if target.event == DEATH_EVENT and deaths.is_empty() and not records.lenient:
+            fix = "load a source that tells deaths, or let the cohort query return the label"
+            raise InputError("no death is recorded in this study", "[task] target", None, f"events {DEATH}", fix)
+        if target.event == VISIT and records.visits.is_empty() and not records.lenient:
+            raise InputError(
+                "this study has no visits", "[task] target", None, "records with visits", "name another target"
+            )
         in_stay = target.event == LONG_STAY or window.until == STAY_END
         spans = window.observed == LAST_RECORD or window.history or label_type == "time_to_event"
         if target.event == VISIT:

@@ -153,7 +153,7 @@ class Records:
 
 
 def merged(visits: pl.DataFrame) -> pl.DataFrame:
-    """Stays: visits of one patient that overlap are one, under the id of that which began first (then of the longest).
+    """Stays: visits of one patient that overlap are one, under the id of the longest (then of that which began first).
 
     So an intensive-care stay within an admission, or one that is written down as a little longer than it, is a part of it.
     Visits that only touch are two: a day's end is the next day's beginning. One without an end lasts into nothing else.
@@ -172,9 +172,9 @@ def merged(visits: pl.DataFrame) -> pl.DataFrame:
     before = pl.col("last").cum_max().shift(1).over("subject_id")
     same = (pl.col("start") == pl.col("start").shift(1).over("subject_id")).fill_null(False)
     begins = ((pl.col("start") >= before) & ~same).fill_null(True)
-    parts = order.with_columns(stay=begins.cum_sum())
+    parts = order.with_columns(stay=begins.cum_sum(), long=pl.col("last") - pl.col("start"))
     each = parts.group_by("stay", maintain_order=True).agg(
-        pl.col("subject_id", "visit_id", "start").first(), pl.col("end").max()
+        pl.col("subject_id", "start").first(), pl.col("visit_id").get(pl.col("long").arg_max()), pl.col("end").max()
     )  # fmt: skip
     return each.select(list(STAY))
 

@@ -86,9 +86,9 @@ class Patient:
                     break
         made = []
         for g in groups:
-            first = min(g, key=lambda v: (v[1], -(v[1] if v[2] is None else v[2]), v[0]))
+            longest = min(g, key=lambda v: (0 if v[2] is None else v[1] - v[2], v[1], v[0]))
             ends = [v[2] for v in g if v[2] is not None]
-            made.append((first[0], first[1], max(ends) if ends else None))
+            made.append((longest[0], min(v[1] for v in g), max(ends) if ends else None))
         return sorted(made, key=lambda s: s[1])
 
     def stay(self, t: int, visit: str | None) -> tuple[int, int | None] | None:

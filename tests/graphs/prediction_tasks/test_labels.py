@@ -301,3 +301,22 @@ def test_labels_that_a_target_cannot_give(task: PredictionTask, label_type: str,
 def test_tasks_that_cannot_be(make: Any) -> None:
     with pytest.raises(InputError):
         make()
+
+
+def test_an_outcome_that_a_study_cannot_tell_is_no_row_of_noes(tmp_path: Path) -> None:
+    bare = Records(timelines(tmp_path, events=[("a", 1, HF)]))
+    for task, message in (
+        (PredictionTask("t", Target("death"), Window(horizon=DAY)), "no death is recorded in this study"),
+        (PredictionTask("t", Target("visit"), Window(horizon=DAY)), "this study has no visits"),
+    ):
+        with pytest.raises(InputError, match=message):
+            with_task(moments(("a", 2)), task, bare, "boolean")
+        assert with_task(moments(("a", 2)), task, replace(bare, lenient=True), "boolean").rows["label"].to_list() == [
+            False
+        ]
+    for rule, message in (
+        (IndexRule(), "has no visits"),
+        (IndexRule("stays", "start"), "nobody says when patients were observed"),
+    ):
+        with pytest.raises(InputError, match=message):
+            index_rows(rule, bare, pl.Series(["a"]))
