@@ -34,7 +34,11 @@ def main(table: Path) -> None:
 
 
 def told(values: list[float]) -> str:
-    half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+    half = (
+        stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
+        if len(values) > 1
+        else np.nan
+    )
     mean = np.mean(values)
     return f"{mean:+.4f} ({mean - half:+.3f} to {mean + half:+.3f}, {len(values)} cohorts)"
 

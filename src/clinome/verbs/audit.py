@@ -59,6 +59,7 @@ def audit(study: Study | str | Path, *, name: str | None = None, console: Consol
 
 def _audited(study: Study, graph: Graph) -> tuple[Audited, dict[str, str]]:
     """The study and its cohort as the checks take them, and what could not be looked for."""
+    from clinome.graphs.cohort.look_ahead import NotAsked
     from clinome.graphs.query.label_terms import LabelTerms, label_terms
     from clinome.models.statistics.leakage.audited import Audited
     from clinome.models.statistics.leakage.outcome_words import words_of
@@ -74,7 +75,7 @@ def _audited(study: Study, graph: Graph) -> tuple[Audited, dict[str, str]]:
     else:
         try:
             futures = _futures(query, cohort, graph)
-        except InputError as error:
+        except (NotAsked, EngineError, InputError) as error:
             not_looked["look_ahead"] = str(error)
     names = (task.label,) if isinstance(task.label, str) else task.label
     found = [label_terms(query, cohort.params, name) for name in names] if query else []
@@ -131,15 +132,12 @@ def _with_folds(known: Snapshot, evaluate: Evaluate) -> tuple[Snapshot, int, str
 
 
 def _futures(query: Query, cohort: Cohort, graph: Graph) -> tuple[Mapping[str, Any], ...]:
-    """What the query gives where something else comes after. Raises: InputError that says why that cannot be asked."""
+    """What the query gives where something else comes after. Raises: NotAsked, EngineError, InputError: why not."""
     from clinome.graphs.cohort.look_ahead import look_ahead
 
     members = cohort.frame.select("subject_id", "prediction_time")
     with TemporaryDirectory(prefix="clinome-") as folder:
-        try:
-            found = look_ahead(query, cohort.params, members, graph.tables, Path(folder))
-        except EngineError as error:
-            raise InputError(str(error), "cohort query") from error
+        found = look_ahead(query, cohort.params, members, graph.tables, Path(folder))
     return tuple(asdict(one) for one in found)
 
 
