@@ -188,6 +188,10 @@ def without(study: Study, year: int) -> Study:
 
 
 FIRST = "p0000"
+COVERED = pl.DataFrame(
+    {"vocabulary": ["ICD10CM"], "codes": [8], "exact": [2], "near": [2], "parent": [1], "nowhere": [3], "gene_own": [2],
+     "gene_parent": [1], "patients": [9], "patients_own": [4], "patients_parent": [5]}
+)  # fmt: skip
 PLANTED: dict[str, tuple[str, str, Callable[[Study], Study]]] = {
     "nobody measured": ("no_data", "", lambda s: (replace(s[0], subjects=(*s[0].subjects, "q1", "q2")), s[1])),
     "cells missing": ("cells", "omics.rna", lambda s: layer(s, "rna", put(slice(None, None, 3), slice(None), np.nan))),
@@ -238,6 +242,7 @@ PLANTED: dict[str, tuple[str, str, Callable[[Study], Study]]] = {
     "visits within visits": ("visits_overlap", "visits", lambda s: visits(s, subject_id=pl.lit(FIRST))),
     "a date to come": ("property_in_future", "index_date", lambda s: patients(s, index_date=pl.when(N < 2).then(TODAY + timedelta(days=99)).otherwise("index_date"))),
     "1900-01-01": ("placeholder", "index_date", lambda s: patients(s, index_date=pl.when(N < 8).then(datetime(1900, 1, 1)).otherwise("index_date"))),
+    "codes mapped": ("code_coverage", "ICD10CM", lambda s: (replace(s[0], coverage=COVERED), s[1])),
     "undated": ("undated", "events", lambda s: events(s, (FIRST, None, "ICD10CM:I10", None, None))),
     "months lost": ("gap", "records.ehr", lambda s: without(s, 2017)),
     "another vocabulary": ("vocabulary", "ICD9CM", vocabulary),
