@@ -17,7 +17,6 @@ from typing import Any
 
 import polars as pl
 
-from ...loaders.errors import InputError
 from ...loaders.identifiers.curie import DEATH
 from ...loaders.tables import Loaded
 from ..ingest.nodes import nodes
@@ -43,6 +42,10 @@ _KNOWLEDGE = re.compile(
 _SOON, _RETURN, _STAY = timedelta(minutes=1), timedelta(days=10), timedelta(days=1)
 
 
+class CannotAsk(Exception):
+    """Why a query cannot be asked about other futures: nothing is wrong with it for that."""
+
+
 @dataclass(frozen=True)
 class Future:
     """One other future: of `of` rows that the query gives where all is as it is, `gone` are not given there.
@@ -64,15 +67,15 @@ def look_ahead(
     Args:
         members: subject_id, prediction_time of the cohort; of each patient the first row is asked about.
         tables: the study's. folder: an empty one, for a graph of copies.
-    Raises: InputError where nothing comes after, or the query gives no row even of copies as they are.
+    Raises: CannotAsk where nothing comes after, or the query gives no row even of copies as they are.
     """
     if query.store not in ("any", "embedded"):
-        raise InputError(f"the query needs {query.store}", "cohort query")
+        raise CannotAsk(f"the query needs {query.store}")
     sources = _needed(query.text, tables)
     layers = any(source.startswith("omics.") for source in sources)
     chosen = _chosen(members, WITH_LAYERS if layers else PATIENTS, seed)
     if chosen.is_empty() or not any(tables.length(source, name) for source in sources for name in ("events", "visits")):
-        raise InputError(
+        raise CannotAsk(
             "nothing in the study is dated" if chosen.height else "no row has a prediction time", "cohort query"
         )
     copies = Tables(folder / "tables", tables.study)
@@ -215,7 +218,7 @@ def _compare(
     catalog = Catalog(store)
     given = run_lists(store, query, params, catalog=catalog)
     if "subject_id" not in given or "prediction_time" not in given or not given["subject_id"]:
-        raise InputError("the query gives no row of patients copied as they are", "cohort query")
+        raise CannotAsk("the query gives no row of patients copied as they are")
     told = table({name: given[name] for name in ("subject_id", "prediction_time")})
     rows = told.with_columns(pl.col("subject_id").cast(pl.String), prediction_time=_moments(told["prediction_time"]))
     there = {
@@ -227,7 +230,7 @@ def _compare(
     }  # fmt: skip
     asked = set(there.pop(AS_IT_IS))
     if not asked:
-        raise InputError("the query gives no row of patients copied as they are", "cohort query")
+        raise CannotAsk("the query gives no row of patients copied as they are")
     gone = {future: asked - set(found) for future, found in there.items()}
     return tuple(
         Future(future, len(lost), len(asked), _step(store, query, params, catalog, {f"{one}#{future}" for one in lost}))

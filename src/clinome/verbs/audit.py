@@ -70,11 +70,8 @@ def _audited(study: Study, graph: Graph) -> tuple[Audited, dict[str, str]]:
     frozen, refused = _frozen(study, graph, cohort)
     snapshot, both_sides, why = _with_folds(frozen, study.evaluate)
     not_looked = {"both_sides": why} if why else {}
-    futures: tuple[Mapping[str, Any], ...] = ()
-    try:
-        futures = _futures(query, cohort, graph)
-    except InputError as error:
-        not_looked["look_ahead"] = str(error)
+    futures, cannot = _futures(query, cohort, graph)
+    not_looked |= {"look_ahead": cannot} if cannot else {}
     terms = label_terms(query, cohort.params, task.label)
     classes = [name for name in cohort.classes if not name.isdigit()]
     label = terms.properties[0] if len(terms.properties) == 1 else task.label
@@ -117,17 +114,17 @@ def _with_folds(frozen: Snapshot, evaluate: Evaluate) -> tuple[Snapshot, int, st
         return frozen, 0, str(error)
 
 
-def _futures(query: Query, cohort: Cohort, graph: Graph) -> tuple[Mapping[str, Any], ...]:
-    """What the query gives where something else comes after. Raises: InputError that says why that cannot be asked."""
-    from clinome.graphs.cohort.look_ahead import look_ahead
+def _futures(query: Query, cohort: Cohort, graph: Graph) -> tuple[tuple[Mapping[str, Any], ...], str]:
+    """What the query gives where something else comes after; or why that cannot be asked."""
+    from clinome.graphs.cohort.look_ahead import CannotAsk, look_ahead
 
     members = cohort.frame.select("subject_id", "prediction_time")
     with TemporaryDirectory(prefix="clinome-") as folder:
         try:
             found = look_ahead(query, cohort.params, members, graph.tables, Path(folder))
-        except EngineError as error:
-            raise InputError(str(error), "cohort query") from error
-    return tuple(asdict(one) for one in found)
+        except (CannotAsk, InputError, EngineError) as error:
+            return (), str(error)
+    return tuple(asdict(one) for one in found), ""
 
 
 def _codes(texts: tuple[str, ...], events: pl.DataFrame | None) -> tuple[str, ...]:

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 from small_study import QUERY, build, cohort_frame
 
-from clinome.graphs.cohort.look_ahead import PATIENTS, Future, look_ahead
+from clinome.graphs.cohort.look_ahead import PATIENTS, CannotAsk, Future, look_ahead
 from clinome.graphs.query.cypher import parse
 from clinome.graphs.tables.study_tables import Tables
-from clinome.loaders.errors import InputError
 
 RETURN = "\nRETURN p.id AS subject_id, p.index_time AS prediction_time, p.subtype AS label"
 WHO = "MATCH (p:Patient) WHERE p.subtype IS NOT NULL\n"
@@ -70,7 +69,7 @@ def test_being_the_last_visit_is_lost_where_one_comes_back(tables: Tables, tmp_p
 
 
 def test_what_cannot_be_asked_says_why(tables: Tables, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="needs neo4j"):
+    with pytest.raises(CannotAsk, match="needs neo4j"):
         look_ahead(
             parse("asked", "// store: neo4j\n// returns: subject_id text\n" + QUERY),
             {},
@@ -78,8 +77,8 @@ def test_what_cannot_be_asked_says_why(tables: Tables, tmp_path: Path) -> None:
             tables,
             tmp_path,
         )
-    with pytest.raises(InputError, match="no row of patients copied"):
+    with pytest.raises(CannotAsk, match="no row of patients copied"):
         asked(QUERY.replace("p.subtype IS NOT NULL", "p.id = 'nobody'"), tables, tmp_path / "one")
     undated = build(tmp_path / "undated", records=False)
-    with pytest.raises(InputError, match="nothing in the study is dated"):
+    with pytest.raises(CannotAsk, match="nothing in the study is dated"):
         asked(QUERY, undated, tmp_path / "two")
