@@ -5,6 +5,7 @@ all that were tested.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from scipy import sparse, stats
 
 from ..base.snapshot import Layer, Snapshot
 from ..preprocessing.omics_layer import is_mutation, mutation_values, not_called
-from ..preprocessing.records.event_counts import counts
+from ..preprocessing.records.code_hierarchy import CodeHierarchy
+from ..preprocessing.records.event_counts import EventCounts, counts
 from ..statistics.differential import cliffs_delta, odds_ratio
 from ..statistics.rank_tests import benjamini_hochberg, kruskal
 
@@ -29,7 +31,8 @@ VALUE, SHARE = "value", "share"
 
 
 def contrast(snapshot: Snapshot, group: np.ndarray) -> pl.DataFrame:
-    """Every feature of every layer, and every code before the fence, between two groups; the surest first.
+    """Every feature of every layer, and every code before the fence, between two groups; the surest first. What lies
+    above a code is in it where more rows hold it than that code.
 
     Args:
         snapshot: one row a patient. group: (rows,) bool, True for A, False for B.
@@ -44,12 +47,27 @@ def contrast(snapshot: Snapshot, group: np.ndarray) -> pl.DataFrame:
     if snapshot.events is not None:
         found = counts(snapshot)
         everyone = np.ones(len(group), dtype=bool)
-        parts.append(_shares("records", found.tokens, [None] * len(found.tokens), found.total, everyone, group))
+        own = _telling(found, CodeHierarchy.of(snapshot.links))
+        names = [found.tokens[i] for i in own]
+        parts.append(_shares("records", names, [None] * len(names), found.total[:, own], everyone, group))
         last = _gaps(found.values, found.measured)
         parts.append(_values("records", found.numeric, [None] * len(found.numeric), last, group))
     table = pl.concat(parts)
     q = benjamini_hochberg(table["p"].fill_null(float("nan")).to_numpy())
     return table.with_columns(q=pl.Series(q).fill_nan(None)).sort("p", "block", "feature", nulls_last=True)
+
+
+def _telling(found: EventCounts, tree: CodeHierarchy) -> np.ndarray:
+    """Indices of the tokens that say something of their own: what lies above a code, and is held by just the same rows,
+    says it once more, and would be one more test."""
+    held = sparse.csc_matrix(found.total)
+    held.eliminate_zeros()
+    held.sort_indices()
+    rows = [held.indices[a:b].tobytes() for a, b in pairwise(held.indptr)]
+    place = {token: i for i, token in enumerate(found.tokens)}
+    twice = {place[above] for token, i in place.items() for above in tree.ancestors(token)
+             if above in place and rows[place[above]] == rows[i]}  # fmt: skip
+    return np.array([i for i in range(len(rows)) if i not in twice], dtype=np.int64)
 
 
 def _of_layer(name: str, layer: Layer, symbols: list[Any], group: np.ndarray) -> Iterator[pl.DataFrame]:

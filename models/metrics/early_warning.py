@@ -25,7 +25,7 @@ def alert_gain(stay: np.ndarray, hour: np.ndarray, label: np.ndarray) -> tuple[n
     Example:
         >>> gain, best = alert_gain(np.zeros(3), np.array([0.0, 6.0, 20.0]), np.array([0, 1, 1]))
         >>> gain.round(2).tolist(), best.tolist()
-        ([-0.05, 1.0, 0.0], [True, True, False])
+        ([0.0, 1.0, 0.0], [True, True, False])
     """
     index = np.unique(stay, return_inverse=True)[1]
     first = np.full(index.max(initial=-1) + 1, np.inf)

@@ -40,4 +40,4 @@ def test_a_class_and_a_line_each_go_through_train_report_and_predict(
     made = clinome.predict(run, study)
     assert made.metrics["youden"]["mean"] is not None
     table = pl.read_parquet(run.folder / "predictions.parquet")
-    assert table.columns[-2:] == ["y_true", "score"] and set(table["learner"]) >= {"nearest", "chosen"}
+    assert table.columns[-3:] == ["y_true", "score", "set"] and set(table["learner"]) >= {"nearest", "chosen"}
