@@ -55,13 +55,13 @@ def test_it_is_asked_before_the_learners_begin_and_at_the_end(
 @pytest.mark.parametrize(
     ("kind", "untested"),
     [
-        ("binary", {"outcome", "days"}),
-        ("multiclass", {"grade", "days"}),
-        ("survival", {"days", "died", "days followed"}),
+        ("binary", {"outcome", "days", "level"}),
+        ("multiclass", {"grade", "days", "level"}),
+        ("survival", {"days", "died", "days followed", "level"}),
     ],
 )
 def test_table_one_does_not_test_the_outcome_against_itself(kind: str, untested: set[str], tmp_path: Path) -> None:
-    """Nor what determines it: this study's days are made from the number that its outcome and grade are cut from."""
+    """Nor what determines it: this study’s days and level are made from the number that its outcome and grade are cut from."""
     write(tmp_path / "one", "one", 1, kind, learners=("majority",))
     package.load(tmp_path / "one")
     table = pl.from_pandas(package.table_one(tmp_path / "one"))
