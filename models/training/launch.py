@@ -1,4 +1,5 @@
-"""Launched processes: a run that torchrun or srun started several times: the first goes on, the others train with it.
+"""Launched processes: a run that torchrun, srun or Ray Train started several times: the first goes on, the others train
+with it.
 
 Only the first reads the study's graph and writes its run folder; what the others need of the rows travels to them, fit by
 fit (`launched_processes`). They share no file.

@@ -29,11 +29,17 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 @contextmanager
 def joined(rank: int, placement: Placement, local: int | None) -> Iterator[None]:
-    """The process group of all that were launched, by the address that their variables name.
+    """The process group of all that were launched, by the address that their variables name; of Ray Train, which has made
+    one, its own.
 
     Args:
         rank: which of all this process is. local: which of its machine; None where nothing says it.
     """
+    if torch.distributed.is_initialized():
+        if torch.cuda.is_available() and local is not None:
+            torch.cuda.set_device(local % torch.cuda.device_count())
+        yield
+        return
     environment = cluster_environment()
     os.environ.setdefault("MASTER_ADDR", environment.main_address)
     os.environ.setdefault("MASTER_PORT", str(environment.main_port))

@@ -129,6 +129,11 @@ class _Joined(DDPStrategy):
     def __init__(self) -> None:
         super().__init__(cluster_environment=cluster_environment(), find_unused_parameters=True)
 
+    @property
+    def root_device(self) -> torch.device:
+        """Where this process trains; how many of them share a machine is for who launched them to say (Ray moves them)."""
+        return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
+
     def setup_distributed(self) -> None:
         self.set_world_ranks()
 

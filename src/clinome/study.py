@@ -46,8 +46,8 @@ _LATER_STRATEGIES = {
     "deepspeed": _WHOLE,
     "model_parallel": _WHOLE,
     "ray": (
-        "on Ray a network trains in one process",
-        'workers = "ray" spreads learners and folds; for one network use torchrun',
+        "a study file begins no processes of Ray",
+        'for one network start them by Ray Train (examples/ray_train.py) or torchrun; workers = "ray" spreads learners and folds',
     ),
 }
 """Promised, or known from Lightning: why not, and what instead."""

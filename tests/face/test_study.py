@@ -169,7 +169,7 @@ WRONG = [
     ("lines", "said"),
     [
         ('strategy = "fsdp"', "each process holds a whole network"),
-        ('strategy = "ray"', "for one network use torchrun"),
+        ('strategy = "ray"', r"start them by Ray Train \(examples/ray_train.py\) or torchrun"),
     ],
 )
 def test_a_strategy_that_is_not_built_says_what_is(tmp_path: Path, lines: str, said: str) -> None:
