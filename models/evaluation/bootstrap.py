@@ -49,6 +49,12 @@ class Resamples:
         for start in range(0, len(self.weights), size):
             yield self.weights[start : start + size, index].astype(np.float64)
 
+    def sums(self, each: np.ndarray) -> np.ndarray:
+        """(resamples, k) sums over the patients drawn, of what each patient has: (patients, k)."""
+        size = max(1, _CELLS // max(self.weights.shape[1], 1))
+        starts = range(0, len(self.weights), size)
+        return np.concatenate([self.weights[at : at + size].astype(np.float64) @ each for at in starts])
+
     def score(self, rows: np.ndarray, measures: Mapping[str, Measure]) -> dict[str, Drawn]:
         """name -> (resamples,) numerators and denominators of each measure on these rows."""
         found: dict[str, list[Drawn]] = {name: [] for name in measures}

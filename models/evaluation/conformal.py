@@ -91,10 +91,9 @@ def coverage(
 
 def _covered(hit: np.ndarray, rows: np.ndarray, resamples: Resamples, several: bool) -> dict[str, float]:
     patients = resamples.weights.shape[1]
-    up = np.bincount(resamples.patient[rows], hit, patients)
-    down = np.bincount(resamples.patient[rows], minlength=patients).astype(np.float64)
-    weights = resamples.weights.astype(np.float64)
-    drawn = np.divide(weights @ up, weights @ down, out=np.full(len(weights), np.nan), where=weights @ down > 0)
+    sides = [np.bincount(resamples.patient[rows], of, patients) for of in (hit, np.ones(len(hit)))]
+    up, down = resamples.sums(np.column_stack(sides)).T
+    drawn = np.divide(up, down, out=np.full(len(up), np.nan), where=down > 0)
     low, high, _ = spread(float(hit.mean()), drawn, several)
     return {"mean": float(hit.mean()), "low": max(low, 0.0), "high": min(high, 1.0)}
 

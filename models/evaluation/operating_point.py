@@ -168,7 +168,7 @@ def _point(
     cells = np.column_stack([alert & y, alert & ~y, ~alert & y, ~alert & ~y]).astype(np.float64)
     patients = resamples.weights.shape[1]
     each = np.column_stack([np.bincount(resamples.patient[rows], column, patients) for column in cells.T])
-    drawn = resamples.weights.astype(np.float64) @ each
+    drawn = resamples.sums(each)
     for name in _SHARES:
         found[name] = _interval(_share(name, each.sum(0)), _share(name, drawn), several)
     if worth:
@@ -176,7 +176,7 @@ def _point(
         sides = np.column_stack(
             [np.bincount(resamples.patient[rows], side, patients) for side in (gain * alert, gain * right)]
         )
-        found["utility"] = _interval(_ratio(sides.sum(0)), _ratio(resamples.weights @ sides), several, least=-np.inf)
+        found["utility"] = _interval(_ratio(sides.sum(0)), _ratio(resamples.sums(sides)), several, least=-np.inf)
     return found | _by_patient(snapshot, rows, y, alert, resamples, several)
 
 
@@ -215,12 +215,10 @@ def _by_patient(
 
     ill = any_of(y)
     found, vain = any_of(y & alert) & ill, any_of(alert) & ~ill
-    weights = resamples.weights.astype(np.float64)
     out: dict[str, Any] = {}
     for name, hit, of in (("found", found, ill), ("in_vain", vain, ~ill)):
-        drawn = np.divide(weights @ hit, weights @ of, out=np.full(len(weights), np.nan), where=weights @ of > 0)
-        share = np.array(hit.sum() / of.sum()) if of.any() else np.array(np.nan)
-        out[name] = _interval(share, drawn, several)
+        sides = np.column_stack([hit, of]).astype(np.float64)
+        out[name] = _interval(_ratio(sides.sum(0)), _ratio(resamples.sums(sides)), several)
     days = _days(snapshot, rows)
     repeats = len(rows) / max(len(np.unique(rows)), 1)
     return out | ({"alerts_per_day": float(alert.sum() / repeats / days)} if days else {})
