@@ -268,4 +268,4 @@ def test_files_do_not_go_among_others(tmp_path: Path, clinome_: Clinome) -> None
     ended = clinome_("neo4j", "import", made.file, "--csv", tmp_path / "new", "--json")
     assert ended.code == 0
     assert json.loads(ended.out.splitlines()[-1])["changed"]
-    assert "22 nodes and 34 relationships in files" in ended.out
+    assert "30 nodes and 42 relationships in files" in ended.out
