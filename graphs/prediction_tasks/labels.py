@@ -13,7 +13,7 @@ import polars as pl
 from ...loaders.errors import InputError
 from ...loaders.identifiers.curie import DEATH
 from .index_rows import observed_or_visits
-from .records import Records, is_never
+from .records import Records
 from .task import (
     DEATH_EVENT,
     EVER,
@@ -157,7 +157,7 @@ class _Facts:
         spans = window.observed == LAST_RECORD or window.history or label_type == "time_to_event"
         if target.event == VISIT:
             events = records.stays(target.kinds).select("subject_id", "visit_id", time="start", known_time="start")
-            events = events.with_columns(pl.lit(VISIT).alias("class"))
+            events = events.with_columns(pl.lit(VISIT).alias("class"), never=pl.lit(False))
         else:
             events = _events(task, records)
         rule = task.index
@@ -229,7 +229,7 @@ def _with_clean(rows: pl.DataFrame, events: pl.DataFrame, task: PredictionTask) 
     since = AT - span if span is not None and span != EVER else pl.lit(None, pl.Datetime("us"))
     counts = pl.col("time").is_not_null() & (since.is_null() | (pl.col("time") >= since))
     told = events.with_columns(
-        known=pl.when(is_never(pl.col("known_time"))).then("time").otherwise("known_time")
+        known=pl.when("never").then("time").otherwise("known_time")
     ).sort("subject_id", "known", maintain_order=True)  # fmt: skip
     told = told.select("subject_id", "known", time=pl.col("time").cum_max().over("subject_id"))
     known = _before(rows, told, "known").with_columns(clean=~counts).drop("time")

@@ -34,16 +34,20 @@ class Records:
     lenient: bool = False
 
     def events(self, classes: Mapping[str, CodeSet]) -> pl.DataFrame:
-        """Dated events of these sets: subject_id, time, known_time, visit_id, class; one a subject and moment, in order.
+        """Dated events of these sets: subject_id, time, known_time, never, visit_id, class; one a subject and moment, in order.
 
-        Of several at one moment the class that comes first in `classes`, and the earliest time of being known.
+        Of several at one moment the class that comes first in `classes`, and the earliest time of being known; never:
+        whether of one of them nobody says when it was known.
         """
         found = [pl.DataFrame(schema={**EVENT, "class": pl.String})]
         for name, codes in classes.items():
             part = self._of(codes, codes.holds())
             found.append(part.with_columns(pl.lit(name).alias("class")))
         each = pl.concat(found).group_by("subject_id", "time", maintain_order=True)
-        once = each.agg(pl.col("known_time").min(), pl.col("visit_id").first(), pl.col("class").first())
+        once = each.agg(
+            pl.col("known_time").min(), pl.col("visit_id").first(), pl.col("class").first(),
+            never=is_never(pl.col("known_time")).any(),
+        )  # fmt: skip
         return once.sort("subject_id", "time")
 
     def said(self, label: CodeSet) -> pl.DataFrame:
