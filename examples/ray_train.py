@@ -1,10 +1,10 @@
 """One network on several machines of a Ray cluster: Ray Train starts the processes, Clinome trains with them.
 
-Each worker of Ray Train calls `clinome.train` on the same study, whose `[learn] nodes` (or devices) says how many there are.
-The first of them reads the study and writes its run; the others train every network with it, each with its own part of every
+Each worker of Ray Train calls `clinome.train` on the same study, with as many `nodes` as there are workers. The first of
+them reads the study and writes its run; the others train every network with it, each with its own part of every
 batch, and need no file of the study. The loss curve is that of one process with the doubled batch.
 
-    python examples/ray_train.py STUDY [--workers 2]
+    python examples/ray_train.py [STUDY] [--workers 2]
 
 Without RAY_ADDRESS a Ray is started on this machine. Needs `pip install "clinome[ray]"`.
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +45,16 @@ def on_ray(work: Callable[[dict[str, Any]], None], config: dict[str, Any], worke
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("study", type=Path)
+    parser.add_argument("study", type=Path, nargs="?", default=Path("clinome-demo/study.toml"))
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
-    if "RAY_ADDRESS" not in os.environ:
-        ray.init(include_dashboard=False, _node_ip_address="127.0.0.1", log_to_driver=False)
+    if not ray.is_initialized():
+        here = {} if "RAY_ADDRESS" in os.environ else {"_node_ip_address": "127.0.0.1", "include_dashboard": False}
+        ray.init(log_to_driver=False, **here)
     study = clinome.Study.read(args.study)
+    study = replace(study, learn=replace(study.learn, nodes=args.workers, devices=1, workers=1))
     on_ray(train, {"study": study}, args.workers, study.folder / "ray")
+    print(clinome.Run.open(study.folder / "runs" / study.name).metrics)
 
 
 if __name__ == "__main__":
