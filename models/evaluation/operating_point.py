@@ -94,7 +94,9 @@ class Rule:
                 worth = caught - vain * self.value / (1 - self.value)
                 if gain is not None:
                     worth = np.cumsum(gain[order])[last]
-                return float(p[order][last[worth.argmax()]]) if len(worth) and worth.max() > 0 else np.inf
+                if not len(worth) or worth.max() <= 1e-9:
+                    return np.inf
+                kept = np.flatnonzero(worth >= worth.max() - 1e-9)[:1]  # of equals the one with the fewest alerts
             case "sensitivity":
                 kept = np.flatnonzero(caught >= self.value * max(y.sum(), 1) - 1e-9)[:1]
             case "specificity":
