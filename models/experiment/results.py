@@ -28,7 +28,7 @@ class Results:
     controls: permuted labels (and twins of the learners on the graph): metric, mean, sd, low, high, folds.
     calibration: learner -> slope, intercept, error. decision: net benefit over thresholds. optimism: what `chosen` scored
         where it was picked, and where it was held out. horizon_days: survival, until when risks and `survival` are.
-    operating: what acting on `chosen` from a threshold on would mean (`models.evaluation.operating_point`).
+    operating: what acting on `chosen` from a threshold on would mean (`models.evaluation.decisions.operating_point`).
     seconds, peak_mb, settings: by learner. cut: what the time limit left out. failed: learners of the user's own that
         raised or answered with no prediction, and are in nothing else: learner, repeat, fold, reason.
     final_fit: what all rows picked, fitted on all of them, for new patients; None where that was not asked for.

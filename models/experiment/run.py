@@ -22,9 +22,9 @@ from ..biomarkers.feature_effects import SCHEMA, weigh
 from ..evaluation.bootstrap import Resamples
 from ..evaluation.calibration import calibrated, horizon
 from ..evaluation.comparison import best_baseline, comparisons
-from ..evaluation.decision_curve import decision_curves
+from ..evaluation.decisions.decision_curve import decision_curves
+from ..evaluation.decisions.operating_point import Rule, operating_points
 from ..evaluation.fold_scores import FoldScores, Inner, draw, judge
-from ..evaluation.operating_point import Rule, operating_points
 from ..evaluation.predictions import prediction_table
 from ..evaluation.survival_curves import follow, grid
 from ..learners.base import placed
@@ -70,7 +70,7 @@ def run(
         keep: after all that, choose and fit on all rows what shall predict new patients (`models.experiment.refit`).
         checkpoint: where jobs are kept as they end; those that an interrupted run left there are not done again.
         processes: begun before (`worker_pool.processes_for`); default: begun here.
-        threshold: the rule by which one would act on a risk (`models.evaluation.operating_point`).
+        threshold: the rule by which one would act on a risk (`models.evaluation.decisions.operating_point`).
     Returns: what was found. A learner of the user's own that fails in a fold is in `failed` and in nothing else.
     Raises: InputError where every learner failed.
     """

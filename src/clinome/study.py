@@ -32,7 +32,7 @@ from clinome.typed_toml import nearest, section
 if TYPE_CHECKING:
     from clinome.graphs.prediction_tasks.aces import AcesTask
     from clinome.graphs.prediction_tasks.task import PredictionTask
-    from clinome.models.evaluation.operating_point import Rule
+    from clinome.models.evaluation.decisions.operating_point import Rule
 
 T = TypeVar("T")
 
@@ -78,7 +78,7 @@ class ReportSpec:
     @property
     def rule(self) -> Rule | None:
         """`threshold` as a rule; None where there is none. Raises: ValueError for what is none."""
-        from clinome.models.evaluation.operating_point import Rule
+        from clinome.models.evaluation.decisions.operating_point import Rule
 
         return Rule.parse(self.threshold) if self.threshold else None
 

@@ -15,10 +15,10 @@ from snapshots import CLASSES, make_snapshot
 from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.models.evaluation.calibration import calibrated
 from clinome.models.evaluation.conformal import coverage
-from clinome.models.evaluation.decision_curve import decision_curves
+from clinome.models.evaluation.decisions.decision_curve import decision_curves
+from clinome.models.evaluation.decisions.operating_point import Rule, operating_points
 from clinome.models.evaluation.fold_scores import FoldScores, Inner, draw
 from clinome.models.evaluation.intervals import FOLDS
-from clinome.models.evaluation.operating_point import Rule, operating_points
 from clinome.models.evaluation.predictions import parts_of, prediction_table
 from clinome.models.evaluation.subgroups import groupings, subgroups
 from clinome.models.metrics.metric import SurvivalCurves

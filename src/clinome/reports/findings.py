@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clinome.models.base.task import TASKS, task_of
-from clinome.models.evaluation.decision_curve import useful
+from clinome.models.evaluation.decisions.decision_curve import useful
 from clinome.models.evaluation.intervals import FOLDS, SPLIT
 from clinome.models.learners.registry import baselines
 from clinome.reports import sentences

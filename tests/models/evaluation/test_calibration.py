@@ -15,7 +15,7 @@ from clinome.models.base.folds import parts
 from clinome.models.base.task import task_of
 from clinome.models.estimators.late_fusion import calibrate, scaled
 from clinome.models.evaluation.calibration import calibrated, cox_slope, horizon, logistic
-from clinome.models.evaluation.decision_curve import THRESHOLDS, decision_curves, net_benefit, useful
+from clinome.models.evaluation.decisions.decision_curve import THRESHOLDS, decision_curves, net_benefit, useful
 from clinome.models.evaluation.fold_scores import FoldScores
 from clinome.models.evaluation.survival_curves import follow, grid
 from clinome.models.experiment.tuning import fit_tuned, inner_plan, tune

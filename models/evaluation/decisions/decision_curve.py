@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..base.task import task_of
-from ..metrics.kaplan_meier import kaplan_meier
-from .calibration import at_horizon, horizon
-from .fold_scores import FoldScores
+from ...base.task import task_of
+from ...metrics.kaplan_meier import kaplan_meier
+from ..calibration import at_horizon, horizon
+from ..fold_scores import FoldScores
 
 THRESHOLDS = np.arange(1, 100) / 100
 

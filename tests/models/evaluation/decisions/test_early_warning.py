@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clinome.models.metrics.early_warning import alert_gain, utility
+from clinome.models.evaluation.decisions.early_warning import alert_gain, utility
 
 
 def _worth(hour: int, onset: int | None, alert: bool) -> float:

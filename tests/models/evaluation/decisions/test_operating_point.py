@@ -12,9 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from snapshots import make_snapshot
 
+from clinome.models.evaluation.decisions.early_warning import alert_gain, utility
+from clinome.models.evaluation.decisions.operating_point import BUDGETS, Rule, operating_points
 from clinome.models.evaluation.fold_scores import FoldScores, Inner, draw
-from clinome.models.evaluation.operating_point import BUDGETS, Rule, operating_points
-from clinome.models.metrics.early_warning import alert_gain, utility
 
 _RULES = ("sensitivity >= 0.8", "specificity >= 90%", "ppv >= .5", "alerts <= 10%", "net benefit at 0.2")
 

@@ -15,13 +15,13 @@ from typing import Any, Self
 import numpy as np
 import polars as pl
 
-from ...loaders.errors import InputError
-from ..base.snapshot import Snapshot
-from ..base.task import task_of
-from ..metrics.early_warning import alert_gain
-from .bootstrap import Resamples
-from .fold_scores import FoldScores
-from .intervals import spread
+from ....loaders.errors import InputError
+from ...base.snapshot import Snapshot
+from ...base.task import task_of
+from ..bootstrap import Resamples
+from ..fold_scores import FoldScores
+from ..intervals import spread
+from .early_warning import alert_gain
 
 RULE = re.compile(
     r"\s*(?:(sensitivity|specificity|ppv|risk)\s*>=|(alerts)\s*<=|(net benefit)\s+at)\s*(\d*\.?\d+)\s*(%?)\s*",
@@ -41,7 +41,7 @@ class Rule:
     what: sensitivity, specificity, ppv (at least so much: with the fewest alerts, or, of the latter two, the most that
     keep it), alerts (at most such a share of rows), risk (this very risk), net benefit (the highest at this threshold
     probability: acting in vain is t/(1 − t) as bad as missing an event), highest utility (of hourly early warnings,
-    `models.metrics.early_warning`).
+    `models.evaluation.decisions.early_warning`).
     """
 
     what: str

@@ -1,0 +1,1 @@
+"""Decisions: what acting on a risk means, from a threshold on."""
