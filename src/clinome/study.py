@@ -12,11 +12,8 @@ from unicodedata import category
 
 from clinome.loaders.errors import InputError, NotBuilt
 from clinome.loaders.files.cells.clock import CLOCKS
-from clinome.loaders.files.losses import KINDS as LOSSES
 from clinome.loaders.files.regular_file import check_regular
 from clinome.loaders.specs import (
-    KINDS,
-    NAMESPACES,
     AnySource,
     Identifiers,
     Knowledge,
@@ -25,9 +22,17 @@ from clinome.loaders.specs import (
     Records,
     Samples,
 )
-from clinome.models.base.specs import HOLD_OUTS, LINKS, STRATEGIES, TASK_KINDS, Evaluate, Learn, LinkTask, TaskSpec
+from clinome.models.base.specs import HOLD_OUTS, LINKS, TASK_KINDS, Evaluate, Learn, LinkTask, TaskSpec
 from clinome.models.base.task import TASKS, task_of
-from clinome.typed_toml import nearest, section
+from clinome.study_file.checks import (
+    check_evaluate,
+    check_learn,
+    check_learners,
+    check_links,
+    check_sources,
+    check_threshold,
+)
+from clinome.study_file.typed_toml import check_word, nearest, section
 
 if TYPE_CHECKING:
     from clinome.graphs.prediction_tasks.aces import AcesTask
@@ -40,17 +45,6 @@ SECTIONS = (
     "name", "store", "tables", "identifiers", "patients", "samples", "omics", "records", "notes", "images", "bundle",
     "knowledge", "cohort", "task", "evaluate", "learn", "report",
 )  # fmt: skip
-_WHOLE = ("each process holds a whole network", f"built are {', '.join(STRATEGIES)}")
-_LATER_STRATEGIES = {
-    "fsdp": _WHOLE,
-    "deepspeed": _WHOLE,
-    "model_parallel": _WHOLE,
-    "ray": (
-        "a study file begins no processes of Ray",
-        'for one network start them by Ray Train (examples/ray_train.py) or torchrun; workers = "ray" spreads learners and folds',
-    ),
-}
-"""Promised, or known from Lightning: why not, and what instead."""
 SERVERS = ("neo4j://", "neo4j+s://", "neo4j+ssc://", "bolt://", "bolt+s://", "bolt+ssc://")
 
 
@@ -158,7 +152,7 @@ class Study:
         links = _links(raw, where, folder)
         task = None if links else _one(TaskSpec, raw, "task", where, folder)
         if task is not None:
-            _word(task.kind, tuple(dict.fromkeys((*TASK_KINDS, *TASKS))), f"{where} [task] kind")
+            check_word(task.kind, tuple(dict.fromkeys((*TASK_KINDS, *TASKS))), f"{where} [task] kind")
         study = cls(
             name=name,
             folder=folder,
@@ -271,12 +265,12 @@ def _links(raw: Mapping[str, Any], where: str, folder: Path) -> LinkTask | None:
     task = section(LinkTask, table, f"{where} [task]", folder)
     at = f"{where} [task]"
     between = {one.type: one for one in RELATIONSHIPS.values() if {*one.start, *one.end} <= set(SHARED)}
-    _word(task.predicate, tuple(between), f"{at} predicate")
+    check_word(task.predicate, tuple(between), f"{at} predicate")
     rule = between[task.predicate]
     ends = tuple(dict.fromkeys((*rule.start, *rule.end)))
-    _word(task.query, ends, f"{at} query")
-    _word(task.candidate, tuple(one for one in ends if one != task.query) or ends, f"{at} candidate")
-    _word(task.hold_out, HOLD_OUTS, f"{at} hold_out")
+    check_word(task.query, ends, f"{at} query")
+    check_word(task.candidate, tuple(one for one in ends if one != task.query) or ends, f"{at} candidate")
+    check_word(task.hold_out, HOLD_OUTS, f"{at} hold_out")
     if task.query == task.candidate or not any(
         task.query in a and task.candidate in b for a, b in ((rule.start, rule.end), (rule.end, rule.start))
     ):
@@ -368,61 +362,16 @@ def _named(cls: type[T], raw: Mapping[str, Any], key: str, where: str, folder: P
     return tuple(section(cls, t, f"{where} [{key}.{name}]", folder, name=name) for name, t in tables.items())
 
 
-def _word(got: str, known: tuple[str, ...], where: str) -> None:
-    if got not in known:
-        raise InputError(
-            "unknown word", where, got, nearest(got, known) + f" (one of {', '.join(known)})", "write one of these"
-        )
-
-
 def _check(study: Study, where: str) -> None:
-    for spec in study.omics:
-        at = f"{where} [omics.{spec.name}]"
-        _word(spec.kind, KINDS, f"{at} kind")
-        _word(spec.features, NAMESPACES, f"{at} features")
-        _word(spec.scale, ("none", "log1p", "zscore"), f"{at} scale")
-        if isinstance(spec.graph, str):
-            _word(spec.graph, ("all", "none"), f"{at} graph")
-        if spec.orientation is not None:
-            _word(spec.orientation, ("samples_in_rows", "samples_in_columns"), f"{at} orientation")
-    for source in study.knowledge:
-        _word(source.features, NAMESPACES, f"{where} [knowledge.{source.name}] features")
-    for record in study.records:
-        if record.unit is not None:
-            _word(record.unit, ("days", "hours", "minutes"), f"{where} [records.{record.name}] unit")
-    _check_accept(study, where)
-    if not study.sources():
-        raise InputError(
-            "a study needs at least one source", where, fix="add [patients], [omics.NAME] or [records.NAME]"
-        )
-    _check_evaluate(study.evaluate, f"{where} [evaluate]")
-    _check_links(study, where)
-    _check_report(study, where)
+    check_sources(study.sources(), where)
+    check_evaluate(study.evaluate, f"{where} [evaluate]")
+    if study.links is not None:
+        check_links(study.links, study.knowledge, study.evaluate, study.learn, where)
+    check_threshold(study.report.threshold, study.task, f"{where} [report] threshold")
     _check_target(study, where)
-    learn = study.learn
-    for key, got, least in (
-        ("[learn] trials", learn.trials, 1),
-        ("[learn] minutes", learn.minutes, 0),
-        ("[learn] workers", learn.workers, 0),
-        ("[learn] devices", learn.devices, 1),
-        ("[learn] nodes", learn.nodes, 1),
-    ):
-        if isinstance(got, str) and key == "[learn] workers":
-            if got != "ray" and not got.startswith("ray://"):
-                raise InputError(
-                    "no workers that can be",
-                    f"{where} {key}",
-                    got,
-                    'a number, "ray" or "ray://host:port"',
-                    "workers = 2",
-                )
-        elif isinstance(got, str) or got < least:
-            raise InputError(
-                "not a number that can be", f"{where} {key}", got, f"{least} or more", "raise it, or leave the line out"
-            )
-    _check_placement(learn, f"{where} [learn]")
+    check_learn(study.learn, where)
     if study.links is None:
-        _check_learners(learn.learners, f"{where} [learn] learners")
+        check_learners(study.learn.learners, f"{where} [learn] learners")
 
 
 def _check_target(study: Study, where: str) -> None:
@@ -436,129 +385,3 @@ def _check_target(study: Study, where: str) -> None:
                 "a window without a target", f"{where} [task] {key}", getattr(task, key),
                 "target, or a label that the cohort query returns", "name a target, or leave it out",
             )  # fmt: skip
-
-
-def _check_placement(learn: Learn, where: str) -> None:
-    """Several processes for one network, beside several workers for the learners."""
-    if learn.strategy in _LATER_STRATEGIES:
-        why, instead = _LATER_STRATEGIES[learn.strategy]
-        raise NotBuilt(f"{where} strategy: {learn.strategy!r} is not built: {why}.", instead)
-    _word(learn.strategy, STRATEGIES, f"{where} strategy")
-    if learn.placement.count == 1:
-        return
-    if isinstance(learn.workers, str):
-        raise InputError(
-            "a learner on Ray has one CPU, and no processes of its own", f"{where} workers", learn.workers,
-            "a number of workers, or one device", "leave out workers, or devices and nodes",
-        )  # fmt: skip
-    if learn.nodes > 1 and learn.workers > 1:
-        raise InputError(
-            "several machines train one network at a time", f"{where} workers", learn.workers, "1", "leave the line out"
-        )
-
-
-def _check_links(study: Study, where: str) -> None:
-    """What a links study cannot be asked, and what it needs."""
-    if study.links is None:
-        return
-    from clinome.models.learners.links.registry import RANKERS
-
-    for name in study.learn.learners:
-        _word(name, ("default", *RANKERS), f"{where} [learn] learners")
-    if not study.knowledge:
-        raise InputError("links are edges of knowledge", where, "no [knowledge.NAME]", "one or more", "add them")
-    evaluate, learn = study.evaluate, study.learn
-    if learn.placement.count > 1:
-        key = "devices" if learn.devices > 1 else "nodes"
-        raise NotBuilt(f"{where} [learn]: {key} is not built for links yet.", "leave the line out")
-    if isinstance(learn.workers, str) or learn.minutes:
-        key = "workers" if isinstance(learn.workers, str) else "minutes"
-        raise NotBuilt(
-            f"{where} [learn]: {key} = {getattr(learn, key)!r} is not built for links yet.", "leave the line out"
-        )
-    unfit = [name for name in ("site", "stratify") if getattr(evaluate, name) is not None]
-    unfit += ["group"] if evaluate.group != "subject_id" else []
-    unfit += ["folds (a file)"] if isinstance(evaluate.folds, Path) else []
-    unfit += ["learning_curve"] if evaluate.learning_curve else []
-    if unfit:
-        raise InputError(
-            "this is for patients", f"{where} [evaluate]", unfit[0], "folds, repeats, seed, after", "leave it out"
-        )
-    if (evaluate.after is None) == (study.links.hold_out == "time"):
-        raise InputError(
-            "a date to split at goes with hold_out = \"time\"", f"{where} [evaluate] after", evaluate.after,
-            'both, or none of them', "after = 2015-01-01 holds out links of 2015 and later",
-        )  # fmt: skip
-
-
-def _check_report(study: Study, where: str) -> None:
-    """A rule that is none, or that the task has no risk for, is found before anything is loaded."""
-    text = study.report.threshold
-    at = f"{where} [report] threshold"
-    try:
-        rule = study.report.rule
-    except ValueError:
-        raise InputError(
-            "no rule for a threshold", at, text,
-            "sensitivity, specificity, ppv or risk >= a share; alerts <= a share; net benefit at a share; highest utility",
-            'write for example "sensitivity >= 0.8" or "alerts <= 10%"',
-        ) from None  # fmt: skip
-    if rule and study.task is not None and study.task.kind in TASKS:
-        from clinome.models.base.task import task_of
-
-        if task_of(study.task.kind).label_type != "boolean":
-            raise InputError(
-                "a threshold is for one risk a row",
-                at,
-                f'kind = "{study.task.kind}"',
-                'kind = "binary"',
-                "leave it out",
-            )
-
-
-def _check_accept(study: Study, where: str) -> None:
-    for source in study.sources():
-        for kind in source.accept:
-            _word(kind, LOSSES, f"{where} [{source.source}] accept")
-
-
-def _check_evaluate(evaluate: Evaluate, where: str) -> None:
-    """One way to split at a time."""
-    if isinstance(evaluate.folds, int) and evaluate.folds < 2:
-        raise InputError(
-            "too few folds", f"{where} folds", evaluate.folds, "2 or more", "raise it, or leave the line out"
-        )
-    curve = evaluate.learning_curve
-    if not isinstance(curve, bool) and not all(0 < share <= 1 for share in curve):
-        raise InputError(
-            "not shares of the training rows",
-            f"{where} learning_curve",
-            list(curve),
-            "numbers from 0 to 1, or true",
-            "learning_curve = true",
-        )
-    if evaluate.repeats < 1:
-        raise InputError(
-            "not a number that can be",
-            f"{where} repeats",
-            evaluate.repeats,
-            "1 or more",
-            "raise it, or leave the line out",
-        )
-    given = [name for name in ("site", "after") if getattr(evaluate, name) is not None]
-    if isinstance(evaluate.folds, Path):
-        given = ["folds (a file)", *given, *(["stratify"] if evaluate.stratify else [])]
-    if len(given) > 1:
-        raise InputError("two ways to split at once", where, " and ".join(given), "one", "leave out the others")
-    if given and evaluate.repeats > 1:
-        raise InputError(
-            "a split that is given cannot be repeated", f"{where} repeats", evaluate.repeats, "1", "leave the line out"
-        )
-
-
-def _check_learners(learners: tuple[str, ...], where: str) -> None:
-    """A typo is found before anything is loaded."""
-    from clinome.models.learners.registry import CHOSEN, LEARNERS
-
-    for name in learners:
-        _word(name, ("default", *LEARNERS, CHOSEN), where)

@@ -192,7 +192,7 @@ def _attribute(module: ModuleType, name: str, word: str) -> Any:
     try:
         return getattr(module, name)
     except AttributeError:
-        from clinome.typed_toml import nearest
+        from clinome.study_file.typed_toml import nearest
 
         known = [one for one in vars(module) if not one.startswith("_")]
         raise InputError(

@@ -15,7 +15,7 @@ from clinome.reports.benchmark.page import Benchmark, write_benchmark
 from clinome.reports.benchmark.scoreboard import scoreboard
 from clinome.run_folder.run import Run
 from clinome.study import Study
-from clinome.typed_toml import nearest
+from clinome.study_file.typed_toml import nearest
 from clinome.user_learners import check_names, learners_of
 from clinome.verbs.run import run
 from clinome.verbs.train import CannotRun

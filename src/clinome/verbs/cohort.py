@@ -156,7 +156,7 @@ def describe(
 
 
 def _wanted(columns: pl.DataFrame, wanted: Sequence[str]) -> pl.DataFrame:
-    from clinome.typed_toml import nearest
+    from clinome.study_file.typed_toml import nearest
 
     for name in wanted:
         if name not in columns.columns:
@@ -215,7 +215,7 @@ def _groups(snapshot: Snapshot, columns: pl.DataFrame, by: str) -> pl.Series:
         split = rows.join(snapshot.folds.select("row", "split"), on="row", how="left", maintain_order="left")["split"]
         return split.replace({"held_out": "held out", "train": "training", "tuning": "training"})
     if by not in columns.columns:
-        from clinome.typed_toml import nearest
+        from clinome.study_file.typed_toml import nearest
 
         raise InputError(
             "nothing holds a column of this name",

@@ -288,7 +288,7 @@ def _by_group(ready: Prepared, predictions: pl.DataFrame) -> dict[str, Any]:
 
 def _known(study: Study, held: Sequence[pl.DataFrame]) -> tuple[str, ...]:
     """`[report] subgroups`. Raises: InputError for a column that nothing holds."""
-    from clinome.typed_toml import nearest
+    from clinome.study_file.typed_toml import nearest
 
     known = {column.lower() for table in held for column in table.columns}
     for name in study.report.subgroups:

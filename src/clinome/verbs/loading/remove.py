@@ -18,7 +18,7 @@ from clinome.loaders.errors import InputError, UsageError
 from clinome.loaders.specs import Knowledge
 from clinome.run_folder.run import Run, run_names
 from clinome.study import Study, as_study
-from clinome.typed_toml import nearest
+from clinome.study_file.typed_toml import nearest
 from clinome.verbs.loading.load import door_of, known_before, read_names
 from clinome.verbs.loading.load_report import say_source
 

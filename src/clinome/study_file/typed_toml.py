@@ -111,3 +111,11 @@ def _plain(hint: Any) -> str:
     if origin is tuple:
         return f"{_plain(args[0])}, or a list of them"
     return "a table {key = value}" if origin is dict else names.get(hint, str(hint))
+
+
+def check_word(got: str, known: tuple[str, ...], where: str) -> None:
+    """Raises: InputError for a word that is not known, with the nearest one that is."""
+    if got not in known:
+        raise InputError(
+            "unknown word", where, got, nearest(got, known) + f" (one of {', '.join(known)})", "write one of these"
+        )

@@ -1,0 +1,1 @@
+"""Study file: TOML as typed values, and what it cannot ask for."""

@@ -1,0 +1,196 @@
+"""Checks of a study file: what its sections, each right by itself, cannot ask for together. All before anything is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from clinome.loaders.errors import InputError, NotBuilt
+from clinome.loaders.files.losses import KINDS as LOSSES
+from clinome.loaders.specs import KINDS, NAMESPACES, AnySource, Knowledge, Omics, Records
+from clinome.models.base.specs import STRATEGIES, Evaluate, Learn, LinkTask, TaskSpec
+from clinome.models.base.task import TASKS, task_of
+from clinome.study_file.typed_toml import check_word
+
+_WHOLE = ("each process holds a whole network", f"built are {', '.join(STRATEGIES)}")
+_LATER_STRATEGIES = {
+    "fsdp": _WHOLE,
+    "deepspeed": _WHOLE,
+    "model_parallel": _WHOLE,
+    "ray": (
+        "a study file begins no processes of Ray",
+        'for one network start them by Ray Train (examples/ray_train.py) or torchrun; workers = "ray" spreads learners and folds',
+    ),
+}
+"""Promised, or known from Lightning: why not, and what instead."""
+
+
+def check_sources(sources: Sequence[AnySource], where: str) -> None:
+    """The words of every source, and that there is one. where: the file, for errors.
+
+    Raises: InputError for a word that is not known.
+    """
+    for source in sources:
+        at = f"{where} [{source.source}]"
+        match source:
+            case Omics():
+                _check_layer(source, at)
+            case Knowledge():
+                check_word(source.features, NAMESPACES, f"{at} features")
+            case Records() if source.unit is not None:
+                check_word(source.unit, ("days", "hours", "minutes"), f"{at} unit")
+        for kind in source.accept:
+            check_word(kind, LOSSES, f"{at} accept")
+    if not sources:
+        raise InputError(
+            "a study needs at least one source", where, fix="add [patients], [omics.NAME] or [records.NAME]"
+        )
+
+
+def _check_layer(spec: Omics, at: str) -> None:
+    check_word(spec.kind, KINDS, f"{at} kind")
+    check_word(spec.features, NAMESPACES, f"{at} features")
+    check_word(spec.scale, ("none", "log1p", "zscore"), f"{at} scale")
+    if isinstance(spec.graph, str):
+        check_word(spec.graph, ("all", "none"), f"{at} graph")
+    if spec.orientation is not None:
+        check_word(spec.orientation, ("samples_in_rows", "samples_in_columns"), f"{at} orientation")
+
+
+def check_learn(learn: Learn, where: str) -> None:
+    """Numbers that can be, and processes that can train together.
+
+    Raises: InputError; NotBuilt for a strategy that this version lacks.
+    """
+    for key, got, least in (
+        ("[learn] trials", learn.trials, 1),
+        ("[learn] minutes", learn.minutes, 0),
+        ("[learn] workers", learn.workers, 0),
+        ("[learn] devices", learn.devices, 1),
+        ("[learn] nodes", learn.nodes, 1),
+    ):
+        if isinstance(got, str):
+            if got != "ray" and not got.startswith("ray://"):
+                raise InputError(
+                    "no workers that can be",
+                    f"{where} {key}",
+                    got,
+                    'a number, "ray" or "ray://host:port"',
+                    "workers = 2",
+                )
+        elif got < least:
+            raise InputError(
+                "not a number that can be", f"{where} {key}", got, f"{least} or more", "raise it, or leave the line out"
+            )
+    _check_placement(learn, f"{where} [learn]")
+
+
+def _check_placement(learn: Learn, where: str) -> None:
+    """Several processes for one network, beside several workers for the learners."""
+    if learn.strategy in _LATER_STRATEGIES:
+        why, instead = _LATER_STRATEGIES[learn.strategy]
+        raise NotBuilt(f"{where} strategy: {learn.strategy!r} is not built: {why}.", instead)
+    check_word(learn.strategy, STRATEGIES, f"{where} strategy")
+    if learn.placement.count == 1:
+        return
+    if isinstance(learn.workers, str):
+        raise InputError(
+            "a learner on Ray has one CPU, and no processes of its own", f"{where} workers", learn.workers,
+            "a number of workers, or one device", "leave out workers, or devices and nodes",
+        )  # fmt: skip
+    if learn.nodes > 1 and learn.workers > 1:
+        raise InputError(
+            "several machines train one network at a time", f"{where} workers", learn.workers, "1", "leave the line out"
+        )
+
+
+def check_links(links: LinkTask, knowledge: Sequence[Knowledge], evaluate: Evaluate, learn: Learn, where: str) -> None:
+    """What a links study cannot be asked, and what it needs. Raises: InputError, NotBuilt."""
+    from clinome.models.learners.links.registry import RANKERS
+
+    for name in learn.learners:
+        check_word(name, ("default", *RANKERS), f"{where} [learn] learners")
+    if not knowledge:
+        raise InputError("links are edges of knowledge", where, "no [knowledge.NAME]", "one or more", "add them")
+    if learn.placement.count > 1:
+        key = "devices" if learn.devices > 1 else "nodes"
+        raise NotBuilt(f"{where} [learn]: {key} is not built for links yet.", "leave the line out")
+    if isinstance(learn.workers, str) or learn.minutes:
+        key = "workers" if isinstance(learn.workers, str) else "minutes"
+        raise NotBuilt(
+            f"{where} [learn]: {key} = {getattr(learn, key)!r} is not built for links yet.", "leave the line out"
+        )
+    unfit = [name for name in ("site", "stratify") if getattr(evaluate, name) is not None]
+    unfit += ["group"] if evaluate.group != "subject_id" else []
+    unfit += ["folds (a file)"] if isinstance(evaluate.folds, Path) else []
+    unfit += ["learning_curve"] if evaluate.learning_curve else []
+    if unfit:
+        raise InputError(
+            "this is for patients", f"{where} [evaluate]", unfit[0], "folds, repeats, seed, after", "leave it out"
+        )
+    if (evaluate.after is None) == (links.hold_out == "time"):
+        raise InputError(
+            "a date to split at goes with hold_out = \"time\"", f"{where} [evaluate] after", evaluate.after,
+            'both, or none of them', "after = 2015-01-01 holds out links of 2015 and later",
+        )  # fmt: skip
+
+
+def check_threshold(text: str, task: TaskSpec | None, where: str) -> None:
+    """A rule that is none, or that the task has no risk for. where: `[report] threshold`. Raises: InputError."""
+    from clinome.models.evaluation.decisions.operating_point import Rule
+
+    if not text:
+        return
+    try:
+        Rule.parse(text)
+    except ValueError:
+        raise InputError(
+            "no rule for a threshold", where, text,
+            "sensitivity, specificity, ppv or risk >= a share; alerts <= a share; net benefit at a share; highest utility",
+            'write for example "sensitivity >= 0.8" or "alerts <= 10%"',
+        ) from None  # fmt: skip
+    if task is not None and task.kind in TASKS and task_of(task.kind).label_type != "boolean":
+        got, fix = f'kind = "{task.kind}"', "leave it out"
+        raise InputError("a threshold is for one risk a row", where, got, 'kind = "binary"', fix)
+
+
+def check_evaluate(evaluate: Evaluate, where: str) -> None:
+    """Numbers that can be, and one way to split at a time. Raises: InputError."""
+    if isinstance(evaluate.folds, int) and evaluate.folds < 2:
+        raise InputError(
+            "too few folds", f"{where} folds", evaluate.folds, "2 or more", "raise it, or leave the line out"
+        )
+    curve = evaluate.learning_curve
+    if not isinstance(curve, bool) and not all(0 < share <= 1 for share in curve):
+        raise InputError(
+            "not shares of the training rows",
+            f"{where} learning_curve",
+            list(curve),
+            "numbers from 0 to 1, or true",
+            "learning_curve = true",
+        )
+    if evaluate.repeats < 1:
+        raise InputError(
+            "not a number that can be",
+            f"{where} repeats",
+            evaluate.repeats,
+            "1 or more",
+            "raise it, or leave the line out",
+        )
+    given = [name for name in ("site", "after") if getattr(evaluate, name) is not None]
+    if isinstance(evaluate.folds, Path):
+        given = ["folds (a file)", *given, *(["stratify"] if evaluate.stratify else [])]
+    if len(given) > 1:
+        raise InputError("two ways to split at once", where, " and ".join(given), "one", "leave out the others")
+    if given and evaluate.repeats > 1:
+        raise InputError(
+            "a split that is given cannot be repeated", f"{where} repeats", evaluate.repeats, "1", "leave the line out"
+        )
+
+
+def check_learners(learners: tuple[str, ...], where: str) -> None:
+    """Learners that there are: a typo is found before anything is loaded. Raises: InputError."""
+    from clinome.models.learners.registry import CHOSEN, LEARNERS
+
+    for name in learners:
+        check_word(name, ("default", *LEARNERS, CHOSEN), where)
