@@ -49,6 +49,11 @@ class Resamples:
         for start in range(0, len(self.weights), size):
             yield self.weights[start : start + size, index].astype(np.float64)
 
+    def by_patient(self, rows: np.ndarray, *columns: np.ndarray) -> np.ndarray:
+        """(patients, k) sums of each patient's rows."""
+        at = self.patient[rows]
+        return np.column_stack([np.bincount(at, column, self.weights.shape[1]) for column in columns])
+
     def sums(self, each: np.ndarray) -> np.ndarray:
         """(resamples, k) sums over the patients drawn, of what each patient has: (patients, k)."""
         size = max(1, _CELLS // max(self.weights.shape[1], 1))

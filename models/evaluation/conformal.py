@@ -18,7 +18,7 @@ from ..base.snapshot import Snapshot
 from ..base.task import task_of
 from .bootstrap import Resamples
 from .fold_scores import FoldScores
-from .intervals import spread
+from .intervals import ratio
 from .subgroups import HIDDEN
 
 LEVEL = 0.9
@@ -72,7 +72,7 @@ def coverage(
     outcome = names[task_of(snapshot.task).targets(snapshot.rows[rows], snapshot.classes).astype(np.int64)]
     held = predictions.select(pl.col("set").list.contains(outcome)).to_series()
     hit, size = held.cast(pl.Float64).to_numpy(), predictions["set"].list.len().to_numpy()
-    several = predictions.select("repeat", "fold").n_unique() > 1
+    one, several = np.ones(len(hit)), predictions.select("repeat", "fold").n_unique() > 1
     found = []
     for table in (pl.DataFrame({"outcome": outcome}), groups[rows] if groups.width else groups):
         for by in table.columns:
@@ -81,21 +81,12 @@ def coverage(
                 mask = value == group
                 patients = len(np.unique(resamples.patient[rows[mask]]))
                 if patients >= HIDDEN:
-                    covered = _covered(hit[mask], rows[mask], resamples, several)
+                    covered = ratio(resamples.by_patient(rows[mask], hit[mask], one[mask]), resamples, several)
                     found.append({"by": by, "group": str(group), "patients": patients, "covered": covered})
     return {
-        "level": level, "covered": _covered(hit, rows, resamples, several), "size": float(size.mean()),
+        "level": level, "covered": ratio(resamples.by_patient(rows, hit, one), resamples, several), "size": float(size.mean()),
         "single": float((size == 1).mean()), "empty": float((size == 0).mean()), "groups": found,
     }  # fmt: skip
-
-
-def _covered(hit: np.ndarray, rows: np.ndarray, resamples: Resamples, several: bool) -> dict[str, float]:
-    patients = resamples.weights.shape[1]
-    sides = [np.bincount(resamples.patient[rows], of, patients) for of in (hit, np.ones(len(hit)))]
-    up, down = resamples.sums(np.column_stack(sides)).T
-    drawn = np.divide(up, down, out=np.full(len(up), np.nan), where=down > 0)
-    low, high, _ = spread(float(hit.mean()), drawn, several)
-    return {"mean": float(hit.mean()), "low": max(low, 0.0), "high": min(high, 1.0)}
 
 
 def _by_class(score: np.ndarray) -> np.ndarray:

@@ -14,6 +14,8 @@ from statistics import NormalDist
 
 import numpy as np
 
+from .bootstrap import Resamples
+
 SPLIT = "patient bootstrap of the held-out part"
 FOLDS = "patient bootstrap over folds, variance doubled"
 DOUBLED = 2.0
@@ -69,6 +71,24 @@ def summary(
         )
     sd = float(known.std(ddof=1)) if len(known) > 1 else None
     return {"mean": mean, "sd": sd, "low": low, "high": high, "folds": list(values)}
+
+
+def ratio(
+    sides: np.ndarray, resamples: Resamples, several: bool, limits: tuple[float, float] = (0.0, 1.0)
+) -> dict[str, float | None]:
+    """mean, low, high of a share that is counted over all rows: sums of one column over sums of the other.
+
+    Args:
+        sides: (patients, 2) what each patient adds above and below the line (`Resamples.by_patient`).
+    Returns: None throughout where there is nothing below the line.
+    """
+    up, down = sides.sum(axis=0)
+    if down <= 0:
+        return {"mean": None, "low": None, "high": None}
+    above, below = resamples.sums(sides).T
+    drawn = np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)
+    low, high, _ = spread(float(up / down), drawn, several)
+    return {"mean": float(up / down), "low": max(low, limits[0]), "high": min(high, limits[1])}
 
 
 def mean_over_folds(drawn: np.ndarray) -> np.ndarray:

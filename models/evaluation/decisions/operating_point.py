@@ -20,7 +20,7 @@ from ...base.snapshot import Snapshot
 from ...base.task import task_of
 from ..bootstrap import Resamples
 from ..fold_scores import FoldScores
-from ..intervals import spread
+from ..intervals import ratio
 from .early_warning import alert_gain
 
 RULE = re.compile(
@@ -31,7 +31,6 @@ UTILITY = "highest utility"
 BUDGETS = (0.01, 0.02, 0.05, 0.10, 0.20, 0.30)
 """Shares of rows that may be alerted, of the table that every binary run has."""
 _DAY = 86_400.0
-_SHARES = ("sensitivity", "specificity", "ppv", "npv", "alerts")
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ def operating_points(
     Args:
         parts: of one learner, each with `inner`.
         rule: of `[report] threshold`.
-    Returns: rule (None or a point) and budgets (points); {} for tasks without one risk a row. A point: rule, threshold
+    Returns: rule (as text, None without) and points, the rule's first; {} for tasks without one risk a row. A point: rule, threshold
         (mean over folds; None where no fold kept the rule), unmet (folds that could not), new (threshold for new patients,
         by all held-out scores), alerts, sensitivity, specificity, ppv, npv (mean, low, high), and, where patients have
         several predictions, found (patients with an event who were alerted while it was ahead), in_vain (patients without
@@ -129,7 +128,7 @@ def operating_points(
     worth = _worth(snapshot) if rule and rule.what == UTILITY else None
     rules = (*([rule] if rule else []), *(Rule("alerts", share) for share in BUDGETS))
     points = [_point(snapshot, one, known, resamples, several, worth) for one in rules]
-    return {"rule": points.pop(0) if rule else None, "budgets": points}
+    return {"rule": str(rule) if rule else None, "points": points}
 
 
 def _worth(snapshot: Snapshot) -> tuple[np.ndarray, np.ndarray]:
@@ -167,71 +166,44 @@ def _point(
         "rule": str(rule), "threshold": float(np.mean(met)) if met else None, "unmet": len(limits) - len(met),
         "folds": len(limits), "new": new if np.isfinite(new) else None,
     }  # fmt: skip
-    cells = np.column_stack([alert & y, alert & ~y, ~alert & y, ~alert & ~y]).astype(np.float64)
-    patients = resamples.weights.shape[1]
-    each = np.column_stack([np.bincount(resamples.patient[rows], column, patients) for column in cells.T])
-    drawn = resamples.sums(each)
-    for name in _SHARES:
-        found[name] = _interval(_share(name, each.sum(0)), _share(name, drawn), several)
+    below = {"sensitivity": y, "specificity": ~y, "ppv": alert, "npv": ~alert, "alerts": np.ones_like(alert)}
+    for name, of in below.items():
+        hit = {"specificity": ~alert, "npv": ~y, "ppv": y}.get(name, alert)
+        found[name] = ratio(resamples.by_patient(rows, hit & of, of), resamples, several)
     if worth:
         gain, right = worth[0][rows], worth[1][rows]
-        sides = np.column_stack(
-            [np.bincount(resamples.patient[rows], side, patients) for side in (gain * alert, gain * right)]
-        )
-        found["utility"] = _interval(_ratio(sides.sum(0)), _ratio(resamples.sums(sides)), several, least=-np.inf)
-    return found | _by_patient(snapshot, rows, y, alert, resamples, several)
-
-
-def _share(name: str, cells: np.ndarray) -> np.ndarray:
-    """(…,) of (…, 4): alerted with and without an event, not alerted with and without."""
-    caught, vain, missed, spared = np.moveaxis(cells, -1, 0)
-    up, down = {
-        "sensitivity": (caught, caught + missed), "specificity": (spared, spared + vain), "ppv": (caught, caught + vain),
-        "npv": (spared, spared + missed), "alerts": (caught + vain, cells.sum(-1)),
-    }[name]  # fmt: skip
-    return np.asarray(np.divide(up, down, out=np.full(np.shape(up), np.nan), where=down > 0))
-
-
-def _ratio(sides: np.ndarray) -> np.ndarray:
-    up, down = np.moveaxis(sides, -1, 0)
-    return np.asarray(np.divide(up, down, out=np.full(np.shape(up), np.nan), where=down > 0))
-
-
-def _interval(value: np.ndarray, drawn: np.ndarray, several: bool, least: float = 0.0) -> dict[str, float | None]:
-    if not np.isfinite(value):
-        return {"mean": None, "low": None, "high": None}
-    low, high, _ = spread(float(value), drawn, several)
-    return {"mean": float(value), "low": max(low, least), "high": min(high, 1.0)}
+        sides = resamples.by_patient(rows, gain * alert, gain * right)
+        found["utility"] = ratio(sides, resamples, several, limits=(-np.inf, 1.0))
+    once = np.concatenate([np.full(len(one.rows), one.repeat == parts[0].repeat) for one in parts])
+    return found | _by_patient(snapshot, rows[once], y[once], alert[once], resamples, several)
 
 
 def _by_patient(
     snapshot: Snapshot, rows: np.ndarray, y: np.ndarray, alert: np.ndarray, resamples: Resamples, several: bool
 ) -> dict[str, Any]:
     """Patients found, patients alerted in vain, alerts a day: where patients have several predictions each."""
-    patient, patients = resamples.patient[rows], resamples.weights.shape[1]
-    if len(np.unique(rows)) == patients:
+    if len(rows) == resamples.weights.shape[1]:
         return {}
-
-    def any_of(mask: np.ndarray) -> np.ndarray:
-        return np.asarray(np.bincount(patient[mask], minlength=patients) > 0)
-
-    ill = any_of(y)
-    found, vain = any_of(y & alert) & ill, any_of(alert) & ~ill
-    out: dict[str, Any] = {}
-    for name, hit, of in (("found", found, ill), ("in_vain", vain, ~ill)):
-        sides = np.column_stack([hit, of]).astype(np.float64)
-        out[name] = _interval(_ratio(sides.sum(0)), _ratio(resamples.sums(sides)), several)
+    ill, found, ever = (resamples.by_patient(rows, mask)[:, 0] > 0 for mask in (y, y & alert, alert))
+    out: dict[str, Any] = {
+        "found": ratio(np.column_stack([found, ill]).astype(np.float64), resamples, several),
+        "in_vain": ratio(np.column_stack([ever & ~ill, ~ill]).astype(np.float64), resamples, several),
+    }
     days = _days(snapshot, rows)
-    repeats = len(rows) / max(len(np.unique(rows)), 1)
-    return out | ({"alerts_per_day": float(alert.sum() / repeats / days)} if days else {})
+    return out | ({"alerts_per_day": float(alert.sum() / days)} if days else {})
 
 
 def _days(snapshot: Snapshot, rows: np.ndarray) -> float | None:
-    """Days that these patients were watched: from prediction to prediction, the last for as long as the median step."""
-    once = snapshot.rows[np.unique(rows)].select("subject_id", "prediction_time")
+    """Days that these patients were watched: from prediction to prediction, the last for as long as the median step.
+
+    None where predictions are a day or more apart, as those of visits are: nobody watched between them.
+    """
+    once = snapshot.rows[rows].select("subject_id", "prediction_time")
     if once["prediction_time"].null_count():
         return None
     step = (pl.col("prediction_time").diff().over("subject_id").dt.total_seconds() / _DAY).alias("step")
     steps = once.sort("subject_id", "prediction_time").select(step)["step"].drop_nulls()
     middle = steps.median()
-    return float(steps.to_numpy().sum() + middle * once["subject_id"].n_unique()) if isinstance(middle, float) else None
+    if not isinstance(middle, float) or middle >= 1:
+        return None
+    return float(steps.to_numpy().sum() + middle * once["subject_id"].n_unique())

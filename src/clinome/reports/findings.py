@@ -145,18 +145,13 @@ def decision(results: Mapping[str, Any]) -> str:
 
 def operating(results: Mapping[str, Any]) -> str:
     """What acting by the study's rule would mean; nothing where it names none."""
-    point = (results.get("operating") or {}).get("rule")
-    if not point:
+    found = results.get("operating") or {}
+    if not found.get("rule"):
         return ""
+    point = found["points"][0]
     words = {name: interval(point[name]) for name in ("sensitivity", "ppv", "alerts")}
     threshold = "" if point["threshold"] is None else percent(point["threshold"])
     return sentences.operating(point["rule"], words, threshold, point["unmet"], point["folds"])
-
-
-def operating_rows(results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The study's rule first, then alert budgets."""
-    found = results.get("operating") or {}
-    return [*([found["rule"]] if found.get("rule") else []), *found.get("budgets", [])]
 
 
 def coverage(results: Mapping[str, Any]) -> str:

@@ -91,7 +91,7 @@ def _page(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:
         **_comparison(results, metric),
         "figures": held_out_figures(run / "predictions.parquet", results),
         "decision_said": findings.decision(results),
-        "operating": findings.operating_rows(results),
+        "operating": (results.get("operating") or {}).get("points", []),
         "operating_said": findings.operating(results),
         "conformal": results.get("conformal") or {},
         "conformal_said": findings.coverage(results),

@@ -129,9 +129,7 @@ class Run:
 
         Raises: InputError before `clinome train`.
         """
-        found = self._results("operating points").get("operating") or {}
-        points = [*([found["rule"]] if found.get("rule") else []), *found.get("budgets", [])]
-        return _flat(points)
+        return _flat((self._results("operating points").get("operating") or {}).get("points", []))
 
     @property
     def odds_ratios(self) -> pd.DataFrame:

@@ -198,11 +198,11 @@ def _table(served: DerivedSnapshot, score: np.ndarray) -> pl.DataFrame:
 
 def _with_alert(table: pl.DataFrame, run: Run) -> pl.DataFrame:
     """Whether each risk is an alert, where the run's study says by which rule one acts (`[report] threshold`)."""
-    rule = (run.read_json("results.json").get("operating") or {}).get("rule")
-    if not rule or "score" not in table.columns:
+    found = run.read_json("results.json").get("operating") or {}
+    if not found.get("rule"):
         return table
-    never = rule["new"] is None
-    return table.with_columns(alert=pl.lit(False) if never else pl.col("score") >= rule["new"])
+    least = found["points"][0]["new"]
+    return table.with_columns(alert=pl.lit(False) if least is None else pl.col("score") >= least)
 
 
 def _judged(served: DerivedSnapshot, score: np.ndarray) -> tuple[dict[str, dict[str, Any]], list[str]]:

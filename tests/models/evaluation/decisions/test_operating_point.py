@@ -83,9 +83,9 @@ def test_held_out_shares_are_those_of_a_plain_count() -> None:
     for name in ("sensitivity", "specificity", "ppv", "alerts"):
         assert found["rule"][name]["mean"] == pytest.approx(plain[name])
         assert found["rule"][name]["low"] < plain[name] < found["rule"][name]["high"]
-    assert abs(found["rule"]["sensitivity"]["mean"] - 0.8) < 0.1
-    assert [round(point["alerts"]["mean"], 1) for point in found["budgets"][-3:]] == [0.1, 0.2, 0.3]
-    assert len(found["budgets"]) == len(BUDGETS) and "found" not in found["rule"]
+    assert abs(found["points"][0]["sensitivity"]["mean"] - 0.8) < 0.1
+    assert [round(point["alerts"]["mean"], 1) for point in found["points"][-3:]] == [0.1, 0.2, 0.3]
+    assert len(found["points"]) == 1 + len(BUDGETS) and "found" not in found["points"][0]
 
 
 def test_held_out_outcomes_move_no_threshold() -> None:
@@ -95,7 +95,7 @@ def test_held_out_outcomes_move_no_threshold() -> None:
     resamples = draw(snapshot, [one.rows for one in parts], 0)
     other = [replace(one, y=1 - one.y) for one in parts]
     rule = Rule.parse("ppv >= 0.6")
-    a, b = (operating_points(snapshot, some, resamples, rule)["rule"]["threshold"] for some in (parts, other))
+    a, b = (operating_points(snapshot, some, resamples, rule)["points"][0]["threshold"] for some in (parts, other))
     assert a == b
 
 
@@ -108,8 +108,8 @@ def test_a_rule_that_nothing_keeps_alerts_nobody() -> None:
         if one.inner
     ]
     found = operating_points(snapshot, flat, draw(snapshot, [one.rows for one in flat], 0), Rule("ppv", 0.99))
-    assert found["rule"]["threshold"] is None and found["rule"]["unmet"] == 4
-    assert found["rule"]["alerts"]["mean"] == 0 and found["rule"]["ppv"]["mean"] is None
+    assert found["points"][0]["threshold"] is None and found["points"][0]["unmet"] == 4
+    assert found["points"][0]["alerts"]["mean"] == 0 and found["points"][0]["ppv"]["mean"] is None
 
 
 def test_patients_with_many_predictions_are_counted_as_patients() -> None:
@@ -121,7 +121,7 @@ def test_patients_with_many_predictions_are_counted_as_patients() -> None:
     snapshot = replace(base, rows=rows)
     y, p = rows["label"].to_numpy(), np.array([0.1, 0.1, 0.9, 0.9, 0.1, 0.9, 0.1, 0.1])
     one = FoldScores("chosen", 0, 0, np.arange(8), y, p, inner=Inner(np.arange(8), y, p))
-    found = operating_points(snapshot, [one], draw(snapshot, [one.rows], 0), Rule("risk", 0.5))["rule"]
+    found = operating_points(snapshot, [one], draw(snapshot, [one.rows], 0), Rule("risk", 0.5))["points"][0]
     assert found["found"]["mean"] == 1 and found["in_vain"]["mean"] == 1
     assert found["alerts_per_day"] == pytest.approx(3 / (8 / 24))
 
@@ -154,7 +154,7 @@ def test_the_highest_utility_is_that_of_trying_all_thresholds() -> None:
     p = 1 / (1 + np.exp(-(2.0 * label - 1 + rng.normal(0, 1, len(label)))))
     every = np.arange(len(label))
     one = FoldScores("chosen", 0, 0, every, label, p, inner=Inner(every, label, p))
-    found = operating_points(snapshot, [one], draw(snapshot, [every], 0), Rule.parse("highest utility"))["rule"]
+    found = operating_points(snapshot, [one], draw(snapshot, [every], 0), Rule.parse("highest utility"))["points"][0]
     gain, best = alert_gain(rows["subject_id"].rank("dense").to_numpy(), np.tile(np.arange(24.0), stays), label)
     tried = [utility(gain, best, p >= t) for t in np.unique(p)]
     assert found["utility"]["mean"] == pytest.approx(max(one for one in tried if one is not None))
