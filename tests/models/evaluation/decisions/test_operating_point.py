@@ -81,8 +81,8 @@ def test_held_out_shares_are_those_of_a_plain_count() -> None:
         alert[one.rows] = one.score >= rule.threshold(one.inner.y, one.inner.score)
     plain = _shares(y, alert)
     for name in ("sensitivity", "specificity", "ppv", "alerts"):
-        assert found["rule"][name]["mean"] == pytest.approx(plain[name])
-        assert found["rule"][name]["low"] < plain[name] < found["rule"][name]["high"]
+        assert found["points"][0][name]["mean"] == pytest.approx(plain[name])
+        assert found["points"][0][name]["low"] < plain[name] < found["points"][0][name]["high"]
     assert abs(found["points"][0]["sensitivity"]["mean"] - 0.8) < 0.1
     assert [round(point["alerts"]["mean"], 1) for point in found["points"][-3:]] == [0.1, 0.2, 0.3]
     assert len(found["points"]) == 1 + len(BUDGETS) and "found" not in found["points"][0]
