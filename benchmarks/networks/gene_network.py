@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from clinome.models.encoders.genes.gene_graph import GeneGraph, gene_graph
-from clinome.models.encoders.genes.gene_network import GeneNetwork
+from clinome.models.encoders.genes.gene_network import GeneNetwork, channels
 from clinome.models.heads.binary import BinaryHead
 from clinome.models.training.batch import Batch, Target
 from clinome.models.training.course import Network
@@ -96,8 +96,8 @@ def main() -> None:
     x = dict(zip(names, torch.from_numpy(values), strict=True))
     y, here = torch.from_numpy(rng.integers(0, 2, args.patients).astype(np.float32)), torch.ones(args.patients) > 0
     network = Network(GeneNetwork(graph, names, [], DIM, width=WIDTH, heads=HEADS), BinaryHead(DIM))
-    channels = network.encoder.channels(x).contiguous()
-    hand = ByHand(graph, channels.shape[-1])
+    values_of = channels(x, names, []).contiguous()
+    hand = ByHand(graph, values_of.shape[-1])
 
     def shipped(rows: np.ndarray) -> Tensor:
         batch = Batch(
@@ -108,14 +108,14 @@ def main() -> None:
         return loss
 
     def by_hand(rows: np.ndarray) -> Tensor:
-        return nn.functional.binary_cross_entropy_with_logits(hand(channels[:, rows]), y[rows])
+        return nn.functional.binary_cross_entropy_with_logits(hand(values_of[:, rows]), y[rows])
 
     mine = epochs(network, shipped, args.patients, args.epochs)
     its = epochs(hand, by_hand, args.patients, args.epochs)
     one, other = float(np.median(mine)), float(np.median(its))
     cells = args.patients * args.genes
     line = (
-        f"{args.patients} patients x {args.genes} genes x {channels.shape[-1]} channels, {graph.edge_index.shape[1]} edges: "
+        f"{args.patients} patients x {args.genes} genes x {values_of.shape[-1]} channels, {graph.edge_index.shape[1]} edges: "
         f"gene_gnn {one:.2f} s an epoch, by hand {other:.2f} s, {one / other:.2f} x; {1e6 * one / cells:.2f} us a gene of a patient"
     )
     print(line)

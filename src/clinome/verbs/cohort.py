@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -15,6 +15,7 @@ from clinome.loaders.errors import InputError
 from clinome.loaders.files.spreadsheet_csv import write_csv
 from clinome.models.base.task import task_of
 from clinome.study import Study, as_study
+from clinome.study_file.typed_toml import nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -156,15 +157,18 @@ def describe(
 
 
 def _wanted(columns: pl.DataFrame, wanted: Sequence[str]) -> pl.DataFrame:
-    from clinome.study_file.typed_toml import nearest
-
     for name in wanted:
-        if name not in columns.columns:
-            raise InputError(
-                "nothing holds a column of this name", "study [report] table1", name, nearest(name, columns.columns),
-                "name a column of the cohort, a covariate or a property of Patient",
-            )  # fmt: skip
+        check_column(name, columns.columns, "study [report] table1")
     return columns.select(wanted) if wanted else columns
+
+
+def check_column(name: str, known: Collection[str], where: str) -> None:
+    """Raises: InputError where nothing holds a column of this name."""
+    if name not in known:
+        raise InputError(
+            "nothing holds a column of this name", where, name, nearest(name, known),
+            "name a column of the cohort, a covariate or a property of Patient",
+        )  # fmt: skip
 
 
 def columns_of(cohort: TakenCohort, snapshot: Snapshot, tables: Tables) -> pl.DataFrame:
@@ -214,16 +218,7 @@ def _groups(snapshot: Snapshot, columns: pl.DataFrame, by: str) -> pl.Series:
         rows = pl.DataFrame({"row": range(snapshot.rows.height)}, schema={"row": pl.Int64})
         split = rows.join(snapshot.folds.select("row", "split"), on="row", how="left", maintain_order="left")["split"]
         return split.replace({"held_out": "held out", "train": "training", "tuning": "training"})
-    if by not in columns.columns:
-        from clinome.study_file.typed_toml import nearest
-
-        raise InputError(
-            "nothing holds a column of this name",
-            "study [cohort] by",
-            by,
-            nearest(by, [LABEL, SPLIT, *columns.columns]),
-            "name a column of the cohort or a covariate",
-        )
+    check_column(by, [LABEL, SPLIT, *columns.columns], "study [cohort] by")
     from clinome.models.evaluation.subgroups import bands, thirds
     from clinome.models.statistics.table_one import MOST, is_number
 

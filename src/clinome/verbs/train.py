@@ -25,7 +25,7 @@ from clinome.run_folder.prepared import Prepared
 from clinome.run_folder.run import SNAPSHOT, Run, key_of, versions
 from clinome.study import Study, as_study
 from clinome.user_learners import learners_of
-from clinome.verbs.cohort import keep, write_tables
+from clinome.verbs.cohort import check_column, keep, write_tables
 from clinome.verbs.links import rankers_of, train_links
 from clinome.verbs.quality import keep_quality
 
@@ -91,6 +91,7 @@ def train_study(
     start = time.perf_counter()
     ready, counts = _prepare(study, run, console)
     write_tables(ready)
+    groups = _groups(ready)
     asked = _asked(study.learn)
     acted = (study.report.threshold, study.report.subgroups)
     key = key_of(_content(ready.snapshot), vars(study.task), asked, study.evaluate.seed, _code(own), acted)
@@ -112,7 +113,7 @@ def train_study(
     results = replace(results, failed=[*failed, *results.failed])
     run.write_json("run.json", {})  # stopped while the files are replaced, none of them may pass for another's
     keep_quality(ready.tables, ready.snapshot, run)
-    _write(ready, results, copies)
+    _write(ready, results, copies, groups)
     keep_model(ready, results.final_fit, console)
     run.write_json("summary.json", _summary(ready, counts))
     run.mark("train", key)
@@ -263,46 +264,42 @@ def _whole(run: Run) -> None:
     shutil.rmtree(run.folder / UNITS, ignore_errors=True)
 
 
-def _by_group(ready: Prepared, predictions: pl.DataFrame) -> dict[str, Any]:
-    """How `chosen` does, and how often its sets are right, by sex, age band, race and site, or what the study names:
-    columns of the cohort, covariates, properties of Patient."""
+def _groups(ready: Prepared) -> pl.DataFrame:
+    """Sex, age band, race and site of each row, or what the study names: columns of the cohort, covariates, properties of
+    Patient. Raises: InputError for a name that nothing holds."""
     from clinome.graphs.snapshot.covariates import patient_properties
+    from clinome.models.evaluation.subgroups import groupings
+
+    snapshot, study = ready.snapshot, ready.study
+    rows = ready.cohort.frame.sort("subject_id", "prediction_time")
+    site = study.evaluate.site
+    given = [snapshot.rows.select(pl.col(site).alias("site"))] if site in snapshot.rows.columns else []
+    held = [*given, rows, snapshot.covariates, patient_properties(rows, ready.tables)]
+    known = {column.lower() for table in held for column in table.columns}
+    for name in study.report.subgroups:
+        check_column(name.lower(), known, f"{study.file.name} [report] subgroups")
+    return groupings(held, study.report.subgroups)
+
+
+def _by_group(ready: Prepared, predictions: pl.DataFrame, groups: pl.DataFrame) -> dict[str, Any]:
+    """How `chosen` does, and how often its prediction sets are right, by group."""
     from clinome.models.evaluation.conformal import coverage
     from clinome.models.evaluation.fold_scores import draw
     from clinome.models.evaluation.predictions import parts_of
-    from clinome.models.evaluation.subgroups import groupings, subgroups
+    from clinome.models.evaluation.subgroups import subgroups
     from clinome.models.learners.registry import CHOSEN
 
-    snapshot, evaluate = ready.snapshot, ready.study.evaluate
-    rows = ready.cohort.frame.sort("subject_id", "prediction_time")
-    site = evaluate.site
-    given = [snapshot.rows.select(pl.col(site).alias("site"))] if site in snapshot.rows.columns else []
-    held = [*given, rows, snapshot.covariates, patient_properties(rows, ready.tables)]
-    groups = groupings(held, _known(ready.study, held))
+    snapshot = ready.snapshot
     parts = parts_of(predictions, snapshot, CHOSEN)
-    resamples = draw(snapshot, [one.rows for one in parts], evaluate.seed)
+    resamples = draw(snapshot, [one.rows for one in parts], ready.study.evaluate.seed)
     mine = predictions.filter(pl.col("learner") == CHOSEN)
     return {"subgroups": subgroups(snapshot, parts, groups, resamples),
             "conformal": coverage(snapshot, mine, resamples, groups)}  # fmt: skip
 
 
-def _known(study: Study, held: Sequence[pl.DataFrame]) -> tuple[str, ...]:
-    """`[report] subgroups`. Raises: InputError for a column that nothing holds."""
-    from clinome.study_file.typed_toml import nearest
-
-    known = {column.lower() for table in held for column in table.columns}
-    for name in study.report.subgroups:
-        if name.lower() not in known:
-            raise InputError(
-                "nothing holds a column of this name", f"{study.file.name} [report] subgroups", name, nearest(name, known),
-                "name a column of the cohort, a covariate or a property of Patient",
-            )  # fmt: skip
-    return study.report.subgroups
-
-
-def _write(ready: Prepared, results: Results, copies: Mapping[str, Any]) -> None:
+def _write(ready: Prepared, results: Results, copies: Mapping[str, Any], groups: pl.DataFrame) -> None:
     run, cohort = ready.run, ready.cohort
-    by_group = _by_group(ready, results.predictions)
+    by_group = _by_group(ready, results.predictions, groups)
     cohort.frame.write_parquet(run.path("cohort.parquet"))
     steps = pl.DataFrame([(s.step, s.count) for s in cohort.steps], ["step", "count"], orient="row")
     write_csv(steps, run.path("attrition.csv"))
@@ -313,12 +310,13 @@ def _write(ready: Prepared, results: Results, copies: Mapping[str, Any]) -> None
 
 def _odds_ratios(ready: Prepared) -> dict[str, Any]:
     """What the covariates say of the outcome, each alone and together: described, not predicted."""
+    from clinome.models.base.splits import groups_of
     from clinome.models.base.task import task_of
     from clinome.models.statistics.odds_ratios import odds_ratios
 
     snapshot = ready.snapshot
     y = task_of(snapshot.task).targets(snapshot.rows, snapshot.classes)
-    return odds_ratios(snapshot.covariates, y, snapshot.rows["subject_id"].to_numpy(), snapshot.task)
+    return odds_ratios(snapshot.covariates, y, groups_of(snapshot.rows), snapshot.task)
 
 
 def with_visits(predictions: pl.DataFrame, cohort: pl.DataFrame) -> pl.DataFrame:
