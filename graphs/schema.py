@@ -200,7 +200,10 @@ def unlabelled(codes: pl.Series) -> dict[str, int]:
     codes = codes.unique()
     prefix = codes.str.split(":").list.first()
     unknown = prefix.filter(~prefix.is_in(list(CODE_LABEL)))
-    return {f"codes of {name}, labelled Code": n for name, n in sorted(unknown.value_counts().iter_rows())}
+    return {
+        f"codes with the prefix {name}: Code in the graph, not Diagnosis, Medication, Procedure or LabTest": n
+        for name, n in sorted(unknown.value_counts().iter_rows())
+    }
 
 
 def link_ends(links: pl.DataFrame, concepts: pl.DataFrame | None) -> tuple[pl.DataFrame, dict[str, int]]:

@@ -130,7 +130,7 @@ class PredictionTask:
     name: of its file. doc: what it asks, and how it keeps from conditioning on the future.
     Example:
         >>> PredictionTask("died", Target("death"), Window(horizon=timedelta(days=30))).words
-        'died: death within 30 days of the index, the end of visits'
+        'died: death within 30 days of the index, predicted at the end of visits'
     """
 
     name: str
@@ -159,7 +159,11 @@ class PredictionTask:
         bounded = window.horizon is not None or window.until == STAY_END or target.event in (LABEL, LONG_STAY)
         if label_type == "boolean" and not bounded:
             raise InputError(
-                "how long after the prediction it counts is not said", at, None, "horizon_days", "horizon_days = 365"
+                "how long after the prediction it counts is not said",
+                at,
+                None,
+                "horizon_days",
+                "write horizon_days = 365 (or another number) below it in [task]",
             )
         if label_type == "categorical" and not (target.event == CODED and bounded):
             raise InputError(
@@ -199,7 +203,7 @@ class PredictionTask:
             if window.clean
             else []
         )
-        parts += [self._when] if within else [f"index: {self._when}"]
+        parts += [f"predicted at {self._when}"]
         return ", ".join(parts)
 
     @property

@@ -55,6 +55,7 @@ from .record_formats import (
     record_section,
 )
 from .section import Section
+from .study_text import tells_later
 
 _LIST, _LOOKED_AT = 1, 60
 _STRANGERS = "a table of other patients than [patients]: put one study into one folder"
@@ -487,7 +488,8 @@ class _Look:
             return ["no task is written yet: those there are stand as comments, each with what must be said before"]
         columns = possible_labels(people)
         text = f": {', '.join(columns[:12])} have a few values each" if columns else ""
-        return [f"no column is called an outcome{text}: name yours in [cohort] and [task]"]
+        later = "; or predict what the records say later: [task] target" if tells_later(self.sections) else ""
+        return [f"no column is called an outcome{text}: name yours in [cohort] and [task]{later}"]
 
 
 def _unknown(head: Head) -> str:

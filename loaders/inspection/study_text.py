@@ -17,6 +17,8 @@ _ROOM = 116
 
 GROUPS = {"eicu": "uniquepid"}
 """Format whose subjects are not persons -> the property that is."""
+_LATER = ("# Or predict what the records say later, without a [cohort] (docs/tasks.md has more):", "# [task]", '# kind   = "binary"',
+          '# target = "death_in_hospital"  # or readmission, death, long_stay, …')  # fmt: skip
 
 
 def study_text(
@@ -43,7 +45,7 @@ def study_text(
     lines += ["", f"name  = {value(name)}", f"store = {value(name + '.graph')}"]
     for section in sections:
         lines += ["", *_section(section)]
-    lines += ["", *_tasks(proposals, chosen)]
+    lines += ["", *_tasks(proposals, chosen, tells_later(sections))]
     lines += [
         "",
         "[evaluate]",
@@ -60,11 +62,16 @@ def study_text(
     return "\n".join(lines) + "\n"
 
 
-def _tasks(proposals: Sequence[Proposal], chosen: Proposal | None) -> list[str]:
+def tells_later(sections: Sequence[Section]) -> bool:
+    """Whether there are records with times, so that a prediction task can say what comes later."""
+    return any(s.ready and s.name.startswith("records.") and "order" not in s.keys for s in sections)
+
+
+def _tasks(proposals: Sequence[Proposal], chosen: Proposal | None, records: bool) -> list[str]:
     if not proposals:
         return [
             "# No outcome was found. With one, take the # away and name its column:", "# [cohort]", '# query  = "patients_with_label"',
-            '# params = {property = "?"}', "# [task]", '# kind  = "binary"', '# label = "label"',
+            '# params = {property = "?"}', "# [task]", '# kind  = "binary"', '# label = "label"', *(_LATER if records else []),
         ]  # fmt: skip
     lines = [
         "# Cohort and task: one of these; `clinome query --list` shows more cohorts."

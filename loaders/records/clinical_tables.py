@@ -26,6 +26,8 @@ from .events import as_events, refuse_strangers, refuse_times, result
 
 PACKED = (".gz", ".zip")
 TABLES = (".csv", ".tsv", ".txt", ".parquet")
+_BESIDE = frozenset(("license", "readme", "sha256sums"))
+"""Texts that PhysioNet puts beside the tables."""
 ISO = "an ISO date or datetime"
 PAIR = r"^\s*\d+(?:\.\d+)?\s*/\s*\d+(?:\.\d+)?\s*$"
 """Two numbers in one cell, as blood pressure is written."""
@@ -82,7 +84,7 @@ class ClinicalTables:
 
     def unread(self, read: Sequence[str]) -> dict[str, int]:
         """Tables that are there and were not read, in words for the ledger."""
-        rest = sorted(set(self.files) - set(read))
+        rest = sorted(set(self.files) - set(read) - _BESIDE)
         said = ", ".join(rest[:12]) + (", …" if len(rest) > 12 else "")
         return {f"tables that hold no events, or are not read ({said})": len(rest)} if rest else {}
 

@@ -76,7 +76,7 @@ class Snapshot(Protocol):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """multiclass: the labels in order; binary: ("0", "1"); regression, survival: ()."""
+        """multiclass: the values of the label in order; multilabel: the labels; binary: ("0", "1"); regression, survival: ()."""
 
 
 @dataclass(frozen=True)

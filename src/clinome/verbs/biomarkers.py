@@ -80,9 +80,14 @@ def fold_attributions(table: pl.DataFrame) -> list[FoldAttribution]:
 
 
 def named(table: pl.DataFrame, names: Mapping[str, str]) -> pl.DataFrame:
-    """A table of features with their `name`: the symbol, else what the study's vocabularies call it; null for neither."""
-    known = pl.col("feature").replace_strict(names, default=None, return_dtype=pl.String)
-    return table.with_columns(name=pl.coalesce("symbol", known))
+    """A table of features with their `name`: the symbol, else what the study's vocabularies call it; null for neither.
+
+    A code that comes in several units (`LOINC:2345-7 [mmol/L]`) is called as the code is.
+    """
+    part = pl.col("layer" if "layer" in table.columns else "block")
+    code = pl.when(part == "records").then(pl.col("feature").str.replace(r" \[[^\]]*\]$", ""))
+    calls = (one.replace_strict(names, default=None, return_dtype=pl.String) for one in (pl.col("feature"), code))
+    return table.with_columns(name=pl.coalesce("symbol", *calls))
 
 
 def _write_back(study: Study, run: Run, ranked: pl.DataFrame) -> None:

@@ -106,6 +106,12 @@ def test_every_row_is_told_of(eicu: Loaded) -> None:
     assert any("respiratorycare" in said for said in eicu.counts)
 
 
+def test_a_licence_beside_the_tables_is_no_table(tmp_path: Path) -> None:
+    for name in ("LICENSE", "SHA256SUMS"):
+        (tmp_path / f"{name}.txt").write_text("a text\n")
+    assert not any("license" in said or "sha256sums" in said for said in read(write(tmp_path)).counts)
+
+
 def test_a_subject_is_a_hospital_stay_and_the_person_a_property(eicu: Loaded) -> None:
     assert eicu.patients is not None
     ten, twenty, thirty = eicu.patients.sort("subject_id").rows(named=True)

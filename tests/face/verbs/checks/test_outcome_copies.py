@@ -75,7 +75,7 @@ def test_table_one_does_not_test_the_outcome_against_itself(kind: str, untested:
 
 
 def test_features_are_called_what_the_graph_calls_them(tmp_path: Path) -> None:
-    """A code by the description of its vocabulary, a gene by its symbol, and neither by its own code."""
+    """A code by the description of its vocabulary, in whatever unit, a gene by its symbol, and neither by its own code."""
     concepts = pl.DataFrame({"id": ["LOINC:2345-7", "LOINC:1"], "name": ["Glucose in serum", "LOINC:1"]})
 
     class Described(Tables):
@@ -87,7 +87,8 @@ def test_features_are_called_what_the_graph_calls_them(tmp_path: Path) -> None:
 
     names = Described(tmp_path).concept_names()
     assert names == {"LOINC:2345-7": "Glucose in serum"}
-    features = ["LOINC:2345-7", "LOINC:1", "NCBIGene:7157"]
-    table = pl.DataFrame({"feature": features, "symbol": [None, None, "TP53"]})
-    assert named(table, names)["name"].to_list() == ["Glucose in serum", None, "TP53"]
-    assert named(table, {})["name"].to_list() == [None, None, "TP53"]
+    features = ["LOINC:2345-7", "LOINC:2345-7 [mmol/L]", "LOINC:1", "NCBIGene:7157"]
+    layers = ["records", "records", "records", "rna"]
+    table = pl.DataFrame({"layer": layers, "feature": features, "symbol": [None, None, None, "TP53"]})
+    assert named(table, names)["name"].to_list() == ["Glucose in serum", "Glucose in serum", None, "TP53"]
+    assert named(table, {})["name"].to_list() == [None, None, None, "TP53"]

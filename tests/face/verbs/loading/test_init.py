@@ -376,6 +376,9 @@ def test_formats_are_told_by_their_tables(tmp_path: Path, format: str, files: di
     report = clinome.init(write(tmp_path, **files))
     assert written(report)["records"]["ehr"]["format"] == format
     assert written(report)["evaluate"].get("group") == ("uniquepid" if format == "eicu" else None)
+    if "patients" not in written(report):
+        assert any("[task] target" in question for question in report.questions)
+        assert '# target = "death_in_hospital"' in (tmp_path / "study.toml").read_text()
 
 
 def test_a_fhir_export_loads_and_is_one_source_wherever_its_files_lie(tmp_path: Path) -> None:

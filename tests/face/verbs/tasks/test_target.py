@@ -69,7 +69,9 @@ def test_readmission_from_files_to_a_model(tmp_path: Path) -> None:
     assert run.read_json("results.json")["learners"]["ridge_late"]["metrics"]["auroc"]["mean"] > 0.6
     summary = run.read_json("summary.json")
     assert summary["study"]["query"].startswith("// labelled by readmission: another visit within 30 days")
-    assert "readmission: another visit within 30 days of the index, the end of visits" in summary["warnings"]
+    assert (
+        "readmission: another visit within 30 days of the index, predicted at the end of visits" in summary["warnings"]
+    )
     found = clinome.predict(run.folder, file)
     assert len(found.table) == visits.height
     study(tmp_path, 'target = {task = "readmission", days = 365}\n')
