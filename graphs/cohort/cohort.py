@@ -176,7 +176,7 @@ def _by_query(
     steps = [_in_store(store), *_named_steps(store, asked, bound, catalog)]
     found = run_lists(store, asked, bound, catalog=catalog)
     steps.append(AttritionStep("returned", len(set(found.get("subject_id", ())))))
-    rows = _typed(_own(found, tables.subjects()))
+    rows = typed(_own(found, tables.subjects()))
     steps.append(AttritionStep("of this study", rows["subject_id"].n_unique()))
     return _Asked(rows, steps, asked.text, bound)
 
@@ -187,7 +187,7 @@ def _by_table(store: Store, path: Path, params: Mapping[str, Any], tables: Table
         raise InputError(
             "parameters of a table", f"{WHERE} {path.name}", ", ".join(params), "none", "leave out [cohort] params"
         )
-    found = _typed(read_labels(path, label_type))
+    found = typed(read_labels(path, label_type))
     steps = [_in_store(store), AttritionStep("in the label table", found["subject_id"].n_unique())]
     rows = found.filter(pl.col("subject_id").is_in(list(tables.subjects())))
     steps.append(AttritionStep("of this study", rows["subject_id"].n_unique()))
@@ -315,7 +315,7 @@ def _own(found: Mapping[str, list[Any]], subjects: frozenset[str]) -> pl.DataFra
     return table({name: list(compress(values, own)) for name, values in found.items()})
 
 
-def _typed(rows: pl.DataFrame) -> pl.DataFrame:
+def typed(rows: pl.DataFrame) -> pl.DataFrame:
     """subject_id as text, prediction_time as a naive datetime; both columns are there afterwards."""
     time = rows["prediction_time"] if "prediction_time" in rows.columns else pl.Series([None])
     if time.dtype == pl.String:

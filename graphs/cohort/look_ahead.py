@@ -28,6 +28,7 @@ from ..store.embedded import EmbeddedStore
 from ..store.protocol import Store
 from ..tables.source_spec import about, restore
 from ..tables.study_tables import Tables, is_shared
+from .cohort import typed
 
 AS_IT_IS, NOTHING, DIED, RETURN = "as_it_is", "nothing", "death", "return"
 FUTURES = (AS_IT_IS, NOTHING, DIED, RETURN)
@@ -217,8 +218,7 @@ def _compare(
     given = run_lists(store, query, params, catalog=catalog)
     if "subject_id" not in given or "prediction_time" not in given or not given["subject_id"]:
         raise NotAsked("the query gives no row of patients copied as they are")
-    told = table({name: given[name] for name in ("subject_id", "prediction_time")})
-    rows = told.with_columns(pl.col("subject_id").cast(pl.String), prediction_time=_moments(told["prediction_time"]))
+    rows = typed(table({name: given[name] for name in ("subject_id", "prediction_time")}))
     there = {
         future: chosen.join(
             rows.with_columns(pl.col("subject_id").str.strip_suffix(f"#{future}")),
@@ -234,15 +234,6 @@ def _compare(
         Future(future, len(lost), len(asked), _step(store, query, params, catalog, {f"{one}#{future}" for one in lost}))
         for future, lost in gone.items()
     )
-
-
-def _moments(time: pl.Series) -> pl.Series:
-    """Naive datetimes of what a query returned as a prediction time."""
-    if time.dtype == pl.String:
-        return time.str.to_datetime(time_unit="us", strict=False)
-    if isinstance(time.dtype, pl.Datetime) and time.dtype.time_zone:
-        time = time.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-    return time.cast(pl.Datetime("us"))
 
 
 def _step(store: Store, query: Query, params: Mapping[str, Any], catalog: Catalog, lost: set[str]) -> str | None:

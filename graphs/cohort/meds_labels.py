@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -19,11 +20,14 @@ VALUES: dict[str, PolarsType] = {
     "categorical_value": pl.String,
 }
 """Columns of MEDS 0.4 that hold a label, with their types."""
-MAP = "subject_id_map.parquet"
-"""Beside a written table: which number stands for which patient. Its owner alone may read it."""
-
-
-_COLUMN = {"boolean": "boolean_value", "categorical": "categorical_value"}
+_HOLDS: dict[str, Callable[[pl.DataType], bool]] = {
+    "boolean_value": lambda held: held == pl.Boolean,
+    "integer_value": lambda held: held.is_integer(),
+    "float_value": lambda held: held.is_numeric(),
+    "categorical_value": lambda held: held in (pl.String, pl.Categorical, pl.Enum),
+}
+"""Whether a column of a file is of a type that becomes MEDS's without another meaning: 0.7 is no whole number."""
+_COLUMN = {"boolean": "boolean_value", "categorical": "categorical_value", "numeric": "float_value"}
 _SURVIVAL = {"boolean_value": "event", "float_value": "duration_days"}
 
 
@@ -39,7 +43,8 @@ def read_labels(path: Path, label_type: str = "boolean") -> pl.DataFrame:
     Args:
         path: a Parquet file, or a folder of shards.
         label_type: of time_to_event boolean_value is `event`, float_value `duration_days`, as `write_labels` has them.
-    Raises: InputError for what is no label table, and for one whose labels stand in several columns.
+    Raises: InputError for what is no label table, for one whose labels stand in several columns, and for values of
+        another type than MEDS's.
     Source: Medical Event Data Standard 0.4, https://github.com/Medical-Event-Data-Standard/meds
     """
     files = (
@@ -56,8 +61,7 @@ def read_labels(path: Path, label_type: str = "boolean") -> pl.DataFrame:
             expected="a Parquet file, or a folder of them",
             fix="correct the path; it is relative to the study file",
         )
-    parts = [_part(file) for file in files if file.name != MAP]
-    rows = pl.concat(parts, how="diagonal_relaxed")
+    rows = pl.concat([_part(file) for file in files], how="diagonal_relaxed")
     said = [name for name in VALUES if name in rows.columns and rows[name].null_count() < rows.height]
     if label_type == "time_to_event" and set(said) == set(_SURVIVAL):
         return rows.drop(set(VALUES) - set(said), strict=False).rename(_SURVIVAL)
@@ -82,40 +86,40 @@ def _part(file: Path) -> pl.DataFrame:
         time = time.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
     id = subject.cast(pl.String).str.strip_chars().str.normalize("NFC")
     frame = frame.with_columns(id, time.cast(pl.Datetime("us")))
-    values = [pl.col(name).cast(kind, strict=False) for name, kind in VALUES.items() if name in frame.columns]
-    return frame.with_columns(values)
+    given = [name for name in VALUES if name in frame.columns]
+    for name in given:
+        held = frame[name].dtype
+        if held != pl.Null and not _HOLDS[name](held):
+            raise InputError(name, file, str(held), str(VALUES[name]), "cast the column")
+    return frame.with_columns(pl.col(name).cast(VALUES[name]) for name in given)
 
 
-def write_labels(frame: pl.DataFrame, path: Path, label_type: str) -> int:
+def write_labels(frame: pl.DataFrame, path: Path, label_type: str, ids: pl.DataFrame) -> int:
     """A cohort's rows as a MEDS label table, of survival with boolean_value as the event and float_value as the days to it.
 
-    MEDS wants whole numbers as subjects: ids that are such stay, others are numbered in their order, and `MAP` beside the
-    file says which is which.
     Args:
-        frame: of a cohort. label_type: boolean, categorical or time_to_event.
-    Returns: how many subjects were numbered; 0 where their ids are numbers.
+        frame: of a cohort. label_type: boolean, categorical, numeric or time_to_event.
+        ids: subject_id, meds_id of everybody (`meds_ids`): MEDS wants whole numbers, the same as in an export of the study.
+    Returns: how many subjects have another id there than here.
+    Raises: InputError for labels and rows that a MEDS label table has no place for.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
     from meds.schema import LabelSchema
 
-    ids = frame["subject_id"]
-    whole = ids.cast(pl.Int64, strict=False)
-    numbered = 0
-    if not (whole.cast(pl.String) == ids).fill_null(False).all():
-        names = ids.unique().sort()
-        numbers = pl.int_range(1, len(names) + 1, dtype=pl.Int64, eager=True)
-        known = pl.DataFrame({"source_id": names, "subject_id": numbers})
-        whole = ids.replace_strict(names, numbers, return_dtype=pl.Int64)
-        numbered = len(names)
-        with atomic_path(path.parent / MAP) as fresh:
-            fresh.touch(mode=0o600)
-            known.write_parquet(fresh)
-    columns = [whole.alias("subject_id"), frame["prediction_time"].cast(pl.Datetime("us"))]
+    if label_type != "time_to_event" and label_type not in _COLUMN:
+        raise InputError(
+            "several labels at once", path.name, expected="one a row", fix="write a study for each of them"
+        )
+    if without := frame["prediction_time"].null_count():
+        fix = "let the cohort query return a prediction_time"
+        raise InputError("rows without prediction_time", path.name, without, "a time in every row", fix)
     told = _SURVIVAL if label_type == "time_to_event" else {_COLUMN[label_type]: "label"}
-    columns += [frame[held].cast(VALUES[name]).alias(name) for name, held in told.items()]
-    table = pl.DataFrame(columns).to_arrow()
-    schema = LabelSchema.schema()
+    values = [pl.col(held).cast(VALUES[name]).alias(name) for name, held in told.items()]
+    rows = frame.join(ids, on="subject_id", maintain_order="left")
+    table = rows.select(
+        pl.col("meds_id").alias("subject_id"), pl.col("prediction_time").cast(pl.Datetime("us")), *values
+    )
     with atomic_path(path) as fresh:
-        pq.write_table(table.cast(pa.schema([schema.field(name) for name in table.column_names])), fresh)
-    return numbered
+        pq.write_table(LabelSchema.align(table.to_arrow()), fresh)
+    other = rows.filter(pl.col("subject_id") != pl.col("meds_id").cast(pl.String))
+    return other["subject_id"].n_unique()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...loaders.errors import InputError, NotBuilt
-from ...loaders.files.regular_file import check_regular
+from ...loaders.files.regular_file import small_text
 
 ANY, RECORD_START, RECORD_END = SPECIAL = ("_ANY_EVENT", "_RECORD_START", "_RECORD_END")
 TRIGGER, OWN_START, OWN_END = "trigger", "start", "end"
@@ -36,7 +36,8 @@ _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)\s*,?\s*")
 _BOUND = re.compile(r"(?P<base>[A-Za-z_]\w*(?:\.(?:start|end))?)\s*(?:(?P<how>->|<-|\+|-)\s*(?P<what>.+))?")
 _RANGE = re.compile(r"[(\[]\s*(None|\d+)\s*,\s*(None|\d+)\s*[)\]]")
 _EXPR = re.compile(r"(or|and)\(([\w\s,]+)\)")
-_LARGEST, _LONGEST_DAYS = 1_000_000, 73_050
+LARGEST = 1_000_000
+_LONGEST_DAYS = 73_050
 
 
 @dataclass(frozen=True)
@@ -118,16 +119,13 @@ def read_aces(path: Path) -> AcesTask:
     """
     import yaml
 
-    if not path.is_file():
-        raise InputError("no such task file", path, fix="correct the path; it is relative to the study file")
-    if check_regular(path).stat().st_size > _LARGEST:
-        raise InputError(
-            "too large for a task file", path, expected=f"at most {_LARGEST:,} bytes", fix="name the task file"
-        )
+    text = small_text(path, "task file", LARGEST)
     try:
-        table = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError):
-        raise InputError("not a YAML file that can be read", path, fix="mend it") from None
+        table = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = path if mark is None else f"{path} line {mark.line + 1}"
+        raise InputError("not a YAML file that can be read", where, fix="mend it") from None
     return parse_aces(table, path.stem)
 
 
@@ -143,7 +141,9 @@ def parse_aces(table: object, name: str) -> AcesTask:
         str(one): _predicate(what, f"{at} predicates.{one}")
         for one, what in _mapping(read.get("predicates"), f"{at} predicates").items()
     }
-    trigger = str(read.get("trigger"))
+    if read.get("trigger") is None:
+        raise InputError("no trigger", at, expected="trigger: a predicate", fix="say what a prediction is made for")
+    trigger = str(read["trigger"])
     names = {*predicates, *SPECIAL}
     for one, predicate in predicates.items():
         for part in predicate.parts:
@@ -170,27 +170,37 @@ def _predicate(table: object, at: str) -> Predicate:
         raise NotBuilt(f"{at}: static and other_cols are not built yet.", "leave them out, or ask so in a cohort query")
     if "expr" in read:
         match = _EXPR.fullmatch(str(read["expr"]).strip())
-        if match is None:
+        parts = [] if match is None else [part.strip() for part in match[2].split(",") if part.strip()]
+        if match is None or not parts:
             raise InputError("an expression that cannot be read", at, None, "or(a, b) or and(a, b)", "write it so")
-        return Predicate(join=match[1], parts=tuple(part.strip() for part in match[2].split(",") if part.strip()))
+        if beside := sorted({"code", "value_min", "value_max"} & set(read)):
+            fix = "leave one of them out, or make it a predicate of its own"
+            raise InputError("an expression beside codes or numbers", at, ", ".join(beside), "expr alone", fix)
+        return Predicate(join=match[1], parts=tuple(parts))
     code = read.get("code")
     regex, codes = None, [code]
     if isinstance(code, Mapping):
         held = _mapping(code, f"{at} code", ("regex", "any"))
+        if len(held) > 1:
+            raise InputError("a pattern and a list of codes", f"{at} code", None, "one of them", "leave one out")
         regex, codes = held.get("regex"), list(held.get("any") or []) if isinstance(held.get("any"), list) else []
     if any(one is None or str(one).strip().upper() in ("", *_PLACEHOLDERS) for one in (codes or [regex])):
         raise InputError(
             "a predicate without its codes", at, None, "codes of this data", "say which codes it stands for"
         )
     numbers = {key: _number(read.get(key), f"{at} {key}") for key in ("value_min", "value_max")}
+    flags = {key: _flag(read.get(f"{key}_inclusive"), False, f"{at} {key}_inclusive") for key in numbers}
     return Predicate(
         tuple(str(one).strip() for one in codes), None if regex is None else str(regex), numbers["value_min"], numbers["value_max"],
-        bool(read.get("value_min_inclusive")), bool(read.get("value_max_inclusive")),
+        flags["value_min"], flags["value_max"],
     )  # fmt: skip
 
 
 def _window(table: Mapping[str, Any], names: set[str], at: str) -> AcesWindow:
-    bounds = {side: _bound(table.get(side), f"{at} {side}") for side in (OWN_START, OWN_END)}
+    for side in (OWN_START, OWN_END):
+        if side not in table:
+            raise InputError(f"a window without its {side}", at, None, f"{side}: NULL where it has none", "write it")
+    bounds = {side: _bound(table[side], f"{at} {side}") for side in (OWN_START, OWN_END)}
     for side, bound in bounds.items():
         if bound.event is not None:
             _named(bound.event, names, f"{at} {side}")
@@ -208,9 +218,9 @@ def _window(table: Mapping[str, Any], names: set[str], at: str) -> AcesWindow:
     for name, wanted in _mapping(table.get("has") or {}, f"{at} has").items():
         _named(str(name), names, f"{at} has")
         has[str(name)] = _range(wanted, f"{at} has.{name}")
-    left, right = (table.get(f"{side}_inclusive", True) for side in (OWN_START, OWN_END))
-    if not (isinstance(left, bool) and isinstance(right, bool)):
-        raise InputError("neither true nor false", f"{at} inclusive", None, "true or false", "correct it")
+    left, right = (
+        _flag(table.get(f"{side}_inclusive"), True, f"{at} {side}_inclusive") for side in (OWN_START, OWN_END)
+    )
     return AcesWindow(bounds[OWN_START], bounds[OWN_END], left, right, has)
 
 
@@ -319,6 +329,14 @@ def _number(value: object, at: str) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InputError("no number", at, None, "a number", "correct it")
     return float(value)
+
+
+def _flag(value: object, default: bool, at: str) -> bool:
+    if value is None:
+        return default
+    if not isinstance(value, bool):
+        raise InputError("neither true nor false", at, None, "true or false", "correct it")
+    return value
 
 
 def _mapping(table: object, at: str, known: tuple[str, ...] = ()) -> Mapping[str, Any]:

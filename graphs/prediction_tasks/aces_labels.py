@@ -8,6 +8,7 @@ import polars as pl
 
 from ...loaders.errors import InputError
 from ...loaders.identifiers.curie import meds_codes
+from ...loaders.records.meds.extension import VISIT_END, VISIT_START
 from ...loaders.tables import PolarsType
 from .aces import ANY, OWN_END, OWN_START, RECORD_END, RECORD_START, TRIGGER, AcesTask, AcesWindow, Bound, Predicate
 from .code_set import CodeSet, study_codes
@@ -16,8 +17,8 @@ from .records import TIME, Records
 
 AT = pl.col("prediction_time")
 COUNTED: dict[str, PolarsType] = {"subject_id": pl.String, "time": TIME, "n": pl.Int64}
-VISIT_START, VISIT_END = "VISIT_START", "VISIT_END"
-"""Codes for the beginnings and ends of visits, in studies whose admissions are visits and no events."""
+VISIT_EVENTS = {VISIT_START: "start", VISIT_END: "end"}
+"""Codes for the beginnings and ends of visits, in studies whose admissions are visits and no events: as an export has them."""
 
 
 def with_aces(task: AcesTask, records: Records) -> TaskLabels:
@@ -111,8 +112,8 @@ class _Counts:
         return met.filter(pl.col("len") >= (1 if predicate.join == "or" else len(parts))).with_columns(n=pl.lit(1))
 
     def _of_codes(self, predicate: Predicate) -> pl.DataFrame:
-        visits = [self._visits(code) for code in predicate.codes if code in (VISIT_START, VISIT_END)]
-        plain = _curies(tuple(code for code in predicate.codes if code not in (VISIT_START, VISIT_END)))
+        visits = [self._visits(VISIT_EVENTS[code]) for code in predicate.codes if code in VISIT_EVENTS]
+        plain = _curies(tuple(code for code in predicate.codes if code not in VISIT_EVENTS))
         wanted = frozenset(plain if predicate.regex is None else self._matching(predicate.regex))
         number = pl.col("numeric_value")
         low, high = predicate.low, predicate.high
@@ -124,8 +125,7 @@ class _Counts:
         events = self.records.of_codes(wanted, holds.fill_null(False)).select("subject_id", "time")
         return pl.concat([events, *visits]).group_by("subject_id", "time").agg(n=pl.len())
 
-    def _visits(self, code: str) -> pl.DataFrame:
-        side = "start" if code == VISIT_START else "end"
+    def _visits(self, side: str) -> pl.DataFrame:
         return self.records.stays().select("subject_id", time=side).drop_nulls()
 
     def _matching(self, regex: str) -> list[str]:

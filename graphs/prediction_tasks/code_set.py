@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from ...loaders.errors import InputError
-from ...loaders.files.regular_file import check_regular
+from ...loaders.files.regular_file import small_text
 from ...loaders.identifiers.curie import codes as normalised
 from ...loaders.identifiers.curie import meds_codes
 from ..schema import CODES
@@ -51,18 +51,7 @@ class CodeSet:
 
         Raises: InputError for what is no code with a vocabulary, or can be no code of it.
         """
-        given = pl.Series("code", list(codes), dtype=pl.String)
-        bare = given.filter(given.str.ends_with(":") | ~given.str.contains("[:/]"))
-        if len(bare):
-            raise InputError(
-                "a code without its vocabulary", "[target] codes", bare[0], "for example ICD9CM:428", "write its prefix"
-            )
-        found, _ = meds_codes(given, recorded=False)
-        if found.null_count():
-            raise InputError(
-                "no code of its vocabulary", "[target] codes", given.filter(found.is_null())[0], "a code", "correct it"
-            )
-        return cls(tuple(dict.fromkeys(found.to_list())), **more)
+        return cls(_with_vocabulary(pl.Series(list(codes), dtype=pl.String), "[target] codes"), **more)
 
     @property
     def words(self) -> str:
@@ -151,16 +140,7 @@ def read_code_set(path: Path, descendants: bool = False, **more: Any) -> CodeSet
     descendants count, and whether it is taken out.
     Raises: InputError for a file that is not there, is none of these, or holds no code.
     """
-    if not path.is_file():
-        raise InputError("no such file of codes", path, fix="correct the path; it is relative to the study file")
-    if check_regular(path).stat().st_size > _LARGEST:
-        raise InputError(
-            "too large for a file of codes", path, expected=f"at most {_LARGEST:,} bytes", fix="shorten it"
-        )
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError("a file of codes that is not UTF-8", path, fix="save it as UTF-8") from None
+    text = small_text(path, "file of codes", _LARGEST)
     if path.suffix.lower() == ".json":
         return _ohdsi(text, path, **more)
     return _table(text, path, descendants, **more)
@@ -191,18 +171,34 @@ def _codes(codes: pl.Series, vocabularies: pl.Series | None, path: Path) -> tupl
     """Normalised CURIEs of codes whose vocabulary stands beside or before them."""
     if not len(codes):
         raise InputError("a file of codes without a code", path, expected="at least one", fix="fill it")
+    codes = codes.str.strip_chars()
     if vocabularies is None:
-        return CodeSet.of(codes.str.strip_chars()).codes
+        return _with_vocabulary(codes, path)
     pairs = pl.DataFrame({"code": codes, "vocabulary": vocabularies.fill_null("")})
     found: list[str] = []
     for (name,), part in pairs.partition_by("vocabulary", as_dict=True, maintain_order=True).items():
-        made, _ = normalised(part["code"], str(name)) if str(name).strip() else meds_codes(part["code"], recorded=False)
+        if not str(name).strip():
+            found += _with_vocabulary(part["code"], path)
+            continue
+        made, _ = normalised(part["code"], str(name))
         if made.null_count():
             raise InputError(
                 "no code of its vocabulary", path, part["code"].filter(made.is_null())[0], str(name), "correct it"
             )
         found += made.to_list()
     return tuple(dict.fromkeys(found))
+
+
+def _with_vocabulary(codes: pl.Series, where: str | Path) -> tuple[str, ...]:
+    """Normalised CURIEs, each once, of codes with their vocabulary before them."""
+    bare = codes.filter(codes.str.ends_with(":") | ~codes.str.contains("[:/]"))
+    if len(bare):
+        raise InputError("a code without its vocabulary", where, bare[0], "for example ICD9CM:428", "write its prefix")
+    found, _ = meds_codes(codes, recorded=False)
+    if found.null_count():
+        got = codes.filter(found.is_null())[0]
+        raise InputError("no code of its vocabulary", where, got, "a code", "correct it")
+    return tuple(dict.fromkeys(found.to_list()))
 
 
 def _ohdsi(text: str, path: Path, **more: Any) -> CodeSet:

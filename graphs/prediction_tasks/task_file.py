@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ...loaders.errors import InputError
-from ...loaders.files.regular_file import check_regular
+from ...loaders.files.regular_file import small_text
 from ..query.params import convert
-from .aces import AcesTask, read_aces
+from .aces import LARGEST, AcesTask, read_aces
 from .code_set import CodeSet, read_code_set
 from .task import CODED, END, EVER, VISITS, IndexRule, PredictionTask, Target, Window
 
@@ -35,7 +35,6 @@ _TARGET = {**_CODES, "event": "text", "classes": "any", "kinds": "list", "days":
 _WINDOW = {"gap_days": "float", "gap_hours": "float", "horizon_days": "float", "horizon_hours": "float", "until": "text",
            "clean_days": "any", "history_days": "float", "observed": "text"}  # fmt: skip
 _INLINE = {**_TARGET, **{name: kind for name, kind in _WINDOW.items() if name not in ("gap_days", "horizon_days")}}
-_LARGEST = 1_000_000
 
 
 def find_task(
@@ -111,16 +110,7 @@ def _named(name: str, given: Mapping[str, Any], base: Path) -> PredictionTask:
             f"did you mean {near[0]!r}?" if near else "name one of these",
         )
     path = base / name
-    if not path.is_file():
-        raise InputError("no such task file", path, fix="correct the path; it is relative to the study file")
-    if check_regular(path).stat().st_size > _LARGEST:
-        raise InputError(
-            "too large for a task file", path, expected=f"at most {_LARGEST:,} bytes", fix="name the task file"
-        )
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise InputError("a task file that is not UTF-8", path, fix="save it as UTF-8") from None
+    text = small_text(path, "task file", LARGEST)
     return parse(_toml(text, path.name), path.stem, given, base)
 
 

@@ -115,11 +115,11 @@ def code_coverage(tables: Tables) -> pl.DataFrame:
     the vocabulary, of whom patients_own and (these, and) patients_parent reach a gene.
     """
     links = [table for source in tables.sources() if (table := tables.table(source, "links")) is not None]
-    events = [table for source in tables.sources() if (table := tables.table(source, "events")) is not None]
+    events = [scan for source in tables.sources() if (scan := tables.scan(source, "events")) is not None]
     if not events or not any((table["predicate"] == "MAPS_TO").any() for table in links):
         return pl.DataFrame(schema=COVERAGE)
-    recorded = pl.concat([table.select("subject_id", "code") for table in events]).drop_nulls().unique()
-    return coverage(recorded, MappingGraph.of(links))
+    pairs = pl.concat([scan.select("subject_id", "code") for scan in events]).drop_nulls().unique()
+    return coverage(pairs.collect(engine="streaming"), MappingGraph.of(links))
 
 
 def coverage(recorded: pl.DataFrame, graph: MappingGraph) -> pl.DataFrame:
@@ -145,21 +145,3 @@ def _row(vocabulary: str, codes: list[str], whose: Mapping[str, list[str]], grap
         **{name: len({one for code in some for one in whose[code]})
            for name, some in (("patients", codes), ("patients_own", own), ("patients_parent", reached))},
     }  # fmt: skip
-
-
-def said(row: Mapping[str, object]) -> str:
-    """A row of the coverage in one sentence.
-
-    Example:
-        >>> said(dict.fromkeys(COVERAGE, 2) | {"vocabulary": "ICD9CM", "codes": 8, "patients": 4})
-        'of 8 ICD9CM codes, 25 % map to a disease exactly, 25 % nearly, 25 % through a parent, 25 % nowhere; 2 of 4 patients with one reach a gene, 2 by a code itself'
-    """
-    n = int(str(row["codes"]))
-    share = {
-        kind: f"{round(100 * int(str(row[kind])) / max(n, 1))} %" for kind in ("exact", "near", "parent", "nowhere")
-    }
-    return (
-        f"of {n:,} {row['vocabulary']} codes, {share['exact']} map to a disease exactly, {share['near']} nearly, "
-        f"{share['parent']} through a parent, {share['nowhere']} nowhere; {row['patients_parent']:,} of {row['patients']:,} patients with "
-        f"one reach a gene, {row['patients_own']:,} by a code itself"
-    )

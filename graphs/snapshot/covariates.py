@@ -17,6 +17,10 @@ _ENOUGH = 20
 """From so many rows on, a value that always goes with one label is the label, and no chance."""
 
 
+class TellsOutcome(InputError):
+    """A covariate is refused because it gives the outcome away. got: its name; what: how."""
+
+
 def covariates(
     frame: pl.DataFrame,
     index: pl.DataFrame,
@@ -39,7 +43,7 @@ def covariates(
     """
     for name in names:
         if name in OUTCOMES or name in ((label,) if isinstance(label, str) else label):
-            raise InputError(
+            raise TellsOutcome(
                 "it is what shall be predicted, or names who and when", WHERE, name, "an input", "leave it out"
             )
     columns, counts = named_columns(frame, index, tables, names, fence=fence, lenient=lenient)
@@ -146,7 +150,7 @@ def _as_input(values: pl.Series) -> pl.Series:
 
 
 def _check_no_label(values: pl.Series, frame: pl.DataFrame) -> None:
-    """Refuse a covariate that is the label under another name: it tells the label, or is the duration, in every row."""
+    """Refuse a covariate that is the label under another name: it tells the label in every row, or is it in another unit."""
     if frame.height < _ENOUGH:
         return
     fix = "leave it out: with it the learners would only copy it"
@@ -156,11 +160,11 @@ def _check_no_label(values: pl.Series, frame: pl.DataFrame) -> None:
     pairs = pl.DataFrame([values.alias("x"), outcome.alias("y")])
     few = values.n_unique() <= max(2, frame.height // 10)
     if few and outcome.n_unique() > 1 and pairs.n_unique() == values.n_unique():
-        raise InputError("this covariate tells the label in every row", WHERE, values.name, "an input", fix)
+        raise TellsOutcome("this covariate tells the label in every row", WHERE, values.name, "an input", fix)
     number = next((frame[name] for name in ("duration_days", "label") if name in frame.columns), outcome)
     if number.dtype.is_float() and values.dtype.is_numeric():
         pairs = pl.DataFrame([values.alias("x"), number.alias("y")]).drop_nulls()
         together = pairs.select(pl.corr("x", "y")).item() if pairs.height >= _ENOUGH else None
         if together is not None and abs(together) > 1 - 1e-9:
             what = "duration" if "duration_days" in frame.columns else "label in another unit"
-            raise InputError(f"this covariate is the {what}", WHERE, values.name, "an input", fix)
+            raise TellsOutcome(f"this covariate is the {what}", WHERE, values.name, "an input", fix)

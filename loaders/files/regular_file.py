@@ -46,6 +46,24 @@ def check_regular(path: Path) -> Path:
     return path
 
 
+def small_text(path: Path, what: str, most: int) -> str:
+    """The text of a small file that a study names, without a byte order mark.
+
+    Args: what: it is, for messages: "task file". most: bytes.
+    Raises: InputError for one that is not there, no regular file, larger, or not UTF-8.
+    Example: small_text(Path("task.toml"), "task file", 1_000_000)
+    """
+    if not os.path.exists(path):
+        raise InputError(f"no such {what}", path, fix="correct the path; it is relative to the study file")
+    if check_regular(path).stat().st_size > most:
+        expected, fix = f"at most {most:,} bytes", f"name the {what}, or shorten it"
+        raise InputError(f"too large for a {what}", path, expected=expected, fix=fix)
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(f"a {what} that is not UTF-8", path, fix="save it as UTF-8") from None
+
+
 def check_lines(path: Path, data: bytes) -> None:
     """Raises: InputError for text with a line longer than twice LINE: no table has one, and nothing reads it in time."""
     for first in range(0, len(data) - LINE, LINE):

@@ -19,6 +19,7 @@ _COLUMNS = {
     "icd9sg": "ICD9PROC", "icd9pcs": "ICD9PROC", "icd10pcs": "ICD10PCS",
 }  # fmt: skip
 """What a column of codes is called, without - and _ -> their vocabulary."""
+_TEXT = {ROW: pl.Int64, "from": pl.String, "to": pl.String, "flags": pl.String}
 _NOTHING = ("NODX", "NOPCS", "NODESCRIPTION")
 _KINDS = ("exactMatch", "closeMatch", "relatedMatch")
 """A pair that the mapping calls no approximation; an approximate one; a part of a combination."""
@@ -89,29 +90,27 @@ def _pairs(path: Path, ledger: Ledger) -> pl.DataFrame:
     if "flags" in first.lower():
         cells = read_cells(path, format="csv")
         numbers = ledger.open(cells)
-        found = gem_columns(cells.frame.columns)
-        if found is not None:
+        columns = gem_columns(cells.frame.columns)
+        if columns is not None:
             flags = next(name for name in cells.frame.columns if _called(name) == "flags")
             rows = cells.frame.select(
-                pl.col(found[0]).alias("from"), pl.col(found[1]).alias("to"), pl.col(flags).alias("flags")
+                pl.col(columns[0]).alias("from"), pl.col(columns[1]).alias("to"), pl.col(flags).alias("flags")
             )
-            a, b = (_COLUMNS[_called(name)] for name in found)
+            a, b = (_COLUMNS[_called(name)] for name in columns)
             return rows.with_columns(pl.lit(a).alias("from_of"), pl.lit(b).alias("to_of"), numbers.alias(ROW))
-    lines = [line.decode(errors="replace").split() for line in text_lines(path)]
-    rows = (
-        pl.DataFrame([line for line in lines if len(line) == 3], schema=["from", "to", "flags"], orient="row")
-        if lines
-        else pl.DataFrame()
-    )
+    lines = [line for line in (raw.decode(errors="replace").split() for raw in text_lines(path)) if line]
+    numbered = list(enumerate(lines, ledger.begin(path.name) + 1))
+    ledger.read(len(numbered))
+    found = [(number, *line) for number, line in numbered if len(line) == 3]
+    rows = pl.DataFrame(found, schema=_TEXT, orient="row")
     if rows.height == 0 or not rows["flags"].str.contains(r"^\d{5}$").all():
         raise InputError(
             "no equivalence mappings", path.name, expected="two codes and five flags", fix="name another format"
         )
-    offset = ledger.begin(path.name)
-    ledger.read(rows.height)
+    torn = [number for number, line in numbered if len(line) != 3]
+    ledger.reject(torn, "line", "", "two codes and five flags", "correct the line")
     a, b = _vocabularies(rows)
-    place = pl.int_range(offset + 1, offset + 1 + pl.len(), dtype=pl.Int64).alias(ROW)
-    return rows.with_columns(pl.lit(a).alias("from_of"), pl.lit(b).alias("to_of"), place)
+    return rows.select("from", "to", "flags", pl.lit(a).alias("from_of"), pl.lit(b).alias("to_of"), ROW)
 
 
 def _vocabularies(rows: pl.DataFrame) -> tuple[str, str]:

@@ -111,6 +111,11 @@ def test_equivalence_mappings_as_cms_writes_them(tmp_path: Path) -> None:
     assert ("ICD10CM:I50.21", "MAPS_TO", "ICD9CM:428.21") in said(read(tmp_path, "I10gem.txt", back, format="gem"))
     pcs = "0001 6A750Z7 10000\n4513 0DJ08ZZ 10000\n"
     assert ("ICD9PROC:45.13", "MAPS_TO", "ICD10PCS:0DJ08ZZ") in said(read(tmp_path, "i9pcs.txt", pcs, format="gem"))
+    torn = read(
+        tmp_path, "torn.txt", "0010  A000    00000\n0020 10000\n\n0021  A0101 10000 x\n0022 A0102 10000\n", format="gem"
+    )
+    assert (torn.tally.read, torn.tally.written, torn.tally.rejected) == (4, 2, 2)
+    assert torn.rejects.select("row", "column").rows() == [(2, "line"), (3, "line")]
     with pytest.raises(InputError, match="no equivalence mappings"):
         read(tmp_path, "no.txt", "a b c\n", format="gem")
 

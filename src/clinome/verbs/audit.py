@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from clinome.models.base.specs import Evaluate
     from clinome.models.statistics.leakage.audited import Audited
 
-_TELLS = ("this covariate tells the label in every row", "this covariate is the duration",
-          "it is what shall be predicted, or names who and when")  # fmt: skip
-"""Why a covariate is refused that gives the outcome away."""
-
 
 def audit(study: Study | str | Path, *, name: str | None = None, console: Console = SILENT) -> AuditReport:
     """Leakage audit: what tells a model more than anybody knew at the prediction time, in labels, times, splits, features.
@@ -108,14 +104,14 @@ def _asked(study: Study) -> Query | None:
 
 def _frozen(study: Study, graph: Graph, cohort: Cohort) -> tuple[Snapshot, dict[str, str]]:
     """The cohort behind the fence, and which covariates give the outcome away: these are left out."""
+    from clinome.graphs.snapshot.covariates import TellsOutcome
+
     task, refused = study.need_task(), dict[str, str]()
     while True:
         names = tuple(one for one in task.covariates if one not in refused)
         try:
             return frozen(graph, cohort, names), refused
-        except InputError as error:
-            if error.what not in _TELLS or str(error.got) not in names:
-                raise
+        except TellsOutcome as error:
             refused[str(error.got)] = error.what
 
 

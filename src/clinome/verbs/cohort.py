@@ -60,13 +60,17 @@ def _check_out(out: Path) -> None:
 
 
 def _write_labels(study: Study, made: TakenCohort, out: Path, console: Console) -> None:
-    from clinome.graphs.cohort.meds_labels import MAP, write_labels
+    from clinome.graphs.cohort.meds_labels import write_labels
+    from clinome.graphs.tables.study_tables import Tables
+    from clinome.loaders.records.meds.subject_ids import MAP, meds_ids
 
-    numbered = write_labels(made.frame, out, task_of(study.need_task().kind).label_type)
+    ids = meds_ids(Tables(study.tables, study.name).subjects(), Path(study.tables))
+    numbered = write_labels(made.frame, out, task_of(study.need_task().kind).label_type, ids)
     console(f"{made.frame.height:,} rows written to {out}")
     if numbered:
         console(
-            f"{numbered:,} patients are numbered there, as MEDS wants it; {MAP} beside it, which stays with you, says who is who"
+            f"{numbered:,} patients are numbered there, as MEDS wants it and clinome export does; "
+            f"{Path(study.tables).name}/{MAP} says who is who"
         )
 
 

@@ -14,10 +14,11 @@ from small_study import fill
 from timelines import at, timelines
 
 from clinome.graphs.cohort.cohort import make_cohort
-from clinome.graphs.cohort.meds_labels import MAP, read_labels, write_labels
+from clinome.graphs.cohort.meds_labels import read_labels, write_labels
 from clinome.graphs.prediction_tasks.task_file import find_task
 from clinome.graphs.store.embedded import EmbeddedStore
 from clinome.loaders.errors import InputError
+from clinome.loaders.records.meds.subject_ids import MAP, meds_ids
 
 TIME = datetime(2020, 1, 5)
 
@@ -53,6 +54,8 @@ def test_shards_time_zones_and_tables_without_labels(tmp_path: Path) -> None:
     [
         ({"boolean_value": [True, None], "integer_value": [None, 1]}, "labels in several columns; got 'boolean_value, integer_value'"),
         ({"prediction_time": ["x", "y"]}, "prediction_time; got 'String'"), ({"subject_id": [0.5, 1.0]}, "subject_id; got 'Float64'"),
+        ({"boolean_value": ["True", "False"]}, "boolean_value; got 'String'"), ({"boolean_value": [5, 0]}, "boolean_value; got 'Int64'"),
+        ({"integer_value": [0.7, 1.2]}, "integer_value; got 'Float64'"), ({"float_value": ["x", "1"]}, "float_value; got 'String'"),
     ],
 )  # fmt: skip
 def test_what_is_no_label_table(tmp_path: Path, columns: dict[str, Any], message: str) -> None:
@@ -68,25 +71,39 @@ def test_other_files(tmp_path: Path) -> None:
         read_labels(tmp_path / "l.parquet")
 
 
-@pytest.mark.parametrize("kind", ["boolean", "categorical", "time_to_event"])
-@pytest.mark.parametrize("ids", [["7", "12"], ["007", "b"]])
+@pytest.mark.parametrize("kind", ["boolean", "categorical", "numeric", "time_to_event"])
+@pytest.mark.parametrize("ids", [["7", "12"], ["007", "b"], ["7", "b"]])
 def test_what_is_written_is_read_again(tmp_path: Path, ids: list[str], kind: str) -> None:
     outcomes: dict[str, dict[str, list[Any]]] = {
-        "boolean": {"label": [0, 1]}, "categorical": {"label": ["x", "y"]}, "time_to_event": {"duration_days": [1.5, 2.0], "event": [0, 1]},
+        "boolean": {"label": [0, 1]}, "categorical": {"label": ["x", "y"]}, "numeric": {"label": [0.5, 2.0]},
+        "time_to_event": {"duration_days": [1.5, 2.0], "event": [0, 1]},
     }  # fmt: skip
     outcome = outcomes[kind]
     frame = pl.DataFrame({"subject_id": ids, "prediction_time": [TIME, TIME], **outcome})
-    numbered = write_labels(frame, tmp_path / "l.parquet", kind)
+    names = meds_ids([*ids, "a"], tmp_path)
+    numbered = write_labels(frame, tmp_path / "l.parquet", kind, names)
     LabelSchema.validate(pq.read_table(tmp_path / "l.parquet"))
     rows = read_labels(tmp_path / "l.parquet", kind)
-    assert numbered == (2 if "b" in ids else 0) and (tmp_path / MAP).exists() == bool(numbered)
-    if numbered:
-        assert (tmp_path / MAP).stat().st_mode & 0o777 == 0o600
-        names = pl.read_parquet(tmp_path / MAP).with_columns(pl.col("subject_id").cast(pl.String))
-        rows = rows.join(names, on="subject_id", maintain_order="left").with_columns(subject_id="source_id")
+    assert numbered == sum(one in ("007", "b") for one in ids) and (tmp_path / MAP).stat().st_mode & 0o777 == 0o600
+    names = names.select(source_id="subject_id", subject_id=pl.col("meds_id").cast(pl.String))
+    rows = rows.join(names, on="subject_id", maintain_order="left").with_columns(subject_id="source_id")
     assert rows["subject_id"].to_list() == ids
     kept = "event" if kind == "time_to_event" else "label"
-    assert [int(x) if kind != "categorical" else x for x in rows[kept]] == outcome[kept]
+    assert [int(x) if kind in ("boolean", "time_to_event") else x for x in rows[kept]] == outcome[kept]
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "message"),
+    [
+        ("booleans", pl.Series("label", [["a"], []]), "several labels at once"),
+        ("boolean", pl.Series("prediction_time", [TIME, None]), "rows without prediction_time; got 1"),
+    ],
+)
+def test_what_a_label_table_has_no_place_for(tmp_path: Path, kind: str, change: pl.Series, message: str) -> None:
+    frame = pl.DataFrame({"subject_id": ["1", "2"], "prediction_time": [TIME, TIME], "label": [0, 1]})
+    with pytest.raises(InputError, match=message):
+        write_labels(frame.with_columns(change), tmp_path / "l.parquet", kind, meds_ids(["1", "2"], tmp_path))
+    assert not (tmp_path / "l.parquet").exists()
 
 
 def test_a_table_as_the_cohort_with_its_labels_or_a_target(tmp_path: Path) -> None:

@@ -202,6 +202,10 @@ def test_bounds_that_refer_to_the_other_side() -> None:
         ({"predicates": {"a": {"expr": "or(b, c)"}}}, "unknown name; got 'b'"), ({"trigger": "nobody"}, "unknown name; got 'nobody'"),
         ({"predicates": {"a": {"expr": "or(b, b)"}, "b": {"expr": "or(a, a)"}}, "trigger": "a"}, "in a circle"), ({"windows": 3}, "a section was expected"),
         ({"predicates": {"a": {"code": "x", "value_min": "y"}}}, "no number"), ({"predicates": {"a": {"codes": "x"}}}, "unknown key; got 'codes'"),
+        ({"predicates": {"a": {"expr": "and( , )"}}}, "expression"), ({"trigger": None}, "no trigger"),
+        ({"predicates": {"a": {"code": {"any": ["x"], "regex": "y"}}}}, "a pattern and a list"),
+        ({"predicates": {"a": {"code": "x", "expr": "or(a)"}}}, "beside codes or numbers; got 'code'"),
+        ({"predicates": {"a": {"code": "x", "value_min": 1, "value_min_inclusive": "false"}}}, "value_min_inclusive: neither true nor false"),
         ({"metadata": 1, "extra": 2}, "unknown key; got 'extra'"), ({"windows": {}}, "0 windows with label"),
     ],
 )  # fmt: skip
@@ -217,6 +221,7 @@ def test_mistakes(change: dict[str, Any], message: str) -> None:
         ("gap.end", "gop.end", "unknown name; got 'gop.end'"), ("gap.end", "target.end", "circle"), ("start + 48h", "end + 48h", "refers to itself"),
         ('"(2, None)"', "lots", "a count that cannot be read"), ("label: death", "label: birth", "unknown name; got 'birth'"),
         ("index_timestamp: end", "index_timestamp: start", "no moment of the prediction"), ("trigger + 24h", "24h", "a bound that cannot be read"),
+        ("    start: NULL\n", "", "windows.input: a window without its start"), ("    end: start + 48h\n", "", "windows.gap: a window without its end"),
         ("start_inclusive: True", "start_inclusive: 3", "true nor false"), ("end: start + 48h", "label: death\n    end: start + 48h", "2 windows with label"),
     ],
 )  # fmt: skip
@@ -235,8 +240,8 @@ def test_what_is_not_built_says_so() -> None:
 
 def test_files_that_are_none(tmp_path: Path) -> None:
     for text, message in (
-        (b"a: [", "not a YAML file"),
-        (b"\xff\xfe\xff", "not a YAML file"),
+        (b"a: 1\nb: [", "line 2: not a YAML file"),
+        (b"\xff\xfe\xff", "not UTF-8"),
         (b"- 3", "a section was expected"),
     ):
         (tmp_path / "t.yaml").write_bytes(text)

@@ -105,7 +105,8 @@ def test_a_concept_set_of_ohdsi(tmp_path: Path, tables: Tables) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.csv", "name\nx\n", "without a column of codes"), ("a.csv", "code\n", "without a code"), ("a.csv", "code\n428\n", "without its vocabulary"),
+        ("a.csv", "name\nx\n", "without a column of codes"), ("a.csv", "code\n", "without a code"), ("a.csv", "code\n428\n", "a.csv: a code without its vocabulary"),
+        ("a.csv", "code,vocabulary\n428,ICD9CM\n250,\n", "a.csv: a code without its vocabulary; got '250'"),
         ("a.csv", "code,vocabulary\nnan,ICD9CM\n", "no code of its vocabulary"), ("a.json", "[", "no OHDSI concept set"),
         ("a.json", "[1]", "no OHDSI concept set"), ("a.json", '{"items": []}', "without a code"), ("a.json", '{"items": [3]}', "no OHDSI"),
         ("a.json", json.dumps({"items": [item("84114007", "SNOMED", out=True)]}), "takes everything out"),

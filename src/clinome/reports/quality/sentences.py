@@ -265,12 +265,13 @@ def _names_unmapped(f: Facts, where: str) -> str:
 
 
 def _code_coverage(f: Facts, _: str) -> str:
-    n = max(f["codes"], 1)
-    how = {"exact": "exactly", "near": "nearly", "parent": "through a parent", "nowhere": "nowhere"}
-    each = [f"{fraction(f[kind] / n)} {word}" for kind, word in how.items()]
+    exact, near, parent, nowhere = (
+        fraction(f[kind] / max(f["codes"], 1)) for kind in ("exact", "near", "parent", "nowhere")
+    )
     return (
-        f"Of {_count(f['codes'], 'code')} of {f['vocabulary']}, {', '.join(each)} map to a disease; {f['patients_parent']:,} of "
-        f"{_people(f['patients'])} with one reach a gene, {f['patients_own']:,} by a code itself."
+        f"Of {_count(f['codes'], 'code')} of {f['vocabulary']}, {exact} map to a disease exactly, {near} nearly, {parent} through a "
+        f"parent, {nowhere} nowhere; {f['patients_parent']:,} of {_people(f['patients'])} with one reach a gene, "
+        f"{f['patients_own']:,} by a code itself."
     )
 
 

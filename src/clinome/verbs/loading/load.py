@@ -191,7 +191,13 @@ def _say_all(reports: list[SourceReport], tables: Tables, console: Console) -> N
 
 def _say_coverage(tables: Tables, console: Console) -> None:
     """How many of the recorded diagnoses reach diseases and genes, where knowledge maps codes."""
-    from clinome.graphs.query.code_coverage import code_coverage, said
+    from clinome.graphs.query.code_coverage import code_coverage
 
-    for row in code_coverage(tables).iter_rows(named=True):
-        console(said(row))
+    covered = code_coverage(tables)
+    if covered.is_empty():
+        return
+
+    from clinome.reports.quality.sentences import SENTENCES
+
+    for row in covered.iter_rows(named=True):
+        console(SENTENCES["code_coverage"](row, ""))

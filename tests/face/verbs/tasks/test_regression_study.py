@@ -69,6 +69,32 @@ def test_others_are_predicted_and_judged_where_they_have_a_number(trained: clino
     assert np.isfinite(score).all() and 80 < score.mean() < 160
 
 
+def test_an_audit_names_the_outcome_in_another_unit(tmp_path: Path) -> None:
+    write(tmp_path / "one", "one", 1, kind="regression")
+    file = tmp_path / "one" / "study.toml"
+    text = file.read_text(encoding="utf-8").replace("p.level AS label", "p.level AS label, p.level * 2.5 + 1 AS again")
+    file.write_text(text.replace("[task]", '[task]\ncovariates = ["again"]'), encoding="utf-8")
+    clinome.load(file)
+    told = {row["where"]: row["sentence"] for row in clinome.audit(file).rows if row["kind"] == "covariate_refused"}
+    assert told == {"again": "Covariate again: this covariate is the label in another unit."}
+
+
+def test_numbers_as_a_meds_label_table(tmp_path: Path) -> None:
+    write(tmp_path / "one", "one", 1, kind="regression")
+    file, out = tmp_path / "one" / "study.toml", tmp_path / "labels.parquet"
+    clinome.load(file)
+    with pytest.raises(InputError, match="rows without prediction_time; got 80"):
+        clinome.cohort(file, out=out)
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("AS label", "AS label, date('2020-01-31') AS prediction_time"), encoding="utf-8")
+    frame = clinome.cohort(file, out=out).frame
+    told = pl.read_parquet(out)
+    who = pl.read_csv(next(tmp_path.rglob("meds_subjects.csv")))
+    named = told.rename({"subject_id": "meds_id"}).join(who, on="meds_id", maintain_order="left")
+    assert named["subject_id"].to_list() == frame["subject_id"].to_list()
+    assert told["float_value"].to_list() == pytest.approx(frame["label"].to_list())
+
+
 def test_a_classifier_and_a_word_are_refused_with_what_to_do(tmp_path: Path) -> None:
     write(tmp_path / "one", "one", 1, kind="regression", learners=("majority",))
     file = tmp_path / "one" / "study.toml"
