@@ -22,6 +22,8 @@ RECORDS = {
     "csv": ".records.csv_tables:read_encounters",
 }
 """`[records.NAME] format` -> the module and function that read it."""
+RELATIVE = ("eicu", "hourly", "timeline")
+"""Those of them that count time since something of the patient's own, whatever the study says."""
 KNOWLEDGE = {
     "gmt": ".knowledge.gmt:read_gmt",
     "obo": ".knowledge.obo:read_obo",

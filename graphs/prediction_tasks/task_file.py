@@ -34,7 +34,9 @@ _INDEX = {"of": "text", "at": "text", "plus_hours": "float", "every_hours": "flo
 _TARGET = {**_CODES, "event": "text", "classes": "any", "kinds": "list", "days": "float", "or_death": "bool"}
 _WINDOW = {"gap_days": "float", "gap_hours": "float", "horizon_days": "float", "horizon_hours": "float", "until": "text",
            "clean_days": "any", "history_days": "float", "observed": "text"}  # fmt: skip
-_INLINE = {**_TARGET, **{name: kind for name, kind in _WINDOW.items() if name not in ("gap_days", "horizon_days")}}
+BESIDE = ("gap_days", "horizon_days")
+"""What `[task]` says of any target, beside it."""
+_INLINE = {**_TARGET, **{name: kind for name, kind in _WINDOW.items() if name not in BESIDE}}
 
 
 def find_task(
@@ -265,6 +267,9 @@ def _known(table: Mapping[str, Any], known: Mapping[str, Any], where: str) -> No
     for key in table:
         if key not in known:
             near = get_close_matches(key, known, n=1, cutoff=0.5)
+            beside = get_close_matches(key, BESIDE, 1, 0.8) if known is _INLINE else []
+            if beside:
+                raise InputError("unknown key", where, key, f"{beside[0]} in [task], beside target", "move it there")
             raise InputError("unknown key", where, key, near[0] if near else ", ".join(known), "rename or remove it")
 
 

@@ -13,6 +13,7 @@ from unicodedata import category
 from clinome.loaders.errors import InputError, NotBuilt
 from clinome.loaders.files.cells.clock import CLOCKS
 from clinome.loaders.files.regular_file import check_regular
+from clinome.loaders.registry import RELATIVE
 from clinome.loaders.specs import (
     AnySource,
     Identifiers,
@@ -67,6 +68,7 @@ class ReportSpec:
     title: str = ""
     table1: tuple[str, ...] = ()
     subgroups: tuple[str, ...] = ()
+    metric: str = ""
     threshold: str = ""
 
     @property
@@ -186,7 +188,7 @@ class Study:
         without. Of several the weakest."""
         found = {
             "relative"
-            if one.format in ("timeline", "hourly") or one.unit is not None
+            if one.format in RELATIVE or one.unit is not None
             else "order"
             if one.order is not None
             else "dated"
@@ -367,6 +369,10 @@ def _check(study: Study, where: str) -> None:
     check_evaluate(study.evaluate, f"{where} [evaluate]")
     if study.links is not None:
         check_links(study.links, study.knowledge, study.evaluate, study.learn, where)
+    if study.report.metric:
+        raise NotBuilt(
+            f"{where} [report]: metric is not built yet.", "leave it out: learners are compared by the task's own"
+        )
     check_threshold(study.report.threshold, study.task, f"{where} [report] threshold")
     _check_target(study, where)
     check_learn(study.learn, where)
@@ -375,8 +381,10 @@ def _check(study: Study, where: str) -> None:
 
 
 def _check_target(study: Study, where: str) -> None:
-    """A query or a target that says when to predict; and a window only where there is a target."""
+    """A query or a target that says when to predict; a label that the target can give; a window only where there is one."""
     task, target = study.task, study.prediction_task
+    if task is not None and target is not None and task.kind in TASKS:
+        target.check(task_of(task.kind).label_type)
     if study.cohort is not None and not study.cohort.query and target is None:
         raise InputError("this key is needed", f"{where} [cohort] query", fix="add query = …")
     for key in ("gap_days", "horizon_days") if task is not None and target is None else ():

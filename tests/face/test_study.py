@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from clinome.loaders.errors import InputError, NotBuilt
+from clinome.loaders.registry import RELATIVE
 from clinome.study import Study
 
 HEAD = 'name = "s"\nstore = "s.graph"\n'
@@ -258,3 +259,30 @@ def test_one_way_to_split_at_a_time(evaluate: str, says: str, tmp_path: Path) ->
     text = f'name = "s"\nstore = "s.graph"\n[patients]\npath = "p.csv"\n[evaluate]\n{evaluate}\n'
     with pytest.raises(InputError, match=says):
         Study.parse(tomllib.loads(text), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ('[records.r]\npath = "r"\nformat = "mimic"\n', "mimic3"),
+        ('[task]\nkind = "binary"\ntarget = {codes = ["ICD10CM:I21"]}\n', "horizon_days"),
+        (
+            '[task]\nkind = "binary"\ntarget = {codes = ["ICD10CM:I21"], horizn_days = 7}\n',
+            "horizon_days in \\[task\\], beside target",
+        ),
+        ('[task]\nkind = "regression"\ntarget = "death"\n', "let the cohort query return the label"),
+    ],
+)
+def test_what_would_fail_later_is_told_at_once(lines: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=said):
+        read(tmp_path, HEAD + PATIENTS + lines)
+
+
+def test_the_metric_of_a_report_is_to_come(tmp_path: Path) -> None:
+    with pytest.raises(NotBuilt, match="metric is not built yet"):
+        read(tmp_path, HEAD + PATIENTS + '[report]\nmetric = "auprc"\n')
+
+
+@pytest.mark.parametrize("form", RELATIVE)
+def test_what_counts_from_the_patients_own_origin_is_relative(form: str, tmp_path: Path) -> None:
+    assert read(tmp_path, HEAD + PATIENTS + f'[records.r]\npath = "r"\nformat = "{form}"\n').clock == "relative"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from clinome.loaders.errors import InputError, NotBuilt
 from clinome.loaders.files.losses import KINDS as LOSSES
+from clinome.loaders.registry import KNOWLEDGE, RECORDS
 from clinome.loaders.specs import KINDS, NAMESPACES, AnySource, Knowledge, Omics, Records
 from clinome.models.base.specs import STRATEGIES, Evaluate, Learn, LinkTask, TaskSpec
 from clinome.models.base.task import TASKS, task_of
@@ -37,8 +38,13 @@ def check_sources(sources: Sequence[AnySource], where: str) -> None:
                 _check_layer(source, at)
             case Knowledge():
                 check_word(source.features, NAMESPACES, f"{at} features")
-            case Records() if source.unit is not None:
-                check_word(source.unit, ("days", "hours", "minutes"), f"{at} unit")
+                if source.format is not None:
+                    check_word(source.format, tuple(KNOWLEDGE), f"{at} format")
+            case Records():
+                if source.format is not None:
+                    check_word(source.format, tuple(RECORDS), f"{at} format")
+                if source.unit is not None:
+                    check_word(source.unit, ("days", "hours", "minutes"), f"{at} unit")
         for kind in source.accept:
             check_word(kind, LOSSES, f"{at} accept")
     if not sources:
@@ -147,7 +153,7 @@ def check_threshold(text: str, task: TaskSpec | None, where: str) -> None:
         raise InputError(
             "no rule for a threshold", where, text,
             "sensitivity, specificity, ppv or risk >= a share; alerts <= a share; net benefit at a share; highest utility",
-            'write for example "sensitivity >= 0.8" or "alerts <= 10%"',
+            'write >= or <=, not > or <: for example "sensitivity >= 0.8" or "alerts <= 10%"',
         ) from None  # fmt: skip
     if task is not None and task.kind in TASKS and task_of(task.kind).label_type != "boolean":
         got, fix = f'kind = "{task.kind}"', "leave it out"
