@@ -267,7 +267,7 @@ def _known(table: Mapping[str, Any], known: Mapping[str, Any], where: str) -> No
     for key in table:
         if key not in known:
             near = get_close_matches(key, known, n=1, cutoff=0.5)
-            beside = get_close_matches(key, BESIDE, 1, 0.8) if known is _INLINE else []
+            beside = get_close_matches(key, BESIDE, 1, 0.8) if where == WHERE else []
             if beside:
                 raise InputError("unknown key", where, key, f"{beside[0]} in [task], beside target", "move it there")
             raise InputError("unknown key", where, key, near[0] if near else ", ".join(known), "rename or remove it")
