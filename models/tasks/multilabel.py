@@ -10,7 +10,7 @@ import polars as pl
 
 from ..base.task import Loss, Task
 from ..estimators.losses import multilabel_loss
-from ..metrics.multilabel import macro_auroc
+from ..metrics.multilabel import judged, macro_auroc
 
 if TYPE_CHECKING:
     from ..heads.multilabel import MultilabelHead
@@ -55,7 +55,7 @@ class MultilabelTask(Task):
 
     def groups(self, y: np.ndarray) -> np.ndarray:
         """(n,) 0 and 1: whether anything of it varies is what is asked."""
-        varies = y.any(axis=0) & ~y.all(axis=0) if len(y) else np.zeros(y.shape[1], bool)
+        varies = judged(y)
         return np.asarray(y[:, varies.argmax()] if varies.any() else np.zeros(len(y), np.int64))
 
     def width(self, classes: int) -> int:
