@@ -16,7 +16,7 @@ import polars as pl
 
 from ..base.snapshot import Snapshot
 from ..base.task import task_of
-from .bootstrap import Resamples
+from .bootstrap import Resamples, quotient
 from .fold_scores import FoldScores
 from .intervals import spread
 from .subgroups import HIDDEN
@@ -90,11 +90,8 @@ def coverage(
 
 
 def _covered(hit: np.ndarray, rows: np.ndarray, resamples: Resamples, several: bool) -> dict[str, float]:
-    patients = resamples.weights.shape[1]
-    sides = [np.bincount(resamples.patient[rows], of, patients) for of in (hit, np.ones(len(hit)))]
-    up, down = resamples.sums(np.column_stack(sides)).T
-    drawn = np.divide(up, down, out=np.full(len(up), np.nan), where=down > 0)
-    low, high, _ = spread(float(hit.mean()), drawn, several)
+    up, down = resamples.sums(resamples.totals(rows, np.column_stack([hit, np.ones(len(hit))]))).T
+    low, high, _ = spread(float(hit.mean()), quotient(up, down), several)
     return {"mean": float(hit.mean()), "low": max(low, 0.0), "high": min(high, 1.0)}
 
 

@@ -19,7 +19,7 @@ from ...loaders.errors import InputError
 from ..base.snapshot import Snapshot
 from ..base.task import task_of
 from ..metrics.early_warning import alert_gain
-from .bootstrap import Resamples
+from .bootstrap import Resamples, quotient
 from .fold_scores import FoldScores
 from .intervals import spread
 
@@ -168,16 +168,13 @@ def _point(
         "folds": len(limits), "new": new if np.isfinite(new) else None,
     }  # fmt: skip
     cells = np.column_stack([alert & y, alert & ~y, ~alert & y, ~alert & ~y]).astype(np.float64)
-    patients = resamples.weights.shape[1]
-    each = np.column_stack([np.bincount(resamples.patient[rows], column, patients) for column in cells.T])
+    each = resamples.totals(rows, cells)
     drawn = resamples.sums(each)
     for name in _SHARES:
         found[name] = _interval(_share(name, each.sum(0)), _share(name, drawn), several)
     if worth:
         gain, right = worth[0][rows], worth[1][rows]
-        sides = np.column_stack(
-            [np.bincount(resamples.patient[rows], side, patients) for side in (gain * alert, gain * right)]
-        )
+        sides = resamples.totals(rows, np.column_stack([gain * alert, gain * right]))
         found["utility"] = _interval(_ratio(sides.sum(0)), _ratio(resamples.sums(sides)), several, least=-np.inf)
     return found | _by_patient(snapshot, rows, y, alert, resamples, several)
 
@@ -189,12 +186,11 @@ def _share(name: str, cells: np.ndarray) -> np.ndarray:
         "sensitivity": (caught, caught + missed), "specificity": (spared, spared + vain), "ppv": (caught, caught + vain),
         "npv": (spared, spared + missed), "alerts": (caught + vain, cells.sum(-1)),
     }[name]  # fmt: skip
-    return np.asarray(np.divide(up, down, out=np.full(np.shape(up), np.nan), where=down > 0))
+    return quotient(up, down)
 
 
 def _ratio(sides: np.ndarray) -> np.ndarray:
-    up, down = np.moveaxis(sides, -1, 0)
-    return np.asarray(np.divide(up, down, out=np.full(np.shape(up), np.nan), where=down > 0))
+    return quotient(*np.moveaxis(sides, -1, 0))
 
 
 def _interval(value: np.ndarray, drawn: np.ndarray, several: bool, least: float = 0.0) -> dict[str, float | None]:
