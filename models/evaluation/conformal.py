@@ -73,13 +73,13 @@ def coverage(
     held = predictions.select(pl.col("set").list.contains(outcome)).to_series()
     hit, size = held.cast(pl.Float64).to_numpy(), predictions["set"].list.len().to_numpy()
     several = predictions.select("repeat", "fold").n_unique() > 1
-    found = []
+    subject, found = snapshot.rows["subject_id"].rank("dense").to_numpy()[rows], []
     for table in (pl.DataFrame({"outcome": outcome}), groups[rows] if groups.width else groups):
         for by in table.columns:
             value = table[by].to_numpy()
             for group in sorted(table[by].drop_nulls().unique()):
                 mask = value == group
-                patients = len(np.unique(resamples.patient[rows[mask]]))
+                patients = len(np.unique(subject[mask]))
                 if patients >= HIDDEN:
                     covered = _covered(hit[mask], rows[mask], resamples, several)
                     found.append({"by": by, "group": str(group), "patients": patients, "covered": covered})

@@ -204,18 +204,19 @@ def _by_patient(
     snapshot: Snapshot, rows: np.ndarray, y: np.ndarray, alert: np.ndarray, resamples: Resamples, several: bool
 ) -> dict[str, Any]:
     """Patients found, patients alerted in vain, alerts a day: where patients have several predictions each."""
-    patient, patients = resamples.patient[rows], resamples.weights.shape[1]
-    if len(np.unique(rows)) == patients:
+    subject = snapshot.rows["subject_id"].rank("dense").to_numpy()[rows]  # what is drawn may be groups of them
+    _, first, patient = np.unique(subject, return_index=True, return_inverse=True)
+    if len(np.unique(rows)) == len(first):
         return {}
 
     def any_of(mask: np.ndarray) -> np.ndarray:
-        return np.asarray(np.bincount(patient[mask], minlength=patients) > 0)
+        return np.asarray(np.bincount(patient[mask], minlength=len(first)) > 0)
 
     ill = any_of(y)
     found, vain = any_of(y & alert) & ill, any_of(alert) & ~ill
     out: dict[str, Any] = {}
     for name, hit, of in (("found", found, ill), ("in_vain", vain, ~ill)):
-        sides = np.column_stack([hit, of]).astype(np.float64)
+        sides = resamples.totals(rows[first], np.column_stack([hit, of]))
         out[name] = _interval(_ratio(sides.sum(0)), _ratio(resamples.sums(sides)), several)
     days = _days(snapshot, rows)
     repeats = len(rows) / max(len(np.unique(rows)), 1)
