@@ -20,6 +20,16 @@ FEW = 10
 """Rows of a stratum; a label that fewer have is none of its own."""
 
 
+def labels_held(label: pl.Series) -> list[str]:
+    """The labels that any of these rows has, sorted.
+
+    Example:
+        >>> labels_held(pl.Series([["gout", "asthma"], [], ["gout"]]))
+        ['asthma', 'gout']
+    """
+    return sorted(set(label.explode().drop_nulls()))
+
+
 class MultilabelTask(Task):
     """Scores are probabilities, one a label, (n, labels). Targets: (n, labels) int64, 0 or 1. classes: the labels' names."""
 
@@ -42,8 +52,7 @@ class MultilabelTask(Task):
 
     def strata(self, rows: pl.DataFrame) -> np.ndarray:
         """Each row by the rarest label that it has; a label of fewer than FEW rows is left to the next one."""
-        names = sorted(set(rows["label"].explode().drop_nulls()))
-        y = self.targets(rows, names)
+        y = self.targets(rows, labels_held(rows["label"]))
         out = np.zeros(rows.height, dtype=np.int64)
         for k in np.argsort(y.sum(axis=0), kind="stable"):
             mine = (out == 0) & (y[:, k] > 0)
