@@ -2,7 +2,7 @@
 
 Each worker of Ray Train calls `clinome.train` on the same study, with as many `nodes` as there are workers. The first of
 them reads the study and writes its run; the others train every network with it, each with its own part of every
-batch, and need no file of the study. The loss curve is that of one process with the doubled batch.
+batch, and need no file of the study. The loss curve is that of one process whose batch is as many times as large.
 
     python examples/ray_train.py [STUDY] [--workers 2]
 

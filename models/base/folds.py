@@ -31,7 +31,7 @@ def make_folds(rows: pl.DataFrame, task: str, evaluate: Evaluate) -> pl.DataFram
     Args:
         rows: a snapshot's rows (subject_id, and label or event; for `site` and `stratify` the column of that name; for
             `group` splits.GROUP).
-        task: its kind: binary, multiclass, regression or survival.
+        task: its kind (`Task.kind`).
         evaluate: folds is a number (StratifiedGroupKFold, shuffled, for each repeat) or a file (`read_folds`); `site` and
             `after` make the folds of models/base/splits.py instead.
     Returns: repeat, fold, row, split (train, tuning, held_out); sorted, each row at most once a fold.
@@ -63,9 +63,8 @@ def read_folds(path: Path, rows: pl.DataFrame, task: str, seed: int) -> pl.DataF
     """The folds of a file; a subject that a fold does not list trains in it.
 
     A csv (fold, subject_id, split), or metadata/subject_splits.parquet of a MEDS data set (subject_id, split): one fold.
-
     Tuning rows are carved from the training part where the file names none. Subjects outside the cohort are ignored.
-    Raises: InputError for missing columns, an unknown split, a subject in two splits of one fold, or an empty part.
+    Raises: InputError for missing columns, an unknown split, a subject or a group in two splits of one fold, or an empty part.
     """
     table = _listed(path)
     bad = table.filter(~pl.col("split").is_in(SPLITS) | pl.col("split").is_null())

@@ -46,11 +46,12 @@ class Snapshot(Protocol):
 
     @property
     def task(self) -> str:
-        """Its kind: binary, multiclass, regression or survival."""
+        """Its kind: binary, multiclass, multilabel, regression or survival."""
 
     @property
     def rows(self) -> pl.DataFrame:
-        """subject_id, prediction_time, and label (text for multiclass, 0/1 for binary, a number for regression) or duration_days, event."""
+        """subject_id, prediction_time, and label (text for multiclass, 0/1 for binary, a list of text for multilabel, a number
+        for regression) or duration_days, event."""
 
     @property
     def covariates(self) -> pl.DataFrame:

@@ -16,6 +16,7 @@ from ..base.snapshot import Snapshot
 from ..base.task import task_of
 from ..preprocessing.records.event_counts import counts
 from ..statistics.rank_tests import cox_score, kruskal, spearman
+from ..tasks.multilabel import labels_held
 
 _CELLS = 4_000_000  # values ranked at once: 32 MB a matrix
 
@@ -24,9 +25,9 @@ def p_values(snapshot: Snapshot, block: str, feature: Sequence[str]) -> np.ndarr
     """p-value of each feature of one block against the outcome, over one row a subject (the first labelled one).
 
     Binary: Mann–Whitney; multiclass: Kruskal–Wallis; survival: Cox score test on ranks (for 0/1 features the log-rank
-    test); a number: Spearman; several
-    labels: Mann–Whitney of the one that goes with it most, times their number. A code with numbers is tested by its last number, any other by how often it, or a code below it, occurs;
-    a covariate as number, `column=value` as 0/1, a column of text by its values (Bonferroni).
+    test); a number: Spearman; several labels: Mann–Whitney of the one that goes with it most, times their number. A code
+    with numbers is tested by its last number, any other by how often it, or a code below it, occurs; a covariate as
+    number, `column=value` as 0/1, a column of text by its values (Bonferroni).
 
     Args:
         block: a layer's name, "records" or "covariates".
@@ -35,7 +36,7 @@ def p_values(snapshot: Snapshot, block: str, feature: Sequence[str]) -> np.ndarr
     """
     rows = one_row_a_subject(snapshot)
     outcome = snapshot.rows[rows]
-    profiled = snapshot.layers[block].profiled[rows] if block in snapshot.layers else np.ones(len(rows), dtype=bool)
+    profiled = _profiled(snapshot, block)[rows]
     out = np.full(len(feature), np.nan)
     todo = dict(enumerate(feature))
     for values, names in feature_tables(snapshot, block):
@@ -70,11 +71,10 @@ def _test(task: str, x: np.ndarray, outcome: pl.DataFrame) -> np.ndarray:
     if task_of(task).numeric:
         return spearman(x, task_of(task).targets(outcome, ()))
     if not task_of(task).exclusive:
-        names = sorted(set(outcome["label"].explode().drop_nulls()))
+        names = labels_held(outcome["label"])
         each = [kruskal(x, outcome["label"].list.contains(one).to_numpy()) for one in names]
-        known = [np.where(np.isnan(p), 1.0, p) for p in each]
-        best = np.minimum(1.0, np.min(known, axis=0) * len(names)) if names else np.full(x.shape[1], np.nan)
-        return np.where(np.isnan(each).all(axis=0) if names else True, np.nan, best)
+        best = np.fmin.reduce([np.full(x.shape[1], np.nan), *each])
+        return np.asarray(np.minimum(1.0, best * len(names)))
     return kruskal(x, outcome["label"].cast(pl.String).to_numpy())
 
 
@@ -86,6 +86,24 @@ def one_row_a_subject(snapshot: Snapshot) -> np.ndarray:
         .unique("subject_id", keep="first", maintain_order=True)
     )
     return rows["row"].to_numpy().astype(np.int64)
+
+
+def every_feature(
+    snapshot: Snapshot, rows: np.ndarray
+) -> list[tuple[str, np.ndarray | sparse.csr_matrix, list[str], np.ndarray]]:
+    """Of these rows all blocks: its name, (n, features) values, the features' names, and (n,) bool, who was measured."""
+    records = ["records"] if snapshot.events is not None else []
+    blocks = [*snapshot.layers, *records, *(["covariates"] if snapshot.covariates.width else [])]
+    return [
+        (block, x[rows], names, _profiled(snapshot, block)[rows])
+        for block in blocks
+        for x, names in feature_tables(snapshot, block)
+    ]
+
+
+def _profiled(snapshot: Snapshot, block: str) -> np.ndarray:
+    """(rows of the snapshot,) bool."""
+    return snapshot.layers[block].profiled if block in snapshot.layers else np.ones(snapshot.rows.height, dtype=bool)
 
 
 def feature_tables(snapshot: Snapshot, block: str) -> list[tuple[np.ndarray | sparse.csr_matrix, list[str]]]:

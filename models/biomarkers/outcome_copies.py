@@ -16,7 +16,8 @@ from scipy.special import gammaln
 
 from ..base.snapshot import Snapshot
 from ..base.task import task_of
-from .association import feature_tables, one_row_a_subject
+from ..tasks.multilabel import labels_held
+from .association import every_feature, one_row_a_subject
 
 CHANCE = 1e-3
 """Features of noise expected to tell the outcome as perfectly, among all that were looked at, up to which one is named."""
@@ -33,7 +34,8 @@ _CELLS = 4_000_000  # values looked at at once: 32 MB
 class OutcomeCopy:
     """A feature that tells the outcome in every row in which it is known.
 
-    tells: `label` (of several classes `label=CLASS` where it tells one of them from the rest), `event` or `duration_days`.
+    tells: `label` (of several classes, or labels, `label=CLASS` where it tells one of them from the rest), `event` or
+    `duration_days`.
     by: `value`, or `missing`: whether it is known at all. rows: one a subject.
     """
 
@@ -63,17 +65,16 @@ def outcome_copies(snapshot: Snapshot) -> list[OutcomeCopy]:
 
     A feature is named if it has one value a class, or leaves a gap between classes, or parts them without a gap in so many
     rows that no biomarker would; of records and mutations, if those that have it are one class. Survival: the same for the
-    event, and one order with the durations of those who had it; a number: one order with it. In each case noise must not do that by chance, given how
-    many features there are.
+    event, and one order with the durations of those who had it; a number: one order with it. In each case noise must not do
+    that by chance, given how many features there are.
     Returns: in the order of the blocks; [] where there is nothing to ask.
     """
     rows = one_row_a_subject(snapshot)
     outcome = snapshot.rows[rows]
-    tables = [(block, x[rows], names) for block in _blocks(snapshot) for x, names in feature_tables(snapshot, block)]
-    tested = max(sum(len(names) for _, _, names in tables), 1)
+    tables = every_feature(snapshot, rows)
+    tested = max(sum(len(names) for _, _, names, _ in tables), 1)
     found: dict[tuple[str, str], OutcomeCopy] = {}
-    for block, x, names in tables:
-        known = snapshot.layers[block].profiled[rows] if block in snapshot.layers else np.ones(len(rows), dtype=bool)
+    for block, x, names, known in tables:
         for told in _telling(x, known, outcome, snapshot.task, tested):
             few = (~told.sure).sum() <= FEW
             for i, n in zip(
@@ -118,18 +119,13 @@ def _classes(outcome: pl.DataFrame, task: str) -> pl.Series:
     return outcome["event" if task_of(task).over_time else "label"].cast(pl.String)
 
 
-def _blocks(snapshot: Snapshot) -> list[str]:
-    records = ["records"] if snapshot.events is not None else []
-    return [*snapshot.layers, *records, *(["covariates"] if snapshot.covariates.width else [])]
-
-
 def _telling(
     x: np.ndarray | sparse.csr_matrix, known: np.ndarray, outcome: pl.DataFrame, task: str, tested: int
 ) -> Iterator[_Told]:
     """What columns tell of the outcome: all classes, one of several, the order of durations or of numbers."""
     if not task_of(task).exclusive:
         held = outcome["label"]
-        for name in sorted(set(held.explode().drop_nulls())):
+        for name in labels_held(held):
             has = held.list.contains(name).to_numpy()
             yield from _parting(x, [known & has, known & ~has], f"label={name}", tested)
         return

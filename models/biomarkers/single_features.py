@@ -15,7 +15,7 @@ from ..metrics.concordance import c_index
 from ..statistics.data_quality.finding import CHECK, SERIOUS, Checked, Finding
 from ..statistics.data_quality.outcome import Outcome
 from ..statistics.rank_tests import cox_score, kruskal, ranks
-from .association import feature_tables
+from .association import every_feature
 from .outcome_copies import outcome_copies
 
 PLAUSIBLE = 0.9
@@ -30,7 +30,7 @@ _ROWS, _CELLS, _DRAWS, _FEWEST = 5_000, 4_000_000, 200, 10
 
 @dataclass(frozen=True)
 class _Told:
-    """Features of one block: strength (AUROC or C-index from 0.5 up) and p of each; class that each is told for."""
+    """Features of one block: strength (AUROC or C-index from 0.5 up) and p of each."""
 
     strength: np.ndarray
     p: np.ndarray
@@ -50,16 +50,9 @@ def single_features(snapshot: Snapshot, outcome: Outcome) -> Checked:
     named = {(one.block, one.feature) for one in copies}
     rng = np.random.default_rng(0)
     outcome = outcome.among(_drawn(len(outcome.row), rng))
-    tables = [
-        (block, x[outcome.row], names) for block in _blocks(snapshot) for x, names in feature_tables(snapshot, block)
-    ]
-    tested = max(sum(len(names) for *_, names in tables), 1)
-    for block, x, names in tables:
-        profiled = (
-            snapshot.layers[block].profiled[outcome.row]
-            if block in snapshot.layers
-            else np.ones(len(outcome.row), bool)
-        )
+    tables = every_feature(snapshot, outcome.row)
+    tested = max(sum(len(names) for _, _, names, _ in tables), 1)
+    for block, x, names, profiled in tables:
         for at, facts in _alone(x, profiled, outcome, tested, rng):
             if (block, names[at]) not in named:
                 named.add((block, names[at]))
@@ -72,11 +65,6 @@ def single_features(snapshot: Snapshot, outcome: Outcome) -> Checked:
                 told = {"block": block, **facts, **_times(snapshot, names[at])}
                 found.append(Finding("too_good", "of_one_class", CHECK, names[at], told))
     return Checked(tuple(found))
-
-
-def _blocks(snapshot: Snapshot) -> list[str]:
-    records = ["records"] if snapshot.events is not None else []
-    return [*snapshot.layers, *records, *(["covariates"] if snapshot.covariates.width else [])]
 
 
 def _drawn(n: int, rng: np.random.Generator) -> np.ndarray:

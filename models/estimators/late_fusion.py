@@ -18,8 +18,8 @@ def fit_weights(scores: np.ndarray, y: np.ndarray, task: str, prior: np.ndarray,
     """(m,) non-negative weights of standardised scores (n, m, k; absent = 0), drawn towards the prior's direction.
 
     min mean loss(Σ w_m s_m) + shrink/n · |w − a·prior|², a the prior's own best scale: with few rows it stays with the
-    prior, with many it listens to the data. Loss: logistic, multinomial,
-    squared or Cox.
+    prior, with many it listens to the data. Loss: logistic, multinomial, squared
+    or Cox.
     """
     from scipy.optimize import minimize
 

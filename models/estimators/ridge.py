@@ -113,7 +113,8 @@ def _fit(
 ) -> tuple[np.ndarray, np.ndarray]:
     """coef (r, k), intercept (k,): min −log likelihood + |coef|² / 2C, the intercept free.
 
-    Of a numeric outcome in units of its spread (`Task.unit`). A class without rows has a score far below the others. start: a solution to begin from, (r, k) and (k,) stacked.
+    Of a numeric outcome in units of its spread (`Task.unit`). A class without rows has a score far below the others.
+    start: a solution to begin from, (r, k) and (k,) stacked.
     """
     from scipy.optimize import minimize
 

@@ -49,10 +49,10 @@ class Resamples:
         for start in range(0, len(self.weights), size):
             yield self.weights[start : start + size, index].astype(np.float64)
 
-    def by_patient(self, rows: np.ndarray, *columns: np.ndarray) -> np.ndarray:
-        """(patients, k) sums of each patient's rows."""
-        at = self.patient[rows]
-        return np.column_stack([np.bincount(at, column, self.weights.shape[1]) for column in columns])
+    def totals(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """(patients, k) what each patient's rows have together. columns: (n, k), of rows (n,) that may come several times."""
+        patient, patients = self.patient[rows], self.weights.shape[1]
+        return np.column_stack([np.bincount(patient, column, patients) for column in columns.T])
 
     def sums(self, each: np.ndarray) -> np.ndarray:
         """(resamples, k) sums over the patients drawn, of what each patient has: (patients, k)."""
@@ -68,3 +68,8 @@ class Resamples:
                 found[name].append(measure(block))
         return {name: (np.concatenate([u for u, _ in parts]), np.concatenate([d for _, d in parts]))
                 for name, parts in found.items()}  # fmt: skip
+
+
+def quotient(up: np.ndarray, down: np.ndarray) -> np.ndarray:
+    """up / down; NaN where there is nothing below, as in a resample that cannot be scored."""
+    return np.asarray(np.divide(up, down, out=np.full(np.shape(up), np.nan), where=down > 0))

@@ -11,7 +11,7 @@ import polars as pl
 from ..base.snapshot import Snapshot
 from ..base.task import task_of
 from ..metrics.task_metrics import measures
-from .bootstrap import Resamples
+from .bootstrap import Resamples, quotient
 from .fold_scores import FoldScores, LearnerScores, draw
 from .intervals import FOLDS, SPLIT, holm, mean_over_folds, spread
 from .predictions import parts_of
@@ -109,5 +109,5 @@ def judge_primary(snapshot: Snapshot, parts: Sequence[FoldScores], resamples: Re
         up, down = measure(np.ones((1, len(one.rows))))
         values.append(float(up[0] / down[0]) if down[0] > 0 else None)
         up, down = resamples.score(one.rows, {metric: measure})[metric]
-        drawn.append(np.divide(up, down, out=np.full(len(up), np.nan), where=down > 0))
+        drawn.append(quotient(up, down))
     return LearnerScores([one.place for one in parts], {metric: values}, {metric: np.stack(drawn)}, snapshot.task, 0)

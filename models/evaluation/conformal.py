@@ -72,19 +72,20 @@ def coverage(
     outcome = names[task_of(snapshot.task).targets(snapshot.rows[rows], snapshot.classes).astype(np.int64)]
     held = predictions.select(pl.col("set").list.contains(outcome)).to_series()
     hit, size = held.cast(pl.Float64).to_numpy(), predictions["set"].list.len().to_numpy()
-    one, several = np.ones(len(hit)), predictions.select("repeat", "fold").n_unique() > 1
-    found = []
+    several = predictions.select("repeat", "fold").n_unique() > 1
+    subject, found = snapshot.rows["subject_id"].rank("dense").to_numpy()[rows], []
+    sides = np.column_stack([hit, np.ones(len(hit))])
     for table in (pl.DataFrame({"outcome": outcome}), groups[rows] if groups.width else groups):
         for by in table.columns:
             value = table[by].to_numpy()
             for group in sorted(table[by].drop_nulls().unique()):
                 mask = value == group
-                patients = len(np.unique(resamples.patient[rows[mask]]))
+                patients = len(np.unique(subject[mask]))
                 if patients >= HIDDEN:
-                    covered = ratio(resamples.by_patient(rows[mask], hit[mask], one[mask]), resamples, several)
+                    covered = ratio(resamples.totals(rows[mask], sides[mask]), resamples, several)
                     found.append({"by": by, "group": str(group), "patients": patients, "covered": covered})
     return {
-        "level": level, "covered": ratio(resamples.by_patient(rows, hit, one), resamples, several), "size": float(size.mean()),
+        "level": level, "covered": ratio(resamples.totals(rows, sides), resamples, several), "size": float(size.mean()),
         "single": float((size == 1).mean()), "empty": float((size == 0).mean()), "groups": found,
     }  # fmt: skip
 

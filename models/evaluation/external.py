@@ -61,6 +61,12 @@ def _one_outcome(task: Task, y: np.ndarray, rows: int) -> list[str]:
         return [
             f"all {rows:,} rows with an outcome have the same one: R² and Spearman's correlation cannot be computed"
         ]
+    if not task.exclusive:
+        said = (
+            f"all {rows:,} rows with an outcome have the same labels: the Brier score says how well their probabilities were "
+            "told, not whether patients are told apart; macro AUROC and macro AUPRC cannot be computed"
+        )
+        return [said]
     said = (
         f"all {rows:,} rows with an outcome have the same one: accuracy, macro F1 and the Brier score say how often that one "
         "was predicted, not whether patients are told apart; AUROC cannot be computed"

@@ -13,7 +13,7 @@ from ..base.snapshot import Snapshot
 from ..base.splits import groups_of
 from ..metrics.metric import SurvivalCurves
 from ..metrics.task_metrics import evaluate, measures, metrics_of
-from .bootstrap import Resamples
+from .bootstrap import Resamples, quotient
 from .intervals import summary
 
 
@@ -87,7 +87,7 @@ def judge(snapshot: Snapshot, parts: Sequence[FoldScores], resamples: Resamples)
         for metric, value in found.items():
             values.setdefault(metric, []).append(value)
             up, down = scored.get(metric, (nothing, nothing))
-            drawn.setdefault(metric, []).append(np.divide(up, down, out=nothing.copy(), where=down > 0))
+            drawn.setdefault(metric, []).append(quotient(up, down))
     stacked = {metric: np.stack(rows) for metric, rows in drawn.items()}
     return LearnerScores([one.place for one in parts], values, stacked, snapshot.task, _cases(snapshot, parts))
 

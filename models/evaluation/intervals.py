@@ -14,7 +14,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from .bootstrap import Resamples
+from .bootstrap import Resamples, quotient
 
 SPLIT = "patient bootstrap of the held-out part"
 FOLDS = "patient bootstrap over folds, variance doubled"
@@ -79,15 +79,13 @@ def ratio(
     """mean, low, high of a share that is counted over all rows: sums of one column over sums of the other.
 
     Args:
-        sides: (patients, 2) what each patient adds above and below the line (`Resamples.by_patient`).
+        sides: (patients, 2) what each patient adds above and below the line (`Resamples.totals`).
     Returns: None throughout where there is nothing below the line.
     """
     up, down = sides.sum(axis=0)
     if down <= 0:
         return {"mean": None, "low": None, "high": None}
-    above, below = resamples.sums(sides).T
-    drawn = np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)
-    low, high, _ = spread(float(up / down), drawn, several)
+    low, high, _ = spread(float(up / down), quotient(*resamples.sums(sides).T), several)
     return {"mean": float(up / down), "low": max(low, limits[0]), "high": min(high, limits[1])}
 
 

@@ -17,7 +17,7 @@ from ..base.snapshot import Snapshot
 from ..base.task import task_of
 from ..metrics.metric import Drawn
 from ..metrics.task_metrics import measures, metrics_of
-from .bootstrap import Resamples
+from .bootstrap import Resamples, quotient
 from .fold_scores import FoldScores
 from .intervals import FOLDS, SPLIT, holm, spread
 
@@ -140,8 +140,7 @@ def _scored(
 def _added(snapshot: Snapshot, parts: list[FoldScores], resamples: Resamples) -> tuple[float | None, np.ndarray]:
     """The metric over all folds, their numerators and denominators added up; and the same of patients drawn anew."""
     metric = task_of(snapshot.task).primary
-    times = len(resamples.weights)
-    once, drawn = np.zeros(2), np.zeros((2, times))
+    once, drawn = np.zeros(2), np.zeros((2, len(resamples.weights)))
     for one in parts:
         if not len(one.rows):
             continue
@@ -150,7 +149,7 @@ def _added(snapshot: Snapshot, parts: list[FoldScores], resamples: Resamples) ->
         once += [side[0] for side in whole]
         drawn += resamples.score(one.rows, {metric: measure})[metric]
     value = float(once[0] / once[1]) if once[1] > 0 else None
-    return value, np.divide(drawn[0], drawn[1], out=np.full(times, np.nan), where=drawn[1] > 0)
+    return value, quotient(*drawn)
 
 
 def _shares(task: str, parts: list[FoldScores]) -> dict[str, float]:

@@ -46,13 +46,14 @@ def plain(learners: Sequence[Learner]) -> list[Learner]:
 
 
 def growing(snapshot: Snapshot, rows: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """The rows of a share of the patients of `rows`, outcomes in proportion; a larger share holds every smaller one.
+    """The rows of a share of the patients (or groups of them), outcomes in proportion; a larger share holds every smaller one.
 
+    Args: rows: of whose patients a share is taken.
     Returns: sorted row indices, a part of `rows`.
     """
-    subject = groups_of(snapshot.rows)[rows]
+    group = groups_of(snapshot.rows)[rows]
     outcome = strata(snapshot.rows, snapshot.task)[rows]
-    known, first = np.unique(subject, return_index=True)
+    known, first = np.unique(group, return_index=True)
     rng = np.random.default_rng(seed)
     place = np.empty(len(known))
     for k in np.unique(outcome[first]):
@@ -60,7 +61,7 @@ def growing(snapshot: Snapshot, rows: np.ndarray, share: float, seed: int) -> np
         place[mine] = (rng.permutation(len(mine)) + 0.5) / len(mine)
     order = np.lexsort((rng.random(len(known)), place))
     taken = known[order[: max(1, round(share * len(known)))]]
-    return np.sort(rows[np.isin(subject, taken)])
+    return np.sort(rows[np.isin(group, taken)])
 
 
 def learning_curve(
@@ -143,9 +144,9 @@ def _part(snapshot: Snapshot, job: Job, share: float) -> Job:
 def _enough(snapshot: Snapshot, job: Job, share: float) -> bool:
     part = _part(snapshot, job, share)
     rows = np.concatenate([part.train, part.tuning])
-    outcome, subject = strata(snapshot.rows, snapshot.task), groups_of(snapshot.rows)
+    outcome, group = strata(snapshot.rows, snapshot.task), groups_of(snapshot.rows)
     every = np.unique(outcome[np.concatenate([job.train, job.tuning])])
-    return bool(len(part.train)) and all(len(np.unique(subject[rows[outcome[rows] == k]])) >= LEAST for k in every)
+    return bool(len(part.train)) and all(len(np.unique(group[rows[outcome[rows] == k]])) >= LEAST for k in every)
 
 
 def _judged(

@@ -38,6 +38,10 @@ class Head(nn.Module):
         with torch.no_grad():
             self.linear.weight[:, : self.linear.out_features] = slope * torch.eye(self.linear.out_features)
 
+    def told(self, raw: Tensor) -> Tensor:
+        """(n,) of which output an attribution tells (`Task.told`): the predicted class."""
+        return raw.argmax(1)
+
     def loss(self, raw: Tensor, target: Target) -> Tensor | None:
         """The mean loss; None where the rows carry no information (survival without an event): skip them."""
         raise NotImplementedError

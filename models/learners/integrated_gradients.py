@@ -90,7 +90,7 @@ def path_gradients(network: Any, batch: Batch, steps: int = STEPS) -> tuple[dict
     network.eval()
     embedding = next((m for m in network.modules() if isinstance(m, TokenEmbedding)), None)
     with torch.no_grad():
-        guess = guessed(network.head, network.head.raw(network.encoder(batch)[0]))
+        guess = network.head.told(network.head.raw(network.encoder(batch)[0]))
         whole, start = None, None
         if embedding is not None and batch.tokens is not None:
             whole, start = embedding(batch.tokens), embedding.neutral(batch.tokens)
@@ -124,7 +124,7 @@ def value_gradients(network: Any, batch: Batch, steps: int = STEPS) -> dict[str,
     """
     network.eval()
     with torch.no_grad():
-        guess = guessed(network.head, network.head.raw(network.encoder(batch)[0]))
+        guess = network.head.told(network.head.raw(network.encoder(batch)[0]))
     out = {name: np.zeros(tuple(x.shape[:2])) for name, x in batch.layers.items()}
     for step in range(steps if out else 0):
         share = (step + 0.5) / steps
@@ -136,11 +136,6 @@ def value_gradients(network: Any, batch: Batch, steps: int = STEPS) -> dict[str,
         for name, gradient in zip(values, found, strict=True):
             out[name] += gradient.numpy() / steps
     return out
-
-
-def guessed(head: Any, raw: Tensor) -> Tensor:
-    """(n,) which output is explained: of the predicted class, or the label by which a row stands out (`Task.told`)."""
-    return (raw if head.exclusive else raw - raw.mean(0)).argmax(1)
 
 
 def explained(head: Any, raw: Tensor, guess: Tensor) -> Tensor:

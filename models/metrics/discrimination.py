@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from .influence import auprc_rows, auroc_rows, ties
@@ -49,8 +51,12 @@ def auroc(y: np.ndarray, score: np.ndarray) -> float | None:
 
 def ovr_auroc(y: np.ndarray, p: np.ndarray) -> float | None:
     """Mean over classes of each against the rest; classes that the rows lack are left out."""
-    found = [auroc(y == k, p[:, k]) for k in range(p.shape[1])]
-    known = [value for value in found if value is not None]
+    return mean_known([auroc(y == k, p[:, k]) for k in range(p.shape[1])])
+
+
+def mean_known(values: Sequence[float | None]) -> float | None:
+    """The mean of the values that are defined; None where none is."""
+    known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
 
 
@@ -103,12 +109,16 @@ def first_order(own: np.ndarray, whole: np.ndarray) -> Measure:
 
 
 def _ovr(y: np.ndarray, score: np.ndarray) -> Measure:
-    each = [ranked(y == k, score[:, k])["auroc"] for k in range(score.shape[1])]
+    return macro([ranked(y == k, score[:, k])["auroc"] for k in range(score.shape[1])])
 
-    def ovr(w: np.ndarray) -> Drawn:
+
+def macro(each: Sequence[Measure]) -> Measure:
+    """The mean of several measures, of each resample over those that can be scored in it."""
+
+    def drawn_mean(w: np.ndarray) -> Drawn:
         drawn = [measure(w) for measure in each]
         known = np.stack([down > 0 for _, down in drawn])
         value = np.stack([np.divide(up, down, out=np.zeros_like(up), where=down > 0) for up, down in drawn])
         return value.sum(axis=0), known.sum(axis=0).astype(np.float64)
 
-    return ovr
+    return drawn_mean

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from .discrimination import AUROC, AveragePrecision, auroc, ranked
+from .discrimination import AUROC, AveragePrecision, auroc, macro, mean_known, ranked
 from .metric import Drawn, Measure, Metric, Scored, mean
 
 _ALONE = "every label is had by all of the held-out part, or by none"
@@ -23,15 +23,7 @@ class _Macro(Metric):
     of: ClassVar[str]
 
     def measure(self, part: Scored) -> Measure:
-        each = [ranked(part.y[:, k], part.score[:, k])[self.of] for k in range(part.y.shape[1])]
-
-        def macro(w: np.ndarray) -> Drawn:
-            drawn = [measure(w) for measure in each]
-            known = np.stack([down > 0 for _, down in drawn])
-            value = np.stack([np.divide(up, down, out=np.zeros_like(up), where=down > 0) for up, down in drawn])
-            return value.sum(axis=0), known.sum(axis=0).astype(np.float64)
-
-        return macro
+        return macro([ranked(part.y[:, k], part.score[:, k])[self.of] for k in range(part.y.shape[1])])
 
 
 class MacroAUROC(_Macro):
@@ -50,8 +42,7 @@ class MacroAveragePrecision(_Macro):
 
     def value(self, part: Scored) -> float | None:
         one = AveragePrecision()
-        found = [one.value(Scored(part.y[:, k], part.score[:, k])) for k in range(part.y.shape[1])]
-        return float(np.mean([v for v in found if v is not None])) if judged(part.y).any() else None
+        return mean_known([one.value(Scored(part.y[:, k], part.score[:, k])) for k in range(part.y.shape[1])])
 
 
 class MicroAUROC(Metric):
@@ -66,8 +57,15 @@ class MicroAUROC(Metric):
 
     def measure(self, part: Scored) -> Measure:
         flat = _flat(part)
-        measure = ranked(flat.y, flat.score)[self.of]
-        return lambda w: measure(np.repeat(w, part.y.shape[1], axis=1))
+        measure, labels = ranked(flat.y, flat.score)[self.of], part.y.shape[1]
+
+        def micro(w: np.ndarray) -> Drawn:
+            """A few resamples at a time: as many weights are held at once as one label would need."""
+            some = np.array_split(w, min(labels, len(w)))
+            up, down = zip(*(measure(np.repeat(one, labels, axis=1)) for one in some), strict=True)
+            return np.concatenate(up), np.concatenate(down)
+
+        return micro
 
 
 class MicroAveragePrecision(MicroAUROC):
@@ -117,9 +115,7 @@ def macro_auroc(y: np.ndarray, score: np.ndarray) -> float | None:
         >>> macro_auroc(np.array([[0, 1], [1, 1]]), np.array([[0.1, 0.9], [0.8, 0.2]]))
         1.0
     """
-    found = [auroc(y[:, k], score[:, k]) for k in range(y.shape[1])]
-    known = [value for value in found if value is not None]
-    return float(np.mean(known)) if known else None
+    return mean_known([auroc(y[:, k], score[:, k]) for k in range(y.shape[1])])
 
 
 def _flat(part: Scored) -> Scored:

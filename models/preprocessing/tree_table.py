@@ -22,7 +22,7 @@ from .fold import FoldPreprocessing
 from .omics_layer import DenseBlock, MutationBlock, by_name, dense_values, mutation_values
 from .records.event_counts import EventCounts, counts, frequent, pick, rows_are_visits
 from .records.records_block import RECORDS
-from .records.window_columns import MEASURED, RECENT, WindowColumns
+from .records.window_columns import WindowColumns
 
 WIDE = 400
 """A layer with more features than this enters with its BEST ones, ranked on the training rows alone."""
@@ -84,7 +84,7 @@ class TreeTable:
         self.before = frequent(before, rows, least, c.tokens, TOKENS) if self.split else []
         self.numeric = frequent(c.measured, rows, least, c.numeric, TOKENS)
         code = dict(zip(c.tokens, c.code, strict=True))
-        self.windows = WindowColumns.fit(snapshot, rows, least, RECENT, MEASURED)
+        self.windows = WindowColumns.fit(snapshot, rows, least)
         owners = [code[t] for t in self.now + self.before] + self.numeric * (1 + self.split)
         owners += self.windows.code_of_recent + self.windows.code_of_measured
         names = sorted(set(owners))

@@ -10,7 +10,7 @@ import polars as pl
 
 from ..base.task import Loss, Task
 from ..estimators.losses import multilabel_loss
-from ..metrics.multilabel import macro_auroc
+from ..metrics.multilabel import judged, macro_auroc
 
 if TYPE_CHECKING:
     from ..heads.multilabel import MultilabelHead
@@ -18,6 +18,16 @@ if TYPE_CHECKING:
 
 FEW = 10
 """Rows of a stratum; a label that fewer have is none of its own."""
+
+
+def labels_held(label: pl.Series) -> list[str]:
+    """The labels that any of these rows has, sorted.
+
+    Example:
+        >>> labels_held(pl.Series([["gout", "asthma"], [], ["gout"]]))
+        ['asthma', 'gout']
+    """
+    return sorted(set(label.explode().drop_nulls()))
 
 
 class MultilabelTask(Task):
@@ -42,8 +52,7 @@ class MultilabelTask(Task):
 
     def strata(self, rows: pl.DataFrame) -> np.ndarray:
         """Each row by the rarest label that it has; a label of fewer than FEW rows is left to the next one."""
-        names = sorted(set(rows["label"].explode().drop_nulls()))
-        y = self.targets(rows, names)
+        y = self.targets(rows, labels_held(rows["label"]))
         out = np.zeros(rows.height, dtype=np.int64)
         for k in np.argsort(y.sum(axis=0), kind="stable"):
             mine = (out == 0) & (y[:, k] > 0)
@@ -55,7 +64,7 @@ class MultilabelTask(Task):
 
     def groups(self, y: np.ndarray) -> np.ndarray:
         """(n,) 0 and 1: whether anything of it varies is what is asked."""
-        varies = y.any(axis=0) & ~y.all(axis=0) if len(y) else np.zeros(y.shape[1], bool)
+        varies = judged(y)
         return np.asarray(y[:, varies.argmax()] if varies.any() else np.zeros(len(y), np.int64))
 
     def width(self, classes: int) -> int:

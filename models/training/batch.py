@@ -57,7 +57,8 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Target:
-    """What a head learns from: `y` (b,) float32 for binary and regression, int64 for multiclass, (b, labels) float32 for multilabel; else duration_days and event (b,)."""
+    """What a head learns from: `y` (b,) float32 for binary and regression, int64 for multiclass, (b, labels) float32 for
+    multilabel; else duration_days and event (b,)."""
 
     y: Tensor | None = None
     duration_days: Tensor | None = None

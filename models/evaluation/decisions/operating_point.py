@@ -169,10 +169,10 @@ def _point(
     below = {"sensitivity": y, "specificity": ~y, "ppv": alert, "npv": ~alert, "alerts": np.ones_like(alert)}
     for name, of in below.items():
         hit = {"specificity": ~alert, "npv": ~y, "ppv": y}.get(name, alert)
-        found[name] = ratio(resamples.by_patient(rows, hit & of, of), resamples, several)
+        found[name] = ratio(resamples.totals(rows, np.column_stack([hit & of, of])), resamples, several)
     if worth:
         gain, right = worth[0][rows], worth[1][rows]
-        sides = resamples.by_patient(rows, gain * alert, gain * right)
+        sides = resamples.totals(rows, np.column_stack([gain * alert, gain * right]))
         found["utility"] = ratio(sides, resamples, several, limits=(-np.inf, 1.0))
     once = np.concatenate([np.full(len(one.rows), one.repeat == parts[0].repeat) for one in parts])
     return found | _by_patient(snapshot, rows[once], y[once], alert[once], resamples, several)
@@ -182,13 +182,14 @@ def _by_patient(
     snapshot: Snapshot, rows: np.ndarray, y: np.ndarray, alert: np.ndarray, resamples: Resamples, several: bool
 ) -> dict[str, Any]:
     """Patients found, patients alerted in vain, alerts a day: where patients have several predictions each."""
-    if len(rows) == resamples.weights.shape[1]:
+    subject = snapshot.rows["subject_id"].rank("dense").to_numpy()[rows]  # what is drawn may be groups of them
+    _, first, patient = np.unique(subject, return_index=True, return_inverse=True)
+    if len(rows) == len(first):
         return {}
-    ill, found, ever = (resamples.by_patient(rows, mask)[:, 0] > 0 for mask in (y, y & alert, alert))
-    out: dict[str, Any] = {
-        "found": ratio(np.column_stack([found, ill]).astype(np.float64), resamples, several),
-        "in_vain": ratio(np.column_stack([ever & ~ill, ~ill]).astype(np.float64), resamples, several),
-    }
+    ill, found, ever = (np.bincount(patient[mask], minlength=len(first)) > 0 for mask in (y, y & alert, alert))
+    out: dict[str, Any] = {}
+    for name, hit, of in (("found", found, ill), ("in_vain", ever & ~ill, ~ill)):
+        out[name] = ratio(resamples.totals(rows[first], np.column_stack([hit, of])), resamples, several)
     days = _days(snapshot, rows)
     return out | ({"alerts_per_day": float(alert.sum() / days)} if days else {})
 

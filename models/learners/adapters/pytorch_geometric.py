@@ -49,7 +49,7 @@ def pyg(
             under "patient". A linear head reads it; where width is what the head answers (1, or one a class) the head
             starts as the identity. Lazy sizes are fine. Each fit works on a copy, whose weights are reset, or on what the
             factory makes.
-        head: binary, multiclass, regression or survival, as the study's task.
+        head: binary, multiclass, multilabel, regression or survival, as the study's task.
         plan: fields of `models.training.trainer.TrainingPlan` to set: epochs, patience, lr, weight_decay, batch_size (of each
             process), devices, nodes and strategy (processes that train together, with `batch_size` patients each; default:
             what the study's [learn] says), precision ("bf16-mixed" for autocast).

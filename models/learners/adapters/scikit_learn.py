@@ -76,7 +76,7 @@ class Wrapped(BaseLearner):
         from sklearn.base import is_regressor
 
         task = task_of(snapshot.task)
-        if len(task.score_columns(snapshot.classes)) > 1 and not task.exclusive:
+        if not task.exclusive:
             return f"{self.name}: an estimator of scikit-learn is not wrapped for several labels: give an object with fit and predict"
         regresses = task.regresses
         if regresses and not is_regressor(self.estimator):

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ...training.batch import Batch
-from ..integrated_gradients import explained, guessed
+from ..integrated_gradients import explained
 
 POINTS = 128
 """Of Gauss and Legendre's rule, on the way of the masks. Where a network has ReLUs the gradient jumps on the way, and the sum
@@ -81,7 +81,7 @@ def explain(
     network.eval()
     with torch.no_grad():
         raw = network.head.raw(network.encoder(batch)[0])
-        guess = guessed(network.head, raw)
+        guess = network.head.told(raw)
         typical = float(explained(network.head, network.head.raw(network.encoder(average)[0]), guess))
         unlinked = float(
             explained(network.head, masked({name: torch.zeros(len(one[0])) for name, one in ends.items()}), guess)

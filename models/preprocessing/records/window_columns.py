@@ -37,12 +37,12 @@ class WindowColumns:
     measured: np.ndarray
 
     @classmethod
-    def fit(cls, snapshot: Snapshot, rows: np.ndarray, least: float, tokens: int = 0, codes: int = 0) -> WindowColumns:
-        """least: how many rows must have something. tokens, codes: at most so many of each, those of most rows; 0: all."""
+    def fit(cls, snapshot: Snapshot, rows: np.ndarray, least: float) -> WindowColumns:
+        """least: how many rows must have something."""
         c, timed, none = counts(snapshot), snapshot.clock != "order", np.zeros(0, np.int64)
-        chosen = frequent(c.total, rows, least, c.tokens, tokens) if timed else []
+        chosen = frequent(c.total, rows, least, c.tokens, RECENT) if timed else []
         code = dict(zip(c.tokens, c.code, strict=True))
-        numeric = frequent(c.measured, rows, least, c.numeric, codes)
+        numeric = frequent(c.measured, rows, least, c.numeric, MEASURED)
         whole = cls(choose_spans(snapshot, rows), chosen, [code[t] for t in chosen], numeric, timed, none, none)
         recent, measured = (
             _held(x) >= least for x in (whole._occurrence(snapshot, rows), whole._numbers(snapshot, rows))
@@ -56,11 +56,6 @@ class WindowColumns:
     def numbers(self, snapshot: Snapshot, rows: np.ndarray) -> sparse.csr_matrix:
         """(n, measured) statistics of each code's numbers; stored where there are some, zeros too."""
         return self._numbers(snapshot, rows)[:, self.measured]
-
-    @property
-    def counted(self) -> np.ndarray:
-        """(recent,) bool: a count, no recency."""
-        return self.recent >= len(self.tokens)
 
     @property
     def code_of_recent(self) -> list[str]:

@@ -12,7 +12,7 @@ from ...base.snapshot import Snapshot
 from ..scaling import Scale
 from .code_values import column_scales, z_scores
 from .records_block import RecordsBlock
-from .window_columns import MEASURED, RECENT, WindowColumns
+from .window_columns import WindowColumns
 
 WINDOWED = "windowed_records"
 
@@ -28,7 +28,7 @@ class WindowedRecordsBlock(RecordsBlock):
 
     def fit(self, snapshot: Snapshot, rows: np.ndarray) -> Self:
         super().fit(snapshot, rows)
-        self.windows = WindowColumns.fit(snapshot, rows, self.least(rows), RECENT, MEASURED)
+        self.windows = WindowColumns.fit(snapshot, rows, self.least(rows))
         cells = _known(self.windows.numbers(snapshot, rows))
         self.logged, self.scale = column_scales(cells.col, cells.data, len(self.windows.measured))
         owners = [self.names[i] for i in self.owner]

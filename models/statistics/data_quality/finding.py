@@ -1,4 +1,5 @@
-"""Finding of data quality, or of an audit for leakage: one fault or doubt, what it is about, how much it matters, and the numbers that show it."""
+"""Finding of data quality, or of an audit for leakage: one fault or doubt, what it is about, how much it matters, and the
+numbers that show it."""
 
 from __future__ import annotations
 

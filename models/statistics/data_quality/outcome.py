@@ -24,8 +24,8 @@ _LARGE = 20
 class Outcome:
     """The outcome of each patient of the cohort, who counts once, with the first row that has one.
 
-    row: (n,) rows of the snapshot. label: (n,) class as text, of survival "1" for an event and "0", of a number its third, of several labels how many. duration: (n,) days,
-    None where the outcome does not wait. binary: whether label is "0" or "1".
+    row: (n,) rows of the snapshot. label: (n,) class as text, of survival "1" for an event and "0", of a number its third,
+    of several labels how many. duration: (n,) days, None where the outcome does not wait. binary: whether label is "0" or "1".
     """
 
     row: np.ndarray

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -200,6 +201,18 @@ def test_unknown_is_not_wild_type() -> None:
         layer.values[kept][:, [0]].toarray().astype(float), snapshot.rows["label"].to_numpy()[kept].astype(str)
     )
     assert p_values(snapshot, "mutations", ["NCBIGene:1"]) == pytest.approx(want)
+
+
+def test_of_several_labels_the_one_that_goes_with_a_feature_most_is_tested_times_their_number() -> None:
+    snapshot = make_snapshot("multilabel", n=200)
+    layer, label = snapshot.layers["rna"], snapshot.rows["label"]
+    names, kept = sorted(set(label.explode().drop_nulls())), layer.profiled
+    values = np.asarray(layer.values)[kept].astype(float)
+    each = [kruskal(values, label.list.contains(name).to_numpy()[kept]) for name in names]
+    got = p_values(snapshot, "rna", layer.var["feature"].to_list())
+    np.testing.assert_allclose(got, np.minimum(1.0, np.nanmin(each, axis=0) * len(names)))
+    nobody = snapshot.rows.with_columns(label=pl.lit([], pl.List(pl.String)))
+    assert np.isnan(p_values(replace(snapshot, rows=nobody), "rna", ["NCBIGene:1"])).all()
 
 
 def test_three_thousand_features_in_two_seconds() -> None:

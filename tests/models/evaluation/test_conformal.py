@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 from snapshots import make_snapshot
 
+from clinome.models.base.splits import grouped
 from clinome.models.evaluation.conformal import conformal_sets, coverage, limits
 from clinome.models.evaluation.fold_scores import FoldScores, Inner, draw
 from clinome.models.evaluation.predictions import prediction_table
@@ -59,6 +62,15 @@ def test_sets_stand_in_the_table_and_their_coverage_is_counted() -> None:
     ]
     women = np.mean([h for h, row in zip(hit, one.rows, strict=True) if row % 2 == 0])
     assert found["groups"][2]["covered"]["mean"] == pytest.approx(women)
+
+
+def test_patients_are_counted_by_themselves_where_groups_of_them_are_drawn() -> None:
+    snapshot, one = _part(400)
+    table = prediction_table(snapshot, [one])  # type: ignore[arg-type]
+    families = replace(snapshot, rows=grouped(snapshot.rows, pl.Series(np.arange(400) // 50)))  # type: ignore
+    groups = pl.DataFrame({"sex": ["F", "M"] * 200})
+    found = coverage(families, table, draw(families, [one.rows], 0), groups)  # type: ignore[arg-type]
+    assert [row["patients"] for row in found["groups"] if row["by"] == "sex"] == [100, 100]
 
 
 def test_without_inner_scores_or_classes_there_are_none() -> None:

@@ -39,3 +39,16 @@ def test_one_outcome_is_warned_of_and_not_told(task: str) -> None:
         told |= set(said)
     assert len(told) == 1  # the same whichever outcome it is
     assert judge_external(whole, score)[1] == []
+
+
+def test_where_all_have_the_same_labels_only_scores_that_there_are_are_spoken_of() -> None:
+    whole = served("multilabel")
+    one = replace(whole, rows=whole.rows.with_columns(label=pl.lit(["gout"], pl.List(pl.String))))
+    found, said = judge_external(one, np.full((40, 3), 0.4))
+    assert (
+        found["macro_auroc"]["mean"] is None
+        and found["brier"]["mean"] is not None
+        and found["labels_judged"]["mean"] == 0
+    )
+    assert len(said) == 1 and "40 rows" in said[0] and "gout" not in said[0] and "accuracy" not in said[0]
+    assert judge_external(whole, np.full((40, 3), 0.4))[1] == []

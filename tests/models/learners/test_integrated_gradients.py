@@ -47,6 +47,17 @@ def test_a_row_without_the_layer_has_no_contributions_from_it() -> None:
     assert without.any() and not found["rna"].values[without].any() and found["rna"].values[~without].any(axis=1).all()
 
 
+@pytest.mark.parametrize("name", ["propagation", "gru"])
+def test_what_is_said_of_a_patient_of_several_labels_is_said_whoever_else_is_asked(name: str) -> None:
+    learner, snapshot, held = fitted(name, task="multilabel", records=True)
+    together = learner.attribute(snapshot, held[:12])  # type: ignore[arg-type]
+    alone = [learner.attribute(snapshot, held[i : i + 1]) for i in range(12)]  # type: ignore[arg-type]
+    assert together is not None
+    for block, found in together.items():
+        one_by_one = np.concatenate([one[block].values for one in alone if one is not None])
+        np.testing.assert_allclose(found.values, one_by_one, atol=1e-4)
+
+
 def test_of_a_linear_network_the_contributions_add_up() -> None:
     learner, snapshot, held = fitted("propagation", layers=("rna",), covariates=False, missing=0.0)
     silenced = [p for name, p in learner.network.named_parameters() if ".mlp.4." in name]

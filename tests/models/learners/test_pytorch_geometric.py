@@ -26,8 +26,9 @@ from clinome.snapshot import Snapshot
 
 @pytest.mark.parametrize(
     ("task", "width"),
-    [("binary", 6), ("binary", 1), ("multiclass", 3), ("regression", 6), ("regression", 1), ("survival", 6)],
-)
+    [("binary", 6), ("binary", 1), ("multiclass", 3), ("multilabel", 6), ("multilabel", 3), ("regression", 6), ("regression", 1),
+     ("survival", 6)],
+)  # fmt: skip
 def test_a_small_module_learns_the_planted_cause(task: str, width: int) -> None:
     snapshot = make_snapshot(task, n=240, signal=2.0)
     train, tuning, held = parts(snapshot.folds, 0, 0)
@@ -35,7 +36,7 @@ def test_a_small_module_learns_the_planted_cause(task: str, width: int) -> None:
     assert isinstance(learner, Learner) and learner.supports(snapshot) and learner.name == "Sage"
     learner.fit(snapshot, train, tuning)
     score = learner.predict(snapshot, held)
-    assert score.shape == ((len(held), 3) if task == "multiclass" else (len(held),)) and np.isfinite(score).all()
+    assert score.shape == ((len(held), 3) if task.startswith("multi") else (len(held),)) and np.isfinite(score).all()
     assert inner_score(task, targets(snapshot.rows[held], task, snapshot.classes), score) > (
         0.25 if task == "regression" else 0.65
     )  # 0 and 0.5 by chance

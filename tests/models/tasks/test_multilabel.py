@@ -117,6 +117,14 @@ def test_a_head_starts_with_the_rates_and_its_loss_is_the_mean_over_labels() -> 
     assert float(head.loss(raw, target)) == pytest.approx(value / 3, rel=1e-5)
 
 
+def test_a_network_tells_of_the_label_by_which_a_row_stands_out_whoever_is_asked_with_it() -> None:
+    head = TASK.head(4, 3)
+    head.start(TASK.tensors(np.array([[0, 1, 1], [0, 1, 0], [1, 1, 0], [0, 0, 0]])))  # a quarter, three, a quarter
+    raw = torch.tensor([[-1.0, 1.0, 2.0], [0.0, 1.0, -1.0], [-2.0, 3.0, -2.0]])
+    assert head.told(raw).tolist() == [2, 0, 1]
+    assert [int(head.told(one[None])) for one in raw] == [2, 0, 1]
+
+
 def test_what_an_attribution_tells_of_is_not_always_the_commonest_label() -> None:
     logits = np.array([[3.0, -2.0], [2.0, -1.0], [2.5, -4.0]])
     assert TASK.told(logits).tolist() == [0, 1, 0]

@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from snapshots import make_snapshot
 
+from clinome.models.base.splits import grouped
 from clinome.models.evaluation.decisions.early_warning import alert_gain, utility
 from clinome.models.evaluation.decisions.operating_point import BUDGETS, Rule, operating_points
 from clinome.models.evaluation.fold_scores import FoldScores, Inner, draw
@@ -124,6 +125,19 @@ def test_patients_with_many_predictions_are_counted_as_patients() -> None:
     found = operating_points(snapshot, [one], draw(snapshot, [one.rows], 0), Rule("risk", 0.5))["points"][0]
     assert found["found"]["mean"] == 1 and found["in_vain"]["mean"] == 1
     assert found["alerts_per_day"] == pytest.approx(3 / (8 / 24))
+    family = replace(base, rows=grouped(rows, pl.Series(["f"] * 8)))
+    found = operating_points(family, [one], draw(family, [one.rows], 0), Rule("risk", 0.5))["points"][0]
+    assert found["found"]["mean"] == 1 and found["in_vain"]["mean"] == 1  # b is no case, though its brother is
+
+
+def test_a_group_of_patients_is_not_one_patient_with_several_predictions() -> None:
+    base = make_snapshot("binary", n=200, layers=())
+    families = replace(base, rows=grouped(base.rows, pl.Series(np.arange(200) // 4)))
+    parts = _parts(base.rows["label"].cast(pl.Int64).to_numpy())
+    found = operating_points(families, parts, draw(families, [one.rows for one in parts], 0), Rule("risk", 0.5))[
+        "points"
+    ][0]
+    assert "found" not in found and "alerts_per_day" not in found
 
 
 @pytest.mark.parametrize("task", ("multiclass", "survival"))
