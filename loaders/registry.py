@@ -16,6 +16,7 @@ RECORDS = {
     "fhir": ".records.fhir.reader:read_fhir",
     "mimic3": ".records.mimic.reader:read_mimic3",
     "mimic4": ".records.mimic.reader:read_mimic4",
+    "synthea": ".records.synthea:read_synthea",
     "eicu": ".records.eicu.reader:read_eicu",
     "hourly": ".records.hourly:read_hourly",
     "timeline": ".records.timeline:read_timeline",

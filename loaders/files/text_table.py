@@ -70,6 +70,7 @@ def read_cells(
     header: bool = True,
     format: str | None = None,
     most: int | None = None,
+    empty: bool = False,
 ) -> Cells:
     """Read a table as text, whatever its ending, delimiter and compression.
 
@@ -77,16 +78,17 @@ def read_cells(
         missing: cells that mean no value. An empty cell always does.
         format: csv, tsv, txt, maf, cbioportal or parquet; None: by the ending, else by the content.
         most: bytes that are looked at, for a look into a large file; None: all of it.
+        empty: whether a header alone is a table without rows, as one of a set of tables may be, and no error.
 
     Raises: InputError if there is no file, no row, or no such format in it.
     Example: read_cells(Path("clinical.csv.zip")).frame["case_id"]
     """
     data, name = read_bytes(path, most)
     if data.startswith(PARQUET) or format == "parquet" or name.endswith(".parquet"):
-        return _from_parquet(path, data, missing)
+        return _from_parquet(path, data, missing, empty)
     ending = format if format in TEXT_FORMATS else name.rpartition(".")[2]
     text = table_within(path, plain(data))
-    return _from_text(path, text, missing, header, TEXT_FORMATS.get(ending, b","))
+    return _from_text(path, text, missing, header, TEXT_FORMATS.get(ending, b","), empty)
 
 
 def text_cells(path: Path, data: bytes, missing: Sequence[str] = MISSING) -> Cells:
@@ -194,15 +196,17 @@ def resolve(column: Column, names: pl.DataFrame | Iterable[str], where: str | Pa
     raise InputError("no such column", where, column, expected, "correct the name; without a header, use numbers")
 
 
-def _from_text(path: Path, data: bytes, missing: Sequence[str], header: bool, preferred: bytes) -> Cells:
+def _from_text(
+    path: Path, data: bytes, missing: Sequence[str], header: bool, preferred: bytes, empty: bool = False
+) -> Cells:
     data = _without_comments(path, data)
     head = [line for line in data[:1_000_000].split(b"\n")[:30] if line]
     records = split(data, sniff(head, preferred))
     first = int(header)
     rows = records.starts.size - first
-    if rows < 1:
+    if rows < 1 and not (header and empty):
         raise InputError("holds no row", path, "a header alone" if header else None, "data rows", "check the file")
-    width = int(np.bincount(records.cells[first:]).argmax())
+    width = int(np.bincount(records.cells[first:] if rows else records.cells).argmax())
     found = _header(path, records, width) if header else []
     names, counts = _unique(found) if header else ([str(i) for i in range(width)], {})
     wrong = records.cells != len(names)
@@ -316,9 +320,9 @@ def parquet_frame(path: Path, data: bytes) -> pl.DataFrame:
         raise InputError("is no whole Parquet file", path, type(error).__name__, fix="write it again") from None
 
 
-def _from_parquet(path: Path, data: bytes, missing: Sequence[str]) -> Cells:
+def _from_parquet(path: Path, data: bytes, missing: Sequence[str], empty: bool) -> Cells:
     frame = parquet_frame(path, data)
-    if frame.is_empty():
+    if frame.is_empty() and not empty:
         raise InputError("holds no row", path, expected="data rows", fix="check the file")
     return typed_cells(path, frame, missing)
 

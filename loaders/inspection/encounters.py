@@ -21,6 +21,8 @@ _ICD10 = re.compile(r"[A-TV-Z]\d[0-9A-Z](\.?[0-9A-Z]{1,4})?")
 _ICD9 = re.compile(r"(\d{3}|V\d{2})(\.?\d{1,2})?|E\d{3}(\.?\d)?|\d{1,3}(\.\d{1,2})?")
 _LETTERED9 = re.compile(r"V\d{2}(\.?\d{1,2})?|E[89]\d{2}(\.?\d)?")
 _CODED = re.compile(r"(^|_)(diag|dx|diagnosis|icd|icd9|icd10|condition|code|codes)(_|\d|$)|^diag|^dx|icd")
+_DIAGNOSES = re.compile(r"diag|(^|_)dx|icd|condition")
+_CODE = re.compile(r"codes?$|code_?\d+$")
 _OTHER_VOCABULARIES = {"loinc": "LOINC", "rxnorm": "RXNORM", "rxcui": "RXNORM", "atc": "ATC", "ndc": "NDC", "cpt": "CPT", "hcpcs": "HCPCS",
                        "snomed": "SNOMED", "phecode": "PHECODE"}  # fmt: skip
 _START = ("admitted", "admission_date", "admit_date", "admittime", "admit_time", "start", "start_date", "start_time", "date", "time", "datetime",
@@ -114,9 +116,10 @@ def as_records(head: Head, path: str, take: Callable[[], str], whose: Whose | No
     kept = _columns(head, name, keys, rest, visit is not None, why, asked)
     if head.marks:
         keys["missing"] = [*MISSING, *head.marks]
-    if not visit and not keys.get("codes") and not keys.get("values") and not keys.get("columns"):
+    nothing = not visit and not any(keys.get(one) for one in ("codes", "values", "columns"))
+    if nothing and not asked:
         return None
-    section = Section(f"records.{name}", keys, tuple(why))
+    section = Section(f"records.{name}", keys, tuple(why), ready=not nothing)
     clock = "order" if "order" in keys else "relative" if "unit" in keys else "dated"
     return Records(Answer((section,), tuple(asked)), visit.name if visit else None, kept, head, clock)
 
@@ -243,12 +246,18 @@ def _columns(
     numbered = [c for c in rest if c.number and c.name not in codes]
     named_like_ids = [c.name for c in numbered if ID.search(plain_name(c.name)) and c.whole]
     outcome = [c.name for c in numbered if (c.values() or []) in (["0", "1"], ["0.0", "1.0"])]
-    values = {c.name: "" for c in numbered if c.name not in named_like_ids and c.name not in outcome}
-    kept = [
-        c.name
-        for c in rest
-        if c.name not in codes and c.name not in doses and c.name not in values and (not c.unique) and not c.date
-    ]
+    unsaid = [c.name for c in numbered if c.whole and c.distinct > 2 and _CODE.search(plain_name(c.name))]
+    values = {c.name: "" for c in numbered if c.name not in {*named_like_ids, *outcome, *unsaid}}
+    if values and codes and not visits:
+        asked.append(
+            f"[records.{name}] values: {', '.join(values)} stand beside codes: left out; the result of a row's code is `value`, of a visit's row `values`"
+        )
+        values = {}
+    kept = [c.name for c in rest if c.name not in {*codes, *doses, *values, *unsaid} and (not c.unique) and not c.date]
+    if unsaid:
+        asked.append(
+            f'[records.{name}] codes: {", ".join(unsaid)} are called codes, and nothing says of what: left out; with their vocabulary they are read: codes = {{{unsaid[0]} = "SNOMED"}}'
+        )
     if codes:
         keys["codes"] = codes
     if doses:
@@ -298,7 +307,8 @@ def _vocabulary(column: Column) -> str | None:
     called = _CODED.search(name) is not None
     if fits["10"] >= _SHARE * len(cells) and fits["lettered"] < 0.5 * len(cells) and (called or column.distinct > _FEW):
         return "ICD9CM" if "icd9" in name.replace("_", "") else "ICD10CM"
-    if fits["9"] >= _SHARE * len(cells) and (called or (fits["lettered"] and column.distinct > _FEW)):
+    bare = all(cell.isdigit() for cell in cells) and not _DIAGNOSES.search(name)  # 140 is a vaccine of CVX as well
+    if fits["9"] >= _SHARE * len(cells) and not bare and (called or (fits["lettered"] and column.distinct > _FEW)):
         return "ICD9CM"
     return None
 

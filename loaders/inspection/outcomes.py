@@ -252,7 +252,7 @@ def _typed(value: str, column: Column) -> object:
 def _label(column: Column, table: PatientsTable, inputs: Inputs) -> Proposal | None:
     kind = _kind(column)
     rank = _rank(column)
-    if kind is None or rank is None:
+    if kind is None or rank is None or _BASELINE.search(plain_name(column.name)):
         return None
     question, query, params = "", "patients_with_label", {"property": column.name}
     if inputs.records or inputs.dated_samples:
@@ -300,7 +300,7 @@ def _kind(column: Column) -> str | None:
 
 def _rank(column: Column) -> float | None:
     said = _said(column)
-    if column.number and column.distinct > 2 and (_to_death(column) or _is_time(column)):
+    if column.number and (_to_death(column) or (column.distinct > 2 and _is_time(column))):
         return None
     if said & {"vital", "status", *_SHORT} and said & _STATUS:  # half of a pair: without its time it says little
         return 1.5

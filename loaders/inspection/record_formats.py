@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,11 +23,14 @@ from .names import plain_name
 from .section import Answer, Section
 
 _SCHEMAS = {
+    "synthea": ({"patients", "encounters", "conditions"}, {"observations", "medications", "procedures", "careplans"}),
     "omop": ({"person"}, {"visit_occurrence", "condition_occurrence", "drug_exposure", "measurement", "observation_period"}),
     "eicu": ({"patient"}, {"diagnosis", "apachepatientresult", "vitalperiodic", "medication", "infusiondrug", "admissiondx"}),
 }  # fmt: skip
 """Format -> tables that it has, and tables of which it has one at least."""
 _MIMIC4 = {"hcpcsevents", "omr", "emar", "poe", "d_hcpcs", "provider", "pharmacy", "ingredientevents"}
+_FOURTH = {"anchor_age", "anchor_year"}
+"""Tables that MIMIC-IV alone has, and columns of its patients."""
 _DEEP, _MANY = 3, 5
 _HEAD = 200_000
 
@@ -53,9 +56,10 @@ def record_folders(files: Sequence[Path]) -> list[RecordFolder]:
             root = path.parent.parent if path.parent.name in ("hosp", "icu", "core") else path.parent
             tables.setdefault(root, []).append(path)
     for root, paths in tables.items():
-        format = _schema({stem(path) for path in paths})
+        format = _schema({stem(path): path for path in paths})
         if format is not None:
-            people = next((p for p in paths if stem(p) in ("person", "patients")), None)  # eICU's are stays
+            named = next((p for p in paths if stem(p) in ("person", "patients")), None)  # eICU's are stays
+            people = None if format == "synthea" else named  # whose table has names, addresses and passports
             found.append(RecordFolder(format, root, frozenset(paths), people))
     found += hourly_folders(rest)
     taken = {path for folder in found for path in folder.files}
@@ -66,13 +70,20 @@ def record_folders(files: Sequence[Path]) -> list[RecordFolder]:
     return found
 
 
-def _schema(names: set[str]) -> str | None:
+def _schema(tables: Mapping[str, Path]) -> str | None:
+    names = set(tables)
     if {"patients", "admissions", "diagnoses_icd"} <= names:
-        return "mimic4" if names & _MIMIC4 else "mimic3"
+        return "mimic4" if names & _MIMIC4 or _FOURTH & _columns(tables["patients"]) else "mimic3"
     for format, (needed, some) in _SCHEMAS.items():
         if needed <= names and names & some:
             return format
     return None
+
+
+def _columns(path: Path) -> set[str]:
+    """A table's columns, in lower case; none where it cannot be read."""
+    head = readable(path)
+    return {name.strip().lower() for name in head.names} if isinstance(head, Head) else set()
 
 
 def _meds(files: Sequence[Path]) -> list[RecordFolder]:
@@ -129,7 +140,7 @@ UNDATED = ("eicu",)
 
 
 _TITLES = {"meds": "MEDS", "omop": "the OMOP common data model", "mimic3": "MIMIC-III", "mimic4": "MIMIC-IV", "eicu": "eICU",
-           "fhir": "FHIR", "hourly": "hourly vitals and labs"}  # fmt: skip
+           "synthea": "Synthea", "fhir": "FHIR", "hourly": "hourly vitals and labs"}  # fmt: skip
 
 
 def is_timeline(head: Head) -> bool:

@@ -7,6 +7,7 @@ import tomllib
 import unicodedata
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ def spelled(text: str) -> str | None:
         ('milligram / deciliter', '1e3 / microliter', '1e3 / microliter', 'mmHg', None)
     """
     sides, whole = _spellings()
-    bare = re.sub(r"\{[^}]*\}", "", unicodedata.normalize("NFKC", text))
+    bare = re.sub(r"\{[^}]*\}", "", unicodedata.normalize("NFKC", unescape(text)))  # eICU writes &#176;C
     flat = " ".join(bare.lower().replace("μ", "µ").split())
     for form in (flat, flat.replace(" ", "")):
         if form in whole:

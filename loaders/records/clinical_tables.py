@@ -55,8 +55,10 @@ class ClinicalTables:
         """
         if table not in self.files:
             return None
-        cells = [read_cells(path, missing=self.spec.missing) for path in self.files[table]]
+        cells = [read_cells(path, missing=self.spec.missing, empty=True) for path in self.files[table]]
         found = source_rows(cells, self.ledger)
+        if not found.frame.height and not any(one.rows for one in cells):
+            self.ledger.count({f"tables with a header alone ({table})": 1})
         frame = lower_case(found.frame)
         for column in (self.subject, *needed):
             if column not in frame.columns:
@@ -207,7 +209,7 @@ def _table(path: Path) -> str:
 def _names(path: Path) -> pl.DataFrame:
     """A table of names: vocabularies are large, and written with tabs and without quotes, so they are scanned."""
     if path.suffix.lower() not in (".csv", ".tsv", ".txt"):
-        return read_cells(path).frame
+        return read_cells(path, empty=True).frame
     with path.open("rb") as file:
         tabs = b"\t" in file.readline()
     return pl.read_csv(

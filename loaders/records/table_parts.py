@@ -35,14 +35,17 @@ class Batch:
     where: str
 
 
-def table_parts(path: Path, called: str, missing: Sequence[str], ledger: Ledger) -> Iterator[Batch]:
+def table_parts(
+    path: Path, called: str, missing: Sequence[str], ledger: Ledger, empty: bool = False
+) -> Iterator[Batch]:
     """One table, in parts where it is large; its rows are counted, and those that could not be split are refused.
 
-    Args: called: the file's name in the ledger and in messages. missing: cells that mean no value.
+    Args: called: the file's name in the ledger and in messages. missing: cells that mean no value. empty: whether a
+        header alone is a table without rows, and no error.
     Raises: InputError for a file that is not there, is cut, or holds no row.
     """
     offset = ledger.begin(called)
-    for cells in _parts(path, missing):
+    for cells in _parts(path, missing, empty):
         ledger.read(cells.rows)
         broken = cells.broken
         if broken.height:
@@ -59,9 +62,9 @@ def parquet_columns(file: Path) -> list[str]:
         raise InputError("is no whole Parquet file", file, type(error).__name__, fix="write it again") from None
 
 
-def _parts(path: Path, missing: Sequence[str]) -> Iterator[Cells]:
+def _parts(path: Path, missing: Sequence[str], empty: bool) -> Iterator[Cells]:
     if check_regular(path).stat().st_size == 0 or not path.name.lower().endswith(".parquet"):
-        return (yield from _text_parts(path, missing))
+        return (yield from _text_parts(path, missing, empty))
     columns = parquet_columns(path)
     step = max(1, CELLS // max(1, len(columns)))
     scan, at = pl.scan_parquet(path), 0
@@ -72,20 +75,22 @@ def _parts(path: Path, missing: Sequence[str]) -> Iterator[Cells]:
             raise InputError("is no whole Parquet file", path, type(error).__name__, fix="write it again") from None
         if frame.is_empty() and at:
             return
-        if frame.is_empty():
+        if frame.is_empty() and not empty:
             raise InputError("holds no row", path, expected="data rows", fix="check the file")
         yield typed_cells(path, frame, missing)
         at += step
+        if frame.is_empty():
+            return
 
 
-def _text_parts(path: Path, missing: Sequence[str]) -> Iterator[Cells]:
+def _text_parts(path: Path, missing: Sequence[str], empty: bool) -> Iterator[Cells]:
     """A text as a whole; a large one, gzipped or not, in pieces that end with a line."""
     with path.open("rb") as file:
         start = file.read(4)
     packed = start.startswith(GZIP)
     small = path.stat().st_size <= (BYTES // PACKING if packed else BYTES)
     if small or start.startswith((ZIP, PARQUET, *UTF16)):
-        yield read_cells(path, missing=missing)
+        yield read_cells(path, missing=missing, empty=empty)
         return
     try:
         with gzip.open(path) if packed else path.open("rb") as text:

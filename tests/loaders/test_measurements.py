@@ -224,6 +224,10 @@ def test_no_text_breaks_the_spelling_of_units(text: str) -> None:
     assert found is None or conversion(found, found) is not None
 
 
+def test_units_as_eicu_writes_them() -> None:
+    assert spelled("&#176;C") == spelled("Cel") and spelled("M/mcL") == spelled("10*6/uL")
+
+
 def test_a_csv_of_labs_is_in_one_unit_behind_its_reader(tmp_path: Path) -> None:
     file = tmp_path / "labs.csv"
     file.write_text("patient_id,time,loinc,value,unit\np1,2020-01-01,2345-7,5.0,mmol/L\np2,2020-01-02,2345-7,90,mg/dL\n"

@@ -72,7 +72,9 @@ def _rows(
 ) -> Iterator[pl.DataFrame]:
     """A table's rows as text, part by part: ROW and these columns; one of `others` that it lacks is null."""
     for path in tables.files.get(table, []):
-        for part in table_parts(path, path.name, tables.spec.missing, tables.ledger):
+        for part in table_parts(path, path.name, tables.spec.missing, tables.ledger, empty=True):
+            if not part.frame.height and not part.numbers.len():
+                tables.ledger.count({f"tables with a header alone ({table})": 1})
             frame = lower_case(part.frame)
             for column in (STAY, *needed):
                 if column not in frame.columns:

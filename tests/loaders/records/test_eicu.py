@@ -222,3 +222,11 @@ def test_what_is_no_eicu(tmp_path: Path) -> None:
     (tmp_path / "patient.csv").unlink()
     with pytest.raises(InputError, match="a table patient"):
         read(tmp_path)
+
+
+def test_a_table_with_a_header_alone_is_a_table_without_rows(tmp_path: Path, eicu: Loaded) -> None:
+    header = TABLES["diagnosis"].splitlines()[0] + "\n"
+    (tmp_path / "empty").mkdir()
+    loaded = read(write(tmp_path / "empty", {**TABLES, "diagnosis": header}))
+    assert loaded.counts["tables with a header alone (diagnosis)"] == 1
+    assert eicu.events is not None and loaded.events is not None and loaded.events.height < eicu.events.height

@@ -220,3 +220,13 @@ def test_without_the_package_the_error_says_what_to_install(tmp_path: Path, monk
     monkeypatch.setitem(sys.modules, "duckdb", None)
     with pytest.raises(InputError, match=r"clinome\[duckdb\]"):
         read(file)
+
+
+def test_a_table_with_a_header_alone_is_a_table_without_rows(tmp_path: Path) -> None:
+    empty = {**CDM, "DEATH": "person_id,death_date,death_datetime,cause_concept_id\n"}
+    loaded = read(write(tmp_path, empty))
+    assert not events(loaded, "MEDS:MEDS_DEATH")
+    assert loaded.counts["tables with a header alone (death)"] == 1
+    (tmp_path / "DEATH.csv").unlink()
+    pl.DataFrame(schema={"person_id": pl.Int64, "death_date": pl.Date}).write_parquet(tmp_path / "DEATH.parquet")
+    assert read(tmp_path).counts["tables with a header alone (death)"] == 1

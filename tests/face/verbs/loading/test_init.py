@@ -368,6 +368,8 @@ def test_the_demo_becomes_its_own_study(tmp_path: Path) -> None:
     [
         ("omop", {"person__csv": "person_id,year_of_birth\n1,1950\n2,1960\n", "condition_occurrence__csv": "a,b\n1,2\n"}),
         ("mimic3", {"PATIENTS__csv": "ROW_ID,SUBJECT_ID,GENDER\n9,11,F\n8,12,M\n", "ADMISSIONS__csv": "a,b\n1,2\n", "DIAGNOSES_ICD__csv": "a,b\n1,2\n"}),
+        ("mimic4", {"patients__csv": "subject_id,gender,anchor_age\n9,F,50\n8,M,60\n", "admissions__csv": "a,b\n1,2\n", "diagnoses_icd__csv": "a,b\n1,2\n"}),
+        ("synthea", {"patients__csv": "Id,SSN\np1,9\np2,8\n", "encounters__csv": "a,b\n1,2\n", "conditions__csv": "a,b\n1,2\n", "observations__csv": "a,b\n1,2\n"}),
         ("eicu", {"patient__csv": "patientunitstayid,age\n1,50\n", "diagnosis__csv": "a,b\n1,2\n"}),
         ("fhir", {"bundle__json": '{\n "resourceType": "Bundle",\n "entry": []\n}', "p__ndjson": '{"resourceType": "Patient", "id": "1"}\n'}),
     ],
@@ -637,3 +639,40 @@ def test_names_that_toml_and_cypher_must_quote(tmp_path: Path) -> None:
     assert (params["time"], params["event"]) == (odd["os_days"], odd["os_event"])
     load(report)
     assert clinome.cohort(report.file).frame.shape[0] == PEOPLE
+
+
+def test_codes_of_an_unsaid_vocabulary_are_no_measurements(tmp_path: Path) -> None:
+    """The tables of Synthea alone, as many exports are: a column CODE of numbers, and what it cost."""
+    rows = [f"{P[i % 9]},2020-01-{1 + i % 28:02d},{195662009 + i % 5},{140 + i % 5},{i}.5" for i in range(40)]
+    write(
+        tmp_path,
+        clinical__csv=clinical(P),
+        drugs__csv="\n".join(["patient_id,START,CODE,VACCINE_CODE,COST", *rows]) + "\n",
+    )
+    report = clinome.init(tmp_path)
+    assert written(report)["records"]["drugs"]["values"] == {"COST": ""}
+    assert any("codes: CODE, VACCINE_CODE are called codes" in question for question in report.questions)
+    assert load(report)["records.drugs"] == (40, 0)
+
+
+def test_a_value_beside_codes_is_left_out_where_no_row_is_a_visit(tmp_path: Path) -> None:
+    rows = [f"{P[i % 9]},2020-01-{1 + i % 28:02d},{('E11.9', 'I10', 'C34.1')[i % 3]},{i}.5" for i in range(40)]
+    write(tmp_path, clinical__csv=clinical(P), diagnoses__csv="\n".join(["patient_id,date,dx_code,cost", *rows]) + "\n")
+    report = clinome.init(tmp_path)
+    assert written(report)["records"]["diagnoses"]["codes"] == {"dx_code": "ICD10CM"}
+    assert any("values: cost stand beside codes" in question for question in report.questions)
+    assert load(report)["records.diagnoses"] == (40, 0)
+
+
+def test_ages_and_times_to_death_are_no_classes(tmp_path: Path) -> None:
+    rows = "".join(
+        f"{p},{50 + i % 8},{('Dead', 'Alive')[i % 2]},{(890, 1250)[i // 2 % 2] if i % 2 == 0 else ''}\n"
+        for i, p in enumerate(P)
+    )
+    write(
+        tmp_path,
+        clinical__csv=f"patient_id,age_at_diagnosis,vital_status,days_to_death\n{rows}",
+        rna__tsv=in_columns(P, x=values()),
+    )
+    raw = written(clinome.init(tmp_path))
+    assert "task" not in raw or raw["cohort"]["params"].get("property") not in ("age_at_diagnosis", "days_to_death")
