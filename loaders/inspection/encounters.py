@@ -147,7 +147,12 @@ _RESULTS = frozenset(("value", "result", "valuenum", "numeric_value", "value_as_
 def _long(head: Head) -> tuple[str, str] | None:
     """The columns of what was measured and of its value, where each row is one measurement."""
     test = next(
-        (n for n in head.frame.columns if plain_name(n) in _TESTS or _TESTS & {plain_name(n).split("_")[0]}), None
+        (
+            n
+            for n in head.frame.columns
+            if plain_name(n) in _TESTS or (_TESTS & {plain_name(n).split("_")[0]} and not head.column(n).unique)
+        ),
+        None,
     )
     value = next((n for n in head.frame.columns if plain_name(n) in _RESULTS and n in head.numeric), None)
     return None if test is None or value is None or test == value else (test, value)

@@ -12,13 +12,14 @@ import polars as pl
 
 from ..errors import ClinomeError
 from ..files.text_table import read_bytes
+from ..records.clinical_tables import is_part, table_of
 from ..records.hourly_columns import SUBJECTS as STAYS
 from ..records.hourly_columns import TIMES as CLOCKS
 from ..records.hourly_columns import Layout, layout_of, sounds_like_outcome, spelt
 from ..records.meds.reader import CODES, DATA
 from ..specs import MISSING, Records
 from .file_head import Head, readable
-from .folder_files import ending, stem
+from .folder_files import ending
 from .names import plain_name
 from .section import Answer, Section
 
@@ -53,12 +54,13 @@ def record_folders(files: Sequence[Path]) -> list[RecordFolder]:
     tables: dict[Path, list[Path]] = {}
     for path in rest:
         if ending(path) in ("csv", "parquet", "tsv", "txt"):
-            root = path.parent.parent if path.parent.name in ("hosp", "icu", "core") else path.parent
+            table = path.parent if is_part(path) else path
+            root = table.parent.parent if table.parent.name in ("hosp", "icu", "core") else table.parent
             tables.setdefault(root, []).append(path)
     for root, paths in tables.items():
-        format = _schema({stem(path): path for path in paths})
+        format = _schema({table_of(path): path for path in paths})
         if format is not None:
-            named = next((p for p in paths if stem(p) in ("person", "patients")), None)  # eICU's are stays
+            named = next((p for p in paths if table_of(p) in ("person", "patients")), None)  # eICU's are stays
             people = None if format == "synthea" else named  # whose table has names, addresses and passports
             found.append(RecordFolder(format, root, frozenset(paths), people))
     found += hourly_folders(rest)

@@ -101,7 +101,7 @@ def clinical_tables(spec: Records, known: Known, ledger: Ledger, subject: str) -
         files: dict[str, list[Path]] = {}
         for path in spec.path:
             for file in _files_of(path, Path(unpacked)):
-                files.setdefault(_table(file), []).append(file)
+                files.setdefault(table_of(file), []).append(file)
         if not files:
             expected = f"the tables of {spec.format} ({', '.join(TABLES)})"
             raise InputError("holds no table", spec.path[0], expected=expected, fix="give the folder of the export")
@@ -200,10 +200,15 @@ def _is_table(name: str) -> bool:
     return bare.endswith(TABLES) and not PurePosixPath(name).name.startswith(".")
 
 
-def _table(path: Path) -> str:
+def table_of(path: Path) -> str:
     """The table that a file is of, or is a part of: `measurement/part-3.parquet` is of measurement."""
+    return path.parent.name.lower() if is_part(path) else path.name.lower().split(".")[0]
+
+
+def is_part(path: Path) -> bool:
+    """Whether a file is one part of a table that is a folder."""
     stem = path.name.lower().split(".")[0]
-    return path.parent.name.lower() if stem.startswith(("part-", "part_", "0000")) or stem.isdigit() else stem
+    return stem.startswith(("part-", "part_", "0000")) or stem.isdigit()
 
 
 def _names(path: Path) -> pl.DataFrame:

@@ -61,8 +61,9 @@ def _drug(names: Names, rows: pl.DataFrame, table: Charted) -> pl.Series:
 
 
 def _drug_item(names: Names, rows: pl.DataFrame, table: Charted) -> pl.Series:
-    """What was infused, by the item's name."""
-    return _named(names.items(rows[table.said[0]]))
+    """What was infused, by the item's name; by its number where D_ITEMS does not hold it."""
+    items = rows[table.said[0]]
+    return pl.select(pl.coalesce(_named(names.items(items)), _numbered(items, "MIMIC:item/"))).to_series()
 
 
 def _item(names: Names, rows: pl.DataFrame, table: Charted) -> pl.Series:

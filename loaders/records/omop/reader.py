@@ -118,6 +118,7 @@ class _Concepts:
         known = {name.upper(): name for name in VOCABULARIES}
         spelt = pl.col("vocabulary_id").replace_strict(VOCABULARY, default=pl.col("vocabulary_id")).str.to_uppercase()
         prefix = spelt.replace_strict(known, default=None).replace(prefixes)
+        prefix = pl.when(pl.col("concept_code").is_not_null()).then(prefix)  # some sites hold names alone
         table = self.named.select(
             "concept_id", text=pl.concat_str(prefix.fill_null("OMOP"), pl.lit(":"),
                                              pl.when(prefix.is_null()).then("concept_id").otherwise("concept_code")),
@@ -194,8 +195,9 @@ def _people(tables: ClinicalTables, concepts: _Concepts) -> tuple[pl.DataFrame, 
 
 
 def _birth() -> pl.Expr:
-    """A date from the parts: what is not told of it is the first of its kind, as MEDS's own converter has it."""
-    month, day = (pl.col(f"{one}_of_birth").fill_null("1").str.zfill(2) for one in ("month", "day"))
+    """A date from the parts: what is not told of it (0 is no month) is the first of its kind, as MEDS's own converter has it."""
+    parts = (pl.col(f"{one}_of_birth").str.strip_chars().str.strip_suffix(".0") for one in ("month", "day"))
+    month, day = (pl.when(~one.is_in(["", "0", "00"])).then(one).fill_null("1").str.zfill(2) for one in parts)
     return pl.concat_str("year_of_birth", pl.lit("-"), month, pl.lit("-"), day)
 
 

@@ -177,3 +177,14 @@ def test_patients_of_the_study_alone_and_what_is_no_mimic(tmp_path: Path) -> Non
     (tmp_path / "ADMISSIONS.csv").unlink()
     with pytest.raises(InputError, match="a table admissions"):
         third(tmp_path)
+
+
+def test_what_was_infused_keeps_its_number_where_no_table_names_it(tmp_path: Path) -> None:
+    loaded = fourth(write(tmp_path, {**FOURTH, "icu/d_items": "itemid,label\n1,Something else\n"}))
+    assert len(events(loaded, "MIMIC:item/221906")) == 1
+
+
+def test_a_table_with_a_header_alone_is_a_table_without_rows(tmp_path: Path) -> None:
+    loaded = third(write(tmp_path, {**THIRD, "ICUSTAYS": THIRD["ICUSTAYS"].splitlines()[0] + "\n"}))
+    assert loaded.counts["tables with a header alone (icustays)"] == 1 and loaded.visits is not None
+    assert "icu stay" not in set(loaded.visits["kind"])

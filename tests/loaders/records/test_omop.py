@@ -230,3 +230,22 @@ def test_a_table_with_a_header_alone_is_a_table_without_rows(tmp_path: Path) -> 
     (tmp_path / "DEATH.csv").unlink()
     pl.DataFrame(schema={"person_id": pl.Int64, "death_date": pl.Date}).write_parquet(tmp_path / "DEATH.parquet")
     assert read(tmp_path).counts["tables with a header alone (death)"] == 1
+
+
+def test_concepts_that_have_a_name_alone_and_births_without_a_month(tmp_path: Path) -> None:
+    """As a site exports them: CONCEPT without codes, a month 0 for one that is not told, a folder of parts a table."""
+    person = "person_id,gender_concept_id,year_of_birth,month_of_birth,day_of_birth\n1,8507,1987,0,0\n"
+    condition = "condition_occurrence_id,person_id,condition_concept_id,condition_start_date\n1,1,201826,2020-01-02\n"
+    concept = "concept_id,concept_name,vocabulary_id,concept_code\n201826,Type 2 diabetes mellitus,SNOMED,\n8507,Male,Gender,\n"
+    for table, text in {"person": person, "condition_occurrence": condition, "concept": concept}.items():
+        (tmp_path / table).mkdir()
+        (tmp_path / table / "part-0.csv").write_text(text)
+    loaded = read(tmp_path)
+    assert loaded.rejects.is_empty()
+    assert events(loaded, "MEDS:MEDS_BIRTH")[0]["time"] == dt.datetime(1987, 1, 1)
+    assert len(events(loaded, "OMOP:201826")) == 1
+    assert loaded.concepts is not None
+    assert (
+        loaded.concepts.row(by_predicate=pl.col("id") == "OMOP:201826", named=True)["name"]
+        == "Type 2 diabetes mellitus"
+    )

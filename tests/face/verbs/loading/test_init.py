@@ -368,6 +368,7 @@ def test_the_demo_becomes_its_own_study(tmp_path: Path) -> None:
     [
         ("omop", {"person__csv": "person_id,year_of_birth\n1,1950\n2,1960\n", "condition_occurrence__csv": "a,b\n1,2\n"}),
         ("mimic3", {"PATIENTS__csv": "ROW_ID,SUBJECT_ID,GENDER\n9,11,F\n8,12,M\n", "ADMISSIONS__csv": "a,b\n1,2\n", "DIAGNOSES_ICD__csv": "a,b\n1,2\n"}),
+        ("omop", {"person___part-0__csv": "person_id,year_of_birth\n1,1950\n2,1960\n", "measurement___part-0__csv": "a,b\n1,2\n"}),
         ("mimic4", {"patients__csv": "subject_id,gender,anchor_age\n9,F,50\n8,M,60\n", "admissions__csv": "a,b\n1,2\n", "diagnoses_icd__csv": "a,b\n1,2\n"}),
         ("synthea", {"patients__csv": "Id,SSN\np1,9\np2,8\n", "encounters__csv": "a,b\n1,2\n", "conditions__csv": "a,b\n1,2\n", "observations__csv": "a,b\n1,2\n"}),
         ("eicu", {"patient__csv": "patientunitstayid,age\n1,50\n", "diagnosis__csv": "a,b\n1,2\n"}),
