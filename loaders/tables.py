@@ -12,6 +12,7 @@ import polars as pl
 from .files.ledger import REJECTS, Tally
 from .files.losses import Loss
 from .files.removed_ids import NOBODY, Removed
+from .files.shards import Shards, one_by_one
 from .identifiers.genes import GeneTable
 from .specs import Knowledge, Source
 
@@ -71,6 +72,7 @@ class Known:
     opaque holds names that opaque layers brought: bare name -> CURIE.
     removed: who was taken out for good; their rows are rejected, whatever else is known.
     clock: of the study's records, "dated", "relative" or "order"; None where they have none.
+    shards: how files that can be read each by itself are read; it changes nothing of what is read.
     """
 
     subjects: frozenset[str] | None
@@ -79,6 +81,7 @@ class Known:
     opaque: Mapping[str, str] = field(default_factory=dict)
     removed: Removed = NOBODY
     clock: str | None = None
+    shards: Shards = one_by_one
 
 
 @dataclass(frozen=True)

@@ -39,16 +39,12 @@ class Records:
         Of several at one moment the class that comes first in `classes`, and the earliest time of being known; never:
         whether of one of them nobody says when it was known.
         """
-        found = [pl.DataFrame(schema={**EVENT, "class": pl.String})]
+        kept, kind = ("subject_id", "time", "known_time", "visit_id"), pl.Enum(list(classes))
+        found = [pl.DataFrame(schema={**{name: EVENT[name] for name in kept}, "class": kind})]
         for name, codes in classes.items():
-            part = self._of(codes, codes.holds())
-            found.append(part.with_columns(pl.lit(name).alias("class")))
-        each = pl.concat(found).group_by("subject_id", "time", maintain_order=True)
-        once = each.agg(
-            pl.col("known_time").min(), pl.col("visit_id").first(), pl.col("class").first(),
-            never=is_never(pl.col("known_time")).any(),
-        )  # fmt: skip
-        return once.sort("subject_id", "time")
+            part = self._of(codes, codes.holds()).select(kept)
+            found.append(part.with_columns(pl.lit(name, kind).alias("class")))
+        return _by_moment(pl.concat(found)).with_columns(pl.col("class").cast(pl.String))
 
     def said(self, label: CodeSet) -> pl.DataFrame:
         """subject_id, visit_id, yes: what the source says in the events of a label; their number is `low` (1) or more."""
@@ -154,6 +150,31 @@ class Records:
 
     def _tables(self, name: str) -> list[pl.DataFrame]:
         return [table for source in self.tables.sources() if (table := self.tables.table(source, name)) is not None]
+
+
+def _by_moment(events: pl.DataFrame) -> pl.DataFrame:
+    """One event a subject and moment, sorted by them: the first, with the earliest known_time; `never`: of one nobody says it.
+
+    Only moments of several events are grouped: a group for every event would take several times their memory.
+    """
+    rows = events.sort("subject_id", "time", maintain_order=True).with_columns(never=is_never(pl.col("known_time")))
+    begins = rows.select(
+        pl.any_horizontal(pl.col(key).ne_missing(pl.col(key).shift()) for key in ("subject_id", "time"))
+    ).to_series()
+    begins = begins.set(pl.int_range(len(begins), eager=True) == 0, True)
+    if begins.all():
+        return rows
+    rows = rows.with_columns(moment=begins.cum_sum())
+    several = ~begins | ~begins.shift(-1, fill_value=True)
+    once = (
+        rows.filter(several)
+        .group_by("moment", maintain_order=True)
+        .agg(
+            pl.col("subject_id", "time").first(), pl.col("known_time").min(), pl.col("visit_id", "class").first(),
+            pl.col("never").any(),
+        )
+    )  # fmt: skip
+    return pl.concat([rows.filter(~several), once.select(rows.columns)]).sort("moment").drop("moment")
 
 
 def merged(visits: pl.DataFrame) -> pl.DataFrame:

@@ -1,7 +1,7 @@
 """Embedded store: a folder with one kglite graph in it, run by graphs/store/kglite_process.py.
 
 ```
-lung.graph/graph.kgl      the writer's checkpoint, replaced whenever its log is long: it may hold half a load
+lung.graph/graph.kgl      the writer's checkpoint, replaced whenever the log is long beside it: it may hold half a load
 lung.graph/graph.kgl-wal  the log since then
 lung.graph/saved.kgl      the checkpoint of the last `save()`, which readers open: the same file by another name
 ```
@@ -32,6 +32,10 @@ from .similarity import nearest
 
 TIMEOUT_S = 600.0
 _EMPTY_LOG = 16  # bytes: a log without a commit is its header
+_SHORT_LOG = 16 << 20  # bytes that a log may have in any case
+_LOG_PER_CHECKPOINT = 8
+"""A log may be so many times as long as the checkpoint, in which the same rows take an eighth of the bytes: the graph has then
+doubled, so that all checkpoints of a load together cost as much as two of the last, however much is loaded."""
 _WRITE = "make room on the disk and see that the folder can be written, then give the same command again: it goes on"
 _REBUILD = "the graph can be rebuilt from its tables: move this folder away and load the study again"
 
@@ -230,6 +234,7 @@ class EmbeddedStore:
             if error.kind == "refused":
                 return False
             raise EngineError(f"{self.folder}: the graph refused a write ({error.kind}).", _WRITE) from error
+        self._shorten_log()
         return True
 
     def _present(self, label: str, ids: list[str]) -> int:
@@ -247,10 +252,20 @@ class EmbeddedStore:
             self._writer().cypher(text, params, write=True)
         except EngineFailure as error:  # its message may quote an id
             raise EngineError(f"{self.folder}: the graph refused a write ({error.kind}).", _WRITE) from error
+        self._shorten_log()
+
+    def _shorten_log(self) -> None:
+        """A checkpoint, once the log is long beside the last one."""
+        log, there = self._log(), self._file.stat().st_size if self._file.exists() else 0
+        if log.exists() and log.stat().st_size > max(_SHORT_LOG, _LOG_PER_CHECKPOINT * there):
+            self._checkpoint()
+
+    def _log(self) -> Path:
+        return self._file.with_name("graph.kgl-wal")
 
     def _is_saved(self) -> bool:
         """Whether readers see all that is there: a killed writer may have committed more."""
-        log = self._file.with_name("graph.kgl-wal")
+        log = self._log()
         empty = not log.exists() or log.stat().st_size <= _EMPTY_LOG
         return empty and self._file.exists() and self._saved.exists() and self._file.samefile(self._saved)
 

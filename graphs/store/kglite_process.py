@@ -23,6 +23,9 @@ from ...loaders.files.child_processes import child_environment
 PATIENCE_S = 3.0
 """How long to wait for a writer's lease: the engine of a killed process needs a moment to notice."""
 
+_NEVER_MIB = 1 << 20
+"""Of log, after which the engine would write a checkpoint by itself: beside a copy of the graph, and so often that a load
+would grow with the square of its rows."""
 _OPTIONS: dict[str, Any] = {
     "disabled_passes": ["fuse_order_by_top_k"],  # it returns nulls for CALL { … ORDER BY … LIMIT … }
     "hide_structural_keys": True,
@@ -41,8 +44,7 @@ class Engine:
     """One open graph file in an engine process of its own.
 
     Args:
-        path: the checkpoint file; its log lies beside it. The engine replaces it by a new one now and then (every
-            16 MB of log), and never writes into it.
+        path: the checkpoint file; its log lies beside it. `save` replaces it by a new one, and nothing else does.
         write: True takes the writer's lease until `close()`; False reads the file as it is, without the log.
     Raises: EngineFailure.
     """
@@ -175,7 +177,7 @@ def _open(path: str, write: bool) -> Any:
     until = time.monotonic() + PATIENCE_S
     while True:
         try:
-            return kglite.open(path, durable="normal")
+            return kglite.open(path, durable="normal", auto_checkpoint_wal_mib=_NEVER_MIB)
         except kglite.WriterLeaseHeldError:
             if time.monotonic() > until:
                 raise

@@ -69,6 +69,19 @@ class Ledger:
         self._files.append((self._read, file))
         return self._read
 
+    def append(self, other: Ledger) -> int:
+        """What another ledger of the source holds, behind what this one does. Returns the rows read before it."""
+        offset = self._read
+        self._files += [(offset + first, file) for first, file in other._files]
+        self._read, self._merged = self._read + other._read, self._merged + other._merged
+        self._rejected |= {offset + row for row in other._rejected}
+        inside = pl.when(pl.col("row") > 0).then(pl.col("row") + offset).otherwise(0)
+        self._parts += [part.with_columns(inside.alias("row")) for part in other._parts]
+        self._counts.update(other._counts)
+        self._losses += other._losses
+        self._cells.update(other._cells)
+        return offset
+
     def open(self, cells: Cells) -> pl.Series:
         """Count the rows of a file and refuse its broken ones. Returns: (rows of cells.frame,) their numbers here."""
         offset = self.begin(cells.path.name)

@@ -7,7 +7,7 @@ import pickle
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +23,7 @@ from ..base.threads import ENVIRONMENT
 
 P = ParamSpec("P")
 Made = TypeVar("Made")
+Part = TypeVar("Part")
 Given = tuple[Snapshot, Sequence[Learner]]
 
 _GIVEN = "given.pickle"
@@ -82,6 +83,13 @@ class Processes:
         """One call in one of them, as soon as one is free and something was given. work: a function of a module."""
         future: Future[Made] = self.begin()._pool.submit(work, *args, **kwargs)
         return future
+
+    def in_order(self, read: Callable[[Part], Made], parts: Sequence[Part]) -> Iterator[Made]:
+        """What was made of each part, in the order of the parts (`loaders.files.shards`); of one part, here."""
+        if len(parts) < 2:
+            return map(read, parts)
+        self.begin(len(parts))
+        return (future.result() for future in [self.submit(read, one) for one in parts])
 
     @property
     def given(self) -> bool:

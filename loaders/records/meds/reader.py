@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +13,7 @@ from ...files.ledger import ROW, Ledger, refuse, total
 from ...files.source_folder import files_within
 from ...files.text_table import numbers, parquet_frame, read_bytes
 from ...identifiers.curie import meds_codes
+from ...identifiers.genes import GeneTable
 from ...specs import Records
 from ...tables import EVENTS, Known, Loaded, PolarsType, as_concepts, as_links
 from ..events import as_events, never_known, refuse_strangers, refuse_times
@@ -30,7 +33,7 @@ def read_meds(spec: Records, known: Known) -> Loaded:
 
     subject_id may be int64 or text, a null time is static; of further columns known_time, visit_id and unit are read.
     Where a file has known_time, an empty cell of it says that nobody knows when the event was known: it is no input.
-    Rows that are equal in all of these merge.
+    Rows that are equal in all of these merge. Files are read each by itself (`Known.shards`).
 
     Returns: Loaded with events; with concepts and links where the data set has metadata/codes.parquet.
     Raises: InputError for a folder without Parquet files, a file that is none, or one without MEDS's columns.
@@ -41,10 +44,10 @@ def read_meds(spec: Records, known: Known) -> Loaded:
     for path in spec.path:
         root, files = _files(path)
         own = (root / ABOUT).is_file()
-        for file in files:
-            rows, changed = _rows(file, known, ledger, own)
-            parts.append(_of_records(rows, ledger) if own else rows)
-            counts.append(changed)
+        for shard in known.shards(partial(_read_shard, known=_alone(known), source=spec.source, own=own), files):
+            offset = ledger.append(shard.ledger)
+            parts.append(shard.rows.with_columns(pl.col(ROW) + offset))
+            counts.append(shard.counts)
         if own:
             extensions.append(root)
         elif (root / CODES).is_file():
@@ -90,6 +93,26 @@ def _files(path: Path) -> tuple[Path, list[Path]]:
     if not files:
         raise InputError("holds no Parquet file", path, expected="data/*.parquet", fix="give the folder above data/")
     return (data.parent if data.name == DATA else data), files
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """One file: its events, what became of its rows, and what was changed in its codes."""
+
+    rows: pl.DataFrame
+    ledger: Ledger
+    counts: dict[str, int]
+
+
+def _read_shard(file: Path, known: Known, source: str, own: bool) -> _Shard:
+    ledger = Ledger(source)
+    rows, changed = _rows(file, known, ledger, own)
+    return _Shard(_of_records(rows, ledger) if own else rows, ledger, changed)
+
+
+def _alone(known: Known) -> Known:
+    """What a shard needs to know of who and what is known: it crosses processes."""
+    return Known(known.subjects, None, GeneTable.empty(), removed=known.removed, clock=known.clock)
 
 
 def _rows(file: Path, known: Known, ledger: Ledger, own: bool) -> tuple[pl.DataFrame, dict[str, int]]:

@@ -88,7 +88,7 @@ def test_readers_neither_block_the_writer_nor_see_what_is_not_saved(folder: Path
 
 
 def test_however_much_is_written_readers_see_the_last_save(folder: Path, writer: EmbeddedStore) -> None:
-    """The engine writes a checkpoint of its own whenever its log is 16 MB long."""
+    """A checkpoint is written whenever the log is long."""
     random = Random(1)  # the engine compresses what repeats
     for k in range(40):
         notes = [random.randbytes(750_000).hex() for _ in range(2)]
@@ -99,6 +99,23 @@ def test_however_much_is_written_readers_see_the_last_save(folder: Path, writer:
     assert sum(file.stat().st_size for file in folder.iterdir()) > 32 << 20  # of 60 MB, as it is compressed
     with EmbeddedStore(folder, write=False) as reader:
         assert patients(reader) == 3
+
+
+def test_a_log_is_shortened_when_it_is_long_beside_its_checkpoint(
+    folder: Path, writer: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clinome.graphs.store.embedded._SHORT_LOG", 20_000)
+    checkpoint, log, changed = folder / "graph.kgl", folder / "graph.kgl-wal", []
+    for k in range(200):
+        write(writer, f"batch {k}", 20)
+        changed.append((checkpoint.stat().st_ino, checkpoint.stat().st_size))
+        assert log.stat().st_size <= max(20_000, 8 * checkpoint.stat().st_size)
+    assert 2 <= len(set(changed)) <= 8  # not one for every 20,000 bytes
+    with EmbeddedStore(folder, write=False) as reader:
+        assert patients(reader) == 3
+    writer.close()
+    with EmbeddedStore(folder, write=True) as again:
+        assert patients(again) == 3 + 200 * 20
 
 
 def test_a_save_that_was_killed_is_made_up_for(folder: Path) -> None:

@@ -64,7 +64,7 @@ def test_two_machines_make_one_run_that_stands_for_two_processes_of_one(
 ON_RAY = """
 import sys
 import ray, ray_train
-from clinome.models.experiment.ray_workers import _private
+from clinome.models.experiment.ray_cluster import _private
 with _private(ray):  # on the loopback, with a token that nobody else has
     ray.init("local", num_cpus=3, include_dashboard=False, _node_ip_address="127.0.0.1", log_to_driver=False,
              job_config=ray.job_config.JobConfig(_py_driver_sys_path=sys.path))

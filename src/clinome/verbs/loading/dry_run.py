@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from clinome.console import Console
@@ -12,6 +13,7 @@ from clinome.loaders.tables import Known, Loaded
 from clinome.study import Study
 from clinome.verbs.loading.known import known_of
 from clinome.verbs.loading.load_report import LoadReport, last_line, say_source
+from clinome.verbs.loading.shards import shards_of
 
 if TYPE_CHECKING:
     from clinome.graphs.ingest.load_source import SourceReport
@@ -33,21 +35,22 @@ def dry_run(study: Study, console: Console) -> LoadReport:
     read: dict[str, Loaded] = {}
     reports: list[SourceReport] = []
     failed: list[tuple[str, ClinomeError]] = []
-    for spec in study.sources():
-        begun = time.perf_counter()
-        try:
-            with console.working(spec.source):
-                loaded = read_source(spec, _known(study, spec, read, genes))
-        except ClinomeError as error:
-            failed.append((spec.source, error))
-            console(f"{spec.source}: cannot be loaded: {error}")
-            continue
-        reports.append(_report(loaded, time.perf_counter() - begun))
-        say_source(reports[-1], console)
-        read[spec.source] = loaded
-        if (refused := refusal(spec, loaded, REJECTS)) is not None:
-            failed.append((spec.source, refused))
-            console(f"    a load would end here: {refused}")
+    with shards_of(study) as shards:
+        for spec in study.sources():
+            begun = time.perf_counter()
+            try:
+                with console.working(spec.source):
+                    loaded = read_source(spec, replace(_known(study, spec, read, genes), shards=shards))
+            except ClinomeError as error:
+                failed.append((spec.source, error))
+                console(f"{spec.source}: cannot be loaded: {error}")
+                continue
+            reports.append(_report(loaded, time.perf_counter() - begun))
+            say_source(reports[-1], console)
+            read[spec.source] = loaded
+            if (refused := refusal(spec, loaded, REJECTS)) is not None:
+                failed.append((spec.source, refused))
+                console(f"    a load would end here: {refused}")
     console(last_line(reports, REJECTS))
     console("nothing was written")
     if failed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from clinome.loaders.files.shards import Shards, one_by_one
 from clinome.loaders.tables import Known
 from clinome.study import Study
 
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
 
 def known_of(
     study: Study, genes: GeneTable, *, subjects: frozenset[str] | None, samples: pl.DataFrame | None,
-    opaque: Mapping[str, str],
+    opaque: Mapping[str, str], shards: Shards = one_by_one,
 ) -> Known:  # fmt: skip
     """Who and what is known, ids as they stand in the files; who was removed, and the clock, are the study's own.
 
-    Args: subjects, samples, opaque: as in `Known`, from what was read before.
+    Args: subjects, samples, opaque: as in `Known`, from what was read before. shards: how files are read.
     """
     from clinome.loaders.files.removed_ids import read_removed
 
-    return Known(subjects, samples, genes, opaque, read_removed(study.tables), study.clock)
+    return Known(subjects, samples, genes, opaque, read_removed(study.tables), study.clock, shards)

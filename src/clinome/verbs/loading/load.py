@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from clinome.console import SILENT, Console
 from clinome.graph import open_store, store_folder
+from clinome.loaders.files.shards import Shards, one_by_one
 from clinome.loaders.specs import AnySource, Knowledge, Patients, Samples
 from clinome.loaders.tables import Known, Loaded
 from clinome.study import Study, as_study
 from clinome.verbs.loading.known import known_of
 from clinome.verbs.loading.load_report import LoadReport, last_line, say_source
+from clinome.verbs.loading.shards import shards_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -94,16 +96,17 @@ def load_into(study: Study, store: Store, console: Console, ready: Ready = _noth
     if _enter(study, store, tables, genes):
         console("the graph is of an older Clinome: it is brought to this one's form")
     _forget(study, store, tables, console)
-    for spec in study.sources():
-        known = known_before(study, spec, tables, genes)
-        door, there = door_of(study, tables), partial(ready, tables, spec.source)
-        with console.working(spec.source) as progress:
-            try:
-                reports.append(load_source(store, tables, spec, known, door=door, progress=progress, ready=there))
-            except TooMuchLost as lost:
-                say_source(lost.report, console)
-                raise
-        say_source(reports[-1], console)
+    with shards_of(study) as shards:
+        for spec in study.sources():
+            known = known_before(study, spec, tables, genes, shards)
+            door, there = door_of(study, tables), partial(ready, tables, spec.source)
+            with console.working(spec.source) as progress:
+                try:
+                    reports.append(load_source(store, tables, spec, known, door=door, progress=progress, ready=there))
+                except TooMuchLost as lost:
+                    say_source(lost.report, console)
+                    raise
+            say_source(reports[-1], console)
     if store.retried:
         console(f"{store.retried:,} transactions were run again: others were in their way, or the server was away")
     _say_stopped(store, tables, console)
@@ -130,8 +133,8 @@ def _enter(study: Study, store: Store, tables: Tables, genes: GeneTable) -> bool
     return upgrade_v1(store, tables)
 
 
-def known_before(study: Study, spec: AnySource, tables: Tables, genes: GeneTable) -> Known:
-    """What is known before this source is read; ids as they stand in the files."""
+def known_before(study: Study, spec: AnySource, tables: Tables, genes: GeneTable, shards: Shards = one_by_one) -> Known:
+    """What is known before this source is read; ids as they stand in the files. shards: how files are read."""
     from clinome.loaders.subjects.pseudonyms import file_samples
 
     loaded = () if isinstance(spec, Patients) else tables.sources()
@@ -142,7 +145,7 @@ def known_before(study: Study, spec: AnySource, tables: Tables, genes: GeneTable
     return known_of(
         study, genes, opaque=tables.opaque_names() if isinstance(spec, Knowledge) else {},
         subjects=None if patients is None else _ids(patients["subject_id"], namespace, study),
-        samples=None if samples is None else file_samples(samples, namespace, study.tables),
+        samples=None if samples is None else file_samples(samples, namespace, study.tables), shards=shards,
     )  # fmt: skip
 
 
