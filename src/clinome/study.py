@@ -218,7 +218,7 @@ class Study:
             raise NotBuilt(
                 f"{self.file.name} [task]: kind {self.task.kind!r} is not built yet.", f"built are {', '.join(TASKS)}"
             )
-        several = task_of(self.task.kind).label_type == "booleans"
+        several = task_of(self.task.kind).label_type == "booleans" and self.task.target is None
         if several != isinstance(self.task.label, tuple) or (several and len(set(self.task.label)) < 2):
             expected = "two columns of the cohort or more" if several else "one column"
             fix = 'label = ["diabetes", "stroke"]' if several else 'kind = "multilabel" predicts several at once'
