@@ -70,6 +70,7 @@ class Cohort:
     notes: what was done to labels and rows, in plain words.
     label: what the query called the label, or the labels.
     to_predict: who has no label is in it too (null), for a model that predicts them.
+    balance: of a matched cohort a row a variable: standardised mean differences before and after.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Cohort:
     notes: tuple[str, ...] = ()
     label: Label = "label"
     to_predict: bool = False
+    balance: pl.DataFrame | None = None
 
     def with_step(self, step: str, count: int) -> Cohort:
         """The same cohort with one more line of attrition."""
