@@ -30,7 +30,7 @@ from ..query.params import naive
 from ..store.columns import table
 from ..store.protocol import Edges, Store
 from ..tables.study_tables import Tables
-from .labels import TIME_TO_EVENT, WHERE, Label, with_any_label, with_label
+from .labels import BOOLEANS, TIME_TO_EVENT, WHERE, Label, with_any_label, with_label, with_listed
 from .meds_labels import is_label_table, read_labels
 
 """From the weakest to the strongest: a study is as good as its weakest source."""
@@ -70,6 +70,7 @@ class Cohort:
     notes: what was done to labels and rows, in plain words.
     label: what the query called the label, or the labels.
     to_predict: who has no label is in it too (null), for a model that predicts them.
+    balance: of a matched cohort a row a variable: standardised mean differences before and after.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Cohort:
     notes: tuple[str, ...] = ()
     label: Label = "label"
     to_predict: bool = False
+    balance: pl.DataFrame | None = None
 
     def with_step(self, step: str, count: int) -> Cohort:
         """The same cohort with one more line of attrition."""
@@ -97,6 +99,7 @@ class _Asked:
     text: str
     params: Mapping[str, Any]
     notes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
 
 
 def make_cohort(
@@ -111,6 +114,7 @@ def make_cohort(
     tables: Tables,
     target: PredictionTask | AcesTask | None = None,
     to_predict: bool = False,
+    classes: tuple[str, ...] = (),
 ) -> Cohort:
     """Run a cohort query and make of its rows one row a patient and prediction time.
 
@@ -122,6 +126,7 @@ def make_cohort(
         tables: the study's tables: its own patients, and whether it holds records.
         target: what `[task] target` means: it gives the labels, and the query none.
         to_predict: keep those without a label too (null), for a model that predicts them.
+        classes: its labels, where a target of several labels would choose others.
     Raises: InputError for rows that cannot be a cohort, if nobody is left, and if the study is not in the graph.
     """
     check_entered(store, tables)
@@ -137,10 +142,13 @@ def make_cohort(
         label = "label"
     elif target is not None:
         _check_times(own, label_type, clock, True)
-        asked = _by_target(replace(asked, rows=own), target, tables, label_type, label, clock, to_predict)
+        asked = _by_target(replace(asked, rows=own), target, tables, label_type, label, clock, to_predict, classes)
         own, label = asked.rows, "label"
     steps = asked.steps
-    labelled = (with_any_label if to_predict else with_label)(own, label_type, label, one)
+    if asked.classes:
+        labelled = with_listed(own, asked.classes, to_predict)
+    else:
+        labelled = (with_any_label if to_predict else with_label)(own, label_type, label, one)
     fate = "to predict, and not to judge by" if to_predict else "left out"
     notes = [*asked.notes, *labelled.notes, *_said(labelled.unlabelled, f"rows without a label {fate}")]
     steps.append(AttritionStep("labelled", labelled.patients))
@@ -215,7 +223,14 @@ def _by_aces(store: Store, query: str, target: AcesTask, tables: Tables, label_t
 
 
 def _by_target(
-    asked: _Asked, target: PredictionTask, tables: Tables, label_type: str, label: Label, clock: str, lenient: bool
+    asked: _Asked,
+    target: PredictionTask,
+    tables: Tables,
+    label_type: str,
+    label: Label,
+    clock: str,
+    lenient: bool,
+    classes: tuple[str, ...],
 ) -> _Asked:
     """The rows as the target labels them; the query's text says so too."""
     named = (label,) if isinstance(label, str) else label
@@ -225,14 +240,15 @@ def _by_target(
         raise InputError(
             "the cohort query returns an outcome, and the target another", WHERE, given[0], "one of them", fix
         )
-    if clock == "order":
+    if clock == "order" and target.in_days:
         raise InputError(
             "a window of days in an order", "[task] target", clock, "a dated or relative clock", "ranks are not days"
         )
-    made = with_task(asked.rows, target, Records(tables, lenient), label_type)
+    made = with_task(asked.rows, target, Records(tables, lenient), label_type, classes)
     steps = [*asked.steps, *(AttritionStep(step, count) for step, count in made.steps)]
     text = f"{asked.text}// labelled by {target.words}\n"
-    return _Asked(made.rows, steps, text, asked.params, (*asked.notes, *made.notes))
+    several = made.classes if label_type == BOOLEANS else ()
+    return _Asked(made.rows, steps, text, asked.params, (*asked.notes, *made.notes), several)
 
 
 def _in_store(store: Store) -> AttritionStep:

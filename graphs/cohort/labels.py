@@ -111,6 +111,13 @@ def with_any_label(rows: pl.DataFrame, label_type: str, label: Label, happened: 
     return replace(found, rows=every)
 
 
+def with_listed(rows: pl.DataFrame, classes: Sequence[str], keep: bool) -> Labelled:
+    """Rows whose `label` is already a list of those of `classes` that are so; null: not known, left out unless `keep`."""
+    known = rows.drop_nulls("label")
+    made = rows if keep else known
+    return Labelled(made, tuple(classes), known["subject_id"].n_unique(), rows.height - known.height)
+
+
 def _one(label: Label) -> str:
     if isinstance(label, str):
         return label

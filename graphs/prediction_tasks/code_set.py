@@ -61,7 +61,7 @@ class CodeSet:
 
     def expand(self, tables: Tables) -> frozenset[str]:
         """The codes of the study's records that are in the set."""
-        known, links = study_codes(tables), _links(tables)
+        known, links = study_codes(tables), code_links(tables)
         found = self._reached(self.codes, self.below, known, links)
         return (found - self._reached(self.without, self.below_without, known, links)) & known
 
@@ -119,14 +119,15 @@ def downwards(
     return frozenset(found)
 
 
-def study_codes(tables: Tables) -> frozenset[str]:
-    """Every code that the study's records bring."""
+def study_codes(tables: Tables, labels: Sequence[str] = (*CODES, "Phenotype")) -> frozenset[str]:
+    """Every code that the study's records bring, of these labels."""
     records = [source for source in tables.sources() if "events.parquet" in tables.record(source)["checksums"]]
-    found = (tables.nodes(source, label) for source in records for label in (*CODES, "Phenotype"))
+    found = (tables.nodes(source, label) for source in records for label in labels)
     return frozenset(code for table in found if table is not None for code in table["id"])
 
 
-def _links(tables: Tables) -> pl.DataFrame:
+def code_links(tables: Tables) -> pl.DataFrame:
+    """subject, predicate, object: what the study's knowledge says codes are kinds of (IS_A), or are mapped to (MAPS_TO)."""
     found = [table for source in tables.sources() if (table := tables.table(source, "links")) is not None]
     layout = {"subject": pl.String, "predicate": pl.String, "object": pl.String}
     wanted = [table.select(list(layout)).filter(pl.col("predicate").is_in(("IS_A", "MAPS_TO"))) for table in found]

@@ -9,8 +9,10 @@ import polars as pl
 from ...loaders.errors import InputError
 from ...loaders.tables import PolarsType
 from .records import STAY, TIME, Records, is_never
-from .task import END, EVENTS, FIRST, OBSERVATION, STAYS, IndexRule
+from .task import END, EVENTS, FIRST, OBSERVATION, START, STAYS, IndexRule
 
+HALF_A_RANK = timedelta(hours=12)
+"""In a clock that is only an order the moment between two visits: a rank is a day there."""
 ROWS: dict[str, PolarsType] = {"subject_id": pl.String, "prediction_time": TIME, "visit_id": pl.String}
 
 
@@ -24,7 +26,11 @@ def index_rows(rule: IndexRule, records: Records, subjects: pl.Series) -> tuple[
         rows, notes = _at_events(rule, records)
     else:
         stays, parts = _stays(rule, records)
-        rows, notes = _ends(stays) if rule.at == END else _from_start(stays, rule)
+        if records.ordered and rule.at == START:  # its rank is when all of it is known: predicted is before that
+            stays = stays.with_columns(prediction_time=pl.col("start") - HALF_A_RANK)
+            rows, notes = stays, list[str]()
+        else:
+            rows, notes = _ends(stays) if rule.at == END else _from_start(stays, rule)
         notes = [*parts, *notes]
     rows = rows.filter(pl.col("subject_id").is_in(subjects.unique().implode()))
     once = rows.unique(["subject_id", "prediction_time"], keep="first", maintain_order=True)
@@ -54,7 +60,12 @@ def _stays(rule: IndexRule, records: Records) -> tuple[pl.DataFrame, list[str]]:
     if rule.of == OBSERVATION or records.visits.is_empty():
         return stays, []
     parts = records.of_kinds(rule.kinds).height - stays.height
-    return stays, _said(parts, "visits overlap with another one of their patient: parts of one stay")
+    said = _said(parts, "visits overlap with another one of their patient: parts of one stay")
+    if not rule.earlier:
+        return stays, said
+    late = stays.filter(pl.int_range(pl.len()).over("subject_id") >= rule.earlier)
+    few = f"stays left out, before which fewer than {rule.earlier} others of the patient began"
+    return late, [*said, *_said(stays.height - late.height, few)]
 
 
 def _ends(stays: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:

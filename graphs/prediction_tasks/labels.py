@@ -5,6 +5,7 @@ Who is in is decided by what was known at the index, the label by what comes aft
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -14,7 +15,10 @@ from ...loaders.errors import InputError
 from ...loaders.identifiers.curie import DEATH
 from .index_rows import observed_or_visits
 from .records import Records
+from .roll_up import asked_labels, groups_of
+from .several_labels import labelled, stay_of_visit
 from .task import (
+    BOOLEANS,
     DEATH_EVENT,
     EVER,
     LABEL,
@@ -22,11 +26,14 @@ from .task import (
     LONG_STAY,
     NO_CLASS,
     NONE,
+    STAY_CODES,
     STAY_END,
     STAYS,
+    VALUE,
     VISIT,
     PredictionTask,
 )
+from .values import value_label, with_baseline
 
 SHARD = 2_000_000
 """Rows whose labels are computed at a time, cut between subjects."""
@@ -45,22 +52,27 @@ class TaskLabels:
     rows: pl.DataFrame
     steps: tuple[tuple[str, int], ...]
     notes: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+    """Of several labels at once (`label` is a list of those that are so) all that were asked."""
 
 
-def with_task(rows: pl.DataFrame, task: PredictionTask, records: Records, label_type: str) -> TaskLabels:
+def with_task(
+    rows: pl.DataFrame, task: PredictionTask, records: Records, label_type: str, classes: Sequence[str] = ()
+) -> TaskLabels:
     """Label rows by a task.
 
     Args:
         rows: subject_id, prediction_time (none null), where it applies visit_id, and further columns, which stay.
-        label_type: boolean, categorical or time_to_event.
+        label_type: boolean, booleans, categorical, numeric or time_to_event.
+        classes: of booleans, the labels that are asked, such as a model's; (): those that the task says.
     Raises: InputError for a target that cannot give this label, and codes that the study has not.
     """
     task.check(label_type)
     own = rows.with_row_index("_row")
     visit = pl.col("visit_id").cast(pl.String) if "visit_id" in rows.columns else pl.lit(None, pl.String)
     index = own.select(pl.col("_row").alias("row"), "subject_id", AT.cast(pl.Datetime("us")), visit_id=visit)
-    facts = _Facts.of(task, records, label_type)
-    shards = _shards(index.sort("subject_id", "prediction_time")) or [index]
+    facts = _Facts.of(task, records, label_type, index, classes)
+    shards = _shards(index.sort("subject_id", "prediction_time"), SHARD // (10 if facts.pairs else 1)) or [index]
     found = pl.concat([_told(facts.label(facts.gather(part))) for part in shards])
     steps, kept = [], found
     for step, words in _STEPS.items():
@@ -68,18 +80,23 @@ def with_task(rows: pl.DataFrame, task: PredictionTask, records: Records, label_
             kept = kept.filter(pl.col(step).fill_null(False))
             steps.append((words, kept["subject_id"].n_unique()))
     outcome = [name for name in ("label", "duration_days", "event") if name in kept.columns]
-    labelled = own.join(kept.select(pl.col("row").alias("_row"), *outcome), on="_row", maintain_order="left").drop(
+    answered = own.join(kept.select(pl.col("row").alias("_row"), *outcome), on="_row", maintain_order="left").drop(
         "_row"
     )
-    return TaskLabels(labelled, tuple(steps), (task.words, *_notes(kept, own.height)))
+    return TaskLabels(
+        answered, tuple(steps), (task.words, *facts.notes, *_notes(kept, own.height)), tuple(facts.labels)
+    )
 
 
 _STEPS = {
     "alive": "alive at the prediction", "staying": "in a stay at the prediction", "recorded": "with a record long enough",
-    "clean": "without the outcome before, as known then",
+    "clean": "without the outcome before, as known then", "measured_before": "with a value before, as known then",
+    "off_target": "whose value was not in the target then",
 }  # fmt: skip
 """What must be so at the index -> how the attrition calls it."""
 _REASONS = {
+    "cut_short": "unknown: observation ends inside the window",
+    "unmeasured": "unknown: not measured in the window; what is learned is of those who are",
     "unobserved": "unknown: observation ends inside the window, without the outcome",
     "in_gap": "unknown: the outcome, or death, comes in the gap, after the prediction and before the window",
     "late_known": "unknown: the outcome began before the prediction, and was known only after it",
@@ -123,9 +140,9 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %" if share >= 0.0005 else "less than 0.1 %"
 
 
-def _shards(index: pl.DataFrame) -> list[pl.DataFrame]:
-    """Whole subjects, about SHARD rows at a time."""
-    shard = (pl.int_range(pl.len()) // SHARD).first().over("subject_id")
+def _shards(index: pl.DataFrame, size: int) -> list[pl.DataFrame]:
+    """Whole subjects, about so many rows at a time."""
+    shard = (pl.int_range(pl.len()) // size).first().over("subject_id")
     return index.with_columns(shard=shard).partition_by("shard", include_key=False)
 
 
@@ -141,9 +158,18 @@ class _Facts:
     stays: pl.DataFrame | None
     visits: pl.DataFrame | None
     spans: pl.DataFrame | None
+    labels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def pairs(self) -> bool:
+        """Whether labels come from every pair of a row and an event of its patient, which takes more memory a row."""
+        return bool(self.labels) or self.task.target.event == VALUE
 
     @classmethod
-    def of(cls, task: PredictionTask, records: Records, label_type: str) -> _Facts:
+    def of(
+        cls, task: PredictionTask, records: Records, label_type: str, index: pl.DataFrame, classes: Sequence[str]
+    ) -> _Facts:
         target, window, deaths = task.target, task.window, records.deaths()
         days = deaths.filter(pl.col("died") < pl.col("died_over")).height > 0
         if target.event == DEATH_EVENT and deaths.is_empty() and not records.lenient:
@@ -153,11 +179,14 @@ class _Facts:
             raise InputError(
                 "this study has no visits", "[task] target", None, "records with visits", "name another target"
             )
-        in_stay = target.event == LONG_STAY or window.until == STAY_END
+        in_stay = target.event in (LONG_STAY, STAY_CODES) or window.until == STAY_END
+        labels, notes = tuple[str, ...](), tuple[str, ...]()
         spans = window.observed == LAST_RECORD or window.history or label_type == "time_to_event"
         if target.event == VISIT:
             events = records.stays(target.kinds).select("subject_id", "visit_id", time="start", known_time="start")
             events = events.with_columns(pl.lit(VISIT).alias("class"), never=pl.lit(False))
+        elif label_type == BOOLEANS or target.event == STAY_CODES:
+            events, labels, notes = _several(task, records, index, classes)
         else:
             events = _events(task, records)
         rule = task.index
@@ -165,7 +194,7 @@ class _Facts:
         return cls(
             task, label_type, records.observation, deaths, events,
             observed_or_visits(records, rule.of if rule.of != "events" else STAYS, kinds) if in_stay or days else None,
-            records.visits if in_stay or days else None, records.spans if spans else None,
+            records.visits if in_stay or days else None, records.spans if spans else None, labels, notes,
         )  # fmt: skip
 
     def gather(self, index: pl.DataFrame) -> pl.DataFrame:
@@ -178,7 +207,7 @@ class _Facts:
             rows = _with_stay(rows, self.stays, self.visits)
         going = (pl.col("stay_end") > AT).fill_null(False) if "stay_end" in rows.columns else pl.lit(False)
         asked = [("alive", pl.col("died").is_null() | (pl.col("died") > AT) | (going & (pl.col("died_over") > AT)))]
-        if target.event == LONG_STAY or window.until == STAY_END:
+        if target.event in (LONG_STAY, STAY_CODES) or window.until == STAY_END:
             there = pl.col("stay_start").is_not_null() & (pl.col("stay_end").is_null() | (pl.col("stay_end") > AT))
             asked.append(
                 ("staying", there & (AT - pl.col("stay_start") < target.stay if target.stay else pl.lit(True)))
@@ -186,12 +215,22 @@ class _Facts:
         if window.history:
             asked.append(("recorded", pl.coalesce("observed_from", "first") <= AT - window.history))
         rows = rows.with_columns(what.alias(name) for name, what in asked)
+        if target.reading is not None and target.reading.compares:
+            rows = with_baseline(rows, self.events, target.reading)
         return rows if window.clean is None else _with_clean(rows, self.events, task)
 
     def label(self, rows: pl.DataFrame) -> pl.DataFrame:
         target = self.task.target
         if target.event == LABEL:
             return _said_by_source(rows, self.events)
+        if target.event == VALUE:
+            return value_label(rows, self.events, self.task, self.label_type)
+        if self.labels:
+            parts = (
+                stay_of_visit(self.visits, self.stays) if self.visits is not None and self.stays is not None else None
+            )
+            rows = labelled(rows, self.events, self.task, self.labels, parts)
+            return rows if self.label_type == BOOLEANS else rows.with_columns(label=pl.col("label").list.len() > 0)
         if target.event == LONG_STAY:
             open_stay = pl.col("stay_end").is_null()
             return rows.with_columns(label=pl.col("stay_end") - pl.col("stay_start") > target.stay, open_stay=open_stay)
@@ -204,7 +243,26 @@ def _events(task: PredictionTask, records: Records) -> pl.DataFrame:
     target = task.target
     if target.event == LABEL:
         return records.said(next(iter(target.classes.values())))
+    if target.event == VALUE:
+        return records.values(next(iter(target.classes.values())))
     return records.events(target.classes) if target.classes else records.events({})
+
+
+def _several(
+    task: PredictionTask, records: Records, index: pl.DataFrame, classes: Sequence[str]
+) -> tuple[pl.DataFrame, tuple[str, ...], tuple[str, ...]]:
+    """The events of several labels, the labels, and what is said of them."""
+    target = task.target
+    groups, notes = groups_of(target, records)
+    events = records.classed(groups)
+    if classes:
+        labels = list(classes)
+    elif target.roll_up is not None:
+        labels, said = asked_labels(events, index, target.roll_up)
+        notes += said
+    else:
+        labels = list(target.classes)
+    return events.filter(pl.col("class").is_in(labels)), tuple(labels), notes
 
 
 def _with_stay(rows: pl.DataFrame, stays: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:

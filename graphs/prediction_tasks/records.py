@@ -46,6 +46,38 @@ class Records:
             found.append(part.with_columns(pl.lit(name, kind).alias("class")))
         return _by_moment(pl.concat(found)).with_columns(pl.col("class").cast(pl.String))
 
+    def classed(self, groups: pl.DataFrame) -> pl.DataFrame:
+        """Dated events whose code belongs to a group: subject_id, time, known_time, never, visit_id, class; in one scan.
+
+        Args: groups: code, class; a code may be of several.
+        """
+        found = self.of_codes(frozenset(groups["code"]), pl.lit(True))
+        told = found.join(groups, on="code").with_columns(never=is_never(pl.col("known_time")))
+        return told.select("subject_id", "time", "known_time", "never", "visit_id", "class").unique(maintain_order=True)
+
+    def values(self, codes: CodeSet) -> pl.DataFrame:
+        """Dated numbers of these codes: subject_id, time, known_time, never, value; of one code at one moment their mean.
+
+        Raises: InputError where no event has a number, and where they are in several units: a change across them is none.
+        """
+        wanted = codes.expand(self.tables)
+        found = self.of_codes(wanted, pl.col("numeric_value").is_not_null(), unit=pl.String)
+        if found.is_empty() and not self.lenient:
+            raise codes.missing(self.tables)
+        units = found["unit"].drop_nulls().value_counts(sort=True)
+        if units.height > 1:
+            got = ", ".join(f"{unit} {count:,} times" for unit, count in units.head(4).iter_rows())
+            raise InputError("values in several units", "[task] target, codes", got, "one unit",
+                             "name codes of one unit, or convert the others in the study's files")  # fmt: skip
+        each = found.with_columns(never=is_never(pl.col("known_time"))).group_by("subject_id", "time")
+        once = each.agg(pl.col("known_time").max(), pl.col("never").any(), value=pl.col("numeric_value").mean())
+        return once.sort("subject_id", "time")
+
+    @cached_property
+    def ordered(self) -> bool:
+        """Whether the study's clock is only an order."""
+        return any(self.tables.record(source)["clock"] == "order" for source in self.tables.sources())
+
     def said(self, label: CodeSet) -> pl.DataFrame:
         """subject_id, visit_id, yes: what the source says in the events of a label; their number is `low` (1) or more."""
         events = self._of(label, pl.col("numeric_value").is_not_null())
@@ -136,17 +168,18 @@ class Records:
         empty = pl.DataFrame(schema={"subject_id": pl.String, "time": TIME})
         return pl.concat([empty, *parts]).unique().sort("subject_id", "time")
 
-    def of_codes(self, codes: frozenset[str], holds: pl.Expr) -> pl.DataFrame:
-        """Dated events of these codes that hold, read from the tables by a streaming scan (EVENT)."""
+    def of_codes(self, codes: frozenset[str], holds: pl.Expr, **more: PolarsType) -> pl.DataFrame:
+        """Dated events of these codes that hold, read from the tables by a streaming scan (EVENT, and what more is named)."""
+        layout = {**EVENT, **more}
         wanted = pl.Series(sorted(codes), dtype=pl.String).implode()
         parts = [
             scan.filter(pl.col("code").is_in(wanted) & pl.col("time").is_not_null() & holds)
-            .select(pl.col(name).cast(dtype) for name, dtype in EVENT.items())
+            .select(pl.col(name).cast(dtype) for name, dtype in layout.items())
             .collect(engine="streaming")
             for source in self.tables.sources() if (scan := self.tables.scan(source, "events")) is not None
         ]  # fmt: skip
         known = pl.max_horizontal("time", pl.col("known_time").fill_null(pl.col("time")))
-        return pl.concat([pl.DataFrame(schema=EVENT), *parts]).with_columns(known_time=known)
+        return pl.concat([pl.DataFrame(schema=layout), *parts]).with_columns(known_time=known)
 
     def _tables(self, name: str) -> list[pl.DataFrame]:
         return [table for source in self.tables.sources() if (table := self.tables.table(source, name)) is not None]

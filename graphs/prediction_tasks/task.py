@@ -22,9 +22,15 @@ EVER = timedelta.max
 """A clean period that reaches back to the beginning of the record."""
 VISITS, OBSERVATION, STAYS, EVENTS = INDEX_OF = ("visits", "observation", "stays", "events")
 START, END, FIRST, EACH = INDEX_AT = ("start", "end", "first", "each")
-CODED, DEATH_EVENT, VISIT, LONG_STAY, LABEL = TARGETS = ("codes", "death", "visit", "long_stay", "label")
+CODED, DEATH_EVENT, VISIT, LONG_STAY, LABEL, STAY_CODES, VALUE = TARGETS = (
+    "codes", "death", "visit", "long_stay", "label", "codes_of_stay", "value",
+)  # fmt: skip
+OF_STAY = (LABEL, LONG_STAY, STAY_CODES)
+"""Targets that are asked of the stay as a whole, and have no window of their own."""
+FIRST_VALUE, LAST_VALUE, LOWEST, HIGHEST, MEAN = PICKS = ("first", "last", "lowest", "highest", "mean")
 NO_CLASS = "none"
 HORIZON, STAY_END = UNTIL = ("horizon", "stay_end")
+BOOLEANS, NUMERIC = "booleans", "numeric"
 STATED, LAST_RECORD = OBSERVED = ("stated", "last_record")
 
 
@@ -37,6 +43,7 @@ class IndexRule:
     at: start or end; of events first or each, when it was known.
     plus: so long after the start; only who is still there then. every: again and again from then on, while the stay lasts.
     kinds: of visits that count; () all. first: each patient's first moment only.
+    earlier: only stays before which so many others of the patient began.
     """
 
     of: str = VISITS
@@ -46,6 +53,7 @@ class IndexRule:
     kinds: tuple[str, ...] = ()
     events: CodeSet | None = None
     first: bool = False
+    earlier: int = 0
 
     def __post_init__(self) -> None:
         _word(self.of, INDEX_OF, "[index] of")
@@ -58,6 +66,58 @@ class IndexRule:
             raise _wrong("[index] plus_hours, every_hours", None, 'at = "start"', "count from the start")
         if self.plus < NONE or (self.every is not None and self.every < timedelta(minutes=1)):
             raise _wrong("[index] plus_hours, every_hours", None, "hours after the start", "make them larger")
+        if self.earlier < 0 or (self.earlier and self.of in (OBSERVATION, EVENTS)):
+            raise _wrong("[index] earlier_visits", self.earlier, "0 or more, of visits", "leave it out")
+
+
+@dataclass(frozen=True)
+class RollUp:
+    """Roll-up: every code under what it belongs to, each of these a label of its own.
+
+    level: code (the code itself), category (of ICD what stands before the dot, else the code itself), or the prefix of a
+        vocabulary of groups that the study's knowledge leads up to (CCS, CCSR, PHECODE, MONDO).
+    patients: a label is what so many patients hold, as known at their last prediction. most: of these the commonest.
+    """
+
+    level: str = "category"
+    patients: int = 20
+    most: int = 50
+
+    def __post_init__(self) -> None:
+        if self.patients < 1 or self.most < 2:
+            raise _wrong("[target] patients, most", (self.patients, self.most), "1 or more, and 2 or more", "raise it")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Reading: which of the values in the window is the outcome, and against what it is held.
+
+    pick: first, last, lowest, highest, mean. change: less the last value known at the index (the baseline).
+    low, high: as a boolean, whether it lies in low <= value <= high. outside: only rows whose baseline does not.
+    baseline: how old it may be; None: of any age.
+    """
+
+    pick: str = FIRST_VALUE
+    change: bool = False
+    low: float | None = None
+    high: float | None = None
+    outside: bool = False
+    baseline: timedelta | None = None
+
+    def __post_init__(self) -> None:
+        _word(self.pick, PICKS, "[target] pick")
+        bounds = self.low is not None or self.high is not None
+        if self.change and (bounds or self.outside):
+            raise _wrong("[target] change", True, "a change, or bounds of the value", "leave one of them out")
+        if self.outside and not bounds:
+            raise _wrong("[target] outside", True, "value_min or value_max beside it", "say where the target lies")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise _wrong("[target] value_min, value_max", self.low, "no more than value_max", "exchange them")
+
+    @property
+    def compares(self) -> bool:
+        """Whether a row needs a value before the index."""
+        return self.change or self.outside
 
 
 @dataclass(frozen=True)
@@ -66,8 +126,10 @@ class Target:
 
     event: codes (an event of `classes`, one set of codes, or of several the first), death, visit (another visit begins),
         long_stay (the stay lasts longer than `stay`), label (what the source says of the stay in an event of `classes`,
-        whatever its time).
+        whatever its time), codes_of_stay (what is coded in the stay, and was not known at the index), value (a number
+        measured in the window).
     kinds: of visits that count. or_death: death counts as the outcome too.
+    roll_up: of codes, as several labels at once. reading: of a value.
     """
 
     event: str
@@ -75,22 +137,33 @@ class Target:
     kinds: tuple[str, ...] = ()
     stay: timedelta | None = None
     or_death: bool = False
+    roll_up: RollUp | None = None
+    reading: Reading | None = None
 
     def __post_init__(self) -> None:
         _word(self.event, TARGETS, "[target] event")
-        if (self.event in (CODED, LABEL)) != bool(self.classes):
+        if self.roll_up is not None and (self.event not in (CODED, STAY_CODES) or len(self.classes) > 1):
+            raise _wrong("[target] level", self.roll_up.level, "one set of codes, or all of them", "leave out classes")
+        if (self.event == VALUE) != (self.reading is not None):
+            raise _wrong("[target] pick", None, 'what is picked, with event = "value" alone', "leave it out")
+        if (self.event in (CODED, LABEL, STAY_CODES, VALUE)) != bool(self.classes) and self.roll_up is None:
             fix = 'target = {codes = ["ICD9CM:428"]}, or of a task {task = "first_onset", codes = ["ICD9CM:428"]}'
             raise _wrong("[target] codes", None, "codes with event codes or label, and only there", fix)
         if (self.event == LONG_STAY) != (self.stay is not None):
             raise _wrong("[target] days", None, "days with a long stay, and only there", "days = 7")
         if self.stay is not None and self.stay <= NONE:
             raise _wrong("[target] days", self.stay / timedelta(days=1), "more than 0", "days = 7")
-        if self.or_death and self.event in (DEATH_EVENT, LONG_STAY, LABEL):
+        if self.or_death and (self.event in (DEATH_EVENT, VALUE, *OF_STAY) or self.roll_up is not None):
             raise _wrong("[target] or_death", True, "an outcome that death may come before", "leave it out")
         if {NO_CLASS, DEATH_EVENT} & set(self.classes) and len(self.classes) > 1:
             raise _wrong("[target] classes", None, f"other names than {NO_CLASS} and {DEATH_EVENT}", "rename it")
-        if self.event == LABEL and len(self.classes) > 1:
-            raise _wrong("[target] classes", len(self.classes), "one code of a label", "name one")
+        if self.event in (LABEL, VALUE) and len(self.classes) > 1:
+            raise _wrong("[target] classes", len(self.classes), f"one set of codes of a {self.event}", "name one")
+
+    @property
+    def several(self) -> bool:
+        """Whether it can be several labels at once."""
+        return self.roll_up is not None or (self.event in (CODED, STAY_CODES) and len(self.classes) > 1)
 
 
 @dataclass(frozen=True)
@@ -142,7 +215,7 @@ class PredictionTask:
     def __post_init__(self) -> None:
         at, target, window = self.name, self.target, self.window
         spans = window.gap or window.horizon or window.until != HORIZON or window.clean
-        if target.event in (LABEL, LONG_STAY) and spans:
+        if target.event in OF_STAY and spans:
             raise InputError(
                 "no window: it is asked of the stay as a whole",
                 at,
@@ -153,11 +226,24 @@ class PredictionTask:
         if target.event != CODED and window.clean is not None:
             raise InputError("no clean period", at, target.event, "a target of codes", "leave clean_days out")
 
+    @property
+    def in_days(self) -> bool:
+        """Whether it counts hours or days, which a clock that is only an order does not have."""
+        return self.target.event != STAY_CODES or bool(self.index.plus or self.index.every or self.window.history)
+
     def check(self, label_type: str) -> None:
-        """Refuse a label that this target cannot give. label_type: boolean, categorical or time_to_event."""
+        """Refuse a label that this target cannot give. label_type: boolean, booleans, categorical, numeric or time_to_event."""
         target, window, at = self.target, self.window, f"[task] target, {self.name}"
-        bounded = window.horizon is not None or window.until == STAY_END or target.event in (LABEL, LONG_STAY)
-        if label_type == "boolean" and not bounded:
+        bounded = window.horizon is not None or window.until == STAY_END or target.event in OF_STAY
+        if label_type == BOOLEANS and not target.several:
+            raise InputError("one label, where several are asked", at, target.event, "classes, or a level of codes",
+                             'target = "next_visit_diagnoses", or kind = "binary"')  # fmt: skip
+        if label_type == NUMERIC and target.event != VALUE:
+            raise InputError("no number from this target", at, target.event, 'event = "value"',
+                             'target = {task = "lab_value", codes = ["LOINC:2160-0"]}, or kind = "binary"')  # fmt: skip
+        if target.event == VALUE:
+            _check_value(target, label_type, at)
+        if label_type in ("boolean", BOOLEANS, NUMERIC) and not bounded:
             raise InputError(
                 "how long after the prediction it counts is not said",
                 at,
@@ -173,17 +259,16 @@ class PredictionTask:
                 "classes",
                 'target = {classes = {stroke = ["ICD10CM:I63"], …}} and horizon_days',
             )
-        if label_type == "time_to_event" and (
-            target.event in (LABEL, LONG_STAY) or window.gap or window.until == STAY_END
-        ):
+        if label_type == "time_to_event" and (target.event in OF_STAY or window.gap or window.until == STAY_END):
             raise InputError(
                 "no time to an event", at, target.event, "codes, death or a visit, without a gap", 'kind = "binary"'
             )
-        if label_type not in ("boolean", "categorical", "time_to_event"):
-            raise InputError("no label of this kind from a target", at, label_type, "binary, multiclass or survival",
-                             "let the cohort query return the label")  # fmt: skip
-        if label_type != "categorical" and target.event == CODED and len(target.classes) > 1:
-            raise InputError("several classes", at, len(target.classes), "one set of codes", 'kind = "multiclass"')
+        if label_type not in ("boolean", BOOLEANS, "categorical", NUMERIC, "time_to_event"):
+            raise InputError("no label of this kind from a target", at, label_type, "binary, multiclass, multilabel, "
+                             "regression or survival", "let the cohort query return the label")  # fmt: skip
+        if label_type not in ("categorical", BOOLEANS) and target.several:
+            fix = 'kind = "multilabel"' + ("" if target.roll_up or target.event == STAY_CODES else ', or "multiclass"')
+            raise InputError("several labels or classes", at, len(target.classes) or "a level", "one set of codes", fix)
 
     @property
     def words(self) -> str:
@@ -192,7 +277,11 @@ class PredictionTask:
         what = {
             CODED: " or ".join(one.words for one in target.classes.values()), DEATH_EVENT: "death", VISIT: "another visit",
             LONG_STAY: f"a stay of more than {_days(target.stay)}", LABEL: "what the source says of the stay",
+            STAY_CODES: " or ".join(one.words for one in target.classes.values()), VALUE: self._value,
         }[target.event]  # fmt: skip
+        if target.roll_up is not None:
+            what = f"{what or 'every diagnosis'} by {target.roll_up.level}, several at once"
+        what += ", coded in the stay and not known at the index" if target.event == STAY_CODES else ""
         what += " or death" if target.or_death else ""
         within = "" if window.horizon is None else f" within {_days(window.horizon)} of the index"
         within += " until the stay ends" if window.until == STAY_END else ""
@@ -207,12 +296,29 @@ class PredictionTask:
         return ", ".join(parts)
 
     @property
+    def _value(self) -> str:
+        reading = self.target.reading or Reading()
+        what = f"the {reading.pick} value of {' or '.join(one.words for one in self.target.classes.values())}"
+        what += " less the last one known at the index" if reading.change else ""
+        what += f" of at least {reading.low:g}" if reading.low is not None else ""
+        return what + (f" of at most {reading.high:g}" if reading.high is not None else "")
+
+    @property
     def _when(self) -> str:
         index = self.index
         what = index.events.words if index.events is not None else index.of
         moment = f"the {index.at} of {what}"
         moment += f" + {_days(index.plus)}" if index.plus else ""
         return moment + (f", every {_days(index.every)}" if index.every else "")
+
+
+def _check_value(target: Target, label_type: str, at: str) -> None:
+    assert target.reading is not None
+    bounds = target.reading.low is not None or target.reading.high is not None
+    if label_type not in ("boolean", NUMERIC) or bounds != (label_type == "boolean"):
+        got = "bounds" if bounds else "no bounds"
+        fix = "value_min or value_max with binary, none of them with regression"
+        raise InputError("a value is a number, or within bounds yes or no", at, got, 'kind = "regression" or "binary"', fix)  # fmt: skip
 
 
 def _days(span: timedelta | None) -> str:

@@ -17,7 +17,7 @@ from ...loaders.files.regular_file import small_text
 from ..query.params import convert
 from .aces import LARGEST, AcesTask, read_aces
 from .code_set import CodeSet, read_code_set
-from .task import CODED, END, EVER, VISITS, IndexRule, PredictionTask, Target, Window
+from .task import CODED, END, EVER, VALUE, VISITS, IndexRule, PredictionTask, Reading, RollUp, Target, Window
 
 WHERE = "[task] target"
 SECTIONS = ("doc", "params", "index", "target", "window")
@@ -30,8 +30,11 @@ _CODES = {
     "value_max": "float",
 }
 _INDEX = {"of": "text", "at": "text", "plus_hours": "float", "every_hours": "float", "kinds": "list", "first": "bool",
-          "codes": "list", "file": "text", "descendants": "bool", "maps": "bool"}  # fmt: skip
-_TARGET = {**_CODES, "event": "text", "classes": "any", "kinds": "list", "days": "float", "or_death": "bool"}
+          "earlier_visits": "float", "codes": "list", "file": "text", "descendants": "bool", "maps": "bool"}  # fmt: skip
+_ROLL_UP = {"level": "text", "patients": "float", "most": "float"}
+_READING = {"pick": "text", "change": "bool", "outside": "bool", "baseline_days": "any"}
+_TARGET = {**_CODES, "event": "text", "classes": "any", "kinds": "list", "days": "float", "or_death": "bool",
+           **_ROLL_UP, **_READING}  # fmt: skip
 _WINDOW = {"gap_days": "float", "gap_hours": "float", "horizon_days": "float", "horizon_hours": "float", "until": "text",
            "clean_days": "any", "history_days": "float", "observed": "text"}  # fmt: skip
 BESIDE = ("gap_days", "horizon_days")
@@ -171,9 +174,34 @@ def _target(table: Mapping[str, Any], where: str, base: Path) -> Target:
             _known(own, _CODES, f"{where} classes.{name}")
             classes[name] = _code_set({**shared, **own}, f"{where} classes.{name}", base)
     elif read.get("codes") or read.get("file"):
-        classes["target"] = _code_set({name: read[name] for name in _CODES if name in read}, where, base)
+        bounds = () if read.get("event") == VALUE else ("value_min", "value_max")
+        named = ("codes", "file", "descendants", "maps", *bounds)
+        classes["target"] = _code_set({name: read[name] for name in named if name in read}, where, base)
     stay = _span(read["days"], 0, f"{where} days") if "days" in read else None
-    return Target(read.get("event", CODED), classes, tuple(read.get("kinds", ())), stay, read.get("or_death", False))
+    return Target(
+        read.get("event", CODED), classes, tuple(read.get("kinds", ())), stay, read.get("or_death", False),
+        _roll_up(read), _reading(read, where),
+    )  # fmt: skip
+
+
+def _roll_up(read: Mapping[str, Any]) -> RollUp | None:
+    given = {name: read[name] for name in _ROLL_UP if name in read}
+    if "level" not in given:
+        if given:
+            raise InputError("labels without a level", WHERE, next(iter(given)), "level", 'level = "category"')
+        return None
+    return RollUp(given["level"], **{name: int(given[name]) for name in ("patients", "most") if name in given})
+
+
+def _reading(read: Mapping[str, Any], where: str) -> Reading | None:
+    if read.get("event") != VALUE:
+        if given := [name for name in _READING if name in read]:
+            raise InputError("a reading is of a value", f"{where} {given[0]}", None, 'event = "value"', "leave it out")
+        return None
+    age = read.get("baseline_days", "ever")
+    baseline = None if age == "ever" else _span(_value(age, "float", f"{where} baseline_days"), 0, where)
+    more = {name: read[name] for name in ("pick", "change", "outside") if name in read}
+    return Reading(low=read.get("value_min"), high=read.get("value_max"), baseline=baseline, **more)
 
 
 def _code_set(table: Mapping[str, Any], where: str, base: Path) -> CodeSet:
@@ -199,7 +227,7 @@ def _index(table: Mapping[str, Any], where: str, base: Path) -> IndexRule:
     every = _span(0, read["every_hours"], f"{where} every_hours") if read.get("every_hours") else None
     return IndexRule(
         read.get("of", VISITS), read.get("at", END), _span(0, read.get("plus_hours", 0.0), f"{where} plus_hours"), every,
-        tuple(read.get("kinds", ())), events, read.get("first", False),
+        tuple(read.get("kinds", ())), events, read.get("first", False), int(read.get("earlier_visits", 0)),
     )  # fmt: skip
 
 
@@ -234,7 +262,7 @@ def _params(defaults: Mapping[str, Any], given: Mapping[str, Any], name: str) ->
     read = dict(defaults)
     for one, value in given.items():
         kind = next((word for of, word in kinds if isinstance(defaults[one], of)), "any")
-        loose = one == "clean_days"  # days, or "ever"
+        loose = one in ("clean_days", "baseline_days")  # days, or "ever"
         read[one] = _value(value, "any" if loose else kind, f"{WHERE}, {name} {one}")
     return read
 

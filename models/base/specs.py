@@ -28,6 +28,22 @@ class TaskSpec:
 
 
 @dataclass(frozen=True)
+class Matching:
+    """`[cohort.match]`: controls like the exposed.
+
+    by: the column that says who is exposed. exact: columns whose values must be the same. propensity: columns from which
+    the probability of being exposed is told. caliper: how far apart it may be, in standard deviations of its logit.
+    ratio: controls an exposed row.
+    """
+
+    by: str
+    exact: tuple[str, ...] = ()
+    propensity: tuple[str, ...] = ()
+    caliper: float = 0.2
+    ratio: int = 1
+
+
+@dataclass(frozen=True)
 class LinkTask:
     """`[task]` of kind "links": rank the candidates of each query by a predicate of the knowledge.
 

@@ -79,6 +79,11 @@ class Cohort:
         """What was done to labels and rows, in plain words."""
         return self.taken.notes
 
+    @property
+    def balance(self) -> pd.DataFrame | None:
+        """Of a matched cohort a row a variable: smd_before, smd_after; None of another."""
+        return None if self.taken.balance is None else self.taken.balance.to_pandas()
+
     def summary(self) -> dict[str, object]:
         """What `clinome cohort --json` ends with."""
         return {"cohort": self.name, "steps": [{"step": s.step, "count": s.count} for s in self.steps]}
@@ -230,7 +235,7 @@ def cohort_of(graph: Graph, study: Study | None = None, params: Mapping[str, obj
 
     study = study or graph.study
     spec, task = study.need_cohort(), study.need_task()
-    return make_cohort(
+    made = make_cohort(
         graph.store,
         spec.query,
         {**spec.params, **(params or {})},
@@ -241,6 +246,11 @@ def cohort_of(graph: Graph, study: Study | None = None, params: Mapping[str, obj
         tables=graph.tables,
         target=study.prediction_task,
     )
+    if study.matching is None:
+        return made
+    from clinome.matched import matched
+
+    return matched(made, graph.tables, study.matching)
 
 
 def snapshot_of(graph: Graph, cohort: TakenCohort) -> Snapshot:

@@ -23,13 +23,14 @@ from clinome.loaders.specs import (
     Records,
     Samples,
 )
-from clinome.models.base.specs import HOLD_OUTS, LINKS, TASK_KINDS, Evaluate, Learn, LinkTask, TaskSpec
+from clinome.models.base.specs import HOLD_OUTS, LINKS, TASK_KINDS, Evaluate, Learn, LinkTask, Matching, TaskSpec
 from clinome.models.base.task import TASKS, task_of
 from clinome.study_file.checks import (
     check_evaluate,
     check_learn,
     check_learners,
     check_links,
+    check_matching,
     check_sources,
     check_threshold,
 )
@@ -51,7 +52,7 @@ SERVERS = ("neo4j://", "neo4j+s://", "neo4j+ssc://", "bolt://", "bolt+s://", "bo
 
 @dataclass(frozen=True)
 class CohortSpec:
-    """`[cohort]`: a library query, a .cypher file or Cypher text, its parameters, and what Table 1 groups by.
+    """`[cohort]`: a library query, a .cypher file or Cypher text, its parameters, what Table 1 groups by, and controls to match.
 
     query: empty where `[task] target` says itself when it predicts.
     """
@@ -59,6 +60,7 @@ class CohortSpec:
     query: str = ""
     params: dict[str, object] = field(default_factory=dict)
     by: tuple[str, ...] = ()
+    match: dict[str, object] | None = None
 
 
 @dataclass(frozen=True)
@@ -218,13 +220,23 @@ class Study:
             raise NotBuilt(
                 f"{self.file.name} [task]: kind {self.task.kind!r} is not built yet.", f"built are {', '.join(TASKS)}"
             )
-        several = task_of(self.task.kind).label_type == "booleans"
+        several = task_of(self.task.kind).label_type == "booleans" and self.task.target is None
         if several != isinstance(self.task.label, tuple) or (several and len(set(self.task.label)) < 2):
             expected = "two columns of the cohort or more" if several else "one column"
             fix = 'label = ["diabetes", "stroke"]' if several else 'kind = "multilabel" predicts several at once'
             got = self.task.label if isinstance(self.task.label, str) else ", ".join(self.task.label)
             raise InputError("not the labels of this kind", f"{self.file.name} [task] label", got, expected, fix)
         return self.task
+
+    @property
+    def matching(self) -> Matching | None:
+        """`[cohort.match]`; None where controls are not matched. Raises: InputError for what it cannot say."""
+        if self.cohort is None or self.cohort.match is None:
+            return None
+        where = f"{self.file.name} [cohort.match]"
+        spec = section(Matching, self.cohort.match, where, self.folder)
+        check_matching(spec, where)
+        return spec
 
     @property
     def prediction_task(self) -> PredictionTask | AcesTask | None:
@@ -375,6 +387,7 @@ def _check(study: Study, where: str) -> None:
         )
     check_threshold(study.report.threshold, study.task, f"{where} [report] threshold")
     _check_target(study, where)
+    _ = study.matching
     check_learn(study.learn, where)
     if study.links is None:
         check_learners(study.learn.learners, f"{where} [learn] learners")

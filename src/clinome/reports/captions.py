@@ -36,6 +36,8 @@ CAPTION = {
     "table_one": "Table 1: baseline characteristics. Numeric: median [quartiles]; categorical: n (% of known). SMD: "
     "standardised mean difference, the largest between any two groups (below 0.1: small). p: Mann–Whitney or "
     "Kruskal–Wallis (numeric), Fisher or χ² (categorical), not corrected; none where a variable is the outcome or determines it. Only covariates among them are model inputs.",
+    "balance": "Matched controls: standardised mean differences between the exposed and their controls, before and after matching "
+    "(below 0.1: small). Matched by what was known at the prediction; the outcome had no part in it.",
     "odds_ratios": "Regression of the outcome on the covariates over the whole cohort, with 95% CI; errors count rows of one "
     "patient together. A number: per unit; words: against the commonest level. Adjusted: for all others. – where fewer than "
     "five rows have, or lack, the outcome, or the covariates determine one another. Associations, not causes.",

@@ -83,6 +83,7 @@ def _page(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:
         "warnings": said,
         "attrition": _attrition(run),
         "tables_one": table_ones(run),
+        "balance": _csv(run / "balance.csv").to_dicts(),
         "odds_ratios": results.get("odds_ratios") or {},
         "several_rows": cohort["subject_id"].n_unique() < cohort.height,
         "layers": layers,

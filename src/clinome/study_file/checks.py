@@ -9,7 +9,7 @@ from clinome.loaders.errors import InputError, NotBuilt
 from clinome.loaders.files.losses import KINDS as LOSSES
 from clinome.loaders.registry import KNOWLEDGE, RECORDS
 from clinome.loaders.specs import KINDS, NAMESPACES, AnySource, Knowledge, Omics, Records
-from clinome.models.base.specs import STRATEGIES, Evaluate, Learn, LinkTask, TaskSpec
+from clinome.models.base.specs import STRATEGIES, Evaluate, Learn, LinkTask, Matching, TaskSpec
 from clinome.models.base.task import TASKS, task_of
 from clinome.study_file.typed_toml import check_word
 
@@ -158,6 +158,18 @@ def check_threshold(text: str, task: TaskSpec | None, where: str) -> None:
     if task is not None and task.kind in TASKS and task_of(task.kind).label_type != "boolean":
         got, fix = f'kind = "{task.kind}"', "leave it out"
         raise InputError("a threshold is for one risk a row", where, got, 'kind = "binary"', fix)
+
+
+def check_matching(spec: Matching, where: str) -> None:
+    """Something to match by, and numbers that can be. Raises: InputError."""
+    if not (spec.exact or spec.propensity):
+        fix = 'exact = ["sex"], propensity = ["age"]'
+        raise InputError("nothing to match by", where, None, "exact, propensity, or both", fix)
+    if spec.by in (*spec.exact, *spec.propensity):
+        raise InputError("the exposed and their controls differ by it", f"{where} by", spec.by, "another column", "leave it out of the others")  # fmt: skip
+    if spec.caliper <= 0 or spec.ratio < 1:
+        raise InputError("not a number that can be", where, f"{spec.caliper:g}, {spec.ratio}", "caliper above 0, ratio of 1 or more",
+                         "caliper = 0.2, ratio = 1")  # fmt: skip
 
 
 def check_evaluate(evaluate: Evaluate, where: str) -> None:

@@ -107,6 +107,8 @@ def take_cohort(study: Study, console: Console) -> TakenCohort:
     console.table(["step", "patients"], [(s.step, s.count) for s in made.steps])
     for note in made.notes:
         console(note)
+    if made.balance is not None:
+        console.table(made.balance.columns, made.balance.iter_rows())
     keep(study, made)
     return made
 

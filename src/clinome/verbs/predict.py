@@ -155,7 +155,7 @@ def _frozen(study: Study, model: Model, console: Console) -> tuple[Snapshot, Coh
     with open_graph(study) as graph:
         cohort = make_cohort(
             graph.store, spec.query, spec.params, label_type=task_of(model.schema.task).label_type, label=label, name=study.name, base=study.folder,
-            tables=graph.tables, target=study.prediction_task, to_predict=True,
+            tables=graph.tables, target=study.prediction_task, to_predict=True, classes=tuple(model.schema.classes),
         )  # fmt: skip
         apart = set(model.about.get("parts", {}).values())
         snapshot = freeze(cohort, graph.tables, model.schema.task, tuple(model.schema.covariates), apart=apart)

@@ -303,6 +303,9 @@ def _write(ready: Prepared, results: Results, copies: Mapping[str, Any], groups:
     cohort.frame.write_parquet(run.path("cohort.parquet"))
     steps = pl.DataFrame([(s.step, s.count) for s in cohort.steps], ["step", "count"], orient="row")
     write_csv(steps, run.path("attrition.csv"))
+    run.path("balance.csv").unlink(missing_ok=True)
+    if cohort.balance is not None:
+        write_csv(cohort.balance, run.path("balance.csv"))
     with_visits(results.predictions, cohort.frame).write_parquet(run.path("predictions.parquet"))
     results.attributions.write_parquet(run.path("attributions.parquet"))
     run.write_json("results.json", {**results.as_json(), **copies, **by_group, "odds_ratios": _odds_ratios(ready)})

@@ -12,7 +12,11 @@ from clinome.graphs.prediction_tasks.task import EVER
 from clinome.graphs.prediction_tasks.task_file import find_task, library
 from clinome.loaders.errors import InputError
 
-NEEDS_CODES = {"first_onset", "sepsis_early_warning", "said_in_hospital", "time_to_event"}
+HF, LAB = {"codes": ["ICD9CM:428"]}, {"codes": ["LOINC:4548-4"]}
+NEEDS_CODES: dict[str, Any] = {
+    **dict.fromkeys(("first_onset", "sepsis_early_warning", "said_in_hospital", "time_to_event"), HF),
+    "lab_value": LAB, "lab_change": LAB, "lab_to_target": {**LAB, "drugs": ["RXNORM:6809"]},
+}  # fmt: skip
 OWN = """
 doc = "Return within a week."
 params = {days = 7}
@@ -28,7 +32,7 @@ gap_hours = 12
 
 @pytest.mark.parametrize("name", sorted(library()))
 def test_every_task_of_the_library_says_what_it_asks(name: str) -> None:
-    target: Any = {"task": name, "codes": ["ICD9CM:428"]} if name in NEEDS_CODES else name
+    target: Any = {"task": name, **NEEDS_CODES[name]} if name in NEEDS_CODES else name
     task = find_task(target, Path())
     assert task.doc and task.name == name
     if name in NEEDS_CODES:
@@ -76,6 +80,11 @@ def test_a_file_beside_the_study(tmp_path: Path) -> None:
         ({"event": "long_stay", "days": 7, "horizon_hours": 4}, "no window"), ({"event": "death", "until": "x"}, "stay_end"),
         ({"event": "death", "horizon_hours": 1e300}, "no length of time"), ({"event": "death", "clean_days": "soon"}, "a number"),
         ({"file": "none.csv"}, "no such file of codes"), ({"task": 3}, "text"),
+        ({"event": "value", "codes": ["LOINC:2160-0"], "pick": "median"}, "one of first, last"), ({"patients": 3}, "without a level"),
+        ({"codes": ["ICD9CM:428"], "pick": "first"}, "a reading is of a value"), ({"event": "codes_of_stay"}, "codes with event codes"),
+        ({"level": "CCS", "most": 1}, "2 or more"), ({"level": "CCS", "or_death": True}, "death may come before"),
+        ({"event": "value", "codes": ["LOINC:2160-0"], "outside": True}, "value_min or value_max"),
+        ({"event": "value", "codes": ["LOINC:2160-0"], "value_min": 2, "value_max": 1}, "no more than"),
         ({"classes": {"none": ["A:1"], "x": ["A:2"]}}, "other names than none"),
     ],
 )  # fmt: skip

@@ -106,3 +106,35 @@ def test_what_a_study_may_say(task: str, message: str, tmp_path: Path) -> None:
         return
     with pytest.raises(InputError, match=message):
         Study.parse(text, tmp_path)
+
+
+def test_next_visit_diagnoses_from_files_to_predictions(tmp_path: Path) -> None:
+    encounters(tmp_path)
+    file = study(tmp_path, 'target = {task = "next_visit_diagnoses", patients = 5}\n')
+    file.write_text(file.read_text().replace('"binary"', '"multilabel"'))
+    clinome.load(file)
+    cohort = clinome.cohort(file)
+    assert len(cohort.frame) == 40 and cohort.taken.classes == ("ICD9CM:401", "ICD9CM:428")
+    run = clinome.train(file)
+    assert run.read_json("results.json")["learners"]["ridge_late"]["metrics"]["macro_auroc"]["mean"] == 1.0
+    few = pl.read_csv(tmp_path / "encounters.csv").filter(pl.col("patient").is_in(["p1", "p3", "p5"]))
+    other = tmp_path / "other"
+    other.mkdir()
+    few.write_csv(other / "encounters.csv")
+    (other / "study.toml").write_text(file.read_text().replace("patients = 5", "patients = 1"))
+    table = clinome.predict(run.folder, other).table
+    assert len(table) == few["visit"].n_unique() - 3 and {"score_ICD9CM:401", "score_ICD9CM:428"} <= set(table.columns)
+
+
+def test_the_change_of_a_value_from_files_to_a_model(tmp_path: Path) -> None:
+    rows = [(f"p{p}", f"v{p}-{k}", f"2020-0{1 + 2 * k}-01T08:00", f"2020-0{1 + 2 * k}-03T08:00", p % 7 + (2 if k else 0) * (p % 2))
+            for p in range(40) for k in (0, 1)]  # fmt: skip
+    names = ["patient", "visit", "admitted", "discharged", "hba1c"]
+    pl.DataFrame(rows, schema=names, orient="row").write_csv(tmp_path / "encounters.csv")
+    file = study(tmp_path, 'target = {task = "lab_change", codes = ["VALUE:hba1c"]}\n')
+    text = file.read_text().replace('codes = {diagnosis = "ICD9CM"}', 'values = {hba1c = "%"}')
+    file.write_text(text.replace('"binary"', '"regression"'))
+    clinome.load(file)
+    frame = clinome.cohort(file).frame
+    assert sorted(frame["label"]) == [0.0] * 20 + [2.0] * 20
+    assert clinome.train(file).read_json("results.json")["metric"] == "r2"
