@@ -19,11 +19,21 @@ from ..learners.stacking import STACK
 from ..preprocessing.covariates import COVARIATES
 from ..preprocessing.records.records_block import RECORDS
 from .block_format import AMOUNTS, Schema, block, joined, of_task, window_columns
-from .network_format import LARGEST, NETWORK_SETTINGS, hetero_network, network, on_genes, patient_network
+from .network_format import (
+    LARGEST,
+    NETWORK_SETTINGS,
+    hetero_network,
+    measured_network,
+    network,
+    on_genes,
+    patient_network,
+)
 from .state_part import FormatError, Part
 
 CLOCKS = ("dated", "relative", "order")
 SCALES = ("none", "log1p", "zscore")
+_NETWORKS = {"hetero_gnn": hetero_network, "patient_gnn": patient_network, "gru_d": measured_network}
+"""Those whose state holds more than that of the others."""
 
 
 def check_model(state: Any) -> None:
@@ -114,10 +124,8 @@ def _member(part: Part, schema: Schema) -> str:
             _tree_learner(state, schema, name)
         case "cox_pca":
             _cox(state, schema)
-        case "hetero_gnn":
-            hetero_network(state, schema, found["setting"].value)
-        case "patient_gnn":
-            patient_network(state, schema, found["setting"].value)
+        case _ if name in _NETWORKS:
+            _NETWORKS[name](state, schema, found["setting"].value)
         case "gene_gnn" | "pathway_net":
             on_genes(state, schema, found["setting"].value, name)
         case _ if getattr(make(name), "on_torch", False):

@@ -77,6 +77,19 @@ def patient_network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> N
     network(Part(rest, part.place), schema, setting)
 
 
+def measured_network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> None:
+    """A `network` that reads some entries of its vocabulary, each as a channel of its own."""
+    found = part.named()
+    part.must("channels" in found, "the key channels", "others")
+    network(Part({name: one for name, one in part.value.items() if name != "channels"}, part.place), schema, setting)
+    vocabulary = found["vocabulary"].value
+    entries = 0 if vocabulary is None else len(vocabulary["entries"])
+    channels = found["channels"].array("i8", None, least=2, most=max(2, entries - 1))
+    found["channels"].must(
+        len(channels) <= entries and bool((np.diff(channels) > 0).all()), "entries in their order", "others"
+    )
+
+
 def network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> None:
     """All but the weights' names and shapes, which the network itself knows (`trainer.set_weights`)."""
     found = part.keys(

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..base.attribution import Attribution
 from ..base.snapshot import Snapshot
-from ..encoders.codes.token_embedding import TokenEmbedding
+from ..encoders.codes.token_embedding import EventVectors
 from ..encoders.propagation import Messages
 from ..preprocessing.graph_edges import GraphEdges
 from ..preprocessing.records.records_block import RECORDS
@@ -50,7 +50,7 @@ def integrated_gradients(
 
     Layers and covariates start from the training mean. As messages are linear in the feature values, the gradient by
     message is carried back to the features exactly. A token starts from the mean code, with its own time: what it
-    contributes is what its code and value say. Rows without a block have zeros in it.
+    contributes is what its code and value say (of GRU-D: that it was taken, and its value). Rows without a block have zeros in it.
     Args:
         network: `models.training.trainer.Network` over `models.encoders.masked_fusion.MaskedFusion`.
         vocabulary: the code of each entry of the sequences' vocabulary, two reserved ones first; () without sequences.
@@ -88,7 +88,7 @@ def integrated_gradients(
 def path_gradients(network: Any, batch: Batch, steps: int = STEPS) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
     """Mean gradient along the path by message, {modality: (n, width)}; and each token's contribution (n, length)."""
     network.eval()
-    embedding = next((m for m in network.modules() if isinstance(m, TokenEmbedding)), None)
+    embedding = next((m for m in network.modules() if isinstance(m, EventVectors)), None)
     with torch.no_grad():
         guess = network.head.told(network.head.raw(network.encoder(batch)[0]))
         whole, start = None, None
@@ -145,7 +145,7 @@ def explained(head: Any, raw: Tensor, guess: Tensor) -> Tensor:
 
 
 @contextmanager
-def _embedded(embedding: TokenEmbedding | None, value: Tensor | None) -> Iterator[None]:
+def _embedded(embedding: EventVectors | None, value: Tensor | None) -> Iterator[None]:
     """Inside, the tokens are these vectors."""
     if embedding is None or value is None:
         yield

@@ -117,7 +117,7 @@ class NetworkLearner(BaseLearner):
     """How records enter: none, messages, sequence or both."""
     codes_on_graph: ClassVar[bool] = False
     """Whether the sequences' tokens hear the knowledge around their codes: who does so has twins that do without."""
-    fitted = ("task", "classes", "clock", "longest", "setting")
+    fitted: ClassVar[tuple[str, ...]] = ("task", "classes", "clock", "longest", "setting")
     layers = True
     knowledge: ClassVar[bool] = True
     """Whether messages of features go over knowledge."""
@@ -140,7 +140,7 @@ class NetworkLearner(BaseLearner):
 
         rows = np.sort(np.concatenate([train, tuning]))
         self.task, self.classes, self.clock = snapshot.task, len(snapshot.classes), snapshot.clock
-        self.longest = self.setting.get("longest", 256 if len(snapshot.rows) <= 10_000 else 96)
+        self.longest = self.setting.get("longest", self._longest(len(snapshot.rows)))
         task = task_of(self.task)
         y = task.blank(len(snapshot.rows), self.classes)
         y[rows] = task.targets(snapshot.rows[rows], snapshot.classes)
@@ -185,6 +185,10 @@ class NetworkLearner(BaseLearner):
         plan["batch_size"] = max(plan["batch_size"], min(512, rows // 128))
         plan["epochs"] = min(plan["epochs"], max(8, SEEN // max(1, rows)))
         return TrainingPlan(**{**plan, **self.setting.get("plan", {}), "seed": self.seed + 1})
+
+    def _longest(self, rows: int) -> int:
+        """Events of a row that the sequence encoder reads, the latest."""
+        return 256 if rows <= 10_000 else 96
 
     def _fit_messages(self, snapshot: Snapshot, rows: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
         """Fit every modality's edges and messages; the training rows' leave-one-out readouts."""
@@ -301,7 +305,7 @@ class NetworkLearner(BaseLearner):
         around = state["code_graph"]
         self.code_graph = None if around is None else RelationalGraph.restored(around)
         self.network = training.Network(self._encoder({}), task_of(self.task).head(self.width, self.classes))
-        own = {name: x.cpu().numpy() for name, x in self.network.state_dict().items() if not x.is_floating_point()}
+        own = {name: x.numpy().copy() for name, x in self.network.state_dict().items() if not x.is_floating_point()}
         training.set_weights(self.network, state["weights"])
         for name, positions in own.items():
             if (state["weights"][name] != positions).any():

@@ -50,6 +50,7 @@ LEARNERS: dict[str, Entry] = {
     "patient_gnn": Entry(f"{HERE}.graph.patient_gnn:PatientGNN", graph=True),
     "gru": Entry(f"{HERE}.sequence.recurrent:GRU", needs=("records",), graph=True),
     "lstm": Entry(f"{HERE}.sequence.recurrent:LSTM", needs=("records",), graph=True),
+    "gru_d": Entry(f"{HERE}.sequence.gru_d:GRUD", needs=("records",), graph=True),
     "sequence": Entry(f"{HERE}.sequence.sequence:Sequence", needs=("records",), graph=True),
     "fusion": Entry(f"{HERE}.fusion:Fusion", needs=("records", "layers")),
 }

@@ -99,6 +99,18 @@ def fit_vocabulary(snapshot: Snapshot, train: np.ndarray) -> Vocabulary:
     return Vocabulary(entries, codes, parents, CodeValues.fit(snapshot, train), centre, known, hierarchy)
 
 
+def commonest(snapshot: Snapshot, rows: np.ndarray, vocabulary: Vocabulary, most: int) -> np.ndarray:
+    """The indices of the entries that most of these rows hold, at most so many; in their order."""
+    if snapshot.events is None:
+        return np.zeros(0, dtype=np.int64)
+    seen = _entries(snapshot.events.filter(np.isin(snapshot.events["row"].to_numpy(), rows)))
+    seen = seen.group_by("entry", "code").agg(pl.col("row").n_unique()).sort("entry", "code")
+    held = np.zeros(len(vocabulary), dtype=np.int64)
+    np.add.at(held, [vocabulary.index(entry, code) for entry, code, _ in seen.iter_rows()], seen["row"].to_numpy())
+    found = np.flatnonzero(held[UNKNOWN + 1 :]) + UNKNOWN + 1
+    return np.sort(found[np.argsort(-held[found], kind="stable")[:most]])
+
+
 @dataclass(frozen=True)
 class Sequences:
     """Every row's tokens end to end: row r owns `start[r]:start[r + 1]`. Oldest first, undated before dated."""

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from clinome.models.encoders.codes.gru_d import GRUDEncoder
 from clinome.models.encoders.codes.recurrent import Recurrence, RecurrentEncoder
 from clinome.models.encoders.codes.transformer import SequenceEncoder
 from clinome.models.encoders.masked_fusion import MaskedFusion
@@ -48,6 +49,10 @@ def recurrent(cell: str = "gru", depth: int = 1, timed: bool = True) -> nn.Modul
     return RecurrentEncoder(ancestors(), Recurrence(cell, 16, depth), out=DIM, timed=timed)
 
 
+def gru_d() -> nn.Module:
+    return GRUDEncoder(torch.arange(ENTRIES), 16, out=DIM)
+
+
 def ancestors() -> torch.Tensor:
     return torch.stack([torch.arange(ENTRIES), torch.arange(ENTRIES) % 3], 1)
 
@@ -63,5 +68,6 @@ ENCODERS: dict[str, Callable[[], nn.Module]] = {
     "gru": recurrent,
     "lstm": lambda: recurrent("lstm", 2),
     "ordered gru": lambda: recurrent(timed=False),
+    "gru_d": gru_d,
     "fusion": fusion,
 }

@@ -12,7 +12,17 @@ from ..relational_graph import RelationalGraph
 VISITS = 32
 
 
-class TokenEmbedding(nn.Module):
+class EventVectors(nn.Module):
+    """What a sequence encoder makes of each token by itself, (batch, length, dim): what an attribution goes along.
+
+    `neutral(tokens)` is where it starts from: the same tokens, saying nothing.
+    """
+
+    def neutral(self, tokens: Tokens) -> Tensor:
+        raise NotImplementedError
+
+
+class TokenEmbedding(EventVectors):
     """Each token as one vector: its code, value, age, time before prediction, place and visit from the end.
 
     Args:

@@ -4,16 +4,22 @@ Positions counted from the start say little about records; the gap between two e
 carry a learned bias, a head and a block each: piecewise linear in the signed log of the gap in days, and a number for
 each bucket of the gap in events (as T5's relative bias, Raffel 2020, arXiv:1910.10683, but over time). Half of the
 heads look back only, which makes "A before B" easy to see.
+
+Of a long sequence some events at a time attend to all, and what they attended by is made again for the gradient: memory
+grows with the number of events, not with that of their pairs (the kernels of PyTorch that do so give a learned bias no gradient
+on a processor).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from ...training.batch import Batch, Tokens
 from ..relational_graph import RelationalGraph
@@ -24,7 +30,10 @@ KNOTS = (-8.0, -5.0, -2.0, 0.0, 2.0, 5.0, 8.0)  # of the gap in days, as signed 
 FAR = -1e9
 FINE = 16  # bins of the gap a factor of two: what attention reads of a gap is looked up, not computed for each pair
 LONGEST = 15  # of the gap, as log2(1 + days): 90 years
-PAIRS = 1 << 17  # of tokens, attended to at a time on a processor: what is read and written of so many fits its cache
+PAIRS = 1 << 17  # of tokens, attended to at a time: what is read and written of so many fits a processor's cache
+ALL = slice(None)
+Bias = Callable[[slice], Tensor]
+"""What the attention scores of these places start from: (heads, b, places, l), FAR where a token must not be seen."""
 
 
 def gap_bucket(gap: Tensor) -> Tensor:
@@ -44,12 +53,12 @@ def gap_hats(gap: Tensor) -> Tensor:
     return torch.stack(hats, 1)
 
 
-def gap_bins(tokens: Tokens) -> Tensor:
-    """(b, l, l) int32: the bin of the gap in days between two events, a row of `hat_table`."""
-    gap = tokens.days[:, None, :] - tokens.days[:, :, None]
+def gap_bins(tokens: Tokens, rows: slice = ALL) -> Tensor:
+    """(b, l, l) int32: the bin of the gap in days between two events, a row of `hat_table`; `rows`: only from these places."""
+    gap = tokens.days[:, None, :] - tokens.days[:, rows, None]
     place = gap.abs().log1p_().mul_(FINE / math.log(2)).clamp_(max=FINE * LONGEST).copysign_(gap)
     bins = place.round_().add_(FINE * LONGEST).int()
-    bins.masked_fill_(~(tokens.dated[:, :, None] & tokens.dated[:, None, :]), 2 * FINE * LONGEST + 1)
+    bins.masked_fill_(~(tokens.dated[:, rows, None] & tokens.dated[:, None, :]), 2 * FINE * LONGEST + 1)
     return bins.masked_fill_(~tokens.mask[:, None, :], 2 * FINE * LONGEST + 2)
 
 
@@ -70,15 +79,28 @@ class Attention(nn.Module):
         self.heads = heads
         self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
 
-    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
-        """x: (b, l, dim); bias: (heads, b, l, l), FAR where a token must not be seen. Returns (b, l, dim)."""
+    def forward(self, x: Tensor, bias: Bias) -> Tensor:
+        """(b, l, dim) -> (b, l, dim). Places attend together as long as they have at most PAIRS with all."""
         b, length, dim = x.shape
         parts = self.qkv(x).view(b, length, 3, self.heads, dim // self.heads).permute(2, 3, 0, 1, 4)
         q, k, v = parts.reshape(3, self.heads * b, length, dim // self.heads)
-        scale = 1 / math.sqrt(dim // self.heads)
-        score = torch.baddbmm(bias.reshape(self.heads * b, length, length), q, k.transpose(1, 2), alpha=scale)
-        mixed = torch.bmm(torch.softmax(score, -1), v).view(self.heads, b, length, -1)
+        most = max(1, PAIRS // length)
+        if most >= length:
+            mixed = _attended(q, k, v, bias, ALL)
+        else:
+            places = [slice(at, at + most) for at in range(0, length, most)]
+            again = {"use_reentrant": False, "preserve_rng_state": False}
+            mixed = torch.cat([checkpoint(_attended, q, k, v, bias, one, **again) for one in places], 1)
+        mixed = mixed.view(self.heads, b, length, -1)
         return torch.as_tensor(self.out(mixed.permute(1, 2, 0, 3).reshape(b, length, dim)))
+
+
+def _attended(q: Tensor, k: Tensor, v: Tensor, bias: Bias, places: slice) -> Tensor:
+    """(heads * b, l, d) each -> (heads * b, places, d)."""
+    q = q[:, places]
+    start = bias(places).reshape(len(q), q.shape[1], k.shape[1])
+    score = torch.baddbmm(start, q, k.transpose(1, 2), alpha=1 / math.sqrt(q.shape[2]))
+    return torch.bmm(torch.softmax(score, -1), v)
 
 
 class TransformerBlock(nn.Module):
@@ -91,7 +113,7 @@ class TransformerBlock(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
         self.drop = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+    def forward(self, x: Tensor, bias: Bias) -> Tensor:
         x = x + self.drop(self.attention(self.first(x), bias))
         return x + torch.as_tensor(self.drop(self.mlp(self.second(x))))
 
@@ -180,20 +202,27 @@ class SequenceEncoder(nn.Module):
         highest = torch.where(mask.any(1)[:, None], highest, torch.zeros_like(highest))
         return torch.as_tensor(self.out(torch.cat([attended, highest], 1)))
 
-    def _biases(self, tokens: Tokens) -> tuple[Tensor, ...]:
-        """What each block's attention scores start from: (heads, b, l, l) a block."""
+    def _biases(self, tokens: Tokens) -> Sequence[Bias]:
+        """What each block's attention scores start from: of short sequences made once for all blocks."""
+        if tokens.code.shape[1] ** 2 <= PAIRS:
+            made = torch.split(self._bias(tokens, ALL, ALL), self.heads)
+            return [lambda places, one=one: one for one in made]
+        of = [slice(i * self.heads, (i + 1) * self.heads) for i in range(len(self.blocks))]
+        return [lambda places, heads=heads: self._bias(tokens, places, heads) for heads in of]
+
+    def _bias(self, tokens: Tokens, places: slice, heads: slice) -> Tensor:
+        """(heads, b, places, l), of these heads of all blocks'."""
         b, length = tokens.code.shape
         place = torch.arange(length, device=tokens.code.device, dtype=torch.float32)
-        step = place[:, None] - place[None, :]
-        bias = functional.embedding(gap_bucket(step), self.steps).permute(2, 0, 1)
+        step = place[places, None] - place[None, :]
+        bias = functional.embedding(gap_bucket(step), self.steps[:, heads]).permute(2, 0, 1)
         # the first half of each block's heads looks back only
         head = torch.arange(len(bias), device=step.device) % self.heads
         later = (head < self.heads // 2)[:, None, None] & (step < 0)
         bias = bias.masked_fill(later, FAR)[:, None]
         if self.timed:
-            seen = functional.embedding(gap_bins(tokens), torch.as_tensor(self.hats)).view(b * length * length, -1).T
-            weight = torch.cat([self.days, torch.full_like(self.days[:, :1], FAR)], 1)
-            bias = (weight @ seen).view(-1, b, length, length) + bias
-        else:
-            bias = bias + FAR * (~tokens.mask)[None, :, None, :]
-        return torch.split(bias, self.heads)
+            seen = functional.embedding(gap_bins(tokens, places), torch.as_tensor(self.hats)).flatten(0, 2).T
+            days = self.days[heads]
+            weight = torch.cat([days, torch.full_like(days[:, :1], FAR)], 1)
+            return (weight @ seen).view(-1, b, *step.shape) + bias
+        return bias + FAR * (~tokens.mask)[None, :, None, :]

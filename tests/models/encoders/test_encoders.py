@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 import torch
 from tiny_batches import DIM, ENCODERS, fusion, make_batch, message, recurrent, sequence
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from clinome.models.encoders.codes import transformer
 from clinome.models.encoders.codes.transformer import KNOTS, gap_bins, gap_hats, hat_table
@@ -160,3 +162,61 @@ def test_rows_encoded_in_parts_are_those_encoded_at_once(monkeypatch: pytest.Mon
     monkeypatch.setattr(transformer, "PAIRS", 1)
     apart, same = encode(encoder, batch)
     assert torch.allclose(apart, whole, atol=1e-6) and torch.equal(mask, same)
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_attended_to_by_some_places_at_a_time_the_gradient_is_the_same(
+    monkeypatch: pytest.MonkeyPatch, timed: bool
+) -> None:
+    torch.manual_seed(0)
+    encoder, batch = sequence(timed), make_batch(6, 11, seed=2)
+    found = {}
+    for pairs in (1 << 17, 25):
+        monkeypatch.setattr(transformer, "PAIRS", pairs)
+        encoder.zero_grad()
+        h = encoder.eval()(batch)[0]
+        h.square().sum().backward()
+        found[pairs] = (h.detach(), *(p.grad.clone() for p in encoder.parameters() if p.grad is not None))
+    for whole, apart in zip(*found.values(), strict=True):
+        torch.testing.assert_close(apart, whole, atol=1e-5, rtol=1e-4)
+
+
+class Largest(TorchDispatchMode):
+    """The most numbers in what any single operation makes."""
+
+    numbers = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        made = func(*args, **kwargs or {})
+        for one in made if isinstance(made, tuple | list) else [made]:
+            if isinstance(one, Tensor):
+                self.numbers = max(self.numbers, one.numel())
+        return made
+
+
+def counted(length: int) -> tuple[int, int]:
+    """Numbers kept for the gradient of one row of so many events; the most that an operation makes on either way."""
+    kept: dict[int, int] = {}
+    encoder, batch = sequence().train(), pick(make_batch(2, 2 * length), torch.tensor([0]))
+    assert batch.tokens is not None
+    first = {f.name: getattr(batch.tokens, f.name)[:, :1].expand(1, length) for f in fields(Tokens)}
+    days = torch.arange(length, 0, -1.0)[None]
+
+    def keep(one: Tensor) -> Tensor:
+        kept[one.untyped_storage().data_ptr()] = one.untyped_storage().nbytes() // 4
+        return one
+
+    with Largest() as largest:
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda one: one):
+            h = encoder(replace(batch, tokens=Tokens(**{**first, "days": days})))[0]
+        at_once = sum(kept.values())
+        h.sum().backward()
+    return at_once, largest.numbers
+
+
+def test_what_attention_keeps_and_makes_grows_with_the_events_and_not_with_their_pairs() -> None:
+    (kept, made), (more, larger) = counted(512), counted(2048)
+    assert more < 4.5 * kept and larger <= 1.1 * max(made, 8 * transformer.PAIRS)
+    assert more < 2048**2 / 2  # of one head's scores of one block there are 2048 ** 2

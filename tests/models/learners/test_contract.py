@@ -30,7 +30,18 @@ from clinome.snapshot import Snapshot
 TASKS = ("binary", "multiclass", "multilabel", "regression", "survival")
 BLIND = {"majority", "covariates"}
 """Learners that cannot find what is planted in omics."""
-NETWORKS = {"propagation", "gene_gnn", "hetero_gnn", "pathway_net", "patient_gnn", "gru", "lstm", "sequence", "fusion"}
+NETWORKS = {
+    "propagation",
+    "gene_gnn",
+    "hetero_gnn",
+    "pathway_net",
+    "patient_gnn",
+    "gru",
+    "lstm",
+    "gru_d",
+    "sequence",
+    "fusion",
+}
 TRAIN, TUNING, HELD = np.arange(0, 60), np.arange(60, 80), np.arange(80, 110)
 
 
@@ -386,7 +397,7 @@ def test_the_catalogue_says_what_cannot_run_and_why() -> None:
         "hetero_gnn",
     ]
     assert list(left_out) == ["covariates", "pathway_net", "patient_gnn"]
-    assert default(make_snapshot("survival", n=30, records=True))[-10:] == [
+    assert default(make_snapshot("survival", n=30, records=True))[-11:] == [
         "cox_pca",
         "propagation",
         "gene_gnn",
@@ -395,6 +406,7 @@ def test_the_catalogue_says_what_cannot_run_and_why() -> None:
         "patient_gnn",
         "gru",
         "lstm",
+        "gru_d",
         "sequence",
         "fusion",
     ]

@@ -47,7 +47,7 @@ def test_a_row_without_the_layer_has_no_contributions_from_it() -> None:
     assert without.any() and not found["rna"].values[without].any() and found["rna"].values[~without].any(axis=1).all()
 
 
-@pytest.mark.parametrize("name", ["propagation", "gru"])
+@pytest.mark.parametrize("name", ["propagation", "gru", "gru_d"])
 def test_what_is_said_of_a_patient_of_several_labels_is_said_whoever_else_is_asked(name: str) -> None:
     learner, snapshot, held = fitted(name, task="multilabel", records=True)
     together = learner.attribute(snapshot, held[:12])  # type: ignore[arg-type]
@@ -71,7 +71,7 @@ def test_of_a_linear_network_the_contributions_add_up() -> None:
     assert rest.std() < 1e-4 and found["rna"].values.sum(1).std() > 0.1
 
 
-@pytest.mark.parametrize("name", ["gru", "lstm", "sequence"])
+@pytest.mark.parametrize("name", ["gru", "lstm", "gru_d", "sequence"])
 def test_the_planted_code_carries_the_sequence(name: str) -> None:
     learner, snapshot, held = fitted(name, records=True, layers=(), covariates=False)
     found = learner.attribute(snapshot, held)  # type: ignore[arg-type]
@@ -90,7 +90,8 @@ def test_fusion_speaks_of_every_block() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["propagation", "gene_gnn", "hetero_gnn", "pathway_net", "patient_gnn", "gru", "sequence", "fusion"]
+    "name",
+    ["propagation", "gene_gnn", "hetero_gnn", "pathway_net", "patient_gnn", "gru", "gru_d", "sequence", "fusion"],
 )
 @pytest.mark.parametrize("what", ["one class", "nothing measured"])
 def test_where_nothing_can_be_learnt_nothing_contributes(name: str, what: str) -> None:

@@ -53,7 +53,9 @@ def same(one: object, two: object) -> bool:
     return np.array_equal(one, np.asarray(two)) if isinstance(one, np.ndarray) else one == two
 
 
-@pytest.mark.parametrize("name", ["propagation", "gene_gnn", "hetero_gnn", "pathway_net", "gru", "sequence", "fusion"])
+@pytest.mark.parametrize(
+    "name", ["propagation", "gene_gnn", "hetero_gnn", "pathway_net", "gru", "gru_d", "sequence", "fusion"]
+)
 def test_held_out_patients_send_nothing(name: str) -> None:
     snapshot = make_snapshot(n=150, records=True)
     train, tuning, held = parts(snapshot.folds, 0, 0)

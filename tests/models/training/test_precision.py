@@ -23,7 +23,9 @@ def losses(name: str, precision: str) -> tuple[float, ...]:
     return tuple(learner.report.train)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("name", ["propagation", "gene_gnn", "hetero_gnn", "pathway_net", "gru", "sequence", "fusion"])
+@pytest.mark.parametrize(
+    "name", ["propagation", "gene_gnn", "hetero_gnn", "pathway_net", "gru", "gru_d", "sequence", "fusion"]
+)
 def test_in_fewer_bits_the_same_is_learnt(name: str) -> None:
     whole, mixed = losses(name, "32"), losses(name, "bf16-mixed")
     assert whole != mixed

@@ -120,7 +120,7 @@ def test_a_module_of_ones_own_in_sampled_mini_batches_on_two_processes() -> None
     assert np.isfinite(score).all() and score.std() > 0
 
 
-NETWORKS = ("propagation", "gene_gnn", "hetero_gnn", "pathway_net", "gru", "sequence", "fusion")
+NETWORKS = ("propagation", "gene_gnn", "hetero_gnn", "pathway_net", "gru", "gru_d", "sequence", "fusion")
 
 
 def fitted(name: str, placement: Placement, batch: int) -> tuple[BaseLearner, np.ndarray]:
