@@ -100,7 +100,7 @@ class Placement:
 
 @dataclass(frozen=True)
 class Learn:
-    """`[learn]`."""
+    """`[learn]`. pretrain: "masked", "next_visit" or "none"; encoder: the folder of a pretrained one, instead."""
 
     learners: tuple[str, ...] = ("default",)
     trials: int = 8
@@ -109,6 +109,8 @@ class Learn:
     devices: int = 1
     nodes: int = 1
     strategy: str = "auto"
+    pretrain: str = "none"
+    encoder: Path | None = None
 
     @property
     def placement(self) -> Placement:

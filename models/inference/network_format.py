@@ -27,6 +27,7 @@ NETWORK_SETTINGS = (
     "edge_dropout",
     "neighbors",
     "pretrain",
+    "pretrained",
 )
 LARGEST = 65_536
 """No setting that sizes a network is larger: a folder cannot ask for more memory than there is."""

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from clinome.verbs.loading.load_report import LoadReport
     from clinome.verbs.loading.remove import remove
     from clinome.verbs.predict import predict
+    from clinome.verbs.pretrain import pretrain
     from clinome.verbs.quality import quality
     from clinome.verbs.report import report
     from clinome.verbs.run import run
@@ -74,6 +75,7 @@ __all__ = [
     "open",
     "plots",
     "predict",
+    "pretrain",
     "pyg",
     "quality",
     "remove",
@@ -111,6 +113,7 @@ _WHERE = {
     "open": "clinome.graph:open_graph",
     "plots": "clinome.plots",
     "predict": "clinome.verbs.predict:predict",
+    "pretrain": "clinome.verbs.pretrain:pretrain",
     "pyg": "clinome.models.learners.adapters.pytorch_geometric:pyg",
     "quality": "clinome.verbs.quality:quality",
     "remove": "clinome.verbs.loading.remove:remove",

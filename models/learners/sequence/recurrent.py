@@ -20,6 +20,7 @@ class Recurrent(Sequence):
     """
 
     cell: ClassVar[str]
+    pretrains = False
     grid = ({}, {"dropout": 0.4})
     plan: ClassVar = {"epochs": 30, "patience": 3, "lr": 5e-3, "weight_decay": 1e-2, "batch_size": 64}
 

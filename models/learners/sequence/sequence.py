@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Sequence as Several
+from copy import copy
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import polars as pl
 
+from ...base.learner import Setting
 from ...base.snapshot import Snapshot
 from ..network import NetworkLearner
+from ..search_space import budgeted
 from .twin import with_edges
 
 if TYPE_CHECKING:
+    from ...encoders.codes.pretrained import PretrainedEncoder
+    from ...encoders.relational_graph import RelationalGraph
+    from ...preprocessing.tokenizer import Vocabulary
     from ..network import Inputs
 
 
@@ -22,6 +29,8 @@ class Sequence(NetworkLearner):
     What a code is comes from what it is linked to as well (`encoders.codes.code_network`). settings: `edges` = "none" is the same
     learner on a study without knowledge, "shuffled" on one whose codes are in each other's places; `pretrain`: passes over
     the training rows in which hidden codes are guessed, before any label is looked at (`encoders.codes.masked_codes`).
+    On a pretrained encoder (`sequence.pretraining`) it starts from that one's weights and codes, of the encoder's size and without
+    messages from the knowledge around them; `pretrained` = 0 is the same learner without it, and is tried beside it.
     """
 
     name = "sequence"
@@ -30,6 +39,53 @@ class Sequence(NetworkLearner):
     layers = False
     grid = ({}, {"dropout": 0.4, "depth": 1})
     plan: ClassVar = {"epochs": 30, "patience": 3, "lr": 2e-3, "weight_decay": 1e-2, "batch_size": 64}
+    pretrains: ClassVar[bool] = True
+    """Whether it can start from a pretrained encoder."""
+    encoder: PretrainedEncoder | None = None
+    """The one that it starts from; no setting, and nothing that is saved."""
+
+    def on_encoder(self, encoder: PretrainedEncoder) -> Self:
+        """The same learner, started from there."""
+        made = copy(self)
+        made.encoder = encoder
+        return made
+
+    def with_setting(self, setting: Setting, seed: int) -> Self:
+        made = super().with_setting(setting, seed)
+        made.encoder = self.encoder
+        return made
+
+    def settings(self, trials: int) -> Several[Setting]:
+        if self.encoder is None:
+            return super().settings(trials)
+        listed: tuple[Setting, ...] = (
+            {},
+            {"pretrained": 0},
+            {"dropout": 0.4},
+            {"dropout": 0.4, "depth": 1, "pretrained": 0},
+        )
+        space = {name: values for name, values in self.space().items() if name not in ("width", "depth", "edges")}
+        return budgeted(listed, space, trials)
+
+    @property
+    def start(self) -> PretrainedEncoder | None:
+        """What this setting starts from."""
+        return self.encoder if self.setting.get("pretrained", 1) else None
+
+    def _vocabulary(self, snapshot: Snapshot, rows: np.ndarray) -> Vocabulary | None:
+        from ...preprocessing.pretrained_vocabulary import extended
+
+        own = super()._vocabulary(snapshot, rows)
+        return own if own is None or self.start is None else extended(own, self.start)
+
+    def _code_graph(self, snapshot: Snapshot) -> RelationalGraph | None:
+        return None if self.start is not None else super()._code_graph(snapshot)
+
+    def _sequence_encoder(self, vocabulary: Vocabulary, dropout: float) -> Any:
+        made = super()._sequence_encoder(vocabulary, dropout)
+        if self.start is not None:
+            self.start.start(made, vocabulary.entries, vocabulary.parents)
+        return made
 
     def space(self) -> Mapping[str, Any]:
         from scipy.stats import uniform

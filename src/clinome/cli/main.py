@@ -121,6 +121,26 @@ def cohort(
 
 
 @app.command()
+def pretrain(
+    study: StudyFile,
+    objective: Annotated[
+        str | None,
+        typer.Option(metavar="masked|next_visit", help="What is guessed: hidden codes, or the next visit's."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where the encoder goes (NAME.encoder).")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Pretrain the sequence encoder on the records of patients who are not in the cohort."""
+    made = clinome.pretrain(study, objective, out=out, console=Console(quiet))
+    found: dict[str, object] = {
+        "objective": made.objective, "patients": made.patients, "codes": len(made.entries) - 2,
+        "fingerprint": made.fingerprint,
+    }  # fmt: skip
+    _end(as_json, lambda: found)
+
+
+@app.command()
 def train(
     study: StudyFile, learner: Own = None, name: Name = None, as_json: Json = False, quiet: Quiet = False
 ) -> None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 PREDICT, MODEL, SNAPSHOT, EMBEDDINGS = "predict", "model", "snapshot", "embeddings.parquet"
 """Folders in it: predictions for other studies, what the run leaves to make them, what its learners saw."""
+ENCODER = "encoder"
+"""The folder of the pretrained encoder that its learners started from, where they did."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from clinome.models.base.specs import STRATEGIES, Evaluate, Learn, LinkTask, Mat
 from clinome.models.base.task import TASKS, task_of
 from clinome.study_file.typed_toml import check_word
 
+PRETRAIN = ("none", "masked", "next_visit")
+"""`[learn] pretrain`: what is guessed in the records of patients who are not in the cohort."""
 _WHOLE = ("each process holds a whole network", f"built are {', '.join(STRATEGIES)}")
 _LATER_STRATEGIES = {
     "fsdp": _WHOLE,
@@ -89,6 +91,12 @@ def check_learn(learn: Learn, where: str) -> None:
                 "not a number that can be", f"{where} {key}", got, f"{least} or more", "raise it, or leave the line out"
             )
     _check_placement(learn, f"{where} [learn]")
+    check_word(learn.pretrain, PRETRAIN, f"{where} [learn] pretrain")
+    if learn.encoder is not None and learn.pretrain != "none":
+        raise InputError(
+            "an encoder is pretrained here, or taken as it is", f"{where} [learn] encoder", f"and pretrain = {learn.pretrain!r}",
+            "one of the two", "leave one of the lines out",
+        )  # fmt: skip
 
 
 def _check_placement(learn: Learn, where: str) -> None:

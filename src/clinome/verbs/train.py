@@ -22,17 +22,19 @@ from clinome.loaders.files.spreadsheet_csv import write_csv
 from clinome.models.training.launch import launched
 from clinome.run_folder.model import keep_model
 from clinome.run_folder.prepared import Prepared
-from clinome.run_folder.run import SNAPSHOT, Run, key_of, versions
+from clinome.run_folder.run import ENCODER, SNAPSHOT, Run, key_of, versions
 from clinome.study import Study, as_study
 from clinome.user_learners import learners_of
 from clinome.verbs.cohort import check_column, keep, write_tables
 from clinome.verbs.links import rankers_of, train_links
+from clinome.verbs.pretrain import encoder_for, encoder_notes
 from clinome.verbs.quality import keep_quality
 
 if TYPE_CHECKING:
     from clinome.graphs.snapshot.snapshot import Snapshot
     from clinome.models.base.learner import Learner
     from clinome.models.base.specs import Learn
+    from clinome.models.encoders.codes.pretrained import PretrainedEncoder
     from clinome.models.experiment.processes import Processes
     from clinome.models.experiment.results import Results
 
@@ -92,9 +94,11 @@ def train_study(
     ready, counts = _prepare(study, run, console)
     write_tables(ready)
     groups = _groups(ready)
-    asked = _asked(study.learn)
+    encoder = encoder_for(study, run.path(ENCODER), console)
+    asked = _asked(study.learn) | ({"encoder": encoder.fingerprint} if encoder is not None else {})
     acted = (study.report.threshold, study.report.subgroups)
     key = key_of(_content(ready.snapshot), vars(study.task), asked, study.evaluate.seed, _code(own), acted)
+    notes = encoder_notes(study, encoder, ready.snapshot)
     if run.done("train", key):
         _whole(run)
         console("train: nothing has changed; the results stand")
@@ -105,6 +109,7 @@ def train_study(
             _add_curve(ready, [one for one in _learners(ready, own, console)[0] if one.name not in out], console)
         return run
     learners, failed = _learners(ready, own, console)
+    learners = _started(learners, encoder, notes, console)
     if study.learn.placement.count > 1 and not any(getattr(one, "on_torch", False) for one in learners):
         console("no learner of this run is a network: [learn] devices and nodes change nothing")
     copies = _copies(ready)
@@ -115,7 +120,7 @@ def train_study(
     keep_quality(ready.tables, ready.snapshot, run)
     _write(ready, results, copies, groups)
     keep_model(ready, results.final_fit, console)
-    run.write_json("summary.json", _summary(ready, counts))
+    run.write_json("summary.json", _summary(ready, counts, notes))
     run.mark("train", key)
     _whole(run)
     out = {one["learner"] for one in results.failed}
@@ -130,7 +135,8 @@ def train_study(
 
 def _asked(learn: Learn) -> dict[str, Any]:
     """What of `[learn]` the results depend on: no workers, and of places only how many processes train a network."""
-    asked = {name: value for name, value in vars(learn).items() if name not in ("workers", *vars(learn.placement))}
+    apart = ("workers", "encoder", "pretrain", *vars(learn.placement))
+    asked = {name: value for name, value in vars(learn).items() if name not in apart}
     return asked | ({"processes": learn.placement.count} if learn.placement.count > 1 else {})
 
 
@@ -197,6 +203,22 @@ def _learners(
         except LearnerFailed as error:
             failed.append({"learner": name, "repeat": None, "fold": None, "reason": error.reason})
     return chosen, failed
+
+
+def _started(
+    learners: Sequence[Learner], encoder: PretrainedEncoder | None, notes: Sequence[str], console: Console
+) -> list[Learner]:
+    """Those that can start from a pretrained encoder on it; and what is to be said of it."""
+    if encoder is None:
+        return [*learners]
+    from clinome.models.learners.sequence.pretraining import started
+
+    for note in notes:
+        console(note)
+    made = [started(one, encoder) for one in learners]
+    if not any(one is not before for one, before in zip(made, learners, strict=True)):
+        console("no learner of this run starts from a pretrained encoder: `sequence` does")
+    return made
 
 
 def _tell_failed(results: Mapping[str, Any], console: Console) -> None:
@@ -332,7 +354,7 @@ def with_visits(predictions: pl.DataFrame, cohort: pl.DataFrame) -> pl.DataFrame
     )
 
 
-def _summary(ready: Prepared, graph: Mapping[str, Any]) -> dict[str, Any]:
+def _summary(ready: Prepared, graph: Mapping[str, Any], notes: Sequence[str]) -> dict[str, Any]:
     """What the report says beside the numbers."""
     from clinome.reports.page import presence
 
@@ -349,7 +371,7 @@ def _summary(ready: Prepared, graph: Mapping[str, Any]) -> dict[str, Any]:
         "presence": presence(snapshot),
         "records": None if events is None else {"events": events.height, "codes": events["code"].n_unique(),
                     "subjects_with": events["row"].n_unique(), "static": dict(snapshot.static)},
-        "warnings": [*cohort.notes, *_clock_warning(cohort.clock), *_split_notes(ready)],
+        "warnings": [*cohort.notes, *_clock_warning(cohort.clock), *_split_notes(ready), *notes],
         "versions": versions(),
         "commands": [f"clinome run {study.file.name}"],
         "graph": dict(graph),

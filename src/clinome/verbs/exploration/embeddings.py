@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
+    from clinome.models.base.learner import Learner
+    from clinome.run_folder.run import Run
+
+PRETRAINED = "pretrained"
+"""Of `embed`: the encoder itself, where another name is a learner's."""
+
 
 def embed(
     study: Study | str | Path, learner: str = "hetero_gnn", *, name: str | None = None, console: Console = SILENT
@@ -24,7 +30,8 @@ def embed(
 
     For exploring, and for `clinome.write_embeddings`: no vector is held out, so nothing is to be judged by them. Every
     network has vectors of patients (what its head reads; of several rows of a patient the last); `hetero_gnn` has them of
-    features, codes and knowledge too, `sequence` and `fusion` of codes and the knowledge around them.
+    features, codes and knowledge too, `sequence` and `fusion` of codes and the knowledge around them. "pretrained" is the encoder
+    that the run's learners started from, as it was before any outcome: vectors of patients alone, for a linear probe.
     Args:
         study: a study, its file, or the folder that holds it; it has been trained.
         learner: a network's name. name: of the run; default: the study's.
@@ -40,12 +47,13 @@ def embed(
 
     from clinome.loaders.errors import InputError
     from clinome.models.learners.base import placed
-    from clinome.models.learners.registry import make
     from clinome.run_folder.run import EMBEDDINGS, Run
 
     study = as_study(study)
     run = Run.of(study, name)
-    snapshot, fitted = run.snapshot, make(learner).with_setting({}, study.evaluate.seed)
+    if learner == PRETRAINED:
+        return _of_encoder(run, console)
+    snapshot, fitted = run.snapshot, _started(run, learner).with_setting({}, study.evaluate.seed)
     where = f'learner "{learner}"'
     if (reason := fitted.reason(snapshot)) is not None:
         raise InputError(
@@ -82,6 +90,37 @@ def _parts(subjects: pl.Series, seed: int) -> tuple[np.ndarray, np.ndarray]:
     stop = names.gather(np.random.default_rng(seed).permutation(len(names))[: max(1, len(names) // 7)])
     tuning = subjects.is_in(stop.implode()).to_numpy()
     return np.flatnonzero(~tuning), np.flatnonzero(tuning)
+
+
+def _started(run: Run, learner: str) -> Learner:
+    """A learner as the run began it: on its pretrained encoder, where it had one."""
+    from clinome.models.inference.encoder_file import read_encoder
+    from clinome.models.learners.registry import make
+    from clinome.models.learners.sequence.pretraining import started
+    from clinome.run_folder.run import ENCODER
+
+    folder = run.path(ENCODER)
+    return started(make(learner), read_encoder(folder)) if folder.is_dir() else make(learner)
+
+
+def _of_encoder(run: Run, console: Console) -> pd.DataFrame:
+    """The patients as the run's pretrained encoder reads them. Raises: InputError where the run has none."""
+    import polars as pl
+
+    from clinome.models.inference.encoder_file import read_encoder
+    from clinome.models.learners.sequence.pretraining import patient_vectors
+    from clinome.run_folder.run import EMBEDDINGS, ENCODER
+
+    snapshot = run.snapshot
+    vectors = patient_vectors(snapshot, read_encoder(run.path(ENCODER), f"{run.name}, pretrained"))
+    table = pl.DataFrame(
+        {"label": "Patient", "id": snapshot.rows["subject_id"], "vector": vectors.tolist(), "subject_id": snapshot.rows["subject_id"],
+         "learner": PRETRAINED}, schema_overrides={"vector": pl.List(pl.Float32)}
+    ).unique("id", keep="last", maintain_order=True)  # fmt: skip
+    with atomic_path(run.path(EMBEDDINGS)) as fresh:
+        table.write_parquet(fresh)
+    console(f"Patient: {table.height:,} embeddings of {vectors.shape[1]} numbers by the pretrained encoder")
+    return run.embeddings
 
 
 def _labels(study: Study, ids: Sequence[str]) -> pl.DataFrame:
