@@ -16,6 +16,7 @@ from .fence import Fence, fence
 from .knowledge import reachable
 from .layers import frozen_layers
 from .snapshot import FOLDS, Snapshot
+from .views import LEAST_PATIENTS, frozen_views
 
 LABELS = ("label", "duration_days", "event")
 
@@ -68,6 +69,7 @@ def freeze(
         static={**omics.static, **events.undated},
         counts={**hidden, **omics.counts},
         origin=omics.origin,
+        views=frozen_views(index, tables, fence, 1 if cohort.to_predict else LEAST_PATIENTS),
     )
 
 

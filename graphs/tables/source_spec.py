@@ -7,13 +7,15 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from ...loaders.specs import AnySource, Knowledge, Omics, Patients, Records, Samples
+from ...loaders.specs import AnySource, Images, Knowledge, Notes, Omics, Patients, Records, Samples
 
 _SECTIONS: dict[str, type[AnySource]] = {
     "patients": Patients,
     "samples": Samples,
     "omics": Omics,
     "records": Records,
+    "notes": Notes,
+    "images": Images,
     "knowledge": Knowledge,
 }
 
@@ -37,6 +39,8 @@ def restore(record: Mapping[str, Any]) -> AnySource:
         name: tuple(value) if isinstance(value, list) else value for name, value in record["spec"].items()
     }
     values["path"] = tuple(Path(name) for name in values["path"])
+    if values.get("model"):
+        values["model"] = Path(values["model"])
     return cls(**values)
 
 

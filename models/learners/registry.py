@@ -13,15 +13,15 @@ from ...loaders.errors import InputError
 from ..base.learner import Learner
 from ..base.lookup import look_up
 from ..base.snapshot import Snapshot
-from .base import BaseLearner
+from .base import BaseLearner, several_views
 
 
 @dataclass(frozen=True)
 class Entry:
     """One learner of the table.
 
-    where: `module:Class`. needs: the kind of task ("survival"), "layers", "records";
-    where the study lacks one it is no default. baseline: a plain model, beside which every network is judged.
+    where: `module:Class`. needs: the kind of task ("survival"), "layers", "records", "several" (of omics, records, notes,
+    images); where the study lacks one it is no default. baseline: a plain model, beside which every network is judged.
     anchor: a plain linear model, to which stacking holds. floor: knows nothing of a patient.
     graph: learns from edges, which its setting `edges` shuffles or takes away: these twins are among a run's controls.
     """
@@ -51,7 +51,7 @@ LEARNERS: dict[str, Entry] = {
     "gru": Entry(f"{HERE}.sequence.recurrent:GRU", needs=("records",), graph=True),
     "lstm": Entry(f"{HERE}.sequence.recurrent:LSTM", needs=("records",), graph=True),
     "sequence": Entry(f"{HERE}.sequence.sequence:Sequence", needs=("records",), graph=True),
-    "fusion": Entry(f"{HERE}.fusion:Fusion", needs=("records", "layers")),
+    "fusion": Entry(f"{HERE}.fusion:Fusion", needs=("several",)),
 }
 """In the order in which they are shown: the plainest first, networks last."""
 CHOSEN = "chosen"
@@ -104,6 +104,7 @@ def default(snapshot: Snapshot) -> list[str]:
         snapshot.task,
         *(["layers"] if snapshot.layers else []),
         *(["records"] if snapshot.events is not None else []),
+        *(["several"] if several_views(snapshot) else []),
     }
     return [name for name, entry in LEARNERS.items() if has >= set(entry.needs)]
 

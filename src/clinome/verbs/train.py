@@ -342,7 +342,7 @@ def _summary(ready: Prepared, graph: Mapping[str, Any]) -> dict[str, Any]:
                   "seed": study.evaluate.seed},
         "sources": [{"source": r["source"], **r["tally"], "counts": r["counts"]} for r in sources],
         "layers": [{"name": n, "kind": x.kind, "features": x.var.height, "profiled": int(x.profiled.sum()),
-                    "missing": int((~x.profiled).sum())} for n, x in snapshot.layers.items()],
+                    "missing": int((~x.profiled).sum())} for n, x in {**snapshot.layers, **snapshot.views}.items()],
         "presence": presence(snapshot),
         "records": None if events is None else {"events": events.height, "codes": events["code"].n_unique(),
                     "subjects_with": events["row"].n_unique(), "static": dict(snapshot.static)},
