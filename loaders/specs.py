@@ -33,6 +33,7 @@ class Source:
     path: tuple[Path, ...]
     format: str | None = None
     missing: tuple[str, ...] = MISSING
+    sheet: str | None = None  # of an Excel workbook
     accept: tuple[str, ...] = ()  # cells | samples | columns | names: what may be lost knowingly
 
 

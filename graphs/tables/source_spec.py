@@ -28,7 +28,9 @@ def about(spec: AnySource) -> dict[str, Any]:
         "kind": spec.kind if isinstance(spec, Omics) else None,
         "scale": spec.scale if isinstance(spec, Omics) else None,
         "features": spec.features if isinstance(spec, Omics | Knowledge) else None,
-        "spec": {field.name: _plain(getattr(spec, field.name)) for field in fields(spec)},
+        "spec": {
+            field.name: _plain(getattr(spec, field.name)) for field in fields(spec) if not _unsaid(spec, field.name)
+        },
     }
 
 
@@ -42,6 +44,11 @@ def restore(record: Mapping[str, Any]) -> AnySource:
     if values.get("model"):
         values["model"] = Path(values["model"])
     return cls(**values)
+
+
+def _unsaid(spec: AnySource, name: str) -> bool:
+    """A key that came later and is not used: what was loaded without it is the same."""
+    return name == "sheet" and getattr(spec, name) is None
 
 
 def _plain(value: Any) -> Any:

@@ -69,7 +69,10 @@ def read_notes(spec: Notes, known: Known) -> Loaded:
     """
     ledger = Ledger(spec.source)
     form = _form(spec)
-    found = source_rows([read_cells(p, missing=spec.missing, header=_headed(spec)) for p in _files(spec, form)], ledger)
+    found = source_rows(
+        [read_cells(p, missing=spec.missing, header=_headed(spec), sheet=spec.sheet) for p in _files(spec, form)],
+        ledger,
+    )
     columns = {name.lower(): name for name in reversed(found.frame.columns)} if form.files else {}
     at = _places(form, found, columns, spec)
     if form.error is not None and form.error in columns:
