@@ -9,7 +9,7 @@ import polars as pl
 from scipy import sparse
 
 from ...loaders.errors import InputError
-from ...loaders.tables import VECTORS
+from ...loaders.tables import EVENTS, VECTORS, in_layout
 from ..tables.study_tables import Tables
 from .fence import Fence
 from .snapshot import Layer
@@ -138,3 +138,33 @@ def _var(names: pl.Series) -> pl.DataFrame:
     """Features that are nodes of no graph."""
     nothing = pl.lit(None, pl.String)
     return names.cast(pl.String).alias("feature").to_frame().with_columns(symbol=nothing, gene=nothing)
+
+
+def as_events(tables: Tables, views: Mapping[str, Layer]) -> pl.DataFrame:
+    """Notes and images as events (loaders.tables.EVENTS), so that they stand among the others on one clock.
+
+    Each is an event of its kind (`NOTE:progress note`, `IMAGE:ct`); a note brings one more for each word that its view
+    knows (`TERM:edema`), an image one for each feature, with its number (`IMAGE:ct/f0`). Not fenced yet.
+    """
+    return pl.concat([_as_events(source, view, tables) for source, view in views.items()])
+
+
+def _as_events(source: str, view: Layer, tables: Tables) -> pl.DataFrame:
+    name = "notes" if view.kind == NOTES else "vectors"
+    table = _scan(tables, source, name).drop("text", strict=False).collect()
+    parts = [table.select(*_OF_EVENTS, code="kind")]
+    if view.kind == NOTES:
+        words = view.var["feature"].filter(~view.var["feature"].str.contains(" "))
+        place = table.select(at=pl.int_range(pl.len(), dtype=pl.Int64), subject_id="subject_id")
+        for part in _counted(tables, source, place):
+            said = part.filter(pl.col("term").is_in(words.implode()))
+            own = table[said["at"]].select(*_OF_EVENTS)
+            parts.append(own.with_columns(code="TERM:" + said["term"]))
+    else:
+        for feature in view.var["feature"]:
+            number = table.select(*_OF_EVENTS, code="kind", numeric_value=pl.col(feature).cast(pl.Float64))
+            parts.append(number.drop_nulls("numeric_value").with_columns(code=pl.col("code") + f"/{feature}"))
+    return in_layout(pl.concat(parts, how="diagonal"), EVENTS)
+
+
+_OF_EVENTS = ("subject_id", "time", "known_time", "visit_id", "source")

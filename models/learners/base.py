@@ -67,6 +67,10 @@ class BaseLearner(Fitted):
         """Whether a setting changes nothing on this study, so that trying it would be a fit for nothing."""
         return False
 
+    def fused(self, fusion: str) -> Self:
+        """The same learner, which brings modalities together in this way alone; of most there is one way."""
+        return self
+
     def with_setting(self, setting: Setting, seed: int) -> Self:
         return type(self)(setting, seed).on(self.placement)
 

@@ -54,6 +54,16 @@ LEARNERS: dict[str, Entry] = {
     "fusion": Entry(f"{HERE}.fusion:Fusion", needs=("several",)),
 }
 """In the order in which they are shown: the plainest first, networks last."""
+FUSE = {
+    "early": ("ridge_late", "forest", "boosting"),
+    "late": ("ridge_late",),
+    "stacked": ("ridge_late",),
+    "intermediate": ("fusion",),
+    "interleaved": ("ridge_late", "forest", "boosting", "gru", "lstm", "sequence"),
+}
+"""`[learn] fusion` -> who brings modalities together so; interleaved ones are events, which these read."""
+ONE_BLOCK = ("majority", "covariates", "best_feature")
+"""Who takes nothing, or one block: there is nothing to bring together."""
 CHOSEN = "chosen"
 """No learner of its own: what the training part picked among the others. It always runs."""
 TABULAR_CONTROL = "ridge_late"
@@ -109,10 +119,11 @@ def default(snapshot: Snapshot) -> list[str]:
     return [name for name, entry in LEARNERS.items() if has >= set(entry.needs)]
 
 
-def select(snapshot: Snapshot, names: Sequence[str]) -> tuple[list[Learner], dict[str, str]]:
+def select(snapshot: Snapshot, names: Sequence[str], fusion: str | None = None) -> tuple[list[Learner], dict[str, str]]:
     """The learners that these names mean and that can run, in order; and why each of the others cannot.
 
-    One that is left aside (`BaseLearner.aside`) is not behind `default`: whoever names it gets it.
+    One that is left aside (`BaseLearner.aside`) is not behind `default`: whoever names it gets it. With `fusion` only those
+    run that bring modalities together in this way (FUSE), and those that have nothing to bring together.
 
     Raises: InputError for an unknown name, and where nothing at all can run.
     """
@@ -124,6 +135,11 @@ def select(snapshot: Snapshot, names: Sequence[str]) -> tuple[list[Learner], dic
     for name in dict.fromkeys(wanted or default(snapshot)):
         learner = make(name)
         reason = learner.reason(snapshot)
+        if fusion is not None and name not in ONE_BLOCK:
+            if name not in FUSE[fusion]:
+                reason = f"[learn] fusion is {fusion!r}, and it has another way"
+            elif isinstance(learner, BaseLearner) and fusion != "interleaved":
+                learner = learner.fused(fusion)
         if reason is None and name not in names:
             reason = aside(learner, snapshot)
         if reason is None:

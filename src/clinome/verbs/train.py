@@ -130,7 +130,8 @@ def train_study(
 
 def _asked(learn: Learn) -> dict[str, Any]:
     """What of `[learn]` the results depend on: no workers, and of places only how many processes train a network."""
-    asked = {name: value for name, value in vars(learn).items() if name not in ("workers", *vars(learn.placement))}
+    aside = ("workers", *vars(learn.placement), *(("fusion",) if learn.fusion is None else ()))
+    asked = {name: value for name, value in vars(learn).items() if name not in aside}
     return asked | ({"processes": learn.placement.count} if learn.placement.count > 1 else {})
 
 
@@ -187,7 +188,7 @@ def _learners(
     from clinome.models.learners.adapters.own_code import LearnerFailed
     from clinome.models.learners.registry import select
 
-    chosen, left_out = select(ready.snapshot, ready.study.learn.learners)
+    chosen, left_out = select(ready.snapshot, ready.study.learn.learners, ready.study.learn.fusion)
     for name, reason in left_out.items():
         console(f"{name} is left out: {reason}")
     failed = []

@@ -9,7 +9,9 @@ import pytest
 from notes_study import MRN, SECRET, write_notes_study
 
 import clinome
+from clinome.loaders.errors import InputError
 from clinome.run_folder.run import Run
+from clinome.study import Study
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +86,21 @@ def test_the_audit_reads_notes_that_tell_the_outcome(tmp_path: Path) -> None:
     told = found[found["where"] == "notes.ward"]
     assert told["severity"].to_list() == ["serious"]
     assert not found["sentence"].str.contains(MRN).any()
+
+
+def test_interleaved_notes_and_images_are_events_of_one_clock(tmp_path: Path) -> None:
+    file = write_notes_study(tmp_path / "a", n=160, learners='["boosting"]', more='fusion = "interleaved"')
+    run = clinome.run(file)
+    assert not run.snapshot.views and run.snapshot.events is not None
+    codes = set(run.snapshot.events["code"])
+    assert {"NOTE:progress note", "IMAGE:ct", "IMAGE:ct/f0", "TERM:edema"} <= codes
+    assert not any(SECRET.lower() in code for code in codes)
+    assert "NOTE:discharge summary" not in codes  # written after the prediction
+    assert run.read_json("results.json")["learners"]["boosting"]["metrics"]["auroc"]["mean"] > 0.6
+    other = write_notes_study(tmp_path / "b", n=60, seed=3)
+    assert clinome.predict(run.folder, other).metrics["auroc"]["mean"] > 0.55
+
+
+def test_a_fusion_that_is_none_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"\[learn\] fusion"):
+        Study.read(write_notes_study(tmp_path, n=20, more='fusion = "interleaving"'))

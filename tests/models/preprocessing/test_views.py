@@ -16,8 +16,9 @@ from snapshots import make_snapshot
 from clinome.graphs.snapshot.snapshot import Layer
 from clinome.models.base.learner import Learner
 from clinome.models.base.serialization import read_state, write_state
+from clinome.models.base.specs import FUSIONS
 from clinome.models.inference.input_schema import InputSchema
-from clinome.models.learners.registry import default, make
+from clinome.models.learners.registry import FUSE, ONE_BLOCK, default, make, select
 from clinome.models.metrics.task_metrics import inner_score, targets
 from clinome.models.preprocessing.notes_block import NotesBlock
 from clinome.snapshot import Snapshot
@@ -144,3 +145,15 @@ def test_default_fuses_where_there_are_several_views() -> None:
     assert "fusion" in default(snapshot)
     alone: dict[str, Layer] = {"notes.ward": snapshot.views["notes.ward"]}
     assert "fusion" not in default(replace(snapshot, views=alone))
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_one_setting_says_how_views_come_together(fusion: str) -> None:
+    snapshot = make_snapshot(n=60, layers=("rna",), records=True, views=True)
+    learners, left_out = select(snapshot, ["default"], fusion)
+    names = {one.name for one in learners}
+    assert names - set(ONE_BLOCK) <= set(FUSE[fusion]) and names & set(FUSE[fusion])
+    assert all(f"fusion is {fusion!r}" in left_out[one] for one in ("propagation",))
+    for one in learners:
+        if one.name == "ridge_late" and fusion != "interleaved":
+            assert {setting.get("fusion", "late") for setting in one.settings(8)} == {fusion}
