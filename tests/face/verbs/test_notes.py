@@ -104,3 +104,25 @@ def test_interleaved_notes_and_images_are_events_of_one_clock(tmp_path: Path) ->
 def test_a_fusion_that_is_none_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"\[learn\] fusion"):
         Study.read(write_notes_study(tmp_path, n=20, more='fusion = "interleaving"'))
+
+
+def test_init_finds_notes_and_what_it_writes_loads(tmp_path: Path) -> None:
+    write_notes_study(tmp_path, n=60)
+    for name in ("study.toml", "ct.csv"):
+        (tmp_path / name).unlink()
+    clinome.init(tmp_path)
+    study = Study.read(tmp_path / "study.toml")
+    (notes,) = study.notes
+    assert (notes.subject, notes.time, notes.kind, notes.text) == ("patient", "written", "type", "body")
+    assert {one.source: one.tally.rejected for one in clinome.load(study).sources}["notes.notes"] == 0
+    assert SECRET not in (tmp_path / "study.toml").read_text()
+
+
+def test_a_removed_patient_has_no_note_left(tmp_path: Path) -> None:
+    file = write_notes_study(tmp_path, n=40)
+    clinome.load(file)
+    clinome.remove(file, "patient", f"{MRN}0003")
+    clinome.load(file)
+    for folder in ("notes.ward", "images.ct"):
+        for table in (tmp_path / "notes.tables" / folder).rglob("*.parquet"):
+            assert f"{MRN}0003" not in pl.read_parquet(table).write_json(), table
