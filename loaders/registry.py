@@ -7,7 +7,7 @@ from dataclasses import MISSING, fields
 from importlib import import_module
 
 from .errors import InputError
-from .specs import AnySource, Knowledge, Omics, Patients, Records, Samples
+from .specs import AnySource, Images, Knowledge, Notes, Omics, Patients, Records, Samples
 from .tables import Known, Loaded
 
 RECORDS = {
@@ -25,6 +25,12 @@ RECORDS = {
 """`[records.NAME] format` -> the module and function that read it."""
 RELATIVE = ("eicu", "hourly", "timeline")
 """Those of them that count time since something of the patient's own, whatever the study says."""
+NOTES = {
+    **dict.fromkeys(("table", "csv", "tsv", "txt", "parquet", "xlsx"), ".views.note_table:read_notes"),
+    **dict.fromkeys(("omop", "mimic3", "mimic4"), ".views.note_table:read_notes"),
+    "fhir": ".views.fhir_notes:read_fhir_notes",
+}
+"""`[notes.NAME] format` -> the same."""
 KNOWLEDGE = {
     "gmt": ".knowledge.gmt:read_gmt",
     "obo": ".knowledge.obo:read_obo",
@@ -55,6 +61,10 @@ def read_source(spec: AnySource, known: Known) -> Loaded:
         case Records():
             measured = _read(".measurements.one_unit:in_one_unit")(_records(spec)(spec, known))
             return _read(".knowledge.structure:with_structure")(measured, spec)
+        case Notes():
+            return _named(NOTES, spec.format or "table", spec, ", ".join(NOTES))(spec, known)
+        case Images():
+            return _read(".views.vectors:read_vectors")(spec, known)
         case Knowledge():
             return _read(".knowledge.structure:with_structure")(_knowledge(spec)(spec, known), spec)
 
@@ -82,7 +92,9 @@ def _knowledge(spec: Knowledge) -> Callable[..., Loaded]:
     return _named(KNOWLEDGE, spec.format or _ending(spec), spec, formats)
 
 
-def _named(table: Mapping[str, str], format: str, spec: Records | Knowledge, formats: str) -> Callable[..., Loaded]:
+def _named(
+    table: Mapping[str, str], format: str, spec: Records | Notes | Knowledge, formats: str
+) -> Callable[..., Loaded]:
     if format not in table:
         raise InputError("unknown format", spec.source, spec.format or spec.path[0].name, formats, "set `format`")
     return _read(table[format])

@@ -33,6 +33,7 @@ class Source:
     path: tuple[Path, ...]
     format: str | None = None
     missing: tuple[str, ...] = MISSING
+    sheet: str | None = None  # of an Excel workbook
     accept: tuple[str, ...] = ()  # cells | samples | columns | names: what may be lost knowingly
 
 
@@ -125,6 +126,42 @@ class Records(Source):
 
 
 @dataclass(frozen=True)
+class Notes(Source):
+    """`[notes.NAME]`: texts that were written of patients. Columns that are not named are those of the format."""
+
+    name: str = ""
+    subject: Column | None = None
+    visit: Column | None = None
+    time: Column | None = None
+    known_time: Column | None = None
+    kind: Column | None = None  # what kind of note it is: a discharge summary
+    text: Column | None = None
+    unit: str | None = None  # days | hours | minutes: the time column is relative
+    model: Path | None = None  # folder of a local sentence-transformers model: vectors instead of terms
+
+    @property
+    def source(self) -> str:
+        return f"notes.{self.name}"
+
+
+@dataclass(frozen=True)
+class Images(Source):
+    """`[images.NAME]`: vectors of patients, one numeric column a feature: what a network made of images, or of notes."""
+
+    name: str = ""
+    subject: Column | None = None
+    visit: Column | None = None
+    time: Column | None = None
+    known_time: Column | None = None
+    unit: str | None = None
+    drop: tuple[str, ...] = ()  # columns that are no features
+
+    @property
+    def source(self) -> str:
+        return f"images.{self.name}"
+
+
+@dataclass(frozen=True)
 class Knowledge(Source):
     """`[knowledge.NAME]`: gene sets and edges."""
 
@@ -148,4 +185,4 @@ class Knowledge(Source):
         return f"knowledge.{self.name}"
 
 
-AnySource = Patients | Samples | Omics | Records | Knowledge
+AnySource = Patients | Samples | Omics | Records | Notes | Images | Knowledge

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 __all__ = [
-    "CONCEPTS", "EVENTS", "LINKS", "NEVER", "REJECTS", "SAMPLES", "VISITS", "Known", "Loaded", "Tally",
+    "CONCEPTS", "EVENTS", "LINKS", "NEVER", "NOTES", "REJECTS", "SAMPLES", "VECTORS", "VISITS", "Known", "Loaded", "Tally",
     "as_concepts", "as_links", "in_layout", "stated",
 ]  # fmt: skip
 
@@ -46,6 +46,15 @@ SAMPLES = {
     "sample_id": pl.String, "subject_id": pl.String, "batch": pl.String, "site": pl.String,
     "time": pl.Datetime("us"), "known_time": pl.Datetime("us"),
 }  # fmt: skip
+
+VECTORS: dict[str, PolarsType] = {
+    "subject_id": pl.String, "time": pl.Datetime("us"), "known_time": pl.Datetime("us"), "visit_id": pl.String,
+    "kind": pl.String, "source": pl.String,
+}  # fmt: skip
+"""One row an image, or a note of which a vector was made; its numbers follow as further columns, Float32."""
+
+NOTES: dict[str, PolarsType] = {**VECTORS, "text": pl.String}
+"""One row a note. kind: what it is (`discharge summary`). The text leaves the tables only as terms (graphs.snapshot.views)."""
 
 CONCEPTS = {
     "id": pl.String, "label": pl.String, "name": pl.String, "symbol": pl.String,
@@ -102,6 +111,8 @@ class Loaded:
     visits: pl.DataFrame | None = None
     events: pl.DataFrame | None = None
     omics: AnnData | None = None
+    notes: pl.DataFrame | None = None
+    vectors: pl.DataFrame | None = None
     concepts: pl.DataFrame | None = None
     links: pl.DataFrame | None = None
     clock: str | None = None

@@ -13,13 +13,13 @@ MANY = 5_000_000
 def relationships(tables: Tables, source: str) -> int:
     """Exact for records and knowledge; of a dense layer as many values as would be far enough out if it were normal."""
     spec, length = tables.record(source)["spec"], {name: tables.length(source, name) for name in _TABLES}
-    found = sum(length[name] for name in ("events", "visits", "links", "samples", "obs", "entries"))
+    found = sum(length[name] for name in ("events", "visits", "notes", "vectors", "links", "samples", "obs", "entries"))
     if length["dense"]:
         found += round(length["dense"] * length["var"] * _share(spec["graph"]))
     return found + 2 * length["variants"]  # who has it, which gene it is in
 
 
-_TABLES = ("events", "visits", "links", "samples", "obs", "var", "entries", "dense", "variants")
+_TABLES = ("events", "visits", "notes", "vectors", "links", "samples", "obs", "var", "entries", "dense", "variants")
 
 
 def _share(graph: object) -> float:

@@ -15,7 +15,7 @@ import polars as pl
 from ...loaders.errors import InputError
 from ...loaders.files.losses import Loss, beyond, from_table
 from ...loaders.files.regular_file import check_regular
-from ...loaders.specs import AnySource, Knowledge, Omics, Patients, Samples
+from ...loaders.specs import AnySource, Knowledge, Notes, Omics, Patients, Samples
 from ...loaders.tables import NONE, Known, Loaded, Tally
 from ..store.protocol import Store
 from ..tables.digest import sha256
@@ -139,6 +139,8 @@ def load_identity(tables: Tables, spec: AnySource, known: Known) -> str:
         parts["removed"] = sorted(known.removed.marks)
     if isinstance(spec, Omics) and spec.profiled not in ("file", "patients"):
         parts["spec"]["profiled"] = _checksum(Path(spec.profiled))
+    if isinstance(spec, Notes) and spec.model is not None:
+        parts["spec"]["model"] = _checksum(spec.model)
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

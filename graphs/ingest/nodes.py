@@ -55,6 +55,10 @@ def _brought(loaded: Loaded, spec: AnySource) -> Iterator[tuple[str, pl.DataFram
         yield "Patient", _ids(loaded.events["subject_id"]).with_columns(clock)
         for (label,), part in code_labels(loaded.events["code"]).partition_by("label", as_dict=True).items():
             yield str(label), _ids(part["code"])
+    for view in (loaded.notes, loaded.vectors):
+        if view is not None:
+            yield "Patient", _ids(view["subject_id"]).with_columns(clock)
+            yield "Code", _ids(view["kind"])
     if loaded.omics is not None and isinstance(spec, Omics):
         yield from _omics(loaded.omics, spec)
     yield from _knowledge(loaded)

@@ -33,6 +33,9 @@ def edges(loaded: Loaded, spec: AnySource, load_id: str, sampled: bool) -> Itera
         yield Edges("ATTENDED", "Patient", "Visit", _sorted(rows.unique()))
     if loaded.events is not None:
         yield from _events(stated(loaded.events), source)
+    for view in (loaded.notes, loaded.vectors):
+        if view is not None:
+            yield _written(stated(view), source)
     if loaded.omics is not None and isinstance(spec, Omics):
         yield from _omics(loaded.omics, spec, load_id, sampled, source)
     if loaded.links is not None:
@@ -58,6 +61,12 @@ def _events(events: pl.DataFrame, source: pl.Expr) -> Iterator[Edges]:
             value="numeric_value", text="text_value", unit="unit",
         )  # fmt: skip
         yield Edges(str(type), "Patient", str(label), _sorted(rows))
+
+
+def _written(view: pl.DataFrame, source: pl.Expr) -> Edges:
+    """That there is a note or an image of this kind, and when; of what it says nothing."""
+    rows = view.select("time", "known_time", source, start="subject_id", end="kind", visit="visit_id")
+    return Edges("HAD", "Patient", "Code", _sorted(rows))
 
 
 def _omics(omics: Any, spec: Omics, load_id: str, sampled: bool, source: pl.Expr) -> Iterator[Edges]:

@@ -36,7 +36,8 @@ def belongings(tables: Tables, subjects: Collection[str]) -> dict[str, frozenset
     for source in tables.sources():
         for table, label, column in (
             ("samples", "Sample", "sample_id"), ("obs", "Sample", "sample_id"),
-            ("visits", "Visit", "visit_id"), ("events", "Visit", "visit_id"),
+            ("visits", "Visit", "visit_id"), ("events", "Visit", "visit_id"), ("notes", "Visit", "visit_id"),
+            ("vectors", "Visit", "visit_id"),
         ):  # fmt: skip
             rows = tables.table(source, table)
             if rows is not None:
@@ -67,6 +68,8 @@ def strip(
         samples=without(loaded.samples),
         visits=without(loaded.visits),
         events=without(loaded.events),
+        notes=without(loaded.notes),
+        vectors=without(loaded.vectors),
         omics=None if loaded.omics is None else _without(loaded.omics, subjects),
         rejects=loaded.rejects.filter(~pl.col("got").is_in(list(quoted)) & ~pl.col("column").is_in(list(quoted))),
         counts={**loaded.counts, "patients taken out since": len(subjects)},

@@ -51,6 +51,7 @@ def append_rows(training: SomeSnapshot, served: ServedRows) -> SomeSnapshot:
         covariates=covariates,
         layers={name: _appended(layer, served.layers[name]) for name, layer in training.layers.items()},
         events=events,
+        views={},
         folds=training.folds.clear(),
     )
 

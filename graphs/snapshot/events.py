@@ -37,15 +37,19 @@ class FrozenEvents:
     parts: Mapping[str, str] = field(default_factory=dict)
 
 
-def frozen_events(index: pl.DataFrame, tables: Tables, fence: Fence, apart: Collection[str] = ()) -> FrozenEvents:
+def frozen_events(
+    index: pl.DataFrame, tables: Tables, fence: Fence, apart: Collection[str] = (), more: pl.DataFrame | None = None
+) -> FrozenEvents:
     """Fenced events, sorted by row, time, code and values, undated ones first.
 
     A code whose numbers come in several units is a code a unit, `LOINC:2345-7 [mmol/L]`: they are no values of one test.
     Args:
         index: row, subject_id, prediction_time.
         apart: codes that are a code a unit whatever comes here: a model knows them so.
+        more: events of no source's table (loaders.tables.EVENTS), behind the same fence.
     """
     found = [table for source in tables.sources() if (table := tables.table(source, "events")) is not None]
+    found += [] if more is None else [more]
     if not found:
         return FrozenEvents()
     facts = pl.concat([table.select(list(EVENTS)).cast(EVENTS) for table in found])  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from .fence import Fence, fence
 from .knowledge import reachable
 from .layers import frozen_layers
 from .snapshot import FOLDS, Snapshot
+from .views import LEAST_PATIENTS, as_events, frozen_views
 
 LABELS = ("label", "duration_days", "event")
 
@@ -28,6 +29,7 @@ def freeze(
     *,
     keep: tuple[str, ...] = (),
     apart: Collection[str] = (),
+    interleaved: bool = False,
     fence: Fence = fence,
 ) -> Snapshot:
     """The cohort's inputs, as they were known at each row's prediction time.
@@ -40,6 +42,7 @@ def freeze(
         covariates: names of the cohort's columns, properties of Patient, or of the cohort's Visit.
         keep: names found in the same way that go into `rows`, for folds by site or strata; they are no inputs.
         apart: codes of which a model knows each unit as a code of its own.
+        interleaved: notes and images are no views, but events among the others.
         fence: only tests and the demo's decoy give another one.
     Returns: a snapshot without folds; `with_folds` adds them.
     Raises: InputError for a covariate that is the label, that nothing holds, or that is no number, boolean or text.
@@ -52,7 +55,9 @@ def freeze(
     others = tuple(name for name in keep if name not in (*LABELS, *index.columns))
     kept, _ = named_columns(frame, index, tables, others, fence=fence, where="study [evaluate] site, stratify or group")
     omics = frozen_layers(index, tables, fence)
-    events = frozen_events(index, tables, fence, apart)
+    views = frozen_views(index, tables, fence, 1 if cohort.to_predict else LEAST_PATIENTS)
+    more = as_events(tables, views) if interleaved and views else None
+    events = frozen_events(index, tables, fence, apart, more)
     rows = frame.select("subject_id", "prediction_time", *(c for c in LABELS if c in frame.columns))
     return Snapshot(
         task=task,
@@ -64,10 +69,16 @@ def freeze(
         folds=pl.DataFrame(schema=FOLDS),
         clock=cohort.clock,
         classes=cohort.classes,
-        manifest={**_about(cohort, covariates), "units": dict(events.units), "parts": dict(events.parts)},
+        manifest={
+            **_about(cohort, covariates),
+            "units": dict(events.units),
+            "parts": dict(events.parts),
+            **({"interleaved": True} if interleaved else {}),
+        },
         static={**omics.static, **events.undated},
         counts={**hidden, **omics.counts},
         origin=omics.origin,
+        views={} if interleaved else views,
     )
 
 

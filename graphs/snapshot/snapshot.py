@@ -48,6 +48,7 @@ class Snapshot:
     static: how many undated facts of each source entered, for the report.
     counts: what else was decided while freezing, in plain words.
     origin: batch and site of each layer's samples (`LAYER batch`), where known: no input, but what a control looks at.
+    views: layers whose features are nodes of no graph: terms of notes (sparse counts), vectors of images.
     """
 
     task: str
@@ -63,6 +64,7 @@ class Snapshot:
     static: Mapping[str, int] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     origin: pl.DataFrame = field(default_factory=pl.DataFrame)
+    views: Mapping[str, Layer] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """What is in it, in counts: no id, no value of a patient."""
@@ -78,6 +80,8 @@ class Snapshot:
             lines.append(f"layer {layer.name}: {layer.kind}, {layer.var.height:,} features, {known}")
         if len(self.layers) > _SHOWN:
             lines.append(f"and {len(self.layers) - _SHOWN} more layers")
+        for view in sorted(self.views.values(), key=lambda one: one.name):
+            lines.append(f"view {view.name}: {view.var.height:,} features, {int(view.profiled.sum()):,} rows")
         if events is not None:
             lines.append(f"events: {events.height:,} of {events['code'].n_unique():,} codes")
         counted = self.links["predicate"].value_counts(sort=True).rows() if self.links.height else []
@@ -93,7 +97,7 @@ class Snapshot:
     def with_input(self) -> np.ndarray:
         """(rows,) bool: rows that have any input before the fence: a layer, a covariate, or an event."""
         found = np.zeros(self.rows.height, dtype=bool)
-        for layer in self.layers.values():
+        for layer in (*self.layers.values(), *self.views.values()):
             found |= layer.profiled
         if self.covariates.width:
             found |= self.covariates.select(pl.any_horizontal(pl.all().is_not_null())).to_series().to_numpy()
@@ -126,7 +130,9 @@ class Snapshot:
         folder = Path(folder)
         manifest = _checked_manifest(folder)
         files = manifest["sha256"]
-        layers = {about["name"]: _read_layer(folder, about) for about in manifest["layers"]}
+        layers, views = (
+            {about["name"]: _read_layer(folder, about, kind) for about in manifest.get(kind, [])} for kind in _KINDS
+        )
         rows = pl.read_parquet(folder / "rows.parquet")
         return cls(
             task=manifest["task"],
@@ -144,6 +150,7 @@ class Snapshot:
             static=manifest["static"],
             counts=manifest["counts"],
             origin=pl.read_parquet(folder / "origin.parquet") if "origin.parquet" in files else rows.select([]),
+            views=views,
         )
 
 
@@ -158,11 +165,16 @@ def _manifest(snapshot: Snapshot) -> dict[str, object]:
         **snapshot.manifest, "format": FORMAT, "schema": VERSION, "task": snapshot.task, "clock": snapshot.clock,
         "classes": list(snapshot.classes), "static": dict(snapshot.static), "counts": dict(snapshot.counts),
         "layers": [{"name": a.name, "kind": a.kind, "scale": a.scale} for a in _sorted_layers(snapshot)],
+        **({"views": [{"name": a.name, "kind": a.kind, "scale": a.scale} for a in _by_name(snapshot.views)]} if snapshot.views else {}),
     }  # fmt: skip
 
 
 def _sorted_layers(snapshot: Snapshot) -> list[Layer]:
-    return [snapshot.layers[name] for name in sorted(snapshot.layers)]
+    return _by_name(snapshot.layers)
+
+
+def _by_name(layers: Mapping[str, Layer]) -> list[Layer]:
+    return [layers[name] for name in sorted(layers)]
 
 
 def _files(snapshot: Snapshot) -> dict[str, bytes]:
@@ -174,13 +186,18 @@ def _files(snapshot: Snapshot) -> dict[str, bytes]:
         tables["origin.parquet"] = snapshot.origin
     if snapshot.events is not None:
         tables["events.parquet"] = snapshot.events
-    for layer in snapshot.layers.values():
-        tables |= {f"{_place(layer.name)}/{name}.parquet": table for name, table in _layer_tables(layer).items()}
+    for kind, held in zip(_KINDS, (snapshot.layers, snapshot.views), strict=True):
+        for layer in held.values():
+            place = _place(layer.name, kind)
+            tables |= {f"{place}/{name}.parquet": table for name, table in _layer_tables(layer).items()}
     return {name: _parquet(table) for name, table in tables.items()}
 
 
-def _place(layer: str) -> str:
-    return f"layers/{quote(layer, safe='')}"
+_KINDS = ("layers", "views")
+
+
+def _place(layer: str, kind: str) -> str:
+    return f"{kind}/{quote(layer, safe='')}"
 
 
 def _layer_tables(layer: Layer) -> dict[str, pl.DataFrame]:
@@ -197,8 +214,8 @@ def _layer_tables(layer: Layer) -> dict[str, pl.DataFrame]:
     return {"var": layer.var, "dense": pl.DataFrame([profiled, column])}
 
 
-def _read_layer(folder: Path, about: Mapping[str, str]) -> Layer:
-    place = folder / _place(about["name"])
+def _read_layer(folder: Path, about: Mapping[str, str], kind: str) -> Layer:
+    place = folder / _place(about["name"], kind)
     var = pl.read_parquet(place / "var.parquet")
     values: np.ndarray | sparse.csr_matrix
     if (place / "entries.parquet").exists():

@@ -7,13 +7,15 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from ...loaders.specs import AnySource, Knowledge, Omics, Patients, Records, Samples
+from ...loaders.specs import AnySource, Images, Knowledge, Notes, Omics, Patients, Records, Samples
 
 _SECTIONS: dict[str, type[AnySource]] = {
     "patients": Patients,
     "samples": Samples,
     "omics": Omics,
     "records": Records,
+    "notes": Notes,
+    "images": Images,
     "knowledge": Knowledge,
 }
 
@@ -26,7 +28,9 @@ def about(spec: AnySource) -> dict[str, Any]:
         "kind": spec.kind if isinstance(spec, Omics) else None,
         "scale": spec.scale if isinstance(spec, Omics) else None,
         "features": spec.features if isinstance(spec, Omics | Knowledge) else None,
-        "spec": {field.name: _plain(getattr(spec, field.name)) for field in fields(spec)},
+        "spec": {
+            field.name: _plain(getattr(spec, field.name)) for field in fields(spec) if not _unsaid(spec, field.name)
+        },
     }
 
 
@@ -37,7 +41,14 @@ def restore(record: Mapping[str, Any]) -> AnySource:
         name: tuple(value) if isinstance(value, list) else value for name, value in record["spec"].items()
     }
     values["path"] = tuple(Path(name) for name in values["path"])
+    if values.get("model"):
+        values["model"] = Path(values["model"])
     return cls(**values)
+
+
+def _unsaid(spec: AnySource, name: str) -> bool:
+    """A key that came later and is not used: what was loaded without it is the same."""
+    return name == "sheet" and getattr(spec, name) is None
 
 
 def _plain(value: Any) -> Any:

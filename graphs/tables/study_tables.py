@@ -32,7 +32,7 @@ from .matrices import read_matrix, write, write_matrix
 
 OWNER = "study.json"
 _GOING = ".removing"
-KINDS = ("patients", "samples", "visits", "events", "concepts", "links")
+KINDS = ("patients", "samples", "visits", "events", "notes", "vectors", "concepts", "links")
 
 
 class Tables:

@@ -41,7 +41,11 @@ class SourceRows:
 def read_rows(spec: Source, ledger: Ledger, header: bool = True) -> SourceRows:
     """Read every file of a source; a column that one of them lacks is missing there."""
     return source_rows(
-        [read_cells(path, missing=spec.missing, header=header, format=spec.format) for path in spec.path], ledger
+        [
+            read_cells(path, missing=spec.missing, header=header, format=spec.format, sheet=spec.sheet)
+            for path in spec.path
+        ],
+        ledger,
     )
 
 

@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from fnmatch import fnmatch
 from pathlib import Path
@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..specs import MISSING, Column
 from .cells.dtypes import dates, ends, numbers, typed
-from .containers import refuse_workbook, table_within
+from .containers import Sheet, is_workbook, read_sheet, table_within
 from .delimited import DelimitedRecords, plain, sniff, split
-from .regular_file import check_lines, check_regular, gunzip, member
+from .regular_file import LARGE, RATIO, check_lines, check_regular, gunzip, member
 
 __all__ = [
     "Cells", "dates", "ends", "has_header", "numbers", "parquet_frame", "read_bytes", "read_cells", "resolve", "text_cells",
@@ -71,6 +71,7 @@ def read_cells(
     format: str | None = None,
     most: int | None = None,
     empty: bool = False,
+    sheet: str | None = None,
 ) -> Cells:
     """Read a table as text, whatever its ending, delimiter and compression.
 
@@ -79,10 +80,15 @@ def read_cells(
         format: csv, tsv, txt, maf, cbioportal or parquet; None: by the ending, else by the content.
         most: bytes that are looked at, for a look into a large file; None: all of it.
         empty: whether a header alone is a table without rows, as one of a set of tables may be, and no error.
+        sheet: of an Excel workbook; may be left out where only one holds anything.
 
-    Raises: InputError if there is no file, no row, or no such format in it.
+    Raises: InputError if there is no file, no row, no such format in it, or no such sheet.
     Example: read_cells(Path("clinical.csv.zip")).frame["case_id"]
     """
+    if (book := _workbook(path, sheet)) is not None:
+        cells = _from_text(path, book.csv, missing, header, b",", empty)
+        numeric = (name for name, is_number in zip(cells.frame.columns, book.numeric, strict=True) if is_number)
+        return replace(cells, numeric=frozenset(numeric))
     data, name = read_bytes(path, most)
     if data.startswith(PARQUET) or format == "parquet" or name.endswith(".parquet"):
         return _from_parquet(path, data, missing, empty)
@@ -133,6 +139,25 @@ def read_bytes(path: Path, most: int | None = None) -> tuple[bytes, str]:
     return data, name
 
 
+def _workbook(path: Path, sheet: str | None) -> Sheet | None:
+    """The sheet of an Excel workbook; None for another file. Raises: InputError for a bomb, and as `read_sheet`."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        if file.read(4) != ZIP:
+            return None
+    try:
+        with zipfile.ZipFile(check_regular(path)) as archive:
+            if not is_workbook(archive.namelist()):
+                return None
+            if sum(one.file_size for one in archive.infolist()) > max(LARGE, RATIO * path.stat().st_size):
+                fix = "look into it; save the sheet as csv"
+                raise InputError(f"unpacks to more than {RATIO} times its size", path, expected="a workbook", fix=fix)
+    except (zipfile.BadZipFile, OSError):
+        return None
+    return read_sheet(path, sheet)
+
+
 def _beginning(path: Path, most: int) -> tuple[bytes, str]:
     """What `read_bytes` gives, of the first bytes alone: a line that they cut is left out."""
     with path.open("rb") as file:
@@ -162,7 +187,8 @@ def _first_rows(path: Path) -> bytes:
 def _unzip(path: Path, file: IO[bytes], most: int | None = None) -> tuple[bytes, str]:
     with zipfile.ZipFile(file) as archive:
         members = [m for m in archive.namelist() if not m.endswith("/") and not m.startswith("__MACOSX/")]
-        refuse_workbook(path, members)
+        if is_workbook(members):
+            return read_sheet(path).csv, f"{path.stem.lower()}.csv"
         if len(members) != 1:
             raise InputError("a zip of several files", path, len(members), "one file", "unpack it and name the file")
         outer = path.name.lower().removesuffix(".zip")

@@ -26,7 +26,7 @@ from .layers import (
     suffix_sections,
     suffixes,
 )
-from .names import Space, named_by, namespace, plain_name
+from .names import SUBJECT, Space, named_by, namespace, plain_name
 from .outcomes import Direction, Inputs, Proposal, possible_labels, proposals
 from .parts import is_calls, merged, shown, twice
 from .people import (
@@ -50,9 +50,11 @@ from .record_formats import (
     hourly_section,
     is_hourly,
     is_timeline,
+    notes_keys,
     places,
     record_folders,
     record_section,
+    texts_of,
 )
 from .section import Section
 from .study_text import tells_later
@@ -155,7 +157,11 @@ class _Look:
             done |= {head.path for head in heads if self._path(head.path) == sampled[0].keys["path"]}
         self._lists(heads, done, whose)
         for head in heads:
-            if head.path not in done:
+            if head.path in done:
+                continue
+            if (people is None or head is not people.head) and (notes := self._notes(head, whose)) is not None:
+                self.sections.append(notes)
+            else:
                 self._one(head, whose, people)
         self._record_folders(folders)
         self.sections = merged(self.sections, self.matrices)
@@ -339,6 +345,16 @@ class _Look:
         else:
             self._leave(head.path, _unknown(head))
 
+    def _notes(self, head: Head, whose: Whose | None) -> Section | None:
+        """`[notes.NAME]`, where a column holds texts."""
+        ids = [one.name for one in id_columns(head) if one.name not in texts_of(head)]
+        called = [name for name in ids if whose is not None or SUBJECT.search(plain_name(name))]
+        known = next((name for name in called if share_known(head.ids(name), whose) > 0.5), None)
+        found = notes_keys(head, self._path(head.path), known)
+        if found is None:
+            return None
+        return Section(f"notes.{self.names.take(section_name(head.path))}", *found)
+
     def _maf(self, head: Head, whose: Whose | None, people: PatientsTable | None) -> None:
         name = next((n for n in head.frame.columns if n.lower() == "tumor_sample_barcode"), None)
         if name is None:
@@ -468,7 +484,7 @@ class _Look:
             dated_samples,
         )
         found = proposals(people, self.records, inputs, self.direction)
-        order = ("identifiers", "patients", "samples", "omics", "records", "knowledge")
+        order = ("identifiers", "patients", "samples", "omics", "records", "notes", "knowledge")
         sections = sorted(self.sections, key=lambda s: order.index(s.name.partition(".")[0]))
         questions = (
             [one.question for one in found[:1] if one.question] + self._task_questions(found, people) + self.questions

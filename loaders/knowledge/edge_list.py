@@ -141,7 +141,7 @@ def _header(spec: Knowledge) -> bool:
     """Whether the files have a header: where a column is named, or the first row reads like one."""
     if any(isinstance(column, str) for column in (spec.subject, spec.object, spec.score, spec.year)):
         return True
-    frame = read_cells(spec.path[0], missing=spec.missing, header=False, format=spec.format).frame
+    frame = read_cells(spec.path[0], missing=spec.missing, header=False, format=spec.format, sheet=spec.sheet).frame
     if frame.is_empty():
         return False
     first = [str(cell or "").strip().lower() for cell in frame.row(0)]

@@ -79,7 +79,9 @@ def _read(spec: Omics, known: Known, ledger: Ledger) -> MutationCalls:
     if spec.format in ("h5ad", "h5mu") or spec.path[0].suffix.lower() in (".h5ad", ".h5mu"):
         return _from_matrix(spec, known, ledger)
     header = has_header(spec.subject, spec.gene)
-    files = [read_cells(p, missing=spec.missing, header=header, format=spec.format) for p in spec.path]
+    files = [
+        read_cells(p, missing=spec.missing, header=header, format=spec.format, sheet=spec.sheet) for p in spec.path
+    ]
     if spec.format == "maf" or (not pairs and looks_like_maf(files[0].frame.columns)):
         return _from_maf(files, spec, known, ledger)
     return _from_pairs(files, spec, known, ledger) if pairs else _from_matrix(spec, known, ledger)

@@ -87,8 +87,8 @@ def _cells(path: Path, spec: Omics) -> Cells:
     """The file; of a Parquet file the numbers stay numbers, which spares writing and reading them as text."""
     missing = () if spec.kind == "mutation" else spec.missing  # there a word that means missing is no empty cell
     if not (path.name.endswith(".parquet") or spec.format == "parquet"):
-        return read_cells(path, missing=missing, header=has_header(spec.id), format=spec.format)
-    cells = read_cells(path, missing=missing, format=spec.format)
+        return read_cells(path, missing=missing, header=has_header(spec.id), format=spec.format, sheet=spec.sheet)
+    cells = read_cells(path, missing=missing, format=spec.format, sheet=spec.sheet)
     native = parquet_frame(path, read_bytes(path)[0])
     numeric = [name for name, dtype in native.schema.items() if dtype.is_numeric() and name != spec.id]
     return replace(cells, frame=cells.frame.with_columns(native.select(numeric)))

@@ -61,6 +61,8 @@ def renamed(loaded: Loaded, rename: Rename) -> Loaded:
         samples=table(loaded.samples),
         visits=table(loaded.visits),
         events=table(loaded.events),
+        notes=table(loaded.notes),
+        vectors=table(loaded.vectors),
         omics=None if loaded.omics is None else _renamed_omics(loaded.omics, rename),
     )
 
@@ -135,7 +137,7 @@ def _hashed(ids: pl.Series, key: bytes) -> pl.Series:
 
 def _ids(loaded: Loaded, names: tuple[str, ...]) -> Iterable[str]:
     """Every id that a source brings in columns of these names."""
-    for frame in (loaded.patients, loaded.samples, loaded.visits, loaded.events):
+    for frame in (loaded.patients, loaded.samples, loaded.visits, loaded.events, loaded.notes, loaded.vectors):
         if frame is not None:
             for column in set(names) & set(frame.columns):
                 yield from frame[column].drop_nulls().unique()

@@ -95,6 +95,7 @@ def without_quoted(loaded: Loaded, quoted: QuotedIds) -> Loaded:
         samples=table(loaded.samples),
         visits=table(loaded.visits, "kind", "source"),
         events=table(loaded.events, "numeric_value", "source"),
+        notes=table(loaded.notes, "source"),
         omics=None if loaded.omics is None else _omics(loaded.omics, quoted),
         rejects=rejects,
     )

@@ -7,7 +7,7 @@ every scaler, vocabulary and threshold is made by a learner from its training ro
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -60,6 +60,10 @@ class Snapshot(Protocol):
     @property
     def layers(self) -> Mapping[str, Layer]: ...
     @property
+    def views(self) -> Mapping[str, Layer]:
+        """Layers whose features are nodes of no graph: kind notes (sparse counts of terms) or vectors (dense)."""
+
+    @property
     def events(self) -> pl.DataFrame | None:
         """Fenced events, sorted by row, time: row (int64 index into rows), days (float64, days before the prediction
         time, >= 0), age (float32 years at the event, null unknown), code, numeric_value, text_value,
@@ -92,12 +96,13 @@ class DerivedSnapshot:
     links: pl.DataFrame
     clock: str
     classes: tuple[str, ...]
+    views: Mapping[str, Layer] = field(default_factory=dict)
 
 
 def derived(snapshot: Snapshot) -> DerivedSnapshot:
     """The same snapshot, of which parts can be replaced."""
     return DerivedSnapshot(snapshot.task, snapshot.rows, snapshot.covariates, snapshot.layers, snapshot.events, snapshot.links,
-                   snapshot.clock, snapshot.classes)  # fmt: skip
+                   snapshot.clock, snapshot.classes, snapshot.views)  # fmt: skip
 
 
 @runtime_checkable

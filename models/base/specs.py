@@ -98,6 +98,11 @@ class Placement:
         return f"torchrun --nnodes {self.nodes} --nproc-per-node {self.devices}"
 
 
+FUSIONS = ("early", "intermediate", "late", "stacked", "interleaved")
+"""How omics, records, notes and images come together: as one matrix, inside one network, as one linear model each whose
+scores are summed or weighed by a further one, or as events on one clock."""
+
+
 @dataclass(frozen=True)
 class Learn:
     """`[learn]`. pretrain: "masked", "next_visit" or "none"; encoder: the folder of a pretrained one, instead."""
@@ -105,6 +110,7 @@ class Learn:
     learners: tuple[str, ...] = ("default",)
     trials: int = 8
     minutes: float = 0.0
+    fusion: str | None = None  # one of FUSIONS; None: what each learner does, and what tuning picks
     workers: int | str = 0  # 0: the machine's cores, by the processes of a network
     devices: int = 1
     nodes: int = 1

@@ -93,7 +93,7 @@ def every_feature(
 ) -> list[tuple[str, np.ndarray | sparse.csr_matrix, list[str], np.ndarray]]:
     """Of these rows all blocks: its name, (n, features) values, the features' names, and (n,) bool, who was measured."""
     records = ["records"] if snapshot.events is not None else []
-    blocks = [*snapshot.layers, *records, *(["covariates"] if snapshot.covariates.width else [])]
+    blocks = [*snapshot.layers, *records, *(["covariates"] if snapshot.covariates.width else []), *snapshot.views]
     return [
         (block, x[rows], names, _profiled(snapshot, block)[rows])
         for block in blocks
@@ -103,13 +103,14 @@ def every_feature(
 
 def _profiled(snapshot: Snapshot, block: str) -> np.ndarray:
     """(rows of the snapshot,) bool."""
-    return snapshot.layers[block].profiled if block in snapshot.layers else np.ones(snapshot.rows.height, dtype=bool)
+    layer = snapshot.layers.get(block) or snapshot.views.get(block)
+    return layer.profiled if layer is not None else np.ones(snapshot.rows.height, dtype=bool)
 
 
 def feature_tables(snapshot: Snapshot, block: str) -> list[tuple[np.ndarray | sparse.csr_matrix, list[str]]]:
     """(rows, features) values of a block with the names of their columns; where a name comes twice the first counts."""
-    if block in snapshot.layers:
-        layer = snapshot.layers[block]
+    if block in snapshot.layers or block in snapshot.views:
+        layer = snapshot.layers.get(block) or snapshot.views[block]
         return [(layer.values, layer.var["feature"].to_list())]
     if block == "records" and snapshot.events is not None:
         c = counts(snapshot)

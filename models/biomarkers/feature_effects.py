@@ -11,6 +11,7 @@ from ..base.learner import Learner
 from ..base.snapshot import Snapshot
 from ..base.task import task_of
 from ..preprocessing.covariates import COVARIATES
+from ..preprocessing.notes_block import NOTES, term_counts
 from ..preprocessing.omics_layer import by_name, dense_values, is_mutation, mutation_values
 from ..preprocessing.records.event_counts import code_counts, last_values
 from ..preprocessing.records.records_block import RECORDS
@@ -79,7 +80,7 @@ def weigh(parts: Mapping[str, pl.DataFrame | None], share: Mapping[str, float]) 
 def feature_values(snapshot: Snapshot, block: str, names: Sequence[str], rows: np.ndarray) -> np.ndarray:
     """(n, p) values of a block's features in these rows, by name; NaN where one is unknown, or is text.
 
-    block: a layer's name, "records" (the last number of a code that has numbers, else log1p of how often it occurs) or
+    block: a layer's or view's name (of notes log1p of how often a term stands there), "records" (the last number of a code that has numbers, else log1p of how often it occurs) or
     "covariates". Of any other block nothing is known.
     """
     if block == RECORDS and snapshot.events is not None:
@@ -91,7 +92,10 @@ def feature_values(snapshot: Snapshot, block: str, names: Sequence[str], rows: n
         for j, name in enumerate(names):
             if name in table.columns and (table[name].dtype.is_numeric() or table[name].dtype == pl.Boolean):
                 values[:, j] = table[name].cast(pl.Float64).to_numpy()
-    elif block in snapshot.layers:
+    elif block in snapshot.views and snapshot.views[block].kind == NOTES:
+        values[:] = np.log1p(term_counts(snapshot, block, names, rows).toarray())
+        values[~snapshot.views[block].profiled[rows]] = np.nan
+    elif block in snapshot.layers or block in snapshot.views:
         layer = by_name(snapshot, block, names)
         found = mutation_values(layer, rows).toarray() if is_mutation(layer) else dense_values(layer, rows)
         values[:] = found[:, : len(names)]

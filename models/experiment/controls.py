@@ -100,7 +100,7 @@ def permuted(snapshot: Snapshot, seed: int) -> DerivedSnapshot:
 def missingness(snapshot: Snapshot) -> DerivedSnapshot:
     """Only what was measured, how often, and how lately: no value, no code's meaning beyond which labs were taken at all."""
     columns: dict[str, np.ndarray] = {}
-    for name, layer in snapshot.layers.items():
+    for name, layer in {**snapshot.layers, **snapshot.views}.items():
         columns[f"has {name}"] = layer.profiled.astype(np.float64)
         if not sparse.issparse(layer.values):
             columns[f"missing share of {name}"] = np.isnan(np.asarray(layer.values)).mean(axis=1)
@@ -150,7 +150,7 @@ def _reached(events: pl.DataFrame, rows: int, days: pl.Expr) -> np.ndarray:
 def _only(snapshot: Snapshot, columns: pl.DataFrame) -> DerivedSnapshot:
     """These columns as covariates, as far as they vary, and nothing else."""
     varies = [name for name in columns.columns if columns[name].n_unique() > 1]
-    return replace(derived(snapshot), covariates=columns.select(varies), layers={}, events=None)
+    return replace(derived(snapshot), covariates=columns.select(varies), layers={}, events=None, views={})
 
 
 def _taken(events: pl.DataFrame, rows: int, timed: bool) -> Iterator[tuple[str, np.ndarray]]:

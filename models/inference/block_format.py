@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..preprocessing.covariates import COVARIATES
+from ..preprocessing.notes_block import NOTES
 from ..preprocessing.records.records_block import RECORDS
 from ..preprocessing.records.window_columns import LATER
 from ..preprocessing.records.window_features import SPANS, STATISTICS
@@ -30,11 +31,15 @@ def block(part: Part, schema: Schema) -> int:
     kind, name, state = found["kind"].text(), found["name"].text(), found["state"]
     match kind:
         case "dense" | "mutation":
-            if name not in schema["layers"]:
+            known = schema["layers"].get(name) or schema.get("views", {}).get(name)
+            if known is None:
                 raise found["name"].wrong("a layer of the model", "one that it has not")
-            known = schema["layers"][name]
             found["kind"].must((kind == "mutation") == known["mutations"], "the kind of its layer", kind)
             return (_mutation if kind == "mutation" else _dense)(state, known["features"])
+        case "notes":
+            known = schema.get("views", {}).get(name)
+            found["name"].must(known is not None and known["kind"] == NOTES, "notes of the model", "others")
+            return notes(state, schema["views"][name]["features"])
         case "covariates":
             found["name"].text([COVARIATES])
             return _covariates(state, schema["covariates"])
@@ -47,7 +52,7 @@ def block(part: Part, schema: Schema) -> int:
         case "joined":
             found["name"].text(["joined"])
             return joined(state, schema)
-    raise found["kind"].wrong("dense, mutation, covariates, records, windowed_records or joined")
+    raise found["kind"].wrong("dense, mutation, notes, covariates, records, windowed_records or joined")
 
 
 def joined(part: Part, schema: Schema) -> int:
@@ -98,6 +103,15 @@ def code_values(part: Part) -> list[str]:
     found["logged"].array("b1", len(codes))
     scale(found["scale"], len(codes))
     return codes
+
+
+def notes(part: Part, features: list[str]) -> int:
+    """`NotesBlock`."""
+    found = part.keys("terms", "idf", "axes")
+    terms = found["terms"].texts()
+    found["terms"].must(set(terms) <= set(features), "terms of the model's notes", "others")
+    found["idf"].array("f4", len(terms), least=0)
+    return int(found["axes"].array("f4", len(terms), None).shape[1])
 
 
 def _dense(part: Part, features: list[str]) -> int:

@@ -7,7 +7,7 @@ not used; both are counted, and said in plain words.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from scipy import sparse
 
 from ...loaders.errors import InputError
 from ..base.snapshot import DerivedSnapshot, Layer, Snapshot
+from ..preprocessing.notes_block import NOTES, aligned
 from ..preprocessing.omics_layer import AlignedLayer, by_name, is_mutation
 
 EVENTS = {
@@ -50,6 +51,7 @@ class InputSchema:
     covariates: Mapping[str, str]
     codes: list[str] | None
     above: tuple[list[str], list[str]]
+    views: Mapping[str, LayerSchema] = field(default_factory=dict)
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> InputSchema:
@@ -62,14 +64,22 @@ class InputSchema:
             {name: kind_of(snapshot.covariates[name]) for name in snapshot.covariates.columns},
             None if snapshot.events is None else snapshot.events["code"].unique().sort().to_list(),
             (is_a["subject"].to_list(), is_a["object"].to_list()),
+            {name: LayerSchema(x.kind, x.scale, False, x.var["feature"].to_list()) for name, x in snapshot.views.items()},
         )  # fmt: skip
 
     def state(self) -> dict[str, Any]:
-        return {**vars(self), "layers": {name: vars(layer) for name, layer in self.layers.items()}}
+        held = {kind: {name: vars(one) for name, one in getattr(self, kind).items()} for kind in ("layers", "views")}
+        if not self.views:
+            del held["views"]
+        return {**{name: one for name, one in vars(self).items() if name != "views"}, **held}
 
     @classmethod
     def restored(cls, state: Mapping[str, Any]) -> InputSchema:
-        return cls(**{**state, "layers": {name: LayerSchema(**layer) for name, layer in state["layers"].items()}})
+        held = {
+            kind: {name: LayerSchema(**one) for name, one in state.get(kind, {}).items()}
+            for kind in ("layers", "views")
+        }
+        return cls(**{**state, **held})
 
     def serve(self, snapshot: Snapshot) -> ServedSnapshot:
         """The snapshot in this shape. What it was served has the same rows in the same order.
@@ -79,17 +89,19 @@ class InputSchema:
         if snapshot.task != self.task:
             raise InputError("a model of another task", WHERE, snapshot.task, self.task, "predict a study of its task")
         layers = {name: self._layer(snapshot, name) for name in self.layers}
+        views = {name: self._view(snapshot, name) for name in self.views}
         covariates = {name: _covariate(snapshot, name, kind) for name, kind in self.covariates.items()}
         events, of_records = self._events(snapshot)
         made = DerivedSnapshot(
             self.task, snapshot.rows, pl.DataFrame([column for column, _ in covariates.values()]),
             {name: layer for name, (layer, _) in layers.items()}, events, self._links(snapshot.links), self.clock,
-            self.classes,
+            self.classes, {name: view for name, (view, _) in views.items()},
         )  # fmt: skip
         gaps = InputGaps(
             rows=snapshot.rows.height, patients=snapshot.rows["subject_id"].n_unique(),
             layers={name: gap for name, (_, gap) in layers.items()},
-            unknown_layers=sorted(set(snapshot.layers) - set(self.layers)),
+            views={name: gap for name, (_, gap) in views.items()},
+            unknown_layers=sorted({*snapshot.layers, *snapshot.views} - {*self.layers, *self.views}),
             covariates={name: gap for name, (_, gap) in covariates.items()}, records=of_records,
             unknown_records=self.codes is None and snapshot.events is not None,
         )  # fmt: skip
@@ -113,6 +125,26 @@ class InputSchema:
         }  # fmt: skip
         scale = known.scale if own is None else own.scale
         return AlignedLayer(name, known.kind, scale, made.var, values, made.profiled), gap
+
+    def _view(self, snapshot: Snapshot, name: str) -> tuple[Layer, dict[str, Any]]:
+        """Notes or vectors with the model's own features; terms that it does not know are left out."""
+        known, own = self.views[name], snapshot.views.get(name)
+        if own is not None and own.kind != known.kind:
+            raise InputError("a view of another kind", f"{WHERE} [{name}]", own.kind, known.kind,
+                             "notes that a model read are vectors: read them as in the study that the model comes from")  # fmt: skip
+        if own is None or known.kind != NOTES:
+            made = by_name(snapshot, name, known.features)
+            values, profiled = made.values, made.profiled
+        else:
+            values, profiled = aligned(own, known.features), own.profiled
+        if known.kind == NOTES and own is None:
+            values = sparse.csr_matrix((snapshot.rows.height, len(known.features)), dtype=np.float32)
+        named = set() if own is None else set(own.var["feature"])
+        gap = {"kind": known.kind, "missing_rows": int((~profiled).sum()), "features": len(known.features),
+               "absent": len(set(known.features) - named)}  # fmt: skip
+        var = pl.DataFrame({"feature": known.features}, schema={"feature": pl.String})
+        var = var.with_columns(symbol=pl.lit(None, pl.String), gene=pl.lit(None, pl.String))
+        return AlignedLayer(name, known.kind, known.scale, var, values, profiled), gap
 
     def _events(self, snapshot: Snapshot) -> tuple[pl.DataFrame | None, dict[str, int] | None]:
         own = snapshot.events
@@ -157,7 +189,8 @@ class ServedSnapshot:
 class InputGaps:
     """What of a model's inputs another study lacks, and what of its own the model does not know; numbers and names only.
 
-    layers: name -> kind, missing_rows, features, absent, unknown, scale; covariates: name -> missing_rows, instead;
+    layers: name -> kind, missing_rows, features, absent, unknown, scale; views: name -> kind, missing_rows, features, absent;
+    covariates: name -> missing_rows, instead;
     records: missing_rows, codes, events, unknown_codes, unknown_events; None where the model knows no records.
     """
 
@@ -168,6 +201,7 @@ class InputGaps:
     covariates: Mapping[str, Mapping[str, Any]]
     records: Mapping[str, int] | None
     unknown_records: bool
+    views: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         return dict(vars(self))
@@ -176,6 +210,10 @@ class InputGaps:
         """One plain line for everything that a reader of the predictions has to know."""
         said = [line for name, one in self.layers.items() for line in self._of_layer(name, one)]
         said += [f"layer {name} is unknown to the model, and not used" for name in self.unknown_layers]
+        for name, one in self.views.items():
+            said += self._missing(name, one["missing_rows"])
+            if one["absent"] and one["kind"] != NOTES and one["missing_rows"] < self.rows:
+                said.append(f"{name}: {one['absent']:,} of {one['features']:,} features are missing here")
         for name, one in self.covariates.items():
             what = self._missing(f"covariate {name}", one["missing_rows"])
             said += [f"{line} (it is {one['instead']} here)" if one["instead"] else line for line in what]

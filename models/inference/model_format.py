@@ -17,8 +17,9 @@ from ..estimators.tree_arrays import LEFT, RIGHT, UNKNOWN, Trees
 from ..learners.registry import LEARNERS, make
 from ..learners.stacking import STACK
 from ..preprocessing.covariates import COVARIATES
+from ..preprocessing.notes_block import NOTES
 from ..preprocessing.records.records_block import RECORDS
-from .block_format import AMOUNTS, Schema, block, joined, of_task, window_columns
+from .block_format import AMOUNTS, Schema, block, joined, notes, of_task, window_columns
 from .network_format import (
     LARGEST,
     NETWORK_SETTINGS,
@@ -34,6 +35,7 @@ CLOCKS = ("dated", "relative", "order")
 SCALES = ("none", "log1p", "zscore")
 _NETWORKS = {"hetero_gnn": hetero_network, "patient_gnn": patient_network, "gru_d": measured_network}
 """Those whose state holds more than that of the others."""
+VIEWS = (NOTES, "vectors")
 
 
 def check_model(state: Any) -> None:
@@ -53,7 +55,8 @@ def check_model(state: Any) -> None:
 
 
 def _schema(part: Part) -> Schema:
-    found = part.keys("task", "classes", "clock", "layers", "covariates", "codes", "above")
+    views = ("views",) if isinstance(part.value, dict) and "views" in part.value else ()
+    found = part.keys("task", "classes", "clock", "layers", "covariates", "codes", "above", *views)
     task = found["task"].text(TASKS)
     classes = found["classes"].texts()
     held = {"boolean": len(classes) in (0, 2), "booleans": len(classes) > 1, "categorical": len(classes) > 1, "numeric": not classes,
@@ -64,6 +67,10 @@ def _schema(part: Part) -> Schema:
     for one in found["layers"].named().values():
         layer = one.keys("kind", "scale", "mutations", "features")
         layer["kind"].text(), layer["scale"].text(SCALES), layer["mutations"].flag(), layer["features"].texts()
+    for one in found["views"].named().values() if views else ():
+        view = one.keys("kind", "scale", "mutations", "features")
+        view["kind"].text(VIEWS), view["scale"].text(SCALES), view["features"].texts()
+        view["mutations"].must(not view["mutations"].flag(), "false: no view is one of mutations", "true")
     for one in found["covariates"].named().values():
         one.text(("number", "boolean", "text"))
     if found["codes"].value is not None:
@@ -246,23 +253,43 @@ def _tree_learner(part: Part, schema: Schema, name: str) -> None:
 
 def _table(part: Part, schema: Schema) -> np.ndarray:
     """(columns,) whether each column of a `TreeTable` holds words."""
-    found = part.keys("parts", "words", "categorical", "records")
+    views = schema.get("views", {})
+    texts_of = [name for name, known in views.items() if known["kind"] == NOTES]
+    found = part.keys("parts", "words", "categorical", "records", *(["notes"] if texts_of else []))
+    topics = {}
+    if texts_of:
+        held = found["notes"].named()
+        found["notes"].must(list(held) == texts_of, "the model's notes", "others")
+        topics = {name: notes(one, views[name]["features"]) for name, one in held.items()}
     words = found["words"].named()
     texts = [name for name, kind in schema["covariates"].items() if kind == "text"]
     found["words"].must(list(words) == texts, "the model's words", "others")
     for one in words.values():
         one.texts(none=True)
-    expected = [*schema["layers"], *([COVARIATES] if schema["covariates"] else [])]
+    expected = [*schema["layers"], *views, *([COVARIATES] if schema["covariates"] else [])]
     expected += [] if schema["codes"] is None else [RECORDS]
     by_word: list[bool] = []
     parts = found["parts"].items(len(expected))
     for one, name in zip(parts, expected, strict=True):
-        by_word += _table_part(one, name, schema, set(words), found["records"])
+        if name in topics:
+            by_word += _topics(one, name, topics[name], found["notes"].value[name]["terms"])
+        else:
+            by_word += _table_part(one, name, schema, set(words), found["records"])
     categorical = found["categorical"].array("b1", len(by_word))
     found["categorical"].must(bool((categorical == by_word).all()), "the columns of words", "others")
     if RECORDS not in expected:
         found["records"].keys()
     return categorical
+
+
+def _topics(part: Part, name: str, count: int, terms: list[str]) -> list[bool]:
+    one = part.keys("name", "names", "index", "mutations")
+    one["name"].same(name, "the model's schema")
+    one["names"].must(set(one["names"].texts()) <= set(terms), "the notes' terms", "others")
+    index = one["index"].array("i8", count, least=0)
+    one["index"].must(index.tolist() == list(range(count)), "each topic once", "others")
+    one["mutations"].must(not one["mutations"].flag(), "false", "true")
+    return [False] * count
 
 
 def _table_part(part: Part, name: str, schema: Schema, words: set[str], records: Part) -> list[bool]:
@@ -271,8 +298,8 @@ def _table_part(part: Part, name: str, schema: Schema, words: set[str], records:
     names = one["names"].texts()
     index = one["index"].array("i8", None, least=-1, most=len(names) - 1)
     mutations = one["mutations"].flag()
-    if name in schema["layers"]:
-        layer = schema["layers"][name]
+    if name in (known := {**schema["layers"], **schema.get("views", {})}):
+        layer = known[name]
         one["names"].same(layer["features"], "the model's layer")
         one["mutations"].must(mutations == layer["mutations"], "the kind of its layer", "another")
         tail = 1 if mutations else 0

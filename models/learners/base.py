@@ -67,6 +67,10 @@ class BaseLearner(Fitted):
         """Whether a setting changes nothing on this study, so that trying it would be a fit for nothing."""
         return False
 
+    def fused(self, fusion: str) -> Self:
+        """The same learner, which brings modalities together in this way alone; of most there is one way."""
+        return self
+
     def with_setting(self, setting: Setting, seed: int) -> Self:
         return type(self)(setting, seed).on(self.placement)
 
@@ -103,7 +107,12 @@ def placed(learner: Learner, placement: Placement) -> Learner:
 
 
 def has_inputs(snapshot: Snapshot) -> str | None:
-    """The reason why nothing can be learnt from: no layer, covariate or record at all."""
-    if snapshot.layers or snapshot.covariates.width or snapshot.events is not None:
+    """The reason why nothing can be learnt from: no layer, covariate, record, note or image at all."""
+    if snapshot.layers or snapshot.covariates.width or snapshot.events is not None or snapshot.views:
         return None
-    return "the study has no omics, no records and names no covariates"
+    return "the study has no omics, no records, no notes or images, and names no covariates"
+
+
+def several_views(snapshot: Snapshot) -> bool:
+    """Whether there is more than one of omics, records, and each section of notes and images."""
+    return bool(snapshot.layers) + (snapshot.events is not None) + len(snapshot.views) > 1

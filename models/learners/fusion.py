@@ -1,4 +1,4 @@
-"""Masked fusion of all encoders: every layer's messages, the records' messages and their sequence."""
+"""Masked fusion of all encoders: messages of every layer and view (notes, images), the records' messages and their sequence."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ..base.snapshot import Snapshot
+from .base import several_views
 from .network import NetworkLearner
 
 
@@ -27,7 +28,10 @@ class Fusion(NetworkLearner):
             "plan": [{"lr": lr} for lr in (5e-4, 2e-3, 5e-3)],
         }
 
+    def modalities(self, snapshot: Snapshot) -> list[str]:
+        return [*super().modalities(snapshot), *snapshot.views]
+
     def reason(self, snapshot: Snapshot) -> str | None:
-        if snapshot.layers and snapshot.events is not None:
+        if several_views(snapshot):
             return None
-        return "the study has no omics" if snapshot.events is not None else "the study has no records"
+        return "there is nothing to fuse: the study has one of omics, records, notes and images"

@@ -207,7 +207,7 @@ class NetworkLearner(BaseLearner):
                 continue
             shuffle = np.random.default_rng(self.seed) if mode == "shuffled" else None
             graph = None
-            if self.knowledge and mode != "none" and name != "covariates":
+            if self.knowledge and mode != "none" and name != "covariates" and name not in snapshot.views:
                 around = subgraph_of(edges.columns, edges.genes, snapshot.links)
                 graph = knowledge(around, len(edges.columns), shuffle)
             take = partial(edges.take, snapshot)

@@ -13,15 +13,15 @@ from ...loaders.errors import InputError
 from ..base.learner import Learner
 from ..base.lookup import look_up
 from ..base.snapshot import Snapshot
-from .base import BaseLearner
+from .base import BaseLearner, several_views
 
 
 @dataclass(frozen=True)
 class Entry:
     """One learner of the table.
 
-    where: `module:Class`. needs: the kind of task ("survival"), "layers", "records";
-    where the study lacks one it is no default. baseline: a plain model, beside which every network is judged.
+    where: `module:Class`. needs: the kind of task ("survival"), "layers", "records", "several" (of omics, records, notes,
+    images); where the study lacks one it is no default. baseline: a plain model, beside which every network is judged.
     anchor: a plain linear model, to which stacking holds. floor: knows nothing of a patient.
     graph: learns from edges, which its setting `edges` shuffles or takes away: these twins are among a run's controls.
     """
@@ -52,9 +52,19 @@ LEARNERS: dict[str, Entry] = {
     "lstm": Entry(f"{HERE}.sequence.recurrent:LSTM", needs=("records",), graph=True),
     "gru_d": Entry(f"{HERE}.sequence.gru_d:GRUD", needs=("records",), graph=True),
     "sequence": Entry(f"{HERE}.sequence.sequence:Sequence", needs=("records",), graph=True),
-    "fusion": Entry(f"{HERE}.fusion:Fusion", needs=("records", "layers")),
+    "fusion": Entry(f"{HERE}.fusion:Fusion", needs=("several",)),
 }
 """In the order in which they are shown: the plainest first, networks last."""
+FUSE = {
+    "early": ("ridge_late", "forest", "boosting"),
+    "late": ("ridge_late",),
+    "stacked": ("ridge_late",),
+    "intermediate": ("fusion",),
+    "interleaved": ("ridge_late", "forest", "boosting", "gru", "lstm", "sequence"),
+}
+"""`[learn] fusion` -> who brings modalities together so; interleaved ones are events, which these read."""
+ONE_BLOCK = ("majority", "covariates", "best_feature")
+"""Who takes nothing, or one block: there is nothing to bring together."""
 CHOSEN = "chosen"
 """No learner of its own: what the training part picked among the others. It always runs."""
 TABULAR_CONTROL = "ridge_late"
@@ -105,14 +115,16 @@ def default(snapshot: Snapshot) -> list[str]:
         snapshot.task,
         *(["layers"] if snapshot.layers else []),
         *(["records"] if snapshot.events is not None else []),
+        *(["several"] if several_views(snapshot) else []),
     }
     return [name for name, entry in LEARNERS.items() if has >= set(entry.needs)]
 
 
-def select(snapshot: Snapshot, names: Sequence[str]) -> tuple[list[Learner], dict[str, str]]:
+def select(snapshot: Snapshot, names: Sequence[str], fusion: str | None = None) -> tuple[list[Learner], dict[str, str]]:
     """The learners that these names mean and that can run, in order; and why each of the others cannot.
 
-    One that is left aside (`BaseLearner.aside`) is not behind `default`: whoever names it gets it.
+    One that is left aside (`BaseLearner.aside`) is not behind `default`: whoever names it gets it. With `fusion` only those
+    run that bring modalities together in this way (FUSE), and those that have nothing to bring together.
 
     Raises: InputError for an unknown name, and where nothing at all can run.
     """
@@ -124,6 +136,11 @@ def select(snapshot: Snapshot, names: Sequence[str]) -> tuple[list[Learner], dic
     for name in dict.fromkeys(wanted or default(snapshot)):
         learner = make(name)
         reason = learner.reason(snapshot)
+        if fusion is not None and name not in ONE_BLOCK:
+            if name not in FUSE[fusion]:
+                reason = f"[learn] fusion is {fusion!r}, and it has another way"
+            elif isinstance(learner, BaseLearner) and fusion != "interleaved":
+                learner = learner.fused(fusion)
         if reason is None and name not in names:
             reason = aside(learner, snapshot)
         if reason is None:

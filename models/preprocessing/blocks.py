@@ -1,6 +1,6 @@
 """Blocks of a snapshot as matrices; every scale, median and vocabulary is of the fold's training rows.
 
-A block is one omics layer, the covariates, or the records. It is fitted on training rows, and turns any rows into a
+A block is one omics layer, the covariates, the records, or a view (notes, images). It is fitted on training rows, and turns any rows into a
 matrix whose columns it can map back to what the study calls a feature.
 """
 
@@ -15,6 +15,7 @@ from scipy import sparse
 from ..base.snapshot import Snapshot
 from ..estimators.univariate import Matrix
 from .covariates import COVARIATES, CovariateBlock
+from .notes_block import NOTES, NotesBlock
 from .omics_layer import DenseBlock, MutationBlock, is_mutation
 from .records.records_block import RECORDS, RecordsBlock
 from .records.windowed_block import WindowedRecordsBlock
@@ -46,7 +47,7 @@ class Block(Protocol):
 
 
 def make_block(snapshot: Snapshot, name: str) -> Block:
-    """The block of this name, unfitted: a layer's, or `covariates`, `records`, or `windowed_records`."""
+    """The block of this name, unfitted: a layer's, a view's, or `covariates`, `records`, or `windowed_records`."""
     match name:
         case "covariates":
             return CovariateBlock()
@@ -54,13 +55,15 @@ def make_block(snapshot: Snapshot, name: str) -> Block:
             return RecordsBlock()
         case "windowed_records":
             return WindowedRecordsBlock()
+    if name in snapshot.views:
+        return NotesBlock(name) if snapshot.views[name].kind == NOTES else DenseBlock(name)
     return MutationBlock(name) if is_mutation(snapshot.layers[name]) else DenseBlock(name)
 
 
 def block_names(snapshot: Snapshot) -> list[str]:
-    """The snapshot's layers, then covariates and records where there are any."""
+    """The snapshot's layers, then covariates, records and views (notes, images) where there are any."""
     covariates = [COVARIATES] if snapshot.covariates.width else []
-    return [*snapshot.layers, *covariates, *([] if snapshot.events is None else [RECORDS])]
+    return [*snapshot.layers, *covariates, *([] if snapshot.events is None else [RECORDS]), *snapshot.views]
 
 
 def make_blocks(snapshot: Snapshot) -> list[Block]:
@@ -129,6 +132,8 @@ def restored_block(saved: Mapping[str, Any]) -> Any:
             return DenseBlock(name).restore(state)
         case "mutation":
             return MutationBlock(name).restore(state)
+        case "notes":
+            return NotesBlock(name).restore(state)
         case "covariates":
             return CovariateBlock().restore(state)
         case "records":
@@ -138,7 +143,7 @@ def restored_block(saved: Mapping[str, Any]) -> Any:
         case "joined":
             return JoinedBlocks([]).restore(state)
     raise ValueError(
-        f"saved block: got kind {saved['kind']!r}; expected dense, mutation, covariates, records or joined"
+        f"saved block: got kind {saved['kind']!r}; expected dense, mutation, notes, covariates, records or joined"
     )
 
 

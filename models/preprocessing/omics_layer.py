@@ -83,13 +83,13 @@ def not_called(layer: Layer, rows: np.ndarray) -> sparse.csr_matrix:
 
 
 def by_name(snapshot: Snapshot, name: str, features: Sequence[str]) -> Layer:
-    """The snapshot's layer of this name with these features in this order, whatever the snapshot's own are.
+    """The snapshot's layer, or view of vectors, of this name with these features in this order, whatever the snapshot's own are.
 
     A feature that it lacks is missing: NaN, in a layer of mutations 0 (a gene that nobody has is not written down). A
     feature beyond these is left out; in a layer of mutations it stands behind them, for it counts towards the burden.
     A layer that it lacks was measured in nobody. Without features, as long as nothing is fitted, it stays as it is.
     """
-    layer = snapshot.layers.get(name)
+    layer = snapshot.layers.get(name) or snapshot.views.get(name)
     if layer is None:
         n, var = snapshot.rows.height, pl.DataFrame({"feature": features}, schema={"feature": pl.String})
         nothing = np.broadcast_to(np.float32(np.nan), (n, len(features)))
@@ -137,7 +137,7 @@ class DenseBlock:
         self.names: list[str] = []
 
     def fit(self, snapshot: Snapshot, rows: np.ndarray) -> Self:
-        layer = snapshot.layers[self.name]
+        layer = by_name(snapshot, self.name, ())
         self.names = layer.var["feature"].to_list()
         scale = fitted_scale(layer, rows[layer.profiled[rows]])
         self.kept = np.flatnonzero(scale.varies)

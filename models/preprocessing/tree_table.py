@@ -19,6 +19,7 @@ from ..base.snapshot import Snapshot
 from ..estimators.univariate import association
 from .covariates import COVARIATES, column, frequent_words, is_number, word_index
 from .fold import FoldPreprocessing
+from .notes_block import NotesBlock
 from .omics_layer import DenseBlock, MutationBlock, by_name, dense_values, mutation_values
 from .records.event_counts import EventCounts, counts, frequent, pick, rows_are_visits
 from .records.records_block import RECORDS
@@ -34,7 +35,8 @@ _RECORDS = ("split", "now", "before", "numeric")
 
 @dataclass
 class TableBlock:
-    """The columns of one block. index: the block's feature of each column; -1 for one that is no feature.
+    """The columns of one block. index: the block's feature of each column; -1 for one that is no feature. Of notes the
+    columns are topics, and `NotesBlock.gather` says of which terms.
 
     mutations: whether it is a layer of them, whose last column is the burden.
     """
@@ -48,13 +50,19 @@ class TableBlock:
 class TreeTable:
     """Fitted on training rows: which features, words and codes there are."""
 
+    notes: Mapping[str, NotesBlock]
     windows: WindowColumns | None = None
     """None where there are no records, and in models saved before there were windows."""
 
     def fit(self, snapshot: Snapshot, rows: np.ndarray, target: np.ndarray) -> Self:
         """target: (n, k) from `Task.working_response`; it ranks the features of wide layers."""
         self.parts: list[TableBlock] = []
-        for name, block in FoldPreprocessing.fit(snapshot, rows, [*snapshot.layers]).blocks.items():
+        self.notes = notes = dict[str, NotesBlock]()
+        for name, block in FoldPreprocessing.fit(snapshot, rows, [*snapshot.layers, *snapshot.views]).blocks.items():
+            if isinstance(block, NotesBlock):
+                notes[name] = block
+                self.parts.append(TableBlock(name, block.names, np.arange(len(block.entities()))))
+                continue
             assert isinstance(block, DenseBlock | MutationBlock)
             kept, here, mutations = block.kept, block.present(snapshot, rows), isinstance(block, MutationBlock)
             if len(kept) > WIDE and here.any():
@@ -105,6 +113,10 @@ class TreeTable:
                 out.append(self._covariates(snapshot.covariates[rows], part.names))
             elif part.name == RECORDS:
                 out.append(self._records(snapshot, rows))
+            elif part.name in self.notes:
+                block = self.notes[part.name]
+                topics = block.transform(snapshot, rows)
+                out.append(np.where(block.present(snapshot, rows)[:, None], topics, np.float32(np.nan)))
             else:
                 layer = by_name(snapshot, part.name, part.names)
                 if part.mutations:
@@ -147,6 +159,10 @@ class TreeTable:
         """(n, columns) -> {block: (n, features)}."""
         out, at = {}, 0
         for part in self.parts:
+            if part.name in self.notes:
+                topics = contributions[:, at : at + len(part.index)]
+                out[part.name], at = self.notes[part.name].gather(topics), at + len(part.index)
+                continue
             whole, feature = np.zeros((len(contributions), len(part.names))), part.index >= 0
             np.add.at(whole.T, part.index[feature], contributions[:, at : at + len(part.index)][:, feature].T)
             out[part.name], at = whole, at + len(part.index)
@@ -157,11 +173,15 @@ class TreeTable:
         records = {k: getattr(self, k) for k in _RECORDS if hasattr(self, k)}
         if records:
             records["windows"] = None if self.windows is None else self.windows.state()
-        return {"parts": parts, "words": self.words, "categorical": self.categorical, "records": records}
+        notes: dict[str, Any] = (
+            {"notes": {name: block.state() for name, block in self.notes.items()}} if self.notes else {}
+        )
+        return {"parts": parts, "words": self.words, "categorical": self.categorical, "records": records, **notes}
 
     def restore(self, state: Mapping[str, Any]) -> Self:
         self.parts = [TableBlock(**part) for part in state["parts"]]
         self.words, self.categorical = state["words"], state["categorical"]
+        self.notes = {name: NotesBlock(name).restore(one) for name, one in state.get("notes", {}).items()}
         for name in _RECORDS:
             if name in state["records"]:
                 setattr(self, name, state["records"][name])

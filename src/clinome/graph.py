@@ -272,7 +272,12 @@ def frozen(graph: Graph, cohort: TakenCohort, covariates: tuple[str, ...]) -> Sn
     keep = tuple(name for name in (evaluate.site, evaluate.stratify) if name is not None)
     group = evaluate.group if evaluate.group != "subject_id" else None
     also = () if group is None else (group,)
-    snapshot = Snapshot.of(freeze(cohort, graph.tables, task.kind, covariates, keep=(*keep, *also)))
+    snapshot = Snapshot.of(
+        freeze(
+            cohort, graph.tables, task.kind, covariates, keep=(*keep, *also),
+            interleaved=graph.study.learn.fusion == "interleaved",
+        )
+    )  # fmt: skip
     if group is None:
         return snapshot
     rows = grouped(snapshot.rows, snapshot.rows[group])

@@ -17,7 +17,9 @@ from clinome.loaders.registry import RELATIVE
 from clinome.loaders.specs import (
     AnySource,
     Identifiers,
+    Images,
     Knowledge,
+    Notes,
     Omics,
     Patients,
     Records,
@@ -100,6 +102,8 @@ class Study:
     samples: Samples | None = None
     omics: tuple[Omics, ...] = ()
     records: tuple[Records, ...] = ()
+    notes: tuple[Notes, ...] = ()
+    images: tuple[Images, ...] = ()
     knowledge: tuple[Knowledge, ...] = ()
     cohort: CohortSpec | None = None
     task: TaskSpec | None = None
@@ -148,7 +152,7 @@ class Study:
         for key in raw:
             if key not in SECTIONS:
                 raise InputError("unknown section or key", where, key, nearest(key, SECTIONS), "rename or remove it")
-        for later in ("notes", "images", "bundle"):
+        for later in ("bundle",):
             if later in raw:
                 raise NotBuilt(f"{where}: [{later}] is not built yet.", "leave it out to go on without it")
         name = _text(raw, "name", where)
@@ -168,6 +172,8 @@ class Study:
             samples=_one(Samples, raw, "samples", where, folder),
             omics=_named(Omics, raw, "omics", where, folder),
             records=_named(Records, raw, "records", where, folder),
+            notes=_named(Notes, raw, "notes", where, folder),
+            images=_named(Images, raw, "images", where, folder),
             knowledge=_named(Knowledge, raw, "knowledge", where, folder),
             cohort=_one(CohortSpec, raw, "cohort", where, folder),
             task=task,
@@ -180,14 +186,15 @@ class Study:
         return study
 
     def sources(self) -> list[AnySource]:
-        """Every source in the order in which it is loaded: patients, samples, omics, records, knowledge."""
+        """Every source in the order in which it is loaded: patients, samples, omics, records, notes, images, knowledge."""
         first: list[AnySource] = [s for s in (self.patients, self.samples) if s is not None]
-        return [*first, *self.omics, *self.records, *self.knowledge]
+        return [*first, *self.omics, *self.records, *self.notes, *self.images, *self.knowledge]
 
     @property
     def clock(self) -> str | None:
-        """How the study's records tell time: "dated", "relative" (days, hours since something), "order"; None
-        without. Of several the weakest."""
+        """How the study's records, notes and images tell time: "dated", "relative" (days, hours since something), "order";
+        None without. Of several the weakest."""
+        views: tuple[Notes | Images, ...] = (*self.notes, *self.images)
         found = {
             "relative"
             if one.format in RELATIVE or one.unit is not None
@@ -195,7 +202,7 @@ class Study:
             if one.order is not None
             else "dated"
             for one in self.records
-        }
+        } | {"relative" if one.unit is not None else "dated" for one in views}
         return next((clock for clock in CLOCKS if clock in found), None)
 
     def need_cohort(self) -> CohortSpec:

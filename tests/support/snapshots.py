@@ -43,6 +43,7 @@ def make_snapshot(
     rows_per_subject: int = 1,
     missing: float = 0.1,
     covariates: bool = True,
+    views: bool = False,
 ) -> Snapshot:
     """A cohort whose one hidden cause u shows in the planted features, a gene's mutation, a code and the age.
 
@@ -51,7 +52,7 @@ def make_snapshot(
         records: events with visits, numeric and text values, and one undated event a row.
         signal: strength of u on the label; 0 is no signal at all.
         rows_per_subject: rows share subjects in groups of this size.
-        missing: share of rows without each layer, and of missing values in dense layers (a third of it).
+        views: notes and images too. missing: share of rows without each layer or view, and of missing values in dense layers (a third of it).
     """
     rng = np.random.default_rng(seed)
     cause = rng.standard_normal(n)
@@ -76,7 +77,28 @@ def make_snapshot(
         folds=_folds(n, rows_per_subject),
         clock="dated",
         classes=CLASSES[task],
+        views=_views(shown, missing, rng) if views else {},
     )
+
+
+def _views(cause: np.ndarray, missing: float, rng: np.random.Generator) -> dict[str, Layer]:
+    """Notes whose words follow the cause, with a name a row, and vectors of images, each missing at random."""
+    n = len(cause)
+    here = rng.uniform(size=(n, 2)) >= missing
+    words = ["calm", "edema", "fever", "plan", "ward", "wheezing", *(f"name {i}" for i in range(n))]
+    rates = np.exp(np.column_stack([-cause, cause, 0 * cause, 0 * cause, 0 * cause, cause]))
+    counts = np.hstack([rng.poisson(rates), np.eye(n)]) * here[:, :1]
+    nothing = pl.lit(None, pl.String)
+    var = [
+        pl.DataFrame({"feature": names}).with_columns(symbol=nothing, gene=nothing)
+        for names in (words, ["f0", "f1", "f2"])
+    ]
+    vectors = rng.normal(0, 1, (n, 3)) + np.outer(cause, [1, -1, 0])
+    vectors[~here[:, 1]] = np.nan
+    return {
+        "notes.ward": Layer("notes.ward", "notes", "none", var[0], sparse.csr_matrix(counts, dtype=np.float32), here[:, 0]),
+        "images.ct": Layer("images.ct", "vectors", "zscore", var[1], vectors.astype(np.float32), here[:, 1]),
+    }  # fmt: skip
 
 
 def _labels(task: str, cause: np.ndarray, rng: np.random.Generator) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Any, Self
 
 import numpy as np
@@ -42,6 +43,11 @@ class RidgeLate(BaseLearner):
 
     def reason(self, snapshot: Snapshot) -> str | None:
         return has_inputs(snapshot)
+
+    def fused(self, fusion: str) -> Self:
+        made, own = copy(self), {} if fusion == "late" else {"fusion": fusion}
+        made.grid = (own, {**own, "windows": "all"})
+        return made
 
     def idle(self, setting: Setting, snapshot: Snapshot) -> bool:
         return "windows" in setting and snapshot.events is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -23,7 +23,7 @@ _COMPLETE = 0.8
 class Everybody(DerivedSnapshot):
     """All patients of a study as one snapshot, behind no fence, with folds that put every two of them apart."""
 
-    folds: pl.DataFrame
+    folds: pl.DataFrame = field(default_factory=pl.DataFrame)
 
 
 def duplicates(data: StudyData) -> Checked:
@@ -47,7 +47,7 @@ def everybody(data: StudyData) -> Everybody:
         ).drop_nulls("row").sort("row", "days", descending=[False, True])  # fmt: skip
     rows = rows.with_columns(prediction_time=pl.lit(None, pl.Datetime("us")))
     nothing = pl.DataFrame()
-    return Everybody("binary", rows, nothing, layers, events, nothing, "dated", (), every_pair(len(place)))
+    return Everybody("binary", rows, nothing, layers, events, nothing, "dated", (), folds=every_pair(len(place)))
 
 
 def _over_everybody(layer: LayerData, place: Mapping[str, int]) -> AlignedLayer:

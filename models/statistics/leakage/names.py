@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import polars as pl
+from scipy import sparse
 
 from ....loaders.identifiers.curie import DEATH
 from ..data_quality.finding import CHECK, SERIOUS, Finding, ids
@@ -61,18 +62,13 @@ def death_in_inputs(study: Audited) -> Iterator[Finding]:
 
 
 def outcome_in_text(study: Audited) -> Iterator[Finding]:
-    """Words of the outcome in texts of the inputs, of which those with one outcome have more; the text is not quoted."""
-    events, outcome = study.snapshot.events, study.outcome
-    if events is None or outcome is None or not study.words:
+    """Words of the outcome in texts of the inputs, and in notes, of which those with one outcome have more; no text is
+    quoted."""
+    outcome = study.outcome
+    if outcome is None or not study.words:
         return
     asked = outcome.row[:_MOST_ROWS]
-    texts = events.filter(pl.col("row").is_in(asked.tolist()), pl.col("text_value").is_not_null())
-    texts = texts.select("row", "code", text=pl.col("text_value").str.to_lowercase())
-    has = []
-    for word in sorted(study.words):
-        hit = texts.filter(pl.col("text").str.contains(rf"\b{word}\b"))
-        if hit.height:
-            has.append((word, str(hit["code"].mode().sort()[0]), np.isin(asked, hit["row"].unique().to_numpy())))
+    has = [*_in_events(study, asked), *_in_notes(study, asked)]
     if not has:
         return
     among = outcome.among(np.isin(outcome.row, asked))
@@ -86,3 +82,27 @@ def outcome_in_text(study: Audited) -> Iterator[Finding]:
                      "least_in": str(least), "least": classes[least], "p": float(one)}  # fmt: skip
             severity = SERIOUS if classes[least] < 0.01 and classes[most] >= 0.2 else CHECK
             yield Finding("words", "outcome_in_text", severity, code, facts)
+
+
+Hits = Iterator[tuple[str, str, np.ndarray]]
+"""A word, where it stands (a code, a section of notes), and (asked,) which rows have it."""
+
+
+def _in_events(study: Audited, asked: np.ndarray) -> Hits:
+    events = study.snapshot.events
+    if events is None:
+        return
+    texts = events.filter(pl.col("row").is_in(asked.tolist()), pl.col("text_value").is_not_null())
+    texts = texts.select("row", "code", text=pl.col("text_value").str.to_lowercase())
+    for word in sorted(study.words):
+        hit = texts.filter(pl.col("text").str.contains(rf"\b{word}\b"))
+        if hit.height:
+            yield word, str(hit["code"].mode().sort()[0]), np.isin(asked, hit["row"].unique().to_numpy())
+
+
+def _in_notes(study: Audited, asked: np.ndarray) -> Hits:
+    """Of notes a snapshot holds the terms: what stands in those of few patients is no input."""
+    for name, view in study.snapshot.views.items():
+        place = {term: j for j, term in enumerate(view.var["feature"])} if sparse.issparse(view.values) else {}
+        for word in sorted(study.words & place.keys()):
+            yield word, name, np.asarray((view.values[asked][:, [place[word]]] > 0).toarray().ravel())

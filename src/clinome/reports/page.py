@@ -49,8 +49,9 @@ def write_report(run: Path, study_name: str, out: Path) -> Path:
 
 
 def presence(snapshot: Snapshot) -> list[dict[str, Any]]:
-    """Patterns of what rows have, for summary.json: [{"has": layer names and "records", "count": rows}], most first."""
-    table = pl.DataFrame({name: layer.profiled for name, layer in snapshot.layers.items()})
+    """Patterns of what rows have, for summary.json: [{"has": names of layers and views, and "records", "count": rows}], most first."""
+    held = {**snapshot.layers, **snapshot.views}
+    table = pl.DataFrame({name: layer.profiled for name, layer in held.items()})
     if snapshot.events is not None:
         known = snapshot.events["row"].unique().to_list()
         rows = pl.Series("records", range(snapshot.rows.height))

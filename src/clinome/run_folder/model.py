@@ -54,7 +54,8 @@ def _about(ready: Prepared, whole: FinalFit) -> dict[str, Any]:
     study, cohort, snapshot = ready.study, ready.cohort, ready.snapshot
     task, manifest = study.need_task(), snapshot.manifest
     return {
-        "units": manifest.get("units", {}), "parts": manifest.get("parts", {}), "study": study.name, "task": task.kind, "label": task.label, "labels": list(cohort.notes),
+        "units": manifest.get("units", {}), "parts": manifest.get("parts", {}),
+        "interleaved": bool(manifest.get("interleaved")), "study": study.name, "task": task.kind, "label": task.label, "labels": list(cohort.notes),
         "query": cohort.query, "params": manifest.get("params", {}), "schema": manifest.get("schema"),
         "snapshot": manifest["sha256"], "rows": snapshot.rows.height,
         "patients": snapshot.rows["subject_id"].n_unique(), "settings": {n: dict(s) for n, s in whole.settings.items()},

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from clinome.loaders.errors import InputError, NotBuilt
 from clinome.loaders.files.losses import KINDS as LOSSES
-from clinome.loaders.registry import KNOWLEDGE, RECORDS
-from clinome.loaders.specs import KINDS, NAMESPACES, AnySource, Knowledge, Omics, Records
-from clinome.models.base.specs import STRATEGIES, Evaluate, Learn, LinkTask, Matching, TaskSpec
+from clinome.loaders.registry import KNOWLEDGE, NOTES, RECORDS
+from clinome.loaders.specs import KINDS, NAMESPACES, AnySource, Images, Knowledge, Notes, Omics, Records
+from clinome.models.base.specs import FUSIONS, STRATEGIES, Evaluate, Learn, LinkTask, Matching, TaskSpec
 from clinome.models.base.task import TASKS, task_of
 from clinome.study_file.typed_toml import check_word
 
@@ -45,14 +45,24 @@ def check_sources(sources: Sequence[AnySource], where: str) -> None:
             case Records():
                 if source.format is not None:
                     check_word(source.format, tuple(RECORDS), f"{at} format")
-                if source.unit is not None:
-                    check_word(source.unit, ("days", "hours", "minutes"), f"{at} unit")
+                _check_unit(source, at)
+            case Notes():
+                if source.format is not None:
+                    check_word(source.format, tuple(NOTES), f"{at} format")
+                _check_unit(source, at)
+            case Images():
+                _check_unit(source, at)
         for kind in source.accept:
             check_word(kind, LOSSES, f"{at} accept")
     if not sources:
         raise InputError(
             "a study needs at least one source", where, fix="add [patients], [omics.NAME] or [records.NAME]"
         )
+
+
+def _check_unit(source: Records | Notes | Images, at: str) -> None:
+    if source.unit is not None:
+        check_word(source.unit, ("days", "hours", "minutes"), f"{at} unit")
 
 
 def _check_layer(spec: Omics, at: str) -> None:
@@ -70,6 +80,8 @@ def check_learn(learn: Learn, where: str) -> None:
 
     Raises: InputError; NotBuilt for a strategy that this version lacks.
     """
+    if learn.fusion is not None:
+        check_word(learn.fusion, FUSIONS, f"{where} [learn] fusion")
     for key, got, least in (
         ("[learn] trials", learn.trials, 1),
         ("[learn] minutes", learn.minutes, 0),

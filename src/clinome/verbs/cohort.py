@@ -182,7 +182,7 @@ def columns_of(cohort: TakenCohort, snapshot: Snapshot, tables: Tables) -> pl.Da
     from clinome.graphs.snapshot.covariates import patient_properties
 
     frame = cohort.frame.sort("subject_id", "prediction_time")
-    layers = {f"{MEASURED}{name}": layer.profiled for name, layer in snapshot.layers.items()}
+    layers = {f"{MEASURED}{name}": layer.profiled for name, layer in {**snapshot.layers, **snapshot.views}.items()}
     found = [snapshot.covariates, frame.drop(*_OUTCOMES, strict=False), patient_properties(frame.select("subject_id"), tables),
              pl.DataFrame(layers)]  # fmt: skip
     if snapshot.events is not None:

@@ -158,7 +158,8 @@ def _frozen(study: Study, model: Model, console: Console) -> tuple[Snapshot, Coh
             tables=graph.tables, target=study.prediction_task, to_predict=True, classes=tuple(model.schema.classes),
         )  # fmt: skip
         apart = set(model.about.get("parts", {}).values())
-        snapshot = freeze(cohort, graph.tables, model.schema.task, tuple(model.schema.covariates), apart=apart)
+        snapshot = freeze(cohort, graph.tables, model.schema.task, tuple(model.schema.covariates), apart=apart,
+                          interleaved=bool(model.about.get("interleaved")))  # fmt: skip
     _check_units(model, snapshot, study)
     people = cohort.frame["subject_id"].n_unique()
     console(f"cohort {cohort.name}: {cohort.frame.height:,} rows of {people:,} patients")

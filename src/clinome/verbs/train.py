@@ -135,8 +135,8 @@ def train_study(
 
 def _asked(learn: Learn) -> dict[str, Any]:
     """What of `[learn]` the results depend on: no workers, and of places only how many processes train a network."""
-    apart = ("workers", "encoder", "pretrain", *vars(learn.placement))
-    asked = {name: value for name, value in vars(learn).items() if name not in apart}
+    aside = ("workers", "encoder", "pretrain", *vars(learn.placement), *(("fusion",) if learn.fusion is None else ()))
+    asked = {name: value for name, value in vars(learn).items() if name not in aside}
     return asked | ({"processes": learn.placement.count} if learn.placement.count > 1 else {})
 
 
@@ -193,7 +193,7 @@ def _learners(
     from clinome.models.learners.adapters.own_code import LearnerFailed
     from clinome.models.learners.registry import select
 
-    chosen, left_out = select(ready.snapshot, ready.study.learn.learners)
+    chosen, left_out = select(ready.snapshot, ready.study.learn.learners, ready.study.learn.fusion)
     for name, reason in left_out.items():
         console(f"{name} is left out: {reason}")
     failed = []
@@ -367,7 +367,7 @@ def _summary(ready: Prepared, graph: Mapping[str, Any], notes: Sequence[str]) ->
                   "seed": study.evaluate.seed},
         "sources": [{"source": r["source"], **r["tally"], "counts": r["counts"]} for r in sources],
         "layers": [{"name": n, "kind": x.kind, "features": x.var.height, "profiled": int(x.profiled.sum()),
-                    "missing": int((~x.profiled).sum())} for n, x in snapshot.layers.items()],
+                    "missing": int((~x.profiled).sum())} for n, x in {**snapshot.layers, **snapshot.views}.items()],
         "presence": presence(snapshot),
         "records": None if events is None else {"events": events.height, "codes": events["code"].n_unique(),
                     "subjects_with": events["row"].n_unique(), "static": dict(snapshot.static)},
