@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clinome.graphs.prediction_tasks.records import _by_moment, is_never
-from clinome.loaders.tables import NEVER
+from clinome.loaders.tables import NEVER, PolarsType
 
 START = datetime(2020, 1, 1)
 KIND = pl.Enum(["a", "b"])
-LAYOUT = {
+LAYOUT: dict[str, PolarsType] = {
     "subject_id": pl.String, "time": pl.Datetime("us"), "known_time": pl.Datetime("us"), "visit_id": pl.String,
     "class": KIND,
 }  # fmt: skip
