@@ -12,7 +12,7 @@ import polars as pl
 from .files.ledger import REJECTS, Tally
 from .files.losses import Loss
 from .files.removed_ids import NOBODY, Removed
-from .files.shards import Shards, one_by_one
+from .files.source_folder import Shards, one_by_one
 from .identifiers.genes import GeneTable
 from .specs import Knowledge, Source
 

@@ -1,9 +1,17 @@
-"""Files of a folder that a source names: none that Clinome itself writes there, none hidden."""
+"""Files of a source: those of a folder that it names, none hidden, none that Clinome itself writes there; and how shards are read.
+
+Shards are files that can be read each by itself, one after the other or several at once, with the same result.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Protocol, TypeVar
+
+Part = TypeVar("Part")
+Made = TypeVar("Made")
 
 OWN_FILES = ("study.toml", "rejects.csv", "report.html")
 OWN_FOLDERS = ("runs",)
@@ -33,3 +41,25 @@ def _is_own(folder: Path) -> bool:
     if folder.name.startswith(".") or folder.name in OWN_FOLDERS:
         return True
     return any((folder / mark).exists() for mark in MARKS)
+
+
+class Shards(Protocol):
+    """How the shards of a source are read: here, in worker processes, or on Ray."""
+
+    def __call__(self, read: Callable[[Part], Made], parts: Sequence[Part]) -> Iterator[Made]:
+        """What was made of each part, in the order of the parts, whoever ended first.
+
+        Args:
+            read: a function of a module, with some of its arguments bound; it crosses processes. What it makes may depend
+                on its part alone.
+        """
+
+
+def one_by_one(read: Callable[[Part], Made], parts: Sequence[Part]) -> Iterator[Made]:
+    """Shards read in this process.
+
+    Example:
+        >>> list(one_by_one(len, ["a", "bcd"]))
+        [1, 3]
+    """
+    return map(read, parts)

@@ -85,7 +85,7 @@ class Processes:
         return future
 
     def in_order(self, read: Callable[[Part], Made], parts: Sequence[Part]) -> Iterator[Made]:
-        """What was made of each part, in the order of the parts (`loaders.files.shards`); of one part, here."""
+        """What was made of each part, in the order of the parts (`loaders.files.source_folder`); of one part, here."""
         if len(parts) < 2:
             return map(read, parts)
         self.begin(len(parts))

@@ -99,7 +99,7 @@ class RayCluster:
         return self.ray.remote(work).options(num_cpus=1, runtime_env={"env_vars": ENVIRONMENT | INHERITED})
 
     def in_order(self, read: Callable[[Part], Made], parts: Sequence[Part]) -> Iterator[Made]:
-        """What was made of each part, in the order of the parts (`loaders.files.shards`)."""
+        """What was made of each part, in the order of the parts (`loaders.files.source_folder`)."""
         with self.answering():
             packed = self.ray.put(self.ray.cloudpickle.dumps(read))
             for one in [self.remote(_made).remote(packed, part) for part in parts]:

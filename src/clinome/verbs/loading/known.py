@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from clinome.loaders.files.shards import Shards, one_by_one
+from clinome.loaders.files.source_folder import Shards, one_by_one
 from clinome.loaders.tables import Known
 from clinome.study import Study
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from clinome.console import SILENT, Console
 from clinome.graph import open_store, store_folder
-from clinome.loaders.files.shards import Shards, one_by_one
+from clinome.loaders.files.source_folder import Shards, one_by_one
 from clinome.loaders.specs import AnySource, Knowledge, Patients, Samples
 from clinome.loaders.tables import Known, Loaded
 from clinome.study import Study, as_study

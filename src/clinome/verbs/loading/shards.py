@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
-from clinome.loaders.files.shards import Shards, one_by_one
+from clinome.loaders.files.source_folder import Shards, one_by_one
 from clinome.study import Study
 
 Part = TypeVar("Part")
