@@ -1,7 +1,8 @@
 """Node merging: which properties a node of several sources has, whatever the order in which they were loaded.
 
 A node's properties come from all sources that bring it now: each from the first source, by name, that has it.
-`sources` lists them all. Of `clock` the one that allows least wins: order before relative before dated.
+A visit begins with the earliest and ends with the latest time that any source gives it: a table of its laboratory values
+knows no end, and what is known at a visit's end is then never known too early. `sources` lists them all. Of `clock` the one that allows least wins: order before relative before dated.
 A node that several studies may bring (schema.SHARED) keeps in `told` what each of its sources says, where they differ:
 whichever study lets go of it, the node is then what the others say, without their tables.
 """
@@ -9,7 +10,7 @@ whichever study lets go of it, the node is then what the others say, without the
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import polars as pl
@@ -25,6 +26,8 @@ UNWIND $ids AS i MATCH (n:LABEL {id: i}) WHERE any(s IN n.sources WHERE s IN $ot
 RETURN n.id AS id, n.sources AS sources, n.told AS told,
        n.symbol AS symbol, n.name AS name, n.release AS release, n.licence AS licence
 """
+SPAN = {"start_time": "min", "end_time": "max"}
+"""Of a visit of several sources: which of their times counts."""
 _SAYS = ("symbol", "name", "release", "licence")
 """What sources say of a node that studies share; nodes() brings nothing else for those labels."""
 
@@ -62,7 +65,7 @@ def merged(
         for name, kind in rows.schema.items():
             kinds.setdefault(name, set()).add(kind)
     split = {name for name, types in kinds.items() if len(types) > 1}
-    parts = _by_type([_marked(rows, split) for rows in found], split)
+    parts = _by_type([_marked(rows, split) for rows in found], split, SPAN if label == "Visit" else {})
     if label in schema.SHARED and len(found) > 1:
         told = _told(found)
         parts = [part.join(told, on="id", how="left", maintain_order="left") for part in parts]
@@ -114,11 +117,13 @@ def _marked(rows: pl.DataFrame, split: set[str]) -> pl.DataFrame:
     return rows.rename({name: f"{name}\0{kind}" for name, kind in rows.schema.items() if name in split})
 
 
-def _by_type(found: list[pl.DataFrame], split: set[str]) -> list[pl.DataFrame]:
+def _by_type(found: list[pl.DataFrame], split: set[str], span: Mapping[str, str]) -> list[pl.DataFrame]:
     everything = pl.concat([rows.with_columns(rank=pl.lit(i)) for i, rows in enumerate(found)], how="diagonal")
     names = [name for name in everything.columns if name not in ("id", "sources", "rank", "clock")]
     marked = [name for name in names if name.split("\0")[0] in split]
-    first = [pl.col(name).drop_nulls().first() for name in names]
+    first = [
+        getattr(pl.col(name), span[name])() if name in span else pl.col(name).drop_nulls().first() for name in names
+    ]
     ranks = [pl.col("rank").filter(pl.col(name).is_not_null()).first().alias(f"rank\0{name}") for name in marked]
     clock = (
         [pl.col("clock").sort_by(pl.col("clock").replace_strict(_STRICTER, default=-1)).last()]

@@ -101,9 +101,8 @@ class Records:
         found = [table.select(list(VISITS)) for table in self._tables("visits")]
         if not found:
             return pl.DataFrame(schema={**STAY, "kind": pl.String})
-        once = pl.concat(found, how="vertical_relaxed").unique(
-            ["subject_id", "visit_id"], keep="first", maintain_order=True
-        )
+        every = pl.concat(found, how="vertical_relaxed").group_by("subject_id", "visit_id", maintain_order=True)
+        once = every.agg(pl.col("start_time").min(), pl.col("end_time").max(), pl.col("kind").drop_nulls().first())
         start = pl.coalesce("start_time", "end_time").cast(TIME)
         return once.select(
             "subject_id", "visit_id", start=start, end=pl.col("end_time").cast(TIME), kind=pl.col("kind").cast(pl.String)

@@ -240,7 +240,7 @@ class PredictionTask:
                              'target = "next_visit_diagnoses", or kind = "binary"')  # fmt: skip
         if label_type == NUMERIC and target.event != VALUE:
             raise InputError("no number from this target", at, target.event, 'event = "value"',
-                             'target = {task = "lab_value", codes = ["LOINC:2160-0"]}, or kind = "binary"')  # fmt: skip
+                             'target = {task = "lab_value", codes = ["LOINC:2160-0"]}, or let the cohort query return the label')  # fmt: skip
         if target.event == VALUE:
             _check_value(target, label_type, at)
         if label_type in ("boolean", BOOLEANS, NUMERIC) and not bounded:

@@ -112,7 +112,9 @@ def _of_visits(frame: pl.DataFrame, index: pl.DataFrame, tables: Tables, fence: 
         return index.select([]), 0
     mine = index.select("row").with_columns(frame["visit_id"].cast(pl.String))
     visits = pl.concat(found, how="diagonal_relaxed").join(mine, on="visit_id", how="semi")
-    visits = visits.unique("visit_id", keep="first", maintain_order=True)
+    visits = visits.group_by("visit_id", maintain_order=True).agg(
+        pl.col("start_time").min(), pl.col("end_time").max(), pl.exclude("visit_id", "start_time", "end_time").drop_nulls().first()
+    )  # fmt: skip
     facts = visits.with_columns(time=pl.col("start_time"), known_time=pl.col("end_time").fill_null(NEVER))
     known = fence(facts, index).join(mine, on=["row", "visit_id"], how="semi")
     hidden = mine.join(visits, on="visit_id", how="semi").height - known.height

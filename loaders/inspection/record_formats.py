@@ -20,7 +20,7 @@ from ..records.hourly_columns import Layout, layout_of, sounds_like_outcome, spe
 from ..records.meds.reader import CODES, DATA
 from ..specs import MISSING, Records
 from .file_head import Head, readable
-from .folder_files import ending
+from .folder_files import ending, is_paper
 from .names import plain_name
 from .section import Answer, Section
 
@@ -134,7 +134,8 @@ def places(folder: RecordFolder, base: Path) -> list[Path]:
 
 def record_section(folder: RecordFolder, path: str | list[str], name: str) -> Section:
     """`[records.NAME]` of such a folder."""
-    count = f"{len(folder.files)} file{'s' if len(folder.files) != 1 else ''} of {_TITLES[folder.format]}"
+    many = sum(not is_paper(one) for one in folder.files)  # a licence beside the tables is none of them
+    count = f"{many} file{'s' if many != 1 else ''} of {_TITLES[folder.format]}"
     return Section(f"records.{name}", {"format": folder.format, "path": path}, (count,))
 
 

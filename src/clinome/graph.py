@@ -248,7 +248,7 @@ def cohort_of(graph: Graph, study: Study | None = None, params: Mapping[str, obj
     )
     if study.matching is None:
         return made
-    from clinome.matched import matched
+    from clinome.study_file.matched_cohort import matched
 
     return matched(made, graph.tables, study.matching)
 

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 class Explanation:
     """What moved the prediction of one patient, as a bounded part of the graph.
 
-    risk: what the learner predicts; of several classes the probability of the most probable one. score: the same before it
+    risk: what the learner predicts; of several classes the probability of the most probable one, of several labels at once
+        of the one that is explained: by which the patient stands out most. label: which class or label; "" where there is
+        one risk alone. score: the same before it
         becomes a probability (a logit, a log hazard; of several classes the logit above their mean).
     nodes: kind, id, name, score: what the patient's own values of a node contributed; all of them, those left out too, sum
         to `score` less `typical`, the score at the training mean of every value. Of what has no value of its own (a pathway,
@@ -37,6 +39,7 @@ class Explanation:
     typical: float
     unlinked: float
     held_out: bool
+    label: str
     nodes: pd.DataFrame
     edges: pd.DataFrame
 
@@ -97,9 +100,26 @@ def explain(
     told = [{"kind": kinds.get(i, "Patient" if i == patient else ""), "id": i, "name": names.get(i, i), "score": score}
             for i, score in nodes.items()]  # fmt: skip
     table = pd.DataFrame(told, columns=["kind", "id", "name", "score"])
+    share, label = _of_label(snapshot, np.asarray(risk)[0], found.score)
     return Explanation(
-        learner, float(np.max(risk)), found.score, found.typical, found.unlinked, held_out, table, edges.to_pandas()
+        learner, share, found.score, found.typical, found.unlinked, held_out, label, table, edges.to_pandas()
     )
+
+
+def _of_label(snapshot: Snapshot, risk: Any, score: float) -> tuple[float, str]:
+    """The risk that is explained, and of which class or label it is.
+
+    risk: () or (classes,). score: of several labels at once the logit of the one that is explained.
+    """
+    import numpy as np
+
+    from clinome.models.base.task import task_of
+
+    if not np.ndim(risk):
+        return float(risk), ""
+    exclusive = task_of(snapshot.task).exclusive
+    at = int(np.argmax(risk) if exclusive else np.abs(risk - 1 / (1 + np.exp(-score))).argmin())
+    return float(risk[at]), snapshot.classes[at]
 
 
 def _fold(snapshot: Snapshot, row: int) -> tuple[int, int]:

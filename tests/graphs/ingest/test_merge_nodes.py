@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import tempfile
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_study import save
 
 from clinome.graphs.ingest.merge_nodes import merged
+from clinome.graphs.prediction_tasks.records import Records as TaskRecords
 from clinome.graphs.tables.study_tables import Tables
-from clinome.loaders.tables import REJECTS, Loaded, Tally
+from clinome.loaders.specs import Records
+from clinome.loaders.tables import REJECTS, VISITS, Loaded, Tally
 
 IDS = ("a", "b", "c", "quote'`\"", "é")
 STRICTNESS = ("dated", "relative", "order")
@@ -77,3 +81,22 @@ def test_a_node_is_what_its_sources_say_in_their_own_types(
                 got[one] = {key: value for key, value in row.items() if value is not None}
     expected = {one: values for one, values in naive(found, without).items() if one in wanted}
     assert typed(got) == typed(expected)
+
+
+def test_a_visit_of_several_sources_has_its_earliest_beginning_and_latest_end(tmp_path: Path) -> None:
+    """A table of its laboratory values, first by name, says when a row's value was measured, and no end."""
+    tables = Tables(tmp_path, "study")
+    day = [datetime(2020, 1, n) for n in (1, 3, 9)]
+    rows = {"records.labs": (day[1], day[1], "3"), "records.stays": (day[0], day[2], None)}
+    for source, (start, end, ward) in rows.items():
+        layout: dict[str, Any] = {**VISITS, "ward": pl.String}
+        visits = pl.DataFrame(
+            {"visit_id": ["v"], "subject_id": ["a"], "start_time": [start], "end_time": [end], "kind": [None], "source": [source], "ward": [ward]},
+            schema_overrides=layout,
+        )  # fmt: skip
+        save(tables, Records((Path("x.csv"),), name=source.partition(".")[2]), visits=visits)
+    (found,) = merged(tables, "Visit", pl.Series(["v"]))
+    told = found.rows.row(0, named=True)
+    assert (told["start_time"], told["end_time"], told["ward"]) == (day[0], day[2], "3")
+    stay = TaskRecords(tables).visits.row(0, named=True)
+    assert (stay["start"], stay["end"]) == (day[0], day[2])

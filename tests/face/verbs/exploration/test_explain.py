@@ -12,7 +12,7 @@ from gene_ring import GENES, write
 
 import clinome
 from clinome.errors import InputError
-from clinome.run_folder.explanation import Explanation, explain
+from clinome.run_folder.explanation import Explanation, _of_label, explain
 from clinome.run_folder.run import Run
 
 PEOPLE = 48
@@ -101,3 +101,11 @@ def test_what_cannot_be_explained_says_so_without_an_id(run: Run) -> None:
         explain(replace(snapshot, links=snapshot.links.clear()), "P07", "gene_gnn", 5, [], 1)
     with pytest.raises(InputError, match="nothing to show"):
         run.explain("P07", most=0)
+
+
+def test_of_several_labels_the_risk_is_that_of_the_label_which_is_explained(run: Run) -> None:
+    several = replace(run.snapshot, task="multilabel", classes=("asthma", "gout"))
+    score = float(np.log(0.2 / 0.8))
+    assert _of_label(several, np.array([0.7, 0.2]), score) == (0.2, "gout")
+    assert _of_label(replace(several, task="multiclass"), np.array([0.7, 0.3]), 9.0) == (0.7, "asthma")
+    assert _of_label(run.snapshot, np.float64(0.4), 0.0) == (0.4, "")

@@ -376,8 +376,10 @@ def test_the_demo_becomes_its_own_study(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_formats_are_told_by_their_tables(tmp_path: Path, format: str, files: dict[str, str]) -> None:
-    report = clinome.init(write(tmp_path, **files))
+    report = clinome.init(write(tmp_path, **files, LICENSE__txt="Free for all.\n"))
     assert written(report)["records"]["ehr"]["format"] == format
+    if format != "fhir":
+        assert f"{len(files)} files of" in (tmp_path / "study.toml").read_text(), "a licence is none of them"
     assert written(report)["evaluate"].get("group") == ("uniquepid" if format == "eicu" else None)
     if "patients" not in written(report):
         assert any("[task] target" in question for question in report.questions)

@@ -1,4 +1,4 @@
-"""Matched cohort: the exposed of a cohort and controls like them, by what was known of each at its prediction time."""
+"""`[cohort.match]`: the exposed of a cohort and controls like them, by what was known of each at its prediction time."""
 
 from __future__ import annotations
 
