@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -89,8 +90,8 @@ class Attention(nn.Module):
             mixed = _attended(q, k, v, bias, ALL)
         else:
             places = [slice(at, at + most) for at in range(0, length, most)]
-            again = {"use_reentrant": False, "preserve_rng_state": False}
-            mixed = torch.cat([checkpoint(_attended, q, k, v, bias, one, **again) for one in places], 1)
+            again = partial(checkpoint, _attended, use_reentrant=False, preserve_rng_state=False)
+            mixed = torch.cat([again(q, k, v, bias, one) for one in places], 1)
         mixed = mixed.view(self.heads, b, length, -1)
         return torch.as_tensor(self.out(mixed.permute(1, 2, 0, 3).reshape(b, length, dim)))
 
@@ -127,6 +128,11 @@ def _parts(lengths: list[int]) -> list[slice]:
             cuts.append(at)
             most = length
     return [slice(a, b) for a, b in zip(cuts, [*cuts[1:], len(lengths)], strict=True)]
+
+
+def _made(bias: Tensor, places: slice) -> Tensor:
+    """A bias that is there already, whole: its places are all."""
+    return bias[:, :, places]
 
 
 class SequenceEncoder(nn.Module):
@@ -205,12 +211,11 @@ class SequenceEncoder(nn.Module):
     def _biases(self, tokens: Tokens) -> Sequence[Bias]:
         """What each block's attention scores start from: of short sequences made once for all blocks."""
         if tokens.code.shape[1] ** 2 <= PAIRS:
-            made = torch.split(self._bias(tokens, ALL, ALL), self.heads)
-            return [lambda places, one=one: one for one in made]
+            return [partial(_made, one) for one in torch.split(self._bias(tokens, ALL, ALL), self.heads)]
         of = [slice(i * self.heads, (i + 1) * self.heads) for i in range(len(self.blocks))]
-        return [lambda places, heads=heads: self._bias(tokens, places, heads) for heads in of]
+        return [partial(self._bias, tokens, heads) for heads in of]
 
-    def _bias(self, tokens: Tokens, places: slice, heads: slice) -> Tensor:
+    def _bias(self, tokens: Tokens, heads: slice, places: slice) -> Tensor:
         """(heads, b, places, l), of these heads of all blocks'."""
         b, length = tokens.code.shape
         place = torch.arange(length, device=tokens.code.device, dtype=torch.float32)

@@ -43,7 +43,7 @@ class GRUD(Sequence):
         return super().reason(snapshot)
 
     def aside(self, snapshot: Snapshot) -> str | None:
-        return "taken where it is named: it is made for measurements by the hour"
+        return "it is made for measurements by the hour"
 
     def _longest(self, rows: int) -> int:
         return 4096  # what is more than its steps shares them

@@ -208,7 +208,7 @@ def counted(length: int) -> tuple[int, int]:
         kept[one.untyped_storage().data_ptr()] = one.untyped_storage().nbytes() // 4
         return one
 
-    with Largest() as largest:
+    with Largest() as largest:  # type: ignore[no-untyped-call]
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda one: one):
             h = encoder(replace(batch, tokens=Tokens(**{**first, "days": days})))[0]
         at_once = sum(kept.values())
