@@ -23,7 +23,7 @@ STAGES = {
     "Queries, cohort and snapshot": ("graphs/query/", "graphs/prediction_tasks/", "graphs/cohort/", "graphs/snapshot/", "src/clinome/verbs/exploration/query", "src/clinome/verbs/cohort", "src/clinome/verbs/compare"),
     "Neo4j server": ("graphs/neo4j_",),
     "Saved models and predict": ("models/inference/", "models/base/serialization.py", "src/clinome/verbs/predict", "src/clinome/run_folder/"),
-    "Training and own learners": ("models/", "src/clinome/user_learners.py", "src/clinome/verbs/train", "src/clinome/verbs/benchmark"),
+    "Training and own learners": ("models/", "src/clinome/user_learners.py", "src/clinome/verbs/train", "src/clinome/verbs/pretrain", "src/clinome/verbs/benchmark"),
     "Reports and the rest": ("",),
 }  # fmt: skip
 """Stage -> the beginnings of paths; the first that fits counts."""

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from clinome.verbs.cohort import cohort, table_one
     from clinome.verbs.compare import compare
     from clinome.verbs.exploration.embeddings import embed, write_embeddings
+    from clinome.verbs.exploration.learners import learners
     from clinome.verbs.exploration.schema import schema
-    from clinome.verbs.learners import learners
     from clinome.verbs.loading.export import export
     from clinome.verbs.loading.init import InitReport, init
     from clinome.verbs.loading.load import load
@@ -107,7 +107,7 @@ _WHERE = {
     "errors": "clinome.errors",
     "export": "clinome.verbs.loading.export:export",
     "init": "clinome.verbs.loading.init:init",
-    "learners": "clinome.verbs.learners:learners",
+    "learners": "clinome.verbs.exploration.learners:learners",
     "load": "clinome.verbs.loading.load:load",
     "neighbor_loader": "clinome.models.training.neighbor_sampler:neighbor_loader",
     "open": "clinome.graph:open_graph",

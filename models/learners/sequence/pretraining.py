@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 LEAST = 10
 """A code, or a code with one of its texts, that fewer patients have is not in the encoder: it may tell of one of them."""
-SEEN = 100_000
-"""Rows that are looked at, over all passes (but at least two passes)."""
+SEEN = 4_000_000
+"""Events that are looked at, over all passes (but at least two passes)."""
 LONGEST = 256
 
 
@@ -57,18 +57,18 @@ def pretrain(snapshot: Snapshot, objective: str = "masked", *, seed: int = 1, ba
         network = (NextVisit if objective == "next_visit" else MaskedCodes)(encoder)
     aside = np.random.default_rng(seed).permutation(rows)[: len(rows) // 20]
     inputs = Inputs(snapshot, {}, {}, tokens)
-    training.fit(network, inputs, np.setdiff1d(rows, aside), aside, _plan(len(rows), seed))
+    training.fit(network, inputs, np.setdiff1d(rows, aside), aside, _plan(len(tokens.code), seed))
     return PretrainedEncoder.of(
         encoder, objective=objective, basis=basis, patients=snapshot.rows["subject_id"][rows].n_unique(),
         entries=vocabulary.entries, codes=vocabulary.codes, parents=vocabulary.parents,
     )  # fmt: skip
 
 
-def _plan(rows: int, seed: int) -> TrainingPlan:
+def _plan(events: int, seed: int) -> TrainingPlan:
     """Small batches: what follows what is found by many steps, not by large ones."""
     from ...training.trainer import TrainingPlan
 
-    epochs = max(2, min(100, SEEN // rows))
+    epochs = max(2, min(100, SEEN // events))
     return TrainingPlan(epochs=epochs, patience=5, lr=3e-3, batch_size=32, seed=seed)
 
 

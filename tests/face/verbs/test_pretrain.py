@@ -65,7 +65,7 @@ def write(folder: Path, codes: str = "C", learn: str = "", top: str = "") -> Pat
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(pretraining, "SEEN", 400)
+        patched.setattr(pretraining, "SEEN", 3_000)
         study = write(tmp_path_factory.mktemp("pretrain") / "a", learn='pretrain = "next_visit"\n')
         clinome.load(study)
         run = clinome.run(study)

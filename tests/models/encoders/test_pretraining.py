@@ -30,7 +30,7 @@ BRIEF = {"plan": {"epochs": 2}}
 
 @pytest.fixture(autouse=True)
 def _few_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pretraining, "SEEN", 800)
+    monkeypatch.setattr(pretraining, "SEEN", 8_000)
 
 
 def records(n: int = 60) -> Snapshot:
@@ -40,7 +40,7 @@ def records(n: int = 60) -> Snapshot:
 @pytest.fixture(scope="module")
 def encoder() -> PretrainedEncoder:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(pretraining, "SEEN", 800)
+        patched.setattr(pretraining, "SEEN", 8_000)
         return pretrain(records(), "masked", basis="here")
 
 
