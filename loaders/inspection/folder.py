@@ -26,11 +26,10 @@ from .layers import (
     suffix_sections,
     suffixes,
 )
-from .names import Space, named_by, namespace, plain_name
+from .names import SUBJECT, Space, named_by, namespace, plain_name
 from .outcomes import Direction, Inputs, Proposal, possible_labels, proposals
 from .parts import is_calls, merged, shown, twice
 from .people import (
-    SUBJECT,
     PatientsTable,
     batches,
     further_tables,

@@ -177,7 +177,7 @@ def test_a_model_with_notes_is_read_as_it_was_saved_and_refused_when_damaged(
     model.save(tmp_path / "model")
     again = Model.read(tmp_path / "model")
     np.testing.assert_array_equal(again.predict(snapshot), learner.predict(snapshot, np.arange(110)))
-    state = {"format": FORMAT, "about": dict(model.about), "seen": model.schema.state(), "choice": choice.state(),
+    state: dict[str, Any] = {"format": FORMAT, "about": dict(model.about), "seen": model.schema.state(), "choice": choice.state(),
              "members": [vars(member) for member in model.members]}  # fmt: skip
     check_model(state)
     if name == "best_feature":  # of one block alone
