@@ -224,7 +224,7 @@ def test_no_toml(tmp_path: Path, content: bytes) -> None:
         Study.read(tmp_path)
 
 
-@pytest.mark.parametrize("section", ['[notes.n]\npath = "x"\n', '[images.i]\npath = "x"\n', '[bundle.b]\npath = "x"\n'])
+@pytest.mark.parametrize("section", ['[bundle.b]\npath = "x"\n'])
 def test_sections_to_come_say_so(tmp_path: Path, section: str) -> None:
     with pytest.raises(NotBuilt, match="not built yet"):
         read(tmp_path, HEAD + PATIENTS + section)

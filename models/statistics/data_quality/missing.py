@@ -176,7 +176,7 @@ def _extremes(gone: np.ndarray, outcome: Outcome) -> dict[str, object]:
 def _absences(snapshot: Snapshot, outcome: Outcome) -> Iterator[tuple[str, str, np.ndarray]]:
     """(what, name, (n,) 1 where it is missing, or the share of its cells; NaN where that cannot be)."""
     row = outcome.row
-    for name, layer in snapshot.layers.items():
+    for name, layer in {**snapshot.layers, **snapshot.views}.items():
         profiled = layer.profiled[row]
         yield "layer", name, (~profiled).astype(float)
         if isinstance(layer.values, np.ndarray) and layer.values.shape[1]:

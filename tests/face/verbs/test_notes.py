@@ -126,3 +126,21 @@ def test_a_removed_patient_has_no_note_left(tmp_path: Path) -> None:
     for folder in ("notes.ward", "images.ct"):
         for table in (tmp_path / "notes.tables" / folder).rglob("*.parquet"):
             assert f"{MRN}0003" not in pl.read_parquet(table).write_json(), table
+
+
+def test_a_note_that_is_missing_with_one_outcome_is_told_by_quality(tmp_path: Path) -> None:
+    file = write_notes_study(tmp_path, n=90)
+    well = pl.read_csv(tmp_path / "patients.csv").filter(pl.col("outcome") == 0)["patient_id"]
+    notes = pl.read_csv(tmp_path / "notes.csv")
+    notes.filter(~pl.col("patient").is_in(well.implode())).write_csv(tmp_path / "notes.csv")
+    clinome.load(file)
+    found = clinome.quality(file).findings
+    assert "notes.ward" in found.loc[found["severity"] == "serious", "where"].to_list()
+
+
+def test_ids_in_notes_become_pseudonyms(tmp_path: Path) -> None:
+    file = write_notes_study(tmp_path, n=30)
+    file.write_text(file.read_text().replace('path = "patients.csv"', 'path = "patients.csv"\npseudonymise = true'))
+    clinome.load(file)
+    (table,) = (tmp_path / "notes.tables" / "notes.ward").rglob("notes.parquet")
+    assert MRN not in pl.read_parquet(table).write_json()

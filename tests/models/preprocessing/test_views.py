@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -18,7 +20,11 @@ from clinome.models.base.learner import Learner
 from clinome.models.base.serialization import read_state, write_state
 from clinome.models.base.specs import FUSIONS
 from clinome.models.inference.input_schema import InputSchema
+from clinome.models.inference.model import FORMAT, Model, member_of
+from clinome.models.inference.model_format import check_model
+from clinome.models.inference.state_part import FormatError
 from clinome.models.learners.registry import FUSE, ONE_BLOCK, default, make, select
+from clinome.models.learners.stacking import Choice
 from clinome.models.metrics.task_metrics import inner_score, targets
 from clinome.models.preprocessing.notes_block import NotesBlock
 from clinome.snapshot import Snapshot
@@ -157,3 +163,41 @@ def test_one_setting_says_how_views_come_together(fusion: str) -> None:
     for one in learners:
         if one.name == "ridge_late" and fusion != "interleaved":
             assert {setting.get("fusion", "late") for setting in one.settings(8)} == {fusion}
+
+
+@EACH
+def test_a_model_with_notes_is_read_as_it_was_saved_and_refused_when_damaged(
+    name: str, setting: dict[str, Any], tmp_path: Path
+) -> None:
+    snapshot = make_snapshot(n=110, layers=("rna", "mutations"), records=True, features=12, views=True)
+    learner = make(name).with_setting(setting, 0)
+    learner.fit(snapshot, np.arange(60), np.arange(60, 110))
+    choice = Choice(name, {name: 1.0}, {}, {}, np.zeros(0), {name: 0.5})
+    model = Model(InputSchema.of(snapshot), choice, (member_of(learner),), {"rows": 110, "task": "binary"})
+    model.save(tmp_path / "model")
+    again = Model.read(tmp_path / "model")
+    np.testing.assert_array_equal(again.predict(snapshot), learner.predict(snapshot, np.arange(110)))
+    state: dict[str, Any] = {"format": FORMAT, "about": dict(model.about), "seen": model.schema.state(), "choice": choice.state(),
+             "members": [vars(member) for member in model.members]}  # fmt: skip
+    check_model(state)
+    if name == "best_feature":  # of one block alone
+        return
+    damaged = copy.deepcopy(state)
+    terms = next(one for one in _tables(damaged["members"]) if "axes" in one)
+    terms["axes"] = terms["axes"][:, :0].T
+    with pytest.raises(FormatError, match="axes"):
+        check_model(damaged)
+    damaged = copy.deepcopy(state)
+    next(one for one in _tables(damaged["members"]) if "axes" in one)["terms"][0] = "Zebulon"
+    with pytest.raises(FormatError, match="terms"):
+        check_model(damaged)
+    del state["seen"]["views"]["notes.ward"]
+    with pytest.raises(FormatError):
+        check_model(state)
+
+
+def _tables(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+    for one in value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ():
+        yield from _tables(one)
