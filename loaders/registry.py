@@ -18,7 +18,7 @@ RECORDS = {
     "mimic4": ".records.mimic.reader:read_mimic4",
     "synthea": ".records.synthea:read_synthea",
     "eicu": ".records.eicu.reader:read_eicu",
-    "hourly": ".records.hourly:read_hourly",
+    "hourly": ".records.hourly.reader:read_hourly",
     "timeline": ".records.timeline:read_timeline",
     "csv": ".records.csv_tables:read_encounters",
 }

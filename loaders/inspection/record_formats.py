@@ -14,9 +14,9 @@ import polars as pl
 from ..errors import ClinomeError
 from ..files.text_table import read_bytes
 from ..records.clinical_tables import is_part, table_of
-from ..records.hourly_columns import SUBJECTS as STAYS
-from ..records.hourly_columns import TIMES as CLOCKS
-from ..records.hourly_columns import Layout, layout_of, sounds_like_outcome, spelt
+from ..records.hourly.columns import SUBJECTS as STAYS
+from ..records.hourly.columns import TIMES as CLOCKS
+from ..records.hourly.columns import Layout, layout_of, sounds_like_outcome, spelt
 from ..records.meds.reader import CODES, DATA
 from ..specs import MISSING, Records
 from .file_head import Head, readable

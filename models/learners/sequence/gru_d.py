@@ -25,6 +25,7 @@ class GRUD(Sequence):
 
     name = "gru_d"
     codes_on_graph = False
+    pretrains = False
     fitted = (*Sequence.fitted, "channels")
     grid = ({}, {"plan": {"lr": 1e-3}})
     plan: ClassVar = {"epochs": 30, "patience": 4, "lr": 2e-3, "weight_decay": 1e-2, "batch_size": 64}

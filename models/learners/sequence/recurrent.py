@@ -28,7 +28,7 @@ class Recurrent(Sequence):
         return {**super().space(), "plan": [{"lr": lr} for lr in (2e-3, 5e-3, 1e-2)]}
 
     def aside(self, snapshot: Snapshot) -> str | None:
-        return "taken where it is named: `sequence` reads the same tokens"
+        return "`sequence` reads the same tokens"
 
     def _sequence_encoder(self, vocabulary: Vocabulary, dropout: float) -> Any:
         from ...encoders.codes.recurrent import Recurrence, RecurrentEncoder

@@ -15,8 +15,9 @@ from clinome.graphs.snapshot.fence import fence
 from clinome.loaders.errors import InputError
 from clinome.loaders.files.removed_ids import SUBJECT, Removed
 from clinome.loaders.identifiers.genes import GeneTable
-from clinome.loaders.records import hourly_files, table_parts
-from clinome.loaders.records.hourly import read_hourly
+from clinome.loaders.records import table_parts
+from clinome.loaders.records.hourly import files as hourly_files
+from clinome.loaders.records.hourly.reader import read_hourly
 from clinome.loaders.registry import read_source
 from clinome.loaders.specs import MISSING, Records
 from clinome.loaders.tables import EVENTS, NEVER, REJECTS, Known, Loaded, Tally

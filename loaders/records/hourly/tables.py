@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ..errors import InputError
-from ..files.cells.clock import relative
-from ..files.cells.number_words import missing_words, misspelt
-from ..files.column_types import named_like_an_id, typed_and_told
-from ..files.ledger import ROW, Ledger, refuse
-from ..files.losses import TEXT
-from ..files.rows import CONTROL, LONGEST
-from ..identifiers.curie import codes
-from ..identifiers.property_names import is_reserved, safe_names
-from ..specs import Records
-from ..tables import EVENTS, NEVER, VISITS, Loaded, PolarsType, in_layout
-from .hourly_columns import SUBJECTS, Layout, sounds_like_outcome, spelt
+from ...errors import InputError
+from ...files.cells.clock import relative
+from ...files.cells.number_words import missing_words, misspelt
+from ...files.column_types import named_like_an_id, typed_and_told
+from ...files.ledger import ROW, Ledger, refuse
+from ...files.losses import TEXT
+from ...files.rows import CONTROL, LONGEST
+from ...identifiers.curie import codes
+from ...identifiers.property_names import is_reserved, safe_names
+from ...specs import Records
+from ...tables import EVENTS, NEVER, VISITS, Loaded, PolarsType, in_layout
+from .columns import SUBJECTS, Layout, sounds_like_outcome, spelt
 
 CELLS: dict[str, PolarsType] = {
     ROW: pl.Int64, "stay": pl.Categorical, "hours": pl.Float64, "over": pl.Float64, "name": pl.Categorical,

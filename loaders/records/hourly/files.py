@@ -8,16 +8,16 @@ from pathlib import Path
 
 import polars as pl
 
-from ..errors import InputError
-from ..files.cells.forms import form
-from ..files.delimited import plain
-from ..files.ledger import Ledger
-from ..files.regular_file import check_regular
-from ..files.removed_ids import Removed
-from ..files.source_folder import files_within
-from ..files.text_table import Cells, parquet_frame, read_bytes, read_cells, text_cells, typed_cells
-from ..specs import Records
-from .table_parts import Batch, parquet_columns, table_parts
+from ...errors import InputError
+from ...files.cells.forms import form
+from ...files.delimited import plain
+from ...files.ledger import Ledger
+from ...files.regular_file import check_regular
+from ...files.removed_ids import Removed
+from ...files.source_folder import files_within
+from ...files.text_table import Cells, parquet_frame, read_bytes, read_cells, text_cells, typed_cells
+from ...specs import Records
+from ..table_parts import Batch, parquet_columns, table_parts
 
 ENDINGS = ("psv", "txt", "csv", "tsv", "parquet")
 STAY = "the file's name"

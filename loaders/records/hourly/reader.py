@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import polars as pl
 
-from ..errors import InputError
-from ..files.cells.clock import FARTHEST_DAYS, offsets
-from ..files.cells.dtypes import dates, numbers
-from ..files.ledger import ROW, Ledger, refuse
-from ..files.rows import SourceRows, among, identified, not_removed
-from ..specs import Records
-from ..tables import Known, Loaded
-from .hourly_columns import Layout, layout_of
-from .hourly_files import batches
-from .hourly_tables import CELLS, STAYS, tables
-from .table_parts import Batch
+from ...errors import InputError
+from ...files.cells.clock import FARTHEST_DAYS, offsets
+from ...files.cells.dtypes import dates, numbers
+from ...files.ledger import ROW, Ledger, refuse
+from ...files.rows import SourceRows, among, identified, not_removed
+from ...specs import Records
+from ...tables import Known, Loaded
+from ..table_parts import Batch
+from .columns import Layout, layout_of
+from .files import batches
+from .tables import CELLS, STAYS, tables
 
 EXPECTED = "hours since admission: a number, 07:30, or a duration; within 200 years"
 STEP = {"days": 24.0}
@@ -130,7 +130,7 @@ def _once(rows: pl.DataFrame, spec: Records, layout: Layout, ledger: Ledger) -> 
 
 
 def _melted(rows: pl.DataFrame, spec: Records, layout: Layout, ledger: Ledger) -> pl.DataFrame:
-    """One line a cell that says something, in the layout of `hourly_tables.CELLS`."""
+    """One line a cell that says something, in the layout of `tables.CELLS`."""
     if layout.long:
         return _of_long(rows, spec, layout, ledger)
     columns = [_cell(name) for name in _measured(rows, spec, layout)]

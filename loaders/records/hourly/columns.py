@@ -6,14 +6,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import InputError
-from ..files.cells.clock import check_unit
-from ..files.text_table import resolve
-from ..identifiers.curie import vocabulary
-from .hourly_files import STAY, first_columns
+from ...errors import InputError
+from ...files.cells.clock import check_unit
+from ...files.text_table import resolve
+from ...identifiers.curie import vocabulary
+from .files import STAY, first_columns
 
 if TYPE_CHECKING:
-    from ..specs import Column, Records
+    from ...specs import Column, Records
 
 SUBJECTS = ("patientid", "subjectid", "recordid", "stayid", "icustayid", "patientunitstayid", "hadmid", "encounterid",
             "admissionid", "personid")  # fmt: skip
