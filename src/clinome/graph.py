@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from clinome.graphs.cohort.cohort import AttritionStep
     from clinome.graphs.cohort.cohort import Cohort as TakenCohort
-    from clinome.graphs.snapshot.pyg_stores import FoldEdges, FoldFeatures
+    from clinome.graphs.snapshot.by_row.pyg_stores import FoldEdges, FoldFeatures
     from clinome.graphs.store.protocol import VectorStore
     from clinome.graphs.tables.study_tables import Tables
     from clinome.snapshot import Snapshot
@@ -181,7 +181,7 @@ class Graph:
             with clinome.open("study.toml") as graph:
                 features, edges = graph.stores(graph.snapshot(graph.cohort()))
         """
-        from clinome.graphs.snapshot.graph_layers import GraphLayers
+        from clinome.graphs.snapshot.by_row.graph_layers import GraphLayers
 
         return snapshot.stores(repeat, fold, threshold, values=GraphLayers(self.store, self.tables, snapshot))
 

@@ -12,9 +12,9 @@ import numpy as np
 from clinome.graphs.snapshot import snapshot as frozen
 
 if TYPE_CHECKING:
+    from clinome.graphs.snapshot.by_row.pyg_stores import FoldEdges, FoldFeatures
     from clinome.graphs.snapshot.fold_data import FoldData
     from clinome.graphs.snapshot.hetero_data import Fold
-    from clinome.graphs.snapshot.pyg_stores import FoldEdges, FoldFeatures
     from clinome.models.preprocessing.fold import FoldPreprocessing, GraphInputs
 
 _ROWS = 500
@@ -79,8 +79,8 @@ class Snapshot(frozen.Snapshot):
             train = features["patient", "train_mask", None]
             loader = clinome.neighbor_loader((features, edges), [10, 5], ("patient", train), transform=features.complete)
         """
+        from clinome.graphs.snapshot.by_row.pyg_stores import FoldEdges, FoldFeatures
         from clinome.graphs.snapshot.hetero_data import fold_of, patient_x
-        from clinome.graphs.snapshot.pyg_stores import FoldEdges, FoldFeatures
         from clinome.models.preprocessing.fold import FoldPreprocessing
         from clinome.models.preprocessing.omics_layer import DenseBlock
 

@@ -19,8 +19,8 @@ from torch_geometric.data import HeteroData
 
 import clinome
 from clinome.graphs.cohort.cohort import Cohort
+from clinome.graphs.snapshot.by_row.graph_layers import GraphLayers
 from clinome.graphs.snapshot.freeze import freeze
-from clinome.graphs.snapshot.graph_layers import GraphLayers
 from clinome.graphs.store.protocol import Store
 from clinome.graphs.tables.study_tables import Tables
 from clinome.loaders.errors import InputError

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...loaders.errors import InputError
-from .fold_data import FoldData, Relation
-from .hetero_data import PATIENT
+from ....loaders.errors import InputError
+from ..fold_data import FoldData, Relation
+from ..hetero_data import PATIENT
 
 with warnings.catch_warnings():  # torch_geometric announces to everybody that torch.jit will go
     warnings.simplefilter("ignore", FutureWarning)

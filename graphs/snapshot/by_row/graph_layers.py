@@ -8,13 +8,13 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
-from ...loaders.errors import InputError
-from ..schema import LAYER, cypher, feature_labels
-from ..store.protocol import Store
-from ..tables.study_tables import Tables
-from .fence import Fence, fence
-from .layers import dense_values, layer_sources, picked_samples
-from .snapshot import Snapshot
+from ....loaders.errors import InputError
+from ...schema import LAYER, cypher, feature_labels
+from ...store.protocol import Store
+from ...tables.study_tables import Tables
+from ..fence import Fence, fence
+from ..layers import dense_values, layer_sources, picked_samples
+from ..snapshot import Snapshot
 
 _VALUES = """
 UNWIND $ids AS id MATCH (p:Patient {id: id})-[x:TYPE]->(f:FINISH) WHERE x.source = $source

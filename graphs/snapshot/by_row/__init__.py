@@ -1,0 +1,1 @@
+"""What a snapshot holds, read by the rows that are asked for: PyTorch Geometric's stores, and layers from the graph itself."""
