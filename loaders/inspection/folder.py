@@ -44,18 +44,10 @@ from .people import (
     unjoined,
     whose_among,
 )
-from .record_formats import (
-    UNDATED,
-    RecordFolder,
-    hourly_section,
-    is_hourly,
-    is_timeline,
-    notes_keys,
-    places,
-    record_folders,
-    record_section,
-    texts_of,
-)
+from .records.formats import UNDATED, is_timeline, places, record_folders, record_section
+from .records.hourly import hourly_section, is_hourly
+from .records.note_table import notes_keys, texts_of
+from .records.record_folder import RecordFolder
 from .section import Section
 from .study_text import tells_later
 

@@ -21,7 +21,8 @@ from ..tables import SAMPLES, Known, in_layout
 from .file_head import Column, Head
 from .layers import Whose, as_matrix, is_maf, pairs, suffixes
 from .names import BATCH, CLINICAL, COLLECTED, ID, SAMPLE, SITE, SUBJECT, VISIT, namespace, one_form, plain_name, words
-from .record_formats import is_hourly, is_timeline
+from .records.formats import is_timeline
+from .records.hourly import is_hourly
 from .section import Section
 
 _HALF = 0.5
