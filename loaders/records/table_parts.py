@@ -40,8 +40,11 @@ def table_parts(
 ) -> Iterator[Batch]:
     """One table, in parts where it is large; its rows are counted, and those that could not be split are refused.
 
-    Args: called: the file's name in the ledger and in messages. missing: cells that mean no value. empty: whether a
-        header alone is a table without rows, and no error.
+    Args:
+        called: the file's name in the ledger and in messages.
+        missing: cells that mean no value.
+        empty: whether a header alone is a table without rows, and no error.
+
     Raises: InputError for a file that is not there, is cut, or holds no row.
     """
     offset = ledger.begin(called)
