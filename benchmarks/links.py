@@ -35,6 +35,8 @@ RANKED = {
     "disgenet": ("ASSOCIATED_WITH", "Diagnosis", "Gene", "edges"), "drugs": ("TREATS", "Drug", "Diagnosis", "edges"),
     "new_drugs": ("TREATS", "Drug", "Diagnosis", "queries"),
 }  # fmt: skip
+REPEATS = 10
+"""Of the drugs, which are few: by how their folds are drawn, the MRR of one and the same learner goes from .69 to .73."""
 
 
 class PlainKernel(Kernel):
@@ -170,8 +172,11 @@ def study(name: str, data: Path, out: Path, learners: str) -> Path:
     predicate, query, candidate, hold_out = RANKED[name]
     task = TASK.format(predicate=predicate, query=query, candidate=candidate, hold_out=hold_out)
     after = "after = 2015-01-01\n" if hold_out == "time" else ""
+    repeats = f"repeats = {REPEATS}\n" if name in ("drugs", "new_drugs") else ""
     asked = f"learners = {json.dumps(learners.split(','))}\n" if learners else ""
-    (out / "study.toml").write_text(HEAD.format(name=name) + sources + task + f"[evaluate]\n{after}[learn]\n{asked}")
+    (out / "study.toml").write_text(
+        HEAD.format(name=name) + sources + task + f"[evaluate]\n{after}{repeats}[learn]\n{asked}"
+    )
     return out / "study.toml"
 
 

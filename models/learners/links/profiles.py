@@ -10,8 +10,8 @@ import scipy.sparse as sp
 from .graph import LinkGraph, Relation
 
 IS_A = "IS_A"
-SHARP = 3
-"""Power of the similarity between queries: the most similar count."""
+SHARP, PLAIN = 3, 1
+"""Powers of the similarity between queries: the most similar count alone, or all that are alike."""
 LARGEST = 300
 """Nodes that join more candidates than this say nothing of two of them."""
 _DEPTH = 64
@@ -51,9 +51,9 @@ def query_profiles(graph: LinkGraph, links: bool = True) -> sp.csr_matrix:
     return unit(sp.hstack(found, format="csr")) if found else sp.csr_matrix((graph.shape[0], 1), dtype=np.float32)
 
 
-def seeds(graph: LinkGraph, profiles: sp.csr_matrix, queries: np.ndarray) -> np.ndarray:
-    """(candidates, n) float32: candidates of the query and of queries like it, by similarity to the power of SHARP."""
-    similar = np.asarray((profiles[queries] @ profiles.T).power(SHARP).toarray(), dtype=np.float32)
+def seeds(graph: LinkGraph, profiles: sp.csr_matrix, queries: np.ndarray, power: int = SHARP) -> np.ndarray:
+    """(candidates, n) float32: candidates of the query and of queries like it, by similarity to a power."""
+    similar = np.asarray((profiles[queries] @ profiles.T).power(power).toarray(), dtype=np.float32)
     similar[np.arange(len(queries)), queries] = 1.0
     return np.ascontiguousarray(graph.matrix().T @ similar.T)
 

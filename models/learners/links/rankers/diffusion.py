@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 from ..graph import LinkGraph
 from ..hold_out import inner
 from ..learner import BaseLinkLearner
-from ..profiles import interactions, joins, query_profiles, seeds, shared_sets
+from ..profiles import PLAIN, interactions, joins, query_profiles, seeds, shared_sets
 
 LINKS, NEGATIVES, RIDGE = 1000, 500, 1e-3
 """Held-out links to learn the weights from, candidates that each is set against, and the penalty on the weights."""
@@ -20,12 +20,13 @@ _AT_ONCE = 256
 
 
 class Diffusion(BaseLinkLearner):
-    """Sum of w_k c_k with w >= 0; c_k: seeds s, A s, B s, A A s, B B s, A B s, B A s, and the typed join, each as the
-    square root of its share of the query's largest.
+    """Sum of w_k c_k with w >= 0; c_k: seeds s, A s, B s, A A s, B B s, A B s, B A s, the plain seeds, and the typed
+    join, each as the square root of its share of the query's largest.
 
-    A: interactions, B: what candidates share, both symmetrically normalised; s: `profiles.seeds`. The weights minimise a
-    listwise softmax over links held out inside the training part, as the run holds out: a graph network of generalised
-    PageRank with fixed features, and convex, so that it takes seconds and has one solution.
+    A: interactions, B: what candidates share, both symmetrically normalised; s: `profiles.seeds` of the queries that are
+    most alike, plain ones of all that are. The weights minimise a listwise softmax over links held out inside the
+    training part, as the run holds out: a graph network of generalised PageRank with fixed features, and convex, so that
+    it takes seconds and has one solution.
     Source: GPR-GNN, Chien et al. 2021, arXiv:2006.07988, Eq. 1; listwise loss, Cao et al. 2007, doi:10.1145/1273496.1273513.
     """
 
@@ -59,7 +60,7 @@ class _Channels:
         self.names += ["interactions", "interactions, twice"] if self.a else []
         self.names += ["shared", "shared, twice"] if self.b else []
         self.names += ["shared, then interactions", "interactions, then shared"] if self.a and self.b else []
-        self.names += ["join"] if self.join is not None else []
+        self.names += ["seeds, plain"] + (["join"] if self.join is not None else [])
 
     def __call__(self, queries: np.ndarray) -> Iterator[np.ndarray]:
         """The channels in the order of `names`, one after the other, so that no two lie in memory."""
@@ -73,6 +74,7 @@ class _Channels:
             yield from (_share(like), _share(self.b(like)))
         if self.a and self.b:
             yield from (_share(self.a(like)), _share(self.b(near)))
+        yield _share(seeds(self.graph, self.profiles, queries, PLAIN))
         if self.join is not None:
             yield _share(self.join[queries].toarray().T)
 

@@ -216,7 +216,7 @@ def test_diffusion_weights_are_read_and_not_negative() -> None:
     learner.fit(planted())
     found = learner.weights()
     assert list(found)[:2] == ["seeds", "interactions"]
-    assert len(found) == 7
+    assert len(found) == 8 and "seeds, plain" in found
     assert min(found.values()) >= 0
     assert max(found.values()) > 0
 
