@@ -48,6 +48,8 @@ LEARNERS: dict[str, Entry] = {
     "hetero_gnn": Entry(f"{HERE}.graph.hetero_gnn:HeteroGNN", graph=True),
     "pathway_net": Entry(f"{HERE}.graph.pathway_net:PathwayNet", needs=("layers",), graph=True),
     "patient_gnn": Entry(f"{HERE}.graph.patient_gnn:PatientGNN", graph=True),
+    "autoencoder": Entry(f"{HERE}.latent.latent_ridge:AutoencoderRidge", needs=("layers",)),
+    "vae": Entry(f"{HERE}.latent.latent_ridge:VAERidge", needs=("layers",)),
     "gru": Entry(f"{HERE}.sequence.recurrent:GRU", needs=("records",), graph=True),
     "lstm": Entry(f"{HERE}.sequence.recurrent:LSTM", needs=("records",), graph=True),
     "gru_d": Entry(f"{HERE}.sequence.gru_d:GRUD", needs=("records",), graph=True),
@@ -59,7 +61,7 @@ FUSE = {
     "early": ("ridge_late", "forest", "boosting"),
     "late": ("ridge_late",),
     "stacked": ("ridge_late",),
-    "intermediate": ("fusion",),
+    "intermediate": ("fusion", "vae"),
     "interleaved": ("ridge_late", "forest", "boosting", "gru", "lstm", "sequence"),
 }
 """`[learn] fusion` -> who brings modalities together so; interleaved ones are events, which these read."""

@@ -125,11 +125,14 @@ class RidgeLate(BaseLearner):
     def restore(self, state: Mapping[str, Any]) -> Self:
         super().restore(state)
         self.members = [
-            (restored_block(m["block"]),
+            (self._restored(m["block"]),
              Ridge(m["coef"], m["intercept"], np.zeros((0, 0)), m["inner"], m["c"], m["gamma"]), m["mean"])
             for m in state["members"]
         ]  # fmt: skip
         return self
+
+    def _restored(self, saved: Mapping[str, Any]) -> Any:
+        return restored_block(saved)
 
     def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, Attribution] | None:
         """Exact: coefficient times value less its training mean, in logits; multiclass: of the predicted class."""
@@ -142,11 +145,19 @@ class RidgeLate(BaseLearner):
             coef = factor * (
                 model.coef - model.coef.mean(axis=1, keepdims=True) * (model.coef.shape[1] > 1 and task.exclusive)
             )
-            contribution = np.zeros((len(rows), len(mean)))
-            contribution[here] = (_dense(block.transform(snapshot, rows[here])) - mean) * coef.T[guess[here]]
-            names = {one.name: one.names for one in (block.blocks if isinstance(block, JoinedBlocks) else [block])}
-            out |= {name: Attribution(names[name], part) for name, part in pieces(block, contribution).items()}
+            for name, (features, part) in self._told(block, snapshot, rows[here], coef.T[guess[here]], mean).items():
+                contribution = np.zeros((len(rows), len(features)))
+                contribution[here] = part
+                out[name] = Attribution(features, contribution)
         return out
+
+    def _told(
+        self, block: Any, snapshot: Snapshot, rows: np.ndarray, coef: np.ndarray, mean: np.ndarray
+    ) -> dict[str, tuple[list[str], np.ndarray]]:
+        """Layer -> its features, and (n, features) what they contributed to a member's score. coef: (n, columns)."""
+        names = {one.name: one.names for one in (block.blocks if isinstance(block, JoinedBlocks) else [block])}
+        contribution = (_dense(block.transform(snapshot, rows)) - mean) * coef
+        return {name: (names[name], part) for name, part in pieces(block, contribution).items()}
 
 
 def _dense(x: Matrix) -> np.ndarray:

@@ -36,6 +36,8 @@ NETWORKS = {
     "hetero_gnn",
     "pathway_net",
     "patient_gnn",
+    "autoencoder",
+    "vae",
     "gru",
     "lstm",
     "gru_d",
@@ -396,14 +398,16 @@ def test_the_catalogue_says_what_cannot_run_and_why() -> None:
         "gene_gnn",
         "hetero_gnn",
     ]
-    assert list(left_out) == ["covariates", "pathway_net", "patient_gnn"]
-    assert default(make_snapshot("survival", n=30, records=True))[-11:] == [
+    assert list(left_out) == ["covariates", "pathway_net", "patient_gnn", "autoencoder", "vae"]
+    assert default(make_snapshot("survival", n=30, records=True))[-13:] == [
         "cox_pca",
         "propagation",
         "gene_gnn",
         "hetero_gnn",
         "pathway_net",
         "patient_gnn",
+        "autoencoder",
+        "vae",
         "gru",
         "lstm",
         "gru_d",
