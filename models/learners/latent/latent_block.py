@@ -1,6 +1,6 @@
 """Latent block: what an autoencoder's few numbers say of a patient's layers, as columns that a linear model can read.
 
-The outcome need not be linear in them (a ring is not), so the columns are the numbers, and their likeness to some training rows.
+The outcome need not be linear in them (a ring is not), so the columns are the numbers, and their likeness to some centres of the training rows.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 COMPONENTS = 256
 """Principal components of a layer that the network sees: its first layer is linear, and then a few hundred weights wide."""
-LANDMARKS = 100
+LANDMARKS, EACH = 100, 5
+"""Centres of training rows, at the most, and rows to each on the mean: no centre shall be a patient."""
 STOPPED_BY = 8
 """Every so many-th row judges when training stops."""
 BATCH, STEPS_AT_MOST = 64, 4000
@@ -80,8 +81,8 @@ class LayerRows:
 class LatentBlock:
     """A block whose columns are latent variables of other blocks, learnt on the training rows without their outcome.
 
-    Columns: z / sqrt(width), z standardised, then exp(-|z - l|² / width) for up to LANDMARKS training rows l, whitened
-    (the Nystroem method: Williams and Seeger 2000, NeurIPS 13:682).
+    Columns: z / sqrt(width), z standardised, then exp(-|z - l|² / width) for up to LANDMARKS centres l of k-means,
+    whitened (Nystroem's method: Williams and Seeger 2000, NeurIPS 13:682; centres: Zhang 2008, ICML, 1232).
 
     Args:
         blocks: fitted, of omics layers. variational: one `MultimodalVAE` of all; else an `Autoencoder` of the first alone.
@@ -103,15 +104,14 @@ class LatentBlock:
             for block in self.blocks
         ]
         source, here = self._rows(snapshot, rows), np.flatnonzero(self.present(snapshot, rows))
-        rng = np.random.default_rng([self.seed, 11])
-        order, judging = rng.permutation(here), len(here) // STOPPED_BY
+        order, judging = np.random.default_rng([self.seed, 11]).permutation(here), len(here) // STOPPED_BY
         plan = self._plan(len(here))
         with training.reproducible(plan.seed):
             self.network = self._network()
         training.fit(self.network, source, np.sort(order[judging:]), np.sort(order[:judging]), plan)
         z = training.encode(self.network, source, here)
         self.centre, self.spread = z.mean(axis=0), np.maximum(z.std(axis=0), 1e-6)
-        self._set_landmarks((z[np.sort(rng.permutation(len(z))[:LANDMARKS])] - self.centre) / self.spread)
+        self._set_landmarks((z - self.centre) / self.spread)
         return self
 
     def _plan(self, rows: int) -> Any:
@@ -137,8 +137,11 @@ class LatentBlock:
             return MultimodalVAE(columns, self.width, self.setting.get("beta", 1.0))
         return Autoencoder(self.name, columns[self.name], self.width, self.setting.get("noise", 0.5))
 
-    def _set_landmarks(self, landmarks: np.ndarray) -> None:
-        self.landmarks = landmarks
+    def _set_landmarks(self, z: np.ndarray) -> None:
+        from sklearn.cluster import KMeans
+
+        many = max(2, min(LANDMARKS, len(np.unique(z, axis=0)) // EACH))
+        self.landmarks = landmarks = KMeans(many, n_init=1, random_state=self.seed).fit(z).cluster_centers_
         near = np.exp(-((landmarks[:, None] - landmarks) ** 2).sum(axis=2) / self.width)
         values, u = np.linalg.eigh(near)
         self.whitening = (u / np.sqrt(np.maximum(values, 1e-6))) @ u.T

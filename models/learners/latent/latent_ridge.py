@@ -68,6 +68,9 @@ class AutoencoderRidge(LatentRidge):
     name = "autoencoder"
     grid: tuple[Setting, ...] = ({}, {"width": 2}, {"width": 32}, {"width": 32, "noise": 1.0})
 
+    def space(self) -> Mapping[str, Any]:
+        return {"width": [2, 4, 8, 16, 32, 64], "noise": [0.2, 0.5, 1.0, 2.0]}
+
 
 class VAERidge(LatentRidge):
     """`vae`: one variational autoencoder of all layers (`models.encoders.latent.multimodal_vae`), ridge on its mean.
@@ -78,6 +81,9 @@ class VAERidge(LatentRidge):
     name = "vae"
     variational = True
     grid: tuple[Setting, ...] = ({}, {"width": 2}, {"width": 32}, {"width": 32, "beta": 0.1})
+
+    def space(self) -> Mapping[str, Any]:
+        return {"width": [2, 4, 8, 16, 32, 64], "beta": [0.03, 0.1, 0.3, 1.0, 3.0]}
 
 
 def _learnable(block: Block | JoinedBlocks, snapshot: Snapshot, rows: np.ndarray) -> bool:
