@@ -10,7 +10,6 @@ from pathlib import Path
 from ..errors import ClinomeError, InputError
 from ..identifiers.genes import read_genes
 from . import knowledge_files as knowledge
-from .anndata_file import anndata_section
 from .encounters import Records, as_records
 from .file_head import Head, readable
 from .folder_files import MANY, ending, files_of, is_paper, section_name, why_not_read
@@ -27,6 +26,8 @@ from .layers import (
     suffixes,
 )
 from .names import SUBJECT, Space, named_by, namespace, plain_name
+from .omics.anndata_file import anndata_section
+from .omics.study_folder import StudyFolder, study_folder
 from .outcomes import Direction, Inputs, Proposal, possible_labels, proposals
 from .parts import is_calls, merged, shown, twice
 from .people import (
@@ -123,6 +124,8 @@ class _Look:
             self.questions.append(
                 f"the folder holds {MANY:,} files or more: {MANY:,} were looked at; name one folder a study"
             )
+        if (study := study_folder(self.folder)) is not None:
+            return self._bundle(study, files)
         folders = record_folders(files)
         taken = {path for one in folders for path in one.files if path != one.people}
         heads = self._heads([path for path in files if path not in taken])
@@ -160,6 +163,22 @@ class _Look:
         self.questions += twice(self.sections)
         self._profiled(heads, people, whose)
         return self._end(people, files, sampled is not None and "time" in sampled[0].keys)
+
+    def _bundle(self, study: StudyFolder, files: Sequence[Path]) -> Inspection:
+        """A study folder of cBioPortal is one section; what else lies in it is looked at as ever."""
+        heads = self._heads([path for path in files if not study.owns(path)])
+        genes = self._genes(heads)
+        self.sections.append(
+            Section("bundle.study", {"format": "cbioportal", "path": self._path(study.folder)}, study.why)
+        )
+        for file, why in study.left_out.items():
+            self._leave(study.folder / file, why)
+        self.clocks |= {"relative"} if study.timelines else set()
+        whose = whose_among(study.people.ids, study.samples) if study.people else None
+        for head in heads:
+            if head is not genes:
+                self._one(head, whose, study.people)
+        return self._end(study.people, files, dated_samples=False)
 
     def _path(self, path: Path) -> str:
         return Path(os.path.relpath(path, self.base)).as_posix()
@@ -471,12 +490,12 @@ class _Look:
         clock = next((c for c in ("relative", "order", "dated") if c in self.clocks), "")
         inputs = Inputs(
             clock,
-            any(s.name.startswith("omics.") for s in ready),
+            any(s.name.startswith(("omics.", "bundle.")) for s in ready),
             any(s.name.startswith("records.") for s in ready),
             dated_samples,
         )
         found = proposals(people, self.records, inputs, self.direction)
-        order = ("identifiers", "patients", "samples", "omics", "records", "notes", "knowledge")
+        order = ("identifiers", "bundle", "patients", "samples", "omics", "records", "notes", "knowledge")
         sections = sorted(self.sections, key=lambda s: order.index(s.name.partition(".")[0]))
         questions = (
             [one.question for one in found[:1] if one.question] + self._task_questions(found, people) + self.questions
