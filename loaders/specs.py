@@ -87,6 +87,8 @@ class Omics(Source):
     subject: Column | None = None
     gene: Column | None = None
     value: Column | None = None  # of format long: the column of numbers
+    positions: Path | None = None  # of format seg: where genes lie
+    build: str = ""  # of format seg: the genome build of the segments
     profiled: str = "file"  # "file" | "patients" | path of a list file, or of a case list of cBioPortal
     panels: Path | None = None  # gene panel matrix: which sample was sequenced by which panel
     panel: str = ""  # its column; without a matrix the panel of all samples
@@ -194,6 +196,7 @@ class Bundle:
     """`[bundle.NAME]`: a whole study folder, which stands for sections of its own.
 
     layers: profiles that are read, by their stable ids; None: all that have a place. panels: a folder of gene panel files.
+    positions: a table of where genes lie, for segments.
     """
 
     path: Path
@@ -201,6 +204,7 @@ class Bundle:
     format: str = "cbioportal"
     layers: tuple[str, ...] | None = None
     panels: Path | None = None
+    positions: Path | None = None
 
 
 AnySource = Patients | Samples | Omics | Records | Notes | Images | Knowledge

@@ -168,6 +168,8 @@ def _layers(study: _Study) -> dict[str, Any]:
         keys = layer_keys(profile)
         if asked is not None and profile.name not in asked:
             keys = "not among the bundle's `layers`"
+        if not isinstance(keys, str) and keys.get("format") == "seg":
+            keys = _segments(study, profile, keys)
         if profile.name in twice:
             keys = f"{twice[profile.name]}; name {profile.name} in the bundle's `layers` to have it"
         if profile.name in made:
@@ -196,6 +198,14 @@ def _profiled(study: _Study, profile: Profile) -> dict[str, object]:
     if len(found) > (case_list is not None):
         found["panel_genes"] = _paths(_panel_files(study))
     return {key: value for key, value in found.items() if value}
+
+
+def _segments(study: _Study, profile: Profile, keys: dict[str, object]) -> dict[str, object] | str:
+    """Segments become copy numbers of genes where the bundle says where genes lie."""
+    build = profile.meta.get("reference_genome_id", "")
+    if study.spec.positions is None:
+        return f"segments of copy number: `positions` in the bundle, a table of genes in {build or 'their build'}, makes them a layer"
+    return {**keys, "positions": str(study.spec.positions.resolve()), "build": build}
 
 
 def _case_list(study: _Study, suffixes: Sequence[str]) -> Path | None:

@@ -75,7 +75,7 @@ def layer_keys(profile: Profile) -> dict[str, object] | str:
 
 def _copy_number(datatype: str) -> dict[str, object] | str:
     if datatype == "SEG":
-        return "segments of copy number: nothing here says where the genes lie"
+        return {"kind": "copy_number", "format": "seg"}
     long = {"format": "long", "subject": "Sample_Id", "gene": "Hugo_Symbol", "value": "Value"}
     return {"kind": "copy_number", **(long if datatype == "DISCRETE_LONG" else {})}
 

@@ -80,6 +80,8 @@ FILES = {
     "data_timeline_treatment.txt": "PATIENT_ID\tSTART_DATE\tSTOP_DATE\tEVENT_TYPE\tTREATMENT_TYPE\tAGENT\nP1\t10\t40\tTreatment\tChemotherapy\tCisplatin\n",
     "meta_timeline_status.txt": _meta("CLINICAL", "TIMELINE", "data_timeline_status.txt"),
     "data_timeline_status.txt": "PATIENT_ID\tSTART_DATE\tEVENT_TYPE\tSTATUS\nP2\t90\tSTATUS\tProgression\n",
+    "meta_seg.txt": _meta("COPY_NUMBER_ALTERATION", "SEG", "data_cna_hg19.seg", reference_genome_id="hg19"),
+    "data_cna_hg19.seg": "ID\tchrom\tloc.start\tloc.end\tnum.mark\tseg.mean\nS1\t17\t1\t8000000\t9\t-0.5\nS2\t17\t7500000\t9000000\t9\t0.25\n",
     "meta_mutsig.txt": _meta("MUTSIG", "Q-VALUE", "data_mutsig.txt"),
     "data_mutsig.txt": "rank\tgene\n1\tTP53\n",
     "data_supplement.txt": "a\tb\n1\t2\n",

@@ -195,3 +195,13 @@ def test_panels_of_another_folder(tmp_path: Path) -> None:
         "data_gene_panel_small.txt",
         "data_gene_panel_wes.txt",
     ]
+
+
+def test_segments_need_a_table_of_genes(tmp_path: Path) -> None:
+    study = portal_study.study(tmp_path)
+    assert any("data_cna_hg19.seg is not read" in line and "in hg19" in line for line in study.unread)
+    (tmp_path / "genes_hg19.tsv").write_text("symbol\tchromosome\tstart\tend\nTP53\t17\t7565097\t7590856\n")
+    with_genes = portal_study.study(tmp_path, bundle='positions = "genes_hg19.tsv"\nlayers = ["seg"]')
+    load_study(with_genes, SILENT)
+    found = layer(Tables(with_genes.tables, with_genes.name), "seg")
+    assert cell(found, "S1", "TP53") == -0.5 and cell(found, "S2", "TP53") == 0.25
