@@ -57,7 +57,7 @@ def read_bundle(spec: Bundle) -> Sections:
 def read_source(spec: AnySource, known: Known) -> Loaded:
     """Read one source. Its measurements come in one unit a code, its codes with what their structure says lies above them.
 
-    Raises: InputError where its files are wrong, or their format is none; NotBuilt for VCF.
+    Raises: InputError where its files are wrong, or their format is none.
     """
     match spec:
         case Patients():

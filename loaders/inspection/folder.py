@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..errors import ClinomeError, InputError
 from ..identifiers.genes import read_genes
+from ..omics.vcf import samples_of
 from . import knowledge_files as knowledge
 from .encounters import Records, as_records
 from .file_head import Head, readable
@@ -150,6 +151,7 @@ class _Look:
         done |= {table.head.path for table in also if not table.layered}
         if sampled is not None:
             done |= {head.path for head in heads if self._path(head.path) == sampled[0].keys["path"]}
+        self._vcf([path for path in files if ending(path) == "vcf"], whose, people)
         self._lists(heads, done, whose)
         for head in heads:
             if head.path in done:
@@ -190,7 +192,7 @@ class _Look:
         """The tables; what is none of them is named or taken as knowledge by its name."""
         heads = []
         for path in files:
-            if is_paper(path) or ending(path) in ("h5ad", "h5mu"):
+            if is_paper(path) or ending(path) in ("h5ad", "h5mu", "vcf"):
                 continue
             if (why := why_not_read(path)) is not None:
                 self._leave(path, why)
@@ -296,6 +298,19 @@ class _Look:
             return
         self.sections += answer.sections
         self.questions += answer.questions
+
+    def _vcf(self, files: Sequence[Path], whose: Whose | None, people: PatientsTable | None) -> None:
+        """VCF files: all are one layer, as each may hold one patient."""
+        ids: dict[str, list[str]] = {}
+        for path in files:
+            try:
+                ids[self._path(path)] = samples_of(path)
+            except ClinomeError as error:
+                self._leave(path, str(error).removeprefix(f"{path}: "))
+        if ids:
+            keys: dict[str, object] = {"path": [*ids] if len(ids) > 1 else next(iter(ids)), "kind": "mutation"}
+            why = ("VCF: genes and consequences as the files themselves annotate them (ANN, CSQ)",)
+            self._omics(keys, "mutations", why, [one for each in ids.values() for one in each], whose, people)
 
     def _lists(self, heads: Sequence[Head], done: set[Path], whose: Whose | None) -> None:
         """Lists of ids, folds, splits and gene columns: no sources of their own."""

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ..errors import InputError, NotBuilt
+from ..errors import InputError
 from ..files.ledger import Ledger, quoted
 from ..files.rows import SourceRows, identified, source_rows
 from ..files.text_table import Cells, has_header, read_cells, resolve
@@ -17,10 +17,12 @@ from ..specs import Omics
 from ..subjects.barcodes import known_ids, matched, taken_out
 from ..subjects.id_forms import no_known_id
 from ..tables import SAMPLES, Known, Loaded
+from .consequences import change
 from .layer import OmicsLayer, as_anndata, read_layer
 from .maf import looks_like_maf, read_variants
 from .profiled import CALL, not_on_panel, profiled_samples
 from .structural_variants import gene_events
+from .vcf import read_vcf
 
 NO_GENE = ("Unknown", "unknown", ".", "-")
 
@@ -47,7 +49,7 @@ def read_mutations(spec: Omics, known: Known) -> Loaded:
     Returns: Loaded with omics: X (profiled samples, genes) CSR of 0 and 1, NaN where nobody called the gene. Who is not in obs was not profiled: unknown,
         not wild-type. Of a MAF `uns["variants"]` holds subject_id, variant (CURIE), gene, consequence, protein, fraction; its silent
         variants stand there and mutate no gene.
-    Raises: InputError for a file that cannot be read, or holds none of the study's ids; NotBuilt for VCF.
+    Raises: InputError for a file that cannot be read, or holds none of the study's ids.
     """
     ledger = Ledger(spec.source)
     called = _read(spec, known, ledger)
@@ -75,7 +77,7 @@ def read_mutations(spec: Omics, known: Known) -> Loaded:
 
 def _read(spec: Omics, known: Known, ledger: Ledger) -> MutationCalls:
     if spec.format == "vcf" or any(".vcf" in path.name.lower() for path in spec.path):
-        raise NotBuilt("VCF is not read yet.", "bring a MAF, patient–gene pairs (`subject`, `gene`) or a 0/1 matrix")
+        return _from_vcf(spec, known, ledger)
     pairs = spec.subject is not None or spec.gene is not None
     if spec.format in ("h5ad", "h5mu") or spec.path[0].suffix.lower() in (".h5ad", ".h5mu"):
         return _from_matrix(spec, known, ledger)
@@ -101,6 +103,31 @@ def _from_pairs(files: list[Cells], spec: Omics, known: Known, ledger: Ledger) -
     once = found.unique(list(CALL), keep="first", maintain_order=True)
     ledger.merged(found.height - once.height)
     return MutationCalls(obs, var, once.select(*CALL))
+
+
+def _from_vcf(spec: Omics, known: Known, ledger: Ledger) -> MutationCalls:
+    parts = [read_vcf(path, known, ledger) for path in spec.path]
+    obs = pl.concat([part.obs for part in parts]).unique("sample_id", keep="first", maintain_order=True)
+    carried = pl.concat([part.carried for part in parts])
+    not_called = pl.concat([part.not_called for part in parts])
+    names = pl.concat([carried["name"], not_called["name"]]).unique(maintain_order=True)
+    genes, said = known.genes.counted(names, spec.features)
+    ledger.count(said)
+    genes = genes.with_columns(name=names, gene=pl.coalesce("gene", "feature")).drop_nulls("feature")
+    found = carried.join(genes, on="name").join(obs.select("sample_id", "subject_id"), on="sample_id")
+    done = change(found["consequence"], found["name"])
+    ledger.count({"variants of a class that is not known: they mutate their gene": int(done["unknown"].sum())})
+    ledger.count({"silent variants: they mutate no gene": int((~done["changing"]).sum())})
+    calls = found.filter(done["changing"]).select(*CALL).unique(maintain_order=True)
+    unsure = not_called.join(genes, on="name").select(*CALL).unique().join(calls, on=[*CALL], how="anti")
+    unsure = unsure.join(calls.select("feature").unique(), on="feature", how="semi")
+    ledger.count({"pairs of a sample and a gene with a variant that nobody called there: not known": unsure.height})
+    kept = ["subject_id", "variant", "consequence", "protein", "fraction"]
+    variants = found.select(*kept, gene="feature").unique(
+        ["subject_id", "variant", "gene"], keep="first", maintain_order=True
+    )
+    var = genes.select("feature", "symbol", "gene", "name").unique("feature", keep="first", maintain_order=True)
+    return MutationCalls(obs, var.join(calls, on="feature", how="semi"), calls, variants, unsure)
 
 
 def _from_events(files: list[Cells], spec: Omics, known: Known, ledger: Ledger) -> MutationCalls:
