@@ -89,6 +89,7 @@ class Omics(Source):
     value: Column | None = None  # of format long: the column of numbers
     positions: Path | None = None  # of format seg: where genes lie
     build: str = ""  # of format seg: the genome build of the segments
+    below: float | None = None  # what share of a written limit (`<0.01`) a cell is; None: such a cell is no number
     profiled: str = "file"  # "file" | "patients" | path of a list file, or of a case list of cBioPortal
     panels: Path | None = None  # gene panel matrix: which sample was sequenced by which panel
     panel: str = ""  # its column; without a matrix the panel of all samples
