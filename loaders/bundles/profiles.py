@@ -22,6 +22,8 @@ NOT_READ = {
     "RESOURCE_DEFINITION": "links to web pages",
 }
 """Alteration types that bring no measurements of patients, and why."""
+LOCUS = ("Cytoband", "Locus ID", "Locus_ID")
+"""Columns of copy number that say where a gene lies: `1p` is no number of a sample."""
 ASSAYS = (
     (r"methyl", "methylation", "cpg"),
     (r"metabol|lipid", "metabolite", "opaque"),
@@ -77,7 +79,7 @@ def _copy_number(datatype: str) -> dict[str, object] | str:
     if datatype == "SEG":
         return {"kind": "copy_number", "format": "seg"}
     long = {"format": "long", "subject": "Sample_Id", "gene": "Hugo_Symbol", "value": "Value"}
-    return {"kind": "copy_number", **(long if datatype == "DISCRETE_LONG" else {})}
+    return {"kind": "copy_number", **(long if datatype == "DISCRETE_LONG" else {"drop": [*LOCUS]})}
 
 
 def _assay(profile: Profile) -> dict[str, object] | str:
@@ -88,7 +90,9 @@ def _assay(profile: Profile) -> dict[str, object] | str:
         return "a generic assay of patients, not of samples"
     for pattern, kind, features in ASSAYS:
         if re.search(pattern, called):
-            return {"kind": kind, "features": features}
+            said = profile.meta.get("generic_entity_meta_properties", "").split(",")
+            properties = [name.strip() for name in said if name.strip()]
+            return {"kind": kind, "features": features, **({"drop": properties} if properties else {})}
     return f"a generic assay of no kind of layer ({called or 'no type'}); name it in an [omics.NAME] of your own to have it"
 
 

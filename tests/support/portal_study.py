@@ -69,7 +69,7 @@ FILES = {
     "data_rna_z.txt": _matrix("Hugo_Symbol", {"TP53": ["1", "-1", "0", "0"]}),
     "meta_rppa.txt": _meta("PROTEIN_LEVEL", "LOG2-VALUE", "data_rppa.txt", "rppa"),
     "data_rppa.txt": _matrix("Composite.Element.REF", {"EGFR|EGFR_pY1068": ["0.5", "-1", "0.25", "2"]}, entrez=False),
-    "meta_methylation.txt": _meta("GENERIC_ASSAY", "LIMIT-VALUE", "data_methylation.txt", "methylation_hm450", generic_assay_type="METHYLATION"),
+    "meta_methylation.txt": _meta("GENERIC_ASSAY", "LIMIT-VALUE", "data_methylation.txt", "methylation_hm450", generic_assay_type="METHYLATION", generic_entity_meta_properties="NAME,DESCRIPTION,TRANSCRIPT_ID"),
     "data_methylation.txt": "ENTITY_STABLE_ID\tNAME\tDESCRIPTION\tTRANSCRIPT_ID\tS1\tS2\tS3\tS4\n"
     "cg00000029\tRBL2\tTSS1500\tNM_1\t0.1\t0.2\t0.3\tNA\ncg00000108\tC3orf35\tBody\tNM_2\t0.9\t0.8\t0.7\t0.6\n",
     "meta_sv.txt": _meta("STRUCTURAL_VARIANT", "SV", "data_sv.txt", "structural_variants"),

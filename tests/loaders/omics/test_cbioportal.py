@@ -205,3 +205,10 @@ def test_segments_need_a_table_of_genes(tmp_path: Path) -> None:
     load_study(with_genes, SILENT)
     found = layer(Tables(with_genes.tables, with_genes.name), "seg")
     assert cell(found, "S1", "TP53") == -0.5 and cell(found, "S2", "TP53") == 0.25
+
+
+def test_columns_that_say_where_a_gene_lies_are_no_samples(tmp_path: Path) -> None:
+    text = "Hugo_Symbol\tEntrez_Gene_Id\tCytoband\tS1\tS2\nTP53\t7157\t17p\t-1\t0\nKRAS\t3845\t12p\t2\t1\n"
+    study = portal_study.study(tmp_path, bundle='layers = ["gistic"]', data_cna__txt=text)
+    report = {one.source: one for one in load_study(study, SILENT)}
+    assert report["omics.gistic"].losses == () and report["omics.gistic"].cells.written == 4
