@@ -41,6 +41,7 @@ ANN = (
 )
 """The fields of ANN, under the names that CSQ gives them."""
 BLOCK = 16 << 20
+LONGEST_LINE = 256 << 20
 _GZIP = b"\x1f\x8b"
 _FOUND = {
     "sample_id": pl.String, "name": pl.String, "consequence": pl.String, "protein": pl.String, "variant": pl.String,
@@ -108,6 +109,10 @@ def _lines(file: BinaryIO | gzip.GzipFile) -> Iterator[bytes]:
     while data := file.read(BLOCK):
         whole, newline, data = (left + data).rpartition(b"\n")
         left = data
+        if len(left) > LONGEST_LINE:
+            raise InputError(
+                "a line without an end", file.name, f"{len(left):,} bytes", "lines of records", "check the file"
+            )
         if newline:
             yield whole + b"\n"
     if left:
@@ -199,6 +204,9 @@ def _records(
         ledger.reject(broken, "", "", expected, fix)
         passed = frame.filter(pl.col("FILTER").is_in(["PASS", ".", ""]))
         counts["records that did not pass their filter: no mutations"] += frame.height - passed.height
+        typed = passed.filter(pl.col("FORMAT").str.contains(r"^GT(?::|$)"))
+        counts["records without genotypes (GT): no mutations"] += passed.height - typed.height
+        passed = typed
         genes = _genes(head, passed)
         counts["records that say no gene: no mutations"] += passed.height - genes["number"].n_unique()
         calls, missing = _genotypes(head, passed.join(genes, on="number", how="semi"))

@@ -135,3 +135,12 @@ def test_small_blocks_and_a_plain_reader_find_the_same(tmp_path: Path, monkeypat
         == {pair: float(yes) for pair, yes in truth.items() if pair in whole}
     )
     assert {pair for pair, yes in truth.items() if yes} == {pair for pair, value in whole.items() if value == 1}
+
+
+def test_what_is_no_genotype_is_no_allele(tmp_path: Path) -> None:
+    record = f"1 5 . C T . PASS ANN={ann('T', 'stop_gained', 'AAA')}"
+    loaded = load(
+        tmp_path, text(f"{record} DP 15 30", f"1 9 . C T . PASS ANN={ann('T', 'stop_gained', 'BBB')} GT 0/1 0/0")
+    )
+    assert set(cells(loaded)) == {("A", "BBB"), ("B", "BBB")}
+    assert loaded.counts["records without genotypes (GT): no mutations"] == 1
