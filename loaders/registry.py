@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from importlib import import_module
 
+from .bundles.cbioportal import Sections
 from .errors import InputError
-from .specs import AnySource, Images, Knowledge, Notes, Omics, Patients, Records, Samples
+from .specs import AnySource, Bundle, Images, Knowledge, Notes, Omics, Patients, Records, Samples
 from .tables import Known, Loaded
 
 RECORDS = {
@@ -42,12 +43,21 @@ KNOWLEDGE = {
     **dict.fromkeys(("edges", "csv", "tsv", "txt", "parquet"), ".knowledge.edge_list:read_edges"),
 }
 """`[knowledge.NAME] format`, or what the first file's name ends on -> the same."""
+BUNDLES = {"cbioportal": ".bundles.cbioportal:read_cbioportal"}
+"""`[bundle.NAME] format` -> what makes sections of a study folder."""
+
+
+def read_bundle(spec: Bundle) -> Sections:
+    """The sections that a study folder stands for. Raises: InputError where it is none."""
+    module, _, name = BUNDLES[spec.format].partition(":")
+    found: Sections = getattr(import_module(module, __package__), name)(spec)
+    return found
 
 
 def read_source(spec: AnySource, known: Known) -> Loaded:
     """Read one source. Its measurements come in one unit a code, its codes with what their structure says lies above them.
 
-    Raises: InputError where its files are wrong, or their format is none; NotBuilt for VCF.
+    Raises: InputError where its files are wrong, or their format is none.
     """
     match spec:
         case Patients():

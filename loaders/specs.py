@@ -86,7 +86,14 @@ class Omics(Source):
     graph: float | str = 2.0  # |z| threshold | "all" | "none"
     subject: Column | None = None
     gene: Column | None = None
-    profiled: str = "file"  # "file" | "patients" | path of a list file
+    value: Column | None = None  # of format long: the column of numbers
+    positions: Path | None = None  # of format seg: where genes lie
+    build: str = ""  # of format seg: the genome build of the segments
+    below: float | None = None  # what share of a written limit (`<0.01`) a cell is; None: such a cell is no number
+    profiled: str = "file"  # "file" | "patients" | path of a list file, or of a case list of cBioPortal
+    panels: Path | None = None  # gene panel matrix: which sample was sequenced by which panel
+    panel: str = ""  # its column; without a matrix the panel of all samples
+    panel_genes: tuple[Path, ...] = ()  # files that say which genes a panel has
 
     def __post_init__(self) -> None:
         if not self.features:
@@ -183,6 +190,22 @@ class Knowledge(Source):
     @property
     def source(self) -> str:
         return f"knowledge.{self.name}"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """`[bundle.NAME]`: a whole study folder, which stands for sections of its own.
+
+    layers: profiles that are read, by their stable ids; None: all that have a place. panels: a folder of gene panel files.
+    positions: a table of where genes lie, for segments.
+    """
+
+    path: Path
+    name: str = ""
+    format: str = "cbioportal"
+    layers: tuple[str, ...] | None = None
+    panels: Path | None = None
+    positions: Path | None = None
 
 
 AnySource = Patients | Samples | Omics | Records | Notes | Images | Knowledge

@@ -17,7 +17,7 @@ from typing import Any
 
 from ..errors import InputError
 
-_GCT = re.compile(rb"#1\.[23]\s*\r?\n\d+\t\d+[^\n]*\n")
+_GCT = re.compile(rb"#1\.[23]\s*\r?\n\d+\t\d+(?:\t\d+\t(\d+))?[^\n]*\n")
 _BEGIN, _END = b"!series_matrix_table_begin", b"!series_matrix_table_end"
 
 
@@ -33,7 +33,7 @@ def table_within(path: Path, data: bytes) -> bytes:
     if data[257:262] == b"ustar":
         raise InputError("a tar archive", path, expected="a table", fix="unpack it and name the file")
     if found := _GCT.match(data):
-        return data[found.end() :]
+        return _without_annotations(data[found.end() :], int(found[1] or 0))
     if data.startswith(b"!Series_") or (data.startswith(b"!") and _BEGIN in data):
         _, begins, rest = data.partition(_BEGIN)
         table = rest.partition(b"\n")[2].partition(_END)[0]
@@ -42,6 +42,14 @@ def table_within(path: Path, data: bytes) -> bytes:
             raise InputError("a GEO file without its table", path, expected=expected, fix=fix)
         return table
     return data
+
+
+def _without_annotations(table: bytes, rows: int) -> bytes:
+    """A GCT 1.3 table without the rows below its header that describe samples: a dose is no gene."""
+    header, newline, rest = table.partition(b"\n")
+    for _ in range(rows):
+        rest = rest.partition(b"\n")[2]
+    return header + newline + rest
 
 
 @dataclass(frozen=True)

@@ -266,8 +266,13 @@ def _without_comments(path: Path, data: bytes) -> bytes:
         at = end
     if len(lines) == 1 and not fnmatch(path.name.lower(), "data_*.txt*"):
         below = data[at:].partition(b"\n")[0]
-        if any(0 < lines[0].count(delimiter) == below.count(delimiter) for delimiter in (b"\t", b",")):
-            return data[1:]
+        for delimiter in (b"\t", b","):
+            cells = lines[0].split(delimiter)
+            named = 2 * sum(bool(cell.strip()) for cell in cells) > len(
+                cells
+            )  # a spreadsheet pads a comment with cells
+            if named and 0 < lines[0].count(delimiter) == below.count(delimiter):
+                return data[1:]
     return data[at:]
 
 

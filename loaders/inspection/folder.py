@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ..errors import ClinomeError, InputError
 from ..identifiers.genes import read_genes
+from ..omics.vcf import samples_of
 from . import knowledge_files as knowledge
-from .anndata_file import anndata_section
 from .encounters import Records, as_records
 from .file_head import Head, readable
 from .folder_files import MANY, ending, files_of, is_paper, section_name, why_not_read
@@ -27,6 +27,8 @@ from .layers import (
     suffixes,
 )
 from .names import SUBJECT, Space, named_by, namespace, plain_name
+from .omics.anndata_file import anndata_section
+from .omics.study_folder import StudyFolder, study_folder
 from .outcomes import Direction, Inputs, Proposal, possible_labels, proposals
 from .parts import is_calls, merged, shown, twice
 from .people import (
@@ -123,6 +125,8 @@ class _Look:
             self.questions.append(
                 f"the folder holds {MANY:,} files or more: {MANY:,} were looked at; name one folder a study"
             )
+        if (study := study_folder(self.folder)) is not None:
+            return self._bundle(study, files)
         folders = record_folders(files)
         taken = {path for one in folders for path in one.files if path != one.people}
         heads = self._heads([path for path in files if path not in taken])
@@ -147,6 +151,7 @@ class _Look:
         done |= {table.head.path for table in also if not table.layered}
         if sampled is not None:
             done |= {head.path for head in heads if self._path(head.path) == sampled[0].keys["path"]}
+        self._vcf([path for path in files if ending(path) == "vcf"], whose, people)
         self._lists(heads, done, whose)
         for head in heads:
             if head.path in done:
@@ -161,6 +166,22 @@ class _Look:
         self._profiled(heads, people, whose)
         return self._end(people, files, sampled is not None and "time" in sampled[0].keys)
 
+    def _bundle(self, study: StudyFolder, files: Sequence[Path]) -> Inspection:
+        """A study folder of cBioPortal is one section; what else lies in it is looked at as ever."""
+        heads = self._heads([path for path in files if not study.owns(path)])
+        genes = self._genes(heads)
+        self.sections.append(
+            Section("bundle.study", {"format": "cbioportal", "path": self._path(study.folder)}, study.why)
+        )
+        for file, why in study.left_out.items():
+            self._leave(study.folder / file, why)
+        self.clocks |= {"relative"} if study.timelines else set()
+        whose = whose_among(study.people.ids, study.samples) if study.people else None
+        for head in heads:
+            if head is not genes:
+                self._one(head, whose, study.people)
+        return self._end(study.people, files, dated_samples=False)
+
     def _path(self, path: Path) -> str:
         return Path(os.path.relpath(path, self.base)).as_posix()
 
@@ -171,7 +192,7 @@ class _Look:
         """The tables; what is none of them is named or taken as knowledge by its name."""
         heads = []
         for path in files:
-            if is_paper(path) or ending(path) in ("h5ad", "h5mu"):
+            if is_paper(path) or ending(path) in ("h5ad", "h5mu", "vcf"):
                 continue
             if (why := why_not_read(path)) is not None:
                 self._leave(path, why)
@@ -277,6 +298,19 @@ class _Look:
             return
         self.sections += answer.sections
         self.questions += answer.questions
+
+    def _vcf(self, files: Sequence[Path], whose: Whose | None, people: PatientsTable | None) -> None:
+        """VCF files: all are one layer, as each may hold one patient."""
+        ids: dict[str, list[str]] = {}
+        for path in files:
+            try:
+                ids[self._path(path)] = samples_of(path)
+            except ClinomeError as error:
+                self._leave(path, str(error).removeprefix(f"{path}: "))
+        if ids:
+            keys: dict[str, object] = {"path": [*ids] if len(ids) > 1 else next(iter(ids)), "kind": "mutation"}
+            why = ("VCF: genes and consequences as the files themselves annotate them (ANN, CSQ)",)
+            self._omics(keys, "mutations", why, [one for each in ids.values() for one in each], whose, people)
 
     def _lists(self, heads: Sequence[Head], done: set[Path], whose: Whose | None) -> None:
         """Lists of ids, folds, splits and gene columns: no sources of their own."""
@@ -471,12 +505,12 @@ class _Look:
         clock = next((c for c in ("relative", "order", "dated") if c in self.clocks), "")
         inputs = Inputs(
             clock,
-            any(s.name.startswith("omics.") for s in ready),
+            any(s.name.startswith(("omics.", "bundle.")) for s in ready),
             any(s.name.startswith("records.") for s in ready),
             dated_samples,
         )
         found = proposals(people, self.records, inputs, self.direction)
-        order = ("identifiers", "patients", "samples", "omics", "records", "notes", "knowledge")
+        order = ("identifiers", "bundle", "patients", "samples", "omics", "records", "notes", "knowledge")
         sections = sorted(self.sections, key=lambda s: order.index(s.name.partition(".")[0]))
         questions = (
             [one.question for one in found[:1] if one.question] + self._task_questions(found, people) + self.questions

@@ -20,8 +20,7 @@ _PAPER_NAMES = frozenset((
     "manifest", "rejects", "notice", "metagraph",
 ))  # fmt: skip
 _NOT_READ = {
-    "vcf": "VCF: not read yet by this version; MAF, patient–gene pairs and 0/1 matrices are",
-    "bcf": "BCF: not read; MAF, patient–gene pairs and 0/1 matrices are",
+    "bcf": "BCF: not read; VCF, MAF, patient–gene pairs and 0/1 matrices are",
     **dict.fromkeys(("h5", "hdf5"), "HDF5 without the form of AnnData: not read; write its tables as csv with a column of patient ids"),
     **dict.fromkeys(("json", "jsonl", "ndjson"), "JSON that is no FHIR: not read"),
     **dict.fromkeys(("loom", "mtx"), "not read; write it as h5ad"),

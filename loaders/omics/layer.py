@@ -18,6 +18,8 @@ from ..identifiers.name_column import strange_names
 from ..specs import Omics
 from ..subjects.barcodes import matched, taken_out
 from ..tables import Known, Loaded
+from .long_table import read_long
+from .segments import read_segments
 from .text_matrix import Matrix, read_matrix
 
 if TYPE_CHECKING:
@@ -89,6 +91,10 @@ def _file(path: Path, spec: Omics, known: Known, ledger: Ledger) -> OmicsLayer:
         from .h5ad import read_h5ad
 
         matrix = read_h5ad(path, spec, known, ledger)
+    elif spec.format == "seg" or path.name.lower().endswith(".seg"):
+        matrix = read_segments(path, spec, ledger)
+    elif spec.format == "long":
+        matrix = read_long(path, spec, ledger)
     else:
         matrix = read_matrix(path, spec, known, ledger)
     ledger.cells(matrix.cells, 0)

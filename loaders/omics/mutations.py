@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ..errors import InputError, NotBuilt
+from ..errors import InputError
 from ..files.ledger import Ledger, quoted
 from ..files.rows import SourceRows, identified, source_rows
 from ..files.text_table import Cells, has_header, read_cells, resolve
@@ -18,11 +17,14 @@ from ..specs import Omics
 from ..subjects.barcodes import known_ids, matched, taken_out
 from ..subjects.id_forms import no_known_id
 from ..tables import SAMPLES, Known, Loaded
+from .consequences import change
 from .layer import OmicsLayer, as_anndata, read_layer
-from .maf import looks_like_maf, read_variants, sequenced_samples
+from .maf import looks_like_maf, read_variants
+from .profiled import CALL, not_on_panel, profiled_samples
+from .structural_variants import gene_events
+from .vcf import read_vcf
 
 NO_GENE = ("Unknown", "unknown", ".", "-")
-CALL = {"sample_id": pl.String, "feature": pl.String}
 
 
 @dataclass(frozen=True)
@@ -47,17 +49,18 @@ def read_mutations(spec: Omics, known: Known) -> Loaded:
     Returns: Loaded with omics: X (profiled samples, genes) CSR of 0 and 1, NaN where nobody called the gene. Who is not in obs was not profiled: unknown,
         not wild-type. Of a MAF `uns["variants"]` holds subject_id, variant (CURIE), gene, consequence, protein, fraction; its silent
         variants stand there and mutate no gene.
-    Raises: InputError for a file that cannot be read, or holds none of the study's ids; NotBuilt for VCF.
+    Raises: InputError for a file that cannot be read, or holds none of the study's ids.
     """
     ledger = Ledger(spec.source)
     called = _read(spec, known, ledger)
-    obs = _profiled(spec, called.obs, known, ledger).sort("sample_id")
-    var = called.var.sort("feature")
+    obs = profiled_samples(spec, called.obs, known, ledger).sort("sample_id")
+    var, unsought = not_on_panel(spec, obs, called.var.sort("feature"), called.calls, known, ledger)
     from scipy import sparse
 
     at = pl.DataFrame({"sample_id": obs["sample_id"], "i": np.arange(obs.height)})
     of = pl.DataFrame({"feature": var["feature"], "j": np.arange(var.height)})
-    cells = [called.calls.with_columns(x=pl.lit(1.0)), called.unknown.with_columns(x=pl.lit(float("nan")))]
+    unknown = pl.concat([called.unknown, unsought])
+    cells = [called.calls.with_columns(x=pl.lit(1.0)), unknown.with_columns(x=pl.lit(float("nan")))]
     ends = pl.concat(cells).join(at, on="sample_id").join(of, on="feature").sort("i", "j")
     x = sparse.csr_matrix(
         (ends["x"].to_numpy().astype(np.float32), (ends["i"].to_numpy(), ends["j"].to_numpy())),
@@ -74,7 +77,7 @@ def read_mutations(spec: Omics, known: Known) -> Loaded:
 
 def _read(spec: Omics, known: Known, ledger: Ledger) -> MutationCalls:
     if spec.format == "vcf" or any(".vcf" in path.name.lower() for path in spec.path):
-        raise NotBuilt("VCF is not read yet.", "bring a MAF, patient–gene pairs (`subject`, `gene`) or a 0/1 matrix")
+        return _from_vcf(spec, known, ledger)
     pairs = spec.subject is not None or spec.gene is not None
     if spec.format in ("h5ad", "h5mu") or spec.path[0].suffix.lower() in (".h5ad", ".h5mu"):
         return _from_matrix(spec, known, ledger)
@@ -82,6 +85,8 @@ def _read(spec: Omics, known: Known, ledger: Ledger) -> MutationCalls:
     files = [
         read_cells(p, missing=spec.missing, header=header, format=spec.format, sheet=spec.sheet) for p in spec.path
     ]
+    if spec.format == "sv":
+        return _from_events(files, spec, known, ledger)
     if spec.format == "maf" or (not pairs and looks_like_maf(files[0].frame.columns)):
         return _from_maf(files, spec, known, ledger)
     return _from_pairs(files, spec, known, ledger) if pairs else _from_matrix(spec, known, ledger)
@@ -97,6 +102,41 @@ def _from_pairs(files: list[Cells], spec: Omics, known: Known, ledger: Ledger) -
     found, obs, var = _owned(SourceRows(rows.where, frame, rows.numbers, rows.counts), spec, known, ledger)
     once = found.unique(list(CALL), keep="first", maintain_order=True)
     ledger.merged(found.height - once.height)
+    return MutationCalls(obs, var, once.select(*CALL))
+
+
+def _from_vcf(spec: Omics, known: Known, ledger: Ledger) -> MutationCalls:
+    parts = [read_vcf(path, known, ledger) for path in spec.path]
+    obs = pl.concat([part.obs for part in parts]).unique("sample_id", keep="first", maintain_order=True)
+    carried = pl.concat([part.carried for part in parts])
+    not_called = pl.concat([part.not_called for part in parts])
+    names = pl.concat([carried["name"], not_called["name"]]).unique(maintain_order=True)
+    genes, said = known.genes.counted(names, spec.features)
+    ledger.count(said)
+    genes = genes.with_columns(name=names, gene=pl.coalesce("gene", "feature")).drop_nulls("feature")
+    found = carried.join(genes, on="name").join(obs.select("sample_id", "subject_id"), on="sample_id")
+    done = change(found["consequence"], found["name"])
+    ledger.count({"variants of a class that is not known: they mutate their gene": int(done["unknown"].sum())})
+    ledger.count({"silent variants: they mutate no gene": int((~done["changing"]).sum())})
+    calls = found.filter(done["changing"]).select(*CALL).unique(maintain_order=True)
+    unsure = not_called.join(genes, on="name").select(*CALL).unique().join(calls, on=[*CALL], how="anti")
+    unsure = unsure.join(calls.select("feature").unique(), on="feature", how="semi")
+    ledger.count({"pairs of a sample and a gene with a variant that nobody called there: not known": unsure.height})
+    kept = ["subject_id", "variant", "consequence", "protein", "fraction"]
+    variants = found.select(*kept, gene="feature").unique(
+        ["subject_id", "variant", "gene"], keep="first", maintain_order=True
+    )
+    var = genes.select("feature", "symbol", "gene", "name").unique("feature", keep="first", maintain_order=True)
+    return MutationCalls(obs, var.join(calls, on="feature", how="semi"), calls, variants, unsure)
+
+
+def _from_events(files: list[Cells], spec: Omics, known: Known, ledger: Ledger) -> MutationCalls:
+    rows = source_rows(files, ledger)
+    ledger.count(rows.counts)
+    found, obs, var = _owned(gene_events(rows, ledger), spec, known, ledger)
+    found = _primary(found, ledger)
+    once = found.unique(list(CALL), keep="first", maintain_order=True)
+    ledger.merged(found["number"].n_unique() - once["number"].n_unique())
     return MutationCalls(obs, var, once.select(*CALL))
 
 
@@ -189,32 +229,3 @@ def _primary(frame: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     ledger.count({"variants left out: a primary tumour of the patient is there": out.height})
     ledger.reject(out["number"], "subject", "", "one tumour an id", "name samples in [samples], or drop one")
     return frame.filter(~later)
-
-
-def _profiled(spec: Omics, obs: pl.DataFrame, known: Known, ledger: Ledger) -> pl.DataFrame:
-    """The samples of the file, and those who were profiled without a mutation."""
-    if spec.profiled == "file":
-        named = [one for path in spec.path for one in sequenced_samples(path)]
-        if not named:
-            return obs
-        ids = pl.Series(named, dtype=pl.String)
-        others = matched(ids.filter(~taken_out(ids, known)), known)
-        ledger.count({"samples named as sequenced in the file's first lines": others["sample_id"].count()})
-        ledger.count({"of them samples of nobody in the study": others["sample_id"].null_count()})
-    elif spec.profiled == "patients":
-        if known.subjects is None:
-            raise InputError(
-                "nobody is known", spec.source, 'profiled = "patients"', "[patients]", 'use "file" or a list'
-            )
-        others = matched(pl.Series(sorted(known.subjects), dtype=pl.String), known)
-    else:
-        path = Path(spec.profiled)
-        ids = read_cells(path, header=False).frame.to_series(0).drop_nulls().str.strip_chars()
-        others = matched(ids.filter(~taken_out(ids, known)), known)
-        lost = others["sample_id"].null_count()
-        if lost == others.height:
-            raise InputError("none of the study's ids is in the list", path.name, fix="check `profiled`")
-        ledger.count({"profiled ids that are nobody's in the study (a header counts as one)": lost})
-    others = others.drop_nulls("sample_id").select(*SAMPLES).unique("sample_id", keep="first", maintain_order=True)
-    others = others.join(obs, on="subject_id", how="anti")  # a sample of theirs is there already
-    return pl.concat([obs, others])

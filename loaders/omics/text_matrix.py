@@ -180,12 +180,12 @@ def _samples_in_rows(
 
 
 def _calls(frame: pl.DataFrame, names: Sequence[str], spec: Omics, known: Known | None, ledger: Ledger) -> pl.DataFrame:
-    """Of a mutation matrix the cells as numbers; any other layer's as they stand.
+    """Of a mutation matrix the cells as numbers; any other layer's as they stand, but for what is below a limit.
 
     Args: names: (columns,) of features where `known` is given, else of known samples, "" for another column.
     """
     if spec.kind != "mutation":
-        return frame
+        return _below(frame, spec, ledger)
     named = pl.Series(names, dtype=pl.String)
     mapped = (
         named != ""
@@ -196,6 +196,19 @@ def _calls(frame: pl.DataFrame, names: Sequence[str], spec: Omics, known: Known 
     found, said = as_numbers(frame, sure, samples_in_rows=known is not None, unknown=spec.missing)
     ledger.count(said)
     return found
+
+
+def _below(frame: pl.DataFrame, spec: Omics, ledger: Ledger) -> pl.DataFrame:
+    """Cells below a written limit (`<0.01`) as that share of it which `below` says: low, and not missing."""
+    if spec.below is None:
+        return frame
+    text = [name for name, dtype in frame.schema.items() if dtype == pl.String]
+    limits = frame.select(
+        pl.col(text).str.extract(r"^\s*(?:<|≤|<=)\s*=?\s*([0-9.]+(?:[eE][-+]?\d+)?)\s*$").cast(pl.Float64, strict=False)
+    )
+    ledger.count({f"cells below a written limit: {spec.below:g} of it": sum(column.count() for column in limits)})
+    low = (limits * spec.below).cast(pl.String)
+    return frame.with_columns(low[name].fill_null(frame[name]) for name in text if limits[name].count())
 
 
 def _tell_text(names: pl.Series, of: int, ledger: Ledger) -> None:

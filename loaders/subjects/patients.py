@@ -14,6 +14,7 @@ from ..files.text_table import dates, has_header, numbers, resolve
 from ..identifiers.property_names import safe_names
 from ..specs import Column, Patients
 from ..tables import Known, Loaded
+from .sample_attributes import SAMPLE_ID, of_patients
 
 MOST = 10_000
 """More columns are kept only where the study names them: each becomes a property."""
@@ -31,9 +32,11 @@ def read_patients(spec: Patients, known: Known | None = None) -> Loaded:
     rows = read_rows(spec, ledger, header)
     id = resolve(spec.id, rows.frame, rows.where)
     ledger.count(rows.counts)
-    before = rows.frame
+    before = rows.frame.drop(SAMPLE_ID, strict=False) if spec.format == "cbioportal" else rows.frame
     rows = not_removed(rows, id, NOBODY if known is None else known.removed, ledger)
     rows = identified(rows, id, ledger)
+    if spec.format == "cbioportal":
+        rows = of_patients(rows, id, ledger)
     times = {
         name: resolve(column, rows.frame, rows.where)
         for name, column in (("observed_from", spec.observed_from), ("observed_until", spec.observed_until))

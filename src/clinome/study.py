@@ -27,6 +27,7 @@ from clinome.loaders.specs import (
 )
 from clinome.models.base.specs import HOLD_OUTS, LINKS, TASK_KINDS, Evaluate, Learn, LinkTask, Matching, TaskSpec
 from clinome.models.base.task import TASKS, task_of
+from clinome.study_file.bundles import with_bundles
 from clinome.study_file.checks import (
     check_evaluate,
     check_learn,
@@ -112,6 +113,8 @@ class Study:
     evaluate: Evaluate = field(default_factory=Evaluate)
     learn: Learn = field(default_factory=Learn)
     report: ReportSpec = field(default_factory=ReportSpec)
+    unread: tuple[str, ...] = ()
+    """What of a bundle's files is not read, in plain words."""
 
     @classmethod
     def read(cls, path: str | Path) -> Study:
@@ -152,9 +155,7 @@ class Study:
         for key in raw:
             if key not in SECTIONS:
                 raise InputError("unknown section or key", where, key, nearest(key, SECTIONS), "rename or remove it")
-        for later in ("bundle",):
-            if later in raw:
-                raise NotBuilt(f"{where}: [{later}] is not built yet.", "leave it out to go on without it")
+        raw, unread = with_bundles(raw, where, folder)
         name = _text(raw, "name", where)
         _folder_name(name, f"{where} name")
         links = _links(raw, where, folder)
@@ -181,6 +182,7 @@ class Study:
             evaluate=_one(Evaluate, raw, "evaluate", where, folder) or Evaluate(),
             learn=_one(Learn, raw, "learn", where, folder) or Learn(),
             report=_one(ReportSpec, raw, "report", where, folder) or ReportSpec(),
+            unread=unread,
         )
         _check(study, where)
         return study

@@ -224,12 +224,6 @@ def test_no_toml(tmp_path: Path, content: bytes) -> None:
         Study.read(tmp_path)
 
 
-@pytest.mark.parametrize("section", ['[bundle.b]\npath = "x"\n'])
-def test_sections_to_come_say_so(tmp_path: Path, section: str) -> None:
-    with pytest.raises(NotBuilt, match="not built yet"):
-        read(tmp_path, HEAD + PATIENTS + section)
-
-
 def test_a_verb_asks_for_the_sections_that_it_needs(tmp_path: Path) -> None:
     study = read(tmp_path, HEAD + PATIENTS)
     with pytest.raises(InputError, match=r"no \[cohort\].*query ="):

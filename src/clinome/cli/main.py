@@ -209,13 +209,15 @@ def audit(study: StudyFile, name: Name = None, as_json: Json = False, quiet: Qui
 @app.command()
 def export(
     study: StudyFile,
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write: a new one, or an earlier export.")],
-    format: Annotated[str, typer.Option("--format", metavar="meds", help="The standard.")] = "meds",
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="The folder to write (new, or an earlier export); of h5mu the file.")
+    ],
+    format: Annotated[str, typer.Option("--format", metavar="meds|h5mu", help="The standard.")] = "meds",
     name: Name = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Health records as a MEDS 0.4 data set, with the run's split and labels where there is one."""
+    """Health records as a MEDS 0.4 data set, or a cohort's layers as MuData; with the run's split and labels."""
     _end(as_json, clinome.export(study, name=name, out=out, format=format, console=Console(quiet)).summary)
 
 

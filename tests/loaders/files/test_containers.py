@@ -57,3 +57,11 @@ def test_what_is_no_table_is_named(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith("gz") else data)
         with pytest.raises(InputError, match="a tar archive"):
             read_cells(tmp_path / name)
+
+
+def test_rows_of_gct_that_describe_samples_are_no_genes(tmp_path: Path) -> None:
+    file = tmp_path / "x.gct"
+    file.write_text(
+        "#1.3\n2\t2\t1\t2\nid\tsymbol\tA\tB\nbatch\tna\tb1\tb2\ndose\tna\t1\t2\n1\tTP53\t1.5\t2\n2\tKRAS\t3\t4\n"
+    )
+    assert read_cells(file).frame["symbol"].to_list() == ["TP53", "KRAS"]

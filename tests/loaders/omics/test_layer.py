@@ -281,3 +281,19 @@ def test_a_blank_symbol_has_the_entrez_id_beside_it(symbol: str, tmp_path: Path)
     assert list(loaded.omics.var_names) == ["NCBIGene:3845"]
     assert list(loaded.omics.var["symbol"]) == ["KRAS"]
     assert loaded.tally.rejected == 1
+
+
+@pytest.mark.parametrize("name", ["x.csv", "y.tsv"])
+def test_what_lies_below_a_written_limit_is_low_and_not_missing(tmp_path: Path, name: str) -> None:
+    text = "id,TP53,KRAS\nA,< 0.02,1\nB,0.5,<=1e-1\nC,,3\n"
+    if name == "y.tsv":
+        text = "gene\tA\tB\tC\nTP53\t< 0.02\t0.5\t\nKRAS\t1\t<=1e-1\t3\n"
+    loaded = load(tmp_path, text, name, below=0.5)
+    found = table(loaded)
+    assert (
+        found["A"]["TP53"] == pytest.approx(0.01)
+        and found["B"]["KRAS"] == pytest.approx(0.05)
+        and "TP53" not in found["C"]
+    )
+    assert loaded.counts["cells below a written limit: 0.5 of it"] == 2
+    assert "TP53" not in table(load(tmp_path, text, name)).get("A", {})  # without `below` they are refused

@@ -35,6 +35,8 @@ def dry_run(study: Study, console: Console) -> LoadReport:
     read: dict[str, Loaded] = {}
     reports: list[SourceReport] = []
     failed: list[tuple[str, ClinomeError]] = []
+    for line in study.unread:
+        console(line)
     with shards_of(study) as shards:
         for spec in study.sources():
             begun = time.perf_counter()

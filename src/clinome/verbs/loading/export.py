@@ -1,4 +1,4 @@
-"""`clinome export`: what was loaded of health records -> a data set of a standard that other tools read."""
+"""`clinome export`: what was loaded -> a data set of a standard that other tools read."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from clinome.graphs.tables.study_tables import Tables
     from clinome.snapshot import Snapshot
 
-FORMATS = ("meds",)
+FORMATS = ("meds", "h5mu")
 
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What was written. folder: where; counts: in plain words what, and how often; notes: what is not in it, and why."""
+    """What was written. folder: where (of h5mu the file); counts: in plain words what, and how often; notes: what is not in it, and why."""
 
     folder: Path
     counts: Mapping[str, int]
@@ -42,17 +42,19 @@ def export(
     format: str = "meds",
     console: Console = SILENT,
 ) -> ExportReport:
-    """Write the study's health records as a MEDS 0.4 data set: events, code metadata, and a run's split and labels.
+    """Write the study's health records as a MEDS 0.4 data set (events, code metadata, a run's split and labels), or a
+    cohort's layers as MuData.
 
     Subjects are whole numbers; the map lies in the tables' folder (meds_subjects.csv, mode 600), not in the data set.
     When events were known, their visit and unit are further columns; visits and patients' properties lie beside, where
-    `[records.NAME] format = "meds"` finds them. Omics are not exported.
+    `[records.NAME] format = "meds"` finds them. Omics are not among them: they are MuData's (`write_mudata`), one
+    modality a layer, of each row of the cohort the sample that was known last before the prediction.
     Args:
         study: a study, its file, or the folder that holds it; it has been loaded.
         name: of the run whose first fold becomes metadata/subject_splits.parquet, and whose cohort becomes labels/NAME.parquet
             (default: the study's, where it was trained).
-        out: the folder; it must not hold anything but an earlier export.
-        format: "meds".
+        out: the folder; it must not hold anything but an earlier export. Of h5mu a file that ends so.
+        format: "meds" or "h5mu".
         console: what is said while it runs; default: nothing.
     Returns: `.counts` of what was written, `.notes` on what could not be.
     Raises: InputError if nothing has been loaded yet, the study has no records, or the folder holds something else.
@@ -69,14 +71,36 @@ def export(
     tables = Tables(study.tables, study.name)
     if not tables.sources():
         raise InputError("nothing has been loaded yet", study.file.name, fix=f"clinome load {study.file.name}")
-    _check_folder(folder)
     run = Run.of(study, name)
     snapshot = run.snapshot if (run.folder / "snapshot").is_dir() else None
     if snapshot is None and name is not None:
         raise InputError("there is no such run", run.folder, fix=f"clinome train {study.file.name}")
+    if format == "h5mu":
+        return _mudata(study, folder, snapshot, run.name, console)
+    _check_folder(folder)
     data, notes = _data(study, tables, snapshot, run.name)
     counts = write_meds(folder, data, versions()["clinome"])
     report = ExportReport(folder, counts, notes)
+    console(", ".join(f"{n:,} {what}" for what, n in counts.items() if n))
+    for note in notes:
+        console(note)
+    return report
+
+
+def _mudata(study: Study, path: Path, snapshot: Snapshot | None, run: str, console: Console) -> ExportReport:
+    """The run's snapshot, or the study's cohort as it is now, as one .h5mu file."""
+    from clinome.graph import open_graph
+    from clinome.verbs.loading.mudata_file import write_mudata
+
+    notes: tuple[str, ...] = ()
+    if snapshot is None:
+        with open_graph(study) as graph:
+            snapshot = graph.snapshot(graph.cohort())
+        notes = ("no run: the cohort as it is now",)
+    counts = write_mudata(path, snapshot, {"study": study.name, "run": "" if notes else run})
+    if snapshot.events is not None:
+        notes = (*notes, "health records are not in it: `--format meds` writes them")
+    report = ExportReport(path, counts, notes)
     console(", ".join(f"{n:,} {what}" for what, n in counts.items() if n))
     for note in notes:
         console(note)

@@ -96,6 +96,8 @@ def load_into(study: Study, store: Store, console: Console, ready: Ready = _noth
     if _enter(study, store, tables, genes):
         console("the graph is of an older Clinome: it is brought to this one's form")
     _forget(study, store, tables, console)
+    for line in study.unread:
+        console(line)
     with shards_of(study) as shards:
         for spec in study.sources():
             known = known_before(study, spec, tables, genes, shards)

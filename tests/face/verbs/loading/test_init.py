@@ -350,6 +350,21 @@ def test_a_folder_of_cbioportal(tmp_path: Path) -> None:
     assert clinome.cohort(report.file).frame["event"].sum() > 0
 
 
+def test_vcf_files_are_one_layer(tmp_path: Path) -> None:
+    head = "##fileformat=VCFv4.2\n##INFO=<ID=ANN,Number=.>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t"
+    record = "1\t5\t.\tC\tT\t.\tPASS\tANN=T|stop_gained|HIGH|TP53|TP53\tGT\t0/1\n"
+    write(
+        tmp_path,
+        people__csv=clinical(P),
+        a__vcf=f"{head}{P[0]}\n{record}",
+        b__vcf=f"{head}{P[1]}\n{record}",
+        c__vcf="##fileformat=VCFv4.2\n",
+    )
+    report = clinome.init(tmp_path)
+    assert written(report)["omics"]["mutations"]["path"] == ["a.vcf", "b.vcf"] and "c.vcf" in report.unread
+    assert sum(rejected for _, rejected in load(report).values()) == 0
+
+
 def test_the_demo_becomes_its_own_study(tmp_path: Path) -> None:
     write_cohort(tmp_path, 1, 150)
     given = tomllib.loads((tmp_path / "study.toml").read_text())

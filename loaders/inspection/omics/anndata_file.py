@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import InputError
-from .layers import NamesTaken, Whose, share_known
-from .names import SHORT, Space, layer_kind, namespace
-from .section import Answer, Section
+from ...errors import InputError
+from ..layers import NamesTaken, Whose, share_known
+from ..names import SHORT, Space, layer_kind, namespace
+from ..section import Answer, Section
 
 _BROKEN = (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError, IndexError, NotImplementedError)
 _KINDS = {"cpg": "methylation", "mirbase": "mirna", "uniprot": "protein", "chebi": "metabolite", "hmdb": "metabolite"}
