@@ -69,6 +69,14 @@ def _check_layer(spec: Omics, at: str) -> None:
     check_word(spec.kind, KINDS, f"{at} kind")
     check_word(spec.features, NAMESPACES, f"{at} features")
     check_word(spec.scale, ("none", "log1p", "zscore"), f"{at} scale")
+    check_word(spec.correct, ("none", "combat", "linear"), f"{at} correct")
+    check_word(spec.impute, ("median", "mean", "knn", "low"), f"{at} impute")
+    for key, got, default in (("correct", spec.correct, "none"), ("impute", spec.impute, "median")):
+        if spec.kind == "mutation" and got != default:
+            raise InputError(
+                "mutations are events, which no batch shifts and no neighbour tells", f"{at} {key}", got, default,
+                f"leave {key} out",
+            )  # fmt: skip
     if isinstance(spec.graph, str):
         check_word(spec.graph, ("all", "none"), f"{at} graph")
     if spec.orientation is not None:
