@@ -66,8 +66,11 @@ def _schema(part: Part) -> Schema:
     found["classes"].must(fits, f"classes of a {task} task", "others")
     found["clock"].text(CLOCKS)
     for one in found["layers"].named().values():
-        layer = one.keys("kind", "scale", "mutations", "features")
+        batches = ("batches",) if "batches" in one.named() else ()
+        layer = one.keys("kind", "scale", "mutations", "features", *batches)
         layer["kind"].text(), layer["scale"].text(SCALES), layer["mutations"].flag(), layer["features"].texts()
+        if batches:
+            layer["batches"].texts()
     for one in found["views"].named().values() if views else ():
         view = one.keys("kind", "scale", "mutations", "features")
         view["kind"].text(VIEWS), view["scale"].text(SCALES), view["features"].texts()

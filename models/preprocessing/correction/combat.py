@@ -100,7 +100,7 @@ def _shrunk(n: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> tuple[np.n
     seen, spread = np.isfinite(mean), np.isfinite(variance)
     if not seen.any():
         return np.zeros_like(mean), np.ones_like(mean)
-    centre, tau = float(mean[seen].mean()), float(mean[seen].var(ddof=1)) if seen.sum() > 1 else np.inf
+    centre, tau = float(mean[seen].mean()), float(mean[seen].var()) if seen.sum() > 1 else np.inf
     m, s = (float(variance[spread].mean()), float(variance[spread].var(ddof=1))) if spread.sum() > 1 else (1.0, 0.0)
     if not spread.sum() > 1 and spread.any():
         m = float(variance[spread].mean())  # one feature: nothing to lend strength from
