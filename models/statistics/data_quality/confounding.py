@@ -120,7 +120,7 @@ def confounded(tested: pl.DataFrame) -> Iterator[Finding]:
 
 
 def corrected(snapshot: Snapshot, columns: pl.DataFrame, found: Sequence[Finding]) -> Iterator[Finding]:
-    """Findings of layers whose batches are corrected though the outcome goes by them: what is taken off is the outcome's too.
+    """Findings of layers whose batches are corrected though the outcome clearly goes by them: it is taken off with them.
 
     columns: as `origins`. found: as `confounded`.
     """
@@ -131,7 +131,7 @@ def corrected(snapshot: Snapshot, columns: pl.DataFrame, found: Sequence[Finding
             continue
         batch = known[own].cast(pl.String)
         for one in found:
-            if one.where in columns.columns and _same(batch, columns[one.where]):
+            if one.severity == SERIOUS and one.where in columns.columns and _same(batch, columns[one.where]):
                 facts = {**one.facts, "layer": layer.name, "correct": layer.correct}
                 yield Finding("confounding", "corrected_outcome", one.severity, f"omics.{layer.name}", facts)
 
