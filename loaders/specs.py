@@ -83,6 +83,8 @@ class Omics(Source):
     drop: tuple[str, ...] = ()
     suffix: str | None = None
     scale: str = "none"  # none | log1p | zscore
+    correct: str = "none"  # none | combat | linear: by the batch of [samples]
+    impute: str = "median"  # median | mean | knn | low
     graph: float | str = 2.0  # |z| threshold | "all" | "none"
     subject: Column | None = None
     gene: Column | None = None

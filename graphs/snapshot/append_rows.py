@@ -68,4 +68,12 @@ def _appended(layer: Layer, other: Any) -> Layer:
         new = np.log1p(np.clip(new, 0, None))
     elif layer.scale == "log1p" and other.scale != "log1p":
         new = np.expm1(new)
-    return replace(layer, values=np.vstack([layer.values, new]), profiled=profiled)
+    return replace(layer, values=np.vstack([layer.values, new]), profiled=profiled, batch=_batches(layer, other))
+
+
+def _batches(layer: Layer, other: Any) -> np.ndarray | None:
+    """Both layers' batches; "" where one has none."""
+    if layer.batch is None and other.batch is None:
+        return None
+    both = [np.full(len(one.profiled), "") if one.batch is None else one.batch for one in (layer, other)]
+    return np.concatenate(both)

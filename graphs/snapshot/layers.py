@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,12 @@ from scipy import sparse
 from ...loaders.errors import InputError
 from ..tables.study_tables import Tables
 from .fence import Fence
-from .snapshot import Layer
+from .snapshot import Layer, batch_in
 
 _TIMES = ("time", "known_time")
 _WHERE = ("batch", "site")
+FEW = 5
+"""Rows below which a batch's correction is said to be uncertain."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,9 @@ def frozen_layers(index: pl.DataFrame, tables: Tables, fence: Fence) -> FrozenLa
         static |= dict(undated.iter_rows())
         layer = _layer(name, index.height, picked, tables, sources[name])
         if layer.var.height:
-            layers[name] = layer
             origin = origin.with_columns(_origin(index, picked, name))
+            layers[name] = layer = replace(layer, batch=batch_in(origin, name))
+            counts |= batch_counts(layer)
         else:
             counts[f"layers left out, for no row has a value: {name}"] = 1
     return FrozenLayers(layers, static, counts, origin.drop("row"))
@@ -113,16 +116,19 @@ def picked_samples(index: pl.DataFrame, tables: Tables, source: str, fence: Fenc
 
 def _layer(name: str, rows: int, picked: pl.DataFrame, tables: Tables, sources: list[str]) -> Layer:
     """One layer from its sources; the later sample wins where two have a value."""
-    kinds = {(str(_about(tables, source, "kind")), str(_about(tables, source, "scale"))) for source in sources}
+    kinds = {
+        (str(_about(tables, source, "kind")), str(_about(tables, source, "scale")), *_steps(tables, source))
+        for source in sources
+    }
     if len(kinds) > 1:
         raise InputError(
-            "sections of one layer differ in kind or scale",
+            "sections of one layer differ in kind, scale, correct or impute",
             f"study layer {name}",
             sorted(kinds),
             "one of each",
-            "give the sections names of their own, or one kind and scale",
+            "give the sections names of their own, or one kind, scale, correct and impute",
         )
-    kind, scale = kinds.pop()
+    kind, scale, correct, impute = kinds.pop()
     var = _features(tables, sources)
     place = dict(zip(var["feature"], range(var.height), strict=True))
     blocks = {}
@@ -134,7 +140,34 @@ def _layer(name: str, rows: int, picked: pl.DataFrame, tables: Tables, sources: 
     shape = (rows, var.height)
     values, profiled = (_sparse if kind == "mutation" else dense_values)(blocks, picked, shape)
     used = np.flatnonzero(_seen(values))
-    return Layer(name, kind, scale, var[used], values[:, used], profiled)
+    return Layer(name, kind, scale, var[used], values[:, used], profiled, correct, impute)
+
+
+def _steps(tables: Tables, source: str) -> tuple[str, str]:
+    """`correct` and `impute` of a source's section."""
+    spec = tables.record(source).get("spec", {})
+    return str(spec.get("correct", "none")), str(spec.get("impute", "median"))
+
+
+def batch_counts(layer: Layer) -> dict[str, int]:
+    """What a reader has to know of the batches that a layer is corrected by.
+
+    Raises: InputError where no sample has one.
+    """
+    if layer.correct == "none":
+        return {}
+    if layer.batch is None:
+        raise InputError(
+            "batches cannot be corrected where no sample has one", f"study [omics.{layer.name}] correct", layer.correct,
+            "the batch of each sample", 'add [samples] with batch = "COLUMN", or leave correct out',
+        )  # fmt: skip
+    batch = layer.batch[layer.profiled]
+    size = np.unique(batch[batch != ""], return_counts=True)[1]
+    found = {
+        f"{layer.name}: rows whose sample has no batch, corrected as one batch": int((batch == "").sum()),
+        f"{layer.name}: batches of fewer than {FEW} rows, whose correction is uncertain": int((size < FEW).sum()),
+    }
+    return {what: n for what, n in found.items() if n}
 
 
 def _features(tables: Tables, sources: list[str]) -> pl.DataFrame:

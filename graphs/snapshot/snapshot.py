@@ -36,6 +36,9 @@ class Layer:
     var: pl.DataFrame
     values: np.ndarray | sparse.csr_matrix
     profiled: np.ndarray
+    correct: str = "none"
+    impute: str = "median"
+    batch: np.ndarray | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -134,6 +137,8 @@ class Snapshot:
             {about["name"]: _read_layer(folder, about, kind) for about in manifest.get(kind, [])} for kind in _KINDS
         )
         rows = pl.read_parquet(folder / "rows.parquet")
+        origin = pl.read_parquet(folder / "origin.parquet") if "origin.parquet" in files else rows.select([])
+        layers = {name: replace(layer, batch=batch_in(origin, name)) for name, layer in layers.items()}
         return cls(
             task=manifest["task"],
             rows=rows,
@@ -149,9 +154,15 @@ class Snapshot:
             manifest=manifest,
             static=manifest["static"],
             counts=manifest["counts"],
-            origin=pl.read_parquet(folder / "origin.parquet") if "origin.parquet" in files else rows.select([]),
+            origin=origin,
             views=views,
         )
+
+
+def batch_in(origin: pl.DataFrame, layer: str) -> np.ndarray | None:
+    """(rows,) text: the batch of each row's sample of a layer, "" where it is not known; None where none has one."""
+    name = f"{layer} batch"
+    return np.array(origin[name].fill_null("").to_list(), dtype=np.str_) if name in origin.columns else None
 
 
 def _some(words: list[str]) -> str:
@@ -164,9 +175,15 @@ def _manifest(snapshot: Snapshot) -> dict[str, object]:
     return {
         **snapshot.manifest, "format": FORMAT, "schema": VERSION, "task": snapshot.task, "clock": snapshot.clock,
         "classes": list(snapshot.classes), "static": dict(snapshot.static), "counts": dict(snapshot.counts),
-        "layers": [{"name": a.name, "kind": a.kind, "scale": a.scale} for a in _sorted_layers(snapshot)],
+        "layers": [{"name": a.name, "kind": a.kind, "scale": a.scale, **_steps(a)} for a in _sorted_layers(snapshot)],
         **({"views": [{"name": a.name, "kind": a.kind, "scale": a.scale} for a in _by_name(snapshot.views)]} if snapshot.views else {}),
     }  # fmt: skip
+
+
+def _steps(layer: Layer) -> dict[str, str]:
+    """What is asked of the layer beyond the default."""
+    asked = {"correct": (layer.correct, "none"), "impute": (layer.impute, "median")}
+    return {name: one for name, (one, default) in asked.items() if one != default}
 
 
 def _sorted_layers(snapshot: Snapshot) -> list[Layer]:
@@ -227,7 +244,8 @@ def _read_layer(folder: Path, about: Mapping[str, str], kind: str) -> Layer:
         table = pl.read_parquet(place / "dense.parquet")
         profiled = table["profiled"].to_numpy()
         values = table["values"].to_numpy().reshape(table.height, var.height)
-    return Layer(about["name"], about["kind"], about["scale"], var, values, profiled)
+    asked: dict[str, Any] = {key: about[key] for key in ("correct", "impute") if key in about}
+    return Layer(about["name"], about["kind"], about["scale"], var, values, profiled, **asked)
 
 
 def _parquet(table: pl.DataFrame) -> bytes:

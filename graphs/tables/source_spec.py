@@ -9,6 +9,8 @@ from typing import Any
 
 from ...loaders.specs import AnySource, Images, Knowledge, Notes, Omics, Patients, Records, Samples
 
+_LATER: tuple[tuple[str, Any], ...] = (("sheet", None), ("correct", "none"), ("impute", "median"))
+"""Keys that came after the first tables, and their defaults."""
 _SECTIONS: dict[str, type[AnySource]] = {
     "patients": Patients,
     "samples": Samples,
@@ -48,7 +50,7 @@ def restore(record: Mapping[str, Any]) -> AnySource:
 
 def _unsaid(spec: AnySource, name: str) -> bool:
     """A key that came later and is not used: what was loaded without it is the same."""
-    return name == "sheet" and getattr(spec, name) is None
+    return (name, getattr(spec, name)) in _LATER
 
 
 def _plain(value: Any) -> Any:

@@ -29,6 +29,18 @@ class Layer(Protocol):
         """none, log1p or zscore: what the values still need; fitted in the fold."""
 
     @property
+    def correct(self) -> str:
+        """none, combat or linear: how batches are corrected, fitted in the fold (dense layers)."""
+
+    @property
+    def impute(self) -> str:
+        """median, mean, low or knn: what stands for a missing value, fitted in the fold (dense layers)."""
+
+    @property
+    def batch(self) -> np.ndarray | None:
+        """(rows,) text: the batch of each row's sample, "" where it is not known; None where no sample has one."""
+
+    @property
     def var(self) -> pl.DataFrame:
         """One row a feature: feature (CURIE), symbol, gene (CURIE of its gene, or null)."""
 

@@ -19,6 +19,7 @@ from ..preprocessing.records.window_columns import LATER
 from ..preprocessing.records.window_features import SPANS, STATISTICS
 from ..preprocessing.scaling import CLIP, Scale
 from .state_part import Part
+from .steps_format import layer_steps
 
 Schema = Mapping[str, Any]
 AMOUNTS = 3
@@ -115,8 +116,10 @@ def notes(part: Part, features: list[str]) -> int:
 
 
 def _dense(part: Part, features: list[str]) -> int:
-    found = part.keys("names", "kept", "scale")
+    found = part.keys("names", "kept", "scale", *(("steps",) if "steps" in part.named() else ()))
     found["names"].same(features, "the model's layer")
+    if "steps" in found:
+        layer_steps(found["steps"], len(features))
     kept = positions(found["kept"], None, len(features))
     scale(found["scale"], len(kept), varies=True, kinds=("f4", "f8"))
     return len(kept)

@@ -16,6 +16,7 @@ from scipy import sparse
 
 from ...loaders.errors import InputError
 from ..base.snapshot import DerivedSnapshot, Layer, Snapshot
+from ..preprocessing.layer_steps import batches_of
 from ..preprocessing.notes_block import NOTES, aligned
 from ..preprocessing.omics_layer import AlignedLayer, by_name, is_mutation
 
@@ -24,16 +25,41 @@ EVENTS = {
     "numeric_value": pl.Float64, "text_value": pl.String, "visit": pl.Int64,
 }  # fmt: skip
 WHERE = "the study to predict"
+ELSEWHERE = "a study without batches"
+"""The batch of all rows of a study that knows none."""
+FEW = 5
+"""Rows below which a batch's correction is said to be uncertain."""
 
 
 @dataclass(frozen=True)
 class LayerSchema:
-    """A layer as the model knows it: its features (CURIEs), in order."""
+    """A layer as the model knows it: its features (CURIEs), in order; where batches are corrected, those it was trained on."""
 
     kind: str
     scale: str
     mutations: bool
     features: list[str]
+    batches: list[str] | None = None
+
+    @classmethod
+    def of(cls, layer: Layer) -> LayerSchema:
+        batches = (
+            None if layer.correct == "none" else sorted(set(batches_of(layer, np.flatnonzero(layer.profiled)).tolist()))
+        )
+        return cls(layer.kind, layer.scale, is_mutation(layer), layer.var["feature"].to_list(), batches)
+
+    def state(self) -> dict[str, Any]:
+        return {name: one for name, one in vars(self).items() if name != "batches" or one is not None}
+
+    def gap_of_batches(self, layer: Layer) -> dict[str, Any] | None:
+        """How many batches here are called as in training, how many are new, and in how many rows; None where none is corrected."""
+        if self.batches is None:
+            return None
+        batch = batches_of(layer, np.flatnonzero(layer.profiled))
+        names, size = np.unique(batch, return_counts=True)
+        new = ~np.isin(names, self.batches)
+        return {"known": int((~new).sum()), "new": int(new.sum()), "new_rows": int(size[new].sum()),
+                "few": int((new & (size < FEW)).sum())}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -59,8 +85,7 @@ class InputSchema:
         is_a = is_a.sort("subject", "object")
         return cls(
             snapshot.task, tuple(snapshot.classes), snapshot.clock,
-            {name: LayerSchema(x.kind, x.scale, is_mutation(x), x.var["feature"].to_list())
-             for name, x in snapshot.layers.items()},
+            {name: LayerSchema.of(x) for name, x in snapshot.layers.items()},
             {name: kind_of(snapshot.covariates[name]) for name in snapshot.covariates.columns},
             None if snapshot.events is None else snapshot.events["code"].unique().sort().to_list(),
             (is_a["subject"].to_list(), is_a["object"].to_list()),
@@ -68,7 +93,7 @@ class InputSchema:
         )  # fmt: skip
 
     def state(self) -> dict[str, Any]:
-        held = {kind: {name: vars(one) for name, one in getattr(self, kind).items()} for kind in ("layers", "views")}
+        held = {kind: {name: one.state() for name, one in getattr(self, kind).items()} for kind in ("layers", "views")}
         if not self.views:
             del held["views"]
         return {**{name: one for name, one in vars(self).items() if name != "views"}, **held}
@@ -124,7 +149,11 @@ class InputSchema:
             "scale": None if own is None or own.scale == known.scale else f"{own.scale}, not {known.scale}",
         }  # fmt: skip
         scale = known.scale if own is None else own.scale
-        return AlignedLayer(name, known.kind, scale, made.var, values, made.profiled), gap
+        batch = made.batch
+        if known.batches is not None and batch is None:  # its own: it is none of those of the training
+            batch = np.full(len(made.profiled), ELSEWHERE)
+        served = AlignedLayer(name, known.kind, scale, made.var, values, made.profiled, batch=batch)
+        return served, {**gap, "batches": known.gap_of_batches(served)}
 
     def _view(self, snapshot: Snapshot, name: str) -> tuple[Layer, dict[str, Any]]:
         """Notes or vectors with the model's own features; terms that it does not know are left out."""
@@ -239,8 +268,22 @@ class InputGaps:
         if one["unknown"]:
             use = "only count towards how many there are" if one["kind"] == "mutation" else "are not used"
             said.append(f"layer {name}: {one['unknown']:,} features are unknown to the model, and {use}")
+        if one.get("batches"):
+            said += self._of_batches(name, one["batches"])
         if one["scale"]:
             said.append(f"layer {name}: scale is {one['scale']} as where the model was trained")
+        return said
+
+    def _of_batches(self, name: str, one: Mapping[str, int]) -> list[str]:
+        said = []
+        if one["known"]:
+            said.append(f"layer {name}: {one['known']:,} batches are called as in training, and corrected as those")
+        if one["new"]:
+            few = f" ({one['few']:,} of fewer than {FEW} rows: uncertain)" if one["few"] else ""
+            said.append(
+                f"layer {name}: {one['new']:,} batches are new{few}; their correction is estimated from their own "
+                f"{one['new_rows']:,} rows, which are predicted together"
+            )
         return said
 
     def _missing(self, what: str, rows: int, verb: str = "is") -> list[str]:

@@ -30,6 +30,7 @@ from .network_format import (
     patient_network,
 )
 from .state_part import FormatError, Part
+from .steps_format import layer_steps
 
 CLOCKS = ("dated", "relative", "order")
 SCALES = ("none", "log1p", "zscore")
@@ -65,8 +66,11 @@ def _schema(part: Part) -> Schema:
     found["classes"].must(fits, f"classes of a {task} task", "others")
     found["clock"].text(CLOCKS)
     for one in found["layers"].named().values():
-        layer = one.keys("kind", "scale", "mutations", "features")
+        batches = ("batches",) if "batches" in one.named() else ()
+        layer = one.keys("kind", "scale", "mutations", "features", *batches)
         layer["kind"].text(), layer["scale"].text(SCALES), layer["mutations"].flag(), layer["features"].texts()
+        if batches:
+            layer["batches"].texts()
     for one in found["views"].named().values() if views else ():
         view = one.keys("kind", "scale", "mutations", "features")
         view["kind"].text(VIEWS), view["scale"].text(SCALES), view["features"].texts()
@@ -293,7 +297,8 @@ def _topics(part: Part, name: str, count: int, terms: list[str]) -> list[bool]:
 
 
 def _table_part(part: Part, name: str, schema: Schema, words: set[str], records: Part) -> list[bool]:
-    one = part.keys("name", "names", "index", "mutations")
+    steps = ("steps",) if "steps" in part.named() else ()
+    one = part.keys("name", "names", "index", "mutations", *steps)
     one["name"].same(name, "the model's schema")
     names = one["names"].texts()
     index = one["index"].array("i8", None, least=-1, most=len(names) - 1)
@@ -303,6 +308,9 @@ def _table_part(part: Part, name: str, schema: Schema, words: set[str], records:
         one["names"].same(layer["features"], "the model's layer")
         one["mutations"].must(mutations == layer["mutations"], "the kind of its layer", "another")
         tail = 1 if mutations else 0
+        if steps:
+            one["steps"].must(not mutations, "none in a layer of mutations", "some")
+            layer_steps(one["steps"], len(names))
     elif name == COVARIATES:
         one["names"].same(list(schema["covariates"]), "the model's schema")
         one["index"].must(index.tolist() == list(range(len(names))), "each covariate once", "others")
@@ -364,10 +372,13 @@ def _cox(part: Part, schema: Schema) -> None:
     found = part.keys("layers", "mean", "sd", "centre", "beta", "penalizer")
     layers = found["layers"].items(len(schema["layers"]))
     for one, (name, known) in zip(layers, schema["layers"].items(), strict=True):
-        layer = one.keys("name", "features", "mutations", "clipped")
+        steps = ("steps",) if "steps" in one.named() else ()
+        layer = one.keys("name", "features", "mutations", "clipped", *steps)
         layer["name"].same(name, "the model's schema"), layer["features"].same(known["features"], "the model's layer")
         layer["mutations"].must(layer["mutations"].flag() == known["mutations"], "the kind of its layer", "another")
         layer["clipped"].flag()
+        if steps:
+            layer_steps(layer["steps"], len(known["features"]))
     width = sum(len(known["features"]) for known in schema["layers"].values())
     for name in ("mean", "centre", "beta"):
         found[name].array("f8", width)

@@ -55,6 +55,10 @@ class Inputs:
     def lengths(self) -> np.ndarray | None:
         return None if self.sequences is None else np.asarray(self.sequences.lengths)
 
+    def serving(self, rows: np.ndarray) -> Self:
+        """The same, for rows that a network asks for in batches: what training did not see is settled over all of them."""
+        return replace(self, edges={name: one.serving(self.snapshot, rows) for name, one in self.edges.items()})
+
     def keep(self, rows: np.ndarray) -> None:
         """Make the messages of these rows once, where they fit in memory."""
         for name, one in self.messages.items():
@@ -281,7 +285,7 @@ class NetworkLearner(BaseLearner):
         """Scores; `hidden` names modalities to treat as not measured."""
         from ..training import trainer as training
 
-        return training.predict(self.network, self.inputs(snapshot, hidden), rows)
+        return training.predict(self.network, self.inputs(snapshot, hidden).serving(rows), rows)
 
     def state(self) -> dict[str, Any]:
         weights = {name: value.detach().cpu().numpy() for name, value in self.network.state_dict().items()}
@@ -315,7 +319,7 @@ class NetworkLearner(BaseLearner):
     def embeddings(self, snapshot: Snapshot, rows: np.ndarray) -> Embeddings:
         from ..training import trainer as training
 
-        found = Embeddings(training.encode(self.network, self.inputs(snapshot), rows))
+        found = Embeddings(training.encode(self.network, self.inputs(snapshot).serving(rows), rows))
         return found if self.code_graph is None else replace(found, **self._of_codes(self.code_graph))
 
     def _of_codes(self, graph: RelationalGraph) -> dict[str, Any]:
@@ -342,9 +346,9 @@ class NetworkLearner(BaseLearner):
         from .integrated_gradients import path_gradients
 
         rows, names, values = np.array([row]), list[str](), [np.zeros(0)]
-        inputs = self.inputs(snapshot)
+        inputs = self.inputs(snapshot).serving(np.arange(len(snapshot.rows)))
         for name, gradient in path_gradients(self.network, inputs.take(rows), steps)[0].items():
-            edges, messages = self.edges[name], self.messages[name]
+            edges, messages = inputs.edges[name], self.messages[name]
             x = (edges.take(snapshot, rows) - messages.mean) * edges.present(snapshot, rows)[:, None]
             whole = x * messages.back(gradient)
             found = edges.gather(whole)[0]
@@ -356,4 +360,4 @@ class NetworkLearner(BaseLearner):
         from .integrated_gradients import integrated_gradients
 
         vocabulary = () if self.vocabulary is None else self.vocabulary.codes
-        return integrated_gradients(self.network, self.inputs(snapshot), rows, vocabulary)
+        return integrated_gradients(self.network, self.inputs(snapshot).serving(rows), rows, vocabulary)

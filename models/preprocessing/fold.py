@@ -55,7 +55,7 @@ class FoldPreprocessing:
 
     The one place where a fold's values are made. A step before scaling (imputation, batch correction) belongs into the
     blocks' `fit` and `transform`, which nobody calls but through here: then every learner, the saved model and
-    `snapshot.hetero` have it.
+    `snapshot.hetero` have it. What a study asks of a dense layer is in `models.preprocessing.layer_steps`.
     """
 
     blocks: Mapping[str, Block]
@@ -75,6 +75,16 @@ class FoldPreprocessing:
     def joined(self, snapshot: Snapshot, rows: np.ndarray) -> JoinedBlocks:
         """All blocks as one matrix; `rows` as in `fit`."""
         return JoinedBlocks([*self.blocks.values()]).fit(snapshot, rows)
+
+    def serving(self, snapshot: Snapshot, *parts: np.ndarray) -> FoldPreprocessing:
+        """The same, with batches that training did not see estimated from these rows, an earlier part before a later one.
+
+        For who asks for rows in another order than they are predicted in: tuning rows may not know of held-out ones.
+        """
+        blocks = dict(self.blocks)
+        for rows in parts:
+            blocks = {n: b.serving(snapshot, rows) if isinstance(b, DenseBlock) else b for n, b in blocks.items()}
+        return FoldPreprocessing(blocks)
 
     def graph_block(self, name: str) -> Block:
         """The block as a graph has it: of mutations every gene hit in a training row."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any, Self
 
 import numpy as np
@@ -57,6 +58,14 @@ class GeneValues:
             rate = self.mean[self.gene >= 0].astype(np.float64)
             self.unit = float(1 / np.sqrt((rate * (1 - rate)).mean() + FLOOR)) if len(rate) else 1.0
         return self
+
+    def serving(self, snapshot: Snapshot, rows: np.ndarray) -> GeneValues:
+        """The same, for rows that are asked for in parts (`DenseBlock.serving`)."""
+        if not isinstance(self.block, DenseBlock):
+            return self
+        made = copy(self)
+        made.block = self.block.serving(snapshot, rows)
+        return made
 
     @property
     def genes(self) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy import sparse
 from ..base.snapshot import Snapshot
 from .blocks import restored_block, saved_block
 from .fold import FoldPreprocessing
+from .omics_layer import DenseBlock
 from .records.event_times import KNOTS, times_of
 from .records.records_block import RECORDS, RecordsBlock
 
@@ -50,6 +52,14 @@ class GraphEdges:
         variance = squares / n - (total / n) ** 2 if width else np.zeros(0)
         self.scale = np.where(variance > 1e-9, 1 / np.sqrt(variance + FLOOR), 0.0).astype(np.float32)
         return self
+
+    def serving(self, snapshot: Snapshot, rows: np.ndarray) -> GraphEdges:
+        """The same, for rows that are asked for in parts (`DenseBlock.serving`)."""
+        if not isinstance(self.block, DenseBlock):
+            return self
+        made = copy(self)
+        made.block = self.block.serving(snapshot, rows)
+        return made
 
     def take(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
         """(n, columns and times) float32 edge values; zero throughout where the row lacks the modality."""

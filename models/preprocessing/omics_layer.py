@@ -13,6 +13,7 @@ from scipy import sparse
 
 from ..base.snapshot import Layer, Snapshot
 from ..estimators.univariate import Matrix
+from .layer_steps import LayerSteps, dense_values
 from .scaling import Scale, log1p
 
 _COLUMNS = 2_000
@@ -31,17 +32,14 @@ class AlignedLayer:
     var: pl.DataFrame
     values: Any
     profiled: np.ndarray
+    correct: str = "none"
+    impute: str = "median"
+    batch: np.ndarray | None = None
 
 
 def is_mutation(layer: Layer) -> bool:
     """Whether 0 means negative: a sparse layer, or a 0/1 matrix of mutations."""
     return sparse.issparse(layer.values) or layer.kind == "mutation"
-
-
-def dense_values(layer: Layer, rows: np.ndarray) -> np.ndarray:
-    """(n, features) float32 on the scale of a model: log1p where the layer asks for it. NaN stays NaN."""
-    values = np.asarray(layer.values[rows], dtype=np.float32)
-    return log1p(values) if layer.scale == "log1p" else values
 
 
 def fitted_scale(layer: Layer, rows: np.ndarray) -> Scale:
@@ -117,17 +115,19 @@ def _arranged(layer: Layer, own: list[str], features: list[str]) -> AlignedLayer
         row, stands = (np.concatenate([getattr(part, end) for part in every]) for end in ("row", "col"))
         column = np.concatenate([to, np.arange(len(features), width)]).astype(np.int64)
         values = sparse.csr_matrix((data, (row, column[stands])), shape=(n, width), dtype=np.float32)
-        return AlignedLayer(layer.name, layer.kind, layer.scale, var, values, layer.profiled)
+        return AlignedLayer(layer.name, layer.kind, layer.scale, var, values, layer.profiled, batch=layer.batch)
     dense = np.full((n, width), np.nan, dtype=np.float32)
     dense[:, to] = np.asarray(layer.values, dtype=np.float32)[:, at]
     known_rows = layer.profiled & np.isfinite(dense).any(axis=1)  # none of these features: not measured, as to a model
-    return AlignedLayer(layer.name, layer.kind, layer.scale, var, dense, known_rows)
+    return AlignedLayer(
+        layer.name, layer.kind, layer.scale, var, dense, known_rows, layer.correct, layer.impute, layer.batch
+    )
 
 
 class DenseBlock:
-    """A dense layer: log1p where it asks for it, then `models.preprocessing.scaling.Scale`, missing values the median.
+    """A dense layer: its steps (`models.preprocessing.layer_steps`), then `models.preprocessing.scaling.Scale`.
 
-    Features without variance in the training rows are dropped. A row without the layer is zero throughout.
+    What is missing after them is the training median. Features without variance in the training rows are dropped. A row without the layer is zero throughout.
     """
 
     kind = "dense"
@@ -135,33 +135,43 @@ class DenseBlock:
     def __init__(self, name: str) -> None:
         self.name = name
         self.names: list[str] = []
+        self.steps = LayerSteps()
 
     def fit(self, snapshot: Snapshot, rows: np.ndarray) -> Self:
         layer = by_name(snapshot, self.name, ())
         self.names = layer.var["feature"].to_list()
-        scale = fitted_scale(layer, rows[layer.profiled[rows]])
+        rows = rows[layer.profiled[rows]]
+        self.steps = LayerSteps.fit(layer, rows)
+        scale = fitted_scale(layer, rows) if self.steps.none else Scale.fit(self.steps.values(layer, rows))
         self.kept = np.flatnonzero(scale.varies)
         self.scale = scale.take(self.kept)
         return self
 
     def transform(self, snapshot: Snapshot, rows: np.ndarray) -> Matrix:
         layer = by_name(snapshot, self.name, self.names)
-        x = self.scale.filled(dense_values(layer, rows)[:, self.kept])
+        x = self.scale.filled(self.steps.values(layer, rows)[:, self.kept])
         x[~layer.profiled[rows]] = 0.0
         return x
 
     def write(self, layer: Layer, rows: np.ndarray, out: np.ndarray) -> None:
         """`transform` of rows of a layer whose features are those that were fitted on, into (n, columns) `out`.
 
-        A few rows at a time: until they are scaled they stay in the processor's cache.
+        A few rows at a time: until they are scaled they stay in the processor's cache. Batches that training did not see
+        must have been settled by `serving`.
         """
         every = len(self.kept) == len(self.names)
         step = max(8, _CELLS // max(1, len(self.names)))
         for first in range(0, len(rows), step):
-            x, z = dense_values(layer, rows[first : first + step]), out[first : first + step]
+            x, z = self.steps.values(layer, rows[first : first + step]), out[first : first + step]
             z[:] = x if every else x[:, self.kept]
             self.scale.fill(z)
         out[~layer.profiled[rows]] = 0.0
+
+    def serving(self, snapshot: Snapshot, rows: np.ndarray) -> DenseBlock:
+        """The same fitted block, with the batches among these rows that training did not see estimated from them."""
+        block = copy(self)
+        block.steps = self.steps.serving(by_name(snapshot, self.name, self.names), rows)
+        return block
 
     def measured(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
         """(n, columns) bool: False where `transform` had to fill in."""
@@ -181,10 +191,12 @@ class DenseBlock:
         return out
 
     def state(self) -> dict[str, Any]:
-        return {"names": self.names, "kept": self.kept, "scale": self.scale.state()}
+        steps = {} if self.steps.none else {"steps": self.steps.state()}
+        return {"names": self.names, "kept": self.kept, "scale": self.scale.state(), **steps}
 
     def restore(self, state: Mapping[str, Any]) -> Self:
         self.names, self.kept, self.scale = state["names"], state["kept"], Scale(**state["scale"])
+        self.steps = LayerSteps.restored(state.get("steps", {}))
         return self
 
 

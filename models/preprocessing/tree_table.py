@@ -8,7 +8,7 @@ the fold's fitted blocks, as for every other learner.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -19,8 +19,9 @@ from ..base.snapshot import Snapshot
 from ..estimators.univariate import association
 from .covariates import COVARIATES, column, frequent_words, is_number, word_index
 from .fold import FoldPreprocessing
+from .layer_steps import LayerSteps
 from .notes_block import NotesBlock
-from .omics_layer import DenseBlock, MutationBlock, by_name, dense_values, mutation_values
+from .omics_layer import DenseBlock, MutationBlock, by_name, mutation_values
 from .records.event_counts import EventCounts, counts, frequent, pick, rows_are_visits
 from .records.records_block import RECORDS
 from .records.window_columns import WindowColumns
@@ -38,13 +39,15 @@ class TableBlock:
     """The columns of one block. index: the block's feature of each column; -1 for one that is no feature. Of notes the
     columns are topics, and `NotesBlock.gather` says of which terms.
 
-    mutations: whether it is a layer of them, whose last column is the burden.
+    mutations: whether it is a layer of them, whose last column is the burden. steps: of a dense layer; its batches are
+    corrected, and what is missing stays missing.
     """
 
     name: str
     names: list[str]
     index: np.ndarray
     mutations: bool = False
+    steps: LayerSteps = field(default_factory=LayerSteps)
 
 
 class TreeTable:
@@ -69,7 +72,8 @@ class TreeTable:
                 x = np.asarray(block.transform(snapshot, rows[here]))[:, : len(kept)]
                 kept = np.sort(kept[np.argsort(-association(x, target[here]), kind="stable")[:BEST]])
             extra = [-1] if mutations else []
-            self.parts.append(TableBlock(name, block.names, np.r_[kept, extra].astype(np.int64), mutations))
+            steps = block.steps if isinstance(block, DenseBlock) else LayerSteps()
+            self.parts.append(TableBlock(name, block.names, np.r_[kept, extra].astype(np.int64), mutations, steps))
         self.words: dict[str, list[str | None]] = {}
         if snapshot.covariates.width:
             for name in snapshot.covariates.columns:
@@ -124,7 +128,7 @@ class TreeTable:
                     burden = np.asarray((x != 0).sum(axis=1))
                     values = np.hstack([x[:, part.index[:-1]].toarray(), burden]).astype(np.float32)
                 else:
-                    values = dense_values(layer, rows)[:, part.index]
+                    values = part.steps.corrected(layer, rows)[:, part.index]
                 values[~layer.profiled[rows]] = np.nan
                 out.append(values)
         return np.hstack(out).astype(np.float32)
@@ -169,7 +173,11 @@ class TreeTable:
         return out
 
     def state(self) -> dict[str, Any]:
-        parts = [{"name": p.name, "names": p.names, "index": p.index, "mutations": p.mutations} for p in self.parts]
+        parts = [
+            {"name": p.name, "names": p.names, "index": p.index, "mutations": p.mutations}
+            | ({"steps": p.steps.state()} if p.steps.correction is not None else {})
+            for p in self.parts
+        ]
         records = {k: getattr(self, k) for k in _RECORDS if hasattr(self, k)}
         if records:
             records["windows"] = None if self.windows is None else self.windows.state()
@@ -179,7 +187,9 @@ class TreeTable:
         return {"parts": parts, "words": self.words, "categorical": self.categorical, "records": records, **notes}
 
     def restore(self, state: Mapping[str, Any]) -> Self:
-        self.parts = [TableBlock(**part) for part in state["parts"]]
+        self.parts = [
+            TableBlock(**{**part, "steps": LayerSteps.restored(part.get("steps", {}))}) for part in state["parts"]
+        ]
         self.words, self.categorical = state["words"], state["categorical"]
         self.notes = {name: NotesBlock(name).restore(one) for name, one in state.get("notes", {}).items()}
         for name in _RECORDS:

@@ -86,6 +86,7 @@ class Snapshot(frozen.Snapshot):
 
         where = fold_of(self, repeat, fold)
         fitted = FoldPreprocessing.fit(self, np.flatnonzero(where.train))
+        fitted = fitted.serving(self, np.flatnonzero(where.tuning), np.flatnonzero(where.held_out))
 
         called = self._called(fitted, threshold)
         data = self._hetero(where, threshold, called)
@@ -159,7 +160,8 @@ class Snapshot(frozen.Snapshot):
         for name, layer in self.layers.items():
             elsewhere = values is not None and isinstance(layer.values, np.ndarray)
             found = values(name, rows) if values is not None and elsewhere else layer.values[rows]
-            layers[name] = replace(layer, values=found, profiled=layer.profiled[rows])
+            batch = None if layer.batch is None else layer.batch[rows]
+            layers[name] = replace(layer, values=found, profiled=layer.profiled[rows], batch=batch)
         covariates = self.covariates[rows] if self.covariates.width else self.covariates
         return replace(self, rows=self.rows[rows], covariates=covariates, layers=layers, events=None)
 
@@ -168,5 +170,7 @@ class Snapshot(frozen.Snapshot):
         from clinome.models.preprocessing.fold import FoldPreprocessing
 
         if inputs is None:
-            inputs = FoldPreprocessing.fit(self, np.flatnonzero(fold.train)).graph_inputs(self)
+            fitted = FoldPreprocessing.fit(self, np.flatnonzero(fold.train))
+            fitted = fitted.serving(self, np.flatnonzero(fold.tuning), np.flatnonzero(fold.held_out))
+            inputs = fitted.graph_inputs(self)
         return hetero_data(self, fold, inputs, threshold)

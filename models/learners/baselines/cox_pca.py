@@ -10,7 +10,8 @@ from ...base.attribution import Attribution
 from ...base.snapshot import Snapshot
 from ...estimators.ridge import fit_cox
 from ...metrics.task_metrics import targets
-from ...preprocessing.omics_layer import by_name, dense_values, is_mutation, mutation_values
+from ...preprocessing.layer_steps import LayerSteps
+from ...preprocessing.omics_layer import by_name, is_mutation, mutation_values
 from ...preprocessing.scaling import CLIP
 from ..base import BaseLearner
 
@@ -22,7 +23,7 @@ class CoxPCA(BaseLearner):
 
     The one learner that does not take the fold's shared scale: it is the reference that others publish against, and
     winsorised values made it weaker (TCGA kirc .676 to .623), which would have flattered every comparison with it.
-    Missing values and layers are the training mean. Where the model does not converge (few events) a little penalty
+    Batches are corrected and values imputed as for every learner; what is missing then, and layers, are the training mean. Where the model does not converge (few events) a little penalty
     is added, tenfold each time; `penalizer` in the state says how much.
     """
 
@@ -42,6 +43,11 @@ class CoxPCA(BaseLearner):
              "clipped": is_mutation(layer) or layer.scale != "log1p"}
             for name, layer in snapshot.layers.items()
         ]  # fmt: skip
+        for known in self.layers:
+            layer = snapshot.layers[known["name"]]
+            steps = LayerSteps() if known["mutations"] else LayerSteps.fit(layer, rows[layer.profiled[rows]])
+            if not steps.none:
+                known["steps"] = steps.state()
         x = self._values(snapshot, rows)
         with np.errstate(invalid="ignore"):
             known = np.maximum(np.isfinite(x).sum(axis=0), 1)
@@ -86,7 +92,8 @@ class CoxPCA(BaseLearner):
         for known in self.layers:
             layer, width = by_name(snapshot, known["name"], known["features"]), len(known["features"])
             mutations = known["mutations"]
-            x = mutation_values(layer, rows)[:, :width].toarray() if mutations else dense_values(layer, rows)
+            steps = LayerSteps.restored(known.get("steps", {}))
+            x = mutation_values(layer, rows)[:, :width].toarray() if mutations else steps.values(layer, rows)
             x[~layer.profiled[rows]] = np.nan
             out.append(np.clip(x, -CLIP, CLIP) if known["clipped"] else x)
         return np.hstack(out).astype(np.float64)

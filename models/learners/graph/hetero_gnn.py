@@ -110,7 +110,8 @@ class HeteroGNN(NetworkLearner):
         from ...encoders.hetero_network import EDGES
         from .edge_gradients import STEPS, explain
 
-        batch, network = self.inputs(snapshot).take(np.array([row])), self.network
+        inputs, network = self.inputs(snapshot).serving(np.arange(len(snapshot.rows))), self.network
+        batch = inputs.take(np.array([row]))
         flat = {name: torch.zeros_like(x) for name, x in batch.layers.items()}
         (sender, receiver), kind = self.graph.edge_index, self.graph.edge_type
         of = [np.flatnonzero(kind == i) for i in range(len(self.graph.relations))]

@@ -53,6 +53,10 @@ class Inputs:
     def __post_init__(self) -> None:
         self._kept: dict[str, np.ndarray] = {}
 
+    def serving(self, rows: np.ndarray) -> Self:
+        """The same, for rows that a network asks for in batches: what training did not see is settled over all of them."""
+        return replace(self, values={name: one.serving(self.snapshot, rows) for name, one in self.values.items()})
+
     def keep(self, rows: np.ndarray) -> None:
         """Make the values of these rows once, where they fit in memory."""
         genes = sum(one.width for one in self.values.values())
@@ -182,7 +186,7 @@ class OnGenes(BaseLearner, ABC):
     def predict(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
         from ...training import trainer as training
 
-        return training.predict(self.network, Inputs(snapshot, self.values), rows, self._at_once())
+        return training.predict(self.network, Inputs(snapshot, self.values).serving(rows), rows, self._at_once())
 
     def _at_once(self) -> int:
         """Rows of a batch to predict."""
@@ -191,17 +195,19 @@ class OnGenes(BaseLearner, ABC):
     def embeddings(self, snapshot: Snapshot, rows: np.ndarray) -> Embeddings:
         from ...training import trainer as training
 
-        return Embeddings(training.encode(self.network, Inputs(snapshot, self.values), rows, self._at_once()))
+        return Embeddings(
+            training.encode(self.network, Inputs(snapshot, self.values).serving(rows), rows, self._at_once())
+        )
 
     def attribute(self, snapshot: Snapshot, rows: np.ndarray) -> dict[str, Attribution] | None:
         from ..integrated_gradients import value_gradients
 
-        inputs = Inputs(snapshot, self.values)
+        inputs = Inputs(snapshot, self.values).serving(rows)
         out = {n: np.zeros((len(rows), len(one.block.names))) for n, one in self.values.items()}
         size = max(1, min(64, AT_ONCE // max(1, len(self.genes))))
         for at in np.array_split(np.arange(len(rows)), -(-len(rows) // size)) if len(rows) else []:
             for name, gradient in value_gradients(self.network, inputs.take(rows[at])).items():
-                out[name][at] = self.values[name].contributions(snapshot, rows[at], gradient)
+                out[name][at] = inputs.values[name].contributions(snapshot, rows[at], gradient)
         return {name: Attribution(self.values[name].block.names, x) for name, x in out.items()}
 
     def explain(self, snapshot: Snapshot, row: int) -> GraphAttribution:
@@ -211,7 +217,8 @@ class OnGenes(BaseLearner, ABC):
         from ..integrated_gradients import value_gradients
         from .edge_gradients import STEPS, explain
 
-        batch, network = Inputs(snapshot, self.values).take(np.array([row])), self.network
+        every = np.arange(len(snapshot.rows))
+        batch, network = Inputs(snapshot, self.values).serving(every).take(np.array([row])), self.network
         flat = {name: x * torch.tensor([0.0, 1.0]) for name, x in batch.layers.items()}
         by_gene = np.zeros(len(self.genes))
         for name, gradient in value_gradients(network, batch, STEPS).items():

@@ -177,7 +177,8 @@ class PatientGNN(NetworkLearner):
 
         from .edge_gradients import STEPS, explain
 
-        inputs, network, rows = self._inputs(snapshot), self.network, np.array([row])
+        every = np.arange(len(snapshot.rows))
+        inputs, network, rows = self._inputs(snapshot).serving(every), self.network, np.array([row])
         batch = inputs.take(rows)
         flat = {name: torch.zeros_like(x) for name, x in batch.layers.items()}
         ids = snapshot.rows["subject_id"]

@@ -11,7 +11,7 @@ import polars as pl
 from ...base.snapshot import Snapshot
 from ..rank_tests import benjamini_hochberg
 from .chronology import chronology
-from .confounding import against_outcome, batch_variance, confounded, origins, scores_of
+from .confounding import against_outcome, batch_variance, confounded, corrected, origins, scores_of
 from .drift import drift, drifting, outcome_over_time
 from .duplicates import duplicates
 from .finding import Checked, Finding, merged
@@ -76,7 +76,9 @@ def _against(outcome: Outcome, data: StudyData, snapshot: Snapshot) -> tuple[Che
     missing = missing.with_columns(q=pl.Series(q[: missing.height], dtype=pl.Float64))
     groups = groups.with_columns(q=pl.Series(q[missing.height : -1], dtype=pl.Float64))
     by_period = pl.DataFrame() if period is None else outcome.by_group(period)
-    found = [*not_at_random(missing), *features_not_at_random(snapshot, outcome), *confounded(groups)]
+    mixed = [*confounded(groups)]
+    found = [*not_at_random(missing), *features_not_at_random(snapshot, outcome), *mixed]
+    found += corrected(snapshot, columns, mixed)
     found += drifting("prediction_time", p, float(q[-1]), by_period)
     tables = {"missing_tests": missing.sort("p", nulls_last=True), "group_tests": groups.sort("p", nulls_last=True), "by_period": by_period,
               **dict(_by_group(columns, groups, outcome))}  # fmt: skip

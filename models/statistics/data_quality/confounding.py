@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import polars as pl
@@ -117,6 +117,23 @@ def confounded(tested: pl.DataFrame) -> Iterator[Finding]:
             else row["value"] >= STRONG_V
         )
         yield Finding("confounding", "outcome_by_group", SERIOUS if strong else CHECK, row["name"], row)
+
+
+def corrected(snapshot: Snapshot, columns: pl.DataFrame, found: Sequence[Finding]) -> Iterator[Finding]:
+    """Findings of layers whose batches are corrected though the outcome clearly goes by them: it is taken off with them.
+
+    columns: as `origins`. found: as `confounded`.
+    """
+    known: pl.DataFrame = getattr(snapshot, "origin", pl.DataFrame())
+    for layer in snapshot.layers.values():
+        own = f"{layer.name} batch"
+        if layer.correct == "none" or own not in known.columns:
+            continue
+        batch = known[own].cast(pl.String)
+        for one in found:
+            if one.severity == SERIOUS and one.where in columns.columns and _same(batch, columns[one.where]):
+                facts = {**one.facts, "layer": layer.name, "correct": layer.correct}
+                yield Finding("confounding", "corrected_outcome", one.severity, f"omics.{layer.name}", facts)
 
 
 def batch_variance(data: StudyData, profiles: dict[str, Profiles]) -> Checked:

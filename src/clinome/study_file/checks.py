@@ -72,6 +72,14 @@ def _check_layer(spec: Omics, at: str) -> None:
     if spec.below is not None and not 0 <= spec.below <= 1:
         fix = "0.5 is half of the limit; leave the line out to have such cells refused"
         raise InputError("not a share of a limit", f"{at} below", spec.below, "a number from 0 to 1", fix)
+    check_word(spec.correct, ("none", "combat", "linear"), f"{at} correct")
+    check_word(spec.impute, ("median", "mean", "knn", "low"), f"{at} impute")
+    for key, got, default in (("correct", spec.correct, "none"), ("impute", spec.impute, "median")):
+        if spec.kind == "mutation" and got != default:
+            raise InputError(
+                "mutations are events, which no batch shifts and no neighbour tells", f"{at} {key}", got, default,
+                f"leave {key} out",
+            )  # fmt: skip
     if isinstance(spec.graph, str):
         check_word(spec.graph, ("all", "none"), f"{at} graph")
     if spec.orientation is not None:

@@ -69,6 +69,16 @@ def keep_quality(tables: Tables, snapshot: Snapshot, run: Run) -> None:
     write_quality_json(found, data, run.name, run.path(JSON), snapshot, not_tested("", snapshot, found))
 
 
+def mixed_batches(run: Run) -> list[str]:
+    """What a run has to say of batches that go with the outcome: the serious findings of confounding in its quality.json."""
+    found = run.read_json(JSON)["findings"]
+    return [
+        f"warning: {one['sentence']}"
+        for one in found
+        if one["section"] == "confounding" and one["severity"] == "serious"
+    ]
+
+
 def study_data(tables: Tables, today: datetime | None = None) -> StudyData:
     """Everything that was loaded of a study, as the checks of quality take it.
 

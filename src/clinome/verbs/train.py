@@ -28,7 +28,7 @@ from clinome.user_learners import learners_of
 from clinome.verbs.cohort import check_column, keep, write_tables
 from clinome.verbs.links import rankers_of, train_links
 from clinome.verbs.pretrain import encoder_for, encoder_notes
-from clinome.verbs.quality import keep_quality
+from clinome.verbs.quality import keep_quality, mixed_batches
 
 if TYPE_CHECKING:
     from clinome.graphs.snapshot.snapshot import Snapshot
@@ -118,6 +118,8 @@ def train_study(
     results = replace(results, failed=[*failed, *results.failed])
     run.write_json("run.json", {})  # stopped while the files are replaced, none of them may pass for another's
     keep_quality(ready.tables, ready.snapshot, run)
+    for line in mixed_batches(run):
+        console(line)
     _write(ready, results, copies, groups)
     keep_model(ready, results.final_fit, console)
     run.write_json("summary.json", _summary(ready, counts, notes))

@@ -88,6 +88,12 @@ def batches(study: Study) -> Study:
     return snapshot(study, origin=pl.DataFrame({"rna batch": plate}))
 
 
+def corrected_batches(study: Study) -> Study:
+    data, cohort = batches(study)
+    layers = {**cohort.layers, "rna": replace(cohort.layers["rna"], correct="combat")}
+    return data, replace(cohort, layers=layers)
+
+
 def covariate_by_outcome(study: Study) -> Study:
     label = study[1].rows[LABEL]
     known = pl.when((label == 1) | (N % 3 > 0)).then("age")
@@ -205,6 +211,7 @@ PLANTED: dict[str, tuple[str, str, Callable[[Study], Study]]] = {
     "measured by outcome": ("codes_not_at_random", "records", codes_by_outcome),
     "constant features": ("constant_features", "omics.rna", lambda s: layer(s, "rna", put(slice(None), 3, 5.0))),
     "batch is the outcome": ("outcome_by_group", "rna batch", batches),
+    "a batch that is the outcome, corrected": ("corrected_outcome", "omics.rna", corrected_batches),
     "batch effect": ("variance_by_group", "omics.rna", shifted_batch),
     "999 in a property": ("missing_code", "weight", lambda s: patients(s, weight=pl.when(N < 4).then(999.0).otherwise("weight"))),
     "−9 in a property": ("missing_code", "weight", lambda s: patients(s, weight=pl.when(N < 4).then(-9.0).otherwise("weight"))),

@@ -155,6 +155,18 @@ def _outcome_by_group(f: Facts, _: str) -> str:
     return f"The outcome differs by {name} ({groups} groups; {v}; {_of(f)}): confounding, hold out whole groups."
 
 
+def _corrected_outcome(f: Facts, _: str) -> str:
+    told = (
+        f"observed to expected events from {f['low']:.2f} to {f['high']:.2f}"
+        if f["measure"] == "O/E"
+        else f"Cramér’s V {f['value']:.2f} (95% CI {f['low']:.2f} to {f['high']:.2f})"
+    )
+    return (
+        f"Layer {f['layer']} is corrected by batch ({f['correct']}), and the outcome differs by batch ({told}; {_of(f)}): the correction "
+        'takes part of the outcome away with the batch. Compare with correct = "none", and believe neither beyond these batches.'
+    )
+
+
 def _variance_by_group(f: Facts, _: str) -> str:
     return (
         f"Layer {f['layer']}: {f['name']} explains {fraction(f['share'])} of the variance of its first components "
@@ -371,6 +383,7 @@ SENTENCES: dict[str, Callable[[Facts, str], str]] = {
     "codes_not_at_random": _codes_not_at_random,
     "constant_features": _constant_features,
     "outcome_by_group": _outcome_by_group,
+    "corrected_outcome": _corrected_outcome,
     "variance_by_group": _variance_by_group,
     "missing_code": _missing_code,
     "layer_missing_code": _layer_missing_code,

@@ -1,0 +1,1 @@
+"""Batch correction of omics layers, fitted on training rows; one method a file."""
