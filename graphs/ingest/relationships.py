@@ -32,7 +32,7 @@ def edges(loaded: Loaded, spec: AnySource, load_id: str, sampled: bool) -> Itera
         rows = loaded.visits.select(start="subject_id", end="visit_id").with_columns(source)
         yield Edges("ATTENDED", "Patient", "Visit", _sorted(rows.unique()))
     if loaded.events is not None:
-        yield from _events(stated(loaded.events), source)
+        yield from _events(loaded.events, source)
     for view in (loaded.notes, loaded.vectors):
         if view is not None:
             yield _written(stated(view), source)
@@ -54,12 +54,15 @@ def _gave(samples: pl.DataFrame, source: pl.Expr) -> Edges:
 
 
 def _events(events: pl.DataFrame, source: pl.Expr) -> Iterator[Edges]:
-    labelled = events.join(code_labels(events["code"]), on="code", how="left", maintain_order="left")
-    for (label, type), part in sorted(labelled.partition_by("label", "type", as_dict=True).items()):
+    """One label after the other: of the events themselves there is one copy beside the table, of the largest label at most."""
+    labels = code_labels(events["code"]).partition_by("label", "type", as_dict=True)
+    for (label, type), codes in sorted(labels.items()):
+        part = stated(events.filter(pl.col("code").is_in(codes["code"].implode())))
         rows = part.select(
             "time", "known_time", source, start="subject_id", end="code", visit="visit_id",
             value="numeric_value", text="text_value", unit="unit",
         )  # fmt: skip
+        del part
         yield Edges(str(type), "Patient", str(label), _sorted(rows))
 
 

@@ -17,7 +17,7 @@ import polars as pl
 
 from ..errors import InputError
 from ..files.ledger import ROW, Ledger, refuse
-from ..files.rows import id_text, source_rows
+from ..files.rows import id_text, once, source_rows
 from ..files.source_folder import files_within
 from ..files.text_table import dates, ends, read_cells
 from ..specs import Records
@@ -168,9 +168,9 @@ def events_of(parts: Sequence[pl.DataFrame], spec: Records, ledger: Ledger) -> p
         for one in parts
     ])  # fmt: skip
     rows = refuse_times(rows, ledger, {"time": "time", "known_time": "known_time"})
-    once = rows.unique([c for c in layout if c != ROW], keep="first", maintain_order=True)
-    ledger.merged(rows[ROW].n_unique() - once[ROW].n_unique())
-    return as_events(once, spec.source)
+    each = once(rows, [c for c in layout if c != ROW])
+    ledger.merged(rows[ROW].n_unique() - each[ROW].n_unique())
+    return as_events(each, spec.source)
 
 
 def _files_of(path: Path, unpacked: Path) -> Iterator[Path]:

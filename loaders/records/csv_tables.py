@@ -9,7 +9,7 @@ from ..files.cells.clock import check_unit, order, relative
 from ..files.cells.number_words import Reason
 from ..files.column_types import typed_and_told
 from ..files.ledger import ROW, Ledger, held, one_row_each, refuse, total
-from ..files.rows import SourceRows, among, identified, not_removed, read_rows
+from ..files.rows import SourceRows, among, identified, not_removed, once, read_rows
 from ..files.text_table import dates, ends, has_header, numbers, resolve
 from ..identifiers.code_shapes import LEADING_ZEROS
 from ..identifiers.curie import KNOWN_LATE, codes, vocabulary
@@ -152,10 +152,10 @@ def _each_once(rows: pl.DataFrame, at: dict[str, str], used: list[str], ledger: 
     if "visit" in at:
         one_row_each(rows.select(pl.col(_cell(c)).alias(c) for c in used), at["visit"], rows[ROW], ledger)
         return rows.unique("visit_id", keep="first", maintain_order=True)
-    once = rows.unique(cells, keep="first", maintain_order=True)
-    ledger.merged(rows.height - once.height)
-    ledger.cells(0, 0, merged=held(rows.select(cells)) - held(once.select(cells)))
-    return once
+    each = once(rows, cells)
+    ledger.merged(rows.height - each.height)
+    ledger.cells(0, 0, merged=held(rows.select(cells)) - held(each.select(cells)))
+    return each
 
 
 def _events(spec: Records, rows: pl.DataFrame, ledger: Ledger) -> tuple[pl.DataFrame, dict[str, int]]:

@@ -10,7 +10,7 @@ import polars as pl
 from ..files.cells.number_words import missing_words, misspelt
 from ..files.ledger import ROW, Ledger, refuse
 from ..files.losses import TEXT
-from ..files.rows import CONTROL, LONGEST
+from ..files.rows import CONTROL, LONGEST, once
 from ..files.text_table import numbers
 from ..tables import EVENTS, NEVER, Known, in_layout
 
@@ -110,5 +110,4 @@ def as_events(rows: pl.DataFrame, source: str) -> pl.DataFrame:
     filled = in_layout(rows.with_columns(source=pl.lit(source, dtype=pl.String)), EVENTS)
     known = pl.col("known_time").fill_null(NEVER) if "known_time" in rows.columns else pl.col("time")
     known_time = pl.when(pl.col("time").is_not_null()).then(known)
-    events = filled.with_columns(known_time=known_time).unique(keep="first", maintain_order=True)
-    return events.sort("subject_id", "time", maintain_order=True)
+    return once(filled.with_columns(known_time=known_time)).sort("subject_id", "time", maintain_order=True)

@@ -8,7 +8,7 @@ from ...errors import InputError
 from ...files.cells.clock import FARTHEST_DAYS, offsets
 from ...files.cells.dtypes import dates, numbers
 from ...files.ledger import ROW, Ledger, refuse
-from ...files.rows import SourceRows, among, identified, not_removed
+from ...files.rows import SourceRows, among, identified, not_removed, once
 from ...specs import Records
 from ...tables import Known, Loaded
 from ..table_parts import Batch
@@ -124,9 +124,9 @@ def _once(rows: pl.DataFrame, spec: Records, layout: Layout, ledger: Ledger) -> 
     if layout.long:
         return rows
     used = [_cell(name) for name in (*layout.roles, *_measured(rows, spec, layout))]
-    once = rows.unique(used, keep="first", maintain_order=True)
-    ledger.merged(rows.height - once.height)
-    return once
+    each = once(rows, used)
+    ledger.merged(rows.height - each.height)
+    return each
 
 
 def _melted(rows: pl.DataFrame, spec: Records, layout: Layout, ledger: Ledger) -> pl.DataFrame:

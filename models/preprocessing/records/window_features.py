@@ -6,8 +6,9 @@ numbers. Nothing beyond the time fence is in a snapshot's events, so nothing bey
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -26,8 +27,8 @@ STATISTICS = ("first", "min", "max", "mean", "slope")
 """Of the numbers of a code; slope: least squares, a day. (The last number is in `EventCounts`.)"""
 FEWEST, MOST = 0.1, 0.9
 """A window is worth having if it holds so much of all events: fewer are noise, more are what `EVER` holds."""
-BLOCK = 1 << 19
-"""Events at a time: what is made on the way stays small."""
+BLOCK = 1 << 16
+"""Events at a time: what is made on the way stays small, within a processor's cache."""
 _SAME = 1e-9
 """Squared days: times that differ by less have no slope."""
 
@@ -125,90 +126,122 @@ class _Facts:
         number = events["numeric_value"].cast(pl.Float64).to_numpy()
         return cls(known.to_list(), events["row"].to_numpy(), place, events["days"].to_numpy(), number)
 
-    def blocks(self) -> Iterator[_Facts]:
-        """Some rows at a time, their events by row, then name, then time: two counting sorts, so linear."""
+    def blocks(self) -> Iterator[_Block]:
+        """Some rows at a time."""
         a = 0
         while a < len(self.row):
-            last = self.row[min(a + BLOCK, len(self.row)) - 1]
+            first, last = self.row[a], self.row[min(a + BLOCK, len(self.row)) - 1]
             b = int(np.searchsorted(self.row, last, "right"))
-            by_name = _counting_sort(self.name[a:b], len(self.names))
-            row = self.row[a:b][by_name] - self.row[a]
-            yield self.at(a + by_name[_counting_sort(row, int(last - self.row[a]) + 1)])
+            yield self._block(slice(a, b), np.searchsorted(self.row[a:b], np.arange(first, last + 2)))
             a = b
 
-    def at(self, place: np.ndarray) -> _Facts:
-        return _Facts(self.names, self.row[place], self.name[place], self.days[place], self.number[place])
-
-    def where(self, kept: np.ndarray) -> _Facts:
-        return self if kept.all() else self.at(np.flatnonzero(kept))
-
-    def starts(self) -> np.ndarray:
-        """Where the events of each row and name begin."""
-        new = (self.row[1:] != self.row[:-1]) | (self.name[1:] != self.name[:-1])
-        return np.concatenate([[0], 1 + np.flatnonzero(new)])
+    def _block(self, part: slice, begin: np.ndarray) -> _Block:
+        """begin: where each row of this part begins, and its end. Two counting sorts, by name and by row again, so linear."""
+        row, place = self.row[part], np.arange(begin[-1], dtype=np.int32)
+        by_row = sparse.csr_matrix((place, self.name[part], begin), shape=(len(begin) - 1, len(self.names)))
+        ordered = by_row.tocsc().tocsr()
+        name, place = ordered.indices, ordered.data
+        new = np.concatenate([[True], (row[1:] != row[:-1]) | (name[1:] != name[:-1])])
+        return _Block(row[new], name[new], np.cumsum(new) - 1, self.days[part][place], self.number[part][place])
 
 
-def _counting_sort(key: np.ndarray, keys: int) -> np.ndarray:
-    """The stable order of small integers."""
-    n = len(key)
-    one_each = sparse.csr_matrix((np.arange(n, dtype=np.int32), key, np.arange(n + 1)), shape=(n, keys))
-    return np.asarray(one_each.tocsc().data)
+@dataclass(frozen=True)
+class _Block:
+    """Cells (a row and a name), ascending as csr has them, and their events by time.
+
+    row, name: (cells,). cell: (events,) whose event it is, ascending; days, number: (events,).
+    """
+
+    row: np.ndarray
+    name: np.ndarray
+    cell: np.ndarray
+    days: np.ndarray
+    number: np.ndarray
+
+    def where(self, kept: np.ndarray) -> _Block:
+        """These events, and the cells that have some."""
+        if kept.all():
+            return self
+        place = np.flatnonzero(kept)
+        cell = self.cell[place]
+        held = np.bincount(cell, minlength=len(self.row)) > 0
+        cell = (np.cumsum(held) - 1)[cell]
+        return _Block(self.row[held], self.name[held], cell, self.days[place], self.number[place])
+
+    @cached_property
+    def count(self) -> np.ndarray:
+        """(cells,) events."""
+        return np.bincount(self.cell, minlength=len(self.row))
+
+    @cached_property
+    def end(self) -> np.ndarray:
+        """(cells,) where the events of each end."""
+        return np.cumsum(self.count)
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """(cells,) of (events,). Most cells hold few: several times quicker than `reduceat`."""
+        return np.bincount(self.cell, values, minlength=len(self.row))
+
+    def occurrence(self) -> Iterator[np.ndarray]:
+        """OCCURRENCE."""
+        yield self.count
+        yield 1 / (1 + self.days[self.end - 1])
+
+    def distribution(self) -> Iterator[np.ndarray]:
+        """STATISTICS."""
+        first = self.number[self.end - self.count]
+        yield first
+        for extreme in (np.minimum, np.maximum):
+            found = first.copy()
+            extreme.at(found, self.cell, self.number)
+            yield found
+        yield self.sums(self.number) / self.count
+        back = self.days - (self.sums(self.days) / self.count)[self.cell]
+        square = self.sums(back * back)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            yield np.where(square > _SAME, -self.sums(back * self.number) / square, np.nan)
 
 
 def _cells(facts: _Facts, rows: int, spans: Sequence[float]) -> list[dict[str, sparse.csr_matrix]]:
     """For each span: OCCURRENCE and STATISTICS -> (rows, names) csr."""
-    parts = [(_Columns(OCCURRENCE), _Columns(STATISTICS)) for _ in spans]
+    most = [int(np.count_nonzero(facts.days <= span)) for span in spans]
+    parts = [(_Columns(OCCURRENCE, n, rows), _Columns(STATISTICS, n, rows)) for n in most]
     for block in facts.blocks():
         for span, (occurred, measured) in zip(spans, parts, strict=True):
             inside = block.where(block.days <= span)
-            occurred.add(inside, _occurrence)
-            measured.add(inside.where(np.isfinite(inside.number)), _distribution)
-    shape = rows, len(facts.names)
-    return [occurred.matrices(shape) | measured.matrices(shape) for occurred, measured in parts]
+            numbers = inside.where(np.isfinite(inside.number))
+            occurred.add(inside, inside.occurrence())
+            measured.add(numbers, numbers.distribution())
+    return [occurred.matrices(facts.names) | measured.matrices(facts.names) for occurred, measured in parts]
 
 
 class _Columns:
-    """Aggregates of cells (a row and a name), block after block; their rows and names ascend, as csr has them."""
+    """Aggregates of cells, block after block. most: as many cells at most; what is never written takes no memory."""
 
-    def __init__(self, names: Sequence[str]) -> None:
-        self.row, self.name = [np.zeros(0, np.int64)], [np.zeros(0, np.int32)]
-        self.values = {name: [np.zeros(0, np.float32)] for name in names}
+    def __init__(self, names: Sequence[str], most: int, rows: int) -> None:
+        self.size, self.width, self.name = 0, np.zeros(rows, np.int64), np.empty(most, np.int32)
+        self.values = {name: np.empty(most, np.float32) for name in names}
 
-    def add(self, facts: _Facts, aggregate: Callable[[_Facts, np.ndarray], Iterator[np.ndarray]]) -> None:
-        """aggregate: facts, and where each cell begins -> an array a statistic."""
-        if len(facts.row):
-            start = facts.starts()
-            self.row.append(facts.row[start])
-            self.name.append(facts.name[start])
-            for parts, made in zip(self.values.values(), aggregate(facts, start), strict=True):
-                parts.append(made.astype(np.float32))
+    def add(self, block: _Block, aggregates: Iterator[np.ndarray]) -> None:
+        """aggregates: (cells,) of each name."""
+        part = slice(self.size, self.size + len(block.row))
+        self.size = part.stop
+        if len(block.row):
+            width = np.bincount(block.row - block.row[0])
+            self.width[block.row[0] : block.row[0] + len(width)] = width
+        self.name[part] = block.name
+        for values, made in zip(self.values.values(), aggregates, strict=True):
+            values[part] = made
 
-    def matrices(self, shape: tuple[int, int]) -> dict[str, sparse.csr_matrix]:
-        """All share where their cells are."""
-        column, start = np.concatenate(self.name), np.zeros(shape[0] + 1, np.int64)
-        np.cumsum(np.bincount(np.concatenate(self.row), minlength=shape[0]), out=start[1:])
-        cells = {name: (np.concatenate(parts), column, start) for name, parts in self.values.items()}
-        return {name: sparse.csr_matrix(one, shape=shape) for name, one in cells.items()}
-
-
-def _occurrence(facts: _Facts, start: np.ndarray) -> Iterator[np.ndarray]:
-    """OCCURRENCE."""
-    end = np.append(start[1:], len(facts.row))
-    yield end - start
-    yield 1 / (1 + facts.days[end - 1])
-
-
-def _distribution(facts: _Facts, start: np.ndarray) -> Iterator[np.ndarray]:
-    """STATISTICS."""
-    number, count = facts.number, np.diff(start, append=len(facts.row))
-    yield number[start]
-    yield np.minimum.reduceat(number, start)
-    yield np.maximum.reduceat(number, start)
-    yield np.add.reduceat(number, start) / count
-    back = facts.days - np.repeat(np.add.reduceat(facts.days, start) / count, count)
-    square = np.add.reduceat(back * back, start)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        yield np.where(square > _SAME, -np.add.reduceat(back * number, start) / square, np.nan)
+    def matrices(self, names: list[str]) -> dict[str, sparse.csr_matrix]:
+        """(rows, names) of each; all share where their cells are."""
+        start = np.concatenate([[0], np.cumsum(self.width)])
+        first, shape = next(iter(self.values.values())), (len(self.width), len(names))
+        cells = sparse.csr_matrix((first[: self.size], self.name[: self.size], start), shape=shape)
+        out = {name: sparse.csr_matrix(cells) for name in self.values}
+        for name, values in self.values.items():
+            out[name].data = values[: self.size]
+        return out
 
 
 def _above(codes: list[str], words: list[str], tree: CodeHierarchy) -> tuple[list[str], sparse.csr_matrix]:

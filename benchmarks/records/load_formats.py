@@ -1,0 +1,239 @@
+"""Reading of every format against polars alone: load_formats.py DATA OUT [--rows 1000000] [--only FORMAT …] [--keep FILE].
+
+DATA holds the public samples (mimic3_demo, eicu_demo, omop_synthea, physionet2012, sepsis2019); of each, copies under other ids
+are written to OUT until there are about so many rows; MEDS and a long laboratory table are invented. Then, one after the other in
+this process, in seconds of processor time:
+  clinome  what a load does until its tables are saved: `read_source`, nodes, Parquet with checksums; the graph comes after.
+           What a process imports and sets up once (polars too imports first) is said beside, as start
+  polars   the same tables read (csv with inferred types, or Parquet), each sorted by subject and time, written as Parquet
+The files are plain csv or Parquet, for both the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+SHIFT = 100_000_000
+"""Between the ids of two copies."""
+MIMIC = ["patients", "admissions", "icustays", "transfers", "services", "diagnoses_icd", "procedures_icd", "drgcodes", "cptevents", "labevents", "chartevents", "outputevents", "inputevents_mv", "inputevents_cv", "procedureevents_mv", "prescriptions", "microbiologyevents", "datetimeevents"]  # fmt: skip
+EICU = ["patient", "lab", "medication", "treatment", "diagnosis", "infusiondrug", "admissiondx", "pasthistory", "vitalperiodic", "vitalaperiodic", "physicalexam", "intakeoutput", "nursecharting", "allergy", "admissiondrug"]  # fmt: skip
+OMOP = ["person", "visit_occurrence", "condition_occurrence", "drug_exposure", "procedure_occurrence", "measurement", "observation", "death", "observation_period"]  # fmt: skip
+SUBJECT = ("subject_id", "person_id", "patientunitstayid", "record_id", "patient_id", "patient")
+TIME = ("charttime", "starttime", "startdate", "admittime", "time", "hour", "at", "measurement_datetime", "observation_datetime",
+        "visit_start_datetime", "condition_start_datetime", "drug_exposure_start_datetime", "procedure_datetime", "labresultoffset",
+        "drugstartoffset", "treatmentoffset", "diagnosisoffset", "infusionoffset")  # fmt: skip
+
+
+def samples(data: Path, rows: int) -> dict[str, Callable[[Path], str]]:
+    """Format -> what writes its files into a folder and returns the section of the study file."""
+    return {
+        "meds": lambda out: _meds(out, rows),
+        "csv": lambda out: _long(out, rows),
+        "hourly, long": lambda out: _copies_of(
+            data / "physionet2012/set_a_long.parquet", out, rows, 'missing = ["", "-1"]'
+        ),
+        "hourly, wide": lambda out: _copies_of(data / "sepsis2019/setA_4000.parquet", out, rows // 5, ""),
+        "mimic3": lambda out: _folder(_tables(data / "mimic3_demo", MIMIC), out, rows, "mimic3"),
+        "eicu": lambda out: _folder(_tables(data / "eicu_demo", EICU), out, rows, "eicu"),
+        "omop": lambda out: _folder(_zipped(data / "omop_synthea/Synthea27Nj_5.4.zip", out), out, rows, "omop"),
+    }
+
+
+def _meds(out: Path, rows: int) -> str:
+    from scale import write_study
+
+    write_study(out / "study", max(20, rows // 200), rows)
+    (out / "study/meds").rename(out / "meds")
+    return 'format = "meds"\npath = "meds"'
+
+
+def _long(out: Path, rows: int) -> str:
+    rng = np.random.default_rng(1)
+    at = pl.Series(rng.integers(0, 3650 * 1440, rows) * 60_000_000).cast(pl.Datetime("us")).dt.offset_by("40y")
+    code = pl.Series([f"{n}-{n % 9}" for n in range(1000, 1300)]).gather(rng.integers(0, 300, rows))
+    pl.DataFrame({
+        "patient_id": rng.integers(0, max(1, rows // 200), rows), "at": at, "loinc": code,
+        "result": rng.normal(80, 10, rows).round(2), "unit": pl.Series(["mg/dL"]).new_from_index(0, rows),
+    }).write_csv(out / "labs.csv", datetime_format="%Y-%m-%d %H:%M")  # fmt: skip
+    return (
+        'format = "csv"\npath = "labs.csv"\nsubject = "patient_id"\ntime = "at"\ncodes = {loinc = "LOINC"}\n'
+        'value = "result"\nvalue_unit = "unit"'
+    )
+
+
+def _copies_of(file: Path, out: Path, rows: int, more: str) -> str:
+    table = pl.read_parquet(file)
+    _copies(table, max(1, rows // table.height)).write_parquet(out / "hourly.parquet")
+    return f'format = "hourly"\npath = "hourly.parquet"\n{more}'
+
+
+def _tables(folder: Path, names: list[str]) -> dict[str, pl.DataFrame]:
+    files = {path.name.split(".")[0].lower(): path for path in folder.glob("*.csv.gz")}
+    return {name: pl.read_csv(files[name], infer_schema=False) for name in files if name in names or name[:2] == "d_"}
+
+
+def _zipped(file: Path, out: Path) -> dict[str, pl.DataFrame]:
+    """OMOP's tables; of its lookups concept alone."""
+    with zipfile.ZipFile(file) as archive:
+        found = {name[:-4].lower(): name for name in archive.namelist() if "/" not in name}
+        read = {name: archive.read(found[name]) for name in (*OMOP, "concept") if name in found}
+    return {
+        name: pl.read_csv(text, infer_schema=False, separator="," if b"," in text[:200] else "\t")
+        for name, text in read.items()
+    }
+
+
+def _folder(tables: dict[str, pl.DataFrame], out: Path, rows: int, form: str) -> str:
+    times = max(1, rows // sum(table.height for table in tables.values()))
+    (out / form).mkdir()
+    for name, table in tables.items():
+        _copies(table, 1 if name[:2] == "d_" or name == "concept" else times).write_csv(out / form / f"{name}.csv")
+    return f'format = "{form}"\npath = "{form}"'
+
+
+def _copies(table: pl.DataFrame, times: int) -> pl.DataFrame:
+    """The table so many times, each with other ids of subjects, visits and rows."""
+    return pl.concat(
+        [
+            table.with_columns(_moved(table, name, k * SHIFT) for name in table.columns if _is_id(name))
+            for k in range(times)
+        ]
+    )
+
+
+def _is_id(name: str) -> bool:
+    low = name.lower()
+    whose = low in (
+        "subject_id",
+        "hadm_id",
+        "icustay_id",
+        "row_id",
+        "uniquepid",
+        "patienthealthsystemstayid",
+        "patientunitstayid",
+    )
+    return whose or low in SUBJECT or low.endswith(("occurrence_id", "measurement_id", "observation_id", "exposure_id"))
+
+
+def _moved(table: pl.DataFrame, name: str, by: int) -> pl.Expr:
+    if table[name].dtype.is_integer():
+        return pl.col(name) + by
+    number = pl.col(name).cast(pl.Int64, strict=False)
+    return pl.coalesce((number + by).cast(pl.String), pl.col(name) + pl.lit(f"-{by}"))
+
+
+def by_polars(folder: Path, out: Path) -> int:
+    """Every table read, sorted and written; returns the rows."""
+    rows = 0
+    for file in sorted(path for path in folder.rglob("*") if path.suffix in (".csv", ".parquet")):
+        table = (
+            pl.read_parquet(file)
+            if file.suffix == ".parquet"
+            else pl.read_csv(file, infer_schema_length=10_000, ignore_errors=True)
+        )
+        by = [next((c for c in table.columns if c.lower() in names), None) for names in (SUBJECT, TIME)]
+        table = table.sort([c for c in by if c]) if any(by) else table
+        table.write_parquet(out / f"{file.stem}.parquet")
+        rows += table.height
+    return rows
+
+
+def by_clinome(file: Path) -> int:
+    """The tables of a study of one source of records, saved; returns the events."""
+    from clinome.graphs.ingest.load_source import load_identity
+    from clinome.graphs.ingest.nodes import nodes
+    from clinome.graphs.ingest.relationships import left_out
+    from clinome.graphs.tables.source_spec import about
+    from clinome.graphs.tables.study_tables import Tables
+    from clinome.loaders.registry import read_source
+    from clinome.study import as_study
+    from clinome.verbs.loading.load import known_before, read_names
+
+    study = as_study(file)
+    tables = Tables(study.tables, study.name)
+    (spec,) = study.sources()
+    known = known_before(study, spec, tables, read_names(study))
+    load_id = load_identity(tables, spec, known)
+    loaded = read_source(spec, known)
+    tables.save(loaded, load_id, about(spec), nodes(loaded, spec), left_out(loaded))
+    return 0 if loaded.events is None else loaded.events.height
+
+
+def measured(name: str, write: Callable[[Path], str], out: Path) -> str:
+    shutil.rmtree(out, ignore_errors=True)
+    (out / "source").mkdir(parents=True)
+    section = write(out / "source")
+    shutil.rmtree(out / "source/study", ignore_errors=True)
+    file = out / "source" / "study.toml"
+    file.write_text(f'name = "formats"\nstore = "formats.graph"\n\n[records.ehr]\n{section}\n{REST}')
+    start = time.process_time()
+    by_clinome(_small(out / "small"))  # what is imported and set up once a process is measured apart
+    start = time.process_time() - start
+    seconds, said = [], []
+    for way in (lambda: by_polars(out / "source", out), lambda: by_clinome(file)):
+        begun = time.process_time()
+        said.append(way())
+        seconds.append(time.process_time() - begun)
+    theirs, ours = seconds
+    return f"{name:14} {said[0]:>10,} rows {said[1]:>10,} events  polars {theirs:6.2f} s  clinome {ours:6.2f} s  {ours / theirs:5.1f} x  start {start:4.2f} s"
+
+
+def _small(out: Path) -> Path:
+    from clinome.loaders.measurements.units import conversion
+
+    out.mkdir()
+    (out / "study.toml").write_text(
+        f'name = "small"\nstore = "small.graph"\n\n[records.ehr]\n{_long(out, 1000)}\n{REST}'
+    )
+    conversion("millimole / liter", "milligram / deciliter", 180.0)
+    return out / "study.toml"
+
+
+REST = """
+[cohort]
+query = "MATCH (p:Patient) RETURN p.id AS subject_id, p.index_date AS prediction_time"
+
+[task]
+kind         = "binary"
+target       = {codes = ["ICD10CM:I50"]}
+horizon_days = 365
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--only", nargs="+")
+    parser.add_argument("--keep", type=Path, help="a file that the figures are added to")
+    args = parser.parse_args()
+    forms = samples(args.data, args.rows)
+    if args.only and len(args.only) == 1:
+        line = measured(args.only[0], forms[args.only[0]], args.out)
+        sys.stdout.write(line + "\n")
+        return
+    for name in args.only or forms:  # each in a process of its own, so that none finds what another has warmed
+        command = [sys.executable, __file__, str(args.data), str(args.out), "--rows", str(args.rows), "--only", name]
+        line = subprocess.run(  # a failed one says nothing
+            command, check=False, stdout=subprocess.PIPE, text=True, env={**os.environ, "POLARS_MAX_THREADS": "1"}
+        ).stdout.strip()
+        print(line or f"{name}: failed", flush=True)
+        if args.keep:
+            with args.keep.open("a") as file:
+                file.write(line + "\n")
+
+
+if __name__ == "__main__":
+    main()
