@@ -102,6 +102,8 @@ class _Counts:
                 "no event of this study is so", where, ", ".join(predicate.parts), "some at one moment", "look at its codes"
             )  # fmt: skip
         got = predicate.regex if predicate.regex is not None else ", ".join(predicate.codes)
+        if predicate.low is not None or predicate.high is not None:
+            got += f" with a number in ({predicate.low}, {predicate.high})"
         near = {
             one for code in _curies(predicate.codes) for one in get_close_matches(code, self.codes, n=2, cutoff=0.5)
         }

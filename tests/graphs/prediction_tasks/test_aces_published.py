@@ -120,7 +120,7 @@ def days(events: list[Event], *codes: str) -> list[float]:
 
 
 def abnormal_lab(events: list[Event], male: bool) -> list[Label]:
-    found = []
+    found: list[Label] = []
     for now in sorted({d for d, code, v in events if code == LAB and v is not None and 90 <= v <= 120}):
         ahead = [v for d, code, v in events if code == LAB and v is not None and now + 1 < d <= now + 8]
         if ahead:
