@@ -12,49 +12,23 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from ...loaders.errors import InputError, NotBuilt
+from ...loaders.errors import InputError
 from ...loaders.files.regular_file import small_text
+from .aces_predicates import Predicate, flag, mapping, placeholder, predicates_of
 
 ANY, RECORD_START, RECORD_END = SPECIAL = ("_ANY_EVENT", "_RECORD_START", "_RECORD_END")
 TRIGGER, OWN_START, OWN_END = "trigger", "start", "end"
-_SECTIONS = ("predicates", "trigger", "windows", "description", "metadata", "patient_demographics")
-_PREDICATE = (
-    "code",
-    "value_min",
-    "value_max",
-    "value_min_inclusive",
-    "value_max_inclusive",
-    "expr",
-    "other_cols",
-    "static",
-)
+_PREDICATES = ("predicates", "patient_demographics", "description", "metadata")
+_SECTIONS = (*_PREDICATES, "trigger", "windows")
 _WINDOW = ("start", "end", "start_inclusive", "end_inclusive", "has", "label", "index_timestamp")
-_PLACEHOLDERS = ("???", "TODO", "PLACEHOLDER", "<CODE>")
 _UNITS = {"w": 604_800, "week": 604_800, "d": 86_400, "day": 86_400, "h": 3_600, "hr": 3_600, "hour": 3_600,
           "m": 60, "min": 60, "minute": 60, "s": 1, "sec": 1, "second": 1}  # fmt: skip
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)\s*,?\s*")
+_CLOCK = re.compile(r"(\d+):(\d\d):(\d\d)$")
 _BOUND = re.compile(r"(?P<base>[A-Za-z_]\w*(?:\.(?:start|end))?)\s*(?:(?P<how>->|<-|\+|-)\s*(?P<what>.+))?")
 _RANGE = re.compile(r"[(\[]\s*(None|\d+)\s*,\s*(None|\d+)\s*[)\]]")
-_EXPR = re.compile(r"(or|and)\(([\w\s,]+)\)")
 LARGEST = 1_000_000
 _LONGEST_DAYS = 73_050
-
-
-@dataclass(frozen=True)
-class Predicate:
-    """Predicate: events of some codes with a number in a range, or (`join` or, and) what others say of one moment.
-
-    codes: as MEDS writes them. regex: of codes, instead.
-    """
-
-    codes: tuple[str, ...] = ()
-    regex: str | None = None
-    low: float | None = None
-    high: float | None = None
-    low_inclusive: bool = False
-    high_inclusive: bool = False
-    join: str | None = None
-    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,7 +60,7 @@ class AcesTask:
     """ACES task: for each moment of the trigger its windows; the label is whether a predicate comes in one of them.
 
     windows: in an order in which each refers to those before it. label: window and predicate. index: window and bound (start,
-    end) that is the prediction's moment.
+    end) that is the prediction's moment. demographics: predicates of the patient, who must be all of them.
     """
 
     name: str
@@ -96,6 +70,7 @@ class AcesTask:
     label: tuple[str, str]
     index: tuple[str, str]
     doc: str = ""
+    demographics: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
@@ -111,37 +86,35 @@ class AcesTask:
             )
 
 
-def read_aces(path: Path) -> AcesTask:
+def read_aces(path: Path, predicates: Path | None = None) -> AcesTask:
     """A task file of ACES.
 
+    Args: predicates: a file of predicates and patient_demographics, which take the place of the task's of the same name.
     Raises: InputError for a file that is none; for a predicate without its codes (`???`), an unknown name, a window that refers
-        to itself. NotBuilt for predicates of the patient (static), and of other columns.
+        to itself.
     """
+    return parse_aces(_yaml(path), path.stem, None if predicates is None else _yaml(predicates))
+
+
+def _yaml(path: Path) -> object:
     import yaml
 
     text = small_text(path, "task file", LARGEST)
     try:
-        table = yaml.safe_load(text)
+        return yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         where = path if mark is None else f"{path} line {mark.line + 1}"
         raise InputError("not a YAML file that can be read", where, fix="mend it") from None
-    return parse_aces(table, path.stem)
 
 
-def parse_aces(table: object, name: str) -> AcesTask:
-    """The same, from what YAML read."""
+def parse_aces(table: object, name: str, mapped: object = None) -> AcesTask:
+    """The same, from what YAML read. mapped: of the file of predicates."""
     at = f"ACES task {name}"
-    read = _mapping(table, at, _SECTIONS)
-    if read.get("patient_demographics"):
-        raise NotBuilt(
-            f"{at}: patient_demographics are not built yet.", "let a cohort query and a task of your own ask so"
-        )
-    predicates = {
-        str(one): _predicate(what, f"{at} predicates.{one}")
-        for one, what in _mapping(read.get("predicates"), f"{at} predicates").items()
-    }
-    if read.get("trigger") is None:
+    read = mapping(table, at, _SECTIONS)
+    beside = mapping(mapped or {}, f"{at}, its predicates", _PREDICATES)
+    predicates, demographics = predicates_of(read, beside, at)
+    if read.get("trigger") is None or placeholder(read["trigger"]):
         raise InputError("no trigger", at, expected="trigger: a predicate", fix="say what a prediction is made for")
     trigger = str(read["trigger"])
     names = {*predicates, *SPECIAL}
@@ -149,61 +122,32 @@ def parse_aces(table: object, name: str) -> AcesTask:
         for part in predicate.parts:
             _named(part, names, f"{at} predicates.{one}")
     _no_circle({one: predicate.parts for one, predicate in predicates.items()}, f"{at} predicates")
-    _named(trigger, names, f"{at} trigger")
-    given = _mapping(read.get("windows"), f"{at} windows")
-    found = {str(one): _mapping(what, f"{at} windows.{one}", _WINDOW) for one, what in given.items()}
-    windows = {one: _window(what, names, f"{at} windows.{one}") for one, what in found.items()}
+    parts = {part for predicate in predicates.values() for part in predicate.parts}
+    still = {one for one, predicate in predicates.items() if predicate.static}
+    if idle := sorted(still - parts - {*demographics}):
+        raise InputError("a static predicate that nothing asks for", f"{at} predicates", ", ".join(idle),
+                         "patient_demographics, or an expression", "write it under patient_demographics")  # fmt: skip
+    given = mapping(read.get("windows"), f"{at} windows")
+    found = {str(one): mapping(what, f"{at} windows.{one}", _WINDOW) for one, what in given.items()}
+    moving = names - still
+    _named(trigger, moving, f"{at} trigger", still)
+    windows = {one: _window(what, moving, still, f"{at} windows.{one}") for one, what in found.items()}
     label = _one_of(found, "label", at)
-    _named(label[1], names, f"{at} windows.{label[0]} label")
+    _named(label[1], moving, f"{at} windows.{label[0]} label", still)
     index = _one_of(found, "index_timestamp", at)
     if index[1] not in (OWN_START, OWN_END) or getattr(windows[index[0]], index[1]).base is None:
         raise InputError("no moment of the prediction", f"{at} windows.{index[0]} index_timestamp", index[1],
                          "start or end, where it is not NULL", "name the other one")  # fmt: skip
-    return AcesTask(
-        name, predicates, trigger, _in_order(windows, at), label, index, str(read.get("description") or "").strip()
-    )
+    doc = str(read.get("description") or "").strip()
+    return AcesTask(name, predicates, trigger, _in_order(windows, at), label, index, doc, demographics)
 
 
-def _predicate(table: object, at: str) -> Predicate:
-    read = _mapping(table, at, _PREDICATE)
-    if read.get("static") or read.get("other_cols"):
-        raise NotBuilt(f"{at}: static and other_cols are not built yet.", "leave them out, or ask so in a cohort query")
-    if "expr" in read:
-        match = _EXPR.fullmatch(str(read["expr"]).strip())
-        parts = [] if match is None else [part.strip() for part in match[2].split(",") if part.strip()]
-        if match is None or not parts:
-            raise InputError("an expression that cannot be read", at, None, "or(a, b) or and(a, b)", "write it so")
-        if beside := sorted({"code", "value_min", "value_max"} & set(read)):
-            fix = "leave one of them out, or make it a predicate of its own"
-            raise InputError("an expression beside codes or numbers", at, ", ".join(beside), "expr alone", fix)
-        return Predicate(join=match[1], parts=tuple(parts))
-    code = read.get("code")
-    regex, codes = None, [code]
-    if isinstance(code, Mapping):
-        held = _mapping(code, f"{at} code", ("regex", "any"))
-        if len(held) > 1:
-            raise InputError("a pattern and a list of codes", f"{at} code", None, "one of them", "leave one out")
-        regex, codes = held.get("regex"), list(held.get("any") or []) if isinstance(held.get("any"), list) else []
-    if any(one is None or str(one).strip().upper() in ("", *_PLACEHOLDERS) for one in (codes or [regex])):
-        raise InputError(
-            "a predicate without its codes", at, None, "codes of this data", "say which codes it stands for"
-        )
-    numbers = {key: _number(read.get(key), f"{at} {key}") for key in ("value_min", "value_max")}
-    flags = {key: _flag(read.get(f"{key}_inclusive"), False, f"{at} {key}_inclusive") for key in numbers}
-    return Predicate(
-        tuple(str(one).strip() for one in codes), None if regex is None else str(regex), numbers["value_min"], numbers["value_max"],
-        flags["value_min"], flags["value_max"],
-    )  # fmt: skip
-
-
-def _window(table: Mapping[str, Any], names: set[str], at: str) -> AcesWindow:
-    for side in (OWN_START, OWN_END):
-        if side not in table:
-            raise InputError(f"a window without its {side}", at, None, f"{side}: NULL where it has none", "write it")
-    bounds = {side: _bound(table[side], f"{at} {side}") for side in (OWN_START, OWN_END)}
+def _window(table: Mapping[str, Any], names: set[str], still: set[str], at: str) -> AcesWindow:
+    """names: predicates that have moments. still: those of the patient, which have none."""
+    bounds = {side: _bound(table.get(side), f"{at} {side}") for side in (OWN_START, OWN_END)}
     for side, bound in bounds.items():
         if bound.event is not None:
-            _named(bound.event, names, f"{at} {side}")
+            _named(bound.event, names, f"{at} {side}", still)
         if bound.base == side:
             raise InputError(
                 "a bound that refers to itself",
@@ -215,11 +159,11 @@ def _window(table: Mapping[str, Any], names: set[str], at: str) -> AcesWindow:
     if {bounds[OWN_START].base, bounds[OWN_END].base} == {OWN_START, OWN_END}:
         raise InputError("two bounds that refer to each other", at, None, "one that stands by itself", "correct it")
     has = {}
-    for name, wanted in _mapping(table.get("has") or {}, f"{at} has").items():
-        _named(str(name), names, f"{at} has")
+    for name, wanted in mapping(table.get("has") or {}, f"{at} has").items():
+        _named(str(name), names, f"{at} has", still)
         has[str(name)] = _range(wanted, f"{at} has.{name}")
     left, right = (
-        _flag(table.get(f"{side}_inclusive"), True, f"{at} {side}_inclusive") for side in (OWN_START, OWN_END)
+        flag(table.get(f"{side}_inclusive"), True, f"{at} {side}_inclusive") for side in (OWN_START, OWN_END)
     )
     return AcesWindow(bounds[OWN_START], bounds[OWN_END], left, right, has)
 
@@ -250,17 +194,18 @@ def _span(text: str, at: str) -> timedelta:
         >>> _span("1 day 12h", "x")
         datetime.timedelta(days=1, seconds=43200)
     """
-    parts = list(_SPAN.finditer(text.strip().lower()))
+    text, clock = text.strip().lower(), _CLOCK.search(text.strip())
+    told = text if clock is None else text[: clock.start()]
+    parts = list(_SPAN.finditer(told))
     units = [part[2] if part[2] in _UNITS else part[2].removesuffix("s") for part in parts]
     seconds = sum(float(part[1]) * _UNITS.get(unit, 0) for part, unit in zip(parts, units, strict=True))
+    seconds += 0 if clock is None else int(clock[1]) * 3_600 + int(clock[2]) * 60 + int(clock[3])
     if (
-        "".join(part[0] for part in parts) != text.strip().lower()
+        "".join(part[0] for part in parts) != told
         or any(unit not in _UNITS for unit in units)
         or seconds / 86_400 > _LONGEST_DAYS
     ):
-        raise InputError(
-            "a length of time that cannot be read", at, text.strip()[:40], "24h, 30d, 1 day 12h", "write it so"
-        )
+        raise InputError("a length of time that cannot be read", at, text[:40], "24h, 30d, 1 day 12h", "write it so")
     return timedelta(seconds=seconds)
 
 
@@ -312,37 +257,16 @@ def _no_circle(needs: Mapping[str, tuple[str, ...]], at: str) -> list[str]:
 
 
 def _one_of(windows: Mapping[str, Mapping[str, Any]], key: str, at: str) -> tuple[str, str]:
-    found = [(name, str(table[key])) for name, table in windows.items() if table.get(key) is not None]
+    found = [(name, str(table[key])) for name, table in windows.items() if not placeholder(table.get(key))]
     if len(found) != 1:
-        raise InputError(f"{len(found)} windows with {key}", at, None, "one", f"write {key} in one window")
+        what = "the predicate that is the outcome" if key == "label" else "start or end, when the prediction is made"
+        raise InputError(f"{len(found)} windows with {key}", at, None, "one", f"write {key} in one window: {what}")
     return found[0]
 
 
-def _named(name: str, known: set[str], at: str) -> None:
+def _named(name: str, known: set[str], at: str, still: set[str] | frozenset[str] = frozenset()) -> None:
+    if name in still:
+        raise InputError("a predicate of the patient has no moment", at, name, "a predicate of events",
+                         "name it in patient_demographics, or in an expression and(…) with one of events")  # fmt: skip
     if name not in known:
         raise InputError("an unknown name", at, name, ", ".join(sorted(known)), "name one of these")
-
-
-def _number(value: object, at: str) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError("no number", at, None, "a number", "correct it")
-    return float(value)
-
-
-def _flag(value: object, default: bool, at: str) -> bool:
-    if value is None:
-        return default
-    if not isinstance(value, bool):
-        raise InputError("neither true nor false", at, None, "true or false", "correct it")
-    return value
-
-
-def _mapping(table: object, at: str, known: tuple[str, ...] = ()) -> Mapping[str, Any]:
-    if not isinstance(table, Mapping):
-        raise InputError("a section was expected", at, None, "name: value", "write it so")
-    for key in table if known else ():
-        if key not in known:
-            raise InputError("unknown key", at, str(key), ", ".join(known), "rename or remove it")
-    return table

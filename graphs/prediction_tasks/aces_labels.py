@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from difflib import get_close_matches
+from functools import cached_property, reduce
 
 import polars as pl
 
@@ -10,8 +11,10 @@ from ...loaders.errors import InputError
 from ...loaders.identifiers.curie import meds_codes
 from ...loaders.records.meds.extension import VISIT_END, VISIT_START
 from ...loaders.tables import PolarsType
-from .aces import ANY, OWN_END, OWN_START, RECORD_END, RECORD_START, TRIGGER, AcesTask, AcesWindow, Bound, Predicate
-from .code_set import CodeSet, study_codes
+from .aces import ANY, OWN_END, OWN_START, RECORD_END, RECORD_START, TRIGGER, AcesTask, AcesWindow, Bound
+from .aces_patients import described, in_range, patients
+from .aces_predicates import Predicate
+from .code_set import study_codes
 from .labels import TaskLabels, percent
 from .records import TIME, Records
 
@@ -32,7 +35,12 @@ def with_aces(task: AcesTask, records: Records) -> TaskLabels:
     for name in (task.trigger, task.label[1]):
         if counts.of(name).is_empty() and not records.lenient:
             raise counts.missing(name)
-    rows = counts.of(task.trigger).select("subject_id", pl.col("time").alias(TRIGGER)).with_row_index("row")
+    rows = counts.of(task.trigger).select("subject_id", pl.col("time").alias(TRIGGER))
+    asked = []
+    for name in task.demographics:
+        rows = rows.join(counts.who(name), on="subject_id", how="semi", maintain_order="left")
+        asked.append((f"patients: {name}", rows["subject_id"].n_unique()))
+    rows = rows.with_row_index("row")
     for name, window in task.windows.items():
         rows = _bounded(rows, name, window, counts)
     index = f"{task.index[0]}.{task.index[1]}"
@@ -44,7 +52,7 @@ def with_aces(task: AcesTask, records: Records) -> TaskLabels:
         ),
     ]
     met = met.with_columns(AT.alias(index))
-    steps = [("with a moment to predict at", met["subject_id"].n_unique())]
+    steps = [*asked, ("with a moment to predict at", met["subject_id"].n_unique())]
     for name, window in task.windows.items():
         met, more = _filtered(met, name, window, counts)
         notes += more
@@ -83,12 +91,26 @@ class _Counts:
         return pl.Series(sorted(study_codes(self.records.tables)), dtype=pl.String)
 
     def missing(self, name: str) -> InputError:
+        """Of a predicate that nothing is: its codes, and the nearest that there are."""
         predicate = self.task.predicates.get(name)
-        if predicate is None or predicate.join or not predicate.codes:
-            return InputError(
-                "no event of this study is so", f"ACES task {self.task.name}", name, "some", "look at its codes"
-            )
-        return CodeSet(tuple(_curies(predicate.codes))).missing(self.records.tables)
+        where = f"ACES task {self.task.name}, predicate {name}"
+        if predicate is None:
+            return InputError("no event of this study is so", where, name, "some", "load records with times")
+        if predicate.join is not None:
+            empty = [part for part in predicate.parts if not self.still(part) and self.of(part).is_empty()]
+            return self.missing(empty[0]) if empty else InputError(
+                "no event of this study is so", where, ", ".join(predicate.parts), "some at one moment", "look at its codes"
+            )  # fmt: skip
+        got = predicate.regex if predicate.regex is not None else ", ".join(predicate.codes)
+        if predicate.low is not None or predicate.high is not None:
+            got += f" with a number in ({predicate.low}, {predicate.high})"
+        near = {
+            one for code in _curies(predicate.codes) for one in get_close_matches(code, self.codes, n=2, cutoff=0.5)
+        }
+        expected = ", ".join(sorted(near)) or ", ".join(self.codes.head(5)) or None
+        return InputError("no event of this study is so", where, got, None if expected is None else f"for example {expected}",
+                          "map it to codes of this data, in a file beside: "
+                          'target = {task = "…", predicates = "mine.yaml"}')  # fmt: skip
 
     def empty(self) -> list[str]:
         """Predicates that no event of the study is."""
@@ -107,23 +129,52 @@ class _Counts:
         predicate = self.task.predicates[name]
         if predicate.join is None:
             return self._of_codes(predicate)
-        parts = [self.of(part).select("subject_id", "time") for part in dict.fromkeys(predicate.parts)]
+        if self.still(name):
+            return self.records.moments.join(self.who(name), on="subject_id", how="semi").with_columns(n=pl.lit(1))
+        every = list(dict.fromkeys(predicate.parts))
+        either = predicate.join == "or"
+        parts = [self.of(part).select("subject_id", "time") for part in every if either or not self.still(part)]
         met = pl.concat(parts).group_by("subject_id", "time").len()
-        return met.filter(pl.col("len") >= (1 if predicate.join == "or" else len(parts))).with_columns(n=pl.lit(1))
+        met = met.filter(pl.col("len") >= (1 if either else len(parts)))
+        for part in every if not either else ():
+            met = met.join(self.who(part), on="subject_id", how="semi") if self.still(part) else met
+        return met.with_columns(n=pl.lit(1))
+
+    def still(self, name: str) -> bool:
+        """Whether a predicate is of the patient, and so are all its parts."""
+        predicate = self.task.predicates.get(name)
+        if predicate is None or predicate.join is None:
+            return predicate is not None and predicate.static
+        return all(self.still(part) for part in predicate.parts)
+
+    def who(self, name: str) -> pl.DataFrame:
+        """subject_id: of whom a predicate of the patient is true. Raises: InputError where it is true of nobody."""
+        predicate = self.task.predicates[name]
+        if predicate.join is not None:
+            parts = [self.who(part) for part in predicate.parts]
+            if predicate.join == "or":
+                return pl.concat(parts).unique()
+            return reduce(lambda a, b: a.join(b, on="subject_id", how="semi"), parts)
+        found = patients(predicate, self.records, frozenset(self._wanted(predicate)))
+        if found.is_empty() and not self.records.lenient:
+            raise InputError("no patient of this study is so", f"ACES task {self.task.name}", name,
+                             described(self.records), "look at its code")  # fmt: skip
+        return found
 
     def _of_codes(self, predicate: Predicate) -> pl.DataFrame:
         visits = [self._visits(VISIT_EVENTS[code]) for code in predicate.codes if code in VISIT_EVENTS]
-        plain = _curies(tuple(code for code in predicate.codes if code not in VISIT_EVENTS))
-        wanted = frozenset(plain if predicate.regex is None else self._matching(predicate.regex))
-        number = pl.col("numeric_value")
-        low, high = predicate.low, predicate.high
-        holds = pl.lit(True)
-        if low is not None:
-            holds = holds & ((number >= low) if predicate.low_inclusive else (number > low))
-        if high is not None:
-            holds = holds & ((number <= high) if predicate.high_inclusive else (number < high))
-        events = self.records.of_codes(wanted, holds.fill_null(False)).select("subject_id", "time")
+        holds = in_range(predicate)
+        for column, value in predicate.others:
+            holds = holds & (pl.col(column).cast(pl.String) == value)
+        events = self.records.of_codes(frozenset(self._wanted(predicate)), holds.fill_null(False))
+        events = events.select("subject_id", "time")
         return pl.concat([events, *visits]).group_by("subject_id", "time").agg(n=pl.len())
+
+    def _wanted(self, predicate: Predicate) -> list[str]:
+        """The codes of a predicate, as the tables have them."""
+        if predicate.regex is not None:
+            return self._matching(predicate.regex)
+        return _curies(tuple(code for code in predicate.codes if code not in VISIT_EVENTS))
 
     def _visits(self, side: str) -> pl.DataFrame:
         return self.records.stays().select("subject_id", time=side).drop_nulls()
@@ -159,11 +210,13 @@ def _bounded(rows: pl.DataFrame, name: str, window: AcesWindow, counts: _Counts)
     for side in order:
         bound = sides[side]
         base = f"{name}.{bound.base}" if bound.base in (OWN_START, OWN_END) else bound.base
-        rows = _at(rows, bound, base, f"{name}.{side}", counts)
+        own = bound.base in (OWN_START, OWN_END)  # then an event at the very moment of the other side may be this one
+        exact = own and window.start_inclusive and window.end_inclusive
+        rows = _at(rows, bound, base, f"{name}.{side}", counts, exact)
     return rows
 
 
-def _at(rows: pl.DataFrame, bound: Bound, base: str | None, called: str, counts: _Counts) -> pl.DataFrame:
+def _at(rows: pl.DataFrame, bound: Bound, base: str | None, called: str, counts: _Counts, exact: bool) -> pl.DataFrame:
     if base is None:
         return rows.with_columns(pl.lit(None, TIME).alias(called))
     if bound.event is None:
@@ -172,7 +225,7 @@ def _at(rows: pl.DataFrame, bound: Bound, base: str | None, called: str, counts:
     known = rows.drop_nulls(base).with_columns(_from=pl.col(base)).sort("_from")
     found = known.join_asof(
         right, left_on="_from", right_on="_on", by="subject_id", strategy="forward" if bound.ahead else "backward",
-        allow_exact_matches=False, check_sortedness=False,
+        allow_exact_matches=exact, check_sortedness=False,
     )  # fmt: skip
     return rows.join(found.select("row", called), on="row", how="left")
 

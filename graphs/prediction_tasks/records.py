@@ -180,6 +180,21 @@ class Records:
         known = pl.max_horizontal("time", pl.col("known_time").fill_null(pl.col("time")))
         return pl.concat([pl.DataFrame(schema=layout), *parts]).with_columns(known_time=known)
 
+    def undated(self, codes: frozenset[str] | None, holds: pl.Expr) -> pl.DataFrame:
+        """subject_id, code of events without a time that hold; of these codes, or (None) of all."""
+        wanted = (
+            pl.lit(True) if codes is None else pl.col("code").is_in(pl.Series(sorted(codes), dtype=pl.String).implode())
+        )
+        parts = [
+            scan.filter(pl.col("time").is_null() & wanted & holds).select("subject_id", "code").collect(engine="streaming")
+            for source in self.tables.sources() if (scan := self.tables.scan(source, "events")) is not None
+        ]  # fmt: skip
+        return pl.concat([pl.DataFrame(schema={"subject_id": pl.String, "code": pl.String}), *parts])
+
+    def patients(self) -> list[pl.DataFrame]:
+        """The tables of patients, with the properties that the study keeps."""
+        return self._tables("patients")
+
     def _tables(self, name: str) -> list[pl.DataFrame]:
         return [table for source in self.tables.sources() if (table := self.tables.table(source, name)) is not None]
 

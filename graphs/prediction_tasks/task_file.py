@@ -81,11 +81,14 @@ def read_target(
     path = target if isinstance(target, str) else target.get("task")
     if not isinstance(path, str) or not path.endswith((".yaml", ".yml")):
         return find_task(target, base, gap_days=gap_days, horizon_days=horizon_days)
-    params = not isinstance(target, str) and len(target) > 1
+    predicates = None if isinstance(target, str) else target.get("predicates")
+    params = not isinstance(target, str) and not {*target} <= {"task", "predicates"}
     if params or gap_days is not None or horizon_days is not None:
         fix = "leave out parameters, gap_days and horizon_days"
-        raise InputError("an ACES task has windows of its own", WHERE, None, "the file alone", fix)
-    return read_aces(base / path)
+        raise InputError("an ACES task has windows of its own", WHERE, None, "task, and a file of predicates", fix)
+    return read_aces(
+        base / path, None if predicates is None else base / _value(predicates, "text", f"{WHERE} predicates")
+    )
 
 
 def library() -> dict[str, str]:

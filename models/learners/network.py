@@ -20,7 +20,8 @@ from .base import BaseLearner
 if TYPE_CHECKING:
     from ..encoders.propagation import Messages
     from ..encoders.relational_graph import RelationalGraph
-    from ..preprocessing.tokenizer import Sequences, Vocabulary
+    from ..preprocessing.token_table import Sequences
+    from ..preprocessing.tokenizer import Vocabulary
     from ..training.batch import Batch
     from ..training.trainer import TrainingPlan
     from .graph.centred import Centred

@@ -11,12 +11,14 @@ import polars as pl
 import torch
 
 from ..base.snapshot import Snapshot
-from ..training.batch import Tokens
 from .records.code_hierarchy import CodeHierarchy
 from .records.code_values import CodeValues
+from .token_table import Sequences, as_sequences, stretches
 
 PAD, UNKNOWN = 0, 1
 RARE = 2  # a code seen in fewer training rows is read as its nearest known ancestor
+STRETCH = 1_000_000  # events that are made tokens at a time; the tokens of more lie in files
+_USED = ("row", "code", "text_value", "numeric_value", "days", "age", "visit")
 TEXTS = 20  # a code with more distinct texts than this has free text, not categories
 
 
@@ -80,7 +82,8 @@ def fit_vocabulary(snapshot: Snapshot, train: np.ndarray) -> Vocabulary:
     """
     if snapshot.events is None:
         raise ValueError("this study has no records")
-    seen = _entries(snapshot.events.filter(np.isin(snapshot.events["row"].to_numpy(), train)))
+    told = snapshot.events.select("row", "code", "text_value", "age")
+    seen = _entries(told.filter(np.isin(told["row"].to_numpy(), train)))
     count = seen.group_by("entry").agg(pl.col("code").first(), pl.col("row").n_unique()).sort("entry")
     hierarchy = CodeHierarchy.of(snapshot.links)
     kept = [e for e, _, n in count.iter_rows() if n >= RARE]
@@ -111,44 +114,31 @@ def commonest(snapshot: Snapshot, rows: np.ndarray, vocabulary: Vocabulary, most
     return np.sort(found[np.argsort(-held[found], kind="stable")[:most]])
 
 
-@dataclass(frozen=True)
-class Sequences:
-    """Every row's tokens end to end: row r owns `start[r]:start[r + 1]`. Oldest first, undated before dated."""
-
-    start: np.ndarray
-    code: np.ndarray
-    value: np.ndarray
-    measured: np.ndarray
-    days: np.ndarray
-    dated: np.ndarray
-    age: np.ndarray
-    visit: np.ndarray
-
-    @property
-    def lengths(self) -> np.ndarray:
-        return np.diff(self.start)
-
-    def take(self, rows: np.ndarray, hidden: bool = False) -> Tokens:
-        """The tokens of these rows, padded to the longest of them (at least 1); none at all where they are hidden."""
-        length = self.lengths[rows] * (not hidden)
-        place = np.arange(max(1, int(length.max(initial=0))))[None, :]
-        real = place < length[:, None]
-        at = np.where(real, self.start[rows][:, None] + place, 0)
-
-        def pad(column: np.ndarray) -> torch.Tensor:
-            if not len(column):
-                return torch.from_numpy(np.zeros(at.shape, column.dtype))
-            return torch.from_numpy(np.where(real, column[at], np.zeros((), column.dtype)))
-
-        names = ("code", "value", "measured", "days", "dated", "age", "visit")
-        return Tokens(**{name: pad(getattr(self, name)) for name in names})
-
-
-def tokenize(events: pl.DataFrame, rows: int, vocabulary: Vocabulary, clock: str, longest: int = 256) -> Sequences:
+def tokenize(
+    events: pl.DataFrame, rows: int, vocabulary: Vocabulary, clock: str, longest: int = 256, most: int = STRETCH
+) -> Sequences:
     """Tokens of all rows; of a longer row the undated facts (at most an eighth) and the latest events stay.
 
-    Under clock "order" there are no durations: `days` counts events back from the last one instead.
+    Under clock "order" there are no durations: `days` counts events back from the last one instead. More than `most` events are
+    read in stretches of rows, and their tokens lie in files (`token_table`); the tokens are the same.
     """
+    count = np.bincount(events["row"].to_numpy(), minlength=rows)
+    parts = stretches(count, most)
+    if len(parts) == 1:
+        return as_sequences([_tokens(events, (0, rows), vocabulary, clock, longest)], several=False)
+    events = events.select(_USED)
+    within = (pl.col("row").is_between(first, last - 1) for first, last in parts)
+    made = (
+        _tokens(events.filter(these), part, vocabulary, clock, longest)
+        for these, part in zip(within, parts, strict=True)
+    )
+    return as_sequences(made, several=True)
+
+
+def _tokens(
+    events: pl.DataFrame, part: tuple[int, int], vocabulary: Vocabulary, clock: str, longest: int
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """How many tokens each row from, and before, has; and the tokens."""
     table = _entries(events)
     pairs = table.select("entry", "code").unique().sort("entry", "code")
     index = pairs.with_columns(index=pl.Series([vocabulary.index(e, c) for e, c in pairs.iter_rows()], dtype=pl.Int64))
@@ -161,23 +151,21 @@ def tokenize(events: pl.DataFrame, rows: int, vocabulary: Vocabulary, clock: str
     nth = pl.int_range(pl.len()).over("row", "dated")
     keep = pl.when("dated").then(nth >= dated - (longest - static)).otherwise(nth < longest // 8)
     table = table.filter(keep).with_columns(last=pl.col("visit").max().over("row"))
-    code = table["index"].to_numpy()
     days = table["days"].fill_null(0.0).to_numpy()
     if clock == "order":
         days = table.select((pl.len() - 1 - pl.int_range(pl.len())).over("row"))[:, 0].to_numpy()
     number = table["numeric_value"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
     age = table["age"].fill_null(float("nan")).to_numpy()
-    count = np.bincount(table["row"].to_numpy(), minlength=rows)
-    return Sequences(
-        start=np.concatenate([[0], np.cumsum(count)]),
-        code=code,
-        value=np.nan_to_num(vocabulary.values.scaled(table["code"], number)),
-        measured=np.isfinite(number),
-        days=days.astype(np.float32),
-        dated=table["dated"].to_numpy(),
-        age=np.nan_to_num((age - vocabulary.age[0]) / vocabulary.age[1]).astype(np.float32),
-        visit=table.select((pl.col("last") - pl.col("visit") + 1).fill_null(0).cast(pl.Int64))[:, 0].to_numpy(),
-    )
+    first, last = part
+    return np.bincount(table["row"].to_numpy() - first, minlength=last - first), {
+        "code": table["index"].to_numpy(),
+        "value": np.nan_to_num(vocabulary.values.scaled(table["code"], number)),
+        "measured": np.isfinite(number),
+        "days": days.astype(np.float32),
+        "dated": table["dated"].to_numpy(),
+        "age": np.nan_to_num((age - vocabulary.age[0]) / vocabulary.age[1]).astype(np.float32),
+        "visit": table.select((pl.col("last") - pl.col("visit") + 1).fill_null(0).cast(pl.Int64))[:, 0].to_numpy(),
+    }
 
 
 def _entries(events: pl.DataFrame) -> pl.DataFrame:

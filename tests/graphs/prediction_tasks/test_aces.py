@@ -7,10 +7,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import polars as pl
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_study import save
 from timelines import START, at, timelines
 
 from clinome.graphs.prediction_tasks.aces import Bound, parse_aces, read_aces
@@ -18,7 +20,8 @@ from clinome.graphs.prediction_tasks.aces_labels import with_aces
 from clinome.graphs.prediction_tasks.records import Records
 from clinome.graphs.prediction_tasks.task_file import read_target
 from clinome.graphs.tables.study_tables import Tables
-from clinome.loaders.errors import InputError, NotBuilt
+from clinome.loaders.errors import InputError
+from clinome.loaders.specs import Patients
 
 INHOSPITAL = """
 description: Death in hospital, from the first day on.
@@ -57,15 +60,17 @@ def task(text: str = INHOSPITAL, **more: Any) -> Any:
     return parse_aces({**yaml.safe_load(text), **more}, "t")
 
 
+STAYS: list[tuple[Any, ...]] = [
+    ("a", 0, LAB, 0, 1.0), ("a", 1, IN), ("a", 6, DIED), ("a", 6, OUT),  # dies in hospital
+    ("b", 0, LAB, 0, 1.0), ("b", 1, IN), ("b", 6, OUT), ("b", 9, DIED),  # goes home
+    ("c", 0, LAB, 0, 1.0), ("c", 1, IN), ("c", 2.5, OUT),  # is home within two days: left out by the future
+    ("d", 1, IN), ("d", 6, OUT),  # too little before
+    ("e", 0, LAB, 0, 1.0), ("e", 1, IN), ("e", 3, LAB),  # nobody says how it ended
+]  # fmt: skip
+
+
 def hospital(folder: Path) -> Tables:
-    events = [
-        ("a", 0, LAB, 0, 1.0), ("a", 1, IN), ("a", 6, DIED), ("a", 6, OUT),  # dies in hospital
-        ("b", 0, LAB, 0, 1.0), ("b", 1, IN), ("b", 6, OUT), ("b", 9, DIED),  # goes home
-        ("c", 0, LAB, 0, 1.0), ("c", 1, IN), ("c", 2.5, OUT),  # is home within two days: left out by the future
-        ("d", 1, IN), ("d", 6, OUT),  # too little before
-        ("e", 0, LAB, 0, 1.0), ("e", 1, IN), ("e", 3, LAB),  # nobody says how it ended
-    ]  # fmt: skip
-    return timelines(folder, events=events)
+    return timelines(folder, events=STAYS)
 
 
 def test_a_task_as_it_is_published(tmp_path: Path) -> None:
@@ -198,7 +203,7 @@ def test_bounds_that_refer_to_the_other_side() -> None:
     ("change", "message"),
     [
         ({"predicates": {"admission": {"code": "???"}}}, r"predicates.admission: a predicate without its codes"),
-        ({"predicates": {"admission": {"code": None}}}, "without its codes"), ({"predicates": {"a": {"expr": "not(b)"}}}, "expression"),
+        ({"predicates": {"admission": {"code": None}}}, "without its codes"), ({"predicates": {"admission": "???"}}, "predicates.admission: a predicate without its codes"), ({"predicates": {"a": {"expr": "not(b)"}}}, "expression"),
         ({"predicates": {"a": {"expr": "or(b, c)"}}}, "unknown name; got 'b'"), ({"trigger": "nobody"}, "unknown name; got 'nobody'"),
         ({"predicates": {"a": {"expr": "or(b, b)"}, "b": {"expr": "or(a, a)"}}, "trigger": "a"}, "in a circle"), ({"windows": 3}, "a section was expected"),
         ({"predicates": {"a": {"code": "x", "value_min": "y"}}}, "no number"), ({"predicates": {"a": {"codes": "x"}}}, "unknown key; got 'codes'"),
@@ -221,7 +226,7 @@ def test_mistakes(change: dict[str, Any], message: str) -> None:
         ("gap.end", "gop.end", "unknown name; got 'gop.end'"), ("gap.end", "target.end", "circle"), ("start + 48h", "end + 48h", "refers to itself"),
         ('"(2, None)"', "lots", "a count that cannot be read"), ("label: death", "label: birth", "unknown name; got 'birth'"),
         ("index_timestamp: end", "index_timestamp: start", "no moment of the prediction"), ("trigger + 24h", "24h", "a bound that cannot be read"),
-        ("    start: NULL\n", "", "windows.input: a window without its start"), ("    end: start + 48h\n", "", "windows.gap: a window without its end"),
+        ("label: death", "label: ???", "0 windows with label.*the predicate that is the outcome"),
         ("start_inclusive: True", "start_inclusive: 3", "true nor false"), ("end: start + 48h", "label: death\n    end: start + 48h", "2 windows with label"),
     ],
 )  # fmt: skip
@@ -229,13 +234,6 @@ def test_mistakes_in_windows(old: str, new: str, message: str) -> None:
     assert old in INHOSPITAL
     with pytest.raises(InputError, match=message):
         task(INHOSPITAL.replace(old, new))
-
-
-def test_what_is_not_built_says_so() -> None:
-    with pytest.raises(NotBuilt, match="patient_demographics"):
-        task(patient_demographics={"male": {"code": "SEX//male"}})
-    with pytest.raises(NotBuilt, match="static and other_cols"):
-        task(predicates={"a": {"code": "x", "static": True}})
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:
@@ -257,5 +255,87 @@ def test_predicates_that_nothing_is_are_told(tmp_path: Path) -> None:
     tables = timelines(tmp_path, events=[("a", 0, LAB), ("a", 1, IN), ("a", 5, DIED)])
     made = with_aces(task(), Records(tables))
     assert "predicate discharge: no event of this study is so" in made.notes and datetime(2020, 1, 1) == START
-    with pytest.raises(InputError, match="no event of this study has one of these codes"):
+    with pytest.raises(
+        InputError, match=r'predicate discharge: no event of this study is so.*predicates = "mine.yaml"'
+    ):
         with_aces(task(trigger="discharge"), Records(tables))
+
+
+def test_of_whom_a_task_asks(tmp_path: Path) -> None:
+    """Patients by an undated event or a property; static parts of an expression hold at every moment of their patient."""
+    sexes = [("a", None, "MEDS:SEX//male"), ("b", None, "MEDS:SEX//male"), ("c", None, "MEDS:SEX//female")]
+    tables = timelines(tmp_path, events=[*STAYS, *sexes])
+    people = pl.DataFrame({"subject_id": list("abcde"), "age": [70, 40, 50, 20, 60], "site": ["X"] * 5})
+    save(tables, Patients((Path("p.csv"),)), patients=people)
+    both = Records(tables)
+    men = with_aces(task(patient_demographics={"male": {"code": "SEX//male"}}), both)
+    assert men.rows["subject_id"].to_list() == ["a", "b"] and men.steps[0] == ("patients: male", 2)
+    old = with_aces(
+        task(patient_demographics={"old": {"code": "AGE", "value_min": 60, "value_min_inclusive": True}}), both
+    )
+    assert old.rows["subject_id"].to_list() == ["a", "e"]
+    here = with_aces(task(patient_demographics={"here": {"code": {"regex": "^site//X"}}}), both)
+    assert here.rows.height == 3
+    man = {**yaml.safe_load(INHOSPITAL)["predicates"], "male": {"code": "SEX//male", "static": True},
+           "man_in": {"expr": "and(male, admission)"}, "either": {"expr": "or(male, discharge)"}}  # fmt: skip
+    made = with_aces(task(predicates=man, trigger="man_in"), both)
+    assert made.rows["subject_id"].to_list() == ["a", "b"]
+    with pytest.raises(
+        InputError,
+        match=r"no patient of this study is so; got 'tall'; expected MEDS:SEX//female, MEDS:SEX//male, site//X",
+    ):
+        with_aces(task(patient_demographics={"tall": {"code": "TALL"}}), both)
+    with pytest.raises(InputError, match="has no moment; got 'male'"):
+        task(predicates=man, trigger="male")
+    with pytest.raises(InputError, match="static predicate that nothing asks for; got 'male'"):
+        task(predicates={name: what for name, what in man.items() if name not in ("man_in", "either")})
+    with pytest.raises(InputError, match="an expression of the patient"):
+        task(patient_demographics={"x": {"expr": "or(a, b)"}})
+
+
+def test_other_columns_of_an_event(tmp_path: Path) -> None:
+    events = [
+        ("a", 1, IN, 1, None, "v1"),
+        ("a", 2, IN, 2, None, "v2"),
+        ("a", 3, DIED),
+        ("a", 4, OUT),
+        ("b", 1, IN, 1, None, "v1"),
+    ]
+    predicates = {
+        "admission": {"code": {"regex": "^HOSPITAL_ADMISSION"}, "other_cols": {"visit_id": "v2"}},
+        "death": {"code": "MEDS_DEATH"},
+    }
+    windows = {
+        "input": {"end": "trigger", "index_timestamp": "end"},
+        "target": {"start": "trigger", "end": "start + 1 day, 12:00:00", "label": "death"},
+    }
+    made = with_aces(task(predicates=predicates, windows=windows), Records(timelines(tmp_path, events=events)))
+    assert made.rows.rows() == [("a", at(2), True)]
+    with pytest.raises(
+        InputError, match="other_cols: unknown key; got 'ward'; expected text_value, unit, visit_id, source"
+    ):
+        task(predicates={"admission": {"code": "x", "other_cols": {"ward": "3"}}})
+
+
+def test_the_start_itself_may_be_the_end_where_both_are_in_the_window(tmp_path: Path) -> None:
+    events = [("a", 1, IN), ("a", 1, OUT), ("a", 5, OUT), ("a", 4, DIED)]
+    windows = {"input": {"end": "trigger", "index_timestamp": "end"}, "stay": {"start": "trigger", "end": "start -> discharge"},
+               "target": {"start": "stay.end", "end": "start + 3d", "label": "death"}}  # fmt: skip
+    records = Records(timelines(tmp_path, events=events))
+    assert with_aces(task(windows=windows), records).rows["label"].to_list() == [True]  # the stay ends as it begins
+    windows["stay"]["start_inclusive"] = False  # type: ignore[assignment]
+    assert with_aces(task(windows=windows), records).rows["label"].to_list() == [False]
+
+
+def test_a_file_of_predicates_maps_what_a_task_leaves_open(tmp_path: Path) -> None:
+    open_task = yaml.safe_load(INHOSPITAL)
+    open_task["predicates"]["death"] = "???"
+    (tmp_path / "t.yaml").write_text(yaml.safe_dump(open_task))
+    (tmp_path / "mine.yaml").write_text("metadata: {by: us}\npredicates:\n  death: {code: MEDS_DEATH}\n")
+    with pytest.raises(InputError, match=r"predicates.death: a predicate without its codes.*predicates = …"):
+        read_target("t.yaml", tmp_path)
+    read = read_target({"task": "t.yaml", "predicates": "mine.yaml"}, tmp_path)
+    assert read.predicates["death"].codes == ("MEDS_DEATH",)  # type: ignore[union-attr]
+    (tmp_path / "mine.yaml").write_text("predicates: {}\ntrigger: x\n")
+    with pytest.raises(InputError, match="its predicates: unknown key; got 'trigger'"):
+        read_target({"task": "t.yaml", "predicates": "mine.yaml"}, tmp_path)

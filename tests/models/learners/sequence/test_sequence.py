@@ -7,12 +7,14 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from snapshots import make_snapshot
 
 from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.models.base.folds import parts
 from clinome.models.learners.registry import make
 from clinome.models.metrics.task_metrics import inner_score
+from clinome.models.preprocessing.token_table import COLUMNS
 from clinome.models.preprocessing.tokenizer import PAD, UNKNOWN, fit_vocabulary, tokenize
 
 
@@ -94,6 +96,23 @@ def test_a_rare_code_is_read_as_what_lies_above_it() -> None:
     table = vocabulary.ancestor_table()
     leaf, parent = vocabulary.known["ICD10CM:J44.9"], vocabulary.known["ICD10CM:J44"]
     assert table[leaf, 0] == leaf and parent in table[leaf].tolist()
+
+
+@pytest.mark.parametrize("clock", ["dated", "order"])
+def test_tokens_of_many_events_lie_in_files_and_are_the_same(clock: str) -> None:
+    snapshot = make_snapshot(n=40, layers=(), records=True)
+    assert snapshot.events is not None
+    vocabulary = fit_vocabulary(snapshot, np.arange(40))
+    one = tokenize(snapshot.events, 45, vocabulary, clock, 8)  # five rows without events come last
+    many = tokenize(snapshot.events, 45, vocabulary, clock, 8, most=30)
+    assert many.mapped and not one.mapped and not many.code.flags.writeable
+    for name in ("start", *COLUMNS):
+        a, b = getattr(one, name), getattr(many, name)
+        assert a.dtype == b.dtype
+        np.testing.assert_array_equal(a, b)
+    rows = np.array([44, 3, 17, 0])
+    for name in COLUMNS:
+        assert torch.equal(getattr(one.take(rows), name), getattr(many.take(rows), name))
 
 
 def test_long_rows_keep_their_latest_events_and_short_ones_are_padded() -> None:
