@@ -377,6 +377,7 @@ def _summary(ready: Prepared, graph: Mapping[str, Any], notes: Sequence[str]) ->
         "layers": [{"name": n, "kind": x.kind, "features": x.var.height, "profiled": int(x.profiled.sum()),
                     "missing": int((~x.profiled).sum())} for n, x in {**snapshot.layers, **snapshot.views}.items()],
         "presence": presence(snapshot),
+        "called": _called(ready),
         "records": None if events is None else {"events": events.height, "codes": events["code"].n_unique(),
                     "subjects_with": events["row"].n_unique(), "static": dict(snapshot.static)},
         "warnings": [*cohort.notes, *_clock_warning(cohort.clock), *_split_notes(ready), *notes],
@@ -385,6 +386,14 @@ def _summary(ready: Prepared, graph: Mapping[str, Any], notes: Sequence[str]) ->
         "graph": dict(graph),
         "device": _device(),
     }  # fmt: skip
+
+
+def _called(ready: Prepared) -> dict[str, str]:
+    """What classes and labels that are codes are called, where a source says it."""
+    if not any(":" in one for one in ready.snapshot.classes):
+        return {}
+    names = ready.tables.concept_names()
+    return {one: names[one] for one in ready.snapshot.classes if one in names}
 
 
 def _clock_warning(clock: str) -> list[str]:
