@@ -102,7 +102,7 @@ def table(cohort: str, run: clinome.Run) -> list[str]:
     results = run.read_json("results.json")
     metric, predictions = results["metric"], pl.read_parquet(run.path("predictions.parquet"))
     against = {
-        plain: {one.a: one for one in compare_with_reference(run.snapshot, predictions, plain, seed=0)}
+        plain: {one.a: one for one in compare_with_reference(run.snapshot, predictions, plain, seed=0, metric=metric)}
         for plain in PLAIN
     }
     lines = []

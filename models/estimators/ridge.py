@@ -12,6 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from ..base.task import Task, task_of
+from ..metrics.task_metrics import inner_score
 from .univariate import Matrix, association
 
 STRENGTHS = (0.003, 0.03, 0.3, 3.0)
@@ -47,12 +48,13 @@ class Ridge:
         return np.asarray(x @ self.coef + self.intercept)
 
 
-def fit_ridge(x: Matrix, y: np.ndarray, part: np.ndarray, task: str, classes: int) -> Ridge:
+def fit_ridge(x: Matrix, y: np.ndarray, part: np.ndarray, task: str, classes: int, metric: str = "") -> Ridge:
     """Choose C (and the column weights) by folds, then fit on all rows.
 
     Args:
         x: (n, p), missing blocks left out; y: from `metrics.targets`.
         part: (n,) the fold in which each row is left out; -1 never.
+        metric: by which C is chosen; "": the task's own.
     """
     if sparse.issparse(x):
         x = x.toarray() if x.shape[0] * x.shape[1] <= _DENSE else x.astype(np.float64)
@@ -78,7 +80,8 @@ def fit_ridge(x: Matrix, y: np.ndarray, part: np.ndarray, task: str, classes: in
                 start = np.vstack([coef, intercept])
                 oof[g, c][b] = centre + spread * (z[b] @ coef + intercept)
     scored = part >= 0
-    inner = {key: kind.inner_score(y[scored], kind.score(s[scored])) for key, s in oof.items()}
+    shown = kind.probability if metric else kind.score
+    inner = {key: inner_score(task, y[scored], shown(s[scored]), metric) for key, s in oof.items()}
     best = max(inner.values())
     g, c = next(key for key in oof if inner[key] >= best - _MARGIN)  # the plainest of the good ones
     weights = _weights(x, target, g) / unit if g else np.full(x.shape[1], 1 / unit)

@@ -9,8 +9,7 @@ import numpy as np
 import polars as pl
 
 from ..base.snapshot import Snapshot
-from ..base.task import task_of
-from ..metrics.task_metrics import measures
+from ..metrics.task_metrics import main_metric, measures
 from .bootstrap import Resamples, quotient
 from .fold_scores import FoldScores, LearnerScores, draw
 from .intervals import FOLDS, SPLIT, holm, mean_over_folds, spread
@@ -79,30 +78,29 @@ def compare(a: str, left: LearnerScores, b: str, right: LearnerScores, metric: s
 
 
 def compare_with_reference(
-    snapshot: Snapshot, predictions: pl.DataFrame, reference: str, seed: int
+    snapshot: Snapshot, predictions: pl.DataFrame, reference: str, seed: int, metric: str = ""
 ) -> list[Comparison]:
-    """Every other learner less the reference, by the task's primary metric, with the intervals of `comparisons`.
+    """Every other learner less the reference, by the main metric, with the intervals of `comparisons`.
 
     Args:
         snapshot: rows, task and classes are looked at, nothing else.
         predictions: as `Results.predictions`. seed: of the resamples; the run's own gives the run's own intervals.
+        metric: by which they are compared; "": the task's own.
     Returns: one a learner, p_holm over all of them; [] where the reference did not run.
     """
     names = predictions["learner"].unique(maintain_order=True).to_list()
     if reference not in names:
         return []
-    parts = {name: parts_of(predictions, snapshot, name) for name in names}
+    parts, metric = {name: parts_of(predictions, snapshot, name) for name in names}, main_metric(snapshot.task, metric)
     resamples = draw(snapshot, [one.rows for its in parts.values() for one in its], seed)
-    judged = {name: judge_primary(snapshot, its, resamples) for name, its in parts.items()}
-    metric = task_of(snapshot.task).primary
+    judged = {name: judge_main(snapshot, its, resamples, metric) for name, its in parts.items()}
     found = [compare(name, judged[name], reference, judged[reference], metric) for name in names if name != reference]
     corrected = holm([one.p for one in found])
     return [replace(one, p_holm=p) for one, p in zip(found, corrected, strict=True)]
 
 
-def judge_primary(snapshot: Snapshot, parts: Sequence[FoldScores], resamples: Resamples) -> LearnerScores:
-    """The primary metric alone."""
-    metric = task_of(snapshot.task).primary
+def judge_main(snapshot: Snapshot, parts: Sequence[FoldScores], resamples: Resamples, metric: str) -> LearnerScores:
+    """One metric alone."""
     values, drawn = [], []
     for one in parts:
         measure = measures(snapshot.task, one.y, one.score, len(snapshot.classes))[metric]

@@ -16,7 +16,7 @@ import polars as pl
 from ..base.snapshot import Snapshot
 from ..base.task import task_of
 from ..metrics.metric import Drawn
-from ..metrics.task_metrics import measures, metrics_of
+from ..metrics.task_metrics import main_metric, measures, metrics_of
 from .bootstrap import Resamples, quotient
 from .fold_scores import FoldScores
 from .intervals import FOLDS, SPLIT, holm, spread
@@ -79,16 +79,17 @@ def bands(age: pl.Series) -> pl.Series:
 
 
 def subgroups(
-    snapshot: Snapshot, parts: Sequence[FoldScores], groups: pl.DataFrame, resamples: Resamples
+    snapshot: Snapshot, parts: Sequence[FoldScores], groups: pl.DataFrame, resamples: Resamples, metric: str = ""
 ) -> list[dict[str, Any]]:
-    """A row a group: by, group, patients, the primary metric with interval, and its gap to the others with interval.
+    """A row a group: by, group, patients, the main metric with interval, and its gap to the others with interval.
 
     For a binary outcome also predicted (mean risk) and observed (share of events). p_holm: over all gaps of the table.
 
     Args:
         parts: of one learner. groups: from `groupings`, one row a row of the snapshot.
+        metric: by which they are scored; "": the task's own.
     """
-    metric, several = task_of(snapshot.task).primary, len({one.place for one in parts}) > 1
+    metric, several = main_metric(snapshot.task, metric), len({one.place for one in parts}) > 1
     out: list[dict[str, Any]] = []
     subject = snapshot.rows["subject_id"].rank("dense").to_numpy()
     rows = np.unique(np.concatenate([one.rows for one in parts])) if parts else np.zeros(0, dtype=np.int64)
@@ -105,7 +106,9 @@ def subgroups(
                 continue
             inside = [_within(one, value[one.rows] == group) for one in parts]
             outside = [_within(one, (value[one.rows] != group) & ~_null(value[one.rows])) for one in parts]
-            out.append({**row, "patients": counts[group], **_scored(snapshot, inside, outside, resamples, several)})
+            out.append(
+                {**row, "patients": counts[group], **_scored(snapshot, inside, outside, resamples, metric, several)}
+            )
     for row, p in zip(out, holm([row.get("p") for row in out]), strict=True):
         row["p_holm"] = p
     return out
@@ -120,12 +123,16 @@ def _within(one: FoldScores, kept: np.ndarray) -> FoldScores:
 
 
 def _scored(
-    snapshot: Snapshot, inside: list[FoldScores], outside: list[FoldScores], resamples: Resamples, several: bool
+    snapshot: Snapshot,
+    inside: list[FoldScores],
+    outside: list[FoldScores],
+    resamples: Resamples,
+    metric: str,
+    several: bool,
 ) -> dict[str, Any]:
-    metric = task_of(snapshot.task).primary
     limits = metrics_of(snapshot.task)[metric].limits
-    mine, own = _added(snapshot, inside, resamples)
-    other, others = _added(snapshot, outside, resamples)
+    mine, own = _added(snapshot, inside, resamples, metric)
+    other, others = _added(snapshot, outside, resamples, metric)
     found: dict[str, Any] = _shares(snapshot.task, inside)
     if mine is None:
         return {**found, "mean": None, "why": metrics_of(snapshot.task)[metric].why_null}
@@ -137,9 +144,10 @@ def _scored(
     return found
 
 
-def _added(snapshot: Snapshot, parts: list[FoldScores], resamples: Resamples) -> tuple[float | None, np.ndarray]:
+def _added(
+    snapshot: Snapshot, parts: list[FoldScores], resamples: Resamples, metric: str
+) -> tuple[float | None, np.ndarray]:
     """The metric over all folds, their numerators and denominators added up; and the same of patients drawn anew."""
-    metric = task_of(snapshot.task).primary
     once, drawn = np.zeros(2), np.zeros((2, len(resamples.weights)))
     for one in parts:
         if not len(one.rows):

@@ -35,6 +35,8 @@ class Job:
     deadline: float | None = None
     control: str = ""
     attribute: bool = True
+    metric: str = ""
+    """By which settings are chosen; "": the task's own."""
 
     def decides(self) -> dict[str, Any]:
         """All of it but who learns (by name, `models.experiment.checkpoint`) and the time limit: what is cut is not kept."""
@@ -97,7 +99,7 @@ def run_job(snapshot: Snapshot, learners: Sequence[Learner], job: Job) -> JobRes
 def _learn(snapshot: Snapshot, learner: Learner, job: Job) -> tuple[np.ndarray, TuningResult, pl.DataFrame | None]:
     plan = inner_plan(snapshot, job.train, job.tuning, job.seed)
     seed = seed_of(job.seed, learner.name)
-    tuned = tune(learner, snapshot, plan, trials=job.trials, seed=seed, deadline=job.deadline)
+    tuned = tune(learner, snapshot, plan, trials=job.trials, seed=seed, deadline=job.deadline, metric=job.metric)
     fitted = fit_tuned(learner, snapshot, job.train, job.tuning, tuned, seed)
     score = fitted.predict(snapshot, job.held_out)
     if not np.isfinite(score).all():

@@ -16,12 +16,13 @@ from ..base.snapshot import Snapshot
 from ..base.specs import Evaluate, Learn
 from ..base.splits import groups_of
 from ..base.task import task_of
-from ..evaluation.comparison import compare, judge_primary
+from ..evaluation.comparison import compare, judge_main
 from ..evaluation.fold_scores import FoldScores, LearnerScores, draw
 from ..evaluation.intervals import summary
 from ..evaluation.predictions import parts_of
+from ..learners.base import aimed
 from ..learners.registry import is_floor
-from ..metrics.task_metrics import metrics_of
+from ..metrics.task_metrics import main_metric, metrics_of
 from .job import Job, run_job
 from .progress import CURVE, Jobs, Progress
 from .tuning import seed_of
@@ -72,17 +73,20 @@ def learning_curve(
     evaluate: Evaluate,
     learn: Learn,
     progress: Callable[[Progress], object] | None = None,
+    metric: str = "",
 ) -> dict[str, Any]:
     """The folds of the first repeat, each learner tuned anew on each part under the same budget.
 
     Args:
         folds: as the run's. learners: the run's; networks are left out. predictions: the run's, for the last point.
+        metric: by which settings are chosen and points scored; "": the task's own.
     Returns: shares; learners: name -> points, each share, rows (mean number of training rows), mean, low, high, folds;
         gains: name -> from, difference, low, high of all rows less half of them (or the share nearest to it), paired;
         too_small: shares left out, as some part held fewer than LEAST patients of the rarest outcome.
     """
-    learners, shares = plain(learners), shares_of(evaluate)
-    base = list(_base(folds, evaluate, learn))
+    by = "" if metric == task_of(snapshot.task).primary else metric
+    learners, shares = [aimed(one, by) for one in plain(learners)], shares_of(evaluate)
+    base = [replace(one, metric=by) for one in _base(folds, evaluate, learn)]
     small = [share for share in shares if any(not _enough(snapshot, u, share) for u in base)]
     shares = _different(snapshot, base, tuple(share for share in shares if share not in small))
     jobs = [replace(part, learner=i) for share in shares for u in base for part in [_part(snapshot, u, share)]
@@ -109,7 +113,11 @@ def learning_curve(
             scores[one.name, 1.0] = whole
     sizes = {share: float(np.mean([len(p.train) + len(p.tuning) for p in (_part(snapshot, u, share) for u in base)]))
              for share in (*shares, 1.0)}  # fmt: skip
-    return {"shares": [*shares, 1.0], **_judged(snapshot, scores, sizes, evaluate.seed), "too_small": small}
+    return {
+        "shares": [*shares, 1.0],
+        **_judged(snapshot, scores, sizes, evaluate.seed, main_metric(snapshot.task, metric)),
+        "too_small": small,
+    }
 
 
 def _different(snapshot: Snapshot, base: Sequence[Job], shares: Sequence[float]) -> tuple[float, ...]:
@@ -150,14 +158,17 @@ def _enough(snapshot: Snapshot, job: Job, share: float) -> bool:
 
 
 def _judged(
-    snapshot: Snapshot, scores: dict[tuple[str, float], list[FoldScores]], sizes: dict[float, float], seed: int
+    snapshot: Snapshot,
+    scores: dict[tuple[str, float], list[FoldScores]],
+    sizes: dict[float, float],
+    seed: int,
+    metric: str,
 ) -> dict[str, Any]:
-    metric = task_of(snapshot.task).primary
     if not scores:
         return {"metric": metric, "learners": {}, "gains": {}}
     resamples = draw(snapshot, [one.rows for its in scores.values() for one in its], seed)
     ordered = {key: sorted(its, key=lambda one: one.place) for key, its in sorted(scores.items())}
-    judged = {key: judge_primary(snapshot, its, resamples) for key, its in ordered.items()}
+    judged = {key: judge_main(snapshot, its, resamples, metric) for key, its in ordered.items()}
     points: dict[str, list[dict[str, Any]]] = {}
     for (name, share), one in judged.items():
         found = summary(one.values[metric], one.drawn[metric], metrics_of(snapshot.task)[metric].limits, one.cases)

@@ -49,10 +49,11 @@ class FitRequest:
     trials: int
     deadline: float | None = None
     tuned: TuningResult | None = None
+    metric: str = ""
 
     def decides(self) -> dict[str, Any]:
         """All of it but who learns (by name, `models.experiment.checkpoint`) and the time limit."""
-        return {"seed": self.seed, "trials": self.trials}
+        return {"seed": self.seed, "trials": self.trials, "metric": self.metric}
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ def fit_whole(
     at: Jobs,
     folded: Sequence[JobResult],
     checkpoint: Checkpoint | None = None,
+    metric: str = "",
 ) -> FinalFit:
     """What the folds say of every candidate (or tuning on all rows), the choice, and a fit of what was chosen.
 
@@ -112,6 +114,7 @@ def fit_whole(
         at: where the run stands; what is asked of all rows (`whole_jobs`) is in it already.
         folded: what came of the learners in the folds of one repeat.
         checkpoint: where what is tuned is kept, should the run be interrupted.
+        metric: by which settings and the learner are chosen; "": the task's own.
     """
     began, seed = time.monotonic(), seed_of(evaluate.seed, "all rows")
     deadline = start + 60 * learn.minutes if learn.minutes else None
@@ -123,7 +126,7 @@ def fit_whole(
     else:
         for name in failed & set(candidates(names)):
             at.drop(name, TUNING)
-        asked = [FitRequest(names.index(name), seed, learn.trials, deadline) for name in reversed(able)]
+        asked = [FitRequest(names.index(name), seed, learn.trials, deadline, metric=metric) for name in reversed(able)]
         tuned = {}
         for done in resumed(checkpoint, workers, tune_whole, asked, FitResult.restored):
             name = names[done.ask.learner]
@@ -138,7 +141,7 @@ def fit_whole(
     members: dict[str, Member] = {}
     choice: Choice | None = None
     while tuned:  # a second time only where one that was chosen turns out to be of a kind that no file can hold
-        choice = choose_among(workers.snapshot, tuned, evaluate.seed)
+        choice = choose_among(workers.snapshot, tuned, evaluate.seed, metric)
         wanted = [name for name in choice.weights if name not in members]
         asked = [FitRequest(names.index(n), seed, learn.trials, tuned=tuned[n]) for n in wanted]
         at.begin((name, FITTING) for name in wanted)
@@ -184,12 +187,12 @@ def _by_folds(folded: Sequence[JobResult], learner: int) -> TuningResult | None:
     return pooled(tuned, np.concatenate([one.job.held_out for one in mine]), np.concatenate(scores))
 
 
-def choose_among(snapshot: Snapshot, tuned: Mapping[str, TuningResult], seed: int) -> Choice:
+def choose_among(snapshot: Snapshot, tuned: Mapping[str, TuningResult], seed: int, metric: str = "") -> Choice:
     """All learners were scored on the same inner rows, in the same order; those of a fold, or of the whole."""
     rows = next(iter(tuned.values())).rows
     y = task_of(snapshot.task).targets(snapshot.rows[rows], snapshot.classes)
     part = deal(snapshot.rows, snapshot.task, rows, _STACKED, seed)
-    return choose({name: one.oof for name, one in tuned.items()}, y, part, snapshot.task)
+    return choose({name: one.oof for name, one in tuned.items()}, y, part, snapshot.task, metric)
 
 
 def tune_whole(snapshot: Snapshot, learners: Sequence[Learner], ask: FitRequest) -> FitResult:
@@ -203,7 +206,9 @@ def tune_whole(snapshot: Snapshot, learners: Sequence[Learner], ask: FitRequest)
         seed = seed_of(ask.seed, learner.name)
         try:
             with guarded(learner):
-                tuned = tune(learner, snapshot, plan, trials=ask.trials, seed=seed, deadline=ask.deadline)
+                tuned = tune(
+                    learner, snapshot, plan, trials=ask.trials, seed=seed, deadline=ask.deadline, metric=ask.metric
+                )
         except LearnerFailed as error:
             return FitResult(ask, unsaved=error.reason, seconds=time.monotonic() - start)
     return FitResult(ask, tuned, seconds=time.monotonic() - start)

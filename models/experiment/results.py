@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..base.task import task_of
 from ..evaluation.calibration import Calibration
 from ..evaluation.comparison import Comparison
 from ..evaluation.fold_scores import FoldScores
+from ..metrics.task_metrics import inner_score
 from .refit import FinalFit
 
 
@@ -82,13 +82,15 @@ class Results:
         }  # fmt: skip
 
 
-def optimism(chosen: Sequence[dict[str, Any]], parts: Sequence[FoldScores], task: str) -> dict[str, Any]:
+def optimism(
+    chosen: Sequence[dict[str, Any]], parts: Sequence[FoldScores], task: str, metric: str = ""
+) -> dict[str, Any]:
     """What `chosen` scored on the rows by which it was picked, and on the held-out ones: means over folds.
 
-    By `Task.inner_score`, the measure that it was picked by. Inner models had fewer rows to learn from, so the
+    By `inner_score`, the measure that it was picked by. Inner models had fewer rows to learn from, so the
     difference is the optimism of picking less what more rows gain.
     """
-    held_out = {one.place: task_of(task).inner_score(one.y, one.score) for one in parts}
+    held_out = {one.place: inner_score(task, one.y, one.score, metric) for one in parts}
     pairs = [(one["inner"][one["name"]], held_out[one["repeat"], one["fold"]]) for one in chosen]
     if not pairs:
         return {}

@@ -27,8 +27,9 @@ from ..evaluation.decisions.operating_point import Rule, operating_points
 from ..evaluation.fold_scores import FoldScores, Inner, draw, judge
 from ..evaluation.predictions import prediction_table
 from ..evaluation.survival_curves import follow, grid
-from ..learners.base import placed
+from ..learners.base import aimed, placed
 from ..learners.registry import CHOSEN, TABULAR_CONTROL, baselines, make
+from ..metrics.task_metrics import main_metric
 from .checkpoint import Checkpoint, resumed
 from .controls import PERMUTED, in_order, learner_of
 from .controls import controls as which_controls
@@ -58,6 +59,7 @@ def run(
     checkpoint: Checkpoint | None = None,
     processes: Processes | None = None,
     threshold: Rule | None = None,
+    metric: str = "",
 ) -> Results:
     """Every learner in every fold; results are the same whatever the number of workers.
 
@@ -71,19 +73,22 @@ def run(
         checkpoint: where jobs are kept as they end; those that an interrupted run left there are not done again.
         processes: begun before (`worker_pool.processes_for`); default: begun here.
         threshold: the rule by which one would act on a risk (`models.evaluation.decisions.operating_point`).
+        metric: by which settings and learners are chosen and compared, of `metrics.task_metrics.choosing`; default: the
+            task's own.
     Returns: what was found. A learner of the user's own that fails in a fold is in `failed` and in nothing else.
     Raises: InputError where every learner failed.
     """
     start = time.monotonic()
-    learners = [placed(learner, learn.placement) for learner in learners]
+    metric = "" if metric == task_of(snapshot.task).primary else metric
+    learners = [aimed(placed(learner, learn.placement), metric) for learner in learners]
     names = [learner.name for learner in learners]
     if len(set(names)) < len(names):
         raise ValueError(f"two learners share a name: {', '.join(names)}")
     folds = getattr(snapshot, "folds", None)
     if folds is None or not len(folds):
         folds = make_folds(snapshot.rows, snapshot.task, evaluate)
-    everyone = [*learners, make(TABULAR_CONTROL)]
-    jobs = _jobs(folds, names, evaluate, learn, start)
+    everyone = [*learners, aimed(make(TABULAR_CONTROL), metric)]
+    jobs = _jobs(folds, names, evaluate, learn, start, metric)
     if controls:
         jobs += _control_jobs(snapshot, [u for u in jobs if u.learner == 0], names, evaluate.seed)
     at = Jobs(progress)
@@ -99,13 +104,13 @@ def run(
             at.end(name, one.job.control, one.seconds, cut=cut, before=one.before, failed=failed)
         failed_ones = _failed(names, done)
         folded = [d for d in done if not d.job.control and d.job.repeat == 0]
-        final_fit = fit_whole(workers, names, evaluate, learn, start, at, folded, checkpoint) if keep else None
+        final_fit = fit_whole(workers, names, evaluate, learn, start, at, folded, checkpoint, metric) if keep else None
     # by all that tells jobs apart (permutations by their seeds): the order in which they ended must not show
     done.sort(key=lambda d: (d.job.control, d.job.repeat, d.job.fold, d.job.learner, d.job.seed))
     out = {one["learner"] for one in failed_ones}
     kept = [d for d in done if d.job.control or names[d.job.learner] not in out]
     with one_thread():
-        found = _gather(snapshot, names, kept, evaluate.seed, time.monotonic() - start, final_fit, threshold)
+        found = _gather(snapshot, names, kept, evaluate.seed, time.monotonic() - start, final_fit, threshold, metric)
     return replace(found, failed=failed_ones)
 
 
@@ -121,14 +126,19 @@ def _failed(names: Sequence[str], done: Sequence[JobResult]) -> list[dict[str, A
     return found
 
 
-def _jobs(folds: pl.DataFrame, names: list[str], evaluate: Evaluate, learn: Learn, start: float) -> list[Job]:
+def _jobs(
+    folds: pl.DataFrame, names: list[str], evaluate: Evaluate, learn: Learn, start: float, metric: str = ""
+) -> list[Job]:
     """Longest first: networks stand last in the catalogue."""
     deadline = start + 60 * learn.minutes if learn.minutes else None
     out = []
     for repeat, fold in folds.select("repeat", "fold").unique().sort("repeat", "fold").iter_rows():
         train, tuning, held = parts(folds, repeat, fold)
         seed = seed_of(evaluate.seed, repeat, fold)
-        out += [Job(i, repeat, fold, train, tuning, held, seed, learn.trials, deadline) for i in range(len(names))]
+        out += [
+            Job(i, repeat, fold, train, tuning, held, seed, learn.trials, deadline, metric=metric)
+            for i in range(len(names))
+        ]
     return sorted(out, key=lambda u: (-u.learner, u.repeat, u.fold))
 
 
@@ -156,7 +166,9 @@ def _gather(
     seconds: float,
     final_fit: FinalFit | None,
     threshold: Rule | None,
+    by: str,
 ) -> Results:
+    """by: the study's metric; "" for the task's own."""
     learned = [d for d in done if not d.job.control]
     task = task_of(snapshot.task)
     y = task.targets(snapshot.rows, snapshot.classes)
@@ -173,7 +185,7 @@ def _gather(
             if d.score is not None and d.tuned is not None:
                 scores.append(_fold_scores(name, y, d, d.score, d.tuned.oof, times))
         tuned = {name: d.tuned for name, d in here.items() if d.tuned is not None}
-        choice = choose_among(snapshot, tuned, seed)
+        choice = choose_among(snapshot, tuned, seed, by)
         score = choice.combine({name: d.score for name, d in here.items() if d.score is not None}, snapshot.task)
         inner = choice.combine({name: one.oof for name, one in tuned.items()}, snapshot.task)
         first = next(iter(here.values()))
@@ -201,20 +213,20 @@ def _gather(
     resamples = draw(snapshot, [one.rows for one in scores], seed)
     each = {name: [one for one in scores if one.learner == name] for name in (*names, CHOSEN)}
     judged = {name: judge(snapshot, its, resamples) for name, its in each.items() if its}
-    metric = task.primary
+    metric = main_metric(snapshot.task, by)
     group = groups_of(snapshot.rows)
     simple = best_baseline(judged, metric, baselines())
     return Results(
         task=snapshot.task, metric=metric, predictions=prediction_table(snapshot, scores),
         metrics={name: one.table() for name, one in judged.items()}, chosen=chosen,
-        comparisons=comparisons(judged, metric, CHOSEN, baselines()), controls=_controls(snapshot, done, resamples),
+        comparisons=comparisons(judged, metric, CHOSEN, baselines()), controls=_controls(snapshot, done, resamples, metric),
         attributions=pl.concat(effects), seconds={**seconds_of, CHOSEN: sum(seconds_of.values())},
         peak_mb={**peaks, CHOSEN: max((p for p in peaks.values() if p), default=None)},
         settings=settings, cut=_cut(names, learned), total_seconds=seconds, final_fit=final_fit,
         calibration={name: found for name, its in each.items() if its and (found := calibrated(snapshot.task, its, group))},
         decision=decision_curves(snapshot.task, {name: each[name] for name in (CHOSEN, simple) if each.get(name)}),
         operating=operating_points(snapshot, picked, resamples, threshold),
-        optimism=optimism(chosen, picked, snapshot.task), horizon_days=horizon(picked) if len(times) and picked else None,
+        optimism=optimism(chosen, picked, snapshot.task, by), horizon_days=horizon(picked) if len(times) and picked else None,
     )  # fmt: skip
 
 
@@ -229,10 +241,12 @@ def _fold_scores(
     return FoldScores(name, d.job.repeat, d.job.fold, held_out, y[held_out], score, followed)
 
 
-def _controls(snapshot: Snapshot, done: list[JobResult], resamples: Resamples) -> dict[str, dict[str, object]]:
-    """Each control's primary metric over its folds and permutations; the interval is that of every learner."""
+def _controls(
+    snapshot: Snapshot, done: list[JobResult], resamples: Resamples, metric: str
+) -> dict[str, dict[str, object]]:
+    """Each control's main metric over its folds and permutations; the interval is that of every learner."""
     task = task_of(snapshot.task)
-    metric, out = task.primary, {}
+    out: dict[str, dict[str, object]] = {}
     for name in in_order(d.job.control for d in done if d.job.control):
         found = []
         for d in done:

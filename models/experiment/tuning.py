@@ -16,6 +16,7 @@ from ..base.snapshot import Snapshot
 from ..base.task import task_of
 from ..estimators.late_fusion import calibrate, scaled
 from ..learners.base import BaseLearner
+from ..metrics.task_metrics import inner_score
 
 FEW = 3000
 """Training rows up to which every one is left out once; above, one split says enough."""
@@ -77,11 +78,13 @@ def tune(
     trials: int,
     seed: int,
     deadline: float | None = None,
+    metric: str = "",
 ) -> TuningResult:
     """Try at most `trials` settings by the plan; the first one that is within a hair of the best wins.
 
     Args:
         seed: of this learner in this fold. deadline: `time.monotonic` after which no further setting is begun.
+        metric: by which they are judged; "": the task's own.
     """
     settings = list(learner.settings(trials))[: max(1, trials)]
     if isinstance(learner, BaseLearner):
@@ -99,7 +102,7 @@ def tune(
             one.fit(snapshot, part.train, part.tuning)
             scores.append(one.predict(snapshot, part.scored))
         score = np.concatenate(scores)
-        found.append((task.inner_score(y, score), setting, score))
+        found.append((inner_score(snapshot.task, y, score, metric), setting, score))
     value, setting, score = found[_plainest([value for value, _, _ in found])]
     tried = [(dict(s), v) for v, s, _ in found]
     final = None

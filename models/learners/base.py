@@ -36,6 +36,8 @@ class BaseLearner(Fitted):
     """Settings to try, the default first."""
     placement = Placement()
     """Where a network is trained; no setting, and nothing that is saved."""
+    metric = ""
+    """By which it chooses what it tunes while it fits; "": the task's own. No setting, and nothing that is saved."""
 
     def __init__(self, setting: Setting | None = None, seed: int = 0) -> None:
         self.setting: dict[str, Any] = dict(setting or {})
@@ -72,12 +74,18 @@ class BaseLearner(Fitted):
         return self
 
     def with_setting(self, setting: Setting, seed: int) -> Self:
-        return type(self)(setting, seed).on(self.placement)
+        return type(self)(setting, seed).on(self.placement).by(self.metric)
 
     def on(self, placement: Placement) -> Self:
         """The same learner, trained there."""
         made = copy(self)
         made.placement = placement
+        return made
+
+    def by(self, metric: str) -> Self:
+        """The same learner, which chooses by this metric what it tunes while it fits."""
+        made = copy(self)
+        made.metric = metric
         return made
 
     def recalibrate(self, final: np.ndarray) -> None:
@@ -104,6 +112,11 @@ class BaseLearner(Fitted):
 def placed(learner: Learner, placement: Placement) -> Learner:
     """A network trained there; any other learner as it is."""
     return learner.on(placement) if isinstance(learner, BaseLearner) and learner.on_torch else learner
+
+
+def aimed(learner: Learner, metric: str) -> Learner:
+    """One of ours that chooses by this metric; any other learner as it is."""
+    return learner.by(metric) if isinstance(learner, BaseLearner) else learner
 
 
 def has_inputs(snapshot: Snapshot) -> str | None:

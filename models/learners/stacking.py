@@ -10,6 +10,7 @@ import numpy as np
 
 from ..base.task import task_of
 from ..estimators.late_fusion import calibrate, fit_weights
+from ..metrics.task_metrics import inner_score
 from .registry import anchors, is_floor
 
 STACK = "stack"
@@ -59,7 +60,7 @@ class Choice:
                 "spread": dict(self.spread), "final": self.final, "inner": dict(self.inner)}  # fmt: skip
 
 
-def choose(scores: Mapping[str, np.ndarray], y: np.ndarray, part: np.ndarray, task: str) -> Choice:
+def choose(scores: Mapping[str, np.ndarray], y: np.ndarray, part: np.ndarray, task: str, metric: str = "") -> Choice:
     """Choose among learners by their inner scores.
 
     A stack of those near the best, rather than the best: the argmax of noisy inner scores is mostly luck (measured: the
@@ -70,13 +71,15 @@ def choose(scores: Mapping[str, np.ndarray], y: np.ndarray, part: np.ndarray, ta
     Args:
         scores: learner -> out-of-fold predictions of the same rows; the plainest learner first.
         y: targets of these rows. part: (n,) in which of a few parts each row lies, subjects whole.
+        metric: by which they are chosen; "": the task's own.
     """
     kind, held = task_of(task), anchors()
-    inner = {name: kind.inner_score(y, s) for name, s in scores.items()}
+    inner = {name: inner_score(task, y, s, metric) for name, s in scores.items()}
     able = {n: v for n, v in inner.items() if not is_floor(n)} or inner
     single = max(able, key=lambda name: able[name])
     alone = Choice(single, {single: 1.0}, {}, {}, np.zeros(0), inner)
-    near = {name: ANCHOR_NEAR if name in held else NEAR for name in able}
+    span = _span(able[single], metric)
+    near = {name: span * (ANCHOR_NEAR if name in held else NEAR) for name in able}
     members = [n for n, value in able.items() if value >= able[single] - near[n] and _varies(scores[n])]
     if len(members) < 2:
         return alone
@@ -91,15 +94,22 @@ def choose(scores: Mapping[str, np.ndarray], y: np.ndarray, part: np.ndarray, ta
         a, b = part != k, part == k
         inside = _weigh(z[a], y[a], task, prior)
         honest[b] = np.einsum("nmk,m->nk", z[b], inside)
-        if kind.numeric:  # judged in its unit; of others the order is enough
+        if kind.numeric or metric:  # judged in its unit, or maybe by a class; of others the order is enough
             slope, *intercept = calibrate(np.einsum("nmk,m->nk", z[a], inside), y[a], task)
             honest[b] = slope * honest[b] + intercept
-    inner[STACK] = kind.inner_score(y, kind.score(honest))
-    if inner[STACK] < able[single] - MARGIN:
+    shown = kind.probability(honest) if metric else kind.score(honest)
+    inner[STACK] = inner_score(task, y, shown, metric)
+    if inner[STACK] < able[single] - span * MARGIN:
         return alone
     weights = _weigh(z, y, task, prior)
     final = calibrate(np.einsum("nmk,m->nk", z, weights), y, task)
     return Choice(STACK, dict(zip(members, weights.tolist(), strict=True)), centre, spread, final, inner)
+
+
+def _span(best: float, metric: str) -> float:
+    """How wide NEAR and MARGIN are: they were set on metrics between 0.5 and 1. Of one that a study names, the best score
+    may be far below (AUPRC of a rare outcome): they shrink with it."""
+    return float(np.clip(2 * best, 0.0, 1.0)) if metric else 1.0
 
 
 def _weigh(z: np.ndarray, y: np.ndarray, task: str, prior: np.ndarray) -> np.ndarray:

@@ -75,6 +75,8 @@ class Metric(ABC):
     low: ClassVar[float] = 0.0
     high: ClassVar[float] = 1.0
     higher_is_better: ClassVar[bool] = True
+    chooses: ClassVar[bool] = True
+    """Whether settings and learners can be chosen by it: of a score alone, where higher is better."""
     chance: ClassVar[float | None] = None
     """What a learner that knows nothing gets; None where that depends on the cohort."""
     why_null: ClassVar[str] = "the held-out part holds one class"

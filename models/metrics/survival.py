@@ -17,7 +17,7 @@ from .metric import MANY, Drawn, Measure, Metric, Scored, SurvivalCurves, mean
 class TimeDependentAUC(Metric):
     """Cumulative/dynamic AUC, a mean over times (`td_auc`)."""
 
-    key, label, chance = "td_auc", "AUC over time", 0.5
+    key, label, chance, chooses = "td_auc", "AUC over time", 0.5, False  # inside the training part there are no curves
     why_null = "no time lies within follow-up with events before it and patients after it"
 
     def value(self, part: Scored) -> float | None:

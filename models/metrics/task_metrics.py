@@ -17,9 +17,35 @@ def targets(rows: pl.DataFrame, task: str, classes: Sequence[str]) -> np.ndarray
     return task_of(task).targets(rows, classes)
 
 
-def inner_score(task: str, y: np.ndarray, score: np.ndarray) -> float:
-    """By what settings and learners are chosen inside the training part; higher is better (`Task.inner_score`)."""
-    return task_of(task).inner_score(y, score)
+def inner_score(task: str, y: np.ndarray, score: np.ndarray, metric: str = "") -> float:
+    """By what settings and learners are chosen inside the training part; higher is better.
+
+    Args:
+        metric: a key of `choosing`; "": the task's own (`Task.inner_score`).
+    Returns: chance, or the metric's lowest value, where it is not defined.
+    """
+    if not metric:
+        return task_of(task).inner_score(y, score)
+    by = metrics_of(task)[metric]
+    value = by.value(Scored(y, score))
+    if value is None:
+        return by.low if by.chance is None else by.chance
+    return value
+
+
+def choosing(task: str) -> dict[str, Metric]:
+    """The metrics of a task that settings and learners can be chosen by: higher is better, and a score alone is enough.
+
+    Example:
+        >>> list(choosing("binary"))
+        ['auroc', 'auprc', 'accuracy', 'macro_f1']
+    """
+    return {key: one for key, one in metrics_of(task).items() if one.higher_is_better and one.chooses}
+
+
+def main_metric(task: str, metric: str = "") -> str:
+    """What learners are compared by: `metric`, or the task's own."""
+    return metric or task_of(task).primary
 
 
 def metrics_of(task: str) -> dict[str, Metric]:

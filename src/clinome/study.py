@@ -34,6 +34,7 @@ from clinome.study_file.checks import (
     check_learners,
     check_links,
     check_matching,
+    check_metric,
     check_sources,
     check_threshold,
 )
@@ -68,7 +69,8 @@ class CohortSpec:
 
 @dataclass(frozen=True)
 class ReportSpec:
-    """`[report]`: its title, the columns of Table 1 and of the subgroups, and the rule by which one would act on a risk."""
+    """`[report]`: its title, the columns of Table 1 and of the subgroups, the metric that learners are chosen by and shown first
+    by, and the rule by which one would act on a risk."""
 
     title: str = ""
     table1: tuple[str, ...] = ()
@@ -390,10 +392,7 @@ def _check(study: Study, where: str) -> None:
     check_evaluate(study.evaluate, f"{where} [evaluate]")
     if study.links is not None:
         check_links(study.links, study.knowledge, study.evaluate, study.learn, where)
-    if study.report.metric:
-        raise NotBuilt(
-            f"{where} [report]: metric is not built yet.", "leave it out: learners are compared by the task's own"
-        )
+    check_metric(study.report.metric, study.task, f"{where} [report] metric")
     check_threshold(study.report.threshold, study.task, f"{where} [report] threshold")
     _check_target(study, where)
     _ = study.matching

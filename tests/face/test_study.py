@@ -272,8 +272,26 @@ def test_what_would_fail_later_is_told_at_once(lines: str, said: str, tmp_path: 
         read(tmp_path, HEAD + PATIENTS + lines)
 
 
-def test_the_metric_of_a_report_is_to_come(tmp_path: Path) -> None:
-    with pytest.raises(NotBuilt, match="metric is not built yet"):
+@pytest.mark.parametrize(
+    ("task", "metric", "said"),
+    (
+        ("binary", "auprcc", "auprc (one of auroc, auprc, accuracy, macro_f1)"),
+        ("binary", "brier", "its lower values are better"),
+        ("binary", "c_index", "one of auroc"),
+        ("survival", "td_auc", "it is shown beside the others"),
+        ("regression", "mae", "its lower values are better"),
+    ),
+)
+def test_a_metric_that_learners_cannot_be_chosen_by(tmp_path: Path, task: str, metric: str, said: str) -> None:
+    label = "event" if task == "survival" else "label"
+    text = HEAD + PATIENTS + f'[task]\nkind = "{task}"\nlabel = "{label}"\n[report]\nmetric = "{metric}"\n'
+    with pytest.raises(InputError, match="metric") as error:
+        read(tmp_path, text)
+    assert said in str(error.value)
+
+
+def test_a_metric_needs_a_task(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="judges predictions of a task"):
         read(tmp_path, HEAD + PATIENTS + '[report]\nmetric = "auprc"\n')
 
 

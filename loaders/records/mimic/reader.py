@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import polars as pl
 
 from ...errors import InputError
@@ -16,6 +18,12 @@ from ..events import never_known
 from .short_years import restored
 from .tables import FOURTH, LOOKUPS, THIRD, Charted, Names
 
+FOLLOWED = {"mimic3": timedelta(days=90), "mimic4": timedelta(days=365)}
+"""How long after the last discharge deaths outside the hospital are in the data: of MIMIC-III at the least (patients of
+Metavision; of CareVue up to four years), of MIMIC-IV, whose later deaths are taken out, for all.
+
+Source: https://mimic.mit.edu/docs/iii/about/datatypes/, https://mimic.mit.edu/docs/iv/modules/hosp/patients/"""
+
 
 def read_mimic3(spec: Records, known: Known) -> Loaded:
     """Read `[records.NAME]` of format mimic3: the folder of MIMIC-III's tables, csv or csv.gz.
@@ -23,7 +31,8 @@ def read_mimic3(spec: Records, known: Known) -> Loaded:
     A diagnosis is an event of the beginning of its admission that is known at its end; what was infused, charted, given
     stands at its own time. `keep` names columns of ADMISSIONS that visits keep.
 
-    Returns: Loaded with patients (gender), visits (admissions and ICU stays), events, concepts.
+    Returns: Loaded with patients (gender; observed_until, as `FOLLOWED` says), visits (admissions and ICU stays), events,
+        concepts.
     Raises: InputError for a folder without PATIENTS and ADMISSIONS, and for a table without its columns.
     Source: Johnson 2016, doi:10.1038/sdata.2016.35; https://mimic.mit.edu/docs/iii/tables/
     """
@@ -125,11 +134,18 @@ def _visits(tables: ClinicalTables, admissions: pl.DataFrame) -> pl.DataFrame:
 
 
 def _people(tables: ClinicalTables, admissions: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
-    """Patients, and the events of births and deaths."""
+    """Patients with the end of their observation, and the events of births and deaths.
+
+    The end is the same for all who were last discharged then, whether they died later: it may not tell the outcome.
+    """
     ledger = tables.ledger
     rows = tables.rows("patients", (), ("gender", "dob", "dod", "anchor_year", "anchor_age"))
     assert rows is not None
-    stays = admissions.group_by("subject_id").agg(first=pl.col("start_time").min(), last=pl.col("start_time").max())
+    stays = admissions.group_by("subject_id").agg(
+        first=pl.col("start_time").min(),
+        last=pl.col("start_time").max(),
+        observed_until=pl.coalesce("end_time", "start_time").max() + FOLLOWED[str(tables.spec.format)],
+    )
     seen = rows.select("subject_id").join(stays, on="subject_id", how="left", maintain_order="left")
     year = pl.col("anchor_year").cast(pl.Int64, strict=False) - pl.col("anchor_age").cast(pl.Int64, strict=False)
     rows = rows.with_columns(
@@ -141,6 +157,9 @@ def _people(tables: ClinicalTables, admissions: pl.DataFrame) -> tuple[pl.DataFr
         "subject_id", keep="first", maintain_order=True
     )
     ledger.merged(rows.height - patients.height)
+    patients = patients.join(
+        stays.select("subject_id", "observed_until"), on="subject_id", how="left", maintain_order="left"
+    )
     born = rows.drop_nulls("born").with_columns(time="born", known_time="born", code=pl.lit(BIRTH))
     hours = admissions.drop_nulls("died").group_by("subject_id").agg(hour=pl.col("died").min())
     died = rows.join(hours, on="subject_id", how="left", maintain_order="left")

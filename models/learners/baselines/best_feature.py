@@ -52,7 +52,7 @@ class BestFeature(BaseLearner):
         self.column = best[2] if best else 0
         x = self._values(snapshot, rows)
         self.mean = float(x.mean())
-        model = fit_ridge(x, y, np.arange(len(rows)) % 2, self.task, self.classes)
+        model = fit_ridge(x, y, np.arange(len(rows)) % 2, self.task, self.classes, self.metric)
         self.coef, self.intercept = model.coef, model.intercept
         self.final = calibrate(x @ self.coef + self.intercept, y, self.task)
 

@@ -10,6 +10,7 @@ import numpy as np
 from ...base.task import Task, task_of
 from ...estimators.ridge import SMALL
 from ...estimators.tree_arrays import TreeArrays, of_boosting
+from ...metrics.task_metrics import inner_score
 from .trees import TreeLearner
 
 _STEP = 5
@@ -50,7 +51,7 @@ class Boosting(TreeLearner):
         if learnable:
             first = self._estimator(len(x), rounds, x[~tuning], y[~tuning], task)
             found = [
-                (task.inner_score(y[tuning], s), i)
+                (inner_score(kind, y[tuning], s, self.metric), i)
                 for i, s in enumerate(self._staged(first, x[tuning], task), 1)
                 if i % _STEP == 0
             ]

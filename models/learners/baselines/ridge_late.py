@@ -73,7 +73,7 @@ class RidgeLate(BaseLearner):
             x = block.transform(snapshot, rows[here])
             if not x.shape[1]:
                 continue
-            model = fit_ridge(x, y[here], part[here], self.task, self.classes)
+            model = fit_ridge(x, y[here], part[here], self.task, self.classes, self.metric)
             self.members.append((block, model, np.asarray(x.mean(axis=0), dtype=np.float64).ravel()))
             score = np.full((len(rows), model.oof.shape[1]), np.nan)
             score[here] = model.oof

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -162,13 +162,14 @@ def one_vs_rest(predictions: Table, classes: Sequence[str] = ()) -> Figure:
 
 
 @styled
-def label_curves(predictions: Table, labels: Sequence[str] = ()) -> Figure:
+def label_curves(predictions: Table, labels: Sequence[str] = (), called: Mapping[str, str] | None = None) -> Figure:
     """Discrimination of several labels at once: a ROC curve and a precision–recall curve of each.
 
     Args:
         predictions: y_true (a list of the labels that a row has), a column score_LABEL for each label (probability), each row
             once; repeat may be missing.
         labels: in the order to draw; default: those that most rows have, six at most.
+        called: names of labels that are codes, shown before the code.
     Example:
         figure = clinome.plots.label_curves(predictions.query("learner == 'chosen' and repeat == 0"))
     """
@@ -181,7 +182,7 @@ def label_curves(predictions: Table, labels: Sequence[str] = ()) -> Figure:
     for name, colour in zip(shown, PALETTE, strict=False):
         one = frame.select("repeat", score=f"score_{name}").with_columns(has[name].cast(pl.Int8).alias("y_true"))
         tpr, precision = _mean_curves(one, "score", 1)
-        roc.plot(_GRID, tpr, color=colour, lw=1.8, label=short(name, 24))
+        roc.plot(_GRID, tpr, color=colour, lw=1.8, label=_coded(name, (called or {}).get(name)))
         pr.plot(_GRID[1:], precision[1:], color=colour, lw=1.8)
     _roc_labels(roc, "ROC curve of each label")
     pr.set(
@@ -226,6 +227,10 @@ def log_rank(grouped: pl.DataFrame) -> float:
 
     duration, event, group = (grouped[name].to_numpy() for name in ("duration_days", "event", "group"))
     return test(duration, event, group)
+
+
+def _coded(code: str, name: str | None) -> str:
+    return f"{short(name, 30)} ({code})" if name else short(code, 24)
 
 
 def _equal_groups(score: np.ndarray) -> list[np.ndarray]:

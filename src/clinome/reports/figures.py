@@ -14,8 +14,13 @@ from clinome.reports.findings import SIMPLE, ranked
 from clinome.reports.html import svg
 
 
-def held_out_figures(predictions: Path, results: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
-    """{discrimination, regression, calibration, decision: [{svg, caption}]} of `chosen`, in places of the best simple baseline too."""
+def held_out_figures(
+    predictions: Path, results: Mapping[str, Any], called: Mapping[str, str]
+) -> dict[str, list[dict[str, str]]]:
+    """{discrimination, regression, calibration, decision: [{svg, caption}]} of `chosen`, in places of the best simple baseline too.
+
+    called: names of labels that are codes.
+    """
     found: dict[str, list[dict[str, str]]] = {"discrimination": [], "regression": [], "calibration": []}
     found["decision"] = _decision(results)
     names = [row["learner"] for row in ranked(results, str(results.get("metric", "")))]
@@ -32,7 +37,7 @@ def held_out_figures(predictions: Path, results: Mapping[str, Any]) -> dict[str,
             other = table.filter(pl.col("learner").is_in(simple) & (pl.col("learner") != first))
             return {**found, **_binary(mine, other)}
         case "multilabel":
-            return {**found, "discrimination": _labels(_once(mine))}
+            return {**found, "discrimination": _labels(_once(mine), called)}
         case "regression":
             return {**found, "regression": _numbers(_once(mine))}
         case "survival":
@@ -70,10 +75,10 @@ def _classes(once: pl.DataFrame) -> list[dict[str, str]]:
     return [_figure(plots.one_vs_rest(once), "classes")]
 
 
-def _labels(once: pl.DataFrame) -> list[dict[str, str]]:
+def _labels(once: pl.DataFrame, called: Mapping[str, str]) -> list[dict[str, str]]:
     from clinome import plots
 
-    return [_figure(plots.label_curves(once), "labels")]
+    return [_figure(plots.label_curves(once, called=called), "labels")]
 
 
 def _numbers(once: pl.DataFrame) -> list[dict[str, str]]:

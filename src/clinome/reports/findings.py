@@ -111,8 +111,9 @@ def optimism(results: Mapping[str, Any]) -> str:
     found = results.get("optimism") or {}
     if not found:
         return ""
-    several = (kind := results.get("task")) in TASKS and task_of(kind).label_type == "categorical"
-    name = "mean of accuracy and AUROC" if several else metric_label(results["metric"])
+    kind, metric = results.get("task"), results["metric"]
+    several = kind in TASKS and task_of(kind).label_type == "categorical" and metric == task_of(kind).primary
+    name = "mean of accuracy and AUROC" if several else metric_label(metric)
     return sentences.optimism(name, found["inner"], found["held_out"])
 
 

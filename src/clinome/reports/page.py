@@ -91,7 +91,7 @@ def _page(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:
         "records": _records(summary),
         "missing_data": _missing_data(summary),
         **_comparison(results, metric),
-        "figures": held_out_figures(run / "predictions.parquet", results),
+        "figures": held_out_figures(run / "predictions.parquet", results, summary.get("called", {})),
         "decision_said": findings.decision(results),
         "operating": (results.get("operating") or {}).get("points", []),
         "operating_said": findings.operating(results),
@@ -145,11 +145,17 @@ def _who(cohort: pl.DataFrame, task: str, summary: Mapping[str, Any]) -> str:
         return sentences.regression_task(who, label, [number.quantile(at, "linear") or 0.0 for at in (0.25, 0.5, 0.75)])
     if kind and not kind.exclusive:
         counts = cohort["label"].explode().drop_nulls().value_counts(sort=True)
-        return sentences.multilabel_task(who, list(counts.iter_rows()), n)
+        return sentences.multilabel_task(who, _named(counts, summary), n)
     if "label" in cohort.columns:
         counts = cohort["label"].cast(pl.String).value_counts(sort=True)
-        return sentences.class_task(who, list(counts.iter_rows()))
+        return sentences.class_task(who, _named(counts, summary))
     return sentences.other_task(who)
+
+
+def _named(counts: pl.DataFrame, summary: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """Labels and how many have them; one that is a code by its name too, where a source gives one."""
+    called = summary.get("called", {})
+    return [(sentences.coded(label, called.get(label)), count) for label, count in counts.iter_rows()]
 
 
 def _records(summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -41,6 +41,11 @@ def binary_task(who: str, label: str | None, events: int, rows: int) -> str:
     return f"Task: binary outcome. Cohort: {who}; {events:,} ({percent(events / max(rows, 1))}) with {named}."
 
 
+def coded(code: str, name: str | None) -> str:
+    """A code by its name; the code alone where it has none."""
+    return f"{name} ({code})" if name else code
+
+
 def class_task(who: str, classes: Sequence[tuple[str, int]]) -> str:
     each = ", ".join(f"{name} {count:,}" for name, count in classes)
     return f"Task: classification, {len(classes)} classes. Cohort: {who}; {each}."

@@ -172,6 +172,27 @@ def check_links(links: LinkTask, knowledge: Sequence[Knowledge], evaluate: Evalu
         )  # fmt: skip
 
 
+def check_metric(metric: str, task: TaskSpec | None, where: str) -> None:
+    """A metric that learners of this task can be chosen by. where: `[report] metric`. Raises: InputError."""
+    from clinome.models.metrics.task_metrics import choosing, metrics_of
+
+    if not metric:
+        return
+    if task is None:
+        raise InputError(
+            "a metric judges predictions of a task", where, metric, "a [task] about patients", "leave it out"
+        )
+    if task.kind not in TASKS:
+        return
+    able, known = choosing(task.kind), metrics_of(task.kind)
+    if metric in known and metric not in able:
+        why = "its lower values are better" if not known[metric].higher_is_better else "it is shown beside the others"
+        raise InputError(
+            f"learners cannot be chosen by this metric: {why}", where, metric, ", ".join(able), "choose one of them"
+        )
+    check_word(metric, tuple(able), where)
+
+
 def check_threshold(text: str, task: TaskSpec | None, where: str) -> None:
     """A rule that is none, or that the task has no risk for. where: `[report] threshold`. Raises: InputError."""
     from clinome.models.evaluation.decisions.operating_point import Rule

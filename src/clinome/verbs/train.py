@@ -96,7 +96,8 @@ def train_study(
     groups = _groups(ready)
     encoder = encoder_for(study, run.path(ENCODER), console)
     asked = _asked(study.learn) | ({"encoder": encoder.fingerprint} if encoder is not None else {})
-    acted = (study.report.threshold, study.report.subgroups)
+    shown = study.report
+    acted = (shown.threshold, shown.subgroups, *((shown.metric,) if shown.metric else ()))
     key = key_of(_content(ready.snapshot), vars(study.task), asked, study.evaluate.seed, _code(own), acted)
     notes = encoder_notes(study, encoder, ready.snapshot)
     if run.done("train", key):
@@ -251,7 +252,7 @@ def _compare(ready: Prepared, learners: list[Learner], console: Console, process
     with console.jobs() as progress:
         return harness.run(
             snapshot, learners, study.evaluate, study.learn, progress=progress, keep=True, checkpoint=finished,
-            processes=processes, threshold=study.report.rule,
+            processes=processes, threshold=study.report.rule, metric=study.report.metric,
         )  # fmt: skip
 
 
@@ -271,7 +272,14 @@ def _add_curve(ready: Prepared, learners: Sequence[Learner], console: Console) -
         predictions = pl.read_parquet(run.path("predictions.parquet"))
         with console.jobs() as progress:
             found = learning_curve(
-                snapshot, snapshot.folds, learners, predictions, evaluate, ready.study.learn, progress
+                snapshot,
+                snapshot.folds,
+                learners,
+                predictions,
+                evaluate,
+                ready.study.learn,
+                progress,
+                metric=ready.study.report.metric,
             )
         results["learning_curve"] = {**found, "key": key}
         run.log("learning curve", seconds=round(time.perf_counter() - start, 2))
@@ -317,7 +325,7 @@ def _by_group(ready: Prepared, predictions: pl.DataFrame, groups: pl.DataFrame) 
     parts = parts_of(predictions, snapshot, CHOSEN)
     resamples = draw(snapshot, [one.rows for one in parts], ready.study.evaluate.seed)
     mine = predictions.filter(pl.col("learner") == CHOSEN)
-    return {"subgroups": subgroups(snapshot, parts, groups, resamples),
+    return {"subgroups": subgroups(snapshot, parts, groups, resamples, ready.study.report.metric),
             "conformal": coverage(snapshot, mine, resamples, groups)}  # fmt: skip
 
 
@@ -371,6 +379,7 @@ def _summary(ready: Prepared, graph: Mapping[str, Any], notes: Sequence[str]) ->
         "layers": [{"name": n, "kind": x.kind, "features": x.var.height, "profiled": int(x.profiled.sum()),
                     "missing": int((~x.profiled).sum())} for n, x in {**snapshot.layers, **snapshot.views}.items()],
         "presence": presence(snapshot),
+        "called": _called(ready),
         "records": None if events is None else {"events": events.height, "codes": events["code"].n_unique(),
                     "subjects_with": events["row"].n_unique(), "static": dict(snapshot.static)},
         "warnings": [*cohort.notes, *_clock_warning(cohort.clock), *_split_notes(ready), *notes],
@@ -379,6 +388,14 @@ def _summary(ready: Prepared, graph: Mapping[str, Any], notes: Sequence[str]) ->
         "graph": dict(graph),
         "device": _device(),
     }  # fmt: skip
+
+
+def _called(ready: Prepared) -> dict[str, str]:
+    """What classes and labels that are codes are called, where a source says it."""
+    if not any(":" in one for one in ready.snapshot.classes):
+        return {}
+    names = ready.tables.concept_names()
+    return {one: names[one] for one in ready.snapshot.classes if one in names}
 
 
 def _clock_warning(clock: str) -> list[str]:

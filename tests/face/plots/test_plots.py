@@ -57,8 +57,8 @@ TABLES: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str]] = {
     ),
     "predicted_observed": ({"y_true": 50 + 9 * SCORE, "score": 53 + 3 * SCORE}, {}, "observed − predicted"),
     "label_curves": (
-        {"y_true": [["a"] * int(s > 0.5) + ["b"] * int(s < 0.8) for s in SCORE], "score_a": SCORE, "score_b": 1 - SCORE}, {},
-        "ROC curve of each label",
+        {"y_true": [["a"] * int(s > 0.5) + ["b"] * int(s < 0.8) for s in SCORE], "score_a": SCORE, "score_b": 1 - SCORE},
+        {"called": {"a": "asthma"}}, "asthma (a)",
     ),
     "survival_by_risk": ({**FOLLOWED, **ROWS, "score": SCORE}, {}, "number at risk"),
     "kaplan_meier": ({**FOLLOWED, "arm": np.where(SCORE > 0.5, "treated", "control")}, {"by": "arm"}, "treated"),

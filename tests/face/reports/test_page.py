@@ -400,3 +400,12 @@ def test_cohorts_are_described_in_words(tmp_path: Path) -> None:
     text = _Page(write_report(run, "x", run / "report.html").read_text(encoding="utf-8")).text
     assert "40 prediction times of 20 patients" in text
     assert "Only 20 patients" in text
+
+
+def test_a_class_that_is_a_code_is_shown_by_its_name_too(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", "multiclass")
+    one, other, *_ = CLASSES["multiclass"]
+    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    write_json(run / "summary.json", {**summary, "called": {one: "Diabetes mellitus"}})
+    page = write_report(run, "codes", run / "report.html").read_text(encoding="utf-8")
+    assert f"Diabetes mellitus ({one})" in page and f"({other})" not in page

@@ -188,3 +188,22 @@ def test_a_table_with_a_header_alone_is_a_table_without_rows(tmp_path: Path) -> 
     loaded = third(write(tmp_path, {**THIRD, "ICUSTAYS": THIRD["ICUSTAYS"].splitlines()[0] + "\n"}))
     assert loaded.counts["tables with a header alone (icustays)"] == 1 and loaded.visits is not None
     assert "icu stay" not in set(loaded.visits["kind"])
+
+
+def test_observation_ends_as_long_after_the_last_discharge_as_deaths_are_told(tmp_path: Path) -> None:
+    def until(loaded: Loaded) -> dict[str, dt.datetime]:
+        assert loaded.patients is not None
+        return dict(loaded.patients.select("subject_id", "observed_until").iter_rows())
+
+    assert until(fourth(write(tmp_path / "iv", FOURTH)))["10"] == dt.datetime(2165, 11, 1, 17, 15)
+    tables = {
+        "PATIENTS": "ROW_ID,SUBJECT_ID,GENDER,DOB,DOD\n1,10,F,2094-03-05 00:00:00,2166-01-01 00:00:00\n"
+        "2,11,M,2094-03-05 00:00:00,\n3,12,M,2094-03-05 00:00:00,\n",
+        "ADMISSIONS": "ROW_ID,SUBJECT_ID,HADM_ID,ADMITTIME,DISCHTIME,DEATHTIME,ADMISSION_TYPE\n"
+        "1,10,100,2164-10-23 21:09:00,2164-11-01 17:15:00,,EMERGENCY\n"
+        "2,11,101,2160-10-23 21:09:00,2160-11-01 17:15:00,,EMERGENCY\n"
+        "3,11,102,2164-10-23 21:09:00,2164-11-01 17:15:00,,EMERGENCY\n",
+    }
+    found = until(third(write(tmp_path / "iii", tables)))
+    assert found["10"] == found["11"] == dt.datetime(2165, 1, 30, 17, 15)  # a later death does not lengthen it
+    assert found["12"] is None  # never admitted

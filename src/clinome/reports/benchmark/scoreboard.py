@@ -93,7 +93,7 @@ def scoreboard(runs: Mapping[str, Run], seeds: Mapping[str, int], reference: str
 def _of_study(study: str, run: Run, results: Mapping[str, Any], reference: str, seed: int) -> pl.DataFrame:
     """One study's rows of the table, without ranks."""
     metric, predictions = str(results["metric"]), pl.read_parquet(run.path("predictions.parquet"))
-    pairs = {pair.a: pair for pair in compare_with_reference(_looked_at(run), predictions, reference, seed)}
+    pairs = {pair.a: pair for pair in compare_with_reference(_looked_at(run), predictions, reference, seed, metric)}
     out = []
     for learner, found in results["learners"].items():
         value, pair = found["metrics"].get(metric) or {}, pairs.get(learner)
