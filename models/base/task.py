@@ -103,6 +103,10 @@ class Task(ABC):
     def loss(self, y: np.ndarray) -> Loss:
         """The loss of a linear model, as a function of the logits alone."""
 
+    def curvature(self, y: np.ndarray, logits: np.ndarray) -> np.ndarray:
+        """(n, k) how n times the loss curves along each row's logits. Default: of squared error."""
+        return np.ones_like(logits)
+
     def unit(self, y: np.ndarray) -> tuple[float, float]:
         """Centre and spread in which `loss` takes its logits: of a numeric outcome those of y, else 0 and 1."""
         return 0.0, 1.0

@@ -40,6 +40,8 @@ LEARNERS: dict[str, Entry] = {
     "covariates": Entry(f"{HERE}.baselines.covariates:Covariates", baseline=True),
     "best_feature": Entry(f"{HERE}.baselines.best_feature:BestFeature", baseline=True),
     "ridge_late": Entry(f"{HERE}.baselines.ridge_late:RidgeLate", baseline=True, anchor=True),
+    "lasso": Entry(f"{HERE}.baselines.elastic_net:Lasso", baseline=True),
+    "elastic_net": Entry(f"{HERE}.baselines.elastic_net:ElasticNet", baseline=True),
     "forest": Entry(f"{HERE}.baselines.forest:Forest", baseline=True),
     "boosting": Entry(f"{HERE}.baselines.boosting:Boosting", baseline=True),
     "cox_pca": Entry(f"{HERE}.baselines.cox_pca:CoxPCA", needs=("survival",), baseline=True, anchor=True),
@@ -58,11 +60,11 @@ LEARNERS: dict[str, Entry] = {
 }
 """In the order in which they are shown: the plainest first, networks last."""
 FUSE = {
-    "early": ("ridge_late", "forest", "boosting"),
-    "late": ("ridge_late",),
-    "stacked": ("ridge_late",),
+    "early": ("ridge_late", "lasso", "elastic_net", "forest", "boosting"),
+    "late": ("ridge_late", "lasso", "elastic_net"),
+    "stacked": ("ridge_late", "lasso", "elastic_net"),
     "intermediate": ("fusion", "vae"),
-    "interleaved": ("ridge_late", "forest", "boosting", "gru", "lstm", "sequence"),
+    "interleaved": ("ridge_late", "lasso", "elastic_net", "forest", "boosting", "gru", "lstm", "sequence"),
 }
 """`[learn] fusion` -> who brings modalities together so; interleaved ones are events, which these read."""
 ONE_BLOCK = ("majority", "covariates", "best_feature")

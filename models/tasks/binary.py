@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from ..base.task import Loss
-from ..estimators.losses import logistic_loss
+from ..estimators.losses import bernoulli_variance, logistic_loss
 from ..metrics.discrimination import auroc
 from .classification import ClassificationTask
 
@@ -40,6 +40,9 @@ class BinaryTask(ClassificationTask):
 
     def loss(self, y: np.ndarray) -> Loss:
         return logistic_loss(y)
+
+    def curvature(self, y: np.ndarray, logits: np.ndarray) -> np.ndarray:
+        return bernoulli_variance(logits)
 
     def first_intercept(self, y: np.ndarray) -> float:
         share = np.clip(np.mean(y), 1e-4, 1 - 1e-4)

@@ -49,6 +49,11 @@ class MulticlassTask(ClassificationTask):
     def loss(self, y: np.ndarray) -> Loss:
         return softmax_loss(y)
 
+    def curvature(self, y: np.ndarray, logits: np.ndarray) -> np.ndarray:
+        p = np.exp(logits - logits.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        return np.asarray(p * (1 - p))
+
     def score(self, logits: np.ndarray) -> np.ndarray:
         e = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(e / e.sum(axis=1, keepdims=True))

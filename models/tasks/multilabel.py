@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from ..base.task import Loss, Task
-from ..estimators.losses import multilabel_loss
+from ..estimators.losses import bernoulli_variance, multilabel_loss
 from ..metrics.multilabel import judged, macro_auroc
 
 if TYPE_CHECKING:
@@ -84,6 +84,9 @@ class MultilabelTask(Task):
 
     def loss(self, y: np.ndarray) -> Loss:
         return multilabel_loss(y)
+
+    def curvature(self, y: np.ndarray, logits: np.ndarray) -> np.ndarray:
+        return bernoulli_variance(logits)
 
     def first_intercept(self, y: np.ndarray) -> np.ndarray:
         share = np.clip(y.mean(axis=0), 1e-4, 1 - 1e-4)

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from ..base.task import Loss, Task
-from ..estimators.losses import cox_loss
+from ..estimators.losses import cox_curvature, cox_loss
 from ..estimators.univariate import deviance_residuals, martingale_residuals
 from ..metrics.concordance import c_index
 
@@ -64,6 +64,9 @@ class SurvivalTask(Task):
 
     def loss(self, y: np.ndarray) -> Loss:
         return cox_loss(y)
+
+    def curvature(self, y: np.ndarray, logits: np.ndarray) -> np.ndarray:
+        return cox_curvature(y, logits)
 
     def learnable(self, y: np.ndarray) -> bool:
         return bool(y[:, 1].any())

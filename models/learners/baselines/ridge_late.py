@@ -73,12 +73,16 @@ class RidgeLate(BaseLearner):
             x = block.transform(snapshot, rows[here])
             if not x.shape[1]:
                 continue
-            model = fit_ridge(x, y[here], part[here], self.task, self.classes, self.metric)
+            model = self.fit_block(x, y[here], part[here])
             self.members.append((block, model, np.asarray(x.mean(axis=0), dtype=np.float64).ravel()))
             score = np.full((len(rows), model.oof.shape[1]), np.nan)
             score[here] = model.oof
             scores.append(score)
         self._fuse(scores, y, part)
+
+    def fit_block(self, x: Matrix, y: np.ndarray, part: np.ndarray) -> Ridge:
+        """One block's model, its strength chosen by the rows' parts."""
+        return fit_ridge(x, y, part, self.task, self.classes, self.metric)
 
     def _parts(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """All rows, and the fold in which each is left out: few rows take turns, of many only the tuning ones are."""
