@@ -15,8 +15,8 @@ from .trees import TreeLearner
 _STEP = 5
 _MARGIN = 0.001
 SOME = 0.3
-"""Of the columns that each split may choose from where subjects are asked over and over: trees that see all of them learn
-subjects by heart (docs/honesty.md, floors)."""
+"""Of the columns that each split may choose from where subjects are asked over and over: with all of them it does worse
+on subjects that it has not seen (docs/honesty.md, health records against hand-written floors)."""
 ROUNDS, MORE = 40, 600
 """Rounds where they are not chosen; rows from which on they are."""
 

@@ -26,8 +26,8 @@ class WindowColumns:
     """Fitted on training rows: `choose_spans`, and whose features are worth a column.
 
     Where subjects are asked over and over (`asked_again`), the one shorter window is the shortest, of which AGAIN is told,
-    and nothing of the numbers over all time, nor slopes, nor counts in the window: what hardly moves from one row of a
-    subject to the next tells who it is, and trees then learn subjects by heart.
+    and nothing of the numbers over all time, nor slopes, nor counts in the window: with those, trees did worse on
+    subjects that they had not seen (docs/honesty.md), likely because what hardly moves tells who the subject is.
     tokens: their last event's recency, and how many there are in each shorter window. owners: the code of each token.
     codes: whose numbers are described. timed: False under an order clock: neither recency nor slopes.
     recent, measured: which of these columns are kept: those of which enough training rows have something.
