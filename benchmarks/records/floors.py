@@ -1,11 +1,11 @@
-"""Health records against floors that are hand-written: floors.py DATA OUT [--only …] [--patients N] [--trials 2] [--learners …] [--floors DIR].
+"""Health records against floors that are hand-written: floors.py DATA OUT [--only …] [--patients N] [--trials 2] [--learners …] [--floors DIR] [--alone].
 
 diabetes130 (readmission within 30 days), PhysioNet 2012 (death in hospital, from 48 hours) and PhysioNet 2019 (sepsis, every
 hour of the first 48) as studies with the default plain learners, `gru` and `chosen`, on the folds of the floors:
 StratifiedGroupKFold(5, shuffle, random_state=100) by patient. Beside each the floor's own script (DIR: diabetes.py,
 physionet.py, sepsis_v2.py; default DATA/../floors) is run anew. Prints and writes OUT/floors.txt: AUROC and average
 precision of both, of sepsis the challenge's utility too, `chosen` less the best floor, and the controls. --patients takes
-the first so many patients, to see whether it works; the floors are then left out, for they take all.
+the first so many patients, to see whether it works; the floors are then left out, for they take all; --alone leaves them out too.
 
 The utility's threshold: the floor picks it on inner folds of its training part, a study on what its other folds held out.
 """
@@ -198,6 +198,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=2)
     parser.add_argument("--learners", default=LEARNERS)
     parser.add_argument("--floors", type=Path)
+    parser.add_argument("--alone", action="store_true")
     args = parser.parse_args()
     data, learn = args.data.resolve(), {"learners": json.dumps(args.learners.split(",")), "trials": args.trials}
     scripts = (args.floors or data.parent / "floors").resolve()
@@ -208,7 +209,7 @@ def main() -> None:
         run = clinome.run(clinome.Study.read(out), console=Console())
         stays = pl.read_parquet(data / "ehr" / name / "setA_4000.parquet") if name == "sepsis2019" else None
         utilities = {} if stays is None else utility(run, stays, imported(scripts / SCRIPTS[name]))
-        floors = {} if args.patients else floor_of(name, scripts, out)
+        floors = {} if args.patients or args.alone else floor_of(name, scripts, out)
         said = lines(name, run.read_json("results.json"), floors, utilities)
         print(*said, sep="\n", flush=True)
         with (args.out / "floors.txt").open("a") as file:

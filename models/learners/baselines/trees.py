@@ -13,6 +13,7 @@ from ...base.attribution import Attribution
 from ...base.snapshot import Snapshot
 from ...base.task import task_of
 from ...estimators.tree_arrays import TreeArrays
+from ...preprocessing.records.event_counts import asked_again
 from ...preprocessing.tree_table import TreeTable
 from ..base import BaseLearner, has_inputs
 
@@ -24,6 +25,8 @@ class TreeLearner(BaseLearner):
     (`Task.parts`: of several labels one each); a subclass fits one."""
 
     models: list[Any]
+    again = False
+    """Whether the training rows ask each subject over and over."""
     recalibrates = True  # forests are too timid, boosted trees too bold in small cohorts
 
     def reason(self, snapshot: Snapshot) -> str | None:
@@ -32,6 +35,7 @@ class TreeLearner(BaseLearner):
     def fit(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> None:
         self.task, self.classes = snapshot.task, len(snapshot.classes)
         rows = np.sort(np.concatenate([train, tuning]))
+        self.again = asked_again(snapshot, rows)
         task = task_of(self.task)
         y = task.targets(snapshot.rows[rows], snapshot.classes)
         self.table = TreeTable().fit(snapshot, rows, task.working_response(y, self.classes))

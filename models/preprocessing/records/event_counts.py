@@ -35,6 +35,9 @@ class EventCounts:
     amount: np.ndarray
 
 
+ROLLING = 4
+"""Rows a subject has on the mean where one question is asked over and over."""
+
 _COUNTS = PerTable[PerTable[EventCounts]]()
 
 
@@ -110,6 +113,15 @@ def _amounts(now: pl.DataFrame, n: int) -> np.ndarray:
 def rows_are_visits(snapshot: Snapshot, rows: np.ndarray) -> bool:
     """Whether subjects come several times: a row then stands for its last visit, and what came before is its past."""
     return bool(snapshot.rows["subject_id"][rows].is_duplicated().any())
+
+
+def asked_again(snapshot: Snapshot, rows: np.ndarray) -> bool:
+    """Whether subjects are asked over and over, as every hour of a stay: ROLLING rows each or more, on the mean.
+
+    Rows of a subject then share most of their history, and learners meet each subject many times.
+    """
+    subjects = snapshot.rows["subject_id"][rows]
+    return len(subjects) >= ROLLING * max(subjects.n_unique(), 1)
 
 
 def code_counts(snapshot: Snapshot, rows: np.ndarray, codes: list[str]) -> np.ndarray:

@@ -16,9 +16,15 @@ from clinome.models.learners.base import BaseLearner
 from clinome.models.learners.registry import make
 from clinome.models.preprocessing.records import window_features as module
 from clinome.models.preprocessing.records.code_hierarchy import CodeHierarchy
-from clinome.models.preprocessing.records.event_counts import counts
+from clinome.models.preprocessing.records.event_counts import asked_again, counts
 from clinome.models.preprocessing.records.window_columns import WindowColumns
-from clinome.models.preprocessing.records.window_features import EVER, STATISTICS, choose_spans, windows
+from clinome.models.preprocessing.records.window_features import (
+    EVER,
+    STATISTICS,
+    choose_spans,
+    window_features,
+    windows,
+)
 from clinome.models.preprocessing.records.windowed_block import WindowedRecordsBlock
 
 ROWS, SPANS = 4, (EVER, 7.0, 0.25)
@@ -105,6 +111,32 @@ def test_windows_follow_the_time_scale_of_the_training_rows() -> None:
     assert choose_spans(replace(snapshot, events=strange), rows) == (EVER, 90.0)
     assert choose_spans(replace(snapshot, clock="order"), rows) == (EVER,)
     assert choose_spans(replace(snapshot, events=snapshot.events.head(0)), rows) == (EVER,)
+
+
+def test_who_is_asked_over_and_over_has_what_moves_from_row_to_row() -> None:
+    snapshot, rows = make_snapshot(n=40, layers=(), records=True), np.arange(40)
+    once = WindowColumns.fit(snapshot, rows, 2)
+    assert {"first", "slope", "mean"} <= set(once.statistics)
+    for each, again in [(3, False), (4, True)]:
+        many = snapshot.rows.with_columns(subject_id=pl.Series([f"s{i // each}" for i in rows]))
+        rolling = replace(snapshot, rows=many)
+        assert asked_again(rolling, rows) == again and not asked_again(snapshot, rows)
+        columns = WindowColumns.fit(rolling, rows, 2)
+        if not again:
+            assert repr(columns.state()) == repr(once.state())
+            continue
+        assert columns.spans == (EVER, choose_spans(rolling, rows)[-1])
+        assert set(columns.statistics) == {"min", "max", "mean"}
+        assert (columns.recent < len(columns.tokens)).all() and len(columns.recent)
+        (window,) = window_features(rolling, columns.spans[1:])
+        told = columns.numbers(rolling, rows)
+        for j, (code, name) in enumerate(zip(columns.code_of_measured, columns.statistics, strict=True)):
+            expected = window.numbers[name][:, window.codes.index(code)]
+            np.testing.assert_array_equal(told[:, [j]].toarray(), expected.toarray().reshape(-1, 1))
+        held = WindowColumns.restored(columns.state())
+        np.testing.assert_array_equal(held.numbers(rolling, rows).toarray(), told.toarray())
+        unknown = WindowColumns.fit(replace(rolling, clock="order"), rows, 2)
+        assert unknown.spans == (EVER,) and set(unknown.statistics) == {"min", "max", "mean"}
 
 
 def test_an_order_clock_has_neither_recency_nor_slopes() -> None:
