@@ -44,6 +44,7 @@ def samples(data: Path, rows: int) -> dict[str, Callable[[Path], str]]:
             data / "physionet2012/set_a_long.parquet", out, rows, 'missing = ["", "-1"]'
         ),
         "hourly, wide": lambda out: _copies_of(data / "sepsis2019/setA_4000.parquet", out, rows // 5, ""),
+        "hourly, melted": lambda out: _copies_of(data / "sepsis2019/setA_4000.parquet", out, rows // 5, ""),
         "mimic3": lambda out: _folder(_tables(data / "mimic3_demo", MIMIC), out, rows, "mimic3"),
         "eicu": lambda out: _folder(_tables(data / "eicu_demo", EICU), out, rows, "eicu"),
         "omop": lambda out: _folder(_zipped(data / "omop_synthea/Synthea27Nj_5.4.zip", out), out, rows, "omop"),
@@ -133,8 +134,8 @@ def _moved(table: pl.DataFrame, name: str, by: int) -> pl.Expr:
     return pl.coalesce((number + by).cast(pl.String), pl.col(name) + pl.lit(f"-{by}"))
 
 
-def by_polars(folder: Path, out: Path) -> int:
-    """Every table read, sorted and written; returns the rows."""
+def by_polars(folder: Path, out: Path, melt: bool = False) -> int:
+    """Every table read, sorted and written; returns the rows. melt: a wide one as a row a cell, as events are."""
     rows = 0
     for file in sorted(path for path in folder.rglob("*") if path.suffix in (".csv", ".parquet")):
         table = (
@@ -142,6 +143,9 @@ def by_polars(folder: Path, out: Path) -> int:
             if file.suffix == ".parquet"
             else pl.read_csv(file, infer_schema_length=10_000, ignore_errors=True)
         )
+        if melt:
+            index = [name for name in table.columns if name in (*SUBJECT, *TIME)]
+            table = table.unpivot(index=index).drop_nulls("value")
         by = [next((c for c in table.columns if c.lower() in names), None) for names in (SUBJECT, TIME)]
         table = table.sort([c for c in by if c]) if any(by) else table
         table.write_parquet(out / f"{file.stem}.parquet")
@@ -181,7 +185,7 @@ def measured(name: str, write: Callable[[Path], str], out: Path) -> str:
     by_clinome(_small(out / "small"))  # what is imported and set up once a process is measured apart
     start = time.process_time() - start
     seconds, said = [], []
-    for way in (lambda: by_polars(out / "source", out), lambda: by_clinome(file)):
+    for way in (lambda: by_polars(out / "source", out, name.endswith("melted")), lambda: by_clinome(file)):
         begun = time.process_time()
         said.append(way())
         seconds.append(time.process_time() - begun)
