@@ -2,7 +2,8 @@
 
 GENERATOR is a script that writes a study: GENERATOR NAME OUT --seed N, with truth.json beside study.toml. Prints each
 learner's mean AUROC beside the best that is possible, the twins of those on the graph (shuffled edges, none), the share of
-what is possible, and what `chosen` was. --keep FILE: what is printed is kept there, too.
+what is possible, and what `chosen` was. --keep FILE: what is printed is kept there, too. --raw: the same studies without their
+[knowledge], so that codes have no ancestors.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import clinome
 
 
 def aurocs(
-    generator: Path, out: Path, name: str, seed: int, learners: str, trials: int
+    generator: Path, out: Path, name: str, seed: int, learners: str, trials: int, raw: bool
 ) -> tuple[dict[str, float], list[str]]:
     """AUROC of every learner, control and of the truth; what was chosen in each fold."""
     folder = out / f"{name}-{seed}"
@@ -29,6 +30,8 @@ def aurocs(
     )
     study = folder / "study.toml"
     text = re.sub(r"\n\[learn\].*", "", study.read_text(), flags=re.DOTALL)
+    if raw:
+        text = re.sub(r"\[knowledge\.[^\[]*", "", text)
     study.write_text(text + f"\n[learn]\ntrials = {trials}\nlearners = {json.dumps(learners.split(','))}\n")
     run = clinome.run(clinome.Study.read(folder))
     results = json.loads((run.folder / "results.json").read_text())
@@ -47,6 +50,7 @@ def main() -> None:
     parser.add_argument("--learners", default="default")
     parser.add_argument("--trials", type=int, default=1)
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--raw", action="store_true")
     args = parser.parse_args()
 
     def say(line: str) -> None:
@@ -59,7 +63,7 @@ def main() -> None:
         rows = []
         for seed in args.seeds.split(","):
             where = args.generator.resolve(), args.out.resolve()
-            found, picked = aurocs(*where, name, int(seed), args.learners, args.trials)
+            found, picked = aurocs(*where, name, int(seed), args.learners, args.trials, args.raw)
             rows.append(found)
             say(f"{name} {seed} chosen: {', '.join(picked)}; { ({k: round(v, 3) for k, v in found.items()}) }")
         best = np.array([r["(best)"] for r in rows])

@@ -19,10 +19,15 @@ PRECISIONS = ("32", "bf16-mixed")
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """How a network is trained. patience and epochs count passes over the training rows."""
+    """How a network is trained. patience and epochs count passes over the training rows.
+
+    least_steps: before so many steps nothing stops, in a course that is that long at all. What only the order of events tells is
+    learned at once, after some hundred steps in which the loss stands still.
+    """
 
     epochs: int = 60
     patience: int = 10
+    least_steps: int = 0
     lr: float = 1e-3
     weight_decay: float = 1e-2
     batch_size: int = 128
@@ -180,7 +185,13 @@ class Course:
         if self.best < 0 or self.tuned[-1] < self.tuned[self.best]:
             self.best = len(self.tuned) - 1
             self.weights = {k: v.detach().cpu().clone() for k, v in self.network.state_dict().items()}
-        return len(self.tuned) - 1 - self.best >= self.plan.patience
+        return self._settled and len(self.tuned) - 1 - self.best >= self.plan.patience
+
+    @property
+    def _settled(self) -> bool:
+        """Whether patience counts yet: `least_steps` are taken, or there are never so many."""
+        taken = len(self.losses) * self.steps // max(1, self.plan.epochs)
+        return taken >= self.plan.least_steps or self.steps < self.plan.least_steps
 
     def groups(self) -> list[tuple[list[nn.Parameter], float]]:
         """Parameters for AdamW, and their weight decay: on matrices only."""

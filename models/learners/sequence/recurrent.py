@@ -22,7 +22,9 @@ class Recurrent(Sequence):
     cell: ClassVar[str]
     pretrains = False
     grid = ({}, {"dropout": 0.4})
-    plan: ClassVar = {"epochs": 30, "patience": 3, "lr": 5e-3, "weight_decay": 1e-2, "batch_size": 64}
+    plan: ClassVar = {
+        "epochs": 30, "patience": 3, "least_steps": 600, "lr": 5e-3, "weight_decay": 1e-2, "batch_size": 64,
+    }  # fmt: skip
 
     def space(self) -> Mapping[str, Any]:
         return {**super().space(), "plan": [{"lr": lr} for lr in (2e-3, 5e-3, 1e-2)]}

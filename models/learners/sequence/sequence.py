@@ -38,7 +38,9 @@ class Sequence(NetworkLearner):
     records = "both"
     layers = False
     grid = ({}, {"dropout": 0.4, "depth": 1})
-    plan: ClassVar = {"epochs": 30, "patience": 3, "lr": 2e-3, "weight_decay": 1e-2, "batch_size": 64}
+    plan: ClassVar = {
+        "epochs": 30, "patience": 3, "least_steps": 900, "lr": 2e-3, "weight_decay": 1e-2, "batch_size": 64,
+    }  # fmt: skip
     pretrains: ClassVar[bool] = True
     """Whether it can start from a pretrained encoder."""
     encoder: PretrainedEncoder | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -117,11 +117,13 @@ def test_training_that_never_helps_leaves_the_weights_as_they_were() -> None:
     network = Network(ENCODERS["message"](), task_of("binary").head(DIM))
     network.head.linear.weight.data.zero_()
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    report = fit(
-        network, source, rows[: N // 2], rows[N // 2 :], TrainingPlan(epochs=20, lr=5e-2, patience=4, full_batch=N)
-    )
-    assert report.best == 0 and len(report.tuning) == 5 and report.train[-1] < report.train[0]
-    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    plan = TrainingPlan(epochs=20, lr=5e-2, patience=4, full_batch=N)
+    for least, looks in ((0, 5), (12, 13), (21, 5)):  # steps before patience counts; a course of 20 has never 21
+        network.load_state_dict(before)
+        asked = replace(plan, least_steps=least)
+        report = fit(network, source, rows[: N // 2], rows[N // 2 :], asked)
+        assert report.best == 0 and len(report.tuning) == looks and report.train[-1] < report.train[0]
+        assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
 def test_training_leaves_no_files_no_seed_and_no_flags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
