@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 
 from clinome.graphs.snapshot.snapshot import Layer
 from clinome.models.learners.registry import make
-from clinome.models.preprocessing.layer_steps import LayerSteps
+from clinome.models.preprocessing.steps.layer_steps import LayerSteps
 from clinome.snapshot import Snapshot
 
 N, TRAIN, GROUPS, SIZE = 600, 300, 20, 10

@@ -11,11 +11,11 @@ from ..base.learner import Learner
 from ..base.snapshot import Snapshot
 from ..base.task import task_of
 from ..preprocessing.covariates import COVARIATES
-from ..preprocessing.layer_steps import dense_values
 from ..preprocessing.notes_block import NOTES, term_counts
 from ..preprocessing.omics_layer import by_name, is_mutation, mutation_values
 from ..preprocessing.records.event_counts import code_counts, last_values
 from ..preprocessing.records.records_block import RECORDS
+from ..preprocessing.steps.layer_steps import dense_values
 
 ROWS = 300
 """Held-out rows beyond this are sampled: the mean over them says the same."""

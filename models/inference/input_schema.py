@@ -16,9 +16,9 @@ from scipy import sparse
 
 from ...loaders.errors import InputError
 from ..base.snapshot import DerivedSnapshot, Layer, Snapshot
-from ..preprocessing.layer_steps import batches_of
 from ..preprocessing.notes_block import NOTES, aligned
 from ..preprocessing.omics_layer import AlignedLayer, by_name, is_mutation
+from ..preprocessing.steps.layer_steps import batches_of
 
 EVENTS = {
     "row": pl.Int64, "days": pl.Float64, "age": pl.Float32, "code": pl.String,

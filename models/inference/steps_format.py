@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ..preprocessing.imputation.knn import NEIGHBOURS
-from ..preprocessing.layer_steps import CORRECTIONS, IMPUTATIONS
+from ..preprocessing.steps.imputation.knn import NEIGHBOURS
+from ..preprocessing.steps.layer_steps import CORRECTIONS, IMPUTATIONS
 from .state_part import Part
 
 
 def layer_steps(part: Part, features: int) -> None:
-    """What `models.preprocessing.layer_steps.LayerSteps.state` made of a layer of so many features."""
+    """What `models.preprocessing.steps.layer_steps.LayerSteps.state` made of a layer of so many features."""
     found = part.named()
     part.must(
         bool(found) and set(found) <= {"correction", "imputation"}, "a correction, an imputation or both", "others"

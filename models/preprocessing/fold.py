@@ -55,7 +55,7 @@ class FoldPreprocessing:
 
     The one place where a fold's values are made. A step before scaling (imputation, batch correction) belongs into the
     blocks' `fit` and `transform`, which nobody calls but through here: then every learner, the saved model and
-    `snapshot.hetero` have it. What a study asks of a dense layer is in `models.preprocessing.layer_steps`.
+    `snapshot.hetero` have it. What a study asks of a dense layer is in `models.preprocessing.steps.layer_steps`.
     """
 
     blocks: Mapping[str, Block]

@@ -13,8 +13,8 @@ from scipy import sparse
 
 from ..base.snapshot import Layer, Snapshot
 from ..estimators.univariate import Matrix
-from .layer_steps import LayerSteps, dense_values
 from .scaling import Scale, log1p
+from .steps.layer_steps import LayerSteps, dense_values
 
 _COLUMNS = 2_000
 """Of a layer in a file so many are read at a time."""
@@ -125,7 +125,7 @@ def _arranged(layer: Layer, own: list[str], features: list[str]) -> AlignedLayer
 
 
 class DenseBlock:
-    """A dense layer: its steps (`models.preprocessing.layer_steps`), then `models.preprocessing.scaling.Scale`.
+    """A dense layer: its steps (`models.preprocessing.steps.layer_steps`), then `models.preprocessing.scaling.Scale`.
 
     What is missing after them is the training median. Features without variance in the training rows are dropped. A row without the layer is zero throughout.
     """

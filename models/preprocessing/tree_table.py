@@ -19,12 +19,12 @@ from ..base.snapshot import Snapshot
 from ..estimators.univariate import association
 from .covariates import COVARIATES, column, frequent_words, is_number, word_index
 from .fold import FoldPreprocessing
-from .layer_steps import LayerSteps
 from .notes_block import NotesBlock
 from .omics_layer import DenseBlock, MutationBlock, by_name, mutation_values
 from .records.event_counts import EventCounts, counts, frequent, pick, rows_are_visits
 from .records.records_block import RECORDS
 from .records.window_columns import WindowColumns
+from .steps.layer_steps import LayerSteps
 
 WIDE = 400
 """A layer with more features than this enters with its BEST ones, ranked on the training rows alone."""

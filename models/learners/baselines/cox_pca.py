@@ -10,9 +10,9 @@ from ...base.attribution import Attribution
 from ...base.snapshot import Snapshot
 from ...estimators.ridge import fit_cox
 from ...metrics.task_metrics import targets
-from ...preprocessing.layer_steps import LayerSteps
 from ...preprocessing.omics_layer import by_name, is_mutation, mutation_values
 from ...preprocessing.scaling import CLIP
+from ...preprocessing.steps.layer_steps import LayerSteps
 from ..base import BaseLearner
 
 COMPONENTS = 20

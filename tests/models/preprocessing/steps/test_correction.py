@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from snapshots import as_array, garbage, make_snapshot
 
+import clinome
+from clinome.graphs.snapshot.layers import batch_counts
+from clinome.loaders.errors import InputError
 from clinome.models.inference.input_schema import InputSchema
 from clinome.models.learners.registry import make
-from clinome.models.preprocessing.correction.combat import ComBat
-from clinome.models.preprocessing.correction.linear import LinearCorrection
 from clinome.models.preprocessing.fold import FoldPreprocessing
+from clinome.models.preprocessing.steps.correction.combat import ComBat
+from clinome.models.preprocessing.steps.correction.linear import LinearCorrection
 from clinome.snapshot import Snapshot
 
 TRAIN, HELD = np.arange(80), np.arange(80, 120)
@@ -127,6 +132,34 @@ def test_every_learner_is_free_of_what_a_batch_does(name: str) -> None:
     assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.9
     again = make(name).restore(learner.state())
     np.testing.assert_allclose(np.asarray(again.predict(snapshot, HELD)), before, atol=1e-5)
+
+
+def test_a_snapshot_keeps_what_is_asked_and_the_batches(tmp_path: Path) -> None:
+    snapshot = planted("linear")
+    snapshot.save(tmp_path / "s")
+    again = Snapshot.read(tmp_path / "s").layers["methylation"]
+    assert (again.correct, again.impute) == ("linear", "median")
+    assert again.batch is not None and again.batch.tolist() == snapshot.layers["methylation"].batch.tolist()  # type: ignore[union-attr]
+
+
+def test_what_cannot_be_corrected_is_said() -> None:
+    layer = planted().layers["methylation"]
+    assert batch_counts(layer) == {}
+    few = replace(layer, batch=np.r_[np.full(110, "a"), np.full(6, ""), np.full(4, "c")])
+    assert [*batch_counts(few).values()] == [int(layer.profiled[110:116].sum()), 1]
+    with pytest.raises(InputError, match="no sample has one"):
+        batch_counts(replace(layer, batch=None))
+    for key in ('correct = "combat"', 'impute = "knn"', 'correct = "comabt"'):
+        kind = "expression" if "comabt" in key else "mutation"
+        text = f'name = "s"\nstore = "s.graph"\n[omics.m]\npath = "m.csv"\nkind = "{kind}"\n{key}\n'
+        with pytest.raises(InputError, match="combat" if "comabt" in key else "mutations are events"):
+            parse(text)
+
+
+def parse(text: str) -> clinome.Study:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "study.toml").write_text(text)
+        return clinome.Study.read(folder)
 
 
 def test_another_study_is_told_which_batches_are_new() -> None:

@@ -12,10 +12,10 @@ from snapshots import as_array, garbage, make_snapshot
 from clinome.models.inference.state_part import FormatError, Part
 from clinome.models.inference.steps_format import layer_steps
 from clinome.models.preprocessing.fold import FoldPreprocessing
-from clinome.models.preprocessing.imputation.knn import NearestNeighbours
-from clinome.models.preprocessing.imputation.low import LowImputation
-from clinome.models.preprocessing.imputation.mean import MeanImputation
-from clinome.models.preprocessing.layer_steps import IMPUTATIONS
+from clinome.models.preprocessing.steps.imputation.knn import NearestNeighbours
+from clinome.models.preprocessing.steps.imputation.low import LowImputation
+from clinome.models.preprocessing.steps.imputation.mean import MeanImputation
+from clinome.models.preprocessing.steps.layer_steps import IMPUTATIONS
 from clinome.snapshot import Snapshot
 
 TRAIN, HELD = np.arange(80), np.arange(80, 120)

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..base.snapshot import Layer
+from ...base.snapshot import Layer
+from ..scaling import log1p
 from .correction.combat import ComBat
 from .correction.linear import LinearCorrection
 from .imputation.knn import NearestNeighbours
 from .imputation.low import LowImputation
 from .imputation.mean import MeanImputation
-from .scaling import log1p
 
 Correction = ComBat | LinearCorrection
 Imputation = MeanImputation | LowImputation | NearestNeighbours
