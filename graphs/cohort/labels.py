@@ -30,6 +30,8 @@ BOOLEAN, BOOLEANS, CATEGORICAL, NUMERIC, TIME_TO_EVENT = LABEL_TYPES = (
     "boolean", "booleans", "categorical", "numeric", "time_to_event",
 )  # fmt: skip
 """What a label can be; booleans are several at once, numeric is MEDS's `float_value` or `integer_value`."""
+COMPETING = "competing"
+"""Of time to event: whether follow-up ended with another event, after which this one cannot come."""
 Label = str | tuple[str, ...]
 """A column, or of booleans several."""
 
@@ -52,7 +54,7 @@ class Labelled:
 def with_label(
     rows: pl.DataFrame, label_type: str, label: Label, happened: object = None, *, must_occur: bool = True
 ) -> Labelled:
-    """Rows with `label` (boolean: 0 or 1; booleans: a list of those that are so; categorical: text; numeric: float), or `duration_days` and `event` (time_to_event: 0 or 1).
+    """Rows with `label` (boolean: 0 or 1; booleans: a list of those that are so; categorical: text; numeric: float), or `duration_days` and `event` (time_to_event: 0 or 1), and `competing` where it is there.
 
     Args:
         rows: what the query returned, in any column order.
@@ -107,6 +109,8 @@ def with_any_label(rows: pl.DataFrame, label_type: str, label: Label, happened: 
     if named <= set(rows.columns):
         found = with_label(numbered, label_type, label, happened, must_occur=False)
     rest = numbered.join(found.rows, on="_row", how="anti").drop((named | set(kept)) & set(rows.columns))
+    if COMPETING in found.rows.columns:
+        rest = rest.drop(COMPETING)
     every = pl.concat([pl.DataFrame(schema=kept), found.rows, rest], how="diagonal").sort("_row").drop("_row")
     return replace(found, rows=every)
 
@@ -165,7 +169,29 @@ def _time_to_event(rows: pl.DataFrame, event: str, happened: object, must_occur:
     known = known.with_columns(zero_one, pl.col("duration_days").cast(pl.Float64)).drop_nulls("event")
     risk = known.filter(pl.col("duration_days") > 0)
     counts = known["subject_id"].n_unique(), rows.height - known.height, known.height - risk.height
-    return Labelled(risk, (), *counts, notes)
+    return Labelled(_competing(risk), (), *counts, notes)
+
+
+def _competing(rows: pl.DataFrame) -> pl.DataFrame:
+    """`competing` as 0 and 1, where the query returns it: follow-up ended with what leaves the event no chance (death).
+
+    Raises: InputError for a value that is neither, and for a row that ends with the event too.
+    """
+    if COMPETING not in rows.columns:
+        return rows
+    zero_one, _ = _binary(rows[COMPETING])
+    if empty := zero_one.null_count():
+        fix = "return false where it did not come first: coalesce(p.died, false) AS competing"
+        raise InputError(
+            "not said whether the competing event came first", WHERE, f"{empty:,} rows", "0 or 1 in every row", fix
+        )
+    rows = rows.with_columns(zero_one.cast(pl.Int64))
+    if both := rows.filter((pl.col("event") == 1) & (pl.col(COMPETING) == 1)).height:
+        raise InputError(
+            "the event and its competing one both end follow-up", WHERE, f"{both:,} rows", "the first of them in a row",
+            "CASE WHEN the event came first THEN false ELSE … END AS competing",
+        )  # fmt: skip
+    return rows
 
 
 def _need(rows: pl.DataFrame, column: str, what: str) -> None:

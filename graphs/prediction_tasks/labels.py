@@ -79,7 +79,7 @@ def with_task(
         if step in found.columns:
             kept = kept.filter(pl.col(step).fill_null(False))
             steps.append((words, kept["subject_id"].n_unique()))
-    outcome = [name for name in ("label", "duration_days", "event") if name in kept.columns]
+    outcome = [name for name in ("label", "duration_days", "event", "competing") if name in kept.columns]
     answered = own.join(kept.select(pl.col("row").alias("_row"), *outcome), on="_row", maintain_order="left").drop(
         "_row"
     )
@@ -107,7 +107,7 @@ _REASONS = {
 _SAID = {
     "unstated": "of patients of whom nobody says how long they were observed: without the outcome they count as no",
     "died_without": "died inside the window without the outcome: no",
-    "died_first": "died first: censored then, so that a risk read from it is that of a world without these deaths",
+    "died_first": "died first, a competing event: learners and their scores take it for the end of observation",
     "last_seen": "followed to the patient's last record, since nobody says how long they were observed",
     "same_moment": "whose next visit begins at that very moment (a transfer, or the next day of a calendar): yes",
     "after_end": "whose outcome is recorded after the observation's stated end: censored there",
@@ -116,7 +116,7 @@ _SAID = {
 
 def _told(rows: pl.DataFrame) -> pl.DataFrame:
     """What is counted and kept of labelled rows; the times on which it rests go."""
-    wanted = ("row", "subject_id", "label", "duration_days", "event", *_STEPS, *_REASONS, *_SAID)
+    wanted = ("row", "subject_id", "label", "duration_days", "event", "competing", *_STEPS, *_REASONS, *_SAID)
     return rows.select(name for name in wanted if name in rows.columns)
 
 
@@ -405,12 +405,15 @@ def _durations(rows: pl.DataFrame, events: pl.DataFrame, task: PredictionTask) -
     )
     late = pl.col("late_known") if "late_known" in rows.columns else pl.lit(False)
     known = pl.col("seen").is_not_null() & ~late
+    died_first = ~event & (pl.col("dying") == pl.col("until")).fill_null(False) & pl.lit(competes)
+    if competes:
+        rows = rows.with_columns(competing=pl.when(known).then(died_first.cast(pl.Int64)))
     return rows.with_columns(
         duration_days=pl.when(known).then(days),
         event=pl.when(known).then(event.cast(pl.Int64)),
         unfollowed=pl.col("seen").is_null() & ~late,
         last_seen=stated.is_null() & pl.col("seen").is_not_null(),
-        died_first=~event & (pl.col("dying") == pl.col("until")).fill_null(False) & pl.lit(competes),
+        died_first=died_first,
         after_end=~event & (pl.col("happens") > pl.col("seen")).fill_null(False) & (pl.col("happens") > AT),
     )  # fmt: skip
 

@@ -12,7 +12,16 @@ from ..tables.study_tables import Tables
 from .fence import Fence
 
 WHERE = "study [task] covariates"
-OUTCOMES = ("subject_id", "prediction_time", "label", "duration_days", "event", "visit_id", "observed_until")
+OUTCOMES = (
+    "subject_id",
+    "prediction_time",
+    "label",
+    "duration_days",
+    "event",
+    "competing",
+    "visit_id",
+    "observed_until",
+)
 _ENOUGH = 20
 """From so many rows on, a value that always goes with one label is the label, and no chance."""
 

@@ -17,11 +17,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from clinome.plots.cohorts import differential_features, kaplan_meier
+    from clinome.plots.cohorts import cumulative_incidence, differential_features, kaplan_meier
     from clinome.plots.predictions import (
         calibration,
         decision_curve,
         discrimination,
+        incidence_by_risk,
         label_curves,
         one_vs_rest,
         survival_by_risk,
@@ -53,10 +54,12 @@ _WHERE = {
     "calibration": "predictions",
     "controls": "run",
     "critical_difference": "ranks",
+    "cumulative_incidence": "cohorts",
     "decision_curve": "predictions",
     "differential_features": "cohorts",
     "discrimination": "predictions",
     "distributions": "quality",
+    "incidence_by_risk": "predictions",
     "kaplan_meier": "cohorts",
     "label_curves": "predictions",
     "learning_curve": "run",
@@ -82,10 +85,12 @@ __all__ = [
     "calibration",
     "controls",
     "critical_difference",
+    "cumulative_incidence",
     "decision_curve",
     "differential_features",
     "discrimination",
     "distributions",
+    "incidence_by_risk",
     "kaplan_meier",
     "label_curves",
     "learning_curve",

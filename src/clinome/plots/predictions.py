@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from clinome.plots.cohorts import kaplan_meier
+from clinome.plots.cohorts import cumulative_incidence, kaplan_meier
 from clinome.plots.style import (
     BLUE,
     INK,
@@ -203,11 +203,26 @@ def survival_by_risk(predictions: Table, groups: int = 3) -> Figure:
     Example:
         figure = clinome.plots.survival_by_risk(predictions.query("learner == 'chosen' and repeat == 0"))
     """
-    frame = risk_groups(predictions, groups)
+    named, names, colours = _by_risk(risk_groups(predictions, groups), groups)
+    return kaplan_meier(named, "predicted risk", order=names, colours=colours)
+
+
+def incidence_by_risk(predictions: Table, groups: int = 3) -> Figure:
+    """Discrimination beside a competing event: cumulative incidence of the event by group of predicted risk, with 95% bands.
+
+    Args:
+        predictions: as `survival_by_risk`, and competing (0/1). groups: as there.
+    Example:
+        figure = clinome.plots.incidence_by_risk(predictions.query("learner == 'chosen' and repeat == 0"))
+    """
+    frame, names, colours = _by_risk(risk_groups(predictions, groups), groups)
+    return cumulative_incidence(frame, "predicted risk", order=names, colours=colours)
+
+
+def _by_risk(frame: pl.DataFrame, groups: int) -> tuple[pl.DataFrame, tuple[str, ...], Sequence[str]]:
     names = RISK_GROUPS if groups == 3 else tuple(f"risk group {g + 1}" for g in range(groups))
     named = frame.with_columns(pl.col("group").replace_strict(dict(enumerate(names))).alias("predicted risk"))
-    colours = (BLUE, SOFT, ORANGE) if groups == 3 else PALETTE
-    return kaplan_meier(named, "predicted risk", order=names, colours=colours)
+    return named, names, (BLUE, SOFT, ORANGE) if groups == 3 else PALETTE
 
 
 def risk_groups(predictions: Table, groups: int = 3) -> pl.DataFrame:

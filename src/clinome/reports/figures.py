@@ -10,7 +10,7 @@ import polars as pl
 
 from clinome.reports import sentences
 from clinome.reports.captions import CAPTION
-from clinome.reports.findings import SIMPLE, ranked
+from clinome.reports.findings import SIMPLE, incidence, ranked
 from clinome.reports.html import svg
 
 
@@ -41,7 +41,8 @@ def held_out_figures(
         case "regression":
             return {**found, "regression": _numbers(_once(mine))}
         case "survival":
-            return {**found, **_survival(_once(mine), results.get("horizon_days"))}
+            rival = _competing(predictions.with_name("cohort.parquet"))
+            return {**found, **_survival(_once(mine), results.get("horizon_days"), rival)}
         case _:
             return {**found, "discrimination": _classes(_once(mine))}
 
@@ -55,13 +56,27 @@ def _binary(mine: pl.DataFrame, other: pl.DataFrame) -> dict[str, list[dict[str,
     }
 
 
-def _survival(once: pl.DataFrame, days: float | None) -> dict[str, list[dict[str, str]]]:
+def _competing(cohort: Path) -> pl.DataFrame | None:
+    """subject_id, prediction_time, competing of the cohort; None where no competing event is stated."""
+    if not cohort.exists() or "competing" not in pl.read_parquet_schema(cohort):
+        return None
+    return pl.read_parquet(cohort, columns=["subject_id", "prediction_time", "competing"])
+
+
+def _survival(once: pl.DataFrame, days: float | None, rival: pl.DataFrame | None) -> dict[str, list[dict[str, str]]]:
     from clinome import plots
     from clinome.plots.predictions import log_rank, risk_groups
 
     p = log_rank(risk_groups(once))
     picture = {"svg": svg(plots.survival_by_risk(once)), "caption": sentences.risk_groups(p)}
     found = {"discrimination": [picture]}
+    if rival is not None and rival["competing"].sum():
+        keys = ["subject_id", "prediction_time"]
+        ended = once.join(rival, on=keys, how="left", nulls_equal=True)
+        found["discrimination"] = [
+            {"svg": svg(plots.cumulative_incidence(ended)), "caption": incidence(ended)},
+            {"svg": svg(plots.incidence_by_risk(ended)), "caption": sentences.incidence_groups(p)},
+        ]
     if days and "survival" in once.columns and not once["survival"].null_count():
         found["calibration"] = [_figure(plots.survival_calibration(once, days), "survival_calibration")]
     return found

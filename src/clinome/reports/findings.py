@@ -6,6 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import polars as pl
+
 from clinome.models.base.task import TASKS, task_of
 from clinome.models.evaluation.decisions.decision_curve import useful
 from clinome.models.evaluation.intervals import FOLDS, SPLIT
@@ -115,6 +118,22 @@ def optimism(results: Mapping[str, Any]) -> str:
     several = kind in TASKS and task_of(kind).label_type == "categorical" and metric == task_of(kind).primary
     name = "mean of accuracy and AUROC" if several else metric_label(metric)
     return sentences.optimism(name, found["inner"], found["held_out"])
+
+
+def incidence(ended: pl.DataFrame) -> str:
+    """What Aalen–Johansen says of the event and of its competing one at the end of follow-up, and what Kaplan–Meier would.
+
+    ended: duration_days, event, competing. The end is the last time with a tenth of the rows at risk.
+    """
+    from clinome.models.metrics.cumulative_incidence import cumulative_incidence
+    from clinome.models.metrics.kaplan_meier import kaplan_meier
+
+    duration, event, competing = (ended[name].to_numpy() for name in ("duration_days", "event", "competing"))
+    at = float(np.quantile(duration, 0.9))
+    found = cumulative_incidence(duration, event, competing)
+    rival = found.competing[found.times <= at].max(initial=0.0)
+    naive = 1 - kaplan_meier(duration, event).at(np.array([at]))[0]
+    return sentences.incidence(at, float(found.at(np.array([at]))[0]), float(rival), float(naive), int(competing.sum()))
 
 
 def calibration(results: Mapping[str, Any]) -> str:

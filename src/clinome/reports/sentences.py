@@ -324,6 +324,22 @@ def gain(learner: str, start: float, metric: str, difference: str, *, certain: b
     return f"{text}: it is not shown that more patients of this kind would help."
 
 
+def incidence(days: float, event: float, rival: float, naive: float, rows: int) -> str:
+    return (
+        f"Cumulative incidence (Aalen–Johansen) with pointwise 95% bands; {rows:,} rows end with the competing event. Until day "
+        f"{days:,.0f}: {percent(event)} with the event, {percent(rival)} with the competing one first. One minus Kaplan–Meier, "
+        f"which takes these for patients who could still have the event, would say {percent(naive)}. Learners, C-index and "
+        "Brier score are cause-specific: there the competing event ends observation."
+    )
+
+
+def incidence_groups(p: float) -> str:
+    return (
+        "Cumulative incidence of the event (Aalen–Johansen) by third of predicted risk within folds, held-out rows, pointwise "
+        f"95% bands. Cause-specific log-rank test between thirds: p = {p_value(p)}."
+    )
+
+
 def risk_groups(p: float) -> str:
     return (
         "Kaplan–Meier curves of held-out rows by third of predicted risk within folds, pointwise 95% bands (log–log), numbers "

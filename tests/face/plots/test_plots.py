@@ -22,6 +22,7 @@ N = 240
 RNG = np.random.default_rng(0)
 SCORE = RNG.random(N)
 FOLLOWED = {"duration_days": np.ceil(RNG.exponential(400 * (1.5 - SCORE))), "event": (RNG.random(N) < 0.7).astype(int)}
+RIVAL = (1 - FOLLOWED["event"]) * (RNG.random(N) < 0.5)
 ROWS = {"fold": np.arange(N) % 5, "repeat": np.zeros(N, dtype=int)}
 ESTIMATES = {"mean": [0.8, 0.7, 0.5], "low": [0.7, 0.6, None], "high": [0.9, 0.8, None]}
 STUDIES = [(f"s{s}", f"l{k}", 0.5 + 0.05 * k + 0.02 * float(RNG.normal())) for s in range(8) for k in range(4)]
@@ -61,6 +62,8 @@ TABLES: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str]] = {
         {"called": {"a": "asthma"}}, "asthma (a)",
     ),
     "survival_by_risk": ({**FOLLOWED, **ROWS, "score": SCORE}, {}, "number at risk"),
+    "incidence_by_risk": ({**FOLLOWED, **ROWS, "score": SCORE, "competing": RIVAL}, {}, "high risk"),
+    "cumulative_incidence": ({**FOLLOWED, "competing": RIVAL}, {}, "the competing event"),
     "kaplan_meier": ({**FOLLOWED, "arm": np.where(SCORE > 0.5, "treated", "control")}, {"by": "arm"}, "treated"),
     "differential_features": (
         {"feature": ["NCBIGene:1", "NCBIGene:2"], "symbol": ["A1BG", None], "block": ["rna", "rna"], "measure": ["value"] * 2,

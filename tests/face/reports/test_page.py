@@ -409,3 +409,20 @@ def test_a_class_that_is_a_code_is_shown_by_its_name_too(tmp_path: Path) -> None
     write_json(run / "summary.json", {**summary, "called": {one: "Diabetes mellitus"}})
     page = write_report(run, "codes", run / "report.html").read_text(encoding="utf-8")
     assert f"Diabetes mellitus ({one})" in page and f"({other})" not in page
+
+
+def test_beside_a_competing_event_the_report_shows_cumulative_incidence(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", "survival")
+    assert "Aalen" not in write_report(run, "one event", run / "report.html").read_text(encoding="utf-8")
+    cohort = pl.read_parquet(run / "cohort.parquet")
+    first = (pl.col("event").cast(pl.Int64) == 0) & (pl.int_range(pl.len()) % 2 == 0)
+    cohort.with_columns(competing=first.cast(pl.Int64)).write_parquet(run / "cohort.parquet")
+    page = write_report(run, "two events", run / "report.html").read_text(encoding="utf-8")
+    assert "Cumulative incidence (Aalen–Johansen)" in page and "by third of predicted risk" in page
+    event, rival, naive = (
+        float(one)
+        for one in re.findall(r"(\d+)% (?:with the event|with the competing)|would say (\d+)%", page)
+        for one in one
+        if one
+    )
+    assert event < naive and rival > 0

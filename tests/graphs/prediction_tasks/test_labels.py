@@ -226,11 +226,12 @@ def test_time_to_event_is_censored_by_death_and_by_the_end_of_observation(tmp_pa
     got, made = ask(tables, task, *rows, label_type="time_to_event")
     assert got == [(3.0, 1), (4.0, 0), (20.0, 0), (2.0, 0), (5.0, 0)]  # e had it before: not at risk
     for said in (
-        "died first: censored",
+        "died first, a competing event",
         "followed to the patient's last record",
         "recorded after the observation's stated end",
     ):
         assert f"1 of 5 rows (20.0 %) {said}" in notes(made) or said in notes(made)
+    assert made.rows.sort("subject_id")["competing"].to_list() == [0, 1, 0, 0, 0]
     both = replace(task, target=Target("codes", CODES, or_death=True))
     assert ask(tables, both, ("b", 5), label_type="time_to_event")[0] == [(4.0, 1)]
     dies = PredictionTask("t", Target("death"))
