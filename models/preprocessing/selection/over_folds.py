@@ -39,8 +39,8 @@ def selection_over_folds(snapshot: Snapshot, folds: pl.DataFrame) -> pl.DataFram
             counts[block.kept] += 1
             total[whole.kept] += scores
         var = layer.var.select("feature", "symbol").with_columns(
-            layer=pl.lit(name), folds=counts, of=pl.lit(len(every), pl.Int64), stability=counts / max(len(every), 1),
-            score=total / max(len(every), 1),
+            layer=pl.lit(name), folds=pl.Series(counts), of=pl.lit(len(every), pl.Int64), stability=pl.Series(counts / max(len(every), 1)),
+            score=pl.Series(total / max(len(every), 1)),
         )  # fmt: skip
         out.append(var.filter(pl.col("folds") > 0).select(SCHEMA))
     table = pl.concat([pl.DataFrame(schema=SCHEMA), *out])
