@@ -28,7 +28,10 @@ FOLDS = {"repeat": pl.Int64, "fold": pl.Int64, "row": pl.Int64, "split": pl.Stri
 
 @dataclass(frozen=True)
 class Layer:
-    """One omics layer over the snapshot's rows (the fields are described in models/base/snapshot.py)."""
+    """One omics layer over the snapshot's rows (the fields are described in models/base/snapshot.py).
+
+    select: by which method a fold selects among its features; said when a run begins, and not kept.
+    """
 
     name: str
     kind: str
@@ -39,6 +42,7 @@ class Layer:
     correct: str = "none"
     impute: str = "median"
     batch: np.ndarray | None = None
+    select: str = "none"
 
 
 @dataclass(frozen=True, repr=False)

@@ -103,6 +103,12 @@ FUSIONS = ("early", "intermediate", "late", "stacked", "interleaved")
 scores are summed or weighed by a further one, or as events on one clock."""
 
 
+SELECTIONS = (
+    "none", "variance", "univariate", "mutual_information", "minimum_redundancy", "lasso", "elastic_net", "stability",
+)  # fmt: skip
+"""How a fold selects among the features of each dense layer (`models.preprocessing.selection`)."""
+
+
 @dataclass(frozen=True)
 class Learn:
     """`[learn]`. pretrain: "masked", "next_visit" or "none"; encoder: the folder of a pretrained one, instead."""
@@ -117,6 +123,7 @@ class Learn:
     strategy: str = "auto"
     pretrain: str = "none"
     encoder: Path | None = None
+    select: str = "none"  # one of SELECTIONS
 
     @property
     def placement(self) -> Placement:

@@ -9,7 +9,7 @@ from clinome.loaders.errors import InputError, NotBuilt
 from clinome.loaders.files.losses import KINDS as LOSSES
 from clinome.loaders.registry import KNOWLEDGE, NOTES, RECORDS
 from clinome.loaders.specs import KINDS, NAMESPACES, AnySource, Images, Knowledge, Notes, Omics, Records
-from clinome.models.base.specs import FUSIONS, STRATEGIES, Evaluate, Learn, LinkTask, Matching, TaskSpec
+from clinome.models.base.specs import FUSIONS, SELECTIONS, STRATEGIES, Evaluate, Learn, LinkTask, Matching, TaskSpec
 from clinome.models.base.task import TASKS, task_of
 from clinome.study_file.typed_toml import check_word
 
@@ -93,6 +93,7 @@ def check_learn(learn: Learn, where: str) -> None:
     """
     if learn.fusion is not None:
         check_word(learn.fusion, FUSIONS, f"{where} [learn] fusion")
+    check_word(learn.select, SELECTIONS, f"{where} [learn] select")
     for key, got, least in (
         ("[learn] trials", learn.trials, 1),
         ("[learn] minutes", learn.minutes, 0),

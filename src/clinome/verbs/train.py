@@ -92,6 +92,7 @@ def train_study(
     """
     start = time.perf_counter()
     ready, counts = _prepare(study, run, console)
+    ready = replace(ready, snapshot=_selecting(ready.snapshot, study.learn.select))
     write_tables(ready)
     groups = _groups(ready)
     encoder = encoder_for(study, run.path(ENCODER), console)
@@ -122,6 +123,7 @@ def train_study(
     for line in mixed_batches(run):
         console(line)
     _write(ready, results, copies, groups)
+    _write_selection(ready, console)
     keep_model(ready, results.final_fit, console)
     run.write_json("summary.json", _summary(ready, counts, notes))
     run.mark("train", key)
@@ -138,7 +140,8 @@ def train_study(
 
 def _asked(learn: Learn) -> dict[str, Any]:
     """What of `[learn]` the results depend on: no workers, and of places only how many processes train a network."""
-    aside = ("workers", "encoder", "pretrain", *vars(learn.placement), *(("fusion",) if learn.fusion is None else ()))
+    aside = ("workers", "encoder", "pretrain", *vars(learn.placement), *(("fusion",) if learn.fusion is None else ()),
+             *(("select",) if learn.select == "none" else ()))  # fmt: skip
     asked = {name: value for name, value in vars(learn).items() if name not in aside}
     return asked | ({"processes": learn.placement.count} if learn.placement.count > 1 else {})
 
@@ -341,6 +344,25 @@ def _write(ready: Prepared, results: Results, copies: Mapping[str, Any], groups:
     with_visits(results.predictions, cohort.frame).write_parquet(run.path("predictions.parquet"))
     results.attributions.write_parquet(run.path("attributions.parquet"))
     run.write_json("results.json", {**results.as_json(), **copies, **by_group, "odds_ratios": _odds_ratios(ready)})
+
+
+def _selecting(snapshot: Snapshot, select: str) -> Snapshot:
+    """The snapshot whose layers say by which method a fold selects among their features."""
+    return replace(snapshot, layers={name: replace(layer, select=select) for name, layer in snapshot.layers.items()})
+
+
+def _write_selection(ready: Prepared, console: Console) -> None:
+    """selection.csv: what each fold's training part selected; nothing where nothing is selected."""
+    path = ready.run.path("selection.csv")
+    path.unlink(missing_ok=True)
+    if ready.study.learn.select == "none":
+        return
+    from clinome.models.preprocessing.selection.over_folds import counted, selection_over_folds
+
+    table = selection_over_folds(ready.snapshot, ready.snapshot.folds)
+    write_csv(table, path)
+    for line in counted(table, ready.snapshot.layers):
+        console(line)
 
 
 def _odds_ratios(ready: Prepared) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Feature selection inside the fold: one method a file, chosen by `[learn] select`."""
