@@ -11,6 +11,8 @@ import numpy as np
 from .moments import BatchMoments
 
 STEPS = 1000
+_ALONE = 1e12
+"""Prior variance of one feature by itself: nothing draws it anywhere."""
 CLOSE = 1e-6
 """Shift and spread are settled when none of them moves by more than this, of itself."""
 
@@ -100,17 +102,16 @@ def _shrunk(n: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> tuple[np.n
     seen, spread = np.isfinite(mean), np.isfinite(variance)
     if not seen.any():
         return np.zeros_like(mean), np.ones_like(mean)
-    centre, tau = float(mean[seen].mean()), float(mean[seen].var()) if seen.sum() > 1 else np.inf
+    centre, tau = float(mean[seen].mean()), float(mean[seen].var()) if seen.sum() > 1 else _ALONE
     m, s = (float(variance[spread].mean()), float(variance[spread].var(ddof=1))) if spread.sum() > 1 else (1.0, 0.0)
     if not spread.sum() > 1 and spread.any():
         m = float(variance[spread].mean())  # one feature: nothing to lend strength from
     mean, squares = np.where(seen, mean, 0), np.where(spread, variance, 0) * np.maximum(n - 1, 0)
     shift, delta = mean.copy(), np.full_like(mean, m if m > 0 else 1.0)
     a, b = (2 + m**2 / s, m + m**3 / s) if s > 0 else (np.inf, np.inf)
+    weight = n * tau
     for _ in range(STEPS):
-        weight = n * tau
-        new = np.where(np.isinf(weight), mean, (np.where(np.isinf(weight), 0, weight) * mean + delta * centre)
-                       / (np.where(np.isinf(weight), 0, weight) + delta))  # fmt: skip
+        new = (weight * mean + delta * centre) / (weight + delta)
         total = squares + n * (mean - new) ** 2
         after = (0.5 * total + b) / (0.5 * n + a - 1) if np.isfinite(a) else delta
         moved = max(
