@@ -42,7 +42,7 @@ def selection_over_folds(snapshot: Snapshot, folds: pl.DataFrame) -> pl.DataFram
             layer=pl.lit(name), folds=pl.Series(counts), of=pl.lit(len(every), pl.Int64), stability=pl.Series(counts / max(len(every), 1)),
             score=pl.Series(total / max(len(every), 1)),
         )  # fmt: skip
-        out.append(var.filter(pl.col("folds") > 0).select(SCHEMA))
+        out.append(var.filter(pl.col("folds") > 0).select(*SCHEMA))
     table = pl.concat([pl.DataFrame(schema=SCHEMA), *out])
     return table.sort("layer", "folds", "score", "feature", descending=[False, True, True, False])
 
