@@ -19,8 +19,8 @@ import polars as pl
 from clinome.models.preprocessing.records.code_hierarchy import CodeHierarchy
 from clinome.models.preprocessing.records.code_values import CodeValues
 from clinome.models.preprocessing.scaling import Scale
-from clinome.models.preprocessing.token_table import COLUMNS
-from clinome.models.preprocessing.tokenizer import STRETCH, Vocabulary, tokenize
+from clinome.models.preprocessing.tokens.token_table import COLUMNS
+from clinome.models.preprocessing.tokens.tokenizer import STRETCH, Vocabulary, tokenize
 
 CODES, EACH, BATCH = 500, 200, 64
 

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from clinome.models.base.task import task_of
 from clinome.models.encoders.codes import transformer
 from clinome.models.encoders.codes.token_embedding import TokenEmbedding
-from clinome.models.preprocessing.token_table import Sequences
+from clinome.models.preprocessing.tokens.token_table import Sequences
 from clinome.models.training import trainer
 from clinome.models.training.batch import Batch
 

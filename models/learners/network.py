@@ -20,8 +20,8 @@ from .base import BaseLearner
 if TYPE_CHECKING:
     from ..encoders.propagation import Messages
     from ..encoders.relational_graph import RelationalGraph
-    from ..preprocessing.token_table import Sequences
-    from ..preprocessing.tokenizer import Vocabulary
+    from ..preprocessing.tokens.token_table import Sequences
+    from ..preprocessing.tokens.tokenizer import Vocabulary
     from ..training.batch import Batch
     from ..training.trainer import TrainingPlan
     from .graph.centred import Centred
@@ -223,7 +223,7 @@ class NetworkLearner(BaseLearner):
         return honest
 
     def _vocabulary(self, snapshot: Snapshot, rows: np.ndarray) -> Vocabulary | None:
-        from ..preprocessing.tokenizer import fit_vocabulary
+        from ..preprocessing.tokens.tokenizer import fit_vocabulary
 
         if snapshot.events is None or self.records not in ("sequence", "both"):
             return None
@@ -238,7 +238,7 @@ class NetworkLearner(BaseLearner):
         return code_graph(self.vocabulary.codes, self.vocabulary.parents, snapshot.links)
 
     def _sequences(self, snapshot: Snapshot) -> Sequences | None:
-        from ..preprocessing.tokenizer import tokenize
+        from ..preprocessing.tokens.tokenizer import tokenize
 
         if self.vocabulary is None or snapshot.events is None:
             return None
@@ -300,7 +300,7 @@ class NetworkLearner(BaseLearner):
 
     def restore(self, state: Mapping[str, Any]) -> Self:
         from ..encoders.relational_graph import RelationalGraph
-        from ..preprocessing.tokenizer import Vocabulary
+        from ..preprocessing.tokens.tokenizer import Vocabulary
         from ..training import trainer as training
 
         super().restore(state)

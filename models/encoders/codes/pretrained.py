@@ -31,7 +31,7 @@ class PretrainedEncoder:
     """Entries, their ancestors, and the weights of a `SequenceEncoder` without knowledge around its codes.
 
     objective: one of OBJECTIVES. basis: a hash of what it was made from. patients: how many records it has seen.
-    entries, codes, parents: as in `models.preprocessing.tokenizer.Vocabulary`; the first two pad and stand for the unknown.
+    entries, codes, parents: as in `models.preprocessing.tokens.tokenizer.Vocabulary`; the first two pad and stand for the unknown.
     weights: (entries, WIDTH) float32 of the codes, and the rest by the names of `SequenceEncoder`'s state.
     """
 
@@ -69,7 +69,7 @@ class PretrainedEncoder:
         """Give an encoder these weights, in place.
 
         Args:
-            entries, parents: of the vocabulary that the encoder is built on (`models.preprocessing.pretrained_vocabulary`). An
+            entries, parents: of the vocabulary that the encoder is built on (`models.preprocessing.tokens.pretrained_vocabulary`). An
                 entry that is new here starts as the mean of its known ancestors, or as ever where it has none.
         """
         at = {name: i for i, name in enumerate(self.entries)}

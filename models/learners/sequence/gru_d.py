@@ -11,7 +11,7 @@ from ...base.snapshot import Snapshot
 from .sequence import Sequence
 
 if TYPE_CHECKING:
-    from ...preprocessing.tokenizer import Vocabulary
+    from ...preprocessing.tokens.tokenizer import Vocabulary
 
 CHANNELS = 128
 """Measurements and codes that are read, those that most training rows have."""
@@ -50,7 +50,7 @@ class GRUD(Sequence):
         return 4096  # what is more than its steps shares them
 
     def _vocabulary(self, snapshot: Snapshot, rows: np.ndarray) -> Vocabulary | None:
-        from ...preprocessing.tokenizer import commonest
+        from ...preprocessing.tokens.tokenizer import commonest
 
         vocabulary = super()._vocabulary(snapshot, rows)
         self.channels = np.zeros(0, dtype=np.int64)

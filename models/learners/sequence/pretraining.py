@@ -41,7 +41,7 @@ def pretrain(snapshot: Snapshot, objective: str = "masked", *, seed: int = 1, ba
     from ...encoders.codes.next_visit import NextVisit
     from ...encoders.codes.pretrained import DEPTH, WIDTH, PretrainedEncoder
     from ...encoders.codes.transformer import SequenceEncoder
-    from ...preprocessing.tokenizer import fit_vocabulary, tokenize
+    from ...preprocessing.tokens.tokenizer import fit_vocabulary, tokenize
     from ...training import trainer as training
 
     if snapshot.events is None or snapshot.events["row"].n_unique() < LEAST:
@@ -105,8 +105,8 @@ def patient_vectors(snapshot: Snapshot, encoder: PretrainedEncoder) -> np.ndarra
 
     from ...encoders.codes.pretrained import DEPTH, WIDTH
     from ...encoders.codes.transformer import SequenceEncoder
-    from ...preprocessing.pretrained_vocabulary import extended
-    from ...preprocessing.tokenizer import fit_vocabulary, tokenize
+    from ...preprocessing.tokens.pretrained_vocabulary import extended
+    from ...preprocessing.tokens.tokenizer import fit_vocabulary, tokenize
 
     everyone = np.arange(len(snapshot.rows))
     made = np.zeros((len(everyone), 2 * WIDTH), dtype=np.float32)

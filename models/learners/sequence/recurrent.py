@@ -9,7 +9,7 @@ from ...base.snapshot import Snapshot
 from .sequence import Sequence
 
 if TYPE_CHECKING:
-    from ...preprocessing.tokenizer import Vocabulary
+    from ...preprocessing.tokens.tokenizer import Vocabulary
 
 
 class Recurrent(Sequence):

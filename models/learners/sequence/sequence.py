@@ -19,7 +19,7 @@ from .twin import with_edges
 if TYPE_CHECKING:
     from ...encoders.codes.pretrained import PretrainedEncoder
     from ...encoders.relational_graph import RelationalGraph
-    from ...preprocessing.tokenizer import Vocabulary
+    from ...preprocessing.tokens.tokenizer import Vocabulary
     from ..network import Inputs
 
 
@@ -75,7 +75,7 @@ class Sequence(NetworkLearner):
         return self.encoder if self.setting.get("pretrained", 1) else None
 
     def _vocabulary(self, snapshot: Snapshot, rows: np.ndarray) -> Vocabulary | None:
-        from ...preprocessing.pretrained_vocabulary import extended
+        from ...preprocessing.tokens.pretrained_vocabulary import extended
 
         own = super()._vocabulary(snapshot, rows)
         return own if own is None or self.start is None else extended(own, self.start)

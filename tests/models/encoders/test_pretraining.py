@@ -22,8 +22,8 @@ from clinome.models.inference.model import member_of
 from clinome.models.learners.registry import make
 from clinome.models.learners.sequence import pretraining
 from clinome.models.learners.sequence.pretraining import patient_vectors, pretrain, shuffled_times, started
-from clinome.models.preprocessing.pretrained_vocabulary import extended
-from clinome.models.preprocessing.tokenizer import fit_vocabulary
+from clinome.models.preprocessing.tokens.pretrained_vocabulary import extended
+from clinome.models.preprocessing.tokens.tokenizer import fit_vocabulary
 
 BRIEF = {"plan": {"epochs": 2}}
 

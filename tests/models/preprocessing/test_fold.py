@@ -15,7 +15,7 @@ from clinome.models.learners.registry import make
 from clinome.models.preprocessing.fold import FoldPreprocessing
 from clinome.models.preprocessing.records.records_block import RecordsBlock
 from clinome.models.preprocessing.scaling import CLIP, Scale
-from clinome.models.preprocessing.tokenizer import fit_vocabulary, tokenize
+from clinome.models.preprocessing.tokens.tokenizer import fit_vocabulary, tokenize
 from clinome.snapshot import Snapshot
 
 TRAIN, TUNING, HELD = np.arange(60), np.arange(60, 80), np.arange(80, 120)

@@ -14,8 +14,8 @@ from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.models.base.folds import parts
 from clinome.models.learners.registry import make
 from clinome.models.metrics.task_metrics import inner_score
-from clinome.models.preprocessing.token_table import COLUMNS
-from clinome.models.preprocessing.tokenizer import PAD, UNKNOWN, fit_vocabulary, tokenize
+from clinome.models.preprocessing.tokens.token_table import COLUMNS
+from clinome.models.preprocessing.tokens.tokenizer import PAD, UNKNOWN, fit_vocabulary, tokenize
 
 
 def order_study(n: int = 500, seed: int = 1) -> Snapshot:

@@ -11,7 +11,7 @@ from typing import IO, Any
 import numpy as np
 import torch
 
-from ..training.batch import Tokens
+from ...training.batch import Tokens
 
 COLUMNS = ("code", "value", "measured", "days", "dated", "age", "visit")
 

@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 import torch
 
-from ..base.snapshot import Snapshot
-from .records.code_hierarchy import CodeHierarchy
-from .records.code_values import CodeValues
+from ...base.snapshot import Snapshot
+from ..records.code_hierarchy import CodeHierarchy
+from ..records.code_values import CodeValues
 from .token_table import Sequences, as_sequences, stretches
 
 PAD, UNKNOWN = 0, 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..encoders.codes.pretrained import PretrainedEncoder
+from ...encoders.codes.pretrained import PretrainedEncoder
 from .tokenizer import Vocabulary
 
 

@@ -1,0 +1,1 @@
+"""Tokens: coded events of a row as the entries of a vocabulary, for encoders of sequences."""
