@@ -50,6 +50,8 @@ CAPTION = {
     "learners_table": "Held-out performance: mean over folds, 95% CI in brackets for the primary metric; training time in "
     "seconds; peak memory in MB.",
     "paired": "Paired differences, chosen − learner, with 95% CI; p two-sided, and corrected over learners (Holm).",
+    "selection": "Feature selection: in how many folds the training part alone selected a feature, those of most folds first; "
+    "score: the method’s own, mean over folds. Folds share patients, so their agreement overstates what a new cohort would select.",
     "discrimination": "ROC and precision–recall curves of held-out predictions, pooled over folds. Pale lines: chance.",
     "classes": "One-vs-rest ROC curves and confusion matrix of held-out predictions, each row once. Pale line: chance.",
     "labels": "ROC and precision–recall curves of each label, held-out predictions, each row once; of more than six labels those "

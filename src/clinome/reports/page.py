@@ -100,6 +100,7 @@ def _page(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:
         **_calibration(results, metric),
         **_subgroups(results, metric),
         **_learning_curve(results, metric),
+        **_selection(run),
         "biomarkers": biomarkers.head(_TOP).to_dicts(),
         "signed": not biomarkers.is_empty() and not biomarkers["effect"].is_null().all(),
         "unattributed": (run / "biomarkers.csv").exists() and biomarkers.is_empty(),
@@ -118,6 +119,17 @@ def _page(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:
         "graph": summary.get("graph", {}),
         "manifest": manifest,
     }
+
+
+def _selection(run: Path) -> dict[str, Any]:
+    """The features that most folds selected; and empty where the study asked for none."""
+    if not (run / "selection.csv").exists():
+        return {"selected": [], "selected_features": 0, "selected_said": ""}
+    table = _csv(run / "selection.csv")
+    layers = dict(table["layer"].value_counts(sort=True).iter_rows()) if table.height else {}
+    said = sentences.selected(layers, table.filter(pl.col("folds") == pl.col("of")).height if layers else 0)
+    first = table.sort("stability", descending=True, maintain_order=True).head(_TOP) if layers else table
+    return {"selected": first.to_dicts(), "selected_features": table.height, "selected_said": said}
 
 
 def _model(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:

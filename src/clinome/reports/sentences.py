@@ -31,6 +31,19 @@ def people(rows: int, patients: int) -> str:
     return f"{patients:,} patients" if rows == patients else f"{rows:,} prediction times of {patients:,} patients"
 
 
+def selected(layers: Mapping[str, int], always: int) -> str:
+    """How many features folds selected, by layer; always: of these in every fold.
+
+    Example:
+        >>> selected({"rna": 12}, 1), selected({}, 0)
+        ('Selected in some fold: 12 of rna; in every fold: 1.', 'No fold selected any feature: the learners saw none of these layers.')
+    """
+    if not layers:
+        return "No fold selected any feature: the learners saw none of these layers."
+    parts = ", ".join(f"{count:,} of {name}" for name, count in layers.items())
+    return f"Selected in some fold: {parts}; in every fold: {always:,}."
+
+
 def survival_task(who: str, events: int, rows: int, median_days: float) -> str:
     share = percent(events / max(rows, 1))
     return f"Task: time to event. Cohort: {who}; {events:,} events ({share}); median follow-up {median_days:,.0f} days."

@@ -426,3 +426,17 @@ def test_beside_a_competing_event_the_report_shows_cumulative_incidence(tmp_path
         if one
     )
     assert event < naive and rival > 0
+
+
+def test_selected_features_are_shown_with_how_many_folds_took_them(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", "binary")
+    assert "Feature selection" not in write_report(run, "s", run / "report.html").read_text(encoding="utf-8")
+    rows = [("rna", "NCBIGene:7157", "TP53", 5, 5, 1.0, 0.91), ("rna", "opaque:F1", "opaque:F1", 2, 5, 0.4, 0.52)]
+    names = ["layer", "feature", "symbol", "folds", "of", "stability", "score"]
+    pl.DataFrame(rows, schema=names, orient="row").write_csv(run / "selection.csv")
+    page = _Page(write_report(run, "s", run / "report.html").read_text(encoding="utf-8"))
+    assert not page.open and "Selected in some fold: 2 of rna; in every fold: 1." in page.text
+    assert page.text.index("TP53 NCBIGene:7157") < page.text.index("opaque:F1") and "2 of 5" in page.text
+    pl.DataFrame(schema=dict.fromkeys(names, pl.String)).write_csv(run / "selection.csv")
+    page = _Page(write_report(run, "s", run / "report.html").read_text(encoding="utf-8"))
+    assert "No fold selected any feature" in page.text
