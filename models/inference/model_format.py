@@ -7,7 +7,9 @@ the user's own is checked as far as its state is ours: the rest must be finite.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from ..preprocessing.covariates import COVARIATES
 from ..preprocessing.notes_block import NOTES
 from ..preprocessing.records.records_block import RECORDS
 from .block_format import AMOUNTS, Schema, block, joined, notes, of_task, window_columns
+from .latent_format import latent_block
 from .network_format import (
     LARGEST,
     NETWORK_SETTINGS,
@@ -127,8 +130,11 @@ def _member(part: Part, schema: Schema) -> str:
     match name:
         case "majority":
             _rate(state.keys("rate")["rate"], schema)
-        case "covariates" | "ridge_late":
+        case "covariates" | "ridge_late" | "lasso" | "elastic_net":
             _ridge(state, schema)
+        case "autoencoder" | "vae":
+            latent = partial(latent_block, setting=found["setting"].value, variational=name == "vae")
+            _ridge(state, schema, latent)
         case "best_feature":
             _best(state, schema)
         case "forest" | "boosting":
@@ -215,7 +221,8 @@ def _rate(part: Part, schema: Schema) -> None:
     part.must(alone or abs(float(rate.sum()) - 1) < 1e-6, "shares that sum to 1", "others")
 
 
-def _ridge(part: Part, schema: Schema) -> None:
+def _ridge(part: Part, schema: Schema, columns: Callable[[Part, Schema], int] = block) -> None:
+    """columns: what checks a member's block, and says how many columns it makes."""
     found, k = part.keys("task", "classes", "centre", "spread", "weights", "final", "members"), _width(schema)
     of_task(found, schema)
     members = found["members"].items()
@@ -226,7 +233,7 @@ def _ridge(part: Part, schema: Schema) -> None:
     found["final"].array("f8", 1 + k)
     for member in members:
         one = member.keys("block", "coef", "intercept", "mean", "c", "gamma", "inner")
-        p = block(one["block"], schema)
+        p = columns(one["block"], schema)
         one["coef"].array("f8", p, k), one["intercept"].array("f8", k), one["mean"].array("f8", p)
         one["c"].number(0), one["gamma"].number(0), one["inner"].number(finite=False)
 

@@ -54,7 +54,7 @@ def hetero_network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> No
     for name in ("vocabulary", "code_graph"):
         found[name].must(found[name].value is None, "none", "one")
     _relational_graph(found["graph"], sum(columns.values()), "a node for each column")
-    _weights(found["weights"])
+    weights(found["weights"])
 
 
 def _relational_graph(part: Part, least: int, expected: str) -> None:
@@ -106,7 +106,7 @@ def network(part: Part, schema: Schema, setting: Mapping[str, Any]) -> None:
     if found["code_graph"].value is not None:
         found["code_graph"].must(entries > 0, "none, as there is no vocabulary", "one")
         _relational_graph(found["code_graph"], entries, "a node for each entry of the vocabulary")
-    _weights(found["weights"])
+    weights(found["weights"])
 
 
 def _edges(found: Mapping[str, Part], schema: Schema, setting: Mapping[str, Any]) -> dict[str, int]:
@@ -129,7 +129,7 @@ def _edges(found: Mapping[str, Part], schema: Schema, setting: Mapping[str, Any]
     return columns
 
 
-def _weights(part: Part) -> None:
+def weights(part: Part) -> None:
     for one in part.named().values():
         one.must(isinstance(one.value, np.ndarray), "an array", "none")
         one.all_finite()
@@ -152,7 +152,7 @@ def on_genes(part: Part, schema: Schema, setting: Mapping[str, Any], learner: st
         layer["mean"].array("f4", columns)
         layer["unit"].must(layer["unit"].number() > 0, "more than 0", "less")
     (_pathway_graph if learner == "pathway_net" else _gene_graph)(found["graph"], genes)
-    _weights(found["weights"])
+    weights(found["weights"])
 
 
 def _gene_graph(part: Part, genes: Sequence[str]) -> None:

@@ -90,11 +90,12 @@ class LatentBlock:
     """
 
     kind = "latent"
+    WIDTH = 8
 
     def __init__(self, blocks: Sequence[Block], variational: bool, setting: Mapping[str, Any], seed: int) -> None:
         self.blocks, self.variational, self.setting, self.seed = [*blocks], variational, dict(setting), seed
         self.name = "latent" if variational else blocks[0].name
-        self.width: int = self.setting.get("width", 8)
+        self.width: int = self.setting.get("width", self.WIDTH)
 
     def fit(self, snapshot: Snapshot, rows: np.ndarray) -> Self:
         from ...training import trainer as training
