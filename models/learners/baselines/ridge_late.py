@@ -65,6 +65,7 @@ class RidgeLate(BaseLearner):
         y = task.targets(snapshot.rows[rows], snapshot.classes)
         self.members: list[tuple[Block | JoinedBlocks, Ridge, np.ndarray]] = []
         scores = []
+        anew = self._selected_anew(snapshot, rows, y, part) if _looks_at_outcomes(snapshot) else None
         for block in self.blocks(snapshot, rows):
             here = block.present(snapshot, rows)
             outcomes = np.unique(task.groups(y[here]))
@@ -76,13 +77,35 @@ class RidgeLate(BaseLearner):
             model = self.fit_block(x, y[here], part[here])
             self.members.append((block, model, np.asarray(x.mean(axis=0), dtype=np.float64).ravel()))
             score = np.full((len(rows), model.oof.shape[1]), np.nan)
-            score[here] = model.oof
+            score[here] = model.oof if anew is None else anew.get(block.name, np.zeros_like(score))[here]
             scores.append(score)
         self._fuse(scores, y, part)
 
     def fit_block(self, x: Matrix, y: np.ndarray, part: np.ndarray) -> Ridge:
         """One block's model, its strength chosen by the rows' parts."""
         return fit_ridge(x, y, part, self.task, self.classes, self.metric)
+
+    def _selected_anew(
+        self, snapshot: Snapshot, rows: np.ndarray, y: np.ndarray, part: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Block -> (n, k) scores of each row by a model whose features, too, were selected without it.
+
+        Features selected with a row's outcome make its score too good, and all predictions too sure of themselves.
+        0 where nothing was selected; NaN for rows that were never left out, or lack the block.
+        """
+        out: dict[str, np.ndarray] = {}
+        for one in np.unique(part[part >= 0]):
+            rest, left = part != one, part == one
+            for block in self.blocks(snapshot, rows[rest]):
+                here = block.present(snapshot, rows)
+                score = out.setdefault(block.name, np.full((len(rows), task_of(self.task).width(self.classes)), np.nan))
+                score[left & here] = 0.0
+                x, told = block.transform(snapshot, rows[rest & here]), y[rest & here]
+                inner = deal(snapshot.rows, self.task, rows[rest & here], PARTS, self.seed)
+                if x.shape[1] and len(told) >= _FEW and len(np.unique(task_of(self.task).groups(told))) > 1:
+                    model = self.fit_block(x, told, inner)
+                    score[left & here] = model.score(block.transform(snapshot, rows[left & here]))
+        return out
 
     def _parts(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """All rows, and the fold in which each is left out: few rows take turns, of many only the tuning ones are."""
@@ -162,6 +185,11 @@ class RidgeLate(BaseLearner):
         names = {one.name: one.names for one in (block.blocks if isinstance(block, JoinedBlocks) else [block])}
         contribution = (_dense(block.transform(snapshot, rows)) - mean) * coef
         return {name: (names[name], part) for name, part in pieces(block, contribution).items()}
+
+
+def _looks_at_outcomes(snapshot: Snapshot) -> bool:
+    """Whether a fold selects features by the outcome."""
+    return any(getattr(layer, "select", "none") not in ("none", "variance") for layer in snapshot.layers.values())
 
 
 def _dense(x: Matrix) -> np.ndarray:

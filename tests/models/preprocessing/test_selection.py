@@ -11,8 +11,10 @@ import pytest
 from sklearn.feature_selection import f_classif, f_regression, mutual_info_classif
 from snapshots import make_snapshot
 
+from clinome.graphs.snapshot.snapshot import Layer
 from clinome.models.base.folds import make_folds
 from clinome.models.base.specs import SELECTIONS, Evaluate
+from clinome.models.learners.registry import make
 from clinome.models.preprocessing.fold import FoldPreprocessing
 from clinome.models.preprocessing.selection.minimum_redundancy import MinimumRedundancy
 from clinome.models.preprocessing.selection.mutual_information import mutual_information
@@ -116,3 +118,20 @@ def test_what_folds_select_is_counted() -> None:
     assert table.height and (table["of"] == 3).all() and table["folds"].is_between(1, 3).all()
     assert counted(table, chosen.layers)[0].startswith(f"rna: {table.height} features selected in some fold")
     assert isinstance(table, pl.DataFrame)
+
+
+@pytest.mark.parametrize("name", ["ridge_late", "lasso"])
+def test_predictions_are_no_surer_of_themselves_for_features_selected_by_the_outcome(name: str) -> None:
+    """In noise the outcome's frequency is all there is to say, whatever was selected with it."""
+    rng = np.random.default_rng(1)
+    plain = make_snapshot("binary", n=240, covariates=False)
+    names = [f"opaque:F{j}" for j in range(1500)]
+    var = pl.DataFrame({"feature": names, "symbol": names, "gene": [None] * 1500}, schema_overrides={"gene": pl.String})
+    x = rng.normal(size=(240, 1500)).astype(np.float32)
+    layer = Layer("rna", "expression", "none", var, x, np.ones(240, dtype=bool), select="minimum_redundancy")
+    label = pl.Series("label", rng.permutation(np.arange(240) % 2))
+    snapshot = replace(plain, rows=plain.rows.with_columns(label), layers={"rna": layer})
+    learner = make(name).with_setting({}, 1)
+    learner.fit(snapshot, np.arange(120), np.arange(120, 150))
+    told = learner.predict(snapshot, np.arange(150, 240))
+    assert np.abs(told - 0.5).max() < 0.2
