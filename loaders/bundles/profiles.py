@@ -16,7 +16,7 @@ NOT_READ = {
     "GISTIC_GENES_AMP": "regions of the whole cohort, no values of patients",
     "GISTIC_GENES_DEL": "regions of the whole cohort, no values of patients",
     "MUTSIG": "significance over the whole cohort, no values of patients",
-    "GENESET_SCORE": "scores of gene sets, computed over the whole cohort: Clinome makes its own inside the fold",
+    "GENESET_SCORE": "scores of gene sets, computed over the whole cohort, held-out patients with the others",
     "CANCER_TYPE": "a name and a colour for the portal",
     "MUTATION_UNCALLED": "variants that nobody called",
     "RESOURCE_DEFINITION": "links to web pages",

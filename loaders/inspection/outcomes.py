@@ -320,9 +320,8 @@ def _why(column: Column, kind: str) -> str:
     elif column.distinct == 2:
         text += '; which of the two words is the event is not asked: for kind = "binary" let a query return it as 1'
     if counts[0] < _SMALL:
-        text += (
-            f"; {sum(n < _SMALL for n in counts)} of them are too small to learn: join or leave them out in the query"
-        )
+        few = sum(n < _SMALL for n in counts)
+        text += f"; {few} of them {'is' if few == 1 else 'are'} too small to learn: join or leave out in the query"
     return text
 
 
