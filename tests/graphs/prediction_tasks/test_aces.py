@@ -282,7 +282,7 @@ def test_of_whom_a_task_asks(tmp_path: Path) -> None:
     assert made.rows["subject_id"].to_list() == ["a", "b"]
     with pytest.raises(
         InputError,
-        match=r"no patient of this study is so; got 'tall'; expected MEDS:SEX//female, MEDS:SEX//male, site//X",
+        match=r"no patient of this study is so; got 'tall'; expected MEDS:SEX//female, MEDS:SEX//male, age, site//X",
     ):
         with_aces(task(patient_demographics={"tall": {"code": "TALL"}}), both)
     with pytest.raises(InputError, match="has no moment; got 'male'"):
