@@ -49,6 +49,7 @@ def test_planted_features_have_the_highest_scores(name: str, task: str) -> None:
     x, y = _planted(task)
     selector = make_selector(name, task, {"multiclass": 3, "multilabel": 2}.get(task, 0)).fit(x, y)
     sure = {"mutual_information": 1, "minimum_redundancy": 2}.get(name, 3)  # nearest neighbours are a coarse estimate
+    sure = 2 if (name, task) == ("stability", "multiclass") else sure  # classes share the columns of a half: one each
     best = np.argsort(-selector.scores)[:sure]
     assert set(best) <= {0, 1, 2} and selector.get_support()[best].all()
     assert selector.transform(x).shape == (len(x), selector.get_support().sum())
