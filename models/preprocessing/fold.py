@@ -17,7 +17,7 @@ from .blocks import Block, JoinedBlocks, block_names, make_block, restored_block
 from .covariates import COVARIATES, CovariateBlock
 from .omics_layer import DenseBlock, MutationBlock
 from .records.records_block import RECORDS, RecordsBlock
-from .selection.registry import NONE, selected
+from .selection.registry import NONE, method_of, selected
 
 REMEMBERED = 32
 """Fitted blocks kept for whoever asks for the same rows of the same snapshot."""
@@ -142,7 +142,7 @@ def _fitted(snapshot: Snapshot, rows: np.ndarray, name: str) -> Block:
         _FITTED.move_to_end(key)
         return _FITTED[key][1]
     block = make_block(snapshot, name).fit(snapshot, rows)
-    select = getattr(snapshot.layers.get(name), "select", NONE)
+    select = method_of(snapshot.layers.get(name))
     if select != NONE and isinstance(block, DenseBlock):
         block = selected(block, snapshot, rows, select)[0]
     _FITTED[key] = weakref.ref(snapshot), block

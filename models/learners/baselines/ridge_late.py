@@ -20,6 +20,7 @@ from ...preprocessing.blocks import Block, JoinedBlocks, block_names, pieces, re
 from ...preprocessing.fold import FoldPreprocessing
 from ...preprocessing.records.records_block import RECORDS
 from ...preprocessing.records.windowed_block import WINDOWED
+from ...preprocessing.selection.registry import by_outcome
 from ..base import BaseLearner, has_inputs
 
 _FEW = 10
@@ -65,7 +66,7 @@ class RidgeLate(BaseLearner):
         y = task.targets(snapshot.rows[rows], snapshot.classes)
         self.members: list[tuple[Block | JoinedBlocks, Ridge, np.ndarray]] = []
         scores = []
-        anew = self._selected_anew(snapshot, rows, y, part) if _looks_at_outcomes(snapshot) else None
+        anew = self._selected_anew(snapshot, rows, y, part) if by_outcome(snapshot.layers) else None
         for block in self.blocks(snapshot, rows):
             here = block.present(snapshot, rows)
             outcomes = np.unique(task.groups(y[here]))
@@ -185,11 +186,6 @@ class RidgeLate(BaseLearner):
         names = {one.name: one.names for one in (block.blocks if isinstance(block, JoinedBlocks) else [block])}
         contribution = (_dense(block.transform(snapshot, rows)) - mean) * coef
         return {name: (names[name], part) for name, part in pieces(block, contribution).items()}
-
-
-def _looks_at_outcomes(snapshot: Snapshot) -> bool:
-    """Whether a fold selects features by the outcome."""
-    return any(getattr(layer, "select", "none") not in ("none", "variance") for layer in snapshot.layers.values())
 
 
 def _dense(x: Matrix) -> np.ndarray:

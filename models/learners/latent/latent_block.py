@@ -169,10 +169,14 @@ class LatentBlock:
         return np.asarray((z - self.centre) / self.spread * self.present(snapshot, rows)[:, None])
 
     def transform(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
-        """(n, width + landmarks) float32."""
-        z = self.latent(snapshot, rows)
-        near = np.exp(-((z[:, None] - self.landmarks) ** 2).sum(axis=2) / self.width) @ self.whitening
-        return np.hstack([z / np.sqrt(self.width), near]).astype(np.float32)
+        """(n, width + landmarks) float32; 0 without any of the layers."""
+        import torch
+
+        from ...training import trainer as training
+
+        z = training.encode(self.network, self._rows(snapshot, rows), np.arange(len(rows))).reshape(-1, self.width)
+        columns = self._columns(torch.from_numpy(z.astype(np.float32))).numpy()
+        return np.asarray(columns * self.present(snapshot, rows)[:, None], dtype=np.float32)
 
     def contributions(
         self, snapshot: Snapshot, rows: np.ndarray, coef: np.ndarray
@@ -202,7 +206,7 @@ class LatentBlock:
         return out
 
     def _columns(self, z: torch.Tensor) -> torch.Tensor:
-        """`transform` of latent variables, for gradients."""
+        """The columns of latent variables as the encoder gives them."""
         import torch
 
         centre, spread, landmarks, whitening = (

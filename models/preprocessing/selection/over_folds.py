@@ -10,7 +10,7 @@ import polars as pl
 from ...base.folds import parts
 from ...base.snapshot import Snapshot
 from ..omics_layer import DenseBlock, is_mutation
-from .registry import NONE, selected
+from .registry import NONE, method_of, selected
 
 SCHEMA = {"layer": pl.String, "feature": pl.String, "symbol": pl.String, "folds": pl.Int64, "of": pl.Int64,
           "stability": pl.Float64, "score": pl.Float64}  # fmt: skip
@@ -28,7 +28,7 @@ def selection_over_folds(snapshot: Snapshot, folds: pl.DataFrame) -> pl.DataFram
     every = list(folds.select("repeat", "fold").unique().sort("repeat", "fold").iter_rows())
     out = []
     for name, layer in snapshot.layers.items():
-        method = getattr(layer, "select", NONE)
+        method = method_of(layer)
         if method == NONE or is_mutation(layer):
             continue
         counts, total = np.zeros(layer.var.height, dtype=np.int64), np.zeros(layer.var.height)
@@ -51,7 +51,7 @@ def counted(table: pl.DataFrame, layers: Mapping[str, object]) -> list[str]:
     """A sentence a layer: how many features were selected, and how many of them in every fold."""
     said = []
     for name, layer in layers.items():
-        if getattr(layer, "select", NONE) == NONE:
+        if method_of(layer) == NONE:
             continue
         mine = table.filter(pl.col("layer") == name)
         always = mine.filter(pl.col("folds") == pl.col("of")).height

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import copy
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +27,18 @@ SELECTORS: dict[str, str] = {
 }
 """`[learn] select` -> where its class is."""
 NONE = "none"
+BLIND = (NONE, "variance")
+"""Those that look at no outcome."""
+
+
+def method_of(layer: Any) -> str:
+    """By which method a fold selects among a layer's features; NONE where it does not say."""
+    return str(getattr(layer, "select", NONE))
+
+
+def by_outcome(layers: Mapping[str, Any]) -> bool:
+    """Whether features of any of these layers are selected by the outcome."""
+    return any(method_of(layer) not in BLIND for layer in layers.values())
 
 
 def make_selector(name: str, task: str, classes: int) -> Selector:
