@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -39,3 +40,11 @@ def one_thread(*learners: Any) -> Iterator[None]:
         finally:
             if torch_module:
                 torch_module.set_num_threads(before)
+
+
+@contextmanager
+def quiet_restarts() -> Iterator[None]:
+    """Inside, joblib says nothing of a worker that has grown and is begun anew: its job is done all the same."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="A worker stopped")
+        yield

@@ -9,6 +9,7 @@ from typing import Self, TypeVar
 from ..base.learner import Learner
 from ..base.scratch import share
 from ..base.snapshot import Snapshot
+from ..base.threads import quiet_restarts
 from .processes import Processes, with_given
 
 Asked = TypeVar("Asked")
@@ -54,8 +55,9 @@ class Workers:
         self._processes.begin(len(asked))
         if not self._processes.given:
             self._processes.give(self.snapshot, self.learners)
-        for future in as_completed([self._processes.submit(with_given, folder, work, one) for one in asked]):
-            yield future.result()
+        with quiet_restarts():
+            for future in as_completed([self._processes.submit(with_given, folder, work, one) for one in asked]):
+                yield future.result()
 
     def __enter__(self) -> Self:
         return self

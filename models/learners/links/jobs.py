@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,7 @@ import joblib
 import numpy as np
 import polars as pl
 
-from ...base.threads import one_thread
+from ...base.threads import one_thread, quiet_restarts
 from .graph import LinkGraph
 from .hold_out import HoldOut, inner
 from .learner import BaseLinkLearner, LinkLearner
@@ -81,8 +80,7 @@ def _all_of(
     found: list[LinkJobResult] = []
     if not jobs:
         return found
-    with warnings.catch_warnings():  # a worker that has grown is begun anew, and says so
-        warnings.filterwarnings("ignore", message="A worker stopped")
+    with quiet_restarts():
         for one in joblib.Parallel(n_jobs=max(1, min(workers, len(jobs))), return_as="generator")(work):
             found.append(one)
             ended(one)
