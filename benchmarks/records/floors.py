@@ -7,7 +7,8 @@ physionet.py, sepsis_v2.py; default DATA/../floors) is run anew. Prints and writ
 precision of both, of sepsis the challenge's utility too, `chosen` less the best floor, and the controls. --patients takes
 the first so many patients, to see whether it works; the floors are then left out, for they take all; --alone leaves them out too.
 
-The utility's threshold: the floor picks it on inner folds of its training part, a study on what its other folds held out.
+The utility's threshold: the floor picks it on inner folds of its training part, a study on what its other folds held out;
+`chosen` also as the run does (`[report] threshold`), inside the training part.
 """
 
 from __future__ import annotations
@@ -77,6 +78,8 @@ RETURN p.id AS subject_id, m.time + duration({hours: 1}) AS prediction_time, CAS
 [task]
 kind = "binary"
 covariates = ["Age", "Gender", "Unit1", "Unit2", "HospAdmTime"]
+[report]
+threshold = "highest utility"
 """
 LEARNERS = "majority,covariates,ridge_late,forest,boosting,gru,chosen"
 
@@ -174,6 +177,12 @@ def lines(
     if floors:
         best = max(one["auroc"][0] for one in floors.values())
         out.append(f"{name:14s} chosen - best floor          AUROC {mean['chosen'] - best:+.4f}")
+    ruled = (results["operating"] or {}).get("rule") if utilities else None
+    if ruled:
+        found = ruled["utility"]
+        out.append(
+            f"{name:14s} chosen, by the run's own rule: utility {found['mean']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
+        )
     if floors and utilities:
         best = max(one["util"][0] for one in floors.values() if "util" in one)
         out.append(f"{name:14s} chosen - best floor          utility {utilities['chosen'] - best:+.3f}")

@@ -98,7 +98,7 @@ class Placement:
         return f"torchrun --nnodes {self.nodes} --nproc-per-node {self.devices}"
 
 
-FUSIONS = ("early", "intermediate", "late", "stacked", "interleaved")
+FUSIONS = ("early", "intermediate", "cross_attention", "contrastive", "late", "stacked", "interleaved")
 """How omics, records, notes and images come together: as one matrix, inside one network, as one linear model each whose
 scores are summed or weighed by a further one, or as events on one clock."""
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..training.batch import Batch
+from .cross_attention import CrossAttention
 
 
 class MaskedFusion(nn.Module):
@@ -19,26 +20,36 @@ class MaskedFusion(nn.Module):
     Args:
         encoders: modality -> module; each answers (n, dim) and an (n,) bool mask.
         weights: modality -> the weight that it starts with; 1 where none is given.
+        attention: whether each hears the others before they are summed (`cross_attention`).
     Returns: (n, dim) float32, and (n,) bool: False where the row had nothing.
     Source: modality dropout after Neverova 2016, arXiv:1501.00102.
     """
 
     def __init__(
-        self, encoders: Mapping[str, nn.Module], dim: int, drop: float = 0.2, weights: Mapping[str, float] | None = None
-    ) -> None:
+        self, encoders: Mapping[str, nn.Module], dim: int, drop: float = 0.2, weights: Mapping[str, float] | None = None,
+        *, attention: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.names = sorted(encoders)
         self.encoders = nn.ModuleList(encoders[name] for name in self.names)
         self.weight = nn.Parameter(torch.tensor([float((weights or {}).get(name, 1.0)) for name in self.names]))
         self.nothing = nn.Parameter(torch.zeros(dim))
+        self.attention = CrossAttention(len(self.names), dim) if attention and len(self.names) > 1 else None
         self.drop = drop
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         if not self.names:
             return self.nothing.expand(batch.size, -1), self.nothing.new_zeros(batch.size, dtype=torch.bool)
+        h, mask = self.answers(batch)
+        seen = self.keep(mask)
+        if self.attention is not None:
+            h = self.attention(h, seen)
+        return fuse(h, seen, self.weight, self.nothing), mask.any(1)
+
+    def answers(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """(n, modalities, dim), what each encoder says of each row, and (n, modalities) bool: which of them a row has."""
         answers = [encoder(batch) for encoder in self.encoders]
-        h, mask = torch.stack([a[0] for a in answers], 1), torch.stack([a[1] for a in answers], 1)
-        return fuse(h, self.keep(mask), self.weight, self.nothing), mask.any(1)
+        return torch.stack([a[0] for a in answers], 1), torch.stack([a[1] for a in answers], 1)
 
     def keep(self, mask: Tensor) -> Tensor:
         """(n, modalities) bool: the mask, with modalities dropped at random in training."""

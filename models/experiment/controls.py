@@ -19,12 +19,14 @@ from ..base.splits import GROUP
 from ..base.task import task_of
 from ..learners.registry import TABULAR_CONTROL, finds_edges, on_graph
 
-PERMUTED, SHUFFLED, EDGELESS = "permuted_labels", "shuffled_graph", "no_edges"
+PERMUTED, SHUFFLED, EDGELESS, UNPAIRED = "permuted_labels", "shuffled_graph", "no_edges", "shuffled_pairs"
 MISSINGNESS, BATCH, CLOCK = "missingness_only", "batch_only", "clock_only"
 VIEWS = (PERMUTED, MISSINGNESS, BATCH, CLOCK)
 """Controls in which TABULAR_CONTROL learns from another view of the cohort."""
 TWINS: Mapping[str, dict[str, Any]] = {SHUFFLED: {"edges": "shuffled"}, EDGELESS: {"edges": "none"}}
 """Controls that every learner on the graph has, `shuffled_graph:gene_gnn`: its setting in each."""
+PAIRED = {"contrastive": {"pairs": "shuffled"}}
+"""Who learns from which omics and records are of one patient, and its setting in its control: those of two."""
 _ROWS = ("subject_id", "prediction_time", "label", "duration_days", "event", GROUP)
 
 
@@ -37,7 +39,8 @@ def controls(snapshot: Snapshot, learners: list[str]) -> list[str]:
     for name, view in ((MISSINGNESS, missingness), (BATCH, batches), (CLOCK, clock)):
         if view(snapshot).covariates.width:
             found.append(name)
-    return found + [f"{twin}:{name}" for name in finds_edges(snapshot, learners) for twin in TWINS]
+    found += [f"{twin}:{name}" for name in finds_edges(snapshot, learners) for twin in TWINS]
+    return found + [f"{UNPAIRED}:{name}" for name in learners if name in PAIRED]
 
 
 def kind_of(control: str) -> str:
@@ -57,7 +60,7 @@ def learner_of(control: str) -> str:
 
 def in_order(controls: Iterable[str]) -> list[str]:
     """Each control once, as they are shown: views of the cohort first, then the twins of each learner."""
-    kinds, learners = (*VIEWS, *TWINS), on_graph()
+    kinds, learners = (*VIEWS, *TWINS, UNPAIRED), (*on_graph(), *PAIRED)
 
     def place(one: str) -> tuple[int, str, int]:
         name = one.partition(":")[2]
@@ -68,8 +71,8 @@ def in_order(controls: Iterable[str]) -> list[str]:
 
 
 def setting_of(control: str) -> dict[str, Any]:
-    """With which setting: the default, but for the edges of a twin."""
-    return dict(TWINS.get(kind_of(control), {}))
+    """With which setting: the default, but for the edges of a twin, or the pairs."""
+    return dict(PAIRED[learner_of(control)] if kind_of(control) == UNPAIRED else TWINS.get(kind_of(control), {}))
 
 
 def seen(snapshot: Snapshot, control: str, seed: int) -> Snapshot:
@@ -83,9 +86,9 @@ def seen(snapshot: Snapshot, control: str, seed: int) -> Snapshot:
             return batches(snapshot)
         case "clock_only":
             return clock(snapshot)
-        case "shuffled_graph" | "no_edges":
+        case "shuffled_graph" | "no_edges" | "shuffled_pairs":
             return snapshot
-    raise ValueError(f"got control {control!r}; expected one of {', '.join((*VIEWS, *TWINS))}")
+    raise ValueError(f"got control {control!r}; expected one of {', '.join((*VIEWS, *TWINS, UNPAIRED))}")
 
 
 def permuted(snapshot: Snapshot, seed: int) -> DerivedSnapshot:

@@ -23,6 +23,8 @@ NETWORK_SETTINGS = (
     "depth",
     "drop_modality",
     "directions",
+    "align",
+    "pairs",
     "edges",
     "edge_dropout",
     "neighbors",

@@ -124,6 +124,8 @@ class NetworkLearner(BaseLearner):
     """Whether the sequences' tokens hear the knowledge around their codes: who does so has twins that do without."""
     fitted: ClassVar[tuple[str, ...]] = ("task", "classes", "clock", "longest", "setting")
     layers = True
+    attention: ClassVar[bool] = False
+    """Whether modalities hear each other before they are summed."""
     knowledge: ClassVar[bool] = True
     """Whether messages of features go over knowledge."""
     plan: ClassVar[Mapping[str, Any]] = {}
@@ -263,7 +265,8 @@ class NetworkLearner(BaseLearner):
         }
         if self.vocabulary is not None:
             encoders[SEQUENCE] = self._sequence_encoder(self.vocabulary, drop / 2)
-        return MaskedFusion(encoders, self.width, self.setting.get("drop_modality", 0.2), start)
+        hidden = self.setting.get("drop_modality", 0.2)
+        return MaskedFusion(encoders, self.width, hidden, start, attention=self.attention)
 
     def _sequence_encoder(self, vocabulary: Vocabulary, dropout: float) -> Any:
         """What reads the tokens."""

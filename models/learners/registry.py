@@ -57,6 +57,8 @@ LEARNERS: dict[str, Entry] = {
     "gru_d": Entry(f"{HERE}.sequence.gru_d:GRUD", needs=("records",), graph=True),
     "sequence": Entry(f"{HERE}.sequence.sequence:Sequence", needs=("records",), graph=True),
     "fusion": Entry(f"{HERE}.fusion:Fusion", needs=("several",)),
+    "cross_attention": Entry(f"{HERE}.fusion:CrossAttentionFusion", needs=("several",)),
+    "contrastive": Entry(f"{HERE}.fusion:ContrastiveFusion", needs=("several",)),
 }
 """In the order in which they are shown: the plainest first, networks last."""
 FUSE = {
@@ -64,6 +66,8 @@ FUSE = {
     "late": ("ridge_late", "lasso", "elastic_net"),
     "stacked": ("ridge_late", "lasso", "elastic_net"),
     "intermediate": ("fusion", "vae"),
+    "cross_attention": ("cross_attention",),
+    "contrastive": ("contrastive",),
     "interleaved": ("ridge_late", "lasso", "elastic_net", "forest", "boosting", "gru", "lstm", "sequence"),
 }
 """`[learn] fusion` -> who brings modalities together so; interleaved ones are events, which these read."""
@@ -127,7 +131,7 @@ def default(snapshot: Snapshot) -> list[str]:
 def select(snapshot: Snapshot, names: Sequence[str], fusion: str | None = None) -> tuple[list[Learner], dict[str, str]]:
     """The learners that these names mean and that can run, in order; and why each of the others cannot.
 
-    One that is left aside (`BaseLearner.aside`) is not behind `default`: whoever names it gets it. With `fusion` only those
+    One that is left aside (`BaseLearner.aside`) is not behind `default`: whoever names it, or a `fusion` that only it has, gets it. With `fusion` only those
     run that bring modalities together in this way (FUSE), and those that have nothing to bring together.
 
     Raises: InputError for an unknown name, and where nothing at all can run.
@@ -145,7 +149,7 @@ def select(snapshot: Snapshot, names: Sequence[str], fusion: str | None = None) 
                 reason = f"[learn] fusion is {fusion!r}, and it has another way"
             elif isinstance(learner, BaseLearner) and fusion != "interleaved":
                 learner = learner.fused(fusion)
-        if reason is None and name not in names:
+        if reason is None and name not in names and (fusion is None or FUSE[fusion] != (name,)):
             reason = aside(learner, snapshot)
         if reason is None:
             learners.append(learner)

@@ -70,4 +70,5 @@ ENCODERS: dict[str, Callable[[], nn.Module]] = {
     "ordered gru": lambda: recurrent(timed=False),
     "gru_d": gru_d,
     "fusion": fusion,
+    "cross_attention": lambda: MaskedFusion({"rna": message(), "sequence": sequence()}, DIM, attention=True),
 }

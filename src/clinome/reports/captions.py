@@ -9,6 +9,7 @@ CONTROL = {
     "clock_only": "length of observation and number of events before the prediction time, and nothing else",
     "shuffled_graph": "the learner with the places of its features in the graph exchanged",
     "no_edges": "the learner without edges",
+    "shuffled_pairs": "the learner aligned on omics of one patient and records of another",
 }
 """What each control is."""
 

@@ -123,6 +123,15 @@ def test_the_sequences_have_twins_where_knowledge_is_of_their_codes() -> None:
     assert f"{c.EDGELESS}:sequence" not in c.controls(replace(snapshot, links=genes), ["sequence"])
 
 
+def test_who_learns_from_pairs_has_a_twin_without() -> None:
+    snapshot = make_snapshot("binary", n=60, records=True)
+    assert not [name for name in c.controls(snapshot, ["fusion"]) if c.kind_of(name) == c.UNPAIRED]
+    (name,) = [name for name in c.controls(snapshot, ["contrastive"]) if c.kind_of(name) == c.UNPAIRED]
+    assert c.learner_of(name) == "contrastive" and c.setting_of(name) == {"pairs": "shuffled"}
+    assert c.in_order([name, c.PERMUTED]) == [c.PERMUTED, name]
+    assert c.seen(snapshot, name, seed=1) is snapshot
+
+
 def test_each_twin_is_judged_beside_its_learner() -> None:
     snapshot = make_snapshot("binary", n=60, features=12)
     learner = make("propagation")

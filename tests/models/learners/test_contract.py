@@ -43,6 +43,8 @@ NETWORKS = {
     "gru_d",
     "sequence",
     "fusion",
+    "cross_attention",
+    "contrastive",
 }
 TRAIN, TUNING, HELD = np.arange(0, 60), np.arange(60, 80), np.arange(80, 110)
 
@@ -414,6 +416,8 @@ def test_the_catalogue_says_what_cannot_run_and_why() -> None:
         "gru_d",
         "sequence",
         "fusion",
+        "cross_attention",
+        "contrastive",
     ]
     assert [x.name for x in every(snapshot)] == list(LEARNERS)
     with pytest.raises(InputError, match="unknown learner"):

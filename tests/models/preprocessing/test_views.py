@@ -32,7 +32,8 @@ from clinome.snapshot import Snapshot
 TRAIN, TUNING, HELD = np.arange(0, 100), np.arange(100, 130), np.arange(130, 180)
 CASES = [
     ("best_feature", {}), ("ridge_late", {}), ("ridge_late", {"fusion": "early"}), ("ridge_late", {"fusion": "stacked"}),
-    ("forest", {}), ("boosting", {}), ("fusion", {"plan": {"epochs": 3}}),
+    ("forest", {}), ("boosting", {}), ("fusion", {"plan": {"epochs": 3}}), ("cross_attention", {"plan": {"epochs": 3}}),
+    ("contrastive", {"plan": {"epochs": 3}, "align": 2}),
 ]  # fmt: skip
 EACH = pytest.mark.parametrize(("name", "setting"), CASES, ids=str)
 
