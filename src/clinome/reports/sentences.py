@@ -296,6 +296,12 @@ def operating(rule: str, point: Mapping[str, str], threshold: str, unmet: int, f
     )
 
 
+def alarmed(found: str, lead: str | None, per_100: str) -> str:
+    """found: share of events alerted. lead: median hours with quartiles; None where nobody says when events came."""
+    early = "" if lead is None else f", the first time {lead} hours before (median and quartiles)"
+    return f"Of the events {found} are alerted at least once while ahead{early}; {per_100} alerts come to 100 patients."
+
+
 def coverage(level: float, covered: str, single: float, low: Sequence[tuple[str, str, str]]) -> str:
     """covered: share of held-out rows with interval. single: share of sets with one outcome. low: groups below the level."""
     text = (
