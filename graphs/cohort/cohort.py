@@ -18,8 +18,8 @@ from ...loaders.files.cells.clock import CLOCKS
 from ..ingest.studies import check_entered
 from ..ingest.write_back import write_back
 from ..language.types import Type
-from ..prediction_tasks.aces import AcesTask
-from ..prediction_tasks.aces_labels import with_aces
+from ..prediction_tasks.aces.labels import with_aces
+from ..prediction_tasks.aces.task import AcesTask
 from ..prediction_tasks.index_rows import index_rows
 from ..prediction_tasks.labels import with_task
 from ..prediction_tasks.records import Records
