@@ -16,6 +16,7 @@ from ...loaders.identifiers.curie import DEATH
 from .index_rows import observed_or_visits
 from .records import Records
 from .roll_up import asked_labels, groups_of
+from .sepsis3.onset import sepsis_onsets
 from .several_labels import labelled, stay_of_visit
 from .task import (
     BOOLEANS,
@@ -26,6 +27,7 @@ from .task import (
     LONG_STAY,
     NO_CLASS,
     NONE,
+    SEPSIS3,
     STAY_CODES,
     STAY_END,
     STAYS,
@@ -189,6 +191,8 @@ class _Facts:
             events = events.with_columns(pl.lit(VISIT).alias("class"), never=pl.lit(False))
         elif label_type == BOOLEANS or target.event == STAY_CODES:
             events, labels, notes = _several(task, records, index, classes)
+        elif target.event == SEPSIS3:
+            events, notes = sepsis_onsets(records, target.classes, target.baseline)
         else:
             events = _events(task, records)
         rule = task.index

@@ -185,7 +185,7 @@ def _balanced(
     """Balanced accuracy and Matthews's correlation of the alerts."""
     cells = resamples.totals(rows, np.column_stack([~y & ~alert, ~y & alert, y & ~alert, y & alert]))
     whole, drawn = cells.sum(axis=0).reshape(1, 2, 2), resamples.sums(cells).reshape(-1, 2, 2)
-    found = {}
+    found: dict[str, dict[str, float | None]] = {}
     for name, of, least in (("balanced_accuracy", balanced_accuracy, 0.0), ("mcc", matthews, -1.0)):
         value = float(quotient(*of(whole))[0])
         low, high, _ = spread(value, quotient(*of(drawn)), several)
