@@ -62,6 +62,8 @@ CAPTION = {
     "calibration": "Calibration plot: groups of equal size, Wilson 95% CI. On the diagonal, predicted and observed risk agree.",
     "survival_calibration": "Calibration plot: groups of equal size; observed risk by Kaplan–Meier, 95% CI (log–log). Predicted "
     "risk: Cox model of the score, fitted on training rows.",
+    "competing_calibration": "Calibration plot: groups of equal size; observed risk by Aalen–Johansen beside the competing event, "
+    "95% CI (log–log). Predicted risk: incidence by Cox models of both events on the score, fitted on training rows.",
     "calibration_table": "Calibration of held-out predictions, all folds pooled, with 95% CI. Slope below 1: predictions too "
     "extreme; above 1: not extreme enough. Intercept above 0: risk underestimated; below 0: overestimated. A learner that "
     "predicts one risk for everyone has no slope. Predicted and observed: mean risk.",

@@ -347,8 +347,9 @@ def incidence(days: float, event: float, rival: float, naive: float, rows: int) 
     return (
         f"Cumulative incidence (Aalen–Johansen) with pointwise 95% bands; {rows:,} rows end with the competing event. Until day "
         f"{days:,.0f}: {percent(event)} with the event, {percent(rival)} with the competing one first. One minus Kaplan–Meier, "
-        f"which takes these for patients who could still have the event, would say {percent(naive)}. Learners, C-index and "
-        "Brier score are cause-specific: there the competing event ends observation."
+        f"which takes these for patients who could still have the event, would say {percent(naive)}. Learners and C-index are "
+        "cause-specific: there the competing event ends observation. Brier score, calibration and decision curve are of this "
+        "world: who had the competing event is without the event, and predicted risk is cumulative incidence."
     )
 
 
