@@ -18,8 +18,8 @@ from ...loaders.files.cells.clock import CLOCKS
 from ..ingest.studies import check_entered
 from ..ingest.write_back import write_back
 from ..language.types import Type
-from ..prediction_tasks.aces import AcesTask
-from ..prediction_tasks.aces_labels import with_aces
+from ..prediction_tasks.aces.labels import with_aces
+from ..prediction_tasks.aces.task import AcesTask
 from ..prediction_tasks.index_rows import index_rows
 from ..prediction_tasks.labels import with_task
 from ..prediction_tasks.records import Records
@@ -36,6 +36,8 @@ from .meds_labels import is_label_table, read_labels
 """From the weakest to the strongest: a study is as good as its weakest source."""
 
 _IN_STORE = "MATCH (p:Patient) RETURN count(p) AS n"
+PREDICTION, EVENT = "prediction_time", "event_time"
+"""When the prediction is made; and, where the cohort says it, when the outcome came, for lead times of alarms: no input."""
 MEANS_ONE, AS_IT_SAYS = "means_one", "as_it_says"
 """A column by which a query says which value of its label or event is 1; that the words have a direction of their own."""
 _STEP = re.compile(r"^[ \t]*//[ \t]*step:[ \t]*(.*?)[ \t]*$", re.MULTILINE)
@@ -234,7 +236,7 @@ def _by_target(
 ) -> _Asked:
     """The rows as the target labels them; the query's text says so too."""
     named = (label,) if isinstance(label, str) else label
-    given = [name for name in (*named, "label", "duration_days", "event") if name in asked.rows.columns]
+    given = [name for name in (*named, "label", EVENT, "duration_days", "event") if name in asked.rows.columns]
     if given:
         fix = "leave out target, or let the query return subject_id, prediction_time and visit_id"
         raise InputError(
@@ -332,23 +334,27 @@ def _own(found: Mapping[str, list[Any]], subjects: frozenset[str]) -> pl.DataFra
 
 
 def typed(rows: pl.DataFrame) -> pl.DataFrame:
-    """subject_id as text, prediction_time as a naive datetime; both columns are there afterwards."""
-    time = rows["prediction_time"] if "prediction_time" in rows.columns else pl.Series([None])
+    """subject_id as text, prediction_time as a naive datetime (both are there afterwards), and event_time where it is."""
+    rows = rows.with_columns(pl.col("subject_id").cast(pl.String))
+    if "prediction_time" not in rows.columns:
+        rows = rows.with_columns(prediction_time=pl.lit(None, pl.Datetime("us")))
+    return rows.with_columns(_as_time(rows[name]) for name in (PREDICTION, EVENT) if name in rows.columns)
+
+
+def _as_time(time: pl.Series) -> pl.Series:
+    """A column of times, or of ISO text, as naive datetimes, UTC.
+
+    Raises: InputError for what is no time.
+    """
+    name = time.name
     if time.dtype == pl.String:
         time = _parsed(time)
     if isinstance(time.dtype, pl.Datetime) and time.dtype.time_zone:
         time = time.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
     if not (time.dtype.is_temporal() or time.dtype == pl.Null) or time.dtype in (pl.Duration, pl.Time):
-        raise InputError(
-            "a prediction_time that is no time",
-            WHERE,
-            str(time.dtype),
-            "a date or datetime",
-            "date(p.day) or datetime(p.moment) AS prediction_time",
-        )
-    time = time.cast(pl.Datetime("us")).alias("prediction_time")
-    rows = rows.with_columns(pl.col("subject_id").cast(pl.String))
-    return rows.with_columns(time if len(time) == rows.height else pl.lit(None, pl.Datetime("us")).alias(time.name))
+        fix = f"date(p.day) or datetime(p.moment) AS {name}"
+        raise InputError(f"a value of {name} that is no time", WHERE, str(time.dtype), "a date or datetime", fix)
+    return time.cast(pl.Datetime("us")).alias(name)
 
 
 def _parsed(time: pl.Series) -> pl.Series:
@@ -356,13 +362,8 @@ def _parsed(time: pl.Series) -> pl.Series:
     try:
         moments = {text: naive(datetime.fromisoformat(text)) for text in time.drop_nulls().unique()}
     except ValueError as error:
-        raise InputError(
-            "a prediction_time that is no time",
-            WHERE,
-            "text",
-            "a date or datetime",
-            "write it as 2020-01-31, or date(…) in the query",
-        ) from error
+        fix = "write it as 2020-01-31, or date(…) in the query"
+        raise InputError(f"a value of {time.name} that is no time", WHERE, "text", "a date or datetime", fix) from error
     return time.replace_strict(moments, default=None, return_dtype=pl.Datetime("us"))
 
 

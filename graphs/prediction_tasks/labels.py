@@ -16,6 +16,7 @@ from ...loaders.identifiers.curie import DEATH
 from .index_rows import observed_or_visits
 from .records import Records
 from .roll_up import asked_labels, groups_of
+from .sepsis3.onset import sepsis_onsets
 from .several_labels import labelled, stay_of_visit
 from .task import (
     BOOLEANS,
@@ -26,6 +27,7 @@ from .task import (
     LONG_STAY,
     NO_CLASS,
     NONE,
+    SEPSIS3,
     STAY_CODES,
     STAY_END,
     STAYS,
@@ -38,6 +40,7 @@ from .values import value_label, with_baseline
 SHARD = 2_000_000
 """Rows whose labels are computed at a time, cut between subjects."""
 AT = pl.col("prediction_time")
+OUTCOME = ("label", "event_time", "duration_days", "event", "competing")
 _DAY = timedelta(days=1)
 
 
@@ -45,7 +48,8 @@ _DAY = timedelta(days=1)
 class TaskLabels:
     """Rows with their labels.
 
-    rows: those that could be asked, with `label` (null: unknown), or `duration_days` and `event`.
+    rows: those that could be asked, with `label` (null: unknown) and, of a boolean in a window, `event_time` (when it came;
+        null where it did not), or `duration_days` and `event`.
     steps: what was asked of a row at its index, and how many patients were left. notes: what happened to labels, in words.
     """
 
@@ -79,7 +83,7 @@ def with_task(
         if step in found.columns:
             kept = kept.filter(pl.col(step).fill_null(False))
             steps.append((words, kept["subject_id"].n_unique()))
-    outcome = [name for name in ("label", "duration_days", "event", "competing") if name in kept.columns]
+    outcome = [name for name in OUTCOME if name in kept.columns]
     answered = own.join(kept.select(pl.col("row").alias("_row"), *outcome), on="_row", maintain_order="left").drop(
         "_row"
     )
@@ -116,7 +120,7 @@ _SAID = {
 
 def _told(rows: pl.DataFrame) -> pl.DataFrame:
     """What is counted and kept of labelled rows; the times on which it rests go."""
-    wanted = ("row", "subject_id", "label", "duration_days", "event", "competing", *_STEPS, *_REASONS, *_SAID)
+    wanted = ("row", "subject_id", *OUTCOME, *_STEPS, *_REASONS, *_SAID)
     return rows.select(name for name in wanted if name in rows.columns)
 
 
@@ -187,6 +191,8 @@ class _Facts:
             events = events.with_columns(pl.lit(VISIT).alias("class"), never=pl.lit(False))
         elif label_type == BOOLEANS or target.event == STAY_CODES:
             events, labels, notes = _several(task, records, index, classes)
+        elif target.event == SEPSIS3:
+            events, notes = sepsis_onsets(records, target.classes, target.baseline)
         else:
             events = _events(task, records)
         rule = task.index
@@ -323,7 +329,10 @@ def _with_same_moment(rows: pl.DataFrame, events: pl.DataFrame, gap: timedelta) 
 
 
 def _in_window(rows: pl.DataFrame, events: pl.DataFrame, task: PredictionTask, label_type: str) -> pl.DataFrame:
-    """label: the outcome in the window; null where nobody can know, with the reason in a column of _REASONS."""
+    """label: the outcome in the window; null where nobody can know, with the reason in a column of _REASONS.
+
+    Of a boolean also event_time: the outcome's own moment, for lead times of alarms; no input.
+    """
     window, target = task.window, task.target
     begin = AT + window.gap
     ends = [begin + window.horizon] if window.horizon is not None else []
@@ -356,6 +365,13 @@ def _in_window(rows: pl.DataFrame, events: pl.DataFrame, task: PredictionTask, l
     unknown = pl.any_horizontal(name for name in _REASONS if name in rows.columns)
     label = pl.col("has") if label_type == "boolean" else _class(target.or_death)
     rows = rows.with_columns(label=pl.when(~unknown).then(label))
+    if label_type == "boolean":
+        came = pl.when("comes").then(
+            pl.when("same_moment").then("begin").otherwise("time") if target.event == VISIT else "time"
+        )
+        died = pl.when("dies").then(pl.max_horizontal("died", "begin"))
+        happens = died if target.event == DEATH_EVENT else pl.min_horizontal(came, died) if target.or_death else came
+        rows = rows.with_columns(event_time=pl.when("label").then(happens))
     once = [
         pl.col(name) & pl.col("label").is_not_null()
         for name in ("unstated", "died_without", "same_moment")

@@ -22,8 +22,8 @@ EVER = timedelta.max
 """A clean period that reaches back to the beginning of the record."""
 VISITS, OBSERVATION, STAYS, EVENTS = INDEX_OF = ("visits", "observation", "stays", "events")
 START, END, FIRST, EACH = INDEX_AT = ("start", "end", "first", "each")
-CODED, DEATH_EVENT, VISIT, LONG_STAY, LABEL, STAY_CODES, VALUE = TARGETS = (
-    "codes", "death", "visit", "long_stay", "label", "codes_of_stay", "value",
+CODED, DEATH_EVENT, VISIT, LONG_STAY, LABEL, STAY_CODES, VALUE, SEPSIS3 = TARGETS = (
+    "codes", "death", "visit", "long_stay", "label", "codes_of_stay", "value", "sepsis3",
 )  # fmt: skip
 OF_STAY = (LABEL, LONG_STAY, STAY_CODES)
 """Targets that are asked of the stay as a whole, and have no window of their own."""
@@ -32,6 +32,11 @@ NO_CLASS = "none"
 HORIZON, STAY_END = UNTIL = ("horizon", "stay_end")
 BOOLEANS, NUMERIC = "booleans", "numeric"
 STATED, LAST_RECORD = OBSERVED = ("stated", "last_record")
+SOFA_LOWEST, SOFA_ZERO = BASELINES = ("lowest", "zero")
+"""Over what SOFA rises in Sepsis-3: its lowest of the window so far, or 0, which Singer takes for those without an earlier
+failure of organs."""
+INFECTION = ("antibiotics", "cultures")
+"""What Sepsis-3 may be told the codes of, in place of those that are recognised: its classes."""
 
 
 @dataclass(frozen=True)
@@ -127,9 +132,9 @@ class Target:
     event: codes (an event of `classes`, one set of codes, or of several the first), death, visit (another visit begins),
         long_stay (the stay lasts longer than `stay`), label (what the source says of the stay in an event of `classes`,
         whatever its time), codes_of_stay (what is coded in the stay, and was not known at the index), value (a number
-        measured in the window).
+        measured in the window), sepsis3 (suspected infection beside a rise of SOFA).
     kinds: of visits that count. or_death: death counts as the outcome too.
-    roll_up: of codes, as several labels at once. reading: of a value.
+    roll_up: of codes, as several labels at once. reading: of a value. baseline: of sepsis3, over what SOFA rises.
     """
 
     event: str
@@ -139,14 +144,24 @@ class Target:
     or_death: bool = False
     roll_up: RollUp | None = None
     reading: Reading | None = None
+    baseline: str = SOFA_LOWEST
 
     def __post_init__(self) -> None:
         _word(self.event, TARGETS, "[target] event")
+        _word(self.baseline, BASELINES, "[target] baseline")
+        infection = self.event == SEPSIS3
+        if (self.baseline != SOFA_LOWEST or set(self.classes) & set(INFECTION)) and not infection:
+            raise _wrong(
+                "[target] antibiotics, cultures, baseline", None, 'event = "sepsis3" beside it', "leave it out"
+            )
+        if infection and set(self.classes) - set(INFECTION):
+            raise _wrong("[target] codes", None, "antibiotics and cultures", "name these, or leave the codes out")
         if self.roll_up is not None and (self.event not in (CODED, STAY_CODES) or len(self.classes) > 1):
             raise _wrong("[target] level", self.roll_up.level, "one set of codes, or all of them", "leave out classes")
         if (self.event == VALUE) != (self.reading is not None):
             raise _wrong("[target] pick", None, 'what is picked, with event = "value" alone', "leave it out")
-        if (self.event in (CODED, LABEL, STAY_CODES, VALUE)) != bool(self.classes) and self.roll_up is None:
+        coded = self.event in (CODED, LABEL, STAY_CODES, VALUE)
+        if not infection and coded != bool(self.classes) and self.roll_up is None:
             fix = 'target = {codes = ["ICD9CM:428"]}, or of a task {task = "first_onset", codes = ["ICD9CM:428"]}'
             raise _wrong("[target] codes", None, "codes with event codes or label, and only there", fix)
         if (self.event == LONG_STAY) != (self.stay is not None):
@@ -223,7 +238,7 @@ class PredictionTask:
                 "no gap, horizon or clean period",
                 "leave them out",
             )
-        if target.event != CODED and window.clean is not None:
+        if target.event not in (CODED, SEPSIS3) and window.clean is not None:
             raise InputError("no clean period", at, target.event, "a target of codes", "leave clean_days out")
 
     @property
@@ -278,6 +293,7 @@ class PredictionTask:
             CODED: " or ".join(one.words for one in target.classes.values()), DEATH_EVENT: "death", VISIT: "another visit",
             LONG_STAY: f"a stay of more than {_days(target.stay)}", LABEL: "what the source says of the stay",
             STAY_CODES: " or ".join(one.words for one in target.classes.values()), VALUE: self._value,
+            SEPSIS3: "sepsis (Sepsis-3: suspected infection and a rise of SOFA by 2)",
         }[target.event]  # fmt: skip
         if target.roll_up is not None:
             what = f"{what or 'every diagnosis'} by {target.roll_up.level}, several at once"

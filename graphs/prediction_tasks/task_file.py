@@ -15,9 +15,23 @@ from typing import Any
 from ...loaders.errors import InputError
 from ...loaders.files.regular_file import small_text
 from ..query.params import convert
-from .aces import LARGEST, AcesTask, read_aces
+from .aces.task import LARGEST, AcesTask, read_aces
 from .code_set import CodeSet, read_code_set
-from .task import CODED, END, EVER, VALUE, VISITS, IndexRule, PredictionTask, Reading, RollUp, Target, Window
+from .task import (
+    CODED,
+    END,
+    EVER,
+    INFECTION,
+    SOFA_LOWEST,
+    VALUE,
+    VISITS,
+    IndexRule,
+    PredictionTask,
+    Reading,
+    RollUp,
+    Target,
+    Window,
+)
 
 WHERE = "[task] target"
 SECTIONS = ("doc", "params", "index", "target", "window")
@@ -34,7 +48,7 @@ _INDEX = {"of": "text", "at": "text", "plus_hours": "float", "every_hours": "flo
 _ROLL_UP = {"level": "text", "patients": "float", "most": "float"}
 _READING = {"pick": "text", "change": "bool", "outside": "bool", "baseline_days": "any"}
 _TARGET = {**_CODES, "event": "text", "classes": "any", "kinds": "list", "days": "float", "or_death": "bool",
-           **_ROLL_UP, **_READING}  # fmt: skip
+           "antibiotics": "list", "cultures": "list", "baseline": "text", **_ROLL_UP, **_READING}  # fmt: skip
 _WINDOW = {"gap_days": "float", "gap_hours": "float", "horizon_days": "float", "horizon_hours": "float", "until": "text",
            "clean_days": "any", "history_days": "float", "observed": "text"}  # fmt: skip
 BESIDE = ("gap_days", "horizon_days")
@@ -180,10 +194,13 @@ def _target(table: Mapping[str, Any], where: str, base: Path) -> Target:
         bounds = () if read.get("event") == VALUE else ("value_min", "value_max")
         named = ("codes", "file", "descendants", "maps", *bounds)
         classes["target"] = _code_set({name: read[name] for name in named if name in read}, where, base)
+    for name in INFECTION:
+        if read.get(name):
+            classes[name] = _code_set({"codes": read[name], "descendants": True}, f"{where} {name}", base)
     stay = _span(read["days"], 0, f"{where} days") if "days" in read else None
     return Target(
         read.get("event", CODED), classes, tuple(read.get("kinds", ())), stay, read.get("or_death", False),
-        _roll_up(read), _reading(read, where),
+        _roll_up(read), _reading(read, where), read.get("baseline", SOFA_LOWEST),
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ OUTCOMES = (
     "subject_id",
     "prediction_time",
     "label",
+    "event_time",
     "duration_days",
     "event",
     "competing",

@@ -18,7 +18,7 @@ from .layers import frozen_layers
 from .snapshot import FOLDS, Snapshot
 from .views import LEAST_PATIENTS, as_events, frozen_views
 
-LABELS = ("label", "duration_days", "event")
+LABELS = ("label", "event_time", "duration_days", "event", "competing")
 
 
 def freeze(

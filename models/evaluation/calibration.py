@@ -1,9 +1,12 @@
 """Calibration: does a risk of 30 % mean thirty of a hundred? Slope, intercept and error of held-out predictions.
 
 Binary: a logistic regression of the outcome on the predicted logit. Survival: a Cox model of the outcome on the predicted
-complementary log-log risk at one time. A slope below 1 says that predictions are too extreme, above 1 too timid; the
+complementary log-log risk at one time. Beside a competing event: a logistic regression of the event until that time on the
+predicted logit, in which who had the other one is without it and who was censored before is weighed out, and the observed risk
+is Aalen and Johansen's. A slope below 1 says that predictions are too extreme, above 1 too timid; the
 intercept (slope held at 1) says whether they are too low (above 0) or too high on the whole.
-Source: Van Calster et al. 2019, doi:10.1186/s12916-019-1466-7.
+Source: Van Calster et al. 2019, doi:10.1186/s12916-019-1466-7; competing events: van Geloven et al. 2022,
+doi:10.1136/bmj-2021-069249.
 """
 
 from __future__ import annotations
@@ -18,7 +21,8 @@ from ..base.task import task_of
 from ..estimators.ridge import fit_cox
 from ..estimators.risk_sets import risk_sets
 from ..metrics.calibration_error import bins_of, calibration_error
-from ..metrics.kaplan_meier import kaplan_meier
+from ..metrics.cumulative_incidence import cumulative_incidence
+from ..metrics.kaplan_meier import kaplan_meier, reverse_kaplan_meier
 from .fold_scores import FoldScores
 from .intervals import DOUBLED
 
@@ -63,7 +67,12 @@ def calibrated(task: str, parts: Sequence[FoldScores], subject: np.ndarray) -> C
         return _binary(y, p, subject[rows], varies, widen) if 0 < y.sum() < len(y) else None
     if kind.over_time and all(one.followed is not None for one in parts):
         p = np.concatenate([at_horizon(one) for one in parts])
-        return _survival(y, p, subject[rows], horizon(parts), widen) if y[:, 1].any() else None
+        rival = rivals_among(parts)
+        if not y[:, 1].any():
+            return None
+        if rival is not None:
+            return _competing(y, rival, p, subject[rows], horizon(parts), widen)
+        return _survival(y, p, subject[rows], horizon(parts), widen)
     return None
 
 
@@ -80,21 +89,31 @@ def at_horizon(one: FoldScores) -> np.ndarray:
     return np.asarray(1 - one.followed.curves[:, len(one.followed.times) // 2])
 
 
-def logistic(x: np.ndarray, y: np.ndarray, offset: np.ndarray, cluster: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def rivals_among(parts: Sequence[FoldScores]) -> np.ndarray | None:
+    """(n,) who ended with the competing event, of all parts in their order; None where there is none."""
+    found = [one.followed.rival for one in parts if one.followed is not None and one.followed.rival is not None]
+    return np.concatenate(found) if len(found) == len(parts) else None
+
+
+def logistic(
+    x: np.ndarray, y: np.ndarray, offset: np.ndarray, cluster: np.ndarray, weight: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """(k,) coefficients of a logistic regression and their (k,) standard errors, rows of a cluster counted together.
+
+    weight: (n,) of each row; None: one.
 
     Newton's method with a ridge of 1e-6, so that a perfect separation stays finite; errors by the sandwich of Liang &
     Zeger 1986, doi:10.1093/biomet/73.1.13.
     """
-    w = np.zeros(x.shape[1])
+    w, weight = np.zeros(x.shape[1]), np.ones(len(y)) if weight is None else weight
     for _ in range(30):
         p = 1 / (1 + np.exp(-np.clip(x @ w + offset, -30, 30)))
-        bread = (x.T * (p * (1 - p))) @ x + 1e-6 * np.eye(len(w))
-        step = np.linalg.solve(bread, x.T @ (y - p))
+        bread = (x.T * (weight * p * (1 - p))) @ x + 1e-6 * np.eye(len(w))
+        step = np.linalg.solve(bread, x.T @ (weight * (y - p)))
         w = np.clip(w + step, -30, 30)
         if np.abs(step).max() < 1e-10:
             break
-    own = x * (y - p)[:, None]
+    own = x * (weight * (y - p))[:, None]
     index = np.unique(cluster, return_inverse=True)[1]
     each = np.column_stack([np.bincount(index, weights=column) for column in own.T])
     inverse = np.linalg.inv(bread)
@@ -138,6 +157,30 @@ def _survival(y: np.ndarray, p: np.ndarray, cluster: np.ndarray, at: float, wide
     intercept = _around(float(shift), 1 / np.sqrt(events), widen)
     gaps = [len(b) * abs(1 - kaplan_meier(y[b, 0], y[b, 1]).at(when)[0] - p[b].mean()) for b in bins_of(p)]
     return _made(slope, intercept, float(sum(gaps) / len(p)), float(p.mean()), observed)
+
+
+def _competing(
+    y: np.ndarray, rival: np.ndarray, p: np.ndarray, cluster: np.ndarray, at: float, widen: float
+) -> Calibration:
+    """Rows whose state at the horizon is known stand for those censored before: weights 1/G of their own time, or of it."""
+    when, any_event = np.array([at]), np.maximum(y[:, 1] > 0, rival)
+    left = reverse_kaplan_meier(y[:, 0], any_event).at(np.minimum(y[:, 0], at))
+    known = ((y[:, 0] > at) | any_event) & (left > 0)
+    weight = np.divide(1.0, left, out=np.zeros(len(y)), where=known)
+    had = ((y[:, 0] <= at) & (y[:, 1] > 0)).astype(np.float64)
+    logit, one = _logit(p), np.ones(len(y))
+    level, level_error = logistic(one[:, None], had, logit, cluster, weight)
+    slope: Interval = _UNKNOWN
+    if logit.std() > _EDGE:
+        line, line_error = logistic(np.column_stack([one, logit]), had, 0 * logit, cluster, weight)
+        slope = _around(line[1], line_error[1], widen)
+
+    def seen(rows: np.ndarray) -> float:
+        return float(cumulative_incidence(y[rows, 0], y[rows, 1], rival[rows]).at(when)[0])
+
+    gaps = [len(b) * abs(seen(b) - p[b].mean()) for b in bins_of(p)]
+    intercept = _around(level[0], level_error[0], widen)
+    return _made(slope, intercept, float(sum(gaps) / len(p)), float(p.mean()), seen(np.arange(len(y))))
 
 
 def _made(

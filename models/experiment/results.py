@@ -28,6 +28,7 @@ class Results:
     controls: permuted labels (and twins of the learners on the graph): metric, mean, sd, low, high, folds.
     calibration: learner -> slope, intercept, error. decision: net benefit over thresholds. optimism: what `chosen` scored
         where it was picked, and where it was held out. horizon_days: survival, until when risks and `survival` are.
+    competing: survival, whether another event can come first: risks until then are incidence beside it.
     operating: what acting on `chosen` from a threshold on would mean (`models.evaluation.decisions.operating_point`).
     seconds, peak_mb, settings: by learner. cut: what the time limit left out. failed: learners of the user's own that
         raised or answered with no prediction, and are in nothing else: learner, repeat, fold, reason.
@@ -54,6 +55,7 @@ class Results:
     operating: dict[str, Any] = field(default_factory=dict)
     optimism: dict[str, Any] = field(default_factory=dict)
     horizon_days: float | None = None
+    competing: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """results.json, as docs/results.md says; `metric` is what learners are compared by, `model` what all rows picked."""
@@ -74,6 +76,7 @@ class Results:
             "decision": self.decision,
             "operating": self.operating,
             "horizon_days": self.horizon_days,
+            "competing": self.competing,
             "seconds": self.total_seconds,
             "peak_mb": max(peaks, default=None),
             "cut": self.cut,

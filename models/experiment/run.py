@@ -26,7 +26,7 @@ from ..evaluation.decisions.decision_curve import decision_curves
 from ..evaluation.decisions.operating_point import Rule, operating_points
 from ..evaluation.fold_scores import FoldScores, Inner, draw, judge
 from ..evaluation.predictions import prediction_table
-from ..evaluation.survival_curves import follow, grid
+from ..evaluation.survival_curves import Rivals, follow, grid, rivals_of
 from ..learners.base import aimed, placed
 from ..learners.registry import CHOSEN, TABULAR_CONTROL, baselines, make
 from ..metrics.task_metrics import main_metric
@@ -173,6 +173,7 @@ def _gather(
     task = task_of(snapshot.task)
     y = task.targets(snapshot.rows, snapshot.classes)
     times = grid(y) if task.over_time else np.zeros(0)
+    rival = rivals_of(snapshot.rows)
     scores: list[FoldScores] = []
     picked: list[FoldScores] = []
     chosen, effects = [], [pl.DataFrame(schema={"repeat": pl.Int64, "fold": pl.Int64, **SCHEMA})]
@@ -183,13 +184,13 @@ def _gather(
             continue
         for name, d in here.items():
             if d.score is not None and d.tuned is not None:
-                scores.append(_fold_scores(name, y, d, d.score, d.tuned.oof, times))
+                scores.append(_fold_scores(name, y, rival, d, d.score, d.tuned.oof, times))
         tuned = {name: d.tuned for name, d in here.items() if d.tuned is not None}
         choice = choose_among(snapshot, tuned, seed, by)
         score = choice.combine({name: d.score for name, d in here.items() if d.score is not None}, snapshot.task)
         inner = choice.combine({name: one.oof for name, one in tuned.items()}, snapshot.task)
         first = next(iter(here.values()))
-        scored = _fold_scores(CHOSEN, y, first, score, inner, times)
+        scored = _fold_scores(CHOSEN, y, rival, first, score, inner, times)
         picked.append(
             replace(scored, inner=None if first.tuned is None else Inner(first.tuned.rows, y[first.tuned.rows], inner))
         )
@@ -227,17 +228,25 @@ def _gather(
         decision=decision_curves(snapshot.task, {name: each[name] for name in (CHOSEN, simple) if each.get(name)}),
         operating=operating_points(snapshot, picked, resamples, threshold),
         optimism=optimism(chosen, picked, snapshot.task, by), horizon_days=horizon(picked) if len(times) and picked else None,
+        competing=rival is not None,
     )  # fmt: skip
 
 
 def _fold_scores(
-    name: str, y: np.ndarray, d: JobResult, score: np.ndarray, inner: np.ndarray, times: np.ndarray
+    name: str,
+    y: np.ndarray,
+    rival: np.ndarray | None,
+    d: JobResult,
+    score: np.ndarray,
+    inner: np.ndarray,
+    times: np.ndarray,
 ) -> FoldScores:
     """inner: scores of training rows by models that had not seen them, in the order of the job's tuned rows."""
     followed, held_out = None, d.job.held_out
     if len(times) and d.tuned is not None:
-        train = y[np.concatenate([d.job.train, d.job.tuning])]
-        followed = follow(train, y[d.tuned.rows], inner, score, times)
+        rows = np.concatenate([d.job.train, d.job.tuning])
+        ended = None if rival is None else Rivals(rival[rows], rival[d.tuned.rows], rival[held_out])
+        followed = follow(y[rows], y[d.tuned.rows], inner, score, times, ended)
     return FoldScores(name, d.job.repeat, d.job.fold, held_out, y[held_out], score, followed)
 
 

@@ -24,13 +24,21 @@ MANY = 4000
 class SurvivalCurves:
     """What scores over time need beside the risks of a held-out part.
 
-    train: (m, 2) duration_days and event of the training part. times: (t,) days, rising.
-    curves: (n, t) probability of no event until each time.
+    train: (m, 2) duration_days and whether an event ended them, of the training part; a competing one is an event too: who
+        had it is not censored. times: (t,) days, rising.
+    curves: (n, t) probability of no event until each time: one minus its cumulative incidence where another can come first.
+    rival: (n,) bool, whether a held-out row ended with the competing event; None where there is none.
     """
 
     train: np.ndarray
     times: np.ndarray
     curves: np.ndarray
+    rival: np.ndarray | None = None
+
+    def rows(self, which: np.ndarray) -> SurvivalCurves:
+        """The same of these held-out rows."""
+        rival = None if self.rival is None else self.rival[which]
+        return SurvivalCurves(self.train, self.times, self.curves[which], rival)
 
 
 @dataclass(frozen=True)
@@ -116,7 +124,5 @@ def mean(values: np.ndarray) -> Measure:
 
 def _drawn(part: Scored, weight: np.ndarray) -> Scored:
     rows = np.repeat(np.arange(len(part.y)), weight.astype(np.int64))
-    curves = part.curves
-    if curves is not None:
-        curves = SurvivalCurves(curves.train, curves.times, curves.curves[rows])
+    curves = None if part.curves is None else part.curves.rows(rows)
     return Scored(part.y[rows], part.score[rows], part.classes, curves)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .calibration_error import Brier, ExpectedCalibrationError, MulticlassBrier
-from .classification import Accuracy, MacroF1
+from .classification import Accuracy, BalancedAccuracy, MacroF1, MatthewsCorrelation
 from .clustering import NormalisedMutualInformation
 from .concordance import ConcordanceIndex
 from .discrimination import AUROC, AveragePrecision
@@ -26,7 +26,9 @@ METRICS: dict[str, Metric] = {
     "brier_multiclass": MulticlassBrier(),
     "ece": ExpectedCalibrationError(),
     "accuracy": Accuracy(),
+    "balanced_accuracy": BalancedAccuracy(),
     "macro_f1": MacroF1(),
+    "mcc": MatthewsCorrelation(),
     "macro_auroc": MacroAUROC(),
     "macro_auprc": MacroAveragePrecision(),
     "micro_auroc": MicroAUROC(),

@@ -1,7 +1,10 @@
 """Survival metrics over time, censoring weighed out (IPCW): integrated Brier score and cumulative/dynamic AUC.
 
 The censoring distribution is the training part's. Numbers are scikit-survival's (tested); they are computed here row by
-row, because intervals resample patients.
+row, because intervals resample patients. Who had a competing event is not censored: for the Brier score he stays free of the
+event for good, with the weight of his own time; for the AUC he is neither case nor control from then on.
+Source of the latter two: Gerds & Schumacher 2006, doi:10.1002/bimj.200610301; Schoop et al. 2011, doi:10.1002/bimj.201000073;
+Blanche et al. 2013, doi:10.1002/sim.5958 (definition 1).
 """
 
 from __future__ import annotations
@@ -64,8 +67,10 @@ def brier_rows(y: np.ndarray, followed: SurvivalCurves) -> np.ndarray:
         return np.zeros(0)
     times, curve = followed.times[at], followed.curves[:, at]
     own, then = _weights(y, followed), 1 / censoring(followed.train, times)
-    case = (y[:, :1] <= times) & (y[:, 1:] > 0)
-    score = curve**2 * case * own[:, None] + (1 - curve) ** 2 * (y[:, :1] > times) * then
+    over = y[:, :1] <= times
+    score = curve**2 * (over & (y[:, 1:] > 0)) * own[:, None] + (1 - curve) ** 2 * ~over * then
+    if followed.rival is not None:
+        score += (1 - curve) ** 2 * (over & followed.rival[:, None]) * own[:, None]
     return np.asarray(np.trapezoid(score, times, axis=1) / (times[-1] - times[0]))
 
 

@@ -38,7 +38,7 @@ def choosing(task: str) -> dict[str, Metric]:
 
     Example:
         >>> list(choosing("binary"))
-        ['auroc', 'auprc', 'accuracy', 'macro_f1']
+        ['auroc', 'auprc', 'accuracy', 'balanced_accuracy', 'macro_f1', 'mcc']
     """
     return {key: one for key, one in metrics_of(task).items() if one.higher_is_better and one.chooses}
 

@@ -23,7 +23,16 @@ class BinaryTask(ClassificationTask):
 
     kind = "binary"
     label_type = "boolean"
-    metrics: ClassVar[tuple[str, ...]] = ("auroc", "auprc", "brier", "ece", "accuracy", "macro_f1")
+    metrics: ClassVar[tuple[str, ...]] = (
+        "auroc",
+        "auprc",
+        "brier",
+        "ece",
+        "accuracy",
+        "balanced_accuracy",
+        "macro_f1",
+        "mcc",
+    )
     primary = "auroc"
 
     def targets(self, rows: pl.DataFrame, classes: Sequence[str]) -> np.ndarray:

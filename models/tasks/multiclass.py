@@ -23,7 +23,15 @@ class MulticlassTask(ClassificationTask):
 
     kind = "multiclass"
     label_type = "categorical"
-    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "macro_f1", "auroc", "brier_multiclass", "ece")
+    metrics: ClassVar[tuple[str, ...]] = (
+        "accuracy",
+        "balanced_accuracy",
+        "macro_f1",
+        "mcc",
+        "auroc",
+        "brier_multiclass",
+        "ece",
+    )
     primary = "accuracy"
 
     def targets(self, rows: pl.DataFrame, classes: Sequence[str]) -> np.ndarray:

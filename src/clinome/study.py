@@ -41,7 +41,7 @@ from clinome.study_file.checks import (
 from clinome.study_file.typed_toml import check_word, nearest, section
 
 if TYPE_CHECKING:
-    from clinome.graphs.prediction_tasks.aces import AcesTask
+    from clinome.graphs.prediction_tasks.aces.task import AcesTask
     from clinome.graphs.prediction_tasks.task import PredictionTask
     from clinome.models.evaluation.decisions.operating_point import Rule
 

@@ -275,7 +275,7 @@ def test_what_would_fail_later_is_told_at_once(lines: str, said: str, tmp_path: 
 @pytest.mark.parametrize(
     ("task", "metric", "said"),
     (
-        ("binary", "auprcc", "auprc (one of auroc, auprc, accuracy, macro_f1)"),
+        ("binary", "auprcc", "auprc (one of auroc, auprc, accuracy, balanced_accuracy, macro_f1, mcc)"),
         ("binary", "brier", "its lower values are better"),
         ("binary", "c_index", "one of auroc"),
         ("survival", "td_auc", "it is shown beside the others"),

@@ -12,20 +12,25 @@ from typing import Any
 import numpy as np
 
 from ...base.task import task_of
-from ...metrics.kaplan_meier import kaplan_meier
-from ..calibration import at_horizon, horizon
+from ...metrics.cumulative_incidence import cumulative_incidence
+from ..calibration import at_horizon, horizon, rivals_among
 from ..fold_scores import FoldScores
 
 THRESHOLDS = np.arange(1, 100) / 100
 
 
 def net_benefit(
-    y: np.ndarray, p: np.ndarray, thresholds: np.ndarray = THRESHOLDS, at: float | None = None
+    y: np.ndarray,
+    p: np.ndarray,
+    thresholds: np.ndarray = THRESHOLDS,
+    at: float | None = None,
+    rival: np.ndarray | None = None,
 ) -> np.ndarray:
     """(t,) true positives a row, less false positives a row weighed by t/(1 − t).
 
     Args:
         y: (n,) 0/1, or survival (n, 2) duration_days and event; p: (n,) risks (survival: until `at` days).
+        rival: (n,) survival, who ended with a competing event: without the event for good.
     """
     order = np.argsort(-p, kind="stable")
     acted = np.searchsorted(-p[order], -thresholds, side="right")
@@ -34,8 +39,13 @@ def net_benefit(
         events = np.append(0, np.cumsum(y[order]))[acted]
     else:
         time = np.array([at if at is not None else np.inf])
-        sooner = [kaplan_meier(y[order[:k], 0], y[order[:k], 1]).at(time)[0] if k else 1.0 for k in acted]
-        events = acted * (1 - np.array(sooner))
+        other = np.zeros(len(y), dtype=bool) if rival is None else rival
+        parts = (order[:k] for k in acted)
+        had = [
+            cumulative_incidence(y[part, 0], y[part, 1], other[part]).at(time)[0] if len(part) else 0.0
+            for part in parts
+        ]
+        events = acted * np.array(had)
     return np.asarray((events - odds * (acted - events)) / len(p))
 
 
@@ -52,8 +62,9 @@ def decision_curves(task: str, parts: Mapping[str, Sequence[FoldScores]]) -> dic
         return {}
     at = horizon(first) if kind.over_time else None
     curves = {name: _mean(task, found, at) for name, found in parts.items()}
-    y = np.concatenate([one.y for one in first if one.repeat == first[0].repeat])
-    curves |= {"everyone": net_benefit(y, np.ones(len(y)), at=at), "no one": np.zeros(len(THRESHOLDS))}
+    once = [one for one in first if one.repeat == first[0].repeat]
+    y, rival = np.concatenate([one.y for one in once]), rivals_among(once)
+    curves |= {"everyone": net_benefit(y, np.ones(len(y)), at=at, rival=rival), "no one": np.zeros(len(THRESHOLDS))}
     highest = max(float(_risks(task, found).max()) for found in parts.values())
     kept = max(highest, THRESHOLDS[1]) >= THRESHOLDS
     return {"thresholds": THRESHOLDS[kept].tolist(), "horizon_days": at,
@@ -77,5 +88,6 @@ def _mean(task: str, parts: Sequence[FoldScores], at: float | None) -> np.ndarra
     each = []
     for repeat in sorted({one.repeat for one in parts}):
         mine = [one for one in parts if one.repeat == repeat]
-        each.append(net_benefit(np.concatenate([one.y for one in mine]), _risks(task, mine), at=at))
+        y = np.concatenate([one.y for one in mine])
+        each.append(net_benefit(y, _risks(task, mine), at=at, rival=rivals_among(mine)))
     return np.asarray(np.mean(each, axis=0))

@@ -18,9 +18,11 @@ import polars as pl
 from ....loaders.errors import InputError
 from ...base.snapshot import Snapshot
 from ...base.task import task_of
-from ..bootstrap import Resamples
+from ...metrics.classification import balanced_accuracy, matthews
+from ..bootstrap import Resamples, quotient
 from ..fold_scores import FoldScores
-from ..intervals import ratio
+from ..intervals import ratio, spread
+from .alarms import alarms
 from .early_warning import alert_gain
 
 RULE = re.compile(
@@ -30,7 +32,6 @@ RULE = re.compile(
 UTILITY = "highest utility"
 BUDGETS = (0.01, 0.02, 0.05, 0.10, 0.20, 0.30)
 """Shares of rows that may be alerted, of the table that every binary run has."""
-_DAY = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -117,9 +118,8 @@ def operating_points(
         rule: of `[report] threshold`.
     Returns: rule (as text, None without) and points, the rule's first; {} for tasks without one risk a row. A point: rule, threshold
         (mean over folds; None where no fold kept the rule), unmet (folds that could not), new (threshold for new patients,
-        by all held-out scores), alerts, sensitivity, specificity, ppv, npv (mean, low, high), and, where patients have
-        several predictions, found (patients with an event who were alerted while it was ahead), in_vain (patients without
-        one who were ever alerted), alerts_per_day; utility, where that is what the rule asks for.
+        by all held-out scores), alerts, sensitivity, specificity, ppv, npv, balanced_accuracy, mcc (mean, low, high), and,
+        where patients have several predictions, what `alarms` says; utility, where that is what the rule asks for.
     """
     known = [one for one in parts if one.inner is not None]
     if task_of(snapshot.task).label_type != "boolean" or not known:
@@ -170,41 +170,24 @@ def _point(
     for name, of in below.items():
         hit = {"specificity": ~alert, "npv": ~y, "ppv": y}.get(name, alert)
         found[name] = ratio(resamples.totals(rows, np.column_stack([hit & of, of])), resamples, several)
+    found |= _balanced(y, alert, rows, resamples, several)
     if worth:
         gain, right = worth[0][rows], worth[1][rows]
         sides = resamples.totals(rows, np.column_stack([gain * alert, gain * right]))
         found["utility"] = ratio(sides, resamples, several, limits=(-np.inf, 1.0))
     once = np.concatenate([np.full(len(one.rows), one.repeat == parts[0].repeat) for one in parts])
-    return found | _by_patient(snapshot, rows[once], y[once], alert[once], resamples, several)
+    return found | alarms(snapshot, rows[once], y[once], alert[once], resamples, several)
 
 
-def _by_patient(
-    snapshot: Snapshot, rows: np.ndarray, y: np.ndarray, alert: np.ndarray, resamples: Resamples, several: bool
-) -> dict[str, Any]:
-    """Patients found, patients alerted in vain, alerts a day: where patients have several predictions each."""
-    subject = snapshot.rows["subject_id"].rank("dense").to_numpy()[rows]  # what is drawn may be groups of them
-    _, first, patient = np.unique(subject, return_index=True, return_inverse=True)
-    if len(rows) == len(first):
-        return {}
-    ill, found, ever = (np.bincount(patient[mask], minlength=len(first)) > 0 for mask in (y, y & alert, alert))
-    out: dict[str, Any] = {}
-    for name, hit, of in (("found", found, ill), ("in_vain", ever & ~ill, ~ill)):
-        out[name] = ratio(resamples.totals(rows[first], np.column_stack([hit, of])), resamples, several)
-    days = _days(snapshot, rows)
-    return out | ({"alerts_per_day": float(alert.sum() / days)} if days else {})
-
-
-def _days(snapshot: Snapshot, rows: np.ndarray) -> float | None:
-    """Days that these patients were watched: from prediction to prediction, the last for as long as the median step.
-
-    None where predictions are a day or more apart, as those of visits are: nobody watched between them.
-    """
-    once = snapshot.rows[rows].select("subject_id", "prediction_time")
-    if once["prediction_time"].null_count():
-        return None
-    step = (pl.col("prediction_time").diff().over("subject_id").dt.total_seconds() / _DAY).alias("step")
-    steps = once.sort("subject_id", "prediction_time").select(step)["step"].drop_nulls()
-    middle = steps.median()
-    if not isinstance(middle, float) or middle >= 1:
-        return None
-    return float(steps.to_numpy().sum() + middle * once["subject_id"].n_unique())
+def _balanced(
+    y: np.ndarray, alert: np.ndarray, rows: np.ndarray, resamples: Resamples, several: bool
+) -> dict[str, dict[str, float | None]]:
+    """Balanced accuracy and Matthews's correlation of the alerts."""
+    cells = resamples.totals(rows, np.column_stack([~y & ~alert, ~y & alert, y & ~alert, y & alert]))
+    whole, drawn = cells.sum(axis=0).reshape(1, 2, 2), resamples.sums(cells).reshape(-1, 2, 2)
+    found: dict[str, dict[str, float | None]] = {}
+    for name, of, least in (("balanced_accuracy", balanced_accuracy, 0.0), ("mcc", matthews, -1.0)):
+        value = float(quotient(*of(whole))[0])
+        low, high, _ = spread(value, quotient(*of(drawn)), several)
+        found[name] = {"mean": value, "low": max(low, least), "high": min(high, 1.0)}
+    return found

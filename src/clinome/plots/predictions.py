@@ -82,23 +82,32 @@ def calibration(predictions: Table) -> Figure:
 
 @styled
 def survival_calibration(predictions: Table, horizon_days: float) -> Figure:
-    """Calibration plot of survival: predicted against Kaplan–Meier risk within a horizon, in groups of equal size.
+    """Calibration plot of survival: predicted against observed risk within a horizon, in groups of equal size.
 
-    Intervals are pointwise 95% (log–log); the histogram below counts predictions.
+    Observed is one minus Kaplan–Meier; where another event can come first, Aalen and Johansen's incidence. Intervals are
+    pointwise 95% (log–log); the histogram below counts predictions.
     Args:
         predictions: duration_days, event (0/1), survival (predicted probability of no event within the horizon), each row
-            once.
+            once; where another event can come first, competing (0/1: that came first).
     Example:
         figure = clinome.plots.survival_calibration(predictions, horizon_days=365)
     """
+    from clinome.models.metrics.cumulative_incidence import cumulative_incidence
     from clinome.models.metrics.kaplan_meier import kaplan_meier as estimate
     from clinome.models.metrics.kaplan_meier import step
 
-    frame = table_of(predictions, "duration_days", "event", "survival")
+    frame = table_of(predictions, "duration_days", "event", "survival", optional={"competing": 0})
     risk, at = 1 - frame["survival"].to_numpy().astype(float), np.array([float(horizon_days)])
     duration, event = frame["duration_days"].to_numpy(), frame["event"].cast(pl.Float64).to_numpy()
+    rival = frame["competing"].cast(pl.Float64).to_numpy()
     points = []
     for rows in _equal_groups(risk):
+        if rival.any():
+            incidence = cumulative_incidence(duration[rows], event[rows], rival[rows])
+            place = np.searchsorted(incidence.times, at, side="right")
+            low, high = (float(np.append(0.0, bound)[place][0]) for bound in incidence.interval())
+            points.append((float(risk[rows].mean()), float(incidence.at(at)[0]), low, high))
+            continue
         curve = estimate(duration[rows], event[rows])
         low, high = (1 - float(step(curve.times, bound, at)[0]) for bound in reversed(curve.interval()))
         points.append((float(risk[rows].mean()), 1 - float(curve.at(at)[0]), low, high))

@@ -63,6 +63,8 @@ CAPTION = {
     "calibration": "Calibration plot: groups of equal size, Wilson 95% CI. On the diagonal, predicted and observed risk agree.",
     "survival_calibration": "Calibration plot: groups of equal size; observed risk by Kaplan–Meier, 95% CI (log–log). Predicted "
     "risk: Cox model of the score, fitted on training rows.",
+    "competing_calibration": "Calibration plot: groups of equal size; observed risk by Aalen–Johansen beside the competing event, "
+    "95% CI (log–log). Predicted risk: incidence by Cox models of both events on the score, fitted on training rows.",
     "calibration_table": "Calibration of held-out predictions, all folds pooled, with 95% CI. Slope below 1: predictions too "
     "extreme; above 1: not extreme enough. Intercept above 0: risk underestimated; below 0: overestimated. A learner that "
     "predicts one risk for everyone has no slope. Predicted and observed: mean risk.",
@@ -71,8 +73,10 @@ CAPTION = {
     "operating": "Operating points of the chosen learner. Each fold’s threshold is set on predictions of its training rows by "
     "models that had not seen them, and applied to its held-out rows; counts are added up over folds, 95% CI by patient. "
     "Alerts: rows at or above the threshold. Threshold: mean over folds. PPV: positive predictive value.",
-    "operating_patients": " Patients found: those with an event who were alerted while it was ahead; alerted in vain: those "
-    "without one who ever were.",
+    "operating_patients": " Alerts per 100 patients: all alerts of a patient count. Events alerted: those with an alert while they "
+    "were ahead within the horizon; alerted in vain: patients without an event who ever were.",
+    "operating_leads": " Lead time: from the first alert that an event was ahead of to the event, median (quartiles) over "
+    "events alerted; the horizon is the longest that it can be.",
     "conformal": "Conformal prediction sets, calibrated by outcome on training rows: share of held-out rows whose set holds the "
     "outcome, 95% CI by patient.",
     "learning_curve": "Learning curve of the plain learners, tuned anew on nested, stratified parts of the training rows of the "

@@ -70,15 +70,17 @@ def _survival(once: pl.DataFrame, days: float | None, rival: pl.DataFrame | None
     p = log_rank(risk_groups(once))
     picture = {"svg": svg(plots.survival_by_risk(once)), "caption": sentences.risk_groups(p)}
     found = {"discrimination": [picture]}
+    calibrated, caption = once, "survival_calibration"
     if rival is not None and rival["competing"].sum():
         keys = ["subject_id", "prediction_time"]
         ended = once.join(rival, on=keys, how="left", nulls_equal=True)
+        calibrated, caption = ended, "competing_calibration"
         found["discrimination"] = [
             {"svg": svg(plots.cumulative_incidence(ended)), "caption": incidence(ended)},
             {"svg": svg(plots.incidence_by_risk(ended)), "caption": sentences.incidence_groups(p)},
         ]
     if days and "survival" in once.columns and not once["survival"].null_count():
-        found["calibration"] = [_figure(plots.survival_calibration(once, days), "survival_calibration")]
+        found["calibration"] = [_figure(plots.survival_calibration(calibrated, days), caption)]
     return found
 
 

@@ -14,7 +14,7 @@ from clinome.models.evaluation.decisions.decision_curve import useful
 from clinome.models.evaluation.intervals import FOLDS, SPLIT
 from clinome.models.learners.registry import baselines
 from clinome.reports import sentences
-from clinome.reports.format import interval, metric_label, percent, smaller_is_better
+from clinome.reports.format import interval, metric_label, number, percent, smaller_is_better
 
 SIMPLE = tuple(baselines())
 """The baselines that anything has to beat before anyone should listen: the plain linear model is one of them."""
@@ -171,7 +171,20 @@ def operating(results: Mapping[str, Any]) -> str:
     point = found["points"][0]
     words = {name: interval(point[name]) for name in ("sensitivity", "ppv", "alerts")}
     threshold = "" if point["threshold"] is None else percent(point["threshold"])
-    return sentences.operating(point["rule"], words, threshold, point["unmet"], point["folds"])
+    said = sentences.operating(point["rule"], words, threshold, point["unmet"], point["folds"])
+    return f"{said} {_alarmed(point)}".rstrip() if threshold else said
+
+
+def _alarmed(point: Mapping[str, Any]) -> str:
+    """What the alerts of patients with several predictions meet; nothing where each has one."""
+    if not point.get("found") or point["found"]["mean"] is None:
+        return ""
+    lead = None
+    if point.get("lead_hours") is not None:
+        lead = interval(
+            {"mean": point["lead_hours"], "low": point["lead_hours_low"], "high": point["lead_hours_high"]}, 1
+        )
+    return sentences.alarmed(interval(point["found"]), lead, number(point["alerts_per_100"], 1))
 
 
 def coverage(results: Mapping[str, Any]) -> str:

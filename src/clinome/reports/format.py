@@ -90,9 +90,20 @@ def interval(row: Mapping[str, Any], digits: int = 2, *, sign: bool = False, nam
     return f"{text} ({name + ' ' if name else ''}{ends})"
 
 
-def metric_label(key: str | None) -> str:
-    """The name of a metric on an axis and in a sentence; the key itself where there is no such metric."""
-    return METRICS[key].label if key in METRICS else str(key or "")
+_OF_ONE_CAUSE = ("c_index", "td_auc")
+
+
+def metric_label(key: str | None, competing: bool = False) -> str:
+    """The name of a metric on an axis and in a sentence; the key itself where there is no such metric.
+
+    Args:
+        competing: whether another event can come first: ranks are then those of one cause.
+    Example:
+        >>> metric_label("c_index"), metric_label("c_index", competing=True)
+        ('C-index', 'cause-specific C-index')
+    """
+    name = METRICS[key].label if key in METRICS else str(key or "")
+    return f"cause-specific {name}" if competing and key in _OF_ONE_CAUSE else name
 
 
 def chance_of(key: str | None) -> float | None:

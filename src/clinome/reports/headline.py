@@ -34,7 +34,11 @@ def headline(results: Mapping[str, Any], cohort: str) -> Headline:
     mine = next((row for row in table if row["learner"] == "chosen"), None)
     if mine is None:
         return Headline(cohort, "", "unknown", sentences.NOT_CHOSEN, ())
-    said = [sentences.performance(metric_label(metric), interval(mine, name="95% CI"), chance_of(metric))]
+    said = [
+        sentences.performance(
+            metric_label(metric, bool(results.get("competing"))), interval(mine, name="95% CI"), chance_of(metric)
+        )
+    ]
     if told := picked(results):
         said.append(told)
     simple = next((row for row in table if row["learner"] in SIMPLE), None)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +81,7 @@ def _page(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:
     biomarkers, enrichment = _ranked(run), _csv(run / "enrichment.csv")
     return {
         "headline": headline(results, _who(cohort, task, summary)),
-        "metric": metric_label(metric),
+        "metric": metric_label(metric, bool(results.get("competing"))),
         "warnings": said,
         "attrition": _attrition(run),
         "tables_one": table_ones(run),
@@ -215,6 +216,7 @@ def _comparison(results: Mapping[str, Any], metric: str) -> dict[str, Any]:
     from clinome import plots
 
     table, pairs = findings.ranked(results, metric), findings.differences(results, metric)
+    label = partial(metric_label, competing=bool(results.get("competing")))
     found = results.get("learners", {}).values()
     others = {m for r in found for m in r.get("metrics", {})} - {metric}
     if any(r.get("calibration") for r in found):
@@ -225,14 +227,14 @@ def _comparison(results: Mapping[str, Any], metric: str) -> dict[str, Any]:
             _frame([{**pair, "learner": name} for name, pair in pairs.items()], "difference") if pairs else None
         )
         drawn = plots.model_comparison(
-            _frame(table, "mean"), differences, metric=metric_label(metric), chance=chance_of(metric)
+            _frame(table, "mean"), differences, metric=label(metric), chance=chance_of(metric)
         )
         picture = svg(drawn)
     return {
         "learners": results.get("learners", {}),
         "order": [row["learner"] for row in table],
-        "metrics": [metric, *sorted(others)][:6],
-        "metric_label": metric_label,
+        "metrics": [metric, *sorted(others)][:7],
+        "metric_label": label,
         "differences": list(pairs.values()),
         "learners_svg": picture,
         "chosen": " ".join(filter(None, (findings.picked(results), findings.optimism(results)))),

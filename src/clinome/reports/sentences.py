@@ -296,6 +296,12 @@ def operating(rule: str, point: Mapping[str, str], threshold: str, unmet: int, f
     )
 
 
+def alarmed(found: str, lead: str | None, per_100: str) -> str:
+    """found: share of events alerted. lead: median hours with quartiles; None where nobody says when events came."""
+    early = "" if lead is None else f", the first time {lead} hours before (median and quartiles)"
+    return f"Of the events {found} are alerted at least once while ahead{early}; {per_100} alerts come to 100 patients."
+
+
 def coverage(level: float, covered: str, single: float, low: Sequence[tuple[str, str, str]]) -> str:
     """covered: share of held-out rows with interval. single: share of sets with one outcome. low: groups below the level."""
     text = (
@@ -341,8 +347,9 @@ def incidence(days: float, event: float, rival: float, naive: float, rows: int) 
     return (
         f"Cumulative incidence (Aalen–Johansen) with pointwise 95% bands; {rows:,} rows end with the competing event. Until day "
         f"{days:,.0f}: {percent(event)} with the event, {percent(rival)} with the competing one first. One minus Kaplan–Meier, "
-        f"which takes these for patients who could still have the event, would say {percent(naive)}. Learners, C-index and "
-        "Brier score are cause-specific: there the competing event ends observation."
+        f"which takes these for patients who could still have the event, would say {percent(naive)}. Learners and C-index are "
+        "cause-specific: there the competing event ends observation. Brier score, calibration and decision curve are of this "
+        "world: who had the competing event is without the event, and predicted risk is cumulative incidence."
     )
 
 

@@ -126,8 +126,9 @@ class Run:
     @property
     def operating_points(self) -> pd.DataFrame:
         """Operating points of `chosen`, the study's rule first, then alert budgets: rule, threshold, and of held-out rows
-        alerts, sensitivity, specificity, ppv, npv, each with _low and _high; where patients have several predictions also
-        found, in_vain, alerts_per_day. Empty for tasks without one risk a row.
+        alerts, sensitivity, specificity, ppv, npv, balanced_accuracy, mcc, each with _low and _high; where patients have
+        several predictions also alerts_per_100 (patients), alerts_per_day (a patient's), found (events alerted while ahead),
+        in_vain, lead_hours (its _low and _high are quartiles). Empty for tasks without one risk a row.
 
         Raises: InputError before `clinome train`.
         """

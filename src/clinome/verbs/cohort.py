@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 LABEL, SPLIT = "label", "split"
 MEASURED = "measured: "
-_OUTCOMES = ("label", "duration_days", "event", "competing")
+_OUTCOMES = ("label", "event_time", "duration_days", "event", "competing")
 _NEVER = ("subject_id", "prediction_time", "visit_id", "namespace", "clock", "observed_from", "observed_until")
 
 

@@ -75,7 +75,7 @@ def test_rows_by_rule_and_by_query(stores: Stores, tmp_path: Path) -> None:
         "alive at the prediction",
         "labelled",
     ]
-    assert asked.frame.columns == ["subject_id", "prediction_time", "label", "visit_id", "ward"]
+    assert asked.frame.columns == ["subject_id", "prediction_time", "label", "visit_id", "ward", "event_time"]
     assert asked.frame.select("visit_id", "label").rows() == [("a1", 1)]  # of c nobody can know after day 20
     assert ("one visit each", 2) in [(s.step, s.count) for s in asked.steps]
     assert kept.rows() == [("a", 0), ("a", 1), ("c", 1)]

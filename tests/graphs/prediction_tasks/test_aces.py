@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from small_study import save
 from timelines import START, at, timelines
 
-from clinome.graphs.prediction_tasks.aces import Bound, parse_aces, read_aces
-from clinome.graphs.prediction_tasks.aces_labels import with_aces
+from clinome.graphs.prediction_tasks.aces.labels import with_aces
+from clinome.graphs.prediction_tasks.aces.task import Bound, parse_aces, read_aces
 from clinome.graphs.prediction_tasks.records import Records
 from clinome.graphs.prediction_tasks.task_file import read_target
 from clinome.graphs.tables.study_tables import Tables

@@ -14,8 +14,8 @@ import pytest
 import yaml
 from timelines import at, timelines
 
-from clinome.graphs.prediction_tasks.aces import parse_aces
-from clinome.graphs.prediction_tasks.aces_labels import with_aces
+from clinome.graphs.prediction_tasks.aces.labels import with_aces
+from clinome.graphs.prediction_tasks.aces.task import parse_aces
 from clinome.graphs.prediction_tasks.records import Records
 from clinome.loaders.errors import InputError
 

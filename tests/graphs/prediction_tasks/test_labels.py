@@ -73,7 +73,8 @@ def test_the_dead_are_not_asked_and_death_in_the_window_is_no(tmp_path: Path) ->
     assert got == [False] and made.steps == (("alive at the prediction", 1),)
     assert "2 of 3 rows are not asked" in notes(made) and "1 of 1 rows (100.0 %) died inside the window" in notes(made)
     both = replace(coded(), target=Target("codes", CODES, or_death=True))
-    assert ask(tables, both, ("dies", 5))[0] == [True]
+    got, made = ask(tables, both, ("dies", 5))
+    assert got == [True] and made.rows["event_time"].to_list() == [at(6)]
 
 
 def test_a_gap_hides_what_comes_in_it_and_says_so(tmp_path: Path) -> None:
@@ -127,7 +128,8 @@ def test_readmission_knows_stays_transfers_and_single_visits(tmp_path: Path) -> 
     rows, said = index_rows(task.index, Records(tables), pl.Series(list("abcdef")))
     made = with_task(rows, task, Records(tables), "boolean")
     got = {
-        (v, (t - at(0)) / DAY): label for _, t, v, label in made.rows.sort("subject_id", "prediction_time").iter_rows()
+        (v, (t - at(0)) / DAY): label
+        for _, t, v, label, _ in made.rows.sort("subject_id", "prediction_time").iter_rows()
     }
     assert got == {
         ("a1", 3): True, ("a2", 12): False, ("a3", 81): None, ("b1", 9.5): False, ("c1", 3): True, ("c2", 5): False,
@@ -197,6 +199,8 @@ def test_sepsis_is_asked_every_hour_until_it_begins(tmp_path: Path) -> None:
         ("a", 1.0, False), ("a", 2.0, True), ("a", 3.0, True), ("a", 4.0, True),
         ("b", 1.0, False), ("b", 2.0, False), ("b", 3.0, False), ("b", 4.0, None), ("b", 5.0, None),
     ]  # fmt: skip
+    onset = at(5 * hour)
+    assert made["event_time"].to_list() == [onset if label else None for label in made["label"]]
 
 
 def test_what_the_source_says_of_a_stay(tmp_path: Path) -> None:

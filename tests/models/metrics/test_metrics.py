@@ -73,7 +73,9 @@ def test_binary_metrics_are_scikit_learns() -> None:
         assert found["auprc"] == _same(sk.average_precision_score(y, p))
         assert found["brier"] == _same(sk.brier_score_loss(y, p))
         assert found["accuracy"] == _same(sk.accuracy_score(y, guess))
+        assert found["balanced_accuracy"] == _same(sk.balanced_accuracy_score(y, guess))
         assert found["macro_f1"] == _same(sk.f1_score(y, guess, average="macro"))
+        assert found["mcc"] == _same(sk.matthews_corrcoef(y, guess))
 
 
 def test_multiclass_metrics_are_scikit_learns() -> None:
@@ -87,7 +89,9 @@ def test_multiclass_metrics_are_scikit_learns() -> None:
         assert found["auroc"] == _same(sk.roc_auc_score(y, p, multi_class="ovr"))
         assert found["brier"] == _same(sk.brier_score_loss(y, p))
         assert found["accuracy"] == _same(sk.accuracy_score(y, guess))
+        assert found["balanced_accuracy"] == _same(sk.balanced_accuracy_score(y, guess))
         assert found["macro_f1"] == _same(sk.f1_score(y, guess, average="macro"))
+        assert found["mcc"] == _same(sk.matthews_corrcoef(y, guess))
 
 
 def test_regression_and_clustering_are_scikit_learns_and_scipys() -> None:
@@ -304,7 +308,10 @@ def test_a_measure_of_weights_is_the_metric_of_repeated_rows(key: str) -> None:
         y, score = np.column_stack([rng.integers(1, 20, 40), rng.integers(0, 2, 40)]) + 0.0, rng.random(40)
     if METRICS[key].__module__.endswith(".multilabel"):
         y, score = rng.integers(0, 2, (40, 3)) + 0.0, rng.random((40, 3)).round(1)
-    part, metric = Scored(y, score, classes=3 if key in ("accuracy", "macro_f1") else 0), METRICS[key]
+    part, metric = (
+        Scored(y, score, classes=3 if key in ("accuracy", "balanced_accuracy", "macro_f1", "mcc") else 0),
+        METRICS[key],
+    )
     weights = rng.integers(0, 3, (5, 40)) + 0.0
     own, plain = metric.measure(part), Metric.measure(metric, part)
     assert own is not None and plain is not None

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from sklearn import metrics as sk
 from snapshots import make_snapshot
 
 from clinome.models.base.splits import grouped
@@ -81,7 +82,8 @@ def test_held_out_shares_are_those_of_a_plain_count() -> None:
         assert one.inner is not None
         alert[one.rows] = one.score >= rule.threshold(one.inner.y, one.inner.score)
     plain = _shares(y, alert)
-    for name in ("sensitivity", "specificity", "ppv", "alerts"):
+    plain |= {"balanced_accuracy": sk.balanced_accuracy_score(y, alert), "mcc": sk.matthews_corrcoef(y, alert)}
+    for name in ("sensitivity", "specificity", "ppv", "alerts", "balanced_accuracy", "mcc"):
         assert found["points"][0][name]["mean"] == pytest.approx(plain[name])
         assert found["points"][0][name]["low"] < plain[name] < found["points"][0][name]["high"]
     assert abs(found["points"][0]["sensitivity"]["mean"] - 0.8) < 0.1

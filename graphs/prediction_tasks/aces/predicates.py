@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...loaders.errors import InputError
+from ....loaders.errors import InputError
 
 OTHER_COLUMNS = ("text_value", "unit", "visit_id", "source")
 """What else an event says of itself, beside its code and number."""

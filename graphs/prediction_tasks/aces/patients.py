@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from .aces_predicates import Predicate
-from .records import Records
+from ..records import Records
+from .predicates import Predicate
 
 _NO_PROPERTIES = ("subject_id", "observed_from", "observed_until")
 

@@ -12,9 +12,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from ...loaders.errors import InputError
-from ...loaders.files.regular_file import small_text
-from .aces_predicates import Predicate, flag, mapping, placeholder, predicates_of
+from ....loaders.errors import InputError
+from ....loaders.files.regular_file import small_text
+from .predicates import Predicate, flag, mapping, placeholder, predicates_of
 
 ANY, RECORD_START, RECORD_END = SPECIAL = ("_ANY_EVENT", "_RECORD_START", "_RECORD_END")
 TRIGGER, OWN_START, OWN_END = "trigger", "start", "end"

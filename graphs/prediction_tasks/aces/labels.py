@@ -7,16 +7,16 @@ from functools import cached_property, reduce
 
 import polars as pl
 
-from ...loaders.errors import InputError
-from ...loaders.identifiers.curie import meds_codes
-from ...loaders.records.meds.extension import VISIT_END, VISIT_START
-from ...loaders.tables import PolarsType
-from .aces import ANY, OWN_END, OWN_START, RECORD_END, RECORD_START, TRIGGER, AcesTask, AcesWindow, Bound
-from .aces_patients import described, in_range, patients
-from .aces_predicates import Predicate
-from .code_set import study_codes
-from .labels import TaskLabels, percent
-from .records import TIME, Records
+from ....loaders.errors import InputError
+from ....loaders.identifiers.curie import meds_codes
+from ....loaders.records.meds.extension import VISIT_END, VISIT_START
+from ....loaders.tables import PolarsType
+from ..code_set import study_codes
+from ..labels import TaskLabels, percent
+from ..records import TIME, Records
+from .patients import described, in_range, patients
+from .predicates import Predicate
+from .task import ANY, OWN_END, OWN_START, RECORD_END, RECORD_START, TRIGGER, AcesTask, AcesWindow, Bound
 
 AT = pl.col("prediction_time")
 COUNTED: dict[str, PolarsType] = {"subject_id": pl.String, "time": TIME, "n": pl.Int64}

@@ -1,0 +1,1 @@
+"""ACES task files: read, and their labels computed as the files say."""
