@@ -17,6 +17,7 @@ from .multilabel import (
     MultilabelBrier,
 )
 from .regression import R2, MeanAbsoluteError, RootMeanSquaredError, Spearman
+from .responses import EndpointsJudged, MacroMeanAbsoluteError, MacroR2, MacroSpearman
 from .survival import IntegratedBrier, TimeDependentAUC
 
 METRICS: dict[str, Metric] = {
@@ -40,6 +41,10 @@ METRICS: dict[str, Metric] = {
     "spearman": Spearman(),
     "mae": MeanAbsoluteError(),
     "rmse": RootMeanSquaredError(),
+    "macro_spearman": MacroSpearman(),
+    "macro_r2": MacroR2(),
+    "macro_mae": MacroMeanAbsoluteError(),
+    "endpoints_judged": EndpointsJudged(),
     "nmi": NormalisedMutualInformation(),
 }
 """Name in a task's list -> metric. (Two tasks may judge by metrics of one key: both Brier scores are `brier`.)"""
