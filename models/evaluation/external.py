@@ -10,7 +10,7 @@ import polars as pl
 
 from ..base.snapshot import DerivedSnapshot
 from ..base.task import Task, task_of
-from ..metrics.responses import judged
+from ..metrics.several.responses import judged
 from .fold_scores import FoldScores, draw, judge
 
 CURVES = ("ibs", "td_auc")

@@ -8,7 +8,8 @@ from .clustering import NormalisedMutualInformation
 from .concordance import ConcordanceIndex
 from .discrimination import AUROC, AveragePrecision
 from .metric import Metric
-from .multilabel import (
+from .regression import R2, MeanAbsoluteError, RootMeanSquaredError, Spearman
+from .several.multilabel import (
     LabelsJudged,
     MacroAUROC,
     MacroAveragePrecision,
@@ -16,8 +17,7 @@ from .multilabel import (
     MicroAveragePrecision,
     MultilabelBrier,
 )
-from .regression import R2, MeanAbsoluteError, RootMeanSquaredError, Spearman
-from .responses import EndpointsJudged, MacroMeanAbsoluteError, MacroR2, MacroSpearman
+from .several.responses import EndpointsJudged, MacroMeanAbsoluteError, MacroR2, MacroSpearman
 from .survival import IntegratedBrier, TimeDependentAUC
 
 METRICS: dict[str, Metric] = {

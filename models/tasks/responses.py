@@ -10,7 +10,7 @@ import polars as pl
 
 from ..base.task import Loss, Task
 from ..estimators.losses import gapped_squared_loss
-from ..metrics.responses import macro_spearman
+from ..metrics.several.responses import macro_spearman
 
 if TYPE_CHECKING:
     from ..heads.responses import ResponsesHead

@@ -11,9 +11,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from .discrimination import macro, mean_known
-from .metric import Drawn, Measure, Metric, Scored
-from .regression import R2, MeanAbsoluteError, Spearman, explained
+from ..discrimination import macro, mean_known
+from ..metric import Drawn, Measure, Metric, Scored
+from ..regression import R2, MeanAbsoluteError, Spearman, explained
 
 LEAST = 3
 """Rows that an endpoint must have to be judged: two are always in one order or the other."""
