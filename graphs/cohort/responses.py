@@ -41,6 +41,7 @@ def with_responses(
             table.select("subject_id", *asked), on="subject_id", how="left", maintain_order="left"
         )
         named = tuple(asked) if classes else _enough(rows, asked, measured, layer, notes)
+        rows = rows.drop(one for one in asked if one not in named)  # an outcome, which is asked for or is not there
     if classes:
         absent = [one for one in classes if one not in rows.columns]
         rows = rows.with_columns(pl.lit(None, pl.Float64).alias(one) for one in absent)

@@ -28,7 +28,7 @@ def endpoint_correlations(endpoints: Table, learner: str = "chosen", reference: 
         figure = clinome.plots.endpoint_correlations(polars.read_csv("runs/gdsc/endpoints.csv"))
     """
     frame = table_of(endpoints, "learner", "endpoint", "spearman").drop_nulls("spearman")
-    names = frame["learner"].unique(maintain_order=True).to_list()[::-1]
+    names = frame["learner"].unique(maintain_order=True).to_list()
     two = learner in names and reference in names and learner != reference
     figure, axes = canvas(9.0 if two else 6.0, max(2.6, 0.42 * len(names) + 1.6, 3.6 * two), 1 + two)
     _distributions(
