@@ -47,9 +47,11 @@ LAYER = {
     "expression": ("EXPRESSES", "Gene"), "copy_number": ("HAS_COPY_NUMBER", "Gene"),
     "methylation": ("METHYLATED_AT", "MethylationSite"), "mirna": ("HAS_ABUNDANCE", "MicroRNA"),
     "protein": ("HAS_ABUNDANCE", "Protein"), "metabolite": ("HAS_LEVEL", "Metabolite"),
-    "mutation": ("MUTATED_IN", "Gene"),
+    "mutation": ("MUTATED_IN", "Gene"), "response": ("RESPONDS_TO", "Drug"),
 }  # fmt: skip
 """Layer kind -> relationship and its own label; a layer keyed by genes ends at Gene."""
+RESPONSE = "response"
+"""The kind of a layer that is an outcome: no input of any study."""
 
 _PREFIX = {
     **CODE_LABEL,
@@ -88,6 +90,7 @@ RELATIONSHIPS = {
         Relationship("METHYLATED_AT", ("Patient",), _MEASURED),
         Relationship("HAS_ABUNDANCE", ("Patient",), _MEASURED),
         Relationship("HAS_LEVEL", ("Patient",), _MEASURED),
+        Relationship("RESPONDS_TO", ("Patient",), ("Drug",)),
         Relationship("PROFILED", ("Patient",), ("Load",)),
         Relationship("HAS_VARIANT", ("Patient",), ("Variant",)),
         Relationship("IN_GENE", ("Variant",), ("Gene",)),

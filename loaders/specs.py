@@ -11,11 +11,11 @@ Column = str | int
 MISSING = ("", "NA", "NaN", "null")
 MATCHES = ("exact", "close", "broad", "narrow", "related", "dbxref")
 """How two terms of a mapping may belong together."""
-KINDS = ("expression", "copy_number", "mutation", "methylation", "mirna", "protein", "metabolite")
+KINDS = ("expression", "copy_number", "mutation", "methylation", "mirna", "protein", "metabolite", "response")
 NAMESPACES = (
     "symbol", "ensembl", "entrez", "hgnc", "uniprot", "mirbase", "cpg", "chebi", "hmdb", "opaque",
 )  # fmt: skip
-NAMED_BY_KIND = {"mirna": "mirbase", "metabolite": "opaque"}
+NAMED_BY_KIND = {"mirna": "mirbase", "metabolite": "opaque", "response": "opaque"}
 """What features are called where a section does not say it; of other kinds symbols."""
 
 

@@ -30,8 +30,9 @@ from ..query.params import naive
 from ..store.columns import table
 from ..store.protocol import Edges, Store
 from ..tables.study_tables import Tables
-from .labels import BOOLEANS, TIME_TO_EVENT, WHERE, Label, with_any_label, with_label, with_listed
+from .labels import BOOLEANS, NUMBERS, TIME_TO_EVENT, WHERE, Label, with_any_label, with_label, with_listed
 from .meds_labels import is_label_table, read_labels
+from .responses import with_responses
 
 """From the weakest to the strongest: a study is as good as its weakest source."""
 
@@ -68,7 +69,7 @@ class Cohort:
     steps: the attrition, in patients.
     query, params: the Cypher that was run, and with what.
     clock: dated, relative or order.
-    classes: binary ("0", "1"); multiclass the labels in order; regression and survival ().
+    classes: binary ("0", "1"); multiclass the labels in order; multilabel the labels; responses the endpoints; regression and survival ().
     notes: what was done to labels and rows, in plain words.
     label: what the query called the label, or the labels.
     to_predict: who has no label is in it too (null), for a model that predicts them.
@@ -117,6 +118,8 @@ def make_cohort(
     target: PredictionTask | AcesTask | None = None,
     to_predict: bool = False,
     classes: tuple[str, ...] = (),
+    layer: str = "",
+    measured: int = 1,
 ) -> Cohort:
     """Run a cohort query and make of its rows one row a patient and prediction time.
 
@@ -124,11 +127,12 @@ def make_cohort(
         store: the graph; it may hold other studies' patients, who are counted and left out.
         query: a name in the library, a .cypher file relative to base, or Cypher text whose patient is `p`; empty where the
             target's own index rule gives the rows.
-        label_type: boolean, booleans, categorical, numeric or time_to_event. label: what `[task]` says.
+        label_type: of `labels.LABEL_TYPES`. label: what `[task]` says.
         tables: the study's tables: its own patients, and whether it holds records.
         target: what `[task] target` means: it gives the labels, and the query none.
         to_predict: keep those without a label too (null), for a model that predicts them.
-        classes: its labels, where a target of several labels would choose others.
+        classes: its labels, where a target of several labels would choose others; of numbers a model's endpoints.
+        layer, measured: of numbers: the layer that holds them, and in how many patients one must have been measured.
     Raises: InputError for rows that cannot be a cohort, if nobody is left, and if the study is not in the graph.
     """
     check_entered(store, tables)
@@ -146,6 +150,9 @@ def make_cohort(
         _check_times(own, label_type, clock, True)
         asked = _by_target(replace(asked, rows=own), target, tables, label_type, label, clock, to_predict, classes)
         own, label = asked.rows, "label"
+    if label_type == NUMBERS:
+        own, label, said = with_responses(own, tables, layer, measured, label, classes)
+        asked = replace(asked, notes=(*asked.notes, *said))
     steps = asked.steps
     if asked.classes:
         labelled = with_listed(own, asked.classes, to_predict)
@@ -422,6 +429,8 @@ def store_cohort(store: Store, cohort: Cohort, study: str) -> bool:
     frame = cohort.frame
     if frame.schema.get("label") == pl.List(pl.String):  # on a relationship as text
         frame = frame.with_columns(pl.col("label").list.join("; "))
+    if frame.schema.get("label") == pl.List(pl.Float64):  # the values are the patients' own relationships
+        frame = frame.with_columns(label=pl.col("label").list.drop_nulls().list.len())
     rows = frame.select("prediction_time", *kept, start=pl.lit(id), end="subject_id")
     params = json.dumps(plain(cohort.params), default=str, sort_keys=True)
     about = {

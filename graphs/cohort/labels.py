@@ -26,14 +26,14 @@ NOT_HAPPENED = frozenset(
      "no relapse", "no progression", "negative", "absent")
 )  # fmt: skip
 """Words, in small letters, of something that happened or is so, and of its contrary."""
-BOOLEAN, BOOLEANS, CATEGORICAL, NUMERIC, TIME_TO_EVENT = LABEL_TYPES = (
-    "boolean", "booleans", "categorical", "numeric", "time_to_event",
+BOOLEAN, BOOLEANS, CATEGORICAL, NUMERIC, NUMBERS, TIME_TO_EVENT = LABEL_TYPES = (
+    "boolean", "booleans", "categorical", "numeric", "numbers", "time_to_event",
 )  # fmt: skip
-"""What a label can be; booleans are several at once, numeric is MEDS's `float_value` or `integer_value`."""
+"""What a label can be; booleans and numbers are several at once, numeric is MEDS's `float_value` or `integer_value`."""
 COMPETING = "competing"
 """Of time to event: whether follow-up ended with another event, after which this one cannot come."""
 Label = str | tuple[str, ...]
-"""A column, or of booleans several."""
+"""A column, or of booleans and numbers several."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,12 @@ class Labelled:
 def with_label(
     rows: pl.DataFrame, label_type: str, label: Label, happened: object = None, *, must_occur: bool = True
 ) -> Labelled:
-    """Rows with `label` (boolean: 0 or 1; booleans: a list of those that are so; categorical: text; numeric: float), or `duration_days` and `event` (time_to_event: 0 or 1), and `competing` where it is there.
+    """Rows with `label` (boolean: 0 or 1; booleans: a list of those that are so; categorical: text; numeric: float; numbers: a list of floats, null where one is not known), or `duration_days` and `event` (time_to_event: 0 or 1), and `competing` where it is there.
 
     Args:
         rows: what the query returned, in any column order.
-        label_type: boolean, booleans, categorical, numeric or time_to_event (`Task.label_type`, after MEDS).
-        label: the column that holds the label, of booleans the columns, one a label; of time_to_event the event's column.
+        label_type: one of LABEL_TYPES (`Task.label_type`, after MEDS).
+        label: the column that holds the label, of booleans and numbers the columns, one a label; of time_to_event the event's column.
         happened: the value that means that the event happened, or that a boolean label is so; None: the values say it
             themselves. must_occur: that no row has it is an error; of patients to predict it may be so.
     Raises: InputError for a column that is not there, and for values that the label cannot be.
@@ -72,6 +72,8 @@ def with_label(
     rows = rows.with_columns(cs.float().fill_nan(None))
     if label_type == BOOLEANS:
         return _booleans(rows, (label,) if isinstance(label, str) else label)
+    if label_type == NUMBERS:
+        return _numbers(rows, (label,) if isinstance(label, str) else label)
     label = _one(label)
     if label_type == TIME_TO_EVENT:
         return _time_to_event(rows, label if label in rows.columns else "event", happened, must_occur)
@@ -100,7 +102,12 @@ def with_any_label(rows: pl.DataFrame, label_type: str, label: Label, happened: 
     labels = {label} if isinstance(label, str) else set(label)
     event = _one(label) if label_type == TIME_TO_EVENT and labels <= set(rows.columns) else "event"
     named = {"duration_days", event} if label_type == TIME_TO_EVENT else labels
-    types: dict[str, Any] = {CATEGORICAL: pl.String, NUMERIC: pl.Float64, BOOLEANS: pl.List(pl.String)}
+    types: dict[str, Any] = {
+        CATEGORICAL: pl.String,
+        NUMERIC: pl.Float64,
+        BOOLEANS: pl.List(pl.String),
+        NUMBERS: pl.List(pl.Float64),
+    }
     kept: dict[str, Any] = {"label": types.get(label_type, pl.Int64)}
     if label_type == TIME_TO_EVENT:
         kept = {"duration_days": pl.Float64, "event": pl.Int64}
@@ -147,6 +154,24 @@ def _booleans(rows: pl.DataFrame, labels: Sequence[str]) -> Labelled:
     made = kept.with_columns(pl.Series("label", names, pl.List(pl.String)))
     found = made["subject_id"].n_unique(), rows.height - known.height
     return Labelled(made, tuple(labels), *found, notes=tuple(notes))
+
+
+def _numbers(rows: pl.DataFrame, labels: Sequence[str]) -> Labelled:
+    """Several columns of numbers as one of lists. A row in which none is known has no label; one that is not known stays so.
+
+    Raises: InputError as of a number.
+    """
+    for label in labels:
+        _need(rows, label, "a responses task needs its endpoints")
+    each: list[pl.Series] = []
+    for label in labels:
+        _number(rows[label].drop_nulls())
+        each.append(rows[label].cast(pl.Float64).fill_nan(None).alias(label))
+    known = rows.filter(pl.any_horizontal(pl.col(label).is_not_null() for label in labels))
+    values = pl.DataFrame(each).filter(pl.any_horizontal(pl.all().is_not_null()))
+    kept = known.drop([*labels, *({"label"} & set(known.columns))])
+    made = kept.with_columns(values.select(label=pl.concat_list(pl.all())))
+    return Labelled(made, tuple(labels), made["subject_id"].n_unique(), rows.height - known.height)
 
 
 def _time_to_event(rows: pl.DataFrame, event: str, happened: object, must_occur: bool) -> Labelled:

@@ -167,6 +167,10 @@ def _check_no_label(values: pl.Series, frame: pl.DataFrame) -> None:
         return
     fix = "leave it out: with it the learners would only copy it"
     outcome = frame["label"] if "label" in frame.columns else frame["event"]
+    if outcome.dtype == pl.List(pl.Float64):
+        for at in range(int(outcome.list.len().max() or 0)):  # type: ignore[arg-type]
+            _check_no_label(values, pl.DataFrame({"label": outcome.list.get(at)}))
+        return
     if isinstance(outcome.dtype, pl.List):
         outcome = outcome.list.join("; ")
     pairs = pl.DataFrame([values.alias("x"), outcome.alias("y")])

@@ -12,6 +12,7 @@ import polars as pl
 from scipy import sparse
 
 from ...loaders.errors import InputError
+from ..schema import RESPONSE
 from ..tables.study_tables import Tables
 from .fence import Fence
 from .snapshot import Layer, batch_in
@@ -67,10 +68,10 @@ def frozen_layers(index: pl.DataFrame, tables: Tables, fence: Fence) -> FrozenLa
 
 
 def layer_sources(tables: Tables) -> dict[str, list[str]]:
-    """Layer -> its sources, in their order."""
+    """Layer -> its sources, in their order; without those that are an outcome."""
     sources: dict[str, list[str]] = defaultdict(list)
     for source in tables.sources():
-        if tables.table(source, "obs") is not None:
+        if tables.table(source, "obs") is not None and _about(tables, source, "kind") != RESPONSE:
             sources[str(_about(tables, source, "layer"))].append(source)
     return sources
 

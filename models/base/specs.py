@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-TASK_KINDS = ("binary", "multiclass", "multilabel", "regression", "survival", "clustering", "links")
+TASK_KINDS = ("binary", "multiclass", "multilabel", "regression", "responses", "survival", "clustering", "links")
 """Kinds of tasks that a study file may name; built are those of `models.base.task.TASKS`."""
 
 LINKS = "links"
@@ -17,7 +17,8 @@ HOLD_OUTS = ("edges", "candidates", "queries", "time")
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """`[task]`. label: the cohort's column; of kind multilabel several."""
+    """`[task]`. label: the cohort's column; of kinds multilabel and responses several. layer, measured: of kind responses the
+    layer that holds them, and in how many patients an endpoint must have been measured."""
 
     kind: str
     label: str | tuple[str, ...] = "label"
@@ -25,6 +26,8 @@ class TaskSpec:
     target: dict[str, object] | str | None = None
     gap_days: float | None = None
     horizon_days: float | None = None
+    layer: str = ""
+    measured: int = 20
 
 
 @dataclass(frozen=True)

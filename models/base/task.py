@@ -21,6 +21,7 @@ TASKS: dict[str, str] = {
     "multiclass": "clinome.models.tasks.multiclass:MulticlassTask",
     "multilabel": "clinome.models.tasks.multilabel:MultilabelTask",
     "regression": "clinome.models.tasks.regression:RegressionTask",
+    "responses": "clinome.models.tasks.responses:ResponsesTask",
     "survival": "clinome.models.tasks.survival:SurvivalTask",
 }
 """kind -> where its class is."""
@@ -39,7 +40,7 @@ class Task(ABC):
     kind: ClassVar[str]
     """As `[task] kind` names it."""
     label_type: ClassVar[str]
-    """What a cohort's label is: boolean, booleans, categorical, numeric or time_to_event (`clinome.graphs.cohort.labels`)."""
+    """What a cohort's label is: boolean, booleans, categorical, numeric, numbers or time_to_event (`clinome.graphs.cohort.labels`)."""
     outcome: ClassVar[tuple[str, ...]] = ("label",)
     """Columns of a snapshot's rows that hold the outcome."""
     metrics: ClassVar[tuple[str, ...]]
@@ -58,6 +59,8 @@ class Task(ABC):
     """Whether predictions are also judged over time, as survival curves."""
     numeric: ClassVar[bool] = False
     """Whether the outcome is a number in a unit of its own, which scores are in too."""
+    own_units: ClassVar[bool] = False
+    """Whether the outcome is several numbers, each in a unit of its own, of which a row may lack some: y holds NaN there."""
 
     @abstractmethod
     def targets(self, rows: pl.DataFrame, classes: Sequence[str]) -> np.ndarray:
@@ -107,8 +110,8 @@ class Task(ABC):
         """(n, k) how n times the loss curves along each row's logits. Default: of squared error."""
         return np.ones_like(logits)
 
-    def unit(self, y: np.ndarray) -> tuple[float, float]:
-        """Centre and spread in which `loss` takes its logits: of a numeric outcome those of y, else 0 and 1."""
+    def unit(self, y: np.ndarray) -> tuple[Any, Any]:
+        """Centre and spread in which `loss` takes its logits: of a numeric outcome those of y (of several numbers (k,) each), else 0 and 1."""
         return 0.0, 1.0
 
     def learnable(self, y: np.ndarray) -> bool:

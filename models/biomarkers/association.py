@@ -17,6 +17,7 @@ from ..base.task import task_of
 from ..preprocessing.records.event_counts import counts
 from ..statistics.rank_tests import cox_score, kruskal, spearman
 from ..tasks.multilabel import labels_held
+from ..tasks.responses import numbers
 
 _CELLS = 4_000_000  # values ranked at once: 32 MB a matrix
 
@@ -25,7 +26,8 @@ def p_values(snapshot: Snapshot, block: str, feature: Sequence[str]) -> np.ndarr
     """p-value of each feature of one block against the outcome, over one row a subject (the first labelled one).
 
     Binary: Mann–Whitney; multiclass: Kruskal–Wallis; survival: Cox score test on ranks (for 0/1 features the log-rank
-    test); a number: Spearman; several labels: Mann–Whitney of the one that goes with it most, times their number. A code
+    test); a number: Spearman, of several that which goes with it most, times their number; several labels: so with
+    Mann–Whitney. A code
     with numbers is tested by its last number, any other by how often it, or a code below it, occurs; a covariate as
     number, `column=value` as 0/1, a column of text by its values (Bonferroni).
 
@@ -70,6 +72,11 @@ def _test(task: str, x: np.ndarray, outcome: pl.DataFrame) -> np.ndarray:
         return cox_score(x, duration, outcome["event"].cast(pl.Float64).to_numpy().astype(bool))
     if task_of(task).numeric:
         return spearman(x, task_of(task).targets(outcome, ()))
+    if task_of(task).own_units:
+        y = numbers(outcome["label"], int(outcome["label"].list.len().max() or 0))  # type: ignore[arg-type]
+        each = [spearman(x[known], one[known]) for one in y.T for known in [np.isfinite(one)]]
+        best = np.fmin.reduce([np.full(x.shape[1], np.nan), *each])
+        return np.asarray(np.minimum(1.0, best * len(each)))
     if not task_of(task).exclusive:
         names = labels_held(outcome["label"])
         each = [kruskal(x, outcome["label"].list.contains(one).to_numpy()) for one in names]

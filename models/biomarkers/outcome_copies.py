@@ -17,6 +17,7 @@ from scipy.special import gammaln
 from ..base.snapshot import Snapshot
 from ..base.task import task_of
 from ..tasks.multilabel import labels_held
+from ..tasks.responses import numbers
 from .association import every_feature, one_row_a_subject
 
 CHANCE = 1e-3
@@ -123,6 +124,12 @@ def _telling(
     x: np.ndarray | sparse.csr_matrix, known: np.ndarray, outcome: pl.DataFrame, task: str, tested: int
 ) -> Iterator[_Told]:
     """What columns tell of the outcome: all classes, one of several, the order of durations or of numbers."""
+    if task_of(task).own_units:
+        y = numbers(outcome["label"], int(outcome["label"].list.len().max() or 0))  # type: ignore[arg-type]
+        for one in y.T if not sparse.issparse(x) else ():
+            there = known & np.isfinite(one)
+            yield _in_one_order(np.asarray(x)[there], one[there], tested * y.shape[1], "label")
+        return
     if not task_of(task).exclusive:
         held = outcome["label"]
         for name in labels_held(held):

@@ -7,10 +7,11 @@ import numpy as np
 from ..base.task import task_of
 
 
-def standardise(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Centre (m, k) and scale (m,) of scores (n, m, k); NaN is absent. A score that never varies has scale inf."""
+def standardise(scores: np.ndarray, each: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Centre (m, k) and scale (m,) of scores (n, m, k); each: (m, k), of columns in units of their own. NaN is absent. A score
+    that never varies has scale inf."""
     centre = np.nanmean(scores, axis=0) if len(scores) else np.zeros(scores.shape[1:])
-    spread = np.sqrt(np.nanmean((scores - centre) ** 2, axis=(0, 2)))
+    spread = np.sqrt(np.nanmean((scores - centre) ** 2, axis=0 if each else (0, 2)))
     return centre, np.where(spread > 1e-9, spread, np.inf)
 
 
@@ -40,7 +41,7 @@ def fit_weights(scores: np.ndarray, y: np.ndarray, task: str, prior: np.ndarray,
 def calibrate(score: np.ndarray, y: np.ndarray, task: str) -> np.ndarray:
     """(1 + k,) a slope > 0 and an intercept a column that make scores (n, k) logits; slope 1, intercept 0 for risks.
 
-    Of a numeric outcome: the least squares line, which brings scores into its unit.
+    Of a numeric outcome: the least squares line, which brings scores into its unit; of several numbers (2, k), a line each.
     Source: Platt 1999, with a ridge of one pseudo-row; a slope below 0 is taken as "knows nothing".
     """
     from scipy.optimize import minimize
@@ -49,6 +50,8 @@ def calibrate(score: np.ndarray, y: np.ndarray, task: str) -> np.ndarray:
     start = np.append(1.0, np.zeros(k))
     if kind.numeric:
         return _line(score[:, 0], y)
+    if kind.own_units:
+        return np.column_stack([_line(*one) for one in _known(score, y, kind.unit(y)[0])])
     if not kind.probabilities:
         return start
     loss = kind.loss(y)
@@ -60,6 +63,14 @@ def calibrate(score: np.ndarray, y: np.ndarray, task: str) -> np.ndarray:
 
     bounds = [(1e-3, 50.0)] + [(-20.0, 20.0)] * k
     return np.asarray(minimize(objective, start, jac=True, bounds=bounds, method="L-BFGS-B").x)
+
+
+def _known(score: np.ndarray, y: np.ndarray, centre: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Scores and outcomes of each column where the outcome is known; where it nowhere is, as if all had its centre."""
+    known = np.isfinite(y)
+    rows = [known[:, k] if known[:, k].any() else slice(None) for k in range(y.shape[1])]
+    y = np.where(known, y, centre)
+    return [(score[here, k], y[here, k]) for k, here in enumerate(rows)]
 
 
 def _line(score: np.ndarray, y: np.ndarray) -> np.ndarray:

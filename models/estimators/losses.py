@@ -52,6 +52,18 @@ def squared_loss(y: np.ndarray) -> Loss:
     return squared
 
 
+def gapped_squared_loss(y: np.ndarray) -> Loss:
+    """Half the squared error of scores (n, k), added up over columns: each is learnt as if alone. y: (n, k) numbers, NaN is not known."""
+    n, known = len(y), np.isfinite(y)
+    y = np.where(known, y, 0.0)
+
+    def squared(eta: np.ndarray) -> tuple[float, np.ndarray]:
+        gap = known * (eta - y)
+        return float(np.einsum("ij,ij->", gap, gap)) / (2 * n), gap / n
+
+    return squared
+
+
 def cox_loss(y: np.ndarray) -> Loss:
     """−log partial likelihood of Cox with Breslow's ties, of log hazards (n, 1). y: (n, 2) duration_days and event."""
     n = len(y)

@@ -6,13 +6,16 @@ solution lies in the span of the rows, so it is the same model in n instead of p
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy import sparse
 
 from ..base.task import Task, task_of
 from ..metrics.task_metrics import inner_score
+from .gapped_ridge import GappedRidge
 from .univariate import Matrix, association
 
 STRENGTHS = (0.003, 0.03, 0.3, 3.0)
@@ -62,7 +65,8 @@ def fit_ridge(x: Matrix, y: np.ndarray, part: np.ndarray, task: str, classes: in
     k = kind.width(classes)
     squares = x.multiply(x).sum() if sparse.issparse(x) else float(np.einsum("ij,ij->", x, x, dtype=np.float64))
     unit = float(np.sqrt(max(squares / max(len(y), 1), 1e-12)))
-    gammas = GAMMAS if not sparse.issparse(x) and len(y) <= SMALL and x.shape[1] > 3 else GAMMAS[:1]
+    weighted = not sparse.issparse(x) and len(y) <= SMALL and x.shape[1] > 3 and not kind.own_units
+    gammas = GAMMAS if weighted else GAMMAS[:1]
     strengths = STRENGTHS if len(y) <= SMALL else MANY_STRENGTHS
     target = kind.working_response(y, classes)
     oof = {(g, c): np.full((len(y), k), np.nan) for g in gammas for c in strengths}
@@ -74,9 +78,9 @@ def fit_ridge(x: Matrix, y: np.ndarray, part: np.ndarray, task: str, classes: in
             z = whole
             if g and x.shape[1]:
                 z = _coordinates(x * (_weights(x[a], target[a], g) / unit))[0]
-            start, z_a = None, z[a]
+            start, solve = None, _solver(z[a], y[a], kind, k)
             for c in strengths:
-                coef, intercept = _fit(z_a, y[a], c, kind, k, start=start)
+                coef, intercept = solve(c, start=start)
                 start = np.vstack([coef, intercept])
                 oof[g, c][b] = centre + spread * (z[b] @ coef + intercept)
     scored = part >= 0
@@ -87,9 +91,17 @@ def fit_ridge(x: Matrix, y: np.ndarray, part: np.ndarray, task: str, classes: in
     weights = _weights(x, target, g) / unit if g else np.full(x.shape[1], 1 / unit)
     z, back = (whole, None) if not g and not x.shape[1] else _coordinates(x * weights if g else x / unit)
     centre, spread = kind.unit(y)
-    coef, intercept = _fit(z, y, c, kind, k)
+    coef, intercept = _solver(z, y, kind, k)(c)
     coef = (coef if back is None else back @ coef) * (spread * weights[:, None])
     return Ridge(coef, centre + spread * intercept, oof[g, c], inner[g, c], c, g)
+
+
+def _solver(z: Matrix, y: np.ndarray, kind: Task, k: int) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+    """What fits by C: of several numbers at once in closed form, all with one factorisation."""
+    if kind.own_units and not sparse.issparse(z) and kind.learnable(y):
+        centre, spread = kind.unit(y)
+        return GappedRidge(z, (y - centre) / spread).fit
+    return partial(_fit, z, y, task=kind, k=k)
 
 
 def _weights(x: np.ndarray, target: np.ndarray, gamma: float) -> np.ndarray:

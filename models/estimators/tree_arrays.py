@@ -7,10 +7,11 @@ version. Arrays do neither. The walk answers as the estimator does, to the last 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import numpy as np
+from scipy import sparse
 
 _AT_ONCE = 4_000_000  # rows times trees walked together
 LEFT, RIGHT, UNKNOWN = 1, 0, -1
@@ -80,8 +81,9 @@ class TreeArrays:
     importance: np.ndarray
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """(n,) of a regression."""
-        return self._raw(x)[:, 0]
+        """(n,) of a regression; of one with several outputs (n, outputs)."""
+        raw = self._raw(x)
+        return raw if raw.shape[1] > 1 else raw[:, 0]
 
     def predict_proba(self, x: np.ndarray) -> np.ndarray:
         """(n, classes seen in training)."""
@@ -137,6 +139,25 @@ def of_forest(model: Any) -> TreeArrays:
         )  # fmt: skip
     classes = np.asarray(getattr(model, "classes_", np.zeros(0, np.int64)))
     return TreeArrays("forest", _joined(nodes, []), classes, np.zeros(0), np.asarray(model.feature_importances_))
+
+
+def with_means(forest: TreeArrays, x: np.ndarray, y: np.ndarray, otherwise: np.ndarray) -> TreeArrays:
+    """The same trees with other leaves: (n, k) outcomes' means over the rows of x that fall into each, and know them.
+
+    Args:
+        y: NaN is not known. otherwise: (k,) of a leaf in which nobody knows one.
+    """
+    trees = forest.trees
+    at = trees.leaves(x)
+    n, count = at.shape
+    falls = sparse.csr_matrix(
+        (np.ones(n * count), (at.ravel(), np.repeat(np.arange(n), count))), shape=(len(trees.left), n)
+    )
+    known = np.isfinite(y)
+    size = falls @ known.astype(np.float64)
+    total = falls @ np.where(known, y - otherwise, 0.0)
+    value = otherwise + np.divide(total, size, out=np.zeros(size.shape), where=size > 0)
+    return replace(forest, trees=replace(trees, value=np.ascontiguousarray(value)))
 
 
 def of_boosting(model: Any, columns: int) -> TreeArrays:

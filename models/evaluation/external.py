@@ -10,6 +10,7 @@ import polars as pl
 
 from ..base.snapshot import DerivedSnapshot
 from ..base.task import Task, task_of
+from ..metrics.several.responses import judged
 from .fold_scores import FoldScores, draw, judge
 
 CURVES = ("ibs", "td_auc")
@@ -55,6 +56,11 @@ def _one_outcome(task: Task, y: np.ndarray, rows: int) -> list[str]:
         return [
             f"none of the {rows:,} rows with an outcome has the event: no metric can say whether risks are ranked well"
         ]
+    if task.own_units:
+        few = y.shape[1] - len(judged(y))
+        return [
+            f"{few:,} of {y.shape[1]:,} endpoints are not judged: too few rows have them, or all the same value"
+        ] * bool(few)
     if len(np.unique(y, axis=0)) > 1:
         return []
     if task.numeric:

@@ -63,7 +63,7 @@ def _schema(part: Part) -> Schema:
     found = part.keys("task", "classes", "clock", "layers", "covariates", "codes", "above", *views)
     task = found["task"].text(TASKS)
     classes = found["classes"].texts()
-    held = {"boolean": len(classes) in (0, 2), "booleans": len(classes) > 1, "categorical": len(classes) > 1, "numeric": not classes,
+    held = {"boolean": len(classes) in (0, 2), "booleans": len(classes) > 1, "categorical": len(classes) > 1, "numeric": not classes, "numbers": len(classes) > 1,
             "time_to_event": not classes}  # fmt: skip
     fits = held.get(task_of(task).label_type, True) and isinstance(found["classes"].value, tuple)
     found["classes"].must(fits, f"classes of a {task} task", "others")
@@ -105,12 +105,26 @@ def _choice(part: Part, members: list[str], schema: Schema) -> None:
     for one in found["centre"].named().values():
         one.array("f8", width)
     for one in found["spread"].named().values():
-        one.must(one.number() > 0, "more than 0", "less")
-    found["final"].array("f8", 1 + width if stacked else 0)
+        spread = one.array("f8", width, within="inf") if _own_units(schema) else np.array(one.number())
+        one.must(bool((spread > 0).all()), "more than 0", "less")
+    if stacked:
+        _final(found["final"], schema)
+    else:
+        found["final"].array("f8", 0)
 
 
 def _width(schema: Schema) -> int:
     return task_of(schema["task"]).width(len(schema["classes"]))
+
+
+def _own_units(schema: Schema) -> bool:
+    return task_of(schema["task"]).own_units
+
+
+def _final(part: Part, schema: Schema) -> None:
+    """A slope and intercepts, or of columns in units of their own a slope and an intercept each."""
+    shape = (2, _width(schema)) if _own_units(schema) else (1 + _width(schema),)
+    part.array("f8", *shape)
 
 
 def _member(part: Part, schema: Schema) -> str:
@@ -227,10 +241,11 @@ def _ridge(part: Part, schema: Schema, columns: Callable[[Part, Schema], int] = 
     of_task(found, schema)
     members = found["members"].items()
     found["centre"].array("f8", len(members), k)
-    spread = found["spread"].array("f8", len(members), within="inf")
+    each = (len(members), k) if _own_units(schema) else (len(members),)
+    spread = found["spread"].array("f8", *each, within="inf")
     found["spread"].must(bool((spread > 0).all()), "more than 0", "less")
     found["weights"].array("f8", len(members), least=0)
-    found["final"].array("f8", 1 + k)
+    _final(found["final"], schema)
     for member in members:
         one = member.keys("block", "coef", "intercept", "mean", "c", "gamma", "inner")
         p = columns(one["block"], schema)
@@ -256,7 +271,8 @@ def _tree_learner(part: Part, schema: Schema, name: str) -> None:
     by_word = _table(found["table"], schema)
     mean = found["mean"].array("f4", len(by_word), within="nan")
     found["mean"].must(bool((np.isnan(mean) == by_word).all()), "a number for all but words", "others")
-    each = found["grown"].items(_width(schema)) if not task_of(schema["task"]).exclusive else [found["grown"]]
+    alone = task_of(schema["task"]).exclusive or _own_units(schema)
+    each = [found["grown"]] if alone else found["grown"].items(_width(schema))
     for one in each:
         if one.value is not None:
             _grown(one, schema, name, by_word)
@@ -344,6 +360,7 @@ def _grown(part: Part, schema: Schema, name: str, by_word: np.ndarray) -> None:
     found["classes"].must(bool((np.diff(classes) > 0).all()), "classes in their order", "others")
     found["importance"].array("f8", len(by_word), least=0)
     outputs = 1 if regresses or (name == "boosting" and len(classes) == 2) else len(classes)
+    outputs = _width(schema) if task.own_units else outputs
     found["start"].array("f8", outputs if name == "boosting" else 0)
     trees = _trees(found["trees"], by_word, outputs if name == "forest" else 1)
     found["trees"].must(trees > 0 and (name == "forest" or trees % outputs == 0), "trees for every class", str(trees))

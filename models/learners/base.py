@@ -27,6 +27,8 @@ class BaseLearner(Fitted):
     """Whether it is a network."""
     own_code: ClassVar[bool] = False
     """Whether part of it is the user's own code, which no file can hold: it must be given again to predict."""
+    several_numbers: ClassVar[bool] = False
+    """Whether it learns several numbers at once, of which a row may lack some (`Task.own_units`)."""
     recalibrates: bool = False
     """Whether its probabilities are made right on inner scores. For those that are off without it; the linear ones lose
     by it (benchmarks/evaluation/recalibrate.py)."""

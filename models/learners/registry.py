@@ -13,6 +13,7 @@ from ...loaders.errors import InputError
 from ..base.learner import Learner
 from ..base.lookup import look_up
 from ..base.snapshot import Snapshot
+from ..base.task import task_of
 from .base import BaseLearner, several_views
 
 
@@ -143,7 +144,7 @@ def select(snapshot: Snapshot, names: Sequence[str], fusion: str | None = None) 
     left_out: dict[str, str] = {}
     for name in dict.fromkeys(wanted or default(snapshot)):
         learner = make(name)
-        reason = learner.reason(snapshot)
+        reason = why_not(learner, snapshot)
         if fusion is not None and name not in ONE_BLOCK:
             if name not in FUSE[fusion]:
                 reason = f"[learn] fusion is {fusion!r}, and it has another way"
@@ -159,6 +160,14 @@ def select(snapshot: Snapshot, names: Sequence[str], fusion: str | None = None) 
         got = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
         raise InputError("no learner can run", "study.toml [learn] learners", got, fix='use learners = ["default"]')
     return learners, left_out
+
+
+def why_not(learner: Learner, snapshot: Snapshot) -> str | None:
+    """Why one of ours cannot run on this study, in plain words; None where it can."""
+    if task_of(snapshot.task).own_units and not getattr(learner, "several_numbers", False):
+        able = [name for name in LEARNERS if getattr(make(name), "several_numbers", False)]
+        return f"it learns one outcome at a time; several numbers at once are learnt by {', '.join(able)}"
+    return learner.reason(snapshot)
 
 
 def aside(learner: Learner, snapshot: Snapshot) -> str | None:

@@ -29,14 +29,15 @@ MARGIN = 0.03
 class Choice:
     """How held-out scores of the learners become those of `chosen`.
 
-    weights: of each member's standardised score; centre, spread: (k,) of its inner scores; final: `fusion.calibrate`'s.
+    weights: of each member's standardised score; centre, spread: (k,) of its inner scores, spread a number where the columns
+    share a unit; final: `fusion.calibrate`'s.
     inner: every candidate's inner score, and the stack's (cross-validated).
     """
 
     name: str
     weights: Mapping[str, float]
     centre: Mapping[str, np.ndarray]
-    spread: Mapping[str, float]
+    spread: Mapping[str, float | np.ndarray]
     final: np.ndarray
     inner: Mapping[str, float]
 
@@ -85,7 +86,7 @@ def choose(scores: Mapping[str, np.ndarray], y: np.ndarray, part: np.ndarray, ta
         return alone
     logits = {m: kind.logits(scores[m]) for m in members}
     centre = {m: v.mean(axis=0) for m, v in logits.items()}
-    spread = {m: float(np.sqrt(((v - centre[m]) ** 2).mean())) for m, v in logits.items()}
+    spread = {m: _spread(v - centre[m], kind.own_units) for m, v in logits.items()}
     z = np.stack([np.clip((logits[m] - centre[m]) / spread[m], -5, 5) for m in members], axis=1)
     prior = np.array([ANCHOR_WEIGHT if m in held else 1.0 for m in members])
     prior /= prior.sum()
@@ -94,7 +95,9 @@ def choose(scores: Mapping[str, np.ndarray], y: np.ndarray, part: np.ndarray, ta
         a, b = part != k, part == k
         inside = _weigh(z[a], y[a], task, prior)
         honest[b] = np.einsum("nmk,m->nk", z[b], inside)
-        if kind.numeric or metric:  # judged in its unit, or maybe by a class; of others the order is enough
+        if (
+            kind.numeric or kind.own_units or metric
+        ):  # judged in its unit, or maybe by a class; of others the order is enough
             slope, *intercept = calibrate(np.einsum("nmk,m->nk", z[a], inside), y[a], task)
             honest[b] = slope * honest[b] + intercept
     shown = kind.probability(honest) if metric else kind.score(honest)
@@ -104,6 +107,14 @@ def choose(scores: Mapping[str, np.ndarray], y: np.ndarray, part: np.ndarray, ta
     weights = _weigh(z, y, task, prior)
     final = calibrate(np.einsum("nmk,m->nk", z, weights), y, task)
     return Choice(STACK, dict(zip(members, weights.tolist(), strict=True)), centre, spread, final, inner)
+
+
+def _spread(away: np.ndarray, each: bool) -> float | np.ndarray:
+    """The root mean square of (n, k); each: (k,) of the columns by themselves, inf of one that never varies."""
+    if not each:
+        return float(np.sqrt((away**2).mean()))
+    found = np.sqrt((away**2).mean(axis=0))
+    return np.where(found > 1e-9, found, np.inf)
 
 
 def _span(best: float, metric: str) -> float:

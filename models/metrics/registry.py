@@ -8,7 +8,8 @@ from .clustering import NormalisedMutualInformation
 from .concordance import ConcordanceIndex
 from .discrimination import AUROC, AveragePrecision
 from .metric import Metric
-from .multilabel import (
+from .regression import R2, MeanAbsoluteError, RootMeanSquaredError, Spearman
+from .several.multilabel import (
     LabelsJudged,
     MacroAUROC,
     MacroAveragePrecision,
@@ -16,7 +17,7 @@ from .multilabel import (
     MicroAveragePrecision,
     MultilabelBrier,
 )
-from .regression import R2, MeanAbsoluteError, RootMeanSquaredError, Spearman
+from .several.responses import EndpointsJudged, MacroMeanAbsoluteError, MacroR2, MacroSpearman
 from .survival import IntegratedBrier, TimeDependentAUC
 
 METRICS: dict[str, Metric] = {
@@ -42,6 +43,10 @@ METRICS: dict[str, Metric] = {
     "spearman": Spearman(),
     "mae": MeanAbsoluteError(),
     "rmse": RootMeanSquaredError(),
+    "macro_spearman": MacroSpearman(),
+    "macro_r2": MacroR2(),
+    "macro_mae": MacroMeanAbsoluteError(),
+    "endpoints_judged": EndpointsJudged(),
     "nmi": NormalisedMutualInformation(),
 }
 """Name in a task's list -> metric. (Two tasks may judge by metrics of one key: both Brier scores are `brier`.)"""

@@ -10,7 +10,7 @@ import polars as pl
 
 from ..base.task import Loss, Task
 from ..estimators.losses import bernoulli_variance, multilabel_loss
-from ..metrics.multilabel import judged, macro_auroc
+from ..metrics.several.multilabel import judged, macro_auroc
 
 if TYPE_CHECKING:
     from ..heads.multilabel import MultilabelHead

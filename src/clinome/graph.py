@@ -245,6 +245,8 @@ def cohort_of(graph: Graph, study: Study | None = None, params: Mapping[str, obj
         base=study.folder,
         tables=graph.tables,
         target=study.prediction_task,
+        layer=task.layer,
+        measured=task.measured,
     )
     if study.matching is None:
         return made

@@ -35,6 +35,7 @@ from clinome.study_file.checks import (
     check_links,
     check_matching,
     check_metric,
+    check_responses,
     check_sources,
     check_threshold,
 )
@@ -231,10 +232,17 @@ class Study:
             raise NotBuilt(
                 f"{self.file.name} [task]: kind {self.task.kind!r} is not built yet.", f"built are {', '.join(TASKS)}"
             )
-        several = task_of(self.task.kind).label_type == "booleans" and self.task.target is None
+        check_responses(self.task, f"{self.file.name} [task]")
+        if self.task.layer:
+            return self.task
+        several = task_of(self.task.kind).label_type in ("booleans", "numbers") and self.task.target is None
         if several != isinstance(self.task.label, tuple) or (several and len(set(self.task.label)) < 2):
             expected = "two columns of the cohort or more" if several else "one column"
-            fix = 'label = ["diabetes", "stroke"]' if several else 'kind = "multilabel" predicts several at once'
+            fix = (
+                'label = ["diabetes", "stroke"]'
+                if several
+                else 'kinds "multilabel" and "responses" predict several at once'
+            )
             got = self.task.label if isinstance(self.task.label, str) else ", ".join(self.task.label)
             raise InputError("not the labels of this kind", f"{self.file.name} [task] label", got, expected, fix)
         return self.task

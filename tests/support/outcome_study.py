@@ -45,8 +45,9 @@ def write(
     genes = {f"G{j}": x[:, j].round(4) for j in range(8)}
     pl.DataFrame({"patient_id": people["patient_id"], **genes}).write_csv(folder / "rna.csv")
     returned = {"survival": "p.days AS duration_days, p.died AS event", "multiclass": "p.grade AS label",
-                "regression": "p.level AS label", "multilabel": "p.outcome AS worse, p.died AS died, p.level > 140 AS high"}  # fmt: skip
+                "regression": "p.level AS label", "multilabel": "p.outcome AS worse, p.died AS died, p.level > 140 AS high",
+                "responses": "p.level AS level, CASE WHEN p.died = 1 THEN p.days END AS days"}  # fmt: skip
     asked = {"name": name, "kind": kind, "returned": returned.get(kind, "p.outcome AS label"),
-             "label": '\nlabel = ["worse", "high", "died"]' if kind == "multilabel" else "",
+             "label": {"multilabel": '\nlabel = ["worse", "high", "died"]', "responses": '\nlabel = ["level", "days"]'}.get(kind, ""),
              "learners": ", ".join(f'"{one}"' for one in learners)}  # fmt: skip
     (folder / "study.toml").write_text(STUDY.format(**asked), encoding="utf-8")

@@ -26,6 +26,7 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "multiclass": ("basal", "her2", "luminal"),
     "multilabel": ("asthma", "gout", "rare"),
     "regression": (),
+    "responses": ("drug A", "drug B", "level"),
     "survival": (),
 }
 _KINDS = {"rna": "expression", "cnv": "copy_number", "methylation": "methylation", "mutations": "mutation"}
@@ -118,6 +119,15 @@ def _labels(task: str, cause: np.ndarray, rng: np.random.Generator) -> dict[str,
                 [[CLASSES[task][k] for k in np.flatnonzero(row)] for row in has], dtype=pl.List(pl.String)
             )
         }
+    if (
+        task == "responses"
+    ):  # one by the cause, one against it, one in another unit; a third of the cells is not measured
+        noise = rng.normal(0, 0.5, (n, 3)) * (1.0 if cause.any() else 2.0)
+        y = np.column_stack([cause, 3 - 2 * cause, 1000 + 200 * cause]) + noise * [1, 2, 200]
+        gap = rng.uniform(size=(n, 3)) < [0.1, 0.3, 0.5]
+        gap[gap.all(axis=1), 0] = False
+        held = [[None if g else float(v) for v, g in zip(*row, strict=True)] for row in zip(y, gap, strict=True)]
+        return {"label": pl.Series(held, dtype=pl.List(pl.Float64))}
     if task == "regression":  # in a unit of its own, far from 0
         return {"label": 1000 + 200 * (cause + rng.normal(0, 0.4, n) * (1.0 if cause.any() else 2.5))}
     return {"label": (rng.uniform(size=n) < 1 / (1 + np.exp(-3 * cause))).astype(np.int64)}

@@ -22,6 +22,7 @@ class ElasticNet(RidgeLate):
     """
 
     name = "elastic_net"
+    several_numbers = False  # its coordinate descent knows no gaps
     mix = 0.5
     grid: tuple[Setting, ...] = (
         {},

@@ -9,17 +9,23 @@ import numpy as np
 
 from ...base.task import task_of
 from ...estimators.ridge import SMALL
-from ...estimators.tree_arrays import TreeArrays, of_forest
+from ...estimators.tree_arrays import TreeArrays, of_forest, with_means
 from .trees import TreeLearner
+
+SEVERAL = 100
+"""Trees where a leaf holds a number for each of many outcomes: twice as many say no more, and weigh twice as much."""
 
 
 class Forest(TreeLearner):
-    """scikit-learn's random forest. Survival: a regression forest on deviance residuals of the null Cox model.
+    """scikit-learn's random forest. Survival: a regression forest on deviance residuals of the null Cox model. Several numbers at
+    once: one forest, whose trees split by the leading components of them all, and whose leaves hold each one's mean over
+    the rows that have it.
 
     Source: Therneau, Grambsch & Fleming 1990, doi:10.1093/biomet/77.1.147 (residuals as a regression's target).
     """
 
     name = "forest"
+    several_numbers = True
     grid = (
         {},
         {"min_samples_leaf": 10},
@@ -43,6 +49,9 @@ class Forest(TreeLearner):
             **self.setting, "random_state": self.seed, "n_jobs": 1,
         }  # fmt: skip
         task = task_of(kind)
+        if task.own_units:
+            model = RandomForestRegressor(**options | {"n_estimators": SEVERAL}).fit(x, task.numeric_response(y))
+            return with_means(of_forest(model), x, y, task.base_rate(y, y.shape[1]))
         if task.regresses:
             return RandomForestRegressor(**options).fit(x, task.numeric_response(y))
         return RandomForestClassifier(**options).fit(x, y)

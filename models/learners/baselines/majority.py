@@ -13,6 +13,7 @@ class Majority(BaseLearner):
     """The training rate of each class; for survival the same risk for all."""
 
     name = "majority"
+    several_numbers = True
     fitted = ("rate",)
 
     def fit(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> None:

@@ -39,6 +39,7 @@ class RidgeLate(BaseLearner):
     """
 
     name = "ridge_late"
+    several_numbers = True
     fitted = ("task", "classes", "centre", "spread", "weights", "final")
     grid: tuple[Setting, ...] = ({}, {"fusion": "early"}, {"fusion": "stacked"}, {"windows": "all"})
 
@@ -121,8 +122,8 @@ class RidgeLate(BaseLearner):
         scored = part >= 0
         s = np.stack(scores, axis=1)[scored] if scores else np.zeros((int(scored.sum()), 0, k))
         y = y[scored]
-        self.centre, self.spread = standardise(s)
-        z = np.nan_to_num((s - self.centre) / self.spread[:, None])
+        self.centre, self.spread = standardise(s, task_of(self.task).own_units)
+        z = np.nan_to_num((s - self.centre) / (self.spread if self.spread.ndim == 2 else self.spread[:, None]))
         self.skill = np.array([_skill(self.task, y, s[:, m]) for m in range(s.shape[1])])
         self.weights = self.skill if self.skill.any() else np.ones(s.shape[1])
         if self.setting.get("fusion") == "stacked" and s.shape[1] > 1:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     )
     from clinome.plots.ranks import critical_difference, study_differences
     from clinome.plots.regression import predicted_observed
+    from clinome.plots.responses import endpoint_correlations
     from clinome.plots.run import (
         attrition,
         biomarkers,
@@ -59,6 +60,7 @@ _WHERE = {
     "differential_features": "cohorts",
     "discrimination": "predictions",
     "distributions": "quality",
+    "endpoint_correlations": "responses",
     "incidence_by_risk": "predictions",
     "kaplan_meier": "cohorts",
     "label_curves": "predictions",
@@ -90,6 +92,7 @@ __all__ = [
     "differential_features",
     "discrimination",
     "distributions",
+    "endpoint_correlations",
     "incidence_by_risk",
     "kaplan_meier",
     "label_curves",

@@ -57,6 +57,10 @@ CAPTION = {
     "classes": "One-vs-rest ROC curves and confusion matrix of held-out predictions, each row once. Pale line: chance.",
     "labels": "ROC and precision–recall curves of each label, held-out predictions, each row once; of more than six labels those "
     "that most rows have. Pale line: chance.",
+    "endpoints": "Spearman’s correlation of each endpoint, mean over folds. Left: a dot an endpoint; bar: quartiles, orange: median "
+    "(right, as a number). Right: the chosen learner against the covariates alone, a dot an endpoint; above the line it is better.",
+    "endpoints_table": "Endpoints that the chosen learner tells best and worst. Spearman: mean over folds with a 95% interval "
+    "(Fisher’s transformation); n: patients who have the endpoint. All are in endpoints.csv, of every learner.",
     "regression": "Held-out predictions, each row once, in the outcome’s unit. Left: observed against predicted; on the line they "
     "agree. Right: residuals, observed − predicted; orange: median and quartiles in groups of equal size; away from zero, "
     "predictions there are too low (above) or too high (below).",

@@ -17,9 +17,10 @@ from clinome.loaders.files.spreadsheet_csv import read_csv
 from clinome.models.base.task import TASKS, task_of
 from clinome.reports import findings, sentences
 from clinome.reports.captions import CONTROL
-from clinome.reports.figures import held_out_figures
 from clinome.reports.format import chance_of, metric_label
 from clinome.reports.headline import headline, warnings
+from clinome.reports.held_out.endpoints import endpoint_section
+from clinome.reports.held_out.figures import held_out_figures
 from clinome.reports.html import svg, write_page
 from clinome.reports.table_one import table_ones
 
@@ -93,6 +94,7 @@ def _page(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:
         "missing_data": _missing_data(summary),
         **_comparison(results, metric),
         "figures": held_out_figures(run / "predictions.parquet", results, summary.get("called", {})),
+        "endpoints": endpoint_section(run, results),
         "decision_said": findings.decision(results),
         "operating": (results.get("operating") or {}).get("points", []),
         "operating_said": findings.operating(results),
@@ -156,6 +158,10 @@ def _who(cohort: pl.DataFrame, task: str, summary: Mapping[str, Any]) -> str:
     if kind and kind.numeric:
         number = cohort["label"].cast(pl.Float64)
         return sentences.regression_task(who, label, [number.quantile(at, "linear") or 0.0 for at in (0.25, 0.5, 0.75)])
+    if kind and kind.own_units:
+        held = [[one is not None for one in row] for row in cohort["label"]]
+        width = len(held[0]) if held else 0
+        return sentences.responses_task(who, width, sum(map(sum, held)) / max(width * n, 1))
     if kind and not kind.exclusive:
         counts = cohort["label"].explode().drop_nulls().value_counts(sort=True)
         return sentences.multilabel_task(who, _named(counts, summary), n)
@@ -185,7 +191,7 @@ def _events(cohort: pl.DataFrame, task: str, *, smallest: bool = True) -> int | 
     kind = task_of(task) if task in TASKS else None  # an old run may not say
     if kind and kind.over_time:
         return int(cohort["event"].cast(pl.Int64).sum())
-    if "label" not in cohort.columns or not cohort.height or (kind and kind.numeric):
+    if "label" not in cohort.columns or not cohort.height or (kind and (kind.numeric or kind.own_units)):
         return None
     if kind and not kind.exclusive:
         counts = cohort["label"].explode().drop_nulls().value_counts()["count"]

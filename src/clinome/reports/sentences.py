@@ -71,6 +71,11 @@ def regression_task(who: str, label: str | None, quartiles: Sequence[float]) -> 
     return f"Task: regression. Cohort: {who}; {named}: median {middle} (quartiles {low} to {high})."
 
 
+def responses_task(who: str, endpoints: int, known: float) -> str:
+    """known: share of pairs of row and endpoint that were measured."""
+    return f"Task: {endpoints:,} numeric endpoints at once. Cohort: {who}; {percent(known)} of row–endpoint pairs measured."
+
+
 def multilabel_task(who: str, labels: Sequence[tuple[str, int]], rows: int) -> str:
     each = ", ".join(f"{name} {count:,} ({percent(count / max(rows, 1))})" for name, count in labels)
     return f"Task: {len(labels)} labels at once. Cohort: {who}; {each}."

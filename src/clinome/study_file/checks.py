@@ -213,6 +213,19 @@ def check_threshold(text: str, task: TaskSpec | None, where: str) -> None:
         raise InputError("a threshold is for one risk a row", where, got, 'kind = "binary"', fix)
 
 
+def check_responses(task: TaskSpec, where: str) -> None:
+    """`layer` and `measured` belong to responses alone. Raises: InputError."""
+    if task.layer and task_of(task.kind).label_type != "numbers":
+        fix = 'kind = "responses", or leave it out: layers are inputs by themselves'
+        raise InputError(
+            "a layer is the outcome of responses alone", f"{where} layer", task.layer, 'kind = "responses"', fix
+        )
+    if task.layer and task.target is not None:
+        raise InputError("two outcomes", where, "layer and target", "one of them", "leave out the other")
+    if task.measured < 1:
+        raise InputError("not a number that can be", f"{where} measured", task.measured, "1 or more", "measured = 20")
+
+
 def check_matching(spec: Matching, where: str) -> None:
     """Something to match by, and numbers that can be. Raises: InputError."""
     if not (spec.exact or spec.propensity):

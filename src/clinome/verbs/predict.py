@@ -156,6 +156,7 @@ def _frozen(study: Study, model: Model, console: Console) -> tuple[Snapshot, Coh
         cohort = make_cohort(
             graph.store, spec.query, spec.params, label_type=task_of(model.schema.task).label_type, label=label, name=study.name, base=study.folder,
             tables=graph.tables, target=study.prediction_task, to_predict=True, classes=tuple(model.schema.classes),
+            layer=study.task.layer if study.task else "",
         )  # fmt: skip
         apart = set(model.about.get("parts", {}).values())
         snapshot = freeze(cohort, graph.tables, model.schema.task, tuple(model.schema.covariates), apart=apart,

@@ -20,6 +20,7 @@ from clinome.graph import cohort_of, open_graph, snapshot_of
 from clinome.loaders.errors import InputError
 from clinome.loaders.files.spreadsheet_csv import write_csv
 from clinome.models.training.launch import launched
+from clinome.run_folder.endpoints import keep_endpoints
 from clinome.run_folder.model import keep_model
 from clinome.run_folder.prepared import Prepared
 from clinome.run_folder.run import ENCODER, SNAPSHOT, Run, key_of, versions
@@ -343,7 +344,8 @@ def _write(ready: Prepared, results: Results, copies: Mapping[str, Any], groups:
         write_csv(cohort.balance, run.path("balance.csv"))
     with_visits(results.predictions, cohort.frame).write_parquet(run.path("predictions.parquet"))
     results.attributions.write_parquet(run.path("attributions.parquet"))
-    run.write_json("results.json", {**results.as_json(), **copies, **by_group, "odds_ratios": _odds_ratios(ready)})
+    found = {**results.as_json(), **copies, **by_group, "odds_ratios": _odds_ratios(ready)}
+    run.write_json("results.json", found | keep_endpoints(ready, results.predictions))
 
 
 def _selecting(snapshot: Snapshot, select: str) -> Snapshot:

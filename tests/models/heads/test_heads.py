@@ -136,7 +136,9 @@ def test_rows_without_an_event_say_nothing() -> None:
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    with pytest.raises(ValueError, match="expected one of binary, multiclass, multilabel, regression, survival"):
+    with pytest.raises(
+        ValueError, match="expected one of binary, multiclass, multilabel, regression, responses, survival"
+    ):
         task_of("ranking").head(4)
     survival: Head = task_of("survival").head(4)
     with pytest.raises(ValueError, match="without duration_days"):

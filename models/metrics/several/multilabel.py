@@ -10,8 +10,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from .discrimination import AUROC, AveragePrecision, auroc, macro, mean_known, ranked
-from .metric import Drawn, Measure, Metric, Scored, mean
+from ..discrimination import AUROC, AveragePrecision, auroc, macro, mean_known, ranked
+from ..metric import Drawn, Measure, Metric, Scored, mean
 
 _ALONE = "every label is had by all of the held-out part, or by none"
 

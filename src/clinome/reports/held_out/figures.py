@@ -38,6 +38,8 @@ def held_out_figures(
             return {**found, **_binary(mine, other)}
         case "multilabel":
             return {**found, "discrimination": _labels(_once(mine), called)}
+        case "responses":  # `reports.endpoints` has a section of its own
+            return found
         case "regression":
             return {**found, "regression": _numbers(_once(mine))}
         case "survival":

@@ -1,0 +1,1 @@
+"""Metrics of several outcomes at once: each by itself, and their mean."""

@@ -1,0 +1,1 @@
+"""What held-out predictions look like, one kind of outcome after the other."""
