@@ -71,6 +71,20 @@ class Samples(Source):
 
 
 @dataclass(frozen=True)
+class Activity:
+    """What a layer's genes become inside the fold: the activity of gene sets (`models.preprocessing.activity`).
+
+    method: ulm, wmean, ora or ssgsea. pathways: names of `[knowledge.NAME]`. least_genes: sets of which fewer are
+    measured are left out. keep_genes: whether the genes themselves stay inputs beside their activities.
+    """
+
+    method: str
+    pathways: tuple[str, ...]
+    least_genes: int = 5
+    keep_genes: bool = True
+
+
+@dataclass(frozen=True)
 class Omics(Source):
     """`[omics.NAME]`: a matrix, a MAF, or patient–gene pairs."""
 
@@ -85,6 +99,10 @@ class Omics(Source):
     scale: str = "none"  # none | log1p | zscore
     correct: str = "none"  # none | combat | linear: by the batch of [samples]
     impute: str = "median"  # median | mean | knn | low
+    activity: str = "none"  # none | ulm | wmean | ora | ssgsea: of the sets in `pathways`
+    pathways: tuple[str, ...] = ()  # names of [knowledge.NAME]
+    least_genes: int = 5  # of a set, that must be measured
+    keep_genes: bool = True  # beside the activities
     graph: float | str = 2.0  # |z| threshold | "all" | "none"
     subject: Column | None = None
     gene: Column | None = None

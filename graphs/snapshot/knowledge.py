@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
+from ...loaders.errors import InputError
 from ...loaders.tables import LINKS, in_layout
 from ..tables.study_tables import Tables
 from .events import FrozenEvents
@@ -15,6 +16,8 @@ UPWARDS = ("IS_A", "PART_OF", "IN_PATHWAY", "MAPS_TO", "OF_GENE", "NEAR", "IN_GE
 """Predicates that are followed from what was measured or recorded to what it belongs to."""
 COLUMNS = ("subject", "predicate", "object", "score", "source")
 _STEPS = 64
+UNSIGNED = ("ora", "ssgsea")
+"""Methods of activity that know members of a set, and no weights."""
 
 
 def reachable(tables: Tables, layers: Iterable[Layer], events: FrozenEvents) -> pl.DataFrame:
@@ -59,3 +62,44 @@ def upwards(links: pl.DataFrame, start: pl.Series) -> pl.DataFrame:
         met = pl.concat([met, new])
     inside = links.join(met, left_on="subject", right_on="id", how="semi")
     return inside.join(met, left_on="object", right_on="id", how="semi")
+
+
+def set_counts(layer: Layer, tables: Tables) -> dict[str, int]:
+    """What a reader has to know of the gene sets whose activity is asked of a layer: how many are scored, and left out.
+
+    Raises: InputError where the knowledge holds no sets, no set has enough measured genes, or its signs would be lost.
+    """
+    asked, counts = layer.activity, dict[str, int]()
+    where = f"study [omics.{layer.name}]"
+    for name in () if asked is None else asked.pathways:
+        assert asked is not None
+        source = f"knowledge.{name}"
+        links = tables.table(source, "links") if source in tables.sources() else None
+        sets = None if links is None else links.filter(pl.col("predicate") == "IN_PATHWAY")
+        if sets is None or sets.is_empty():
+            raise InputError(
+                "this knowledge holds no gene sets", f"{where} pathways", name, "a GMT file, or edges IN_PATHWAY",
+                'of a table of targets: predicate = "IN_PATHWAY", subject = "target", object = "source", score = "weight"',
+            )  # fmt: skip
+        if asked.method in UNSIGNED and (sets["score"] < 0).any():
+            raise InputError(
+                "this method knows no signs, and these sets have some", f"{where} activity", asked.method, "ulm or wmean",
+                'write activity = "ulm"',
+            )  # fmt: skip
+        sets = sets.with_columns(measured=pl.col("subject").is_in(layer.var["gene"].drop_nulls().unique().implode()))
+        sizes = sets.group_by("object").agg(pl.col("subject").filter(pl.col("measured")).n_unique())["subject"]
+        few = int((sizes < asked.least_genes).sum())
+        if few == len(sizes):
+            raise InputError(
+                "no gene set has enough measured genes", f"{where} pathways", f"{name}: at most {int(sizes.to_numpy().max())} of a set",
+                f"{asked.least_genes} or more", "name other sets, lower least_genes, or look at what the genes are called",
+            )  # fmt: skip
+        genes = sets.unique("subject")
+        counts |= {
+            f"{layer.name}.{name}: of {len(sizes):,} gene sets scored by {asked.method}, "
+            f"each with {asked.least_genes} measured genes or more": len(sizes) - few,
+            f"{layer.name}.{name}: of the {genes.height:,} genes in the sets are measured": int(
+                genes["measured"].sum()
+            ),
+        }
+    return counts

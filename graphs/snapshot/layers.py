@@ -12,9 +12,11 @@ import polars as pl
 from scipy import sparse
 
 from ...loaders.errors import InputError
+from ...loaders.specs import Activity
 from ..schema import RESPONSE
 from ..tables.study_tables import Tables
 from .fence import Fence
+from .knowledge import set_counts
 from .snapshot import Layer, batch_in
 
 _TIMES = ("time", "known_time")
@@ -61,7 +63,7 @@ def frozen_layers(index: pl.DataFrame, tables: Tables, fence: Fence) -> FrozenLa
         if layer.var.height:
             origin = origin.with_columns(_origin(index, picked, name))
             layers[name] = layer = replace(layer, batch=batch_in(origin, name))
-            counts |= batch_counts(layer)
+            counts |= batch_counts(layer) | set_counts(layer, tables)
         else:
             counts[f"layers left out, for no row has a value: {name}"] = 1
     return FrozenLayers(layers, static, counts, origin.drop("row"))
@@ -123,13 +125,13 @@ def _layer(name: str, rows: int, picked: pl.DataFrame, tables: Tables, sources: 
     }
     if len(kinds) > 1:
         raise InputError(
-            "sections of one layer differ in kind, scale, correct or impute",
+            "sections of one layer differ in kind, scale, correct, impute or activity",
             f"study layer {name}",
-            sorted(kinds),
+            sorted(map(str, kinds)),
             "one of each",
-            "give the sections names of their own, or one kind, scale, correct and impute",
+            "give the sections names of their own, or one kind, scale, correct, impute and activity",
         )
-    kind, scale, correct, impute = kinds.pop()
+    kind, scale, correct, impute, activity = kinds.pop()
     var = _features(tables, sources)
     place = dict(zip(var["feature"], range(var.height), strict=True))
     blocks = {}
@@ -141,13 +143,16 @@ def _layer(name: str, rows: int, picked: pl.DataFrame, tables: Tables, sources: 
     shape = (rows, var.height)
     values, profiled = (_sparse if kind == "mutation" else dense_values)(blocks, picked, shape)
     used = np.flatnonzero(_seen(values))
-    return Layer(name, kind, scale, var[used], values[:, used], profiled, correct, impute)
+    return Layer(name, kind, scale, var[used], values[:, used], profiled, correct, impute, activity=activity)
 
 
-def _steps(tables: Tables, source: str) -> tuple[str, str]:
-    """`correct` and `impute` of a source's section."""
+def _steps(tables: Tables, source: str) -> tuple[str, str, Activity | None]:
+    """`correct`, `impute` and the activity of a source's section."""
     spec = tables.record(source).get("spec", {})
-    return str(spec.get("correct", "none")), str(spec.get("impute", "median"))
+    method = str(spec.get("activity", "none"))
+    asked = {key: spec[key] for key in ("least_genes", "keep_genes") if key in spec}
+    activity = None if method == "none" else Activity(method, tuple(spec["pathways"]), **asked)
+    return str(spec.get("correct", "none")), str(spec.get("impute", "median")), activity
 
 
 def batch_counts(layer: Layer) -> dict[str, int]:

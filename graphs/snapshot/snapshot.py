@@ -17,6 +17,7 @@ from scipy import sparse
 
 from ...loaders.errors import InputError
 from ...loaders.files.atomic import atomic_folder
+from ...loaders.specs import Activity
 from ..schema import VERSION
 from ..tables.matrices import write
 
@@ -30,7 +31,8 @@ FOLDS = {"repeat": pl.Int64, "fold": pl.Int64, "row": pl.Int64, "split": pl.Stri
 class Layer:
     """One omics layer over the snapshot's rows (the fields are described in models/base/snapshot.py).
 
-    select: by which method a fold selects among its features; said when a run begins, and not kept.
+    activity: of which gene sets a fold computes the activity. select: by which method it selects among the features; said
+        when a run begins, and not kept.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Layer:
     impute: str = "median"
     batch: np.ndarray | None = None
     select: str = "none"
+    activity: Activity | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -184,10 +187,13 @@ def _manifest(snapshot: Snapshot) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _steps(layer: Layer) -> dict[str, str]:
+def _steps(layer: Layer) -> dict[str, Any]:
     """What is asked of the layer beyond the default."""
     asked = {"correct": (layer.correct, "none"), "impute": (layer.impute, "median")}
-    return {name: one for name, (one, default) in asked.items() if one != default}
+    told = (
+        {} if layer.activity is None else {"activity": {**vars(layer.activity), "pathways": [*layer.activity.pathways]}}
+    )
+    return {**{name: one for name, (one, default) in asked.items() if one != default}, **told}
 
 
 def _sorted_layers(snapshot: Snapshot) -> list[Layer]:
@@ -235,7 +241,7 @@ def _layer_tables(layer: Layer) -> dict[str, pl.DataFrame]:
     return {"var": layer.var, "dense": pl.DataFrame([profiled, column])}
 
 
-def _read_layer(folder: Path, about: Mapping[str, str], kind: str) -> Layer:
+def _read_layer(folder: Path, about: Mapping[str, Any], kind: str) -> Layer:
     place = folder / _place(about["name"], kind)
     var = pl.read_parquet(place / "var.parquet")
     values: np.ndarray | sparse.csr_matrix
@@ -249,6 +255,8 @@ def _read_layer(folder: Path, about: Mapping[str, str], kind: str) -> Layer:
         profiled = table["profiled"].to_numpy()
         values = table["values"].to_numpy().reshape(table.height, var.height)
     asked: dict[str, Any] = {key: about[key] for key in ("correct", "impute") if key in about}
+    if told := about.get("activity"):
+        asked["activity"] = Activity(**{**told, "pathways": tuple(told["pathways"])})
     return Layer(about["name"], about["kind"], about["scale"], var, values, profiled, **asked)
 
 

@@ -9,7 +9,10 @@ from typing import Any
 
 from ...loaders.specs import AnySource, Images, Knowledge, Notes, Omics, Patients, Records, Samples
 
-_LATER: tuple[tuple[str, Any], ...] = (("sheet", None), ("correct", "none"), ("impute", "median"))
+_LATER: tuple[tuple[str, Any], ...] = (
+    ("sheet", None), ("correct", "none"), ("impute", "median"), ("activity", "none"), ("pathways", ()), ("least_genes", 5),
+    ("keep_genes", True),
+)  # fmt: skip
 """Keys that came after the first tables, and their defaults."""
 _SECTIONS: dict[str, type[AnySource]] = {
     "patients": Patients,

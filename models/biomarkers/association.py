@@ -14,6 +14,8 @@ from scipy import sparse
 
 from ..base.snapshot import Snapshot
 from ..base.task import task_of
+from ..preprocessing.activity.activity_block import activity_names
+from ..preprocessing.fold import FoldPreprocessing
 from ..preprocessing.records.event_counts import counts
 from ..statistics.rank_tests import cox_score, kruskal, spearman
 from ..tasks.multilabel import labels_held
@@ -110,7 +112,8 @@ def every_feature(
 
 def _profiled(snapshot: Snapshot, block: str) -> np.ndarray:
     """(rows of the snapshot,) bool."""
-    layer = snapshot.layers.get(block) or snapshot.views.get(block)
+    of_genes = activity_names(snapshot).get(block, (block, ""))[0]
+    layer = snapshot.layers.get(block) or snapshot.views.get(block) or snapshot.layers.get(of_genes)
     return layer.profiled if layer is not None else np.ones(snapshot.rows.height, dtype=bool)
 
 
@@ -119,6 +122,10 @@ def feature_tables(snapshot: Snapshot, block: str) -> list[tuple[np.ndarray | sp
     if block in snapshot.layers or block in snapshot.views:
         layer = snapshot.layers.get(block) or snapshot.views[block]
         return [(layer.values, layer.var["feature"].to_list())]
+    if block in activity_names(snapshot):
+        rows = np.arange(snapshot.rows.height)
+        scored = FoldPreprocessing.fit(snapshot, rows, [block]).blocks[block]
+        return [(np.asarray(scored.transform(snapshot, rows)), scored.names)]
     if block == "records" and snapshot.events is not None:
         c = counts(snapshot)
         last = np.where(c.measured.toarray() > 0, c.values.toarray(), np.nan)

@@ -10,7 +10,9 @@ import polars as pl
 from ..base.learner import Learner
 from ..base.snapshot import Snapshot
 from ..base.task import task_of
+from ..preprocessing.activity.activity_block import activity_names
 from ..preprocessing.covariates import COVARIATES
+from ..preprocessing.fold import FoldPreprocessing
 from ..preprocessing.notes_block import NOTES, term_counts
 from ..preprocessing.omics_layer import by_name, is_mutation, mutation_values
 from ..preprocessing.records.event_counts import code_counts, last_values
@@ -81,8 +83,9 @@ def weigh(parts: Mapping[str, pl.DataFrame | None], share: Mapping[str, float]) 
 def feature_values(snapshot: Snapshot, block: str, names: Sequence[str], rows: np.ndarray) -> np.ndarray:
     """(n, p) values of a block's features in these rows, by name; NaN where one is unknown, or is text.
 
-    block: a layer's or view's name (of notes log1p of how often a term stands there), "records" (the last number of a code that has numbers, else log1p of how often it occurs) or
-    "covariates". Of any other block nothing is known.
+    block: a layer's or view's name (of notes log1p of how often a term stands there), of activities (standardised over all
+    rows: a fold's differ from them in scale), "records" (the last number of a code that has numbers, else log1p of how often
+    it occurs) or "covariates". Of any other block nothing is known.
     """
     if block == RECORDS and snapshot.events is not None:
         counts, last = code_counts(snapshot, rows, list(names)), last_values(snapshot, rows, list(names))
@@ -96,6 +99,13 @@ def feature_values(snapshot: Snapshot, block: str, names: Sequence[str], rows: n
     elif block in snapshot.views and snapshot.views[block].kind == NOTES:
         values[:] = np.log1p(term_counts(snapshot, block, names, rows).toarray())
         values[~snapshot.views[block].profiled[rows]] = np.nan
+    elif block in activity_names(snapshot) and block not in snapshot.layers:
+        scored = FoldPreprocessing.fit(snapshot, np.arange(snapshot.rows.height), [block]).blocks[block]
+        place = {name: j for j, name in enumerate(scored.names)}
+        known = [(i, place[name]) for i, name in enumerate(names) if name in place]
+        to, at = np.array(known, dtype=np.int64).reshape(-1, 2).T
+        values[:, to] = np.asarray(scored.transform(snapshot, rows))[:, at]
+        values[~scored.present(snapshot, rows)] = np.nan
     elif block in snapshot.layers or block in snapshot.views:
         layer = by_name(snapshot, block, names)
         found = mutation_values(layer, rows).toarray() if is_mutation(layer) else dense_values(layer, rows)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..preprocessing.activity.registry import METHODS
 from ..preprocessing.covariates import COVARIATES
 from ..preprocessing.notes_block import NOTES
 from ..preprocessing.records.records_block import RECORDS
@@ -37,6 +38,8 @@ def block(part: Part, schema: Schema) -> int:
                 raise found["name"].wrong("a layer of the model", "one that it has not")
             found["kind"].must((kind == "mutation") == known["mutations"], "the kind of its layer", kind)
             return (_mutation if kind == "mutation" else _dense)(state, known["features"])
+        case "activity":
+            return activity(state, name, schema)
         case "notes":
             known = schema.get("views", {}).get(name)
             found["name"].must(known is not None and known["kind"] == NOTES, "notes of the model", "others")
@@ -53,7 +56,7 @@ def block(part: Part, schema: Schema) -> int:
         case "joined":
             found["name"].text(["joined"])
             return joined(state, schema)
-    raise found["kind"].wrong("dense, mutation, notes, covariates, records, windowed_records or joined")
+    raise found["kind"].wrong("dense, activity, mutation, notes, covariates, records, windowed_records or joined")
 
 
 def joined(part: Part, schema: Schema) -> int:
@@ -113,6 +116,25 @@ def notes(part: Part, features: list[str]) -> int:
     found["terms"].must(set(terms) <= set(features), "terms of the model's notes", "others")
     found["idf"].array("f4", len(terms), least=0)
     return int(found["axes"].array("f4", len(terms), None).shape[1])
+
+
+def activity(part: Part, name: str, schema: Schema) -> int:
+    """`ActivityBlock`, and that its block is called by its layer."""
+    found = part.keys("layer", "method", "genes", "names", "sets", "scale")
+    layer = found["layer"].text([one for one, known in schema["layers"].items() if not known["mutations"]])
+    found["layer"].must(name.startswith(f"{layer}."), "the layer that the block is called by", "another")
+    found["method"].text(METHODS)
+    columns = _dense(found["genes"], schema["layers"][layer]["features"])
+    sets = len(found["names"].texts())
+    held = found["sets"].keys("columns", "column", "set", "weight")
+    held["columns"].must(held["columns"].integer() == columns, f"{columns} genes", "others")
+    entries = len(held["weight"].array("f8", None))
+    held["weight"].must(bool((held["weight"].value != 0).all()), "weights that are not 0", "0")
+    column = held["column"].array("i8", entries, least=0, most=columns - 1)
+    place = held["set"].array("i8", entries, least=0, most=sets - 1) * max(columns, 1) + column
+    held["set"].must(bool((np.diff(place) > 0).all()), "each gene of a set once, in order", "others")
+    scale(found["scale"], sets, varies=True)
+    return sets
 
 
 def _dense(part: Part, features: list[str]) -> int:

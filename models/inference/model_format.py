@@ -18,10 +18,8 @@ from ..base.task import TASKS, task_of
 from ..estimators.tree_arrays import LEFT, RIGHT, UNKNOWN, Trees
 from ..learners.registry import LEARNERS, make
 from ..learners.stacking import STACK
-from ..preprocessing.covariates import COVARIATES
 from ..preprocessing.notes_block import NOTES
-from ..preprocessing.records.records_block import RECORDS
-from .block_format import AMOUNTS, Schema, block, joined, notes, of_task, window_columns
+from .block_format import Schema, block, joined, of_task
 from .latent_format import latent_block
 from .network_format import (
     LARGEST,
@@ -34,6 +32,7 @@ from .network_format import (
 )
 from .state_part import FormatError, Part
 from .steps_format import layer_steps
+from .table_format import tree_table
 
 CLOCKS = ("dated", "relative", "order")
 SCALES = ("none", "log1p", "zscore")
@@ -268,7 +267,7 @@ def _tree_learner(part: Part, schema: Schema, name: str) -> None:
     of_task(found, schema)
     _rate(found["rate"], schema)
     _maybe(found["recalibration"], schema)
-    by_word = _table(found["table"], schema)
+    by_word = tree_table(found["table"], schema)
     mean = found["mean"].array("f4", len(by_word), within="nan")
     found["mean"].must(bool((np.isnan(mean) == by_word).all()), "a number for all but words", "others")
     alone = task_of(schema["task"]).exclusive or _own_units(schema)
@@ -276,79 +275,6 @@ def _tree_learner(part: Part, schema: Schema, name: str) -> None:
     for one in each:
         if one.value is not None:
             _grown(one, schema, name, by_word)
-
-
-def _table(part: Part, schema: Schema) -> np.ndarray:
-    """(columns,) whether each column of a `TreeTable` holds words."""
-    views = schema.get("views", {})
-    texts_of = [name for name, known in views.items() if known["kind"] == NOTES]
-    found = part.keys("parts", "words", "categorical", "records", *(["notes"] if texts_of else []))
-    topics = {}
-    if texts_of:
-        held = found["notes"].named()
-        found["notes"].must(list(held) == texts_of, "the model's notes", "others")
-        topics = {name: notes(one, views[name]["features"]) for name, one in held.items()}
-    words = found["words"].named()
-    texts = [name for name, kind in schema["covariates"].items() if kind == "text"]
-    found["words"].must(list(words) == texts, "the model's words", "others")
-    for one in words.values():
-        one.texts(none=True)
-    expected = [*schema["layers"], *views, *([COVARIATES] if schema["covariates"] else [])]
-    expected += [] if schema["codes"] is None else [RECORDS]
-    by_word: list[bool] = []
-    parts = found["parts"].items(len(expected))
-    for one, name in zip(parts, expected, strict=True):
-        if name in topics:
-            by_word += _topics(one, name, topics[name], found["notes"].value[name]["terms"])
-        else:
-            by_word += _table_part(one, name, schema, set(words), found["records"])
-    categorical = found["categorical"].array("b1", len(by_word))
-    found["categorical"].must(bool((categorical == by_word).all()), "the columns of words", "others")
-    if RECORDS not in expected:
-        found["records"].keys()
-    return categorical
-
-
-def _topics(part: Part, name: str, count: int, terms: list[str]) -> list[bool]:
-    one = part.keys("name", "names", "index", "mutations")
-    one["name"].same(name, "the model's schema")
-    one["names"].must(set(one["names"].texts()) <= set(terms), "the notes' terms", "others")
-    index = one["index"].array("i8", count, least=0)
-    one["index"].must(index.tolist() == list(range(count)), "each topic once", "others")
-    one["mutations"].must(not one["mutations"].flag(), "false", "true")
-    return [False] * count
-
-
-def _table_part(part: Part, name: str, schema: Schema, words: set[str], records: Part) -> list[bool]:
-    steps = ("steps",) if "steps" in part.named() else ()
-    one = part.keys("name", "names", "index", "mutations", *steps)
-    one["name"].same(name, "the model's schema")
-    names = one["names"].texts()
-    index = one["index"].array("i8", None, least=-1, most=len(names) - 1)
-    mutations = one["mutations"].flag()
-    if name in (known := {**schema["layers"], **schema.get("views", {})}):
-        layer = known[name]
-        one["names"].same(layer["features"], "the model's layer")
-        one["mutations"].must(mutations == layer["mutations"], "the kind of its layer", "another")
-        tail = 1 if mutations else 0
-        if steps:
-            one["steps"].must(not mutations, "none in a layer of mutations", "some")
-            layer_steps(one["steps"], len(names))
-    elif name == COVARIATES:
-        one["names"].same(list(schema["covariates"]), "the model's schema")
-        one["index"].must(index.tolist() == list(range(len(names))), "each covariate once", "others")
-        return [each in words for each in names]
-    else:
-        found = records.keys("split", "now", "before", "numeric", "windows")
-        counts = [len(found[each].texts()) for each in ("now", "before", "numeric")]
-        split = found["split"].flag()
-        windows = 0 if found["windows"].value is None else sum(window_columns(found["windows"], schema))
-        expected = counts[0] + counts[1] + counts[2] * (1 + split) + windows + AMOUNTS
-        one["index"].must(len(index) == expected, f"{expected} columns", str(len(index)))
-        tail = AMOUNTS
-    body = index[: len(index) - tail]
-    one["index"].must(bool((index[len(body) :] == -1).all() and (body >= 0).all()), "features, then none", "others")
-    return [False] * len(index)
 
 
 def _grown(part: Part, schema: Schema, name: str, by_word: np.ndarray) -> None:

@@ -14,6 +14,7 @@ from scipy import sparse
 
 from ..base.snapshot import Snapshot
 from ..estimators.univariate import Matrix
+from .activity.activity_block import ActivityBlock, activity_names, activity_of
 from .covariates import COVARIATES, CovariateBlock
 from .notes_block import NOTES, NotesBlock
 from .omics_layer import DenseBlock, MutationBlock, is_mutation
@@ -47,7 +48,7 @@ class Block(Protocol):
 
 
 def make_block(snapshot: Snapshot, name: str) -> Block:
-    """The block of this name, unfitted: a layer's, a view's, or `covariates`, `records`, or `windowed_records`."""
+    """The block of this name, unfitted: a layer's, a view's, of activities, or `covariates`, `records`, `windowed_records`."""
     match name:
         case "covariates":
             return CovariateBlock()
@@ -55,6 +56,8 @@ def make_block(snapshot: Snapshot, name: str) -> Block:
             return RecordsBlock()
         case "windowed_records":
             return WindowedRecordsBlock()
+    if name not in snapshot.layers and name in (found := activity_names(snapshot)):
+        return ActivityBlock(name, *found[name])
     if name in snapshot.views:
         return NotesBlock(name) if snapshot.views[name].kind == NOTES else DenseBlock(name)
     return MutationBlock(name) if is_mutation(snapshot.layers[name]) else DenseBlock(name)
@@ -64,6 +67,20 @@ def block_names(snapshot: Snapshot) -> list[str]:
     """The snapshot's layers, then covariates, records and views (notes, images) where there are any."""
     covariates = [COVARIATES] if snapshot.covariates.width else []
     return [*snapshot.layers, *covariates, *([] if snapshot.events is None else [RECORDS]), *snapshot.views]
+
+
+def column_names(snapshot: Snapshot) -> list[str]:
+    """The blocks of a learner that reads columns: as `block_names`, with activities behind their layer, or in its place.
+
+    What learns on a graph of genes reads the layers themselves.
+    """
+    activities = activity_names(snapshot)
+    out = []
+    for name in block_names(snapshot):
+        asked = activity_of(snapshot.layers.get(name))
+        out += [name] if asked is None or asked.keep_genes else []
+        out += [block for block, (layer, _) in activities.items() if layer == name]
+    return out
 
 
 def make_blocks(snapshot: Snapshot) -> list[Block]:
@@ -130,6 +147,8 @@ def restored_block(saved: Mapping[str, Any]) -> Any:
     match saved["kind"]:
         case "dense":
             return DenseBlock(name).restore(state)
+        case "activity":
+            return ActivityBlock(name).restore(state)
         case "mutation":
             return MutationBlock(name).restore(state)
         case "notes":
@@ -143,7 +162,7 @@ def restored_block(saved: Mapping[str, Any]) -> Any:
         case "joined":
             return JoinedBlocks([]).restore(state)
     raise ValueError(
-        f"saved block: got kind {saved['kind']!r}; expected dense, mutation, notes, covariates, records or joined"
+        f"saved block: got kind {saved['kind']!r}; expected dense, activity, mutation, notes, covariates, records or joined"
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from ..base.snapshot import Snapshot
+from .activity.activity_block import ActivityBlock
 from .blocks import Block, JoinedBlocks, block_names, make_block, restored_block, saved_block
 from .covariates import COVARIATES, CovariateBlock
 from .omics_layer import DenseBlock, MutationBlock
@@ -84,7 +85,10 @@ class FoldPreprocessing:
         """
         blocks = dict(self.blocks)
         for rows in parts:
-            blocks = {n: b.serving(snapshot, rows) if isinstance(b, DenseBlock) else b for n, b in blocks.items()}
+            blocks = {
+                n: b.serving(snapshot, rows) if isinstance(b, DenseBlock | ActivityBlock) else b
+                for n, b in blocks.items()
+            }
         return FoldPreprocessing(blocks)
 
     def graph_block(self, name: str) -> Block:

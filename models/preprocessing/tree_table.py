@@ -17,6 +17,8 @@ from scipy import sparse
 
 from ..base.snapshot import Snapshot
 from ..estimators.univariate import association
+from .activity.activity_block import ActivityBlock
+from .blocks import column_names
 from .covariates import COVARIATES, column, frequent_words, is_number, word_index
 from .fold import FoldPreprocessing
 from .notes_block import NotesBlock
@@ -37,7 +39,7 @@ _RECORDS = ("split", "now", "before", "numeric")
 @dataclass
 class TableBlock:
     """The columns of one block. index: the block's feature of each column; -1 for one that is no feature. Of notes the
-    columns are topics, and `NotesBlock.gather` says of which terms.
+    columns are topics, and `NotesBlock.gather` says of which terms; of activities they are z-scores of sets.
 
     mutations: whether it is a layer of them, whose last column is the burden. steps: of a dense layer; its batches are
     corrected, and what is missing stays missing.
@@ -54,17 +56,23 @@ class TreeTable:
     """Fitted on training rows: which features, words and codes there are."""
 
     notes: Mapping[str, NotesBlock]
+    activities: Mapping[str, ActivityBlock]
     windows: WindowColumns | None = None
     """None where there are no records, and in models saved before there were windows."""
 
     def fit(self, snapshot: Snapshot, rows: np.ndarray, target: np.ndarray) -> Self:
         """target: (n, k) from `Task.working_response`; it ranks the features of wide layers."""
         self.parts: list[TableBlock] = []
-        self.notes = notes = dict[str, NotesBlock]()
-        for name, block in FoldPreprocessing.fit(snapshot, rows, [*snapshot.layers, *snapshot.views]).blocks.items():
+        self.notes, self.activities = notes, activities = dict[str, NotesBlock](), dict[str, ActivityBlock]()
+        names = [name for name in column_names(snapshot) if name not in (COVARIATES, RECORDS)]
+        for name, block in FoldPreprocessing.fit(snapshot, rows, names).blocks.items():
             if isinstance(block, NotesBlock):
                 notes[name] = block
                 self.parts.append(TableBlock(name, block.names, np.arange(len(block.entities()))))
+                continue
+            if isinstance(block, ActivityBlock):
+                activities[name] = scored = _narrowed(block, snapshot, rows, target)
+                self.parts.append(TableBlock(name, scored.names, np.arange(len(scored.names))))
                 continue
             assert isinstance(block, DenseBlock | MutationBlock)
             kept, here, mutations = block.kept, block.present(snapshot, rows), isinstance(block, MutationBlock)
@@ -117,10 +125,10 @@ class TreeTable:
                 out.append(self._covariates(snapshot.covariates[rows], part.names))
             elif part.name == RECORDS:
                 out.append(self._records(snapshot, rows))
-            elif part.name in self.notes:
-                block = self.notes[part.name]
-                topics = block.transform(snapshot, rows)
-                out.append(np.where(block.present(snapshot, rows)[:, None], topics, np.float32(np.nan)))
+            elif part.name in self.notes or part.name in self.activities:
+                block = self.notes.get(part.name) or self.activities[part.name]
+                made = block.transform(snapshot, rows)
+                out.append(np.where(block.present(snapshot, rows)[:, None], made, np.float32(np.nan)))
             else:
                 layer = by_name(snapshot, part.name, part.names)
                 if part.mutations:
@@ -181,10 +189,13 @@ class TreeTable:
         records = {k: getattr(self, k) for k in _RECORDS if hasattr(self, k)}
         if records:
             records["windows"] = None if self.windows is None else self.windows.state()
-        notes: dict[str, Any] = (
-            {"notes": {name: block.state() for name, block in self.notes.items()}} if self.notes else {}
-        )
-        return {"parts": parts, "words": self.words, "categorical": self.categorical, "records": records, **notes}
+        held: dict[str, Mapping[str, NotesBlock | ActivityBlock]] = {
+            "notes": {**self.notes}, "activities": {**self.activities},
+        }  # fmt: skip
+        made: dict[str, Any] = {
+            kind: {name: block.state() for name, block in blocks.items()} for kind, blocks in held.items() if blocks
+        }
+        return {"parts": parts, "words": self.words, "categorical": self.categorical, "records": records, **made}
 
     def restore(self, state: Mapping[str, Any]) -> Self:
         self.parts = [
@@ -192,12 +203,22 @@ class TreeTable:
         ]
         self.words, self.categorical = state["words"], state["categorical"]
         self.notes = {name: NotesBlock(name).restore(one) for name, one in state.get("notes", {}).items()}
+        self.activities = {name: ActivityBlock(name).restore(one) for name, one in state.get("activities", {}).items()}
         for name in _RECORDS:
             if name in state["records"]:
                 setattr(self, name, state["records"][name])
         windows = state["records"].get("windows")
         self.windows = None if windows is None else WindowColumns.restored(windows)
         return self
+
+
+def _narrowed(block: ActivityBlock, snapshot: Snapshot, rows: np.ndarray, target: np.ndarray) -> ActivityBlock:
+    """Of too many sets the BEST ones, as of a wide layer."""
+    here = block.present(snapshot, rows)
+    if len(block.names) <= WIDE or not here.any():
+        return block
+    share = association(block.transform(snapshot, rows[here]), target[here])
+    return block.keeping(np.sort(np.argsort(-share, kind="stable")[:BEST]))
 
 
 def _measured(values: sparse.csr_matrix) -> np.ndarray:

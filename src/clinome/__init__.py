@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from clinome.verbs.biomarkers import biomarkers
     from clinome.verbs.cohort import cohort, table_one
     from clinome.verbs.compare import compare
+    from clinome.verbs.exploration.activity import activity
     from clinome.verbs.exploration.embeddings import embed, write_embeddings
     from clinome.verbs.exploration.learners import learners
     from clinome.verbs.exploration.schema import schema
@@ -60,6 +61,7 @@ __all__ = [
     "Run",
     "Snapshot",
     "Study",
+    "activity",
     "audit",
     "benchmark",
     "biomarkers",
@@ -98,6 +100,7 @@ _WHERE = {
     "Run": "clinome.run_folder.run:Run",
     "Snapshot": "clinome.snapshot:Snapshot",
     "Study": "clinome.study:Study",
+    "activity": "clinome.verbs.exploration.activity:activity",
     "audit": "clinome.verbs.audit:audit",
     "benchmark": "clinome.verbs.benchmark:benchmark",
     "biomarkers": "clinome.verbs.biomarkers:biomarkers",

@@ -29,6 +29,7 @@ from clinome.models.base.specs import HOLD_OUTS, LINKS, TASK_KINDS, Evaluate, Le
 from clinome.models.base.task import TASKS, task_of
 from clinome.study_file.bundles import with_bundles
 from clinome.study_file.checks import (
+    check_activity,
     check_evaluate,
     check_learn,
     check_learners,
@@ -397,6 +398,7 @@ def _named(cls: type[T], raw: Mapping[str, Any], key: str, where: str, folder: P
 
 def _check(study: Study, where: str) -> None:
     check_sources(study.sources(), where)
+    check_activity(study.omics, study.knowledge, where)
     check_evaluate(study.evaluate, f"{where} [evaluate]")
     if study.links is not None:
         check_links(study.links, study.knowledge, study.evaluate, study.learn, where)

@@ -13,7 +13,7 @@ from ...base.learner import Setting
 from ...base.snapshot import Snapshot
 from ...base.task import task_of
 from ...estimators.late_fusion import calibrate
-from ...preprocessing.blocks import JoinedBlocks
+from ...preprocessing.blocks import JoinedBlocks, column_names
 from ...preprocessing.fold import FoldPreprocessing
 from ..base import BaseLearner, has_inputs
 from .fit_predict import checked
@@ -92,7 +92,7 @@ class Wrapped(BaseLearner):
         rows = np.sort(np.concatenate([train, tuning]))
         task = task_of(self.task)
         y = task.targets(snapshot.rows[rows], snapshot.classes)
-        self.block = FoldPreprocessing.fit(snapshot, rows).joined(snapshot, rows)
+        self.block = FoldPreprocessing.fit(snapshot, rows, column_names(snapshot)).joined(snapshot, rows)
         x = self._x(snapshot, rows)
         with calling(self.name, "fit"):
             self.model = self._seeded(clone(self.estimator).set_params(**self.setting))

@@ -14,7 +14,7 @@ from ...estimators.late_fusion import calibrate
 from ...estimators.ridge import fit_ridge
 from ...estimators.univariate import association
 from ...metrics.task_metrics import targets
-from ...preprocessing.blocks import Block, restored_block, saved_block
+from ...preprocessing.blocks import Block, column_names, restored_block, saved_block
 from ...preprocessing.fold import FoldPreprocessing
 from ..base import BaseLearner, has_inputs
 
@@ -37,7 +37,7 @@ class BestFeature(BaseLearner):
         rows = np.sort(np.concatenate([train, tuning]))
         y = targets(snapshot.rows[rows], self.task, snapshot.classes)
         best: tuple[float, Block, int] | None = None
-        for block in FoldPreprocessing.fit(snapshot, rows).blocks.values():
+        for block in FoldPreprocessing.fit(snapshot, rows, column_names(snapshot)).blocks.values():
             here = block.present(snapshot, rows)
             if here.sum() < 3:
                 continue

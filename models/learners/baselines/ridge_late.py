@@ -16,7 +16,7 @@ from ...base.task import task_of
 from ...estimators.late_fusion import calibrate, fit_weights, standardise
 from ...estimators.ridge import SMALL, Ridge, fit_ridge
 from ...estimators.univariate import Matrix
-from ...preprocessing.blocks import Block, JoinedBlocks, block_names, pieces, restored_block, saved_block
+from ...preprocessing.blocks import Block, JoinedBlocks, column_names, pieces, restored_block, saved_block
 from ...preprocessing.fold import FoldPreprocessing
 from ...preprocessing.records.records_block import RECORDS
 from ...preprocessing.records.windowed_block import WINDOWED
@@ -57,7 +57,7 @@ class RidgeLate(BaseLearner):
     def blocks(self, snapshot: Snapshot, rows: np.ndarray) -> list[Block | JoinedBlocks]:
         """Fitted blocks that become one model each."""
         windowed = {RECORDS: WINDOWED} if self.setting.get("windows") == "all" else {}
-        fitted = FoldPreprocessing.fit(snapshot, rows, [windowed.get(name, name) for name in block_names(snapshot)])
+        fitted = FoldPreprocessing.fit(snapshot, rows, [windowed.get(name, name) for name in column_names(snapshot)])
         return [fitted.joined(snapshot, rows)] if self.setting.get("fusion") == "early" else [*fitted.blocks.values()]
 
     def fit(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> None:

@@ -86,6 +86,40 @@ def _check_layer(spec: Omics, at: str) -> None:
         check_word(spec.orientation, ("samples_in_rows", "samples_in_columns"), f"{at} orientation")
 
 
+def check_activity(omics: Sequence[Omics], knowledge: Sequence[Knowledge], where: str) -> None:
+    """Activities of gene sets that are there, of a layer that has genes. Raises: InputError."""
+    from clinome.models.preprocessing.activity.registry import METHODS
+
+    sources, layers = tuple(one.name for one in knowledge), {spec.layer or spec.name for spec in omics}
+    for spec in omics:
+        at = f"{where} [omics.{spec.name}]"
+        check_word(spec.activity, ("none", *METHODS), f"{at} activity")
+        if spec.activity == "none":
+            if spec.pathways:
+                raise InputError("sets without a method", f"{at} pathways", ", ".join(spec.pathways), "activity beside them",
+                                 'activity = "ulm"')  # fmt: skip
+            continue
+        if spec.kind == "mutation":
+            raise InputError("mutations are events, and have no order to score", f"{at} activity", spec.activity, "none",
+                             "leave activity out")  # fmt: skip
+        if not spec.pathways:
+            raise InputError("a method without sets", f"{at} pathways", None, "names of [knowledge.NAME]",
+                             'pathways = "reactome", of [knowledge.reactome]')  # fmt: skip
+        if spec.least_genes < 1:
+            raise InputError(
+                "not a number of genes", f"{at} least_genes", spec.least_genes, "1 or more", "least_genes = 5"
+            )
+        for name in spec.pathways:
+            if name not in sources:
+                fix = f"add [knowledge.{name}], or name one of those"
+                raise InputError(
+                    "there is no such knowledge", f"{at} pathways", name, ", ".join(sources) or "none", fix
+                )
+            if (block := f"{spec.layer or spec.name}.{name}") in layers:
+                raise InputError("a layer is called as these activities would be", f"{at} pathways", block, "another name",
+                                 f"rename [omics.\"{block}\"]")  # fmt: skip
+
+
 def check_learn(learn: Learn, where: str) -> None:
     """Numbers that can be, and processes that can train together.
 

@@ -101,7 +101,7 @@ def train_study(
     shown = study.report
     acted = (shown.threshold, shown.subgroups, *((shown.metric,) if shown.metric else ()))
     key = key_of(_content(ready.snapshot), vars(study.task), asked, study.evaluate.seed, _code(own), acted)
-    notes = encoder_notes(study, encoder, ready.snapshot)
+    notes, scored = encoder_notes(study, encoder, ready.snapshot), _of_activities(ready.snapshot)
     if run.done("train", key):
         _whole(run)
         console("train: nothing has changed; the results stand")
@@ -113,6 +113,8 @@ def train_study(
         return run
     learners, failed = _learners(ready, own, console)
     learners = _started(learners, encoder, notes, console)
+    for line in scored:
+        console(line)
     if study.learn.placement.count > 1 and not any(getattr(one, "on_torch", False) for one in learners):
         console("no learner of this run is a network: [learn] devices and nodes change nothing")
     copies = _copies(ready)
@@ -126,7 +128,7 @@ def train_study(
     _write(ready, results, copies, groups)
     _write_selection(ready, console)
     keep_model(ready, results.final_fit, console)
-    run.write_json("summary.json", _summary(ready, counts, notes))
+    run.write_json("summary.json", _summary(ready, counts, [*notes, *scored]))
     run.mark("train", key)
     _whole(run)
     out = {one["learner"] for one in results.failed}
@@ -351,6 +353,17 @@ def _write(ready: Prepared, results: Results, copies: Mapping[str, Any], groups:
 def _selecting(snapshot: Snapshot, select: str) -> Snapshot:
     """The snapshot whose layers say by which method a fold selects among their features."""
     return replace(snapshot, layers={name: replace(layer, select=select) for name, layer in snapshot.layers.items()})
+
+
+def _of_activities(snapshot: Snapshot) -> list[str]:
+    """How many gene sets are scored, and how many of their genes are measured."""
+    from clinome.models.preprocessing.activity.activity_block import activity_names
+
+    told = [(*what.partition(": "), n) for what, n in snapshot.counts.items()]
+    return [
+        f"{block}: {'; '.join(f'{n:,} {what}' for name, _, what, n in told if name == block)}"
+        for block in activity_names(snapshot)
+    ]
 
 
 def _write_selection(ready: Prepared, console: Console) -> None:

@@ -6,15 +6,18 @@ import copy
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from snapshots import make_snapshot
 
 from clinome.loaders.errors import InputError
+from clinome.loaders.specs import Activity
 from clinome.models.base.serialization import ARRAYS, TEXT, read_state, write_state
 from clinome.models.inference.input_schema import InputSchema
 from clinome.models.inference.model import FORMAT, Model, member_of
@@ -32,7 +35,10 @@ CASES = [
 NUMERIC = ("majority", "best_feature", "ridge_late", "boosting", "forest", "hetero_gnn")
 """What of a number's or several labels' model differs from a class's: rates, coefficients, trees, a head."""
 WINDOWED = "ridge_late with windows"
-CASES.append((WINDOWED, "binary"))
+SCORED = {"ridge_late with activity": True, "forest with activity": True, "ridge_late with activity alone": False,
+          "forest with activity alone": False}  # fmt: skip
+"""Whether the genes stay beside the activities of their sets."""
+CASES += [(one, "binary") for one in (WINDOWED, *SCORED)]
 ALL = pytest.mark.parametrize(("name", "task"), CASES)
 Edit = tuple[str, Callable[[Any], Any]]
 
@@ -45,7 +51,7 @@ def snapshot_of(task: str) -> Snapshot:
 @cache
 def saved(name: str, task: str) -> dict[str, Any]:
     """The state of a model of one learner."""
-    snapshot = snapshot_of(task)
+    snapshot = scored(snapshot_of(task), SCORED[name]) if name in SCORED else snapshot_of(task)
     setting: dict[str, Any] = {"windows": "all"} if name == WINDOWED else {}
     name = name.split(maxsplit=1)[0]
     learner = make(name)
@@ -53,6 +59,13 @@ def saved(name: str, task: str) -> dict[str, Any]:
     learner.fit(snapshot, np.arange(60), np.arange(60, 110))
     choice = Choice(name, {name: 1.0}, {}, {}, np.zeros(0), {name: 0.5})
     return as_state(Model(InputSchema.of(snapshot), choice, (member_of(learner),), {"rows": 110, "task": task}))
+
+
+def scored(snapshot: Snapshot, keep_genes: bool) -> Snapshot:
+    """The snapshot with activities of its pathways."""
+    rna = replace(snapshot.layers["rna"], activity=Activity("ulm", ("sets",), keep_genes=keep_genes))
+    links = snapshot.links.with_columns(source=pl.lit("knowledge.sets"))
+    return replace(snapshot, links=links, layers={**snapshot.layers, "rna": rna})
 
 
 def as_state(model: Model) -> dict[str, Any]:
