@@ -21,6 +21,7 @@ from ..learners.stacking import STACK
 from ..preprocessing.covariates import COVARIATES
 from ..preprocessing.notes_block import NOTES
 from ..preprocessing.records.records_block import RECORDS
+from .alignment.distribution_format import distributions
 from .block_format import AMOUNTS, Schema, block, joined, notes, of_task, window_columns
 from .latent_format import latent_block
 from .network_format import (
@@ -36,7 +37,7 @@ from .state_part import FormatError, Part
 from .steps_format import layer_steps
 
 CLOCKS = ("dated", "relative", "order")
-SCALES = ("none", "log1p", "zscore")
+SCALES = ("none", "log1p", "zscore", "rank")
 _NETWORKS = {"hetero_gnn": hetero_network, "patient_gnn": patient_network, "gru_d": measured_network}
 """Those whose state holds more than that of the others."""
 VIEWS = (NOTES, "vectors")
@@ -44,11 +45,14 @@ VIEWS = (NOTES, "vectors")
 
 def check_model(state: Any) -> None:
     """All of a model's state, as `Model.save` writes it. Raises: FormatError, with the place."""
-    found = Part(state, "model").keys("format", "about", "seen", "choice", "members")
+    distributed = ("distributions",) if isinstance(state, dict) and "distributions" in state else ()
+    found = Part(state, "model").keys("format", "about", "seen", "choice", "members", *distributed)
     schema = _schema(found["seen"])
     members = [_member(one, schema) for one in found["members"].items()]
     found["members"].must(len(set(members)) == len(members) > 0, "one member or more, none twice", "others")
     _choice(found["choice"], members, schema)
+    if distributed:
+        distributions(found["distributions"], schema)
     about = found["about"].named()
     for name in {"rows", "patients"} & about.keys():
         about[name].integer(1, 2**62)
