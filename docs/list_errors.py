@@ -22,7 +22,7 @@ STAGES = {
     "Loading into the graph": ("graphs/ingest/", "graphs/tables/", "graphs/store/", "graphs/schema", "src/clinome/verbs/load"),
     "Queries, cohort and snapshot": ("graphs/query/", "graphs/prediction_tasks/", "graphs/cohort/", "graphs/snapshot/", "src/clinome/verbs/exploration/query", "src/clinome/verbs/cohort", "src/clinome/verbs/compare"),
     "Neo4j server": ("graphs/neo4j_",),
-    "Saved models and predict": ("models/inference/", "models/base/serialization.py", "src/clinome/verbs/predict", "src/clinome/run_folder/"),
+    "Saved models and predict": ("models/inference/", "models/base/serialization.py", "src/clinome/verbs/prediction/", "src/clinome/run_folder/"),
     "Training and own learners": ("models/", "src/clinome/user_learners.py", "src/clinome/verbs/train", "src/clinome/verbs/pretrain", "src/clinome/verbs/benchmark"),
     "Reports and the rest": ("",),
 }  # fmt: skip

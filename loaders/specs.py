@@ -96,7 +96,7 @@ class Omics(Source):
     orientation: str | None = None  # "samples_in_rows" | "samples_in_columns"; None: found from the ids
     drop: tuple[str, ...] = ()
     suffix: str | None = None
-    scale: str = "none"  # none | log1p | zscore
+    scale: str = "none"  # none | log1p | zscore | rank
     correct: str = "none"  # none | combat | linear: by the batch of [samples]
     impute: str = "median"  # median | mean | knn | low
     activity: str = "none"  # none | ulm | wmean | ora | ssgsea: of the sets in `pathways`

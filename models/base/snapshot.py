@@ -26,7 +26,7 @@ class Layer(Protocol):
 
     @property
     def scale(self) -> str:
-        """none, log1p or zscore: what the values still need; fitted in the fold."""
+        """none, log1p, zscore (fitted in the fold) or rank (within each sample): what the values still need."""
 
     @property
     def correct(self) -> str:

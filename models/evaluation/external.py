@@ -11,6 +11,8 @@ import polars as pl
 from ..base.snapshot import DerivedSnapshot
 from ..base.task import Task, task_of
 from ..metrics.several.responses import judged
+from ..metrics.task_metrics import main_metric
+from .comparison import compare
 from .fold_scores import FoldScores, draw, judge
 
 CURVES = ("ibs", "td_auc")
@@ -27,9 +29,42 @@ def judge_external(
     Returns: metric -> {mean, sd, low, high, folds} with one part, as in results.json; and what was left out, in words.
     """
     task = task_of(served.task)
+    labelled, rows, said = _with_outcome(served, task)
+    if labelled is None:
+        return {}, said
+    y, every = task.targets(labelled.rows, served.classes), np.arange(len(rows))
+    part = FoldScores("model", 0, 0, every, y, score[rows])
+    said += _one_outcome(task, y, len(rows))
+    found = judge(labelled, [part], draw(labelled, [every], seed)).table()
+    return {metric: one for metric, one in found.items() if metric not in CURVES}, said
+
+
+def compare_external(
+    served: DerivedSnapshot, a: np.ndarray, b: np.ndarray, metric: str = "", seed: int = 1
+) -> dict[str, Any] | None:
+    """Two models' scores of the same rows, paired: metric, a, b and a − b with its interval; None where no row has an outcome.
+
+    Args:
+        served: as in `judge_external`. a, b: scores of all its rows. metric: "": the task's own.
+    """
+    task = task_of(served.task)
+    labelled, rows, _ = _with_outcome(served, task)
+    if labelled is None:
+        return None
+    metric = main_metric(served.task, metric)
+    y, every = task.targets(labelled.rows, served.classes), np.arange(len(rows))
+    resamples = draw(labelled, [every], seed)
+    one, other = (judge(labelled, [FoldScores("model", 0, 0, every, y, s[rows])], resamples) for s in (a, b))
+    pair = compare("a", one, "b", other, metric)
+    return {"metric": metric, "a": one.table()[metric]["mean"], "b": other.table()[metric]["mean"],
+            "difference": pair.difference, "low": pair.low, "high": pair.high}  # fmt: skip
+
+
+def _with_outcome(served: DerivedSnapshot, task: Task) -> tuple[DerivedSnapshot | None, np.ndarray, list[str]]:
+    """The rows that have an outcome which the model knows, where they stand, and what was left out."""
     known = list(task.outcome)
     if not set(known) <= set(served.rows.columns):
-        return {}, []
+        return None, np.zeros(0, dtype=np.int64), []
     rows = np.flatnonzero(served.rows.select(pl.all_horizontal(pl.col(known).is_not_null())).to_series().to_numpy())
     said = []
     if task.label_type == "categorical" and len(rows):
@@ -38,14 +73,7 @@ def judge_external(
         if strange.any():
             said.append(f"{int(strange.sum()):,} rows have a class that the model does not know: they are not judged")
             rows = rows[~strange.to_numpy()]
-    if not len(rows):
-        return {}, said
-    labelled = replace(served, rows=served.rows[rows])
-    y, every = task.targets(labelled.rows, served.classes), np.arange(len(rows))
-    part = FoldScores("model", 0, 0, every, y, score[rows])
-    said += _one_outcome(task, y, len(rows))
-    found = judge(labelled, [part], draw(labelled, [every], seed)).table()
-    return {metric: one for metric, one in found.items() if metric not in CURVES}, said
+    return (replace(served, rows=served.rows[rows]) if len(rows) else None), rows, said
 
 
 def _one_outcome(task: Task, y: np.ndarray, rows: int) -> list[str]:

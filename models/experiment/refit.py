@@ -22,6 +22,7 @@ from ..base.snapshot import Snapshot
 from ..base.specs import Evaluate, Learn
 from ..base.task import task_of
 from ..base.threads import one_thread
+from ..inference.alignment.distribution import distributions_of
 from ..inference.disclosure import carried_rows, few_patients, inputs_of
 from ..inference.input_schema import InputSchema
 from ..inference.model import Member, Model, member_of
@@ -162,7 +163,7 @@ def fit_whole(
         chosen = tuple(members[name] for name in choice.weights)
         ours = {one.name: one.restored({}) for one in chosen if not one.own_code}
         marks = {"few_patients": few_patients(workers.snapshot, ours)}
-        made = Model(InputSchema.of(workers.snapshot), choice, chosen, marks)
+        made = Model(InputSchema.of(workers.snapshot), choice, chosen, marks, distributions_of(workers.snapshot))
     left_out = {name: left_out[name] for name in names if name in left_out}
     return FinalFit(made, left_out, settings, time.monotonic() - began)
 

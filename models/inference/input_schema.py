@@ -143,12 +143,13 @@ class InputSchema:
             values = sparse.csr_matrix(np.nan_to_num(values, nan=0.0), dtype=np.float32)
         named = set() if own is None else set(own.var["feature"])
         absent = len(set(known.features) - named)
+        # ranks are the model's, whatever the file needs: its log has the same ones
+        scale = known.scale if own is None or "rank" in (own.scale, known.scale) else own.scale
         gap = {
             "kind": known.kind, "missing_rows": int((~made.profiled).sum()), "features": len(known.features),
             "absent": absent, "unknown": len(named) - len(known.features) + absent,
-            "scale": None if own is None or own.scale == known.scale else f"{own.scale}, not {known.scale}",
+            "scale": None if own is None or scale == known.scale else f"{scale}, not {known.scale}",
         }  # fmt: skip
-        scale = known.scale if own is None else own.scale
         batch = made.batch
         if known.batches is not None and batch is None:  # its own: it is none of those of the training
             batch = np.full(len(made.profiled), ELSEWHERE)

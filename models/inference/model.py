@@ -17,6 +17,8 @@ from ..base.task import task_of
 from ..base.threads import one_thread
 from ..learners.registry import LEARNERS, make
 from ..learners.stacking import Choice
+from .alignment.align import LayerShift, align
+from .alignment.distribution import FeatureDistribution
 from .input_schema import InputSchema, ServedSnapshot
 from .model_format import check_model
 from .state_part import FormatError
@@ -66,6 +68,7 @@ class Model:
     """A frozen way to predict, and all that new patients need for it.
 
     about: what it was trained on, in the words of whoever trained it: study, rows, checksums, versions.
+    distributions: dense layer -> how its values were distributed where it was trained; {} of older models.
     Example:
         model = Model.read(Path("runs/lung/model"))
         risk = model.predict(snapshot)
@@ -75,6 +78,7 @@ class Model:
     choice: Choice
     members: tuple[Member, ...]
     about: Mapping[str, Any] = field(default_factory=dict)
+    distributions: Mapping[str, FeatureDistribution] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -89,6 +93,11 @@ class Model:
     def serve(self, snapshot: Snapshot) -> ServedSnapshot:
         """Any snapshot of the task in the model's own shape, and what it lacked (`models.inference.input_schema`)."""
         return self.schema.serve(snapshot)
+
+    def align(self, served: ServedSnapshot, methods: Mapping[str, str]) -> tuple[ServedSnapshot, dict[str, LayerShift]]:
+        """What was served, aligned layer by layer to the training (`models.inference.alignment.align`); and how far it lay."""
+        made, shifts = align(served.snapshot, self.distributions, methods)
+        return ServedSnapshot(made, served.gaps), shifts
 
     def predict(
         self, snapshot: Snapshot, own: Mapping[str, Learner] | None = None, beside: tuple[Snapshot, int] | None = None
@@ -138,6 +147,8 @@ class Model:
         """Write model.json and model.safetensors; an older model in the folder is replaced at once."""
         state = {"format": FORMAT, "about": dict(self.about), "seen": self.schema.state(), "choice": self.choice.state(),
                  "members": [vars(member) for member in self.members]}  # fmt: skip
+        if self.distributions:
+            state["distributions"] = {name: one.state() for name, one in self.distributions.items()}
         write_state(folder, state)
 
     @classmethod
@@ -166,6 +177,7 @@ class Model:
             Choice(**state["choice"]),
             tuple(Member(**member) for member in state["members"]),
             state["about"],
+            {name: FeatureDistribution.restored(one) for name, one in state.get("distributions", {}).items()},
         )
 
 

@@ -19,6 +19,7 @@ from ..estimators.tree_arrays import LEFT, RIGHT, UNKNOWN, Trees
 from ..learners.registry import LEARNERS, make
 from ..learners.stacking import STACK
 from ..preprocessing.notes_block import NOTES
+from .alignment.distribution_format import distributions
 from .block_format import Schema, block, joined, of_task
 from .latent_format import latent_block
 from .network_format import (
@@ -35,7 +36,7 @@ from .steps_format import layer_steps
 from .table_format import tree_table
 
 CLOCKS = ("dated", "relative", "order")
-SCALES = ("none", "log1p", "zscore")
+SCALES = ("none", "log1p", "zscore", "rank")
 _NETWORKS = {"hetero_gnn": hetero_network, "patient_gnn": patient_network, "gru_d": measured_network}
 """Those whose state holds more than that of the others."""
 VIEWS = (NOTES, "vectors")
@@ -43,11 +44,14 @@ VIEWS = (NOTES, "vectors")
 
 def check_model(state: Any) -> None:
     """All of a model's state, as `Model.save` writes it. Raises: FormatError, with the place."""
-    found = Part(state, "model").keys("format", "about", "seen", "choice", "members")
+    distributed = ("distributions",) if isinstance(state, dict) and "distributions" in state else ()
+    found = Part(state, "model").keys("format", "about", "seen", "choice", "members", *distributed)
     schema = _schema(found["seen"])
     members = [_member(one, schema) for one in found["members"].items()]
     found["members"].must(len(set(members)) == len(members) > 0, "one member or more, none twice", "others")
     _choice(found["choice"], members, schema)
+    if distributed:
+        distributions(found["distributions"], schema)
     about = found["about"].named()
     for name in {"rows", "patients"} & about.keys():
         about[name].integer(1, 2**62)

@@ -44,7 +44,7 @@ def is_mutation(layer: Layer) -> bool:
 
 def fitted_scale(layer: Layer, rows: np.ndarray) -> Scale:
     """The scale of a dense layer on these rows; of one in a memory-mapped file some columns at a time, to the same bits."""
-    if not isinstance(layer.values, np.memmap):
+    if not isinstance(layer.values, np.memmap) or layer.scale == "rank":
         return Scale.fit(dense_values(layer, rows))
     parts = []
     for first in range(0, layer.values.shape[1], _COLUMNS):

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from clinome.verbs.loading.load import load
     from clinome.verbs.loading.load_report import LoadReport
     from clinome.verbs.loading.remove import remove
-    from clinome.verbs.predict import predict
+    from clinome.verbs.prediction.predict import predict
     from clinome.verbs.pretrain import pretrain
     from clinome.verbs.quality import quality
     from clinome.verbs.report import report
@@ -115,7 +115,7 @@ _WHERE = {
     "neighbor_loader": "clinome.models.training.neighbor_sampler:neighbor_loader",
     "open": "clinome.graph:open_graph",
     "plots": "clinome.plots",
-    "predict": "clinome.verbs.predict:predict",
+    "predict": "clinome.verbs.prediction.predict:predict",
     "pretrain": "clinome.verbs.pretrain:pretrain",
     "pyg": "clinome.models.learners.adapters.pytorch_geometric:pyg",
     "quality": "clinome.verbs.quality:quality",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...base.snapshot import Layer
-from ..scaling import log1p
+from ..scaling import log1p, sample_ranks
 from .correction.combat import ComBat
 from .correction.linear import LinearCorrection
 from .imputation.knn import NearestNeighbours
@@ -24,9 +24,14 @@ IMPUTATIONS: Mapping[str, type[Imputation]] = {"mean": MeanImputation, "low": Lo
 
 
 def dense_values(layer: Layer, rows: np.ndarray) -> np.ndarray:
-    """(n, features) float32 on the scale of a model: log1p where the layer asks for it. NaN stays NaN."""
+    """(n, features) float32 on the scale of a model: log1p or ranks where the layer asks for it. NaN stays NaN."""
     values = np.asarray(layer.values[rows], dtype=np.float32)
-    return log1p(values) if layer.scale == "log1p" else values
+    match layer.scale:
+        case "log1p":
+            return log1p(values)
+        case "rank":
+            return sample_ranks(values)
+    return values
 
 
 def batches_of(layer: Layer, rows: np.ndarray) -> np.ndarray:

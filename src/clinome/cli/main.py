@@ -32,12 +32,28 @@ Own = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME=WHERE", help="A learner of your own: mine=module:object, mine=file.py:object."),
 ]
+Align = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--align", metavar="METHOD or LAYER=METHOD",
+        help="Another platform: map values onto those of the training (quantile, standard, none), and say what is lost.",
+    ),
+]  # fmt: skip
 Name = Annotated[str | None, typer.Option("--name", help="Name of the run (default: the study's name).")]
 
 
 def _end(as_json: bool, result: Callable[[], dict[str, object]]) -> None:
     if as_json:
         typer.echo(json.dumps(result(), default=str))
+
+
+def _alignment(asked: list[str] | None) -> str | dict[str, str] | None:
+    """One method for all layers, or LAYER=METHOD as often as you like."""
+    if not asked:
+        return None
+    if len(asked) == 1 and "=" not in asked[0]:
+        return asked[0]
+    return dict(one.rpartition("=")[::2] for one in asked)
 
 
 @app.command()
@@ -178,12 +194,13 @@ def report(study: StudyFile, name: Name = None, as_json: Json = False, quiet: Qu
 def predict(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder: runs/NAME.")],
     study: Annotated[Path, typer.Option(metavar="OTHER", help="The study file of the patients to predict.")],
+    align: Align = None,
     out: Annotated[Path | None, typer.Option(help="Write the predictions to this .parquet or .csv file.")] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Predict new patients with the run's frozen model; what they lack or it does not know is served, and counted."""
-    made = clinome.predict(run, study, out=out, console=Console(quiet))
+    made = clinome.predict(run, study, align=_alignment(align), out=out, console=Console(quiet))
     _end(as_json, made.summary)
 
 

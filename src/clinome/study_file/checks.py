@@ -68,7 +68,7 @@ def _check_unit(source: Records | Notes | Images, at: str) -> None:
 def _check_layer(spec: Omics, at: str) -> None:
     check_word(spec.kind, KINDS, f"{at} kind")
     check_word(spec.features, NAMESPACES, f"{at} features")
-    check_word(spec.scale, ("none", "log1p", "zscore"), f"{at} scale")
+    check_word(spec.scale, ("none", "log1p", "zscore", "rank"), f"{at} scale")
     if spec.below is not None and not 0 <= spec.below <= 1:
         fix = "0.5 is half of the limit; leave the line out to have such cells refused"
         raise InputError("not a share of a limit", f"{at} below", spec.below, "a number from 0 to 1", fix)

@@ -23,7 +23,7 @@ from clinome.loaders.specs import Omics, Records
 from clinome.run_folder.run import Run
 from clinome.snapshot import Snapshot
 from clinome.study import Study
-from clinome.verbs.predict import PredictionReport
+from clinome.verbs.prediction.predict import PredictionReport
 
 STUDY = '''
 name = "NAME"

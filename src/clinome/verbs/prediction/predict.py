@@ -20,6 +20,7 @@ from clinome.run_folder.run import PREDICT, SNAPSHOT, Run
 from clinome.study import Study, as_study
 from clinome.verbs.exploration.query import check_out
 from clinome.verbs.loading.load import load_study
+from clinome.verbs.prediction.external_report import asked_methods, external_report, names_of_features, show_external
 from clinome.verbs.train import with_visits
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def predict(
     run: Run | str | Path,
     study: Study | str | Path,
     *,
+    align: str | Mapping[str, str] | None = None,
     learners: Mapping[str, Any] | None = None,
     out: str | Path | None = None,
     console: Console = SILENT,
@@ -79,6 +81,8 @@ def predict(
     Args:
         run: a run, or its folder `runs/NAME`.
         study: of the patients to predict: a study, its file, or the folder that holds it. Loaded where it is not.
+        align: for another platform: how values are mapped onto those of the training, without labels: quantile, standard or
+            none, for all dense layers, or layer -> one of them. Given at all, the loss is measured and said.
         learners: what of the model is your own code, given again by name.
         out: a .parquet or .csv file (default: predict/STUDY.parquet in the run folder).
         console: what is said while it runs; default: nothing.
@@ -87,11 +91,18 @@ def predict(
     Example:
         clinome.predict("runs/lung", "other/study.toml").table
     """
-    return predict_study(Run.open(run), as_study(study), learners or {}, None if out is None else Path(out), console)
+    return predict_study(
+        Run.open(run), as_study(study), learners or {}, None if out is None else Path(out), console, align
+    )
 
 
 def predict_study(
-    run: Run, study: Study, own: Mapping[str, Any], out: Path | None, console: Console
+    run: Run,
+    study: Study,
+    own: Mapping[str, Any],
+    out: Path | None,
+    console: Console,
+    align: str | Mapping[str, str] | None = None,
 ) -> PredictionReport:
     """Cohort -> fenced snapshot -> the model's own shape -> predictions, and metrics where there are outcomes."""
     start = time.perf_counter()
@@ -100,9 +111,11 @@ def predict_study(
     model = run.model
     _check_task(model, study)
     snapshot, cohort = _frozen(study, model, console)
-    served = model.serve(snapshot)
-    beside = _beside(run, model, served.snapshot) if model.needs_training else None
-    score = model.predict(served.snapshot, _given_again(own, study, model), beside)
+    methods = asked_methods(model, align)
+    plain = model.serve(snapshot)
+    served, shifts = model.align(plain, methods)
+    again = _given_again(own, study, model)
+    score = _scored(run, model, served.snapshot, again)
     table = with_visits(_with_alert(_table(served.snapshot, score), run), cohort.frame)
     metrics, unjudged = _judged(served.snapshot, score)
     mark = disclosed(model)
@@ -110,6 +123,8 @@ def predict_study(
         *cohort.notes,
         *([mark] if mark else []),
         *served.gaps.words(),
+        *(line for name, one in shifts.items() for line in one.words(name)),
+        *names_of_features(snapshot, served.gaps.layers, study),
         *_without_input(snapshot),
         *unjudged,
         *_trained_on(run, snapshot, metrics),
@@ -117,11 +132,19 @@ def predict_study(
     path = out or run.path(PREDICT, f"{study.name}.parquet")
     about = {"run": run.name, "study": study.name, "trained_on": model.about.get("snapshot", {}),
              "snapshot": snapshot.checksums()}  # fmt: skip
+    if align is not None:
+        told = [_scored(run, model, plain.snapshot, again), score] if {*methods.values()} - {"none"} else []
+        about |= external_report(run, model, snapshot, (served.snapshot, told), methods, console)
+    about |= {"shift": {name: vars(one) for name, one in shifts.items()}, "align": methods}
     made = PredictionReport(table, metrics, notes, served.gaps.as_json(), model.name, path, about)
     _write(made)
     run.log("predict", study=study.name, rows=table.height, seconds=round(time.perf_counter() - start, 2))
     _show(made, model, console)
     return made
+
+
+def _scored(run: Run, model: Model, served: DerivedSnapshot, own: Mapping[str, Learner]) -> np.ndarray:
+    return model.predict(served, own, _beside(run, model, served) if model.needs_training else None)
 
 
 def _given_again(own: Mapping[str, Any], study: Study, model: Model) -> dict[str, Learner]:
@@ -249,4 +272,5 @@ def _show(made: PredictionReport, model: Model, console: Console) -> None:
         console.table(["metric", "value", "low", "high"], found)
     else:
         console("no row has an outcome to judge the predictions by")
+    show_external(made.about, console)
     console(f"{made.scores.height:,} predictions written to {made.path}")

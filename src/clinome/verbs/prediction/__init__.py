@@ -1,0 +1,1 @@
+"""Verbs on a run's frozen model: new patients, and other platforms."""
