@@ -1,4 +1,4 @@
-"""Subgroups: `chosen` by sex, age, race and site: each group, and its gap to everybody else.
+"""Subgroups: `chosen` by sex, age, race, site and available layers: each group, and its gap to everybody else.
 
 Only rows of the same fold are ranked against each other, as scores of different folds come from different models; pairs
 are added up over folds. Groups of fewer than HIDDEN patients are named without figures.
@@ -48,6 +48,22 @@ def groupings(tables: Sequence[pl.DataFrame], wanted: Sequence[str] = ()) -> pl.
     found = {kind: next((held[name] for name in names if name in held), None) for kind, names in NAMES.items()}
     return pl.DataFrame({kind: bands(values) if kind == "age" else values.cast(pl.String)
                          for kind, values in found.items() if values is not None})  # fmt: skip
+
+
+AVAILABLE = "available layers"
+
+
+def available(snapshot: Snapshot) -> pl.Series | None:
+    """Which omics layers, notes and images each row has, as text; None where all rows have the same.
+
+    Example: "methylation, rna"; "none" for a row that has no layer.
+    """
+    parts = {**snapshot.layers, **snapshot.views}
+    if not parts:
+        return None
+    has = np.stack([part.profiled for part in parts.values()], 1)
+    told = [", ".join(sorted(name for name, one in zip(parts, row, strict=True) if one)) or "none" for row in has]
+    return pl.Series(AVAILABLE, told, pl.String) if len(set(told)) > 1 else None
 
 
 def _grouped(name: str, values: pl.Series) -> pl.Series:

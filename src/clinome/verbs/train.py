@@ -304,9 +304,9 @@ def _whole(run: Run) -> None:
 
 def _groups(ready: Prepared) -> pl.DataFrame:
     """Sex, age band, race and site of each row, or what the study names: columns of the cohort, covariates, properties of
-    Patient. Raises: InputError for a name that nothing holds."""
+    Patient; and which layers a row has. Raises: InputError for a name that nothing holds."""
     from clinome.graphs.snapshot.covariates import patient_properties
-    from clinome.models.evaluation.subgroups import groupings
+    from clinome.models.evaluation.subgroups import available, groupings
 
     snapshot, study = ready.snapshot, ready.study
     rows = ready.cohort.frame.sort("subject_id", "prediction_time")
@@ -316,7 +316,8 @@ def _groups(ready: Prepared) -> pl.DataFrame:
     known = {column.lower() for table in held for column in table.columns}
     for name in study.report.subgroups:
         check_column(name.lower(), known, f"{study.file.name} [report] subgroups")
-    return groupings(held, study.report.subgroups)
+    groups, layers = groupings(held, study.report.subgroups), available(snapshot)
+    return groups if layers is None else groups.with_columns(layers)
 
 
 def _by_group(ready: Prepared, predictions: pl.DataFrame, groups: pl.DataFrame) -> dict[str, Any]:

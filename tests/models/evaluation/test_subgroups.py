@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 from snapshots import make_snapshot
 
-from clinome.graphs.snapshot.snapshot import Snapshot
+from clinome.graphs.snapshot.snapshot import Layer, Snapshot
 from clinome.models.evaluation.fold_scores import FoldScores, draw
 from clinome.models.evaluation.predictions import parts_of
-from clinome.models.evaluation.subgroups import bands, groupings, subgroups
+from clinome.models.evaluation.subgroups import AVAILABLE, available, bands, groupings, subgroups
 from clinome.models.metrics.task_metrics import evaluate, targets
 
 
@@ -90,6 +92,23 @@ def test_columns_are_found_by_their_usual_names() -> None:
     assert found["site"].to_list() == ["1", "2"]
     assert groupings([cohort])["sex"].to_list() == ["f", None]
     assert groupings([]).is_empty()
+
+
+def test_rows_fall_into_groups_by_the_layers_they_have() -> None:
+    snapshot = make_snapshot("binary", n=60, layers=("rna", "mutations"))
+    layers = {}
+    for name, missing in (("rna", slice(0, 20)), ("mutations", slice(10, 40))):
+        one = snapshot.layers[name]
+        profiled = np.ones(60, dtype=bool)
+        profiled[missing] = False
+        layers[name] = Layer(name, one.kind, one.scale, one.var, one.values, profiled)
+    found = available(replace(snapshot, layers=layers))
+    assert found is not None and found.name == AVAILABLE
+    assert found.to_list() == ["mutations"] * 10 + ["none"] * 10 + ["rna"] * 20 + ["mutations, rna"] * 20
+    whole = {name: Layer(name, one.kind, one.scale, one.var, one.values, np.ones(60, dtype=bool))
+             for name, one in layers.items()}  # fmt: skip
+    assert available(replace(snapshot, layers=whole)) is None
+    assert available(replace(snapshot, layers={})) is None
 
 
 def test_ages_fall_into_bands_and_bands_stay() -> None:
