@@ -9,7 +9,7 @@ from typing import Any
 
 from ...loaders.specs import AnySource, Images, Knowledge, Notes, Omics, Patients, Records, Samples
 
-_LATER: tuple[tuple[str, Any], ...] = (("sheet", None), ("correct", "none"), ("impute", "median"))
+_LATER: tuple[tuple[str, Any], ...] = (("sheet", None), ("correct", "none"), ("impute", "median"), ("ids", None))
 """Keys that came after the first tables, and their defaults."""
 _SECTIONS: dict[str, type[AnySource]] = {
     "patients": Patients,
@@ -43,8 +43,9 @@ def restore(record: Mapping[str, Any]) -> AnySource:
         name: tuple(value) if isinstance(value, list) else value for name, value in record["spec"].items()
     }
     values["path"] = tuple(Path(name) for name in values["path"])
-    if values.get("model"):
-        values["model"] = Path(values["model"])
+    for name in ("model", "ids"):
+        if values.get(name):
+            values[name] = Path(values[name])
     return cls(**values)
 
 
