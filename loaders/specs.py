@@ -182,6 +182,7 @@ class Images(Source):
     known_time: Column | None = None
     unit: str | None = None
     drop: tuple[str, ...] = ()  # columns that are no features
+    ids: Path | None = None  # of an array (.npy, .npz): a table of whose its rows are, and when
 
     @property
     def source(self) -> str:

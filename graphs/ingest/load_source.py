@@ -15,7 +15,7 @@ import polars as pl
 from ...loaders.errors import InputError
 from ...loaders.files.losses import Loss, beyond, from_table
 from ...loaders.files.regular_file import check_regular
-from ...loaders.specs import AnySource, Knowledge, Notes, Omics, Patients, Samples
+from ...loaders.specs import AnySource, Images, Knowledge, Notes, Omics, Patients, Samples
 from ...loaders.tables import NONE, Known, Loaded, Tally
 from ..store.protocol import Store
 from ..tables.digest import sha256
@@ -87,7 +87,7 @@ def is_as_loaded(tables: Tables, spec: AnySource) -> bool:
     """Whether the source's files and its section are those from which its tables were read."""
     record = tables.record(spec.source)
     try:
-        files = {path.name: _checksum(path) for path in spec.path}
+        files = _checksums(spec)
     except InputError:
         return False
     return bool(files == record["files"] and all(record[name] == value for name, value in about(spec).items()))
@@ -124,7 +124,7 @@ def load_identity(tables: Tables, spec: AnySource, known: Known) -> str:
     """
     parts: dict[str, Any] = {"source": spec.source, "schema": _READING, **about(spec)}
     parts["spec"] = {name: value for name, value in parts["spec"].items() if name != "path"}
-    parts["files"] = [_checksum(path) for path in spec.path]
+    parts["files"] = [_checksum(path) for path in _files(spec)]
     parts["genes"] = known.genes.checksum
     if isinstance(spec, Patients | Samples):
         parts["clock"] = known.clock
@@ -142,6 +142,15 @@ def load_identity(tables: Tables, spec: AnySource, known: Known) -> str:
     if isinstance(spec, Notes) and spec.model is not None:
         parts["spec"]["model"] = _checksum(spec.model)
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _files(spec: AnySource) -> tuple[Path, ...]:
+    """The files that a source is read from."""
+    return (*spec.path, spec.ids) if isinstance(spec, Images) and spec.ids is not None else spec.path
+
+
+def _checksums(spec: AnySource) -> dict[str, str]:
+    return {path.name: _checksum(path) for path in _files(spec)}
 
 
 def _checksum(path: Path) -> str:
@@ -164,7 +173,7 @@ def _read(
         raise refused
     brought = nodes(loaded, spec)
     refuse_others(store, tables, spec.source, brought)  # before the tables say that these patients are the study's
-    files = {path.name: _checksum(path) for path in spec.path}
+    files = _checksums(spec)
     record = {**about(spec), "files": files, "sampled": known.samples is not None}
     tables.save(loaded, load_id, record, brought, left_out(loaded))
 

@@ -11,7 +11,7 @@ from ...loaders.specs import AnySource, Images, Knowledge, Notes, Omics, Patient
 
 _LATER: tuple[tuple[str, Any], ...] = (
     ("sheet", None), ("correct", "none"), ("impute", "median"), ("activity", "none"), ("pathways", ()), ("least_genes", 5),
-    ("keep_genes", True),
+    ("keep_genes", True), ("ids", None),
 )  # fmt: skip
 """Keys that came after the first tables, and their defaults."""
 _SECTIONS: dict[str, type[AnySource]] = {
@@ -46,8 +46,9 @@ def restore(record: Mapping[str, Any]) -> AnySource:
         name: tuple(value) if isinstance(value, list) else value for name, value in record["spec"].items()
     }
     values["path"] = tuple(Path(name) for name in values["path"])
-    if values.get("model"):
-        values["model"] = Path(values["model"])
+    for name in ("model", "ids"):
+        if values.get(name):
+            values[name] = Path(values[name])
     return cls(**values)
 
 

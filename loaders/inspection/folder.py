@@ -46,9 +46,9 @@ from .people import (
     unjoined,
     whose_among,
 )
-from .records.formats import UNDATED, is_timeline, places, record_folders, record_section
+from .records.formats import UNDATED, is_timeline, note_tables, places, record_folders, record_section
 from .records.hourly import hourly_section, is_hourly
-from .records.note_table import notes_keys, texts_of
+from .records.note_table import known_notes, notes_keys, texts_of
 from .records.record_folder import RecordFolder
 from .section import Section
 from .study_text import tells_later
@@ -133,7 +133,7 @@ class _Look:
         genes = self._genes(heads)
         if genes is not None:
             self.space = named_by(read_genes(genes.path))
-        tables = patients_tables([head for head in heads if head is not genes])
+        tables = patients_tables([head for head in heads if head is not genes and known_notes(head, "") is None])
         people, also = self._people(tables, heads)
         used = self._used(heads, people)
         sampled = samples_section(
@@ -372,7 +372,11 @@ class _Look:
             self._leave(head.path, _unknown(head))
 
     def _notes(self, head: Head, whose: Whose | None) -> Section | None:
-        """`[notes.NAME]`, where a column holds texts."""
+        """`[notes.NAME]`, where a table is of a format of notes, or a column holds texts."""
+        if (told := known_notes(head, self._path(head.path))) is not None:
+            keys, why, named = told
+            ready = whose is None or share_known(head.ids(named), whose) > 0
+            return Section(f"notes.{self.names.take(section_name(head.path))}", keys, why, ready)
         ids = [one.name for one in id_columns(head) if one.name not in texts_of(head)]
         called = [name for name in ids if whose is not None or SUBJECT.search(plain_name(name))]
         known = next((name for name in called if share_known(head.ids(name), whose) > 0.5), None)
@@ -472,6 +476,10 @@ class _Look:
             where = [self._path(path) for path in (places(one, self.base) if one.format == "fhir" else [one.root])]
             name = self.names.take("ehr")
             self.sections.append(record_section(one, where if len(where) > 1 else where[0], name))
+            for parts in note_tables(one):  # the records' reader leaves them
+                if isinstance(head := readable(parts[0]), Head) and (notes := self._notes(head, None)) is not None:
+                    several = {"path": [self._path(path) for path in parts]} if len(parts) > 1 else {}
+                    self.sections.append(replace(notes, keys={**notes.keys, **several}))
             self.clocks.add("relative" if one.format in UNDATED else "dated")
 
     def _hourly(self, head: Head | None, file: Path, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Vectors of images or notes: a table that has a patient, a time and one numeric column a feature in each row."""
+"""Vectors of images or notes: a table, or an array beside its ids, that has a patient, a time and numbers in each row."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ..files.rows import SourceRows, id_text, read_rows
 from ..files.text_table import has_header, numbers, resolve
 from ..specs import Images
 from ..tables import VECTORS, Known, Loaded
+from .array_file import array_rows, is_array
 from .dated_rows import dated_rows
 
 PREFIX = "IMAGE:"
@@ -20,6 +21,7 @@ def read_vectors(spec: Images, known: Known) -> Loaded:
     """Read `[images.NAME]`: what a network made of images (or of notes), one row each; every other column is a feature.
 
     Where a cell is no number, it is missing. A vector is known when its `time` is over, unless `known_time` is named.
+    The file may be an array (.npy, .npz) beside its `ids` (`loaders.views.array_file`).
 
     Returns: Loaded with vectors (tables.VECTORS, and the features as Float32, missing null).
     Raises: InputError for a file or column that is not there, a nested column, or a table without a numeric column.
@@ -31,7 +33,7 @@ def read_vectors(spec: Images, known: Known) -> Loaded:
             raise InputError("a column is not named", f"[{spec.source}] {role}", fix=fix)
     ledger = Ledger(spec.source)
     header = has_header(*(getattr(spec, role) for role in _ROLES))
-    found = read_rows(spec, ledger, header)
+    found = array_rows(spec, ledger) if any(map(is_array, spec.path)) else read_rows(spec, ledger, header)
     at = {
         role: resolve(column, found.frame, found.where)
         for role in _ROLES

@@ -46,7 +46,11 @@ def sepsis_onsets(
         if not codes[role] and not records.lenient:
             fix = f'name their codes: target = {{task = "sepsis3", {role} = ["{example}"]}}; load a source that tells them; or {_GIVEN}'
             raise InputError(
-                f"{what} is recorded in this study, so infection is never suspected", _WHERE, None, role, fix
+                f"{what} is recorded in this study, so infection is never suspected",
+                _WHERE,
+                None,
+                f"{role} among its events",
+                fix,
             )
     suspected = suspicions(_times(records, codes[ANTIBIOTICS]), _times(records, codes[CULTURES]))
     organs = frozenset().union(*(found for role, found in codes.items() if role not in INFECTION))

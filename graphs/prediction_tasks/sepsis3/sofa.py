@@ -1,4 +1,4 @@
-"""SOFA score: six organ systems from 0 to 4, each the worst of the last 24 hours, at every moment at which one is measured.
+"""SOFA score: six organ systems from 0 to 4, each the worst of the last 24 hours, at every moment at which one changes.
 
 A system of which nothing was measured in these hours counts as 0, as is usual; which systems a study can tell is said.
 Source: Vincent et al. 1996, doi:10.1007/BF01709751, table 3.
@@ -17,7 +17,7 @@ from ....loaders.tables import PolarsType
 RESPIRATION, COAGULATION, LIVER, CIRCULATION, CNS, KIDNEYS = SYSTEMS = (
     "respiration", "coagulation", "liver", "circulation", "CNS", "kidneys",
 )  # fmt: skip
-WORST_OF = "24h"
+WORST_OF = timedelta(hours=24)
 SAME_OXYGEN = timedelta(hours=2)
 """How long before a PaO2 its FiO2 may have been noted (ricu's)."""
 VENTILATED = timedelta(hours=24)
@@ -35,7 +35,7 @@ _NUMBERS: dict[str, PolarsType] = {"subject_id": pl.String, "time": pl.Datetime(
 
 
 def sofa(events: pl.DataFrame, roles: Mapping[str, frozenset[str]]) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    """SOFA at every moment at which a system was measured.
+    """SOFA at every moment at which a system was measured, and 24 hours later, when that no longer counts.
 
     Args:
         events: subject_id, time, code, numeric_value, text_value, unit; of the roles' codes.
@@ -150,7 +150,9 @@ def _added(scored: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """Each moment with the worst of the last 24 hours of every system (t − 24 h, t], and their sum."""
     long = pl.concat([part.with_columns(system=pl.lit(name)) for name, part in scored.items()])
     worst = [pl.col("score").filter(pl.col("system") == name).max().alias(name) for name in SYSTEMS]
-    moments = long.group_by(_KEY).agg(worst).sort(_KEY)
+    moments = long.group_by(_KEY).agg(worst)
+    over = moments.select("subject_id", pl.col("time") + WORST_OF).join(moments, on=_KEY, how="anti")
+    moments = pl.concat([moments, over.unique()], how="diagonal").sort(_KEY)
     rolling = [
         pl.col(name).rolling_max_by("time", window_size=WORST_OF, closed="right").over("subject_id") for name in SYSTEMS
     ]

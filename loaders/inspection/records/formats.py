@@ -13,6 +13,7 @@ from ...errors import ClinomeError
 from ...files.text_table import read_bytes
 from ...records.clinical_tables import is_part, table_of
 from ...records.meds.reader import CODES, DATA
+from ...views.note_table import FORMATS as NOTE_TABLES
 from ..file_head import Head, readable
 from ..folder_files import ending, is_paper
 from ..names import plain_name
@@ -106,6 +107,16 @@ def _is_fhir(path: Path) -> bool:
         return "resourceType" in json.loads(first)
     except (json.JSONDecodeError, TypeError):
         return '"resourceType"' in text[:2_000]
+
+
+def note_tables(folder: RecordFolder) -> list[list[Path]]:
+    """The tables of notes of a folder whose format has some, each as its files, in the order of their names."""
+    form = NOTE_TABLES.get(folder.format)
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.files):
+        if form is not None and table_of(path) in form.files:
+            found.setdefault(table_of(path), []).append(path)
+    return list(found.values())
 
 
 def places(folder: RecordFolder, base: Path) -> list[Path]:

@@ -10,6 +10,13 @@ from ..names import plain_name
 _WORDS, _HALF = 8, 0.5
 _LATE = re.compile(r"stor|sign|known|enter|report|available")
 _KIND = re.compile(r"type|kind|categ|class|title")
+_COLUMNS = {
+    "omop": {"note_id", "person_id", "note_date", "note_text"},
+    "mimic3": {"subject_id", "hadm_id", "chartdate", "category", "text"},
+    "mimic4": {"note_id", "subject_id", "hadm_id", "note_type", "charttime", "storetime", "text"},
+}
+"""Format of notes -> columns by which its tables are told."""
+_TITLES = {"omop": "the OMOP common data model", "mimic3": "MIMIC-III", "mimic4": "MIMIC-IV-Note"}
 
 
 def texts_of(head: Head) -> list[str]:
@@ -28,6 +35,24 @@ def texts_of(head: Head) -> list[str]:
         if cells.len() and float(words.median() or 0) >= _WORDS and cells.n_unique() > _HALF * cells.len():  # type: ignore[arg-type]
             found.append(name)
     return found
+
+
+def known_notes(head: Head, path: str) -> tuple[dict[str, object], tuple[str, ...], str] | None:
+    """Keys of `[notes.NAME]` of a table of a format, why, and its column of ids; None where it is none, or has no row.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import polars as pl
+        >>> names = ("note_id", "person_id", "note_date", "note_text")
+        >>> known_notes(Head(Path("n.csv"), pl.DataFrame({name: ["1"] for name in names}), names, True), "n.csv")[0]
+        {'format': 'omop', 'path': 'n.csv'}
+    """
+    named = {name.strip().lower(): name for name in head.frame.columns}
+    format = next((format for format, columns in _COLUMNS.items() if columns <= set(named)), None)
+    if format is None or not head.header or head.frame.is_empty():
+        return None
+    why = f"notes of {_TITLES[format]}: the graph holds none of their texts"
+    return {"format": format, "path": path}, (why,), named["person_id" if format == "omop" else "subject_id"]
 
 
 def notes_keys(head: Head, path: str, subject: str | None) -> tuple[dict[str, object], tuple[str, ...], bool] | None:

@@ -76,9 +76,10 @@ def _events(snapshot: Snapshot, rows: np.ndarray, y: np.ndarray, patient: np.nda
 
 
 def _days(snapshot: Snapshot, rows: np.ndarray) -> float | None:
-    """Days that these patients were watched: from prediction to prediction, the last for as long as the median step.
+    """Days that these patients were watched: from prediction to prediction, the last for as long as the median step, and
+    so the last before a step of a day or more, as it lies between two stays: nobody watched there.
 
-    None where predictions are a day or more apart, as those of visits are: nobody watched between them.
+    None where the median step is as long, as that of visits is.
     """
     once = snapshot.rows[rows].select("subject_id", "prediction_time")
     if once["prediction_time"].null_count():
@@ -88,4 +89,5 @@ def _days(snapshot: Snapshot, rows: np.ndarray) -> float | None:
     middle = steps.median()
     if not isinstance(middle, float) or middle >= 1:
         return None
-    return float(steps.to_numpy().sum() + middle * once["subject_id"].n_unique())
+    watched = np.where(steps.to_numpy() < 1, steps.to_numpy(), middle)
+    return float(watched.sum() + middle * once["subject_id"].n_unique())

@@ -77,9 +77,10 @@ CAPTION = {
     "operating": "Operating points of the chosen learner. Each fold’s threshold is set on predictions of its training rows by "
     "models that had not seen them, and applied to its held-out rows; counts are added up over folds, 95% CI by patient. "
     "Alerts: rows at or above the threshold. Threshold: mean over folds. PPV: positive predictive value.",
-    "operating_patients": " Alerts per 100 patients: all alerts of a patient count. Events alerted: those with an alert while they "
-    "were ahead within the horizon; alerted in vain: patients without an event who ever were.",
-    "operating_leads": " Lead time: from the first alert that an event was ahead of to the event, median (quartiles) over "
+    "alarms": "Alarms by patient and event, at the same thresholds. Alerts per 100 patients: all alerts of a patient count. "
+    "Events alerted: those with an alert while they were ahead within the horizon; alerted in vain: patients without an event who "
+    "ever were.",
+    "alarm_leads": " Lead time: from the first alert that an event was ahead of to the event, median (quartiles) over "
     "events alerted; the horizon is the longest that it can be.",
     "conformal": "Conformal prediction sets, calibrated by outcome on training rows: share of held-out rows whose set holds the "
     "outcome, 95% CI by patient.",

@@ -9,6 +9,7 @@ from clinome.loaders.errors import InputError, NotBuilt
 from clinome.loaders.files.losses import KINDS as LOSSES
 from clinome.loaders.registry import KNOWLEDGE, NOTES, RECORDS
 from clinome.loaders.specs import KINDS, NAMESPACES, AnySource, Images, Knowledge, Notes, Omics, Records
+from clinome.loaders.views.array_file import is_array
 from clinome.models.base.specs import FUSIONS, SELECTIONS, STRATEGIES, Evaluate, Learn, LinkTask, Matching, TaskSpec
 from clinome.models.base.task import TASKS, task_of
 from clinome.study_file.typed_toml import check_word
@@ -52,6 +53,9 @@ def check_sources(sources: Sequence[AnySource], where: str) -> None:
                 _check_unit(source, at)
             case Images():
                 _check_unit(source, at)
+                if source.ids is not None and not any(map(is_array, source.path)):
+                    fix = "leave ids out: a table holds them itself"
+                    raise InputError("ids go with an array", f"{at} ids", source.path[0].name, "a .npy or .npz", fix)
         for kind in source.accept:
             check_word(kind, LOSSES, f"{at} accept")
     if not sources:

@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from command import Clinome, write_study
+from notes_study import SECRET, write_notes_study
 from servers import Server, clear
 
 import clinome
@@ -103,6 +104,23 @@ def test_the_same_graph_cohort_and_snapshot_as_on_the_embedded_store(credentials
     assert print_here == print_there
     assert sums_here == sums_there
     assert isinstance(cohort_here.frame["prediction_time"].dtype, pl.Datetime)
+
+
+def test_notes_and_images_are_the_same_on_a_server(credentials: Server, tmp_path: Path) -> None:
+    """The graph knows of a note and an image when, and of what kind; no text of one stands in it."""
+    here = write_notes_study(tmp_path / "embedded", n=30)
+    there = on_server(write_notes_study(tmp_path / "neo4j", n=30), credentials)
+    told = "MATCH (p:Patient)-[h:HAD]->(c:Code) RETURN c.id AS id, count(h) AS n, min(h.time) AS first ORDER BY id"
+    found = []
+    for study in (Study.read(here), Study.read(there)):
+        load_study(study, SILENT)
+        with clinome.open(study) as graph:
+            found.append((graph.fingerprint(), graph.query(told).to_dict("list")))
+    assert found[0] == found[1]
+    assert found[1][1]["id"] == ["IMAGE:ct", "NOTE:discharge summary", "NOTE:progress note"]
+    with open_store(Study.read(there), write=False) as store:
+        held = [store.run(f"MATCH {one} RETURN properties(x) AS all", {})["all"] for one in ("(x)", "()-[x]->()")]
+    assert len(held[0]) > 30 and SECRET not in str(held)
 
 
 @pytest.mark.slow

@@ -401,6 +401,37 @@ def test_formats_are_told_by_their_tables(tmp_path: Path, format: str, files: di
         assert '# target = "death_in_hospital"' in (tmp_path / "study.toml").read_text()
 
 
+NOTE_TABLES = {
+    "omop": {
+        "person__csv": "person_id,year_of_birth\n1,1950\n2,1960\n", "condition_occurrence__csv": "a,b\n1,2\n",
+        "NOTE__csv": "note_id,person_id,note_date,note_datetime,note_title,note_text\n5,1,2020-01-01,,Letter,well today\n",
+    },
+    "mimic3": {
+        "PATIENTS__csv": "ROW_ID,SUBJECT_ID,GENDER\n9,1,F\n8,2,M\n", "ADMISSIONS__csv": "a,b\n1,2\n", "DIAGNOSES_ICD__csv": "a,b\n1,2\n",
+        "NOTEEVENTS__csv": "ROW_ID,SUBJECT_ID,HADM_ID,CHARTDATE,CHARTTIME,STORETIME,CATEGORY,ISERROR,TEXT\n7,1,3,2020-01-01,,,ECG,,sinus rhythm\n",
+    },
+    "mimic4": {
+        "patients__csv": "subject_id,gender,anchor_age\n1,F,50\n2,M,60\n", "admissions__csv": "a,b\n1,2\n", "diagnoses_icd__csv": "a,b\n1,2\n",
+        "note___discharge__csv": "note_id,subject_id,hadm_id,note_type,note_seq,charttime,storetime,text\nn,1,3,DS,1,2020-01-01 10:00:00,2020-01-02 10:00:00,home in good state\n",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("format", NOTE_TABLES)
+def test_notes_beside_records_are_a_section_of_their_own(tmp_path: Path, format: str) -> None:
+    """As their format reads them; an empty table of notes, as Synthea's OMOP and MIMIC-III's demo have, is none."""
+    files = dict(NOTE_TABLES[format])
+    table = next(name for name in files if "note" in name.lower())
+    report = clinome.init(write(tmp_path / "whole", **files))
+    (notes,) = written(report)["notes"].values()
+    assert notes == {"format": format, "path": table.replace("___", "/").replace("__", ".")}
+    raw = {"name": "n", "store": "n.graph", "notes": {"all": notes}}
+    loaded = clinome.load(clinome.Study.parse(raw, report.file.parent))
+    assert [one.tally.written for one in loaded.sources] == [1]
+    files[table] = files[table].partition("\n")[0] + "\n"
+    assert "notes" not in written(clinome.init(write(tmp_path / "empty", **files)))
+
+
 def test_a_fhir_export_loads_and_is_one_source_wherever_its_files_lie(tmp_path: Path) -> None:
     """In the study's own folder the files are named: the folder will hold the graph and the tables as well."""
     drug = '{"resourceType": "Medication", "id": "d", "code": {"text": "Aspirin"}}\n'

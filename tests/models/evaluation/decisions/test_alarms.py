@@ -99,5 +99,14 @@ def test_each_event_of_a_patient_is_one() -> None:
     snapshot = replace(_BASE, rows=table)
     found = _found(snapshot, y, np.array([False, True, True, False, False, False, False]))
     assert found["found"]["mean"] == 0.5 and found["lead_hours"] == 2.0  # type: ignore[index]
+    assert found["alerts_per_day"] == pytest.approx(2 / ((2 + 2 + 16 + 2 + 1 + 2 * 2) / 24))
+    later = (
+        pl.when(pl.col("prediction_time") >= START + timedelta(hours=20)).then(timedelta(days=9)).otherwise(timedelta())
+    )
+    apart = replace(_BASE, rows=table.with_columns(pl.col("prediction_time", "event_time") + later))
+    again = _found(apart, y, np.array([False, True, True, False, False, False, False]))
+    assert again["alerts_per_day"] == pytest.approx(
+        2 / ((2 + 2 + 2 + 2 + 1 + 2 * 2) / 24)
+    )  # nine days between two stays
     late = _found(snapshot, y, np.array([False, False, True, False, False, False, False]))
     assert late["found"]["mean"] == 0 and late["lead_hours"] is None  # type: ignore[index]
