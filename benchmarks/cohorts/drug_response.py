@@ -68,7 +68,8 @@ def write_folds(data: Path, out: Path) -> list[str]:
 def floors(data: Path, lines: list[str], drugs: list[str], fold_of: dict[str, int]) -> dict[str, np.ndarray]:
     """(lines, drugs) held-out predictions of each floor."""
     table = pl.read_csv(data / "methylation_561x808.csv.gz", infer_schema_length=None)
-    x = table[:, 1:].cast(pl.Float64).to_numpy()
+    at = {line: i for i, line in enumerate(table.to_series(0))}
+    x = table[:, 1:].cast(pl.Float64).to_numpy()[[at[line] for line in lines]]
     about = pl.read_csv(data / "cell_lines.tsv", separator="\t", infer_schema=False, quote_char=None)
     site = dict(about.select("depMapID", "Site_Primary").drop_nulls().iter_rows())
     sites = sorted({site.get(line, "") for line in lines})

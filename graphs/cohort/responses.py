@@ -45,9 +45,8 @@ def with_responses(
     if classes:
         absent = [one for one in classes if one not in rows.columns]
         rows = rows.with_columns(pl.lit(None, pl.Float64).alias(one) for one in absent)
-        notes += [f"{len(absent):,} of the model's {len(classes):,} endpoints were measured in nobody here"] * bool(
-            absent
-        )
+        if 0 < len(absent) < len(classes):  # of a study without any outcome there is nothing to say
+            notes.append(f"{len(absent):,} of the model's {len(classes):,} endpoints were measured in nobody here")
         rows = rows.drop(one for one in named if one not in classes and one in rows.columns)
         named = tuple(classes)
     return rows, named, tuple(notes)
