@@ -50,6 +50,8 @@ LEARNERS: dict[str, Entry] = {
     "hetero_gnn": Entry(f"{HERE}.graph.hetero_gnn:HeteroGNN", graph=True),
     "pathway_net": Entry(f"{HERE}.graph.pathway_net:PathwayNet", needs=("layers",), graph=True),
     "patient_gnn": Entry(f"{HERE}.graph.patient_gnn:PatientGNN", graph=True),
+    "pca": Entry(f"{HERE}.latent.latent_ridge:PCARidge", needs=("layers",)),
+    "factor": Entry(f"{HERE}.latent.latent_ridge:FactorRidge", needs=("layers",)),
     "autoencoder": Entry(f"{HERE}.latent.latent_ridge:AutoencoderRidge", needs=("layers",)),
     "vae": Entry(f"{HERE}.latent.latent_ridge:VAERidge", needs=("layers",)),
     "gru": Entry(f"{HERE}.sequence.recurrent:GRU", needs=("records",), graph=True),
@@ -63,7 +65,7 @@ FUSE = {
     "early": ("ridge_late", "lasso", "elastic_net", "forest", "boosting"),
     "late": ("ridge_late", "lasso", "elastic_net"),
     "stacked": ("ridge_late", "lasso", "elastic_net"),
-    "intermediate": ("fusion", "vae"),
+    "intermediate": ("fusion", "vae", "factor"),
     "interleaved": ("ridge_late", "lasso", "elastic_net", "forest", "boosting", "gru", "lstm", "sequence"),
 }
 """`[learn] fusion` -> who brings modalities together so; interleaved ones are events, which these read."""
