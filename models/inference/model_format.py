@@ -21,7 +21,7 @@ from ..learners.stacking import STACK
 from ..preprocessing.notes_block import NOTES
 from .alignment.distribution_format import distributions
 from .block_format import Schema, block, joined, of_task
-from .latent_format import latent_block
+from .latent_format import latent_columns
 from .network_format import (
     LARGEST,
     NETWORK_SETTINGS,
@@ -149,9 +149,8 @@ def _member(part: Part, schema: Schema) -> str:
             _rate(state.keys("rate")["rate"], schema)
         case "covariates" | "ridge_late" | "lasso" | "elastic_net":
             _ridge(state, schema)
-        case "autoencoder" | "vae":
-            latent = partial(latent_block, setting=found["setting"].value, variational=name == "vae")
-            _ridge(state, schema, latent)
+        case "pca" | "factor" | "autoencoder" | "vae":
+            _ridge(state, schema, partial(latent_columns, name=name, setting=found["setting"].value))
         case "best_feature":
             _best(state, schema)
         case "forest" | "boosting":

@@ -1,1 +1,1 @@
-"""Learners on latent variables: an autoencoder a layer, one variational autoencoder of all layers."""
+"""Learners on latent variables: principal components or an autoencoder a layer, a factor model or a variational autoencoder of all."""

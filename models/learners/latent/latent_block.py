@@ -101,7 +101,7 @@ class LatentBlock:
         from ...training import trainer as training
 
         self.projections = [
-            Projection.fit(_dense(block.transform(snapshot, rows[block.present(snapshot, rows)])), self.seed)
+            Projection.fit(dense(block.transform(snapshot, rows[block.present(snapshot, rows)])), self.seed)
             for block in self.blocks
         ]
         source, here = self._rows(snapshot, rows), np.flatnonzero(self.present(snapshot, rows))
@@ -151,7 +151,7 @@ class LatentBlock:
         layers, present = {}, {}
         for block, one in zip(self.blocks, self.projections, strict=True):
             here = block.present(snapshot, rows)
-            layers[block.name] = one.coordinates(_dense(block.transform(snapshot, rows))) * here[:, None].astype(
+            layers[block.name] = one.coordinates(dense(block.transform(snapshot, rows))) * here[:, None].astype(
                 np.float32
             )
             present[block.name] = here
@@ -201,7 +201,7 @@ class LatentBlock:
                 slopes[name] += slope.numpy() / STEPS
         out = {}
         for block, one in zip(self.blocks, self.projections, strict=True):
-            whole = (_dense(block.transform(snapshot, rows)) - one.mean) * one.back(slopes[block.name])
+            whole = (dense(block.transform(snapshot, rows)) - one.mean) * one.back(slopes[block.name])
             out[block.name] = block.names, block.gather(whole * source.present[block.name][:, None])
         return out
 
@@ -240,5 +240,6 @@ class LatentBlock:
         return made
 
 
-def _dense(x: Any) -> np.ndarray:
+def dense(x: Any) -> np.ndarray:
+    """A block's columns as a dense array."""
     return x.toarray() if sparse.issparse(x) else np.asarray(x)

@@ -405,14 +405,26 @@ def test_the_catalogue_says_what_cannot_run_and_why() -> None:
         "gene_gnn",
         "hetero_gnn",
     ]
-    assert list(left_out) == ["covariates", "lasso", "elastic_net", "pathway_net", "patient_gnn", "autoencoder", "vae"]
-    assert default(make_snapshot("survival", n=30, records=True))[-13:] == [
+    assert list(left_out) == [
+        "covariates",
+        "lasso",
+        "elastic_net",
+        "pathway_net",
+        "patient_gnn",
+        "pca",
+        "factor",
+        "autoencoder",
+        "vae",
+    ]
+    assert default(make_snapshot("survival", n=30, records=True))[-15:] == [
         "cox_pca",
         "propagation",
         "gene_gnn",
         "hetero_gnn",
         "pathway_net",
         "patient_gnn",
+        "pca",
+        "factor",
         "autoencoder",
         "vae",
         "gru",

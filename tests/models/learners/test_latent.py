@@ -9,13 +9,15 @@ import pytest
 from snapshots import make_snapshot
 
 from clinome.models.experiment.controls import permuted
+from clinome.models.learners.latent.factor_block import FactorBlock
 from clinome.models.learners.latent.latent_block import LatentBlock
-from clinome.models.learners.latent.latent_ridge import AutoencoderRidge, LatentRidge, VAERidge
+from clinome.models.learners.latent.latent_ridge import AutoencoderRidge, FactorRidge, LatentRidge, PCARidge, VAERidge
 from clinome.models.metrics.task_metrics import inner_score, targets
 from clinome.snapshot import Snapshot
 
 TRAIN, TUNING, HELD = np.arange(120), np.arange(120, 150), np.arange(150, 240)
-BOTH = pytest.mark.parametrize("kind", [AutoencoderRidge, VAERidge])
+EACH = pytest.mark.parametrize("kind", [AutoencoderRidge, VAERidge, PCARidge, FactorRidge])
+TOGETHER = pytest.mark.parametrize("kind", [VAERidge, FactorRidge])
 QUICK = {"plan": {"epochs": 25}}
 
 
@@ -24,7 +26,7 @@ def planted() -> Snapshot:
 
 
 def fitted(kind: type[LatentRidge], snapshot: Snapshot) -> LatentRidge:
-    learner = kind(QUICK, 1)
+    learner = kind(QUICK if kind.on_torch else {}, 1)
     learner.fit(snapshot, TRAIN, TUNING)
     return learner
 
@@ -34,7 +36,7 @@ def auroc(learner: LatentRidge, snapshot: Snapshot) -> float:
     return inner_score("binary", y, learner.predict(snapshot, HELD))
 
 
-@BOTH
+@EACH
 def test_planted_signal_passes_and_permuted_labels_teach_nothing(kind: type[LatentRidge]) -> None:
     snapshot = planted()
     assert auroc(fitted(kind, snapshot), snapshot) > 0.7
@@ -42,13 +44,13 @@ def test_planted_signal_passes_and_permuted_labels_teach_nothing(kind: type[Late
     assert abs(np.mean([auroc(fitted(kind, lie), lie) for lie in lies]) - 0.5) < 0.1  # one standard error is 0.03
 
 
-@BOTH
+@EACH
 def test_contributions_add_up_to_the_score(kind: type[LatentRidge]) -> None:
     """A block's score less that of the training mean. (The burden of mutations is no gene's: its share has no name.)"""
     snapshot = planted()
     snapshot = replace(snapshot, layers={"rna": snapshot.layers["rna"]})
     block, model, _ = fitted(kind, snapshot).members[0]
-    assert isinstance(block, LatentBlock)
+    assert isinstance(block, LatentBlock | FactorBlock)
     here = HELD[block.present(snapshot, HELD)]
     coef = np.broadcast_to(model.coef[:, 0], (len(here), len(model.coef)))
     found = block.contributions(snapshot, here, coef)["rna"][1].sum(axis=1)
@@ -57,9 +59,10 @@ def test_contributions_add_up_to_the_score(kind: type[LatentRidge]) -> None:
     assert (score - found).std() < 0.002 * score.std()  # the score of the mean itself is in all of them
 
 
-def test_a_patient_with_one_layer_of_two_is_served_and_one_without_any_too() -> None:
+@TOGETHER
+def test_a_patient_with_one_layer_of_two_is_served_and_one_without_any_too(kind: type[LatentRidge]) -> None:
     snapshot = planted()
-    learner = fitted(VAERidge, snapshot)
+    learner = fitted(kind, snapshot)
     rna = snapshot.layers["rna"]
     none = replace(snapshot, layers={**snapshot.layers, "rna": replace(rna, profiled=np.zeros(240, dtype=bool))})
     assert np.isfinite(learner.predict(none, HELD)).all()
