@@ -60,7 +60,7 @@ class CrossAttentionFusion(Fusion):
     attention: ClassVar[bool] = True
     # what only two modalities together tell is learned late, after some hundred steps in which the loss stands still
     plan: ClassVar = {
-        "epochs": 60, "patience": 6, "least_steps": 1800, "lr": 5e-3, "weight_decay": 1e-2, "batch_size": 64,
+        "epochs": 100, "patience": 6, "least_steps": 1500, "lr": 5e-3, "weight_decay": 1e-2, "batch_size": 64,
     }  # fmt: skip
 
     def aside(self, snapshot: Snapshot) -> str | None:
