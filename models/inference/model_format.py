@@ -22,6 +22,7 @@ from ..preprocessing.covariates import COVARIATES
 from ..preprocessing.notes_block import NOTES
 from ..preprocessing.records.records_block import RECORDS
 from .block_format import AMOUNTS, Schema, block, joined, notes, of_task, window_columns
+from .cluster_format import clusters, mixture
 from .latent_format import latent_block
 from .network_format import (
     LARGEST,
@@ -37,8 +38,11 @@ from .steps_format import layer_steps
 
 CLOCKS = ("dated", "relative", "order")
 SCALES = ("none", "log1p", "zscore")
-_NETWORKS = {"hetero_gnn": hetero_network, "patient_gnn": patient_network, "gru_d": measured_network}
-"""Those whose state holds more than that of the others."""
+_OWN_FORM = {
+    "hetero_gnn": hetero_network, "patient_gnn": patient_network, "gru_d": measured_network,
+    "consensus": clusters, "snf": clusters, "mixture": mixture,
+}  # fmt: skip
+"""Those whose state is of a form of its own."""
 VIEWS = (NOTES, "vectors")
 
 
@@ -141,8 +145,8 @@ def _member(part: Part, schema: Schema) -> str:
             _tree_learner(state, schema, name)
         case "cox_pca":
             _cox(state, schema)
-        case _ if name in _NETWORKS:
-            _NETWORKS[name](state, schema, found["setting"].value)
+        case _ if name in _OWN_FORM:
+            _OWN_FORM[name](state, schema, found["setting"].value)
         case "gene_gnn" | "pathway_net":
             on_genes(state, schema, found["setting"].value, name)
         case _ if getattr(make(name), "on_torch", False):

@@ -13,6 +13,7 @@ from ...loaders.errors import InputError
 from ..base.learner import Learner
 from ..base.lookup import look_up
 from ..base.snapshot import Snapshot
+from ..base.task import task_of
 from .base import BaseLearner, several_views
 
 
@@ -20,7 +21,7 @@ from .base import BaseLearner, several_views
 class Entry:
     """One learner of the table.
 
-    where: `module:Class`. needs: the kind of task ("survival"), "layers", "records", "several" (of omics, records, notes,
+    where: `module:Class`. needs: the kind of task ("survival", "clustering"), "layers", "records", "several" (of omics, records, notes,
     images); where the study lacks one it is no default. baseline: a plain model, beside which every network is judged.
     anchor: a plain linear model, to which stacking holds. floor: knows nothing of a patient.
     graph: learns from edges, which its setting `edges` shuffles or takes away: these twins are among a run's controls.
@@ -57,6 +58,9 @@ LEARNERS: dict[str, Entry] = {
     "gru_d": Entry(f"{HERE}.sequence.gru_d:GRUD", needs=("records",), graph=True),
     "sequence": Entry(f"{HERE}.sequence.sequence:Sequence", needs=("records",), graph=True),
     "fusion": Entry(f"{HERE}.fusion:Fusion", needs=("several",)),
+    "consensus": Entry(f"{HERE}.clusters.consensus:Consensus", needs=("clustering",)),
+    "snf": Entry(f"{HERE}.clusters.snf:NetworkFusion", needs=("clustering",)),
+    "mixture": Entry(f"{HERE}.clusters.mixture:Mixture", needs=("clustering",)),
 }
 """In the order in which they are shown: the plainest first, networks last."""
 FUSE = {
@@ -100,6 +104,11 @@ def _always(snapshot: Snapshot) -> bool:
     return True
 
 
+def clusterers() -> list[str]:
+    """Names of the learners that divide patients without an outcome."""
+    return [name for name, entry in LEARNERS.items() if "clustering" in entry.needs]
+
+
 def is_floor(name: str) -> bool:
     """Whether a learner of this name knows nothing of a patient."""
     return name in LEARNERS and LEARNERS[name].floor
@@ -121,7 +130,8 @@ def default(snapshot: Snapshot) -> list[str]:
         *(["records"] if snapshot.events is not None else []),
         *(["several"] if several_views(snapshot) else []),
     }
-    return [name for name, entry in LEARNERS.items() if has >= set(entry.needs)]
+    found = [name for name, entry in LEARNERS.items() if has >= set(entry.needs)]
+    return found if task_of(snapshot.task).supervised else [one for one in found if one in clusterers()]
 
 
 def select(snapshot: Snapshot, names: Sequence[str], fusion: str | None = None) -> tuple[list[Learner], dict[str, str]]:
@@ -139,7 +149,7 @@ def select(snapshot: Snapshot, names: Sequence[str], fusion: str | None = None) 
     left_out: dict[str, str] = {}
     for name in dict.fromkeys(wanted or default(snapshot)):
         learner = make(name)
-        reason = learner.reason(snapshot)
+        reason = reason_of(learner, snapshot)
         if fusion is not None and name not in ONE_BLOCK:
             if name not in FUSE[fusion]:
                 reason = f"[learn] fusion is {fusion!r}, and it has another way"
@@ -155,6 +165,24 @@ def select(snapshot: Snapshot, names: Sequence[str], fusion: str | None = None) 
         got = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
         raise InputError("no learner can run", "study.toml [learn] learners", got, fix='use learners = ["default"]')
     return learners, left_out
+
+
+def reason_of(learner: Learner, snapshot: Snapshot) -> str | None:
+    """Why a learner cannot run on this study; None where it can. One that learns from an outcome needs one."""
+    ours = learner.name in LEARNERS and isinstance(learner, BaseLearner)
+    if ours and learner.name not in clusterers() and not task_of(snapshot.task).supervised:
+        return f"it learns from an outcome, and {snapshot.task} has none"
+    return learner.reason(snapshot)
+
+
+def why_no_clusterer(learner: Learner, snapshot: Snapshot) -> str | None:
+    """Why a learner of the user's own cannot divide patients; None where it may, and where outcomes are learnt."""
+    from .adapters.fit_predict import FitPredictLearner
+
+    wrapped = isinstance(learner, BaseLearner) and not isinstance(learner, FitPredictLearner)
+    if task_of(snapshot.task).supervised or not wrapped:
+        return None
+    return "an estimator or a module learns from an outcome; an object with fit(snapshot, train, tuning) and predict(snapshot, rows), which gives each row the number of its cluster, can run"
 
 
 def aside(learner: Learner, snapshot: Snapshot) -> str | None:
