@@ -21,7 +21,7 @@ import polars as pl
 
 import clinome
 from clinome.models.learners.links.rankers.kernel import Kernel
-from clinome.reports.links.sentences import disease_named
+from clinome.reports.tasks.links.sentences import disease_named
 
 HEAD = 'name = "{name}"\nstore = "{name}.graph"\ntables = "{name}.tables"\n[identifiers]\ngenes = "genes.tsv"\n'
 SOURCE = '[knowledge.{name}]\npath = "{name}.tsv"\npredicate = "{predicate}"\nsubject = "subject"\nobject = "object"\naccept = ["cells", "names"]\n'

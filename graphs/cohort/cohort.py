@@ -30,7 +30,7 @@ from ..query.params import naive
 from ..store.columns import table
 from ..store.protocol import Edges, Store
 from ..tables.study_tables import Tables
-from .labels import BOOLEANS, NUMBERS, TIME_TO_EVENT, WHERE, Label, with_any_label, with_label, with_listed
+from .labels import BOOLEANS, GROUPS, NUMBERS, TIME_TO_EVENT, WHERE, Label, with_any_label, with_label, with_listed
 from .meds_labels import is_label_table, read_labels
 from .responses import with_responses
 
@@ -160,7 +160,8 @@ def make_cohort(
         labelled = (with_any_label if to_predict else with_label)(own, label_type, label, one)
     fate = "to predict, and not to judge by" if to_predict else "left out"
     notes = [*asked.notes, *labelled.notes, *_said(labelled.unlabelled, f"rows without a label {fate}")]
-    steps.append(AttritionStep("labelled", labelled.patients))
+    if label_type != GROUPS:
+        steps.append(AttritionStep("labelled", labelled.patients))
     if label_type == TIME_TO_EVENT and not to_predict:
         steps.append(AttritionStep("at risk", labelled.rows["subject_id"].n_unique()))
         _check_events(labelled.rows)

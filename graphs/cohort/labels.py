@@ -26,10 +26,11 @@ NOT_HAPPENED = frozenset(
      "no relapse", "no progression", "negative", "absent")
 )  # fmt: skip
 """Words, in small letters, of something that happened or is so, and of its contrary."""
-BOOLEAN, BOOLEANS, CATEGORICAL, NUMERIC, NUMBERS, TIME_TO_EVENT = LABEL_TYPES = (
-    "boolean", "booleans", "categorical", "numeric", "numbers", "time_to_event",
+BOOLEAN, BOOLEANS, CATEGORICAL, NUMERIC, NUMBERS, TIME_TO_EVENT, GROUPS = LABEL_TYPES = (
+    "boolean", "booleans", "categorical", "numeric", "numbers", "time_to_event", "groups",
 )  # fmt: skip
-"""What a label can be; booleans and numbers are several at once, numeric is MEDS's `float_value` or `integer_value`."""
+"""What a label can be; booleans and numbers are several at once, numeric is MEDS's `float_value` or `integer_value`; groups are
+categories that only judge: a row without one stays, and the column need not be there."""
 COMPETING = "competing"
 """Of time to event: whether follow-up ended with another event, after which this one cannot come."""
 Label = str | tuple[str, ...]
@@ -70,6 +71,8 @@ def with_label(
     if label_type not in LABEL_TYPES:
         raise ValueError(f"label type: got {label_type!r}; expected one of {', '.join(LABEL_TYPES)}")
     rows = rows.with_columns(cs.float().fill_nan(None))
+    if label_type == GROUPS:
+        return _groups(rows, _one(label))
     if label_type == BOOLEANS:
         return _booleans(rows, (label,) if isinstance(label, str) else label)
     if label_type == NUMBERS:
@@ -92,6 +95,17 @@ def with_label(
     return Labelled(sure, ("0", "1"), *counts, notes=notes)
 
 
+def _groups(rows: pl.DataFrame, label: str) -> Labelled:
+    """All rows, with their known group as text, null where there is none; without the column nobody has one.
+
+    Raises: InputError where the study names a column that is not there.
+    """
+    if label != "label":
+        _need(rows, label, "the study names a column of known groups")
+    found = with_any_label(rows, CATEGORICAL, label)
+    return replace(found, patients=rows["subject_id"].n_unique(), unlabelled=0)
+
+
 def with_any_label(rows: pl.DataFrame, label_type: str, label: Label, happened: object = None) -> Labelled:
     """All rows, labelled where the query gave a label: for a model that predicts them, and is judged where it can be.
 
@@ -102,6 +116,7 @@ def with_any_label(rows: pl.DataFrame, label_type: str, label: Label, happened: 
     labels = {label} if isinstance(label, str) else set(label)
     event = _one(label) if label_type == TIME_TO_EVENT and labels <= set(rows.columns) else "event"
     named = {"duration_days", event} if label_type == TIME_TO_EVENT else labels
+    label_type = CATEGORICAL if label_type == GROUPS else label_type
     types: dict[str, Any] = {
         CATEGORICAL: pl.String,
         NUMERIC: pl.Float64,

@@ -47,7 +47,7 @@ def make_folds(rows: pl.DataFrame, task: str, evaluate: Evaluate) -> pl.DataFram
         )
     from sklearn.model_selection import StratifiedGroupKFold
 
-    _enough(y, groups, evaluate.folds)
+    _enough(y, groups, evaluate.folds, least=2 if task_of(task).supervised else 1)
     if evaluate.stratify is not None:
         y = _finer(y, rows[evaluate.stratify])
     out = []
@@ -189,11 +189,12 @@ def _finer(y: np.ndarray, by: pl.Series) -> np.ndarray:
     return pairs.select(pl.struct("y", "by").rank("dense").cast(pl.Int64) - 1).to_series().to_numpy()
 
 
-def _enough(y: np.ndarray, groups: np.ndarray, folds: int) -> None:
+def _enough(y: np.ndarray, groups: np.ndarray, folds: int, least: int = 2) -> None:
+    """least: outcomes that there must be."""
     sizes: Sequence[int] = [len(np.unique(groups[y == k])) for k in np.unique(y)]
-    if len(sizes) < 2 or min(sizes) < folds:
+    if len(sizes) < least or min(sizes) < folds:
         got = f"{min(sizes, default=0)} subjects in the smallest of {len(sizes)} outcomes"
         raise InputError(
             "too few subjects for the folds", "study.toml [evaluate] folds = " + str(folds), got,
-            f"two outcomes with at least {folds} subjects each", "use fewer folds, or a cohort with more of them",
+            f"{'two outcomes with ' if least > 1 else ''}at least {folds} subjects{' each' if least > 1 else ''}", "use fewer folds, or a cohort with more of them",
         )  # fmt: skip

@@ -113,7 +113,8 @@ def _parts(rows: pl.DataFrame, where: pl.Series, outcome: np.ndarray) -> pl.Seri
     """The site of each row; of small ones `OTHERS`, as far as they hold two outcomes together."""
     table = pl.DataFrame({"site": where, "subject": rows["subject_id"], "outcome": outcome})
     counted = table.group_by("site").agg(pl.col("subject").n_unique(), pl.col("outcome").n_unique())
-    large = counted.filter((pl.col("subject") >= SMALL) & (pl.col("outcome") > 1))["site"]
+    several = min(2, table["outcome"].n_unique())  # where nothing is told apart, one is enough
+    large = counted.filter((pl.col("subject") >= SMALL) & (pl.col("outcome") >= several))["site"]
     return where.to_frame("site").select(
         pl.when(pl.col("site").is_in(large.implode())).then("site").otherwise(pl.lit(OTHERS))
     )["site"]

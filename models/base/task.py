@@ -23,6 +23,7 @@ TASKS: dict[str, str] = {
     "regression": "clinome.models.tasks.regression:RegressionTask",
     "responses": "clinome.models.tasks.responses:ResponsesTask",
     "survival": "clinome.models.tasks.survival:SurvivalTask",
+    "clustering": "clinome.models.tasks.clustering:ClusteringTask",
 }
 """kind -> where its class is."""
 
@@ -40,7 +41,7 @@ class Task(ABC):
     kind: ClassVar[str]
     """As `[task] kind` names it."""
     label_type: ClassVar[str]
-    """What a cohort's label is: boolean, booleans, categorical, numeric, numbers or time_to_event (`clinome.graphs.cohort.labels`)."""
+    """What a cohort's label is: boolean, booleans, categorical, numeric, numbers, time_to_event or groups (`clinome.graphs.cohort.labels`)."""
     outcome: ClassVar[tuple[str, ...]] = ("label",)
     """Columns of a snapshot's rows that hold the outcome."""
     metrics: ClassVar[tuple[str, ...]]
@@ -57,6 +58,8 @@ class Task(ABC):
     """Whether a row is of one class alone, where there are several columns of scores."""
     over_time: ClassVar[bool] = False
     """Whether predictions are also judged over time, as survival curves."""
+    supervised: ClassVar[bool] = True
+    """Whether learners learn from the outcome; else it only judges them, and may be unknown."""
     numeric: ClassVar[bool] = False
     """Whether the outcome is a number in a unit of its own, which scores are in too."""
     own_units: ClassVar[bool] = False

@@ -91,6 +91,10 @@ def _one_outcome(task: Task, y: np.ndarray, rows: int) -> list[str]:
         ] * bool(few)
     if len(np.unique(y, axis=0)) > 1:
         return []
+    if not task.supervised:
+        return [
+            f"all {rows:,} rows with a known group have the same one: nothing can be said of how well groups are told apart"
+        ]
     if task.numeric:
         return [
             f"all {rows:,} rows with an outcome have the same one: R² and Spearman's correlation cannot be computed"

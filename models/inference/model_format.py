@@ -21,6 +21,7 @@ from ..learners.stacking import STACK
 from ..preprocessing.notes_block import NOTES
 from .alignment.distribution_format import distributions
 from .block_format import Schema, block, joined, of_task
+from .cluster_format import clusters, mixture
 from .latent_format import latent_columns
 from .network_format import (
     LARGEST,
@@ -37,8 +38,11 @@ from .table_format import tree_table
 
 CLOCKS = ("dated", "relative", "order")
 SCALES = ("none", "log1p", "zscore", "rank")
-_NETWORKS = {"hetero_gnn": hetero_network, "patient_gnn": patient_network, "gru_d": measured_network}
-"""Those whose state holds more than that of the others."""
+_OWN_FORM = {
+    "hetero_gnn": hetero_network, "patient_gnn": patient_network, "gru_d": measured_network,
+    "consensus": clusters, "snf": clusters, "mixture": mixture,
+}  # fmt: skip
+"""Those whose state is of a form of its own."""
 VIEWS = (NOTES, "vectors")
 
 
@@ -157,8 +161,8 @@ def _member(part: Part, schema: Schema) -> str:
             _tree_learner(state, schema, name)
         case "cox_pca":
             _cox(state, schema)
-        case _ if name in _NETWORKS:
-            _NETWORKS[name](state, schema, found["setting"].value)
+        case _ if name in _OWN_FORM:
+            _OWN_FORM[name](state, schema, found["setting"].value)
         case "gene_gnn" | "pathway_net":
             on_genes(state, schema, found["setting"].value, name)
         case _ if getattr(make(name), "on_torch", False):

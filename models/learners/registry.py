@@ -21,7 +21,7 @@ from .base import BaseLearner, several_views
 class Entry:
     """One learner of the table.
 
-    where: `module:Class`. needs: the kind of task ("survival"), "layers", "records", "several" (of omics, records, notes,
+    where: `module:Class`. needs: the kind of task ("survival", "clustering"), "layers", "records", "several" (of omics, records, notes,
     images); where the study lacks one it is no default. baseline: a plain model, beside which every network is judged.
     anchor: a plain linear model, to which stacking holds. floor: knows nothing of a patient.
     graph: learns from edges, which its setting `edges` shuffles or takes away: these twins are among a run's controls.
@@ -62,6 +62,9 @@ LEARNERS: dict[str, Entry] = {
     "fusion": Entry(f"{HERE}.fusion:Fusion", needs=("several",)),
     "cross_attention": Entry(f"{HERE}.fusion:CrossAttentionFusion", needs=("several",)),
     "contrastive": Entry(f"{HERE}.fusion:ContrastiveFusion", needs=("several",)),
+    "consensus": Entry(f"{HERE}.clusters.consensus:Consensus", needs=("clustering",)),
+    "snf": Entry(f"{HERE}.clusters.snf:NetworkFusion", needs=("clustering",)),
+    "mixture": Entry(f"{HERE}.clusters.mixture:Mixture", needs=("clustering",)),
 }
 """In the order in which they are shown: the plainest first, networks last."""
 FUSE = {
@@ -107,6 +110,11 @@ def _always(snapshot: Snapshot) -> bool:
     return True
 
 
+def clusterers() -> list[str]:
+    """Names of the learners that divide patients without an outcome."""
+    return [name for name, entry in LEARNERS.items() if "clustering" in entry.needs]
+
+
 def is_floor(name: str) -> bool:
     """Whether a learner of this name knows nothing of a patient."""
     return name in LEARNERS and LEARNERS[name].floor
@@ -128,7 +136,8 @@ def default(snapshot: Snapshot) -> list[str]:
         *(["records"] if snapshot.events is not None else []),
         *(["several"] if several_views(snapshot) else []),
     }
-    return [name for name, entry in LEARNERS.items() if has >= set(entry.needs)]
+    found = [name for name, entry in LEARNERS.items() if has >= set(entry.needs)]
+    return found if task_of(snapshot.task).supervised else [one for one in found if one in clusterers()]
 
 
 def select(snapshot: Snapshot, names: Sequence[str], fusion: str | None = None) -> tuple[list[Learner], dict[str, str]]:
@@ -165,11 +174,25 @@ def select(snapshot: Snapshot, names: Sequence[str], fusion: str | None = None) 
 
 
 def why_not(learner: Learner, snapshot: Snapshot) -> str | None:
-    """Why one of ours cannot run on this study, in plain words; None where it can."""
-    if task_of(snapshot.task).own_units and not getattr(learner, "several_numbers", False):
+    """Why a learner cannot run on this study, in plain words; None where it can. One that learns from an outcome needs one."""
+    task = task_of(snapshot.task)
+    ours = learner.name in LEARNERS and isinstance(learner, BaseLearner)
+    if ours and learner.name not in clusterers() and not task.supervised:
+        return f"it learns from an outcome, and {snapshot.task} has none"
+    if task.own_units and not getattr(learner, "several_numbers", False):
         able = [name for name in LEARNERS if getattr(make(name), "several_numbers", False)]
         return f"it learns one outcome at a time; several numbers at once are learnt by {', '.join(able)}"
     return learner.reason(snapshot)
+
+
+def why_no_clusterer(learner: Learner, snapshot: Snapshot) -> str | None:
+    """Why a learner of the user's own cannot divide patients; None where it may, and where outcomes are learnt."""
+    from .adapters.fit_predict import FitPredictLearner
+
+    wrapped = isinstance(learner, BaseLearner) and not isinstance(learner, FitPredictLearner)
+    if task_of(snapshot.task).supervised or not wrapped:
+        return None
+    return "an estimator or a module learns from an outcome; an object with fit(snapshot, train, tuning) and predict(snapshot, rows), which gives each row the number of its cluster, can run"
 
 
 def aside(learner: Learner, snapshot: Snapshot) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .calibration_error import Brier, ExpectedCalibrationError, MulticlassBrier
 from .classification import Accuracy, BalancedAccuracy, MacroF1, MatthewsCorrelation
-from .clustering import NormalisedMutualInformation
+from .clustering import AdjustedRand, NormalisedMutualInformation
 from .concordance import ConcordanceIndex
 from .discrimination import AUROC, AveragePrecision
 from .metric import Metric
@@ -47,6 +47,7 @@ METRICS: dict[str, Metric] = {
     "macro_r2": MacroR2(),
     "macro_mae": MacroMeanAbsoluteError(),
     "endpoints_judged": EndpointsJudged(),
+    "ari": AdjustedRand(),
     "nmi": NormalisedMutualInformation(),
 }
 """Name in a task's list -> metric. (Two tasks may judge by metrics of one key: both Brier scores are `brier`.)"""

@@ -40,6 +40,7 @@ from clinome.study_file.checks import (
     check_sources,
     check_threshold,
 )
+from clinome.study_file.clustering import check_clustering
 from clinome.study_file.typed_toml import check_word, nearest, section
 
 if TYPE_CHECKING:
@@ -402,6 +403,8 @@ def _check(study: Study, where: str) -> None:
     check_evaluate(study.evaluate, f"{where} [evaluate]")
     if study.links is not None:
         check_links(study.links, study.knowledge, study.evaluate, study.learn, where)
+    shown = study.report
+    check_clustering(study.task, study.evaluate, study.learn, shown.metric, shown.subgroups, where)
     check_metric(study.report.metric, study.task, f"{where} [report] metric")
     check_threshold(study.report.threshold, study.task, f"{where} [report] threshold")
     _check_target(study, where)

@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from clinome.plots.clusters import cluster_numbers, consensus_matrix
     from clinome.plots.cohorts import cumulative_incidence, differential_features, kaplan_meier
     from clinome.plots.predictions import (
         calibration,
@@ -53,6 +54,8 @@ _WHERE = {
     "attrition": "run",
     "biomarkers": "run",
     "calibration": "predictions",
+    "cluster_numbers": "clusters",
+    "consensus_matrix": "clusters",
     "controls": "run",
     "critical_difference": "ranks",
     "cumulative_incidence": "cohorts",
@@ -85,6 +88,8 @@ __all__ = [
     "attrition",
     "biomarkers",
     "calibration",
+    "cluster_numbers",
+    "consensus_matrix",
     "controls",
     "critical_difference",
     "cumulative_incidence",

@@ -14,6 +14,8 @@ from clinome.loaders.errors import InputError
 from clinome.loaders.files.spreadsheet_csv import write_csv
 from clinome.run_folder.run import SNAPSHOT, Run
 from clinome.study import Study, as_study
+from clinome.study_file.clustering import KIND as CLUSTERING
+from clinome.verbs.tasks.clusters import rank_markers
 
 if TYPE_CHECKING:
     from clinome.models.biomarkers.ranking import FoldAttribution
@@ -50,6 +52,8 @@ def rank_features(study: Study, run: Run, console: Console) -> Run:
     if run.done("biomarkers", key):
         console("biomarkers: nothing has changed; the ranking stands")
         return run
+    if study.need_task().kind == CLUSTERING:
+        return rank_markers(study, run, key, named, console)
     snapshot = Snapshot.read(run.path(SNAPSHOT))
     ranked = rank(snapshot, fold_attributions(pl.read_parquet(run.path("attributions.parquet"))))
     with open_graph(study) as graph:

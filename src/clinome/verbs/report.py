@@ -21,11 +21,13 @@ def report(study: Study | str | Path, *, name: str | None = None, console: Conso
     Example:
         clinome.report("study.toml").report
     """
-    from clinome.reports.links.page import is_links, write_links_report
     from clinome.reports.page import write_report
+    from clinome.reports.tasks.clusters.page import write_clusters_report
+    from clinome.reports.tasks.links.page import write_links_report
 
     study = as_study(study)
     run = Run.of(study, name)
-    write = write_links_report if is_links(run.folder) else write_report
+    task = run.read_json("results.json").get("task")
+    write = {"links": write_links_report, "clustering": write_clusters_report}.get(str(task), write_report)
     console(f"report: {write(run.folder, study.report.title or run.name, run.path('report.html'))}")
     return run

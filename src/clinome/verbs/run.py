@@ -14,9 +14,9 @@ from clinome.run_folder.run import Run
 from clinome.study import Study, as_study
 from clinome.user_learners import learners_of
 from clinome.verbs.biomarkers import biomarkers
-from clinome.verbs.links import rankers_of, train_links
 from clinome.verbs.loading.load import load
 from clinome.verbs.report import report
+from clinome.verbs.tasks.links import rankers_of, train_links
 from clinome.verbs.train import train_study
 
 if TYPE_CHECKING:

@@ -27,9 +27,10 @@ from clinome.run_folder.run import ENCODER, SNAPSHOT, Run, key_of, versions
 from clinome.study import Study, as_study
 from clinome.user_learners import learners_of
 from clinome.verbs.cohort import check_column, keep, write_tables
-from clinome.verbs.links import rankers_of, train_links
 from clinome.verbs.pretrain import encoder_for, encoder_notes
 from clinome.verbs.quality import keep_quality, mixed_batches
+from clinome.verbs.tasks.clusters import train_clusters
+from clinome.verbs.tasks.links import rankers_of, train_links
 
 if TYPE_CHECKING:
     from clinome.graphs.snapshot.snapshot import Snapshot
@@ -94,6 +95,17 @@ def train_study(
     start = time.perf_counter()
     ready, counts = _prepare(study, run, console)
     ready = replace(ready, snapshot=_selecting(ready.snapshot, study.learn.select))
+    if not _learns_outcomes(study):
+        basis = (
+            _content(ready.snapshot),
+            vars(study.task),
+            _asked(study.learn),
+            study.evaluate.seed,
+            _code(own),
+            versions(),
+        )
+        learners, failed = _learners(ready, own, console)
+        return train_clusters(ready, learners, failed, lambda: _summary(ready, counts, []), basis, console)
     write_tables(ready)
     groups = _groups(ready)
     encoder = encoder_for(study, run.path(ENCODER), console)
@@ -139,6 +151,12 @@ def train_study(
     _ask(copies, console)
     _tell_failed(results.as_json(), console)
     return run
+
+
+def _learns_outcomes(study: Study) -> bool:
+    from clinome.models.base.task import task_of
+
+    return task_of(study.need_task().kind).supervised
 
 
 def _asked(learn: Learn) -> dict[str, Any]:
@@ -240,7 +258,9 @@ def _tell_failed(results: Mapping[str, Any], console: Console) -> None:
 
 def _named(name: str, learner: Learner, snapshot: Snapshot) -> Learner:
     """The user's learner under the user's name for it. Raises: CannotRun if it cannot run on this study."""
-    reason = learner.reason(snapshot)
+    from clinome.models.learners.registry import why_no_clusterer
+
+    reason = why_no_clusterer(learner, snapshot) or learner.reason(snapshot)
     if reason is not None:
         raise CannotRun(name, reason)
     named = copy(learner)

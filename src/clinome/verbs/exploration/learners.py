@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from clinome.console import SILENT, Console
 from clinome.graph import cohort_of, open_graph, snapshot_of
 from clinome.study import Study, as_study
-from clinome.verbs.links import why_not as why_no_ranker
+from clinome.verbs.tasks.links import why_not as why_no_ranker
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,15 +12,10 @@ import polars as pl
 from clinome.models.learners.links.ranks import LABEL, METRICS
 from clinome.reports.format import interval, number
 from clinome.reports.html import svg, write_page
-from clinome.reports.links import sentences
+from clinome.reports.tasks.links import sentences
 
 EXAMPLES, SHOWN = 5, 5
 """Queries, and candidates of each list, that the page shows."""
-
-
-def is_links(run: Path) -> bool:
-    """Whether a run folder holds the results of a links study."""
-    return bool(_json(run / "results.json").get("task") == "links")
 
 
 def write_links_report(run: Path, title: str, out: Path) -> Path:

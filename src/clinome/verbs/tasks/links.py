@@ -164,7 +164,7 @@ def _ids(graph: LinkGraph, end: str, names: Mapping[str, str]) -> pl.DataFrame:
 
 def _warnings(study: Study, edges: LinkEdges, results: LinkResults) -> list[str]:
     """What a reader should know before any figure."""
-    from clinome.reports.links import sentences
+    from clinome.reports.tasks.links import sentences
 
     graph, task = results.graph, need_links(study)
     sets = edges.nodes.filter(pl.col("label") == "Pathway")["name"].drop_nulls()

@@ -1,0 +1,1 @@
+"""Verbs of tasks with an experiment of their own: links of knowledge, clusters of patients."""
