@@ -57,6 +57,10 @@ TABLES: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str]] = {
         {"y_true": np.where(SCORE > 0.5, "b", "a"), "score_a": 1 - SCORE, "score_b": SCORE}, {}, "Confusion matrix",
     ),
     "predicted_observed": ({"y_true": 50 + 9 * SCORE, "score": 53 + 3 * SCORE}, {}, "observed − predicted"),
+    "endpoint_correlations": (
+        {"learner": ["covariates"] * 3 + ["chosen"] * 3, "endpoint": ["a", "b", "c"] * 2,
+         "spearman": [0.1, 0.3, None, 0.2, 0.25, 0.4]}, {}, "Better for 1 of 2 endpoints",
+    ),
     "label_curves": (
         {"y_true": [["a"] * int(s > 0.5) + ["b"] * int(s < 0.8) for s in SCORE], "score_a": SCORE, "score_b": 1 - SCORE},
         {"called": {"a": "asthma"}}, "asthma (a)",

@@ -308,6 +308,9 @@ def test_a_measure_of_weights_is_the_metric_of_repeated_rows(key: str) -> None:
         y, score = np.column_stack([rng.integers(1, 20, 40), rng.integers(0, 2, 40)]) + 0.0, rng.random(40)
     if METRICS[key].__module__.endswith(".multilabel"):
         y, score = rng.integers(0, 2, (40, 3)) + 0.0, rng.random((40, 3)).round(1)
+    if METRICS[key].__module__.endswith(".responses"):
+        y, score = rng.normal(size=(40, 3)).round(1), rng.random((40, 3)).round(1)
+        y[rng.random((40, 3)) < 0.3] = np.nan
     part, metric = (
         Scored(y, score, classes=3 if key in ("accuracy", "balanced_accuracy", "macro_f1", "mcc") else 0),
         METRICS[key],

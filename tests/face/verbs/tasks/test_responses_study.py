@@ -88,7 +88,7 @@ def test_columns_of_the_cohort_are_endpoints_too_and_a_gap_stays_one(tmp_path: P
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = with_layer(tmp_path_factory.mktemp("one"), "one", 1)
+    file = with_layer(tmp_path_factory.mktemp("responses") / "one", "one", 1)
     clinome.load(file)
     return file
 
