@@ -201,7 +201,7 @@ def _ends(cells: pl.Series, what: str, features: str, known: Known) -> tuple[pl.
     if what == "pathway":  # a bare name, as a GMT file would spell it
         text = cells.str.strip_chars()
         bare = ids.is_null() & text.str.contains(r"^[^\x00-\x1f\x7f-\x9f]{1,500}$").fill_null(False)
-        ids = ids.zip_with(~bare, "PATHWAY:" + text)
+        ids, counts = ids.zip_with(~bare, "PATHWAY:" + text), {}
         name = pl.when(bare).then(text)
     return pl.DataFrame({"id": ids}).with_columns(symbol=pl.lit(None, pl.String), name=name), counts
 

@@ -48,14 +48,17 @@ class FactorModel:
         width = max(1, min(width, len(layers[0]) - 1, sum(x.shape[1] for x in layers)))
         mean = tuple(_mean(x[here]) for x, here in zip(layers, present, strict=True))
         centred = [np.where(here[:, None], x - m, 0.0) for x, here, m in zip(layers, present, mean, strict=True)]
-        model = cls(mean, *_principal(centred, present, width, seed))
+        sizes = [x.shape[1] for x in layers]
+        centred, axes = zip(*(_row_space(x) for x in centred), strict=True)
+        model = cls(mean, *_principal(centred, present, sizes, width, seed))
         for _ in range(STEPS if len(layers) > 1 else 0):
             before = model.weights
-            model = model._improved(centred, present)
+            model = model._improved(centred, present, sizes)
             moved = sum(float(((a - b) ** 2).sum()) for a, b in zip(before, model.weights, strict=True))
             if moved <= CLOSE**2 * sum(float((one**2).sum()) for one in model.weights):
                 break
-        return model._turned()
+        whole = (w if a is None else a @ w for w, a in zip(model.weights, axes, strict=True))
+        return cls(mean, tuple(whole), model.noise)._turned()
 
     @property
     def width(self) -> int:
@@ -84,18 +87,20 @@ class FactorModel:
         ]
         return np.asarray(each)
 
-    def _improved(self, centred: Sequence[np.ndarray], present: Sequence[np.ndarray]) -> FactorModel:
-        """One step of EM. centred: less the mean, 0 where a row lacks the layer."""
+    def _improved(
+        self, centred: Sequence[np.ndarray], present: Sequence[np.ndarray], sizes: Sequence[int]
+    ) -> FactorModel:
+        """One step of EM. centred: less the mean, 0 where a row lacks the layer; sizes: columns before `_row_space`."""
         spread = self.spread(present)
         told = sum(x @ w / noise for x, w, noise in zip(centred, self.weights, self.noise, strict=True))
         z = np.einsum("nij,nj->ni", spread, told)
         weights, noise = [], []
-        for x, here in zip(centred, present, strict=True):
+        for x, here, size in zip(centred, present, sizes, strict=True):
             square = z[here].T @ z[here] + spread[here].sum(axis=0)
             w = np.linalg.solve(square + 1e-9 * np.eye(self.width), z.T @ x).T
             left = float((x**2).sum() - np.einsum("pk,kp->", w, z.T @ x))
             weights.append(w)
-            noise.append(max(left / max(int(here.sum()) * x.shape[1], 1), LEAST_NOISE))
+            noise.append(max(left / max(int(here.sum()) * size, 1), LEAST_NOISE))
         return FactorModel(self.mean, tuple(weights), tuple(noise))
 
     def _turned(self) -> FactorModel:
@@ -112,8 +117,21 @@ def _mean(x: np.ndarray) -> np.ndarray:
     return np.asarray(x.mean(axis=0, dtype=np.float64) if len(x) else np.zeros(x.shape[1]))
 
 
+def _row_space(x: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """(n, n) coordinates and (p, n) axes of a layer with more columns than rows; else as it is.
+
+    Weights lie in the space of the rows, and noise that is alike in all directions does not change when they are turned:
+    so the model is the same, and a step costs nothing for wide layers.
+    """
+    if x.shape[1] <= len(x) or len(x) > EXACT:
+        return x, None
+    values, turn = np.linalg.eigh(x @ x.T)
+    length = np.sqrt(np.maximum(values, 0))
+    return turn * length, x.T @ (turn / np.where(length > 1e-6 * max(length.max(initial=0), 1e-12), length, np.inf))
+
+
 def _principal(
-    centred: Sequence[np.ndarray], present: Sequence[np.ndarray], width: int, seed: int
+    centred: Sequence[np.ndarray], present: Sequence[np.ndarray], sizes: Sequence[int], width: int, seed: int
 ) -> tuple[tuple[np.ndarray, ...], tuple[float, ...]]:
     """Weights and noise by principal components of layers side by side, each at one total variance; of one layer the answer."""
     from sklearn.utils.extmath import randomized_svd
@@ -127,11 +145,11 @@ def _principal(
     n, ends = len(whole), np.cumsum([x.shape[1] for x in centred])
     axes, scores = v[:width].T, s[:width]
     weights, noise = [], []
-    for x, here, scale, part in zip(centred, present, unit, np.split(axes, ends[:-1]), strict=True):
+    for x, here, size, scale, part in zip(centred, present, sizes, unit, np.split(axes, ends[:-1]), strict=True):
         rows = max(int(here.sum()), 1)
         variance = (scores * scale) ** 2 / (n if len(centred) > 1 else rows)
         explained = float(((part**2) * variance).sum())
-        s_m = max((float((x**2).sum()) / rows - explained) / max(x.shape[1] - width, 1), LEAST_NOISE)
+        s_m = max((float((x**2).sum()) / rows - explained) / max(size - width, 1), LEAST_NOISE)
         weights.append(part * np.sqrt(np.maximum(variance - (s_m if len(centred) == 1 else 0.0), 1e-8)))
         noise.append(s_m)
     return tuple(weights), tuple(noise)

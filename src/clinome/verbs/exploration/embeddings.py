@@ -26,15 +26,16 @@ PRETRAINED = "pretrained"
 def embed(
     study: Study | str | Path, learner: str = "hetero_gnn", *, name: str | None = None, console: Console = SILENT
 ) -> pd.DataFrame:
-    """Embeddings of patients and of the graph's nodes, by a network fitted on the whole cohort.
+    """Embeddings of patients and of the graph's nodes, by a network, `pca` or `factor`, fitted on the whole cohort.
 
     For exploring, and for `clinome.write_embeddings`: no vector is held out, so nothing is to be judged by them. Every
-    network has vectors of patients (what its head reads; of several rows of a patient the last); `hetero_gnn` has them of
+    network has vectors of patients (what its head reads; of several rows of a patient the last), `pca` their principal
+    components of one layer after the other, `factor` their factors behind all layers; `hetero_gnn` has them of
     features, codes and knowledge too, `sequence` and `fusion` of codes and the knowledge around them. "pretrained" is the encoder
     that the run's learners started from, as it was before any outcome: vectors of patients alone, for a linear probe.
     Args:
         study: a study, its file, or the folder that holds it; it has been trained.
-        learner: a network's name. name: of the run; default: the study's.
+        learner: its name. name: of the run; default: the study's.
         console: what is said; default: nothing.
     Returns: a row a node: label, id, learner, vector; kept in the run folder as embeddings.parquet (`run.embeddings`).
     Raises: InputError for a learner without embeddings, or that cannot run on this study.
@@ -46,7 +47,7 @@ def embed(
     import polars as pl
 
     from clinome.loaders.errors import InputError
-    from clinome.models.learners.base import placed
+    from clinome.models.learners.base import BaseLearner, placed
     from clinome.run_folder.run import EMBEDDINGS, Run
 
     study = as_study(study)
@@ -59,12 +60,16 @@ def embed(
         raise InputError(
             "it cannot run on this study", where, reason, fix="`clinome learners STUDY` lists those that can"
         )
-    if not getattr(fitted, "on_torch", False):
-        raise InputError("it has no embeddings", where, expected="a network", fix='name one, such as "hetero_gnn"')
+    if getattr(type(fitted), "embeddings", BaseLearner.embeddings) is BaseLearner.embeddings:
+        expected = "a network, pca or factor"
+        raise InputError("it has no embeddings", where, expected=expected, fix='name one, such as "hetero_gnn"')
     train, tuning = _parts(snapshot.rows["subject_id"], study.evaluate.seed)
     fitted = placed(fitted, study.learn.placement)
     fitted.fit(snapshot, train, tuning)
     found = getattr(fitted, "embeddings")(snapshot, np.arange(snapshot.rows.height))  # noqa: B009
+    if found is None:
+        fix = "`clinome learners STUDY` lists others"
+        raise InputError("it learnt no vectors", where, "too few patients with a layer", "twenty or more", fix)
     patients = pl.DataFrame({"id": snapshot.rows["subject_id"], "vector": found.rows.astype(np.float32).tolist()})
     patients = patients.unique("id", keep="last", maintain_order=True).with_columns(
         label=pl.lit("Patient"), subject_id="id"

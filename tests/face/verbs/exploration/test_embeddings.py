@@ -48,6 +48,15 @@ def test_patients_genes_and_pathways_have_vectors_that_the_graph_finds_again(fol
     assert set(found) == {ids[i] for i in order[1:6]}
 
 
+def test_factors_and_components_are_embeddings_too_and_ridge_has_none(folder: Path) -> None:
+    for name in ("factor", "pca"):
+        vectors = np.stack(clinome.embed(folder, name)["vector"].to_list())
+        assert len(vectors) == PEOPLE and np.isfinite(vectors).all() and vectors.std(axis=0).max() > 0.5
+    with pytest.raises(InputError, match="no embeddings") as found:
+        clinome.embed(folder, "ridge_late")
+    assert found.value.fix
+
+
 def test_alike_patients_are_near(folder: Path) -> None:
     table = clinome.embed(folder, "hetero_gnn").query("label == 'Patient'").set_index("id")
     label = pl.read_csv(folder / "patients.csv")
