@@ -25,7 +25,7 @@ VIEWS = (PERMUTED, MISSINGNESS, BATCH, CLOCK)
 """Controls in which TABULAR_CONTROL learns from another view of the cohort."""
 TWINS: Mapping[str, dict[str, Any]] = {SHUFFLED: {"edges": "shuffled"}, EDGELESS: {"edges": "none"}}
 """Controls that every learner on the graph has, `shuffled_graph:gene_gnn`: its setting in each."""
-_ROWS = ("subject_id", "prediction_time", "label", "duration_days", "event", GROUP)
+_ROWS = ("subject_id", "prediction_time", "label", "event_time", "duration_days", "event", "competing", GROUP)
 
 
 def controls(snapshot: Snapshot, learners: list[str]) -> list[str]:
