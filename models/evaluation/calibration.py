@@ -63,16 +63,18 @@ def calibrated(task: str, parts: Sequence[FoldScores], subject: np.ndarray) -> C
     kind = task_of(task)
     if kind.label_type == "boolean":
         p = np.concatenate([one.score for one in parts])
-        varies = any(np.ptp(one.score) > _EDGE for one in parts if len(one.score))
-        return _binary(y, p, subject[rows], varies, widen) if 0 < y.sum() < len(y) else None
+        return (
+            _binary(y, p, subject[rows], _vary([one.score for one in parts]), widen) if 0 < y.sum() < len(y) else None
+        )
     if kind.over_time and all(one.followed is not None for one in parts):
-        p = np.concatenate([at_horizon(one) for one in parts])
+        risks = [at_horizon(one) for one in parts]
+        p, varies = np.concatenate(risks), _vary(risks)
         rival = rivals_among(parts)
         if not y[:, 1].any():
             return None
         if rival is not None:
-            return _competing(y, rival, p, subject[rows], horizon(parts), widen)
-        return _survival(y, p, subject[rows], horizon(parts), widen)
+            return _competing(y, rival, p, subject[rows], horizon(parts), varies, widen)
+        return _survival(y, p, subject[rows], horizon(parts), varies, widen)
     return None
 
 
@@ -141,7 +143,7 @@ def _binary(y: np.ndarray, p: np.ndarray, cluster: np.ndarray, varies: bool, wid
     return _made(slope, intercept, calibration_error(y, p), float(p.mean()), float(y.mean()))
 
 
-def _survival(y: np.ndarray, p: np.ndarray, cluster: np.ndarray, at: float, widen: float) -> Calibration:
+def _survival(y: np.ndarray, p: np.ndarray, cluster: np.ndarray, at: float, varies: bool, widen: float) -> Calibration:
     """The intercept is the shift of all log cumulative hazards at which the mean risk is the share that was seen."""
     from scipy.optimize import brentq
 
@@ -149,7 +151,7 @@ def _survival(y: np.ndarray, p: np.ndarray, cluster: np.ndarray, at: float, wide
     p = np.clip(p, _EDGE, 1 - _EDGE)
     hazard, when = -np.log1p(-p), np.array([at])
     risk = np.log(hazard)
-    slope = _around(*cox_slope(risk, y), widen) if risk.std() > _EDGE else _UNKNOWN
+    slope = _around(*cox_slope(risk, y), widen) if varies else _UNKNOWN
     observed = 1 - float(kaplan_meier(y[:, 0], y[:, 1]).at(when)[0])
     events = max(float(((y[:, 0] <= at) & (y[:, 1] > 0)).sum()), 1.0)
     aim = float(np.clip(observed, 1e-4, 1 - 1e-4))
@@ -160,7 +162,7 @@ def _survival(y: np.ndarray, p: np.ndarray, cluster: np.ndarray, at: float, wide
 
 
 def _competing(
-    y: np.ndarray, rival: np.ndarray, p: np.ndarray, cluster: np.ndarray, at: float, widen: float
+    y: np.ndarray, rival: np.ndarray, p: np.ndarray, cluster: np.ndarray, at: float, varies: bool, widen: float
 ) -> Calibration:
     """Rows whose state at the horizon is known stand for those censored before: weights 1/G of their own time, or of it."""
     when, any_event = np.array([at]), np.maximum(y[:, 1] > 0, rival)
@@ -171,7 +173,7 @@ def _competing(
     logit, one = _logit(p), np.ones(len(y))
     level, level_error = logistic(one[:, None], had, logit, cluster, weight)
     slope: Interval = _UNKNOWN
-    if logit.std() > _EDGE:
+    if varies:
         line, line_error = logistic(np.column_stack([one, logit]), had, 0 * logit, cluster, weight)
         slope = _around(line[1], line_error[1], widen)
 
@@ -181,6 +183,11 @@ def _competing(
     gaps = [len(b) * abs(seen(b) - p[b].mean()) for b in bins_of(p)]
     intercept = _around(level[0], level_error[0], widen)
     return _made(slope, intercept, float(sum(gaps) / len(p)), float(p.mean()), seen(np.arange(len(y))))
+
+
+def _vary(risks: Sequence[np.ndarray]) -> bool:
+    """Whether the risks of any one fold differ: what differs between folds alone is what each had to learn from."""
+    return any(np.ptp(one) > _EDGE for one in risks if len(one))
 
 
 def _made(

@@ -27,7 +27,7 @@ TWINS: Mapping[str, dict[str, Any]] = {SHUFFLED: {"edges": "shuffled"}, EDGELESS
 """Controls that every learner on the graph has, `shuffled_graph:gene_gnn`: its setting in each."""
 PAIRED = {"contrastive": {"pairs": "shuffled"}}
 """Who learns from which omics and records are of one patient, and its setting in its control: those of two."""
-_ROWS = ("subject_id", "prediction_time", "label", "duration_days", "event", GROUP)
+_ROWS = ("subject_id", "prediction_time", "label", "event_time", "duration_days", "event", "competing", GROUP)
 
 
 def controls(snapshot: Snapshot, learners: list[str]) -> list[str]:

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from snapshots import make_snapshot
 
+from clinome.graphs.snapshot.freeze import LABELS
 from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.models.base.specs import Evaluate, Learn
 from clinome.models.experiment import controls as c
@@ -103,6 +104,14 @@ def test_views_hold_no_layer_no_record_and_no_label() -> None:
         assert view.rows.equals(plates.rows)
         other = plates.rows.with_columns(pl.col("duration_days") * 2, event=1 - pl.col("event").cast(pl.Int64))
         assert c.seen(replace(plates, rows=other), name, seed=1).covariates.equals(view.covariates)
+
+
+def test_what_says_the_outcome_beside_the_label_is_no_batch() -> None:
+    """Of what a frozen cohort keeps of the outcome no column is taken for a site: an event's time would tell all of it."""
+    for task in ("binary", "survival"):
+        snapshot = make_snapshot(task, n=60)
+        more = {name: pl.Series(range(60)) % 2 for name in LABELS if name not in snapshot.rows.columns}
+        assert c.BATCH not in c.controls(replace(snapshot, rows=snapshot.rows.with_columns(**more)), ["majority"])
 
 
 def test_the_graphs_twins_run_where_a_graph_is_learnt_on() -> None:
