@@ -29,7 +29,7 @@ from clinome.models.evaluation.predictions import prediction_table
 from clinome.models.experiment.controls import permuted
 from clinome.models.inference.input_schema import InputSchema
 from clinome.models.inference.model import FORMAT, Model, member_of
-from clinome.models.learners.registry import make, select, why_not
+from clinome.models.learners.registry import make, reason_of, select
 from clinome.models.learners.stacking import STACK, choose
 from clinome.models.metrics.several.responses import macro_spearman
 from clinome.models.metrics.task_metrics import evaluate, measures
@@ -231,7 +231,7 @@ def test_who_learns_one_outcome_at_a_time_says_so() -> None:
     learners, left_out = select(snapshot, ["default", "boosting", "lasso"])
     assert [one.name for one in learners] == ["majority", "covariates", "ridge_late", "forest"]
     assert "learnt by majority, covariates, ridge_late, forest" in left_out["lasso"]
-    assert why_not(make("gene_gnn"), snapshot) == left_out["boosting"]
+    assert reason_of(make("gene_gnn"), snapshot) == left_out["boosting"]
 
 
 def test_endpoints_by_themselves_and_against_the_covariates() -> None:
