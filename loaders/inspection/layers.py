@@ -216,7 +216,7 @@ def _kind_by_features(space: str | None) -> tuple[str | None, str]:
 def _features(kind: str | None, space: str | None) -> str:
     if kind == "mirna":
         return "mirbase" if space in (None, "mirbase", "symbol") else space
-    return space or "symbol"
+    return "opaque" if kind == "response" else space or "symbol"
 
 
 def _values(matrix: Matrix) -> NDArray[np.float64]:

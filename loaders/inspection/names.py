@@ -21,6 +21,7 @@ LAYERS = {
     "mutation": ("mut", "muts", "mutation", "mutations", "mutated", "snv", "maf", "somatic"),
     "protein": ("protein", "proteins", "proteomics", "proteome", "rppa", "cptac", "prot", "olink"),
     "metabolite": ("metabolite", "metabolites", "metabolomics", "metabolome", "metabolon"),
+    "response": ("ic50", "lnic50", "pic50", "gi50", "ec50"),
     "expression": ("rna", "rnaseq", "mrna", "expression", "expr", "exp", "tpm", "fpkm", "rpkm", "counts", "rsem",
                    "transcriptome", "transcriptomics", "microarray"),
 }  # fmt: skip

@@ -46,6 +46,7 @@ class Learner(Protocol):
     | multiclass | `(n, classes)`    | probabilities, in the order of `snapshot.classes` |
     | multilabel | `(n, labels)`     | probability of each label, in the order of `snapshot.classes` |
     | regression | `(n,)`            | the number, in the outcome's unit               |
+    | responses  | `(n, endpoints)`  | each number in its endpoint's unit, in the order of `snapshot.classes` |
     | survival   | `(n,)`            | risk, higher = sooner; any finite numbers       |
 
     What may be added, each by itself (`models.learners.adapters.fit_predict` fills in what is not there):

@@ -58,12 +58,12 @@ class Snapshot(Protocol):
 
     @property
     def task(self) -> str:
-        """Its kind: binary, multiclass, multilabel, regression or survival."""
+        """Its kind: binary, multiclass, multilabel, regression, responses or survival."""
 
     @property
     def rows(self) -> pl.DataFrame:
         """subject_id, prediction_time, and label (text for multiclass, 0/1 for binary, a list of text for multilabel, a number
-        for regression) or duration_days, event."""
+        for regression, a list of numbers and nulls for responses) or duration_days, event."""
 
     @property
     def covariates(self) -> pl.DataFrame:
@@ -93,7 +93,7 @@ class Snapshot(Protocol):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """multiclass: the values of the label in order; multilabel: the labels; binary: ("0", "1"); regression, survival: ()."""
+        """multiclass: the values of the label in order; multilabel: the labels; responses: the endpoints; binary: ("0", "1"); regression, survival: ()."""
 
 
 @dataclass(frozen=True)

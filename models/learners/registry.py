@@ -155,7 +155,7 @@ def select(snapshot: Snapshot, names: Sequence[str], fusion: str | None = None) 
     left_out: dict[str, str] = {}
     for name in dict.fromkeys(wanted or default(snapshot)):
         learner = make(name)
-        reason = why_not(learner, snapshot)
+        reason = reason_of(learner, snapshot)
         if fusion is not None and name not in ONE_BLOCK:
             if name not in FUSE[fusion]:
                 reason = f"[learn] fusion is {fusion!r}, and it has another way"
@@ -173,7 +173,7 @@ def select(snapshot: Snapshot, names: Sequence[str], fusion: str | None = None) 
     return learners, left_out
 
 
-def why_not(learner: Learner, snapshot: Snapshot) -> str | None:
+def reason_of(learner: Learner, snapshot: Snapshot) -> str | None:
     """Why a learner cannot run on this study, in plain words; None where it can. One that learns from an outcome needs one."""
     task = task_of(snapshot.task)
     ours = learner.name in LEARNERS and isinstance(learner, BaseLearner)

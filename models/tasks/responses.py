@@ -119,7 +119,7 @@ class ResponsesTask(Task):
         """Thirds by the mean over a row's endpoints, in their spreads."""
         mean = mean_response(label)
         cuts = np.quantile(mean, (1 / 3, 2 / 3)) if len(mean) else np.zeros(2)
-        names = ("1: lower third of the mean response", "2: middle third", "3: upper third")
+        names = ("1: lower third", "2: middle third", "3: upper third")
         at = np.searchsorted(cuts, mean, side="left")
         found = [None if one is None else names[k] for k, one in zip(at, label, strict=True)]
         return pl.Series(label.name, found, pl.String)

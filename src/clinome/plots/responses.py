@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from clinome.plots.style import BLUE, INK, ORANGE, PALE, SMALL, SOFT, canvas, finished, short, styled, table_of
 
@@ -28,7 +29,8 @@ def endpoint_correlations(endpoints: Table, learner: str = "chosen", reference: 
         figure = clinome.plots.endpoint_correlations(polars.read_csv("runs/gdsc/endpoints.csv"))
     """
     frame = table_of(endpoints, "learner", "endpoint", "spearman").drop_nulls("spearman")
-    names = frame["learner"].unique(maintain_order=True).to_list()
+    middle = dict(frame.group_by("learner", maintain_order=True).agg(pl.col("spearman").median()).iter_rows())
+    names = sorted(middle, key=lambda name: (name == learner, middle[name]))  # the best on top
     two = learner in names and reference in names and learner != reference
     figure, axes = canvas(9.0 if two else 6.0, max(2.6, 0.42 * len(names) + 1.6, 3.6 * two), 1 + two)
     _distributions(

@@ -29,7 +29,8 @@ from clinome.models.evaluation.predictions import prediction_table
 from clinome.models.experiment.controls import permuted
 from clinome.models.inference.input_schema import InputSchema
 from clinome.models.inference.model import FORMAT, Model, member_of
-from clinome.models.learners.registry import make, select, why_not
+from clinome.models.learners.adapters.fit_predict import FitPredictLearner
+from clinome.models.learners.registry import make, reason_of, select
 from clinome.models.learners.stacking import STACK, choose
 from clinome.models.metrics.several.responses import macro_spearman
 from clinome.models.metrics.task_metrics import evaluate, measures
@@ -231,7 +232,26 @@ def test_who_learns_one_outcome_at_a_time_says_so() -> None:
     learners, left_out = select(snapshot, ["default", "boosting", "lasso"])
     assert [one.name for one in learners] == ["majority", "covariates", "ridge_late", "forest"]
     assert "learnt by majority, covariates, ridge_late, forest" in left_out["lasso"]
-    assert why_not(make("gene_gnn"), snapshot) == left_out["boosting"]
+    assert reason_of(make("gene_gnn"), snapshot) == left_out["boosting"]
+
+
+class Mean:
+    """Somebody's own learner: each endpoint's mean over the rows that have it."""
+
+    def fit(self, snapshot: Any, train: np.ndarray, tuning: np.ndarray) -> None:
+        y = np.array([[np.nan if one is None else one for one in row] for row in snapshot.rows["label"][train]])
+        self.mean = np.nanmean(y, axis=0)
+
+    def predict(self, snapshot: Any, rows: np.ndarray) -> np.ndarray:
+        return np.tile(self.mean, (len(rows), 1))
+
+
+def test_a_learner_of_ones_own_answers_a_number_an_endpoint() -> None:
+    snapshot = make_snapshot("responses", n=60, layers=("rna",))
+    learner = FitPredictLearner(Mean(), "mean").with_setting({}, 0)
+    assert learner.reason(snapshot) is None
+    learner.fit(snapshot, np.arange(40), np.arange(40, 50))
+    assert learner.predict(snapshot, np.arange(50, 60)).shape == (10, 3)
 
 
 def test_endpoints_by_themselves_and_against_the_covariates() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from clinome.console import SILENT, Console
 from clinome.graph import cohort_of, open_graph, snapshot_of
 from clinome.study import Study, as_study
-from clinome.verbs.tasks.links import why_not as why_no_ranker
+from clinome.verbs.tasks.links import why_not
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,16 +27,16 @@ def learners(study: Study | str | Path, *, console: Console = SILENT) -> pd.Data
     """
     import pandas as pd
 
-    from clinome.models.learners.registry import aside, every, why_not
+    from clinome.models.learners.registry import aside, every, reason_of
 
     study = as_study(study)
     why_aside: dict[str, str] = {}
     if study.links is not None:
-        rows = why_no_ranker(study)
+        rows = why_not(study)
     else:
         with open_graph(study) as graph:
             snapshot = snapshot_of(graph, cohort_of(graph))
-        rows = [(learner.name, why_not(learner, snapshot)) for learner in every(snapshot)]
+        rows = [(learner.name, reason_of(learner, snapshot)) for learner in every(snapshot)]
         why_aside = {one.name: why for one in every(snapshot) if (why := aside(one, snapshot))}
     shown = [
         (name, why or (f"if it is named: {why_aside[name]}" if name in why_aside else "yes")) for name, why in rows

@@ -587,6 +587,7 @@ def test_matrices_of_different_patients_are_one_layer_and_of_the_same_two(tmp_pa
         ("d", GENES, (values() > 0).astype(int), "mutation", None),
         ("e", GENES, np.round(values()).clip(-2, 2), "copy_number", None),
         ("rppa", GENES, values(), "protein", None),
+        ("gdsc_ic50", tuple(f"drug {i}" for i in range(16)), values(), "response", "opaque"),
     ],
 )
 def test_kinds_of_layers(
