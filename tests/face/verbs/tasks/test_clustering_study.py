@@ -11,6 +11,7 @@ import pytest
 
 import clinome
 from clinome.errors import InputError
+from clinome.verbs.benchmark import _Asked, _run
 
 STUDY = """name = "kinds"
 store = "kinds.graph"
@@ -124,3 +125,13 @@ def test_an_estimator_and_a_missing_column_are_refused(run: clinome.Run) -> None
         file = run.folder.parent.parent / "named.toml"
         file.write_text(STUDY.replace('kind = "clustering"', 'kind = "clustering"\nlabel = "pam50"'))
         clinome.cohort(file)
+
+
+def test_what_needs_an_outcome_says_so(run: clinome.Run) -> None:
+    study = run.folder.parent.parent
+    with pytest.raises(InputError, match="learns from an outcome"):
+        clinome.embed(study / "study.toml", "hetero_gnn")
+    with pytest.raises(InputError, match="learns from an outcome"):
+        run.explain("P001")
+    with pytest.raises(InputError, match="no metric that learners could be ranked by"):
+        _run(clinome.Study.read(study / "study.toml"), _Asked({}, (), None))
