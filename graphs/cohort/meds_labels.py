@@ -107,8 +107,12 @@ def write_labels(frame: pl.DataFrame, path: Path, label_type: str, ids: pl.DataF
     from meds.schema import LabelSchema
 
     if label_type != "time_to_event" and label_type not in _COLUMN:
+        several = label_type == "booleans"
         raise InputError(
-            "several labels at once", path.name, expected="one a row", fix="write a study for each of them"
+            "several labels at once" if several else "subtypes have no label",
+            path.name,
+            expected="one a row",
+            fix="write a study for each of them" if several else "write the cohort of a study that predicts one",
         )
     if without := frame["prediction_time"].null_count():
         fix = "let the cohort query return a prediction_time"

@@ -16,6 +16,7 @@ class _Agreement(Metric):
     """
 
     chance = 0.0
+    chooses = False  # subtypes are chosen by their stability, never by a known group
     why_null: ClassVar[str] = "the held-out part holds fewer than two known groups"
 
     def value(self, part: Scored) -> float | None:

@@ -232,11 +232,23 @@ def test_a_verb_asks_for_the_sections_that_it_needs(tmp_path: Path) -> None:
         study.need_task()
 
 
-@pytest.mark.parametrize("task", ['kind = "clustering"'])
-def test_tasks_to_come_say_so(tmp_path: Path, task: str) -> None:
-    study = read(tmp_path, HEAD + PATIENTS + f"[task]\n{task}\n")
-    with pytest.raises(NotBuilt, match="not built yet"):
-        study.need_task()
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    (
+        ('[task]\nkind = "clustering"\ncovariates = ["age"]\n', "divided by omics"),
+        ('[task]\nkind = "clustering"\ntarget = "death"\n', "without an outcome"),
+        ('[task]\nkind = "clustering"\n[report]\nmetric = "ari"\n', "never by a known group"),
+        ('[task]\nkind = "clustering"\n[report]\nsubgroups = ["sex"]\n', "no prediction to score"),
+        ('[task]\nkind = "clustering"\n[evaluate]\nlearning_curve = true\n', "a learning curve"),
+        ('[task]\nkind = "clustering"\n[learn]\nselect = "lasso"\n', "selected by an outcome"),
+        ('[task]\nkind = "clustering"\n[learn]\nfusion = "early"\n', "its own way"),
+        ('[task]\nkind = "clustering"\n[learn]\nminutes = 3\n', "not built for clustering"),
+    ),
+)
+def test_what_a_clustering_study_cannot_be_asked_says_so(tmp_path: Path, lines: str, says: str) -> None:
+    with pytest.raises((InputError, NotBuilt), match=says) as error:
+        read(tmp_path, HEAD + PATIENTS + lines)
+    assert getattr(error.value, "fix", "leave")
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "regression": (),
     "responses": ("drug A", "drug B", "level"),
     "survival": (),
+    "clustering": ("basal", "her2", "luminal"),
 }
 _KINDS = {"rna": "expression", "cnv": "copy_number", "methylation": "methylation", "mutations": "mutation"}
 
@@ -107,9 +108,9 @@ def _labels(task: str, cause: np.ndarray, rng: np.random.Generator) -> dict[str,
     if task == "survival":
         time, censored = rng.exponential(1000 * np.exp(-1.5 * cause)), rng.exponential(1500, n)
         return {"duration_days": np.minimum(time, censored) + 1.0, "event": time <= censored}
-    if task == "multiclass":
+    if task in ("multiclass", "clustering"):
         noisy = cause + rng.logistic(0, 0.3, n) * (1.0 if cause.any() else 10.0)
-        return {"label": np.array(CLASSES[task])[np.digitize(noisy, np.quantile(noisy, [1 / 3, 2 / 3]))]}
+        return {"label": np.array(CLASSES["multiclass"])[np.digitize(noisy, np.quantile(noisy, [1 / 3, 2 / 3]))]}
     if task == "multilabel":  # one by the cause, one against it, one of its own that few have
         has = rng.uniform(size=(n, 3)) < 1 / (
             1 + np.exp(-np.column_stack([3 * cause, -3 * cause - 1, np.full(n, -2.0)]))

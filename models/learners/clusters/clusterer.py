@@ -19,7 +19,7 @@ from ..base import BaseLearner
 from .factors import Factors, filled_in
 from .number import MOST, REFERENCES, RESAMPLES, NumberOfClusters
 
-AT_MOST = 600
+AT_MOST = 400
 """Training patients who are divided: of more so many are drawn; the others are given the nearest centre."""
 EACH = 10
 """Patients to a cluster, at least, on the mean."""

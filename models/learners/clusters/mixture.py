@@ -1,4 +1,4 @@
-"""`mixture`: a mixture of normal distributions on the factors; as many as patients that it has not seen ask for."""
+"""`mixture`: a mixture of normal distributions on the factors; as many as BIC says, if patients held out say more than one."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ PARTS, RIDGE = 5, 1e-3
 
 
 class Mixture(Clusterer):
-    """Normal mixture: number and shape by the likelihood of held-out patients inside the training part; BIC beside it.
+    """Normal mixture: its number by BIC; its shape, and whether there is more than one, by the likelihood of patients held out
+    inside the training part.
 
     A patient without a layer is judged by the others: the mixture's marginal.
-    Source: McLachlan & Peel 2000, Finite Mixture Models; held-out likelihood: Smyth 2000, doi:10.1023/A:1008940618127.
+    Source: BIC: Fraley & Raftery 2002, doi:10.1198/016214502760047131; held-out likelihood: Smyth 2000, doi:10.1023/A:1008940618127.
     """
 
     name = "mixture"
-    measured_by = "likelihood"
+    measured_by = "bic"
 
     def divide(self, parts: Sequence[np.ndarray]) -> Division:
         x = np.hstack(parts)
@@ -38,7 +39,7 @@ class Mixture(Clusterer):
         return Division(labels, number)
 
     def _number(self, x: np.ndarray) -> tuple[str, NumberOfClusters]:
-        """The fewest components that are as good as the best, and one unless more are clearly better than one."""
+        """The components of the least BIC, and one unless more are clearly better than one for patients held out."""
         ks = [int(self.setting["k"])] if "k" in self.setting else [1, *self.ks(len(x))]
         told = {(shape, k): held_out(x, k, shape, self.seed) for shape in SHAPES for k in ks}
         shape, best = max(told, key=lambda one: float(told[one].mean()))
@@ -49,15 +50,15 @@ class Mixture(Clusterer):
         table: list[dict[str, Any]] = [
             {
                 "k": k, "likelihood": float(mine[k].mean()), "behind": float((mine[best] - mine[k]).mean()),
-                "error": _error(mine[best] - mine[k]), "bic": float(_mixture(k, shape, self.seed, 1).fit(x).bic(x)),
+                "error": _error(mine[best] - mine[k]), "bic": float(_mixture(k, shape, self.seed, 3).fit(x).bic(x)),
                 "shape": shape,
             }
             for k in ks
         ]  # fmt: skip
-        enough = next(row["k"] for row in table if row["behind"] <= row["error"])
         gain = told[shape, best] - one
         clear = gain.mean() > _one_sided(LEVEL) * _error(gain)
-        return shape, NumberOfClusters(int(enough) if clear else 1, table)
+        least = min(table, key=lambda row: float(row["bic"]))
+        return shape, NumberOfClusters(int(least["k"]) if clear else 1, table)
 
     def fit(self, snapshot: Snapshot, train: np.ndarray, tuning: np.ndarray) -> None:
         self.weights, self.means, self.covariances = np.ones(1), np.zeros((1, 0)), np.zeros((1, 0, 0))

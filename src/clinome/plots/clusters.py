@@ -41,19 +41,22 @@ def cluster_numbers(table: Table) -> Figure:
 
 
 @styled
-def consensus_matrix(picture: Sequence[Sequence[float]], sizes: Sequence[int]) -> Figure:
+def consensus_matrix(table: Table, *, sizes: Sequence[int] = ()) -> Figure:
     """Consensus matrix (heat map): how often two patients fall into one cluster; white never, dark always.
 
     Args:
-        picture: means of cells of the matrix, patients ordered by cluster. sizes: patients of each cluster, in that order.
+        table: row, column (places, patients ordered by cluster), consensus (the mean of such a cell, 0 to 1).
+        sizes: patients of each cluster, in that order: where lines are drawn.
     Example:
-        figure = clinome.plots.consensus_matrix(results["consensus"], results["sizes"])
+        figure = clinome.plots.consensus_matrix(table, sizes=[40, 38, 22])
     """
-    values = np.asarray(picture, dtype=float)
+    frame = table_of(table, "row", "column", "consensus")
+    at, across = (frame[name].to_numpy().astype(int) for name in ("row", "column"))
+    values = np.zeros((int(at.max(initial=-1)) + 1, int(across.max(initial=-1)) + 1))
+    values[at, across] = frame["consensus"].to_numpy()
     figure, (ax,) = canvas(4.6, 4.2)
     shown = ax.imshow(values, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
-    at = np.cumsum(sizes)[:-1] / max(sum(sizes), 1) * len(values) - 0.5
-    for edge in at:
+    for edge in np.cumsum(sizes)[:-1] / max(sum(sizes), 1) * len(values) - 0.5:
         ax.axhline(edge, color=SOFT, lw=0.8)
         ax.axvline(edge, color=SOFT, lw=0.8)
     middle = (np.cumsum(sizes) - np.asarray(sizes) / 2) / max(sum(sizes), 1) * len(values) - 0.5

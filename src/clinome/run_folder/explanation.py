@@ -73,13 +73,13 @@ def explain(
     import pandas as pd
 
     from clinome.models.base.threads import one_thread
-    from clinome.models.learners.registry import make, on_graph
+    from clinome.models.learners.registry import make, on_graph, reason_of
 
     where = f'learner "{learner}"'
     able = [name for name in on_graph() if hasattr(make(name), "explain")]
     if learner not in able:
         raise InputError("it explains no single prediction", where, expected=", ".join(able), fix=f'name one, such as "{able[0]}"')  # fmt: skip
-    if (reason := make(learner).reason(snapshot)) is not None:
+    if (reason := reason_of(make(learner), snapshot)) is not None:
         fix = "`clinome learners STUDY` lists those that can"
         raise InputError("it cannot run on this study", where, reason, fix=fix)
     if most < 1:

@@ -15,6 +15,7 @@ from clinome.reports.benchmark.page import Benchmark, write_benchmark
 from clinome.reports.benchmark.scoreboard import scoreboard
 from clinome.run_folder.run import Run
 from clinome.study import Study
+from clinome.study_file.clustering import KIND as CLUSTERING
 from clinome.study_file.typed_toml import nearest
 from clinome.user_learners import check_names, learners_of
 from clinome.verbs.run import run
@@ -133,6 +134,11 @@ def check_only(option: str, only: Sequence[str]) -> tuple[str, ...]:
 def _run(study: Study, asked: _Asked) -> tuple[Run, dict[str, str], int]:
     """One study. One's own learners that cannot run on it stay out of it, with the reason; so do those that fail there,
     but these are an exit code too."""
+    if study.task is not None and study.task.kind == CLUSTERING:
+        raise InputError(
+            "subtypes have no metric that learners could be ranked by", study.file.name, f'kind = "{CLUSTERING}"',
+            "a task with an outcome", "run it by itself: clinome run STUDY",
+        )  # fmt: skip
     own: dict[str, Learner] = learners_of(asked.own, study)
     out: dict[str, str] = {}
     while True:

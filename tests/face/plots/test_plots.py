@@ -99,6 +99,13 @@ TABLES: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str]] = {
         {"month": [date(2020, 1, 1), date(2020, 2, 1), date(2020, 5, 1)], "source": ["ehr", "ehr", "labs"], "n": [5, 9, 2]},
         {}, "events a month",
     ),
+    "cluster_numbers": (
+        {"learner": ["consensus", "consensus", "snf"], "k": [2, 3, 2], "stability": [0.7, 0.9, 0.8], "gap": [0.1, 0.2, -0.1],
+         "chosen": [False, True, False]}, {}, "gap to a single cloud",
+    ),
+    "consensus_matrix": (
+        {"row": [0, 0, 1, 1], "column": [0, 1, 0, 1], "consensus": [1.0, 0.1, 0.1, 0.9]}, {"sizes": [3, 3]}, "resamples together",
+    ),
 }  # fmt: skip
 
 

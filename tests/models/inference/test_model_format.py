@@ -23,15 +23,16 @@ from clinome.models.inference.input_schema import InputSchema
 from clinome.models.inference.model import FORMAT, Model, member_of
 from clinome.models.inference.model_format import check_model
 from clinome.models.inference.state_part import FormatError
-from clinome.models.learners.registry import LEARNERS, make
+from clinome.models.learners.registry import LEARNERS, clusterers, make
 from clinome.models.learners.stacking import STACK, Choice
 from clinome.snapshot import Snapshot
 
 TASKS = ("binary", "multiclass", "multilabel", "regression", "responses", "survival")
 CASES = [
-    (n, t) for n in LEARNERS for t in TASKS
+    (n, t) for n in LEARNERS if n not in clusterers() for t in TASKS
     if (n, t == "survival") != ("cox_pca", False) and (t != "responses" or getattr(make(n), "several_numbers", False))
 ]  # fmt: skip
+CASES += [(name, "clustering") for name in clusterers()]
 NUMERIC = ("majority", "best_feature", "ridge_late", "boosting", "forest", "hetero_gnn")
 """What of a number's or several labels' model differs from a class's: rates, coefficients, trees, a head."""
 WINDOWED = "ridge_late with windows"
@@ -56,7 +57,10 @@ def saved(name: str, task: str) -> dict[str, Any]:
     name = name.split(maxsplit=1)[0]
     learner = make(name)
     learner = learner.with_setting({"plan": {"epochs": 2}} if getattr(learner, "on_torch", False) else setting, 3)
+    if name in clusterers():  # the number is given, which is quick, and is no part of a model
+        learner = make(name).with_setting({"k": 3}, 3)
     learner.fit(snapshot, np.arange(60), np.arange(60, 110))
+    learner.setting = {} if name in clusterers() else learner.setting  # type: ignore[attr-defined]
     choice = Choice(name, {name: 1.0}, {}, {}, np.zeros(0), {name: 0.5})
     return as_state(Model(InputSchema.of(snapshot), choice, (member_of(learner),), {"rows": 110, "task": task}))
 

@@ -22,12 +22,14 @@ from clinome.models.base.serialization import read_state, write_state
 from clinome.models.experiment.controls import permuted
 from clinome.models.inference.input_schema import InputSchema
 from clinome.models.learners.adapters.scikit_learn import sklearn
-from clinome.models.learners.registry import LEARNERS, baselines, default, every, is_floor, make, select
+from clinome.models.learners.registry import LEARNERS, baselines, clusterers, default, every, is_floor, make, select
 from clinome.models.metrics.task_metrics import inner_score, targets
 from clinome.models.preprocessing.records.code_hierarchy import CodeHierarchy
 from clinome.snapshot import Snapshot
 
 TASKS = ("binary", "multiclass", "multilabel", "regression", "responses", "survival")
+CLUSTERERS = clusterers()
+"""Learners that look at no outcome: they have a task of their own."""
 BLIND = {"majority", "covariates"}
 """Learners that cannot find what is planted in omics."""
 NETWORKS = {
@@ -69,7 +71,8 @@ def _cases() -> list[Any]:
     names = (*LEARNERS, "wrapped")
     never = {("cox_pca", task) for task in TASKS if task != "survival"} | {("wrapped", "multilabel")}
     never |= {(name, "responses") for name in names if not getattr(_make(name, "binary"), "several_numbers", False)}
-    return [(name, task) for name in names for task in TASKS if (name, task) not in never]
+    found = [(name, task) for name in names if name not in CLUSTERERS for task in TASKS if (name, task) not in never]
+    return [*found, *((name, "clustering") for name in CLUSTERERS)]
 
 
 CASES = pytest.mark.parametrize(("name", "task"), _cases())
@@ -77,7 +80,8 @@ CASES = pytest.mark.parametrize(("name", "task"), _cases())
 
 def _quick(learner: Learner, seed: int = 0) -> Learner:
     """Networks learn for a few epochs: the contract is about shapes and rows, not about skill."""
-    return learner.with_setting({"plan": {"epochs": 3}} if learner.name in NETWORKS else {}, seed)
+    quick = {"plan": {"epochs": 3}} if learner.name in NETWORKS else {"k": 3} if learner.name in CLUSTERERS else {}
+    return learner.with_setting(quick, seed)
 
 
 def _fitted(name: str, task: str, snapshot: Snapshot, seed: int = 0) -> Learner:
@@ -181,7 +185,7 @@ from clinome.snapshot import Snapshot
 from clinome.models.learners.registry import make
 from clinome.models.base.serialization import read_state
 folder = Path(sys.argv[1])
-for task in ("binary", "multiclass", "multilabel", "regression", "responses", "survival"):
+for task in ("binary", "multiclass", "multilabel", "regression", "responses", "survival", "clustering"):
     snapshot = Snapshot.read(folder / task / "snapshot")
     for name in sys.argv[2:]:
         if (folder / task / name).exists():
@@ -296,8 +300,13 @@ def test_a_training_part_with_one_patient_of_a_class_is_survived(name: str, task
     elif task == "multilabel":
         column = pl.Series("label", [["gout"] if i in (5, 100) else [] for i in range(110)], dtype=pl.List(pl.String))
     else:
-        few = {"binary": (0, 1), "multiclass": ("basal", "her2"), "regression": (7.0, 8.0),
-               "responses": ([7.0, None, 1.0], [8.0, None, 1.0])}[task]  # fmt: skip
+        few = {
+            "binary": (0, 1),
+            "multiclass": ("basal", "her2"),
+            "regression": (7.0, 8.0),
+            "responses": ([7.0, None, 1.0], [8.0, None, 1.0]),
+            "clustering": ("basal", "her2"),
+        }[task]
         column = pl.Series("label", [few[int(i in (5, 100))] for i in range(110)])
     lonely = replace(snapshot, rows=snapshot.rows.with_columns(column))
     assert np.isfinite(_fitted(name, task, lonely).predict(lonely, HELD)).all()
@@ -311,7 +320,7 @@ def test_a_covariate_of_many_words_is_survived(name: str) -> None:
     assert np.isfinite(_fitted(name, "binary", wordy).predict(wordy, HELD)).all()
 
 
-@pytest.mark.parametrize(("name", "task"), [c for c in _cases() if c[0] not in BLIND | NETWORKS])
+@pytest.mark.parametrize(("name", "task"), [c for c in _cases() if c[0] not in {*BLIND, *NETWORKS, *CLUSTERERS}])
 def test_a_planted_signal_is_found(name: str, task: str) -> None:
     snapshot = make_snapshot(task, n=240, layers=("rna", "mutations"), records=True, signal=1.5, features=30)
     learner = _make(name, task).with_setting({}, 0)
@@ -359,7 +368,7 @@ def test_permuted_numbers_explain_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [n for n in (*LEARNERS, "wrapped") if n not in ("cox_pca", "boosting", "gene_gnn", "wrapped")]
+    "name", [n for n in (*LEARNERS, "wrapped") if n not in ("cox_pca", "boosting", "gene_gnn", "wrapped", *CLUSTERERS)]
 )
 def test_another_unit_of_the_outcome_is_another_unit_of_the_prediction(name: str) -> None:
     """Degrees Fahrenheit instead of Celsius, grams instead of kilograms: the same model, its answer in that unit."""
@@ -376,7 +385,16 @@ def test_settings_keep_the_budget_and_start_with_the_default(name: str) -> None:
     assert list(learner.settings(2)) == list(learner.settings(8))[:2]
     assert len(learner.settings(1)) == 1
     many = list(learner.settings(8))
-    all_there_are = ("majority", "covariates", "best_feature", "ridge_late", "lasso", "elastic_net", "cox_pca")
+    all_there_are = (
+        "majority",
+        "covariates",
+        "best_feature",
+        "ridge_late",
+        "lasso",
+        "elastic_net",
+        "cox_pca",
+        *CLUSTERERS,
+    )
     assert len(many) == 8 or name in all_there_are
     assert all(one not in many[:i] for i, one in enumerate(many)) and json.loads(json.dumps(many)) == many
 

@@ -48,6 +48,7 @@ def embed(
 
     from clinome.loaders.errors import InputError
     from clinome.models.learners.base import BaseLearner, placed
+    from clinome.models.learners.registry import reason_of
     from clinome.run_folder.run import EMBEDDINGS, Run
 
     study = as_study(study)
@@ -56,7 +57,7 @@ def embed(
         return _of_encoder(run, console)
     snapshot, fitted = run.snapshot, _started(run, learner).with_setting({}, study.evaluate.seed)
     where = f'learner "{learner}"'
-    if (reason := fitted.reason(snapshot)) is not None:
+    if (reason := reason_of(fitted, snapshot)) is not None:
         raise InputError(
             "it cannot run on this study", where, reason, fix="`clinome learners STUDY` lists those that can"
         )

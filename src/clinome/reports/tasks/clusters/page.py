@@ -55,7 +55,12 @@ def _numbers(stable: Mapping[str, Any], results: Mapping[str, Any]) -> str:
 def _consensus(results: Mapping[str, Any]) -> str:
     from clinome import plots
 
-    return svg(plots.consensus_matrix(results["consensus"], results["sizes"])) if results["consensus"] else ""
+    cells = [
+        {"row": i, "column": j, "consensus": value}
+        for i, line in enumerate(results["consensus"])
+        for j, value in enumerate(line)
+    ]
+    return svg(plots.consensus_matrix(pl.DataFrame(cells), sizes=results["sizes"])) if cells else ""
 
 
 def _survival(run: Path) -> str:

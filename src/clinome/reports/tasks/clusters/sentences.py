@@ -60,8 +60,8 @@ CAPTION = {
     "number": "Stability: mean adjusted Rand index of each resample’s clusters with the consensus. Gap: by how much the clusters are "
     "tighter than those of samples of a single normal distribution of the same covariance (a cloud). Filled: the number taken, "
     "the most stable of those that are tighter or more stable than a cloud’s (p < 0.01 over all numbers); one where none is.",
-    "likelihood": "Mixture: mean log-likelihood of patients inside the training part that each mixture had not seen, how far it is "
-    "behind the best with its standard error, and BIC.",
+    "likelihood": "Mixture: mean log-likelihood of patients whom each mixture had not seen, how far it is behind the best with its "
+    "standard error, and BIC, whose least is taken; one where no mixture is clearly better than a single normal distribution.",
     "consensus": "How often two patients fall into one cluster among the resamples that hold both; each cell is the mean of several "
     "patients.",
     "learners": "Clusters: on all patients, and in the training part of each fold. Stability: two halves of all patients, each "
