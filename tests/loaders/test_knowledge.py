@@ -166,7 +166,9 @@ def test_a_hierarchy_of_codes(tmp_path: Path, known: Known) -> None:
 def test_other_predicates(tmp_path: Path, known: Known) -> None:
     paths = _edges(tmp_path, known, "gene,pathway\nTP53,Apoptosis\nTP53,GO:0006915\n", predicate="IN_PATHWAY")
     assert [o for _, o, _ in _pairs(paths)] == ["PATHWAY:Apoptosis", "GO:0006915"]
-    assert not any("MEDS" in what for what in paths.counts)  # a bare name is a pathway's, and no code without a vocabulary
+    assert not any(
+        "MEDS" in what for what in paths.counts
+    )  # a bare name is a pathway's, and no code without a vocabulary
     disease = _edges(tmp_path, known, "gene,disease\nTP53,MONDO:0005233\nTP53,cancer\n", predicate="ASSOCIATED_WITH")
     assert disease.tally == Tally(2, 1, 0, 1)
     drug = _edges(
