@@ -70,6 +70,10 @@ class Samples(Source):
         return "samples"
 
 
+UNSIGNED = ("ora", "ssgsea")
+"""Methods of activity that know the members of a set, and no weights."""
+
+
 @dataclass(frozen=True)
 class Activity:
     """What a layer's genes become inside the fold: the activity of gene sets (`models.preprocessing.activity`).

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import polars as pl
 
 from ...loaders.errors import InputError
+from ...loaders.specs import UNSIGNED
 from ...loaders.tables import LINKS, in_layout
 from ..tables.study_tables import Tables
 from .events import FrozenEvents
@@ -16,8 +17,6 @@ UPWARDS = ("IS_A", "PART_OF", "IN_PATHWAY", "MAPS_TO", "OF_GENE", "NEAR", "IN_GE
 """Predicates that are followed from what was measured or recorded to what it belongs to."""
 COLUMNS = ("subject", "predicate", "object", "score", "source")
 _STEPS = 64
-UNSIGNED = ("ora", "ssgsea")
-"""Methods of activity that know members of a set, and no weights."""
 
 
 def reachable(tables: Tables, layers: Iterable[Layer], events: FrozenEvents) -> pl.DataFrame:

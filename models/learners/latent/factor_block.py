@@ -53,7 +53,8 @@ class FactorBlock:
     ) -> dict[str, tuple[list[str], np.ndarray]]:
         """What each feature added to a score that is linear in the columns: exact. Of a layer that a row lacks 0.
 
-        Args: coef: (n, factors), each row's own.
+        Args:
+            coef: (n, factors), each row's own.
         Returns: layer -> its features, and (n, features).
         """
         layers, present = self._layers(snapshot, rows)

@@ -35,7 +35,10 @@ class ActivityBlock:
     scored by itself (`registry.activity`), and the scores are standardised on the training rows. Genes that do not vary
     there count as not measured. A row without the layer is zero throughout.
 
-    Args: name: of the block. layer: whose genes. source: the knowledge, without `knowledge.`.
+    Args:
+        name: of the block.
+        layer: whose genes.
+        source: the knowledge, without `knowledge.`.
     """
 
     kind = "activity"

@@ -11,7 +11,8 @@ def linear_model(x: np.ndarray, sets: GeneSets) -> np.ndarray:
     """t-value of the slope in x_i = a + b w_i + e over all genes i of a row, w_i the weight in the set, 0 outside it.
 
     With the correlation r of x and w over p genes, t = r sqrt((p - 2) / (1 - r²)).
-    Args: x: (n, p), columns on one scale, no NaN.
+    Args:
+        x: (n, p), columns on one scale, no NaN.
     Returns: (n, sets); 0 where a row, or a set's weights, do not vary.
     Source: Badia-i-Mompel 2022, doi:10.1093/bioadv/vbac016 (decoupler's ulm); Teschendorff and Wang 2020 (scira).
     """

@@ -17,7 +17,8 @@ def over_representation(x: np.ndarray, sets: GeneSets) -> np.ndarray:
     """log odds ratio of being in the set and being among the highest 5 % of the row's genes, each of four counts plus ½.
 
     What is counted are all measured genes, not the genome. Weights are not looked at.
-    Args: x: (n, p), columns on one scale, no NaN.
+    Args:
+        x: (n, p), columns on one scale, no NaN.
     Returns: (n, sets).
     Source: Badia-i-Mompel 2022, doi:10.1093/bioadv/vbac016 (decoupler's ora); Haldane 1956.
     """

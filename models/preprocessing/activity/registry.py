@@ -18,8 +18,6 @@ METHODS: Mapping[str, Method] = {
     "ulm": linear_model, "wmean": weighted_mean, "ora": over_representation, "ssgsea": single_sample,
 }  # fmt: skip
 """`[omics.NAME] activity` -> (n, genes) values and sets -> (n, sets) scores."""
-UNSIGNED = ("ora", "ssgsea")
-"""Methods that know members of a set, and no weights."""
 _ROWS = 500
 """Whose values are scored at a time."""
 
@@ -27,7 +25,8 @@ _ROWS = 500
 def activity(x: np.ndarray, sets: GeneSets, method: str) -> np.ndarray:
     """(n, sets) float64 the activity of each set in each row; some rows at a time, for each is by itself.
 
-    Args: x: (n, genes), no NaN.
+    Args:
+        x: (n, genes), no NaN.
     Raises: InputError for a method that there is not.
     """
     if method not in METHODS:

@@ -16,7 +16,8 @@ def single_sample(x: np.ndarray, sets: GeneSets) -> np.ndarray:
 
     A set's gene counts by rank ** 0.25, the highest of p genes having rank p. Summed up in closed form: with ranks r,
     sum(r^1.25) / sum(r^0.25) over the set, less the mean of r over the genes outside it. Weights are not looked at.
-    Args: x: (n, p), no NaN; only the order within a row matters.
+    Args:
+        x: (n, p), no NaN; only the order within a row matters.
     Returns: (n, sets) the enrichment score, not normalised; 0 of a set that holds all genes.
     Source: Barbie 2009, doi:10.1038/nature08460; gseapy's and GSVA's ssgsea.
     """

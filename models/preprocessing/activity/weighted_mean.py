@@ -10,7 +10,8 @@ from .gene_sets import GeneSets
 def weighted_mean(x: np.ndarray, sets: GeneSets) -> np.ndarray:
     """sum of w_i x_i over the genes i of a set, divided by the sum of |w_i|.
 
-    Args: x: (n, p), columns on one scale, no NaN.
+    Args:
+        x: (n, p), columns on one scale, no NaN.
     Returns: (n, sets), in the unit of x.
     Source: Badia-i-Mompel 2022, doi:10.1093/bioadv/vbac016 (decoupler's waggr, fun = "wmean").
     """

@@ -38,8 +38,8 @@ def activity(
     import numpy as np
     import pandas as pd
 
+    from clinome.loaders.specs import UNSIGNED
     from clinome.models.preprocessing.activity.gene_sets import GeneSets
-    from clinome.models.preprocessing.activity.registry import UNSIGNED
     from clinome.models.preprocessing.activity.registry import activity as scores
 
     values = matrix.to_numpy(dtype=np.float64)
