@@ -1,12 +1,13 @@
 """Reading of every format against polars alone: load_formats.py DATA OUT [--rows 1000000] [--only FORMAT …] [--keep FILE].
 
-DATA holds the public samples (mimic3_demo, eicu_demo, omop_synthea, physionet2012, sepsis2019); of each, copies under other ids
-are written to OUT until there are about so many rows; MEDS and a long laboratory table are invented. Then, one after the other in
+DATA holds the public samples (mimic3_demo, eicu_demo, omop_synthea, physionet2012, sepsis2019, fhir_synthea); of each, copies
+under other ids are written to OUT until there are about so many rows (of FHIR a tenth); MEDS, a long laboratory table, MIMIC-IV,
+Synthea's csv and a timeline are invented. Then, one after the other in
 this process, in seconds of processor time:
   clinome  what a load does until its tables are saved: `read_source`, nodes, Parquet with checksums; the graph comes after.
            What a process imports and sets up once (polars too imports first) is said beside, as start
   polars   the same tables read (csv with inferred types, or Parquet), each sorted by subject and time, written as Parquet
-The files are plain csv or Parquet, for both the same.
+The files are plain csv, Parquet or ndjson, for both the same.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import made_tables
 import numpy as np
 import polars as pl
 
@@ -48,6 +50,10 @@ def samples(data: Path, rows: int) -> dict[str, Callable[[Path], str]]:
         "mimic3": lambda out: _folder(_tables(data / "mimic3_demo", MIMIC), out, rows, "mimic3"),
         "eicu": lambda out: _folder(_tables(data / "eicu_demo", EICU), out, rows, "eicu"),
         "omop": lambda out: _folder(_zipped(data / "omop_synthea/Synthea27Nj_5.4.zip", out), out, rows, "omop"),
+        "mimic4": lambda out: made_tables.mimic4(out, rows),
+        "synthea": lambda out: made_tables.synthea(out, rows),
+        "timeline": lambda out: made_tables.timeline(out, rows),
+        "fhir": lambda out: made_tables.fhir(data / "fhir_synthea/bundle.json.gz", out, rows // 10),
     }
 
 
@@ -134,15 +140,32 @@ def _moved(table: pl.DataFrame, name: str, by: int) -> pl.Expr:
     return pl.coalesce((number + by).cast(pl.String), pl.col(name) + pl.lit(f"-{by}"))
 
 
+def _resources(file: Path) -> pl.DataFrame:
+    """Resources of one kind, with whose they are and when as columns."""
+    table = pl.read_ndjson(file, infer_schema_length=1_000)
+    whose = next((name for name in ("subject", "patient") if name in table.columns), None)
+    when = next((name for name in FHIR_TIME if name in table.columns), None)
+    found = [] if whose is None else [pl.col(whose).struct.field("reference").alias("subject_id")]
+    if when is not None:
+        found.append(
+            (pl.col(when).struct.field("start") if table[when].dtype == pl.Struct else pl.col(when)).alias("at")
+        )
+    return table.with_columns(found)
+
+
+FHIR_TIME = ("effectiveDateTime", "onsetDateTime", "authoredOn", "performedPeriod", "occurrenceDateTime", "period")
+READ: dict[str, Callable[[Path], pl.DataFrame]] = {
+    ".csv": lambda file: pl.read_csv(file, infer_schema_length=10_000, ignore_errors=True),
+    ".parquet": pl.read_parquet,
+    ".ndjson": _resources,
+}
+
+
 def by_polars(folder: Path, out: Path, melt: bool = False) -> int:
     """Every table read, sorted and written; returns the rows. melt: a wide one as a row a cell, as events are."""
     rows = 0
-    for file in sorted(path for path in folder.rglob("*") if path.suffix in (".csv", ".parquet")):
-        table = (
-            pl.read_parquet(file)
-            if file.suffix == ".parquet"
-            else pl.read_csv(file, infer_schema_length=10_000, ignore_errors=True)
-        )
+    for file in sorted(path for path in folder.rglob("*") if path.suffix in READ):
+        table = READ[file.suffix](file)
         if melt:
             index = [name for name in table.columns if name in (*SUBJECT, *TIME)]
             table = table.unpivot(index=index).drop_nulls("value")

@@ -62,7 +62,7 @@ class Page:
 
     def table(self, first: str) -> list[dict[str, str]]:
         """Rows of the table whose head begins with this column."""
-        for table in re.findall(r"<table>.*?</table>", self.html, re.DOTALL):
+        for table in re.findall(r"<table[^>]*>.*?</table>", self.html.replace("\xa0", " "), re.DOTALL):
             head = [_plain(one) for one in re.findall(r"<th[^>]*>(.*?)</th>", table, re.DOTALL)]
             if head and head[0] == first:
                 rows = re.findall(r"<tr[^>]*>(.*?)</tr>", table.partition("</thead>")[2], re.DOTALL)
