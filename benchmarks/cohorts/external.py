@@ -117,19 +117,42 @@ def one_seed(
             yield f"{genes}: trained on ranks, z-scores", scored(run, other)[0]
 
 
+def few_labels(
+    people: pl.DataFrame, forms: dict[str, pl.DataFrame], out: Path, seed: int, **words: Any
+) -> Iterator[tuple[str, float]]:
+    """Before and after fine-tuning on few of the other half, whose values are aligned."""
+    mine, others = halves(people, seed)
+    for genes, home in (("200 genes", forms["logs"]), ("17 genes", in_both(forms))):
+        folder = out / f"few_{genes.replace(' ', '_')}"
+        run = trained(write(folder, "home", mine, home, scale="none", **words))
+        other = write(folder, "other", others, forms["z"], scale="none", **words)
+        clinome.load(other)
+        for point in clinome.finetune(run, other, align="quantile").points:
+            for way, found in point["ways"].items():
+                for metric, score in found.items():
+                    yield f"{genes}: z-scores, quantile, {point['patients']} patients, {way}: {metric}", score
+            for kind, times in point["chosen"].items():
+                yield (
+                    f"{genes}: z-scores, quantile, {point['patients']} patients, chosen: {kind}",
+                    times / point["draws"],
+                )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--outcomes", default="idh1,death")
+    parser.add_argument("--few", action="store_true")
     args = parser.parse_args()
     people, forms = platforms(args.data.resolve())
     for outcome in args.outcomes.split(","):
         found: dict[str, list[float]] = {}
         for seed in range(args.seeds):
             out = args.out.resolve() / outcome / str(seed)
-            for what, score in one_seed(people, forms, out, seed, data=args.data.resolve(), outcome=outcome):
+            measure = few_labels if args.few else one_seed
+            for what, score in measure(people, forms, out, seed, data=args.data.resolve(), outcome=outcome):
                 found.setdefault(what, []).append(score)
         for what, scores in found.items():
             print(f"{outcome}  {what:75s} {np.mean(scores):.3f}  ({', '.join(f'{s:.3f}' for s in scores)})", flush=True)

@@ -139,11 +139,15 @@ def _layer(name: str, rows: int, picked: pl.DataFrame, tables: Tables, sources: 
         omics = tables.read(source).omics
         assert omics is not None
         chosen = picked.filter(pl.col("source") == source)["sample"].to_numpy()
-        blocks[source] = (omics.X[chosen], np.array([place[feature] for feature in omics.var_names], dtype=np.int64))
+        x = omics.X if np.array_equal(chosen, np.arange(omics.n_obs)) else omics.X[chosen]
+        blocks[source] = (x, np.array([place[feature] for feature in omics.var_names], dtype=np.int64))
     shape = (rows, var.height)
     values, profiled = (_sparse if kind == "mutation" else dense_values)(blocks, picked, shape)
+    blocks.clear()
     used = np.flatnonzero(_seen(values))
-    return Layer(name, kind, scale, var[used], values[:, used], profiled, correct, impute, activity=activity)
+    if len(used) < var.height:
+        var, values = var[used], values[:, used]
+    return Layer(name, kind, scale, var, values, profiled, correct, impute, activity=activity)
 
 
 def _steps(tables: Tables, source: str) -> tuple[str, str, Activity | None]:
@@ -188,6 +192,8 @@ def _features(tables: Tables, sources: list[str]) -> pl.DataFrame:
     return pl.concat(found).unique("feature", keep="first", maintain_order=True).sort("feature")
 
 
+_CELLS = 4_000_000
+"""Of a dense layer so many are moved at a time."""
 Block = tuple["np.ndarray | sparse.csr_matrix", np.ndarray]
 """A source's chosen samples, in the order of their rows, and the layer's position of each of its features."""
 
@@ -202,10 +208,14 @@ def dense_values(
     order = order.with_columns(pl.int_range(pl.len()).over("row").alias("turn"))
     for (_, source), now in sorted(order.group_by("turn", "source"), key=lambda part: part[0]):
         x, columns = blocks[str(source)]
-        part = x[now["at"].to_numpy()]
-        block = np.asarray(part.toarray() if sparse.issparse(part) else part, dtype=np.float32)
-        cells = np.ix_(now["row"].to_numpy(), columns)
-        values[cells] = np.where(np.isnan(values[cells]), block, values[cells])
+        step = max(1, _CELLS // max(1, len(columns)))
+        for first in range(0, now.height, step):  # whole copies would be as large as the layer
+            few = now[first : first + step]
+            part = x[few["at"].to_numpy()]
+            block = np.asarray(part.toarray() if sparse.issparse(part) else part, dtype=np.float32)
+            cells = np.ix_(few["row"].to_numpy(), columns)
+            held = values[cells]
+            values[cells] = np.where(np.isnan(held), block, held)
     return values, np.asarray((~np.isnan(values)).any(axis=1))
 
 

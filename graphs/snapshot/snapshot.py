@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -117,20 +117,22 @@ class Snapshot:
 
     def checksums(self) -> dict[str, str]:
         """sha256 of every file that `save` would write: equal for equal contents, whatever the store."""
-        return {name: hashlib.sha256(content).hexdigest() for name, content in sorted(_files(self).items())}
+        sums = {name: hashlib.sha256(_parquet(table)).hexdigest() for name, table in _tables(self)}
+        return dict(sorted(sums.items()))
 
     def save(self, folder: Path) -> Self:
         """Write Parquet files and manifest.json; an older snapshot in the folder is replaced at once.
 
         Returns: the snapshot with the manifest that was written.
         """
-        files = _files(self)
-        sums = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
-        saved = replace(self, manifest={**_manifest(self), "sha256": sums})
+        sums = {}
         with atomic_folder(folder) as fresh:
-            for name, content in files.items():
+            for name, table in _tables(self):
+                content = _parquet(table)
+                sums[name] = hashlib.sha256(content).hexdigest()
                 (fresh / name).parent.mkdir(parents=True, exist_ok=True)
                 (fresh / name).write_bytes(content)
+            saved = replace(self, manifest={**_manifest(self), "sha256": dict(sorted(sums.items()))})
             (fresh / MANIFEST).write_text(json.dumps(saved.manifest, indent=1, sort_keys=True, default=str), "utf-8")
         return saved
 
@@ -204,20 +206,19 @@ def _by_name(layers: Mapping[str, Layer]) -> list[Layer]:
     return [layers[name] for name in sorted(layers)]
 
 
-def _files(snapshot: Snapshot) -> dict[str, bytes]:
-    """File name -> content."""
-    tables = {"rows.parquet": snapshot.rows, "links.parquet": snapshot.links, "folds.parquet": snapshot.folds}
+def _tables(snapshot: Snapshot) -> Iterator[tuple[str, pl.DataFrame]]:
+    """File name and what it holds, one after the other: a layer may fill the memory."""
+    yield from {"rows.parquet": snapshot.rows, "links.parquet": snapshot.links, "folds.parquet": snapshot.folds}.items()
     if snapshot.covariates.width:
-        tables["covariates.parquet"] = snapshot.covariates
+        yield "covariates.parquet", snapshot.covariates
     if snapshot.origin.width:
-        tables["origin.parquet"] = snapshot.origin
+        yield "origin.parquet", snapshot.origin
     if snapshot.events is not None:
-        tables["events.parquet"] = snapshot.events
+        yield "events.parquet", snapshot.events
     for kind, held in zip(_KINDS, (snapshot.layers, snapshot.views), strict=True):
         for layer in held.values():
             place = _place(layer.name, kind)
-            tables |= {f"{place}/{name}.parquet": table for name, table in _layer_tables(layer).items()}
-    return {name: _parquet(table) for name, table in tables.items()}
+            yield from ((f"{place}/{name}.parquet", table) for name, table in _layer_tables(layer))
 
 
 _KINDS = ("layers", "views")
@@ -227,18 +228,23 @@ def _place(layer: str, kind: str) -> str:
     return f"{kind}/{quote(layer, safe='')}"
 
 
-def _layer_tables(layer: Layer) -> dict[str, pl.DataFrame]:
+def _layer_tables(layer: Layer) -> Iterator[tuple[str, pl.DataFrame]]:
     """var, and dense (profiled, values: one vector a row) or entries (row, column, value) with profiled."""
     profiled = pl.Series("profiled", layer.profiled, dtype=pl.Boolean)
+    yield "var", layer.var
     if sparse.issparse(layer.values):
         found = sparse.csr_matrix(layer.values).tocoo()
         entries = {"row": found.row.astype(np.int32), "column": found.col.astype(np.int32), "value": found.data}
         table = pl.DataFrame(entries).sort("row", "column")
-        return {"var": layer.var, "entries": table, "profiled": profiled.to_frame()}
+        yield "entries", table
+        yield "profiled", profiled.to_frame()
+        return
     values = np.asarray(layer.values, dtype=np.float32)
-    values = np.where(np.isnan(values), np.float32(np.nan), values)  # one NaN, whatever its bits were
+    missing = np.isnan(values)
+    if missing.any():
+        values = np.where(missing, np.float32(np.nan), values)  # one NaN, whatever its bits were
     column = pl.Series("values", values, dtype=pl.Array(pl.Float32, values.shape[1]))
-    return {"var": layer.var, "dense": pl.DataFrame([profiled, column])}
+    yield "dense", pl.DataFrame([profiled, column])
 
 
 def _read_layer(folder: Path, about: Mapping[str, Any], kind: str) -> Layer:
@@ -260,10 +266,15 @@ def _read_layer(folder: Path, about: Mapping[str, Any], kind: str) -> Layer:
     return Layer(about["name"], about["kind"], about["scale"], var, values, profiled, **asked)
 
 
-def _parquet(table: pl.DataFrame) -> bytes:
+def _parquet(table: pl.DataFrame) -> memoryview:
     buffer = io.BytesIO()
     write(buffer, table.rechunk())
-    return buffer.getvalue()
+    return buffer.getbuffer()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _checked_manifest(folder: Path) -> dict[str, Any]:
@@ -276,7 +287,7 @@ def _checked_manifest(folder: Path) -> dict[str, Any]:
         raise InputError("a snapshot of another version", folder, manifest.get("format"), FORMAT, fix)
     for name, want in manifest["sha256"].items():
         path = folder / name
-        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != want:
+        if not path.is_file() or _sha256(path) != want:
             raise InputError(
                 "a file is missing or was changed", path, expected="its checksum in manifest.json", fix=fix
             )

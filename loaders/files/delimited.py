@@ -51,6 +51,8 @@ def plain(data: bytes) -> bytes:
 
 
 _LEAST_SPACES = 2
+_LONG = 500
+"""Bytes a line from which newlines are found one by one, and without quotes delimiters counted line by line."""
 
 
 def sniff(lines: list[bytes], preferred: bytes) -> bytes:
@@ -82,7 +84,11 @@ def split(data: bytes, delimiter: bytes) -> DelimitedRecords:
     carries inches and primes, stray quotes are then plain text.
     """
     buffer = np.frombuffer(data, np.uint8)
-    breaks, delimiters, quotes = (np.flatnonzero(buffer == byte) for byte in (NEWLINE, delimiter[0], QUOTE))
+    breaks, quotes, zeros = (_places(data, buffer, byte) for byte in (NEWLINE, QUOTE, 0))
+    if counted := not quotes.size and buffer.size > _LONG * (breaks.size + 1):
+        delimiters = np.zeros(0, np.int64)
+    else:
+        delimiters = _places(data, buffer, delimiter[0])
     paired = not _misplaced(buffer, quotes, np.zeros_like(quotes), delimiter[0]).any() and quotes.size % 2 == 0
     if quotes.size and paired:
         breaks = breaks[np.searchsorted(quotes, breaks) % 2 == 0]
@@ -99,12 +105,28 @@ def split(data: bytes, delimiter: bytes) -> DelimitedRecords:
         torn[np.diff(np.append(first, quotes.size)) % 2 == 1] = True
         begin = first[np.searchsorted(starts, delimiters, side="right") - 1]
         delimiters = delimiters[(np.searchsorted(quotes, delimiters) - begin) % 2 == 0]
-    cells = np.searchsorted(delimiters, ends) - np.searchsorted(delimiters, starts) + 1
+    if counted:
+        each = (data.count(delimiter, *place) for place in zip(starts.tolist(), ends.tolist(), strict=True))
+        cells = np.fromiter(each, np.int64, starts.size) + 1
+    else:
+        cells = np.searchsorted(delimiters, ends) - np.searchsorted(delimiters, starts) + 1
     nul = np.zeros(starts.size, bool)
-    nul[np.searchsorted(starts, np.flatnonzero(buffer == 0), side="right") - 1] = True
+    nul[np.searchsorted(starts, zeros, side="right") - 1] = True
     return DelimitedRecords(
         data, delimiter, starts, ends, cells, torn, nul, _undecodable(data, buffer, starts, ends), quoted
     )
+
+
+def _places(data: bytes, buffer: NDArray[np.uint8], byte: int) -> Positions:
+    """Where a byte stands. Of a rare one each is found by itself, which spares looking at all bytes in between."""
+    wanted = bytes([byte])
+    count = data.count(wanted)
+    if count * _LONG > len(data):
+        return np.flatnonzero(buffer == byte)
+    found, at = np.empty(count, np.int64), -1
+    for i in range(count):
+        at = found[i] = data.find(wanted, at + 1)
+    return found
 
 
 def _misplaced(buffer: NDArray[np.uint8], quotes: Positions, first: Positions, delimiter: int) -> Mask:
@@ -121,6 +143,8 @@ def _misplaced(buffer: NDArray[np.uint8], quotes: Positions, first: Positions, d
 
 def _undecodable(data: bytes, buffer: NDArray[np.uint8], starts: Positions, ends: Positions) -> Mask:
     bad = np.zeros(starts.size, bool)
+    if data.isascii():
+        return bad
     try:
         data.decode()
     except UnicodeDecodeError:

@@ -132,7 +132,7 @@ def read_bytes(path: Path, most: int | None = None) -> tuple[bytes, str]:
         raise InputError(
             "cannot be unpacked", path, type(error).__name__, "a whole .gz, or a .zip of one file", "fetch it again"
         ) from None
-    if not data.strip():
+    if not data or data.isspace():
         raise InputError("is empty", path, expected="a table", fix="check how the file was made")
     if not data.startswith(PARQUET):
         check_lines(path, data)

@@ -165,10 +165,9 @@ def _features(matrix: Matrix, spec: Omics, known: Known, ledger: Ledger) -> tupl
     if matrix.samples_in_rows:
         ledger.outside("feature", matrix.names.gather(again), expected, fix, again.size)
     else:
-        at = {var["feature"][int(i)]: int(i) for i in np.flatnonzero(first.to_numpy())}
-        same = np.array(
-            [_equal(matrix.values[:, i], matrix.values[:, at[var["feature"][int(i)]]]) for i in again], dtype=bool
-        )
+        features = var["feature"].to_list()
+        at = {features[i]: i for i in np.flatnonzero(first.to_numpy())}
+        same = np.array([_equal(matrix.values[:, i], matrix.values[:, at[features[i]]]) for i in again], dtype=bool)
         ledger.merged(int(same.sum()))
         ledger.cells(0, 0, merged=_measured(matrix.values[:, again[same]]))
         different = again[~same]

@@ -119,7 +119,7 @@ def _orientation(
             by_name[0] if by_name and not in_rows else frame.columns[0] if in_rows else named(frame.columns)
         ), in_rows
     in_header = sum(whose(name) is not None for name in header)
-    best, found = _column_of(frame, ids, whose)
+    best, found = _column_of(frame, ids, whose, all_of_them=2 * in_header < min(len(header), len(ids)))
     if asked or found > in_header:
         if best is None:
             raise _unjoined(rows, header, ids)
@@ -129,11 +129,16 @@ def _orientation(
     return (by_name[0] if by_name else named([n for n in frame.columns if whose(n) is None])), False
 
 
-def _column_of(frame: pl.DataFrame, ids: frozenset[str], whose: Callable[[str], str | None]) -> tuple[str | None, int]:
-    """The text column that holds most of the known ids, and how many of its cells do."""
+def _column_of(
+    frame: pl.DataFrame, ids: frozenset[str], whose: Callable[[str], str | None], *, all_of_them: bool = True
+) -> tuple[str | None, int]:
+    """The text column that holds most of the known ids, and how many of its cells do.
+
+    all_of_them: False where the header holds most ids: then only the first columns are searched.
+    """
     text = [name for name, dtype in frame.schema.items() if dtype == pl.String]
     table = pl.Series(sorted(ids))
-    for names in (text[:_FEW], text[_FEW:]):
+    for names in (text[:_FEW], text[_FEW:] if all_of_them else []):
         if not names:
             continue
         hits = frame.select(pl.col(names).str.strip_chars().is_in(table.implode()).sum()).row(0)
@@ -145,6 +150,8 @@ def _column_of(frame: pl.DataFrame, ids: frozenset[str], whose: Callable[[str], 
         hit = sum(whose(value.strip()) is not None for value in other)
         if hit:
             return name, hit
+    if not all_of_them:
+        return None, 0
     for name, dtype in frame.schema.items():  # integers of a Parquet file: ids where all differ and most are known
         cells = frame[name].cast(pl.String) if dtype.is_integer() else pl.Series([], dtype=pl.String)
         hit = int(cells.is_in(table.implode()).sum())
@@ -252,7 +259,7 @@ def _features_in_rows(
     whose = finder(known) if spec.kind == "mutation" and known_ids(known) is not None else lambda name: name
     mine = [name if whose(name) is not None else "" for _, name in columns]
     held = _calls(rows.frame.select([column for column, _ in columns]), mine, spec, None, ledger)
-    values, text, cells, wrong = _numbers(held, rows.frame.height)
+    values, text, cells, wrong = _numbers(held, rows.frame.height, wide=False)
     label = _labels(held, values)
     _tell_unread(rows, [(c, each, bad & ~pl.Series(label)) for c, each, bad in wrong], cells, ledger, named=False)
     if label.any():
@@ -288,16 +295,19 @@ Wrong = list[tuple[str, pl.Series, pl.Series]]
 """Columns with cells that are no number: name, cells, which."""
 
 
-def _numbers(frame: pl.DataFrame, height: int) -> tuple[NDArray[np.float32], NDArray[np.bool_], int, Wrong]:
+def _numbers(
+    frame: pl.DataFrame, height: int, *, wide: bool = True
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], int, Wrong]:
     """(rows, columns) float32; which columns hold text and not one number; how many cells hold something; what is wrong.
 
     A column of numbers that are all misspelt is no column of text: its cells are lost.
+    wide: False where the samples are columns, so that turned around they lie row by row.
     """
     if not frame.width:
         return np.zeros((height, 0), np.float32), np.zeros(0, bool), 0, []
     cast = frame.select(pl.all().cast(pl.Float32, strict=False))
     before, after = (np.array(f.null_count().row(0)) for f in (frame, cast))
-    values = cast.to_numpy(writable=True, order="c").astype(np.float32, copy=False)
+    values = cast.to_numpy(writable=True, order="c" if wide else "fortran").astype(np.float32, copy=False)
     text = (after == frame.height) & (before < frame.height)
     wrong: Wrong = []
     for j in np.flatnonzero((before != after) | np.isinf(values).any(axis=0)):

@@ -68,6 +68,9 @@ def fit_ridge(x: Matrix, y: np.ndarray, part: np.ndarray, task: str, classes: in
     weighted = not sparse.issparse(x) and len(y) <= SMALL and x.shape[1] > 3 and not kind.own_units
     gammas = GAMMAS if weighted else GAMMAS[:1]
     strengths = STRENGTHS if len(y) <= SMALL else MANY_STRENGTHS
+    large = isinstance(x, np.ndarray) and x.dtype == np.float32 and x.size > _DENSE
+    if large and len(y) > SMALL and not kind.own_units:
+        return _fit_many(x, y, part, kind, k, unit, metric)
     target = kind.working_response(y, classes)
     oof = {(g, c): np.full((len(y), k), np.nan) for g in gammas for c in strengths}
     whole = _coordinates(x / unit)[0] if x.shape[1] else np.zeros((len(y), 0))
@@ -102,6 +105,69 @@ def _solver(z: Matrix, y: np.ndarray, kind: Task, k: int) -> Callable[..., tuple
         centre, spread = kind.unit(y)
         return GappedRidge(z, (y - centre) / spread).fit
     return partial(_fit, z, y, task=kind, k=k)
+
+
+def _fit_many(x: np.ndarray, y: np.ndarray, part: np.ndarray, task: Task, k: int, unit: float, metric: str) -> Ridge:
+    """`fit_ridge` of many dense rows: nothing as large as x is made beside it, and its products stay in float32."""
+    oof = {c: np.full((len(y), k), np.nan) for c in MANY_STRENGTHS}
+    for f in np.unique(part[part >= 0]):
+        rows, left_out, start = np.flatnonzero(part != f), part == f, None
+        centre, spread = task.unit(y[rows])
+        for c in MANY_STRENGTHS:
+            coef, intercept = _fit_rows(x, y, rows, c / unit**2, task, k, start)
+            start = coef, intercept
+            oof[c][left_out] = centre + spread * (_times(x, coef) + intercept)[left_out]
+    scored, shown = part >= 0, task.probability if metric else task.score
+    inner = {c: inner_score(task.kind, y[scored], shown(s[scored]), metric) for c, s in oof.items()}
+    c = next(c for c in oof if inner[c] >= max(inner.values()) - _MARGIN)
+    centre, spread = task.unit(y)
+    coef, intercept = _fit_rows(x, y, np.arange(len(y)), c / unit**2, task, k, None)
+    return Ridge(spread * coef, centre + spread * intercept, oof[c], inner[c], c, 0.0)
+
+
+def _times(x: np.ndarray, coef: np.ndarray) -> np.ndarray:
+    return np.asarray(x @ coef.astype(x.dtype), dtype=np.float64)
+
+
+def _fit_rows(
+    x: np.ndarray,
+    y: np.ndarray,
+    rows: np.ndarray,
+    c: float,
+    task: Task,
+    k: int,
+    start: tuple[np.ndarray, np.ndarray] | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """`_fit` of some rows of x, which are told by their places and not copied; c is for x as it is."""
+    from scipy.optimize import minimize
+
+    p = x.shape[1]
+    known, inside = task.seen(y[rows], k)
+    coef, intercept = np.zeros((p, k)), np.full(k, -20.0)
+    if not task.learnable(y[rows]):
+        return coef, np.zeros(k)
+    loss, free, width, ridge = task.loss(inside), float(task.intercept), len(known), 1 / (c * len(rows))
+    first = np.zeros((p + 1, width)) if start is None else np.vstack([start[0][:, known], start[1][known]])
+    if start is None and (begin := task.first_intercept(y[rows])) is not None:
+        first[-1] = begin
+    pull = loss((_times(x, first[:p]) + first[p])[rows])[1]
+    curvature = max(float(len(rows) * (pull**2).sum(axis=0).mean()), 1e-8)
+    mean = np.einsum("ij,ij->j", x, x, dtype=np.float64) / len(x)
+    step = 1 / np.sqrt(curvature * np.append(mean, 1.0) + np.append(np.full(p, ridge), 0.0))[:, None]
+
+    def objective(v: np.ndarray) -> tuple[float, np.ndarray]:
+        at = step * v.reshape(p + 1, width)
+        w, every = at[:p], np.zeros((len(x), width), dtype=x.dtype)
+        value, pull = loss((_times(x, w) + at[p])[rows])
+        every[rows] = pull
+        slope = np.vstack([np.asarray(x.T @ every, dtype=np.float64) + ridge * w, free * pull.sum(axis=0)])
+        return value + 0.5 * ridge * float(np.einsum("ij,ij->", w, w)), (step * slope).ravel()
+
+    options = {"maxiter": 300, "ftol": 1e-7, "gtol": 1e-6}
+    found = minimize(objective, (first / step).ravel(), jac=True, method="L-BFGS-B", options=options).x
+    found = step * found.reshape(p + 1, width)
+    coef[:, known], intercept[known] = found[:p], found[p]
+    return coef, intercept
 
 
 def _weights(x: np.ndarray, target: np.ndarray, gamma: float) -> np.ndarray:

@@ -29,7 +29,7 @@ def judge_external(
     Returns: metric -> {mean, sd, low, high, folds} with one part, as in results.json; and what was left out, in words.
     """
     task = task_of(served.task)
-    labelled, rows, said = _with_outcome(served, task)
+    labelled, rows, said = with_outcome(served)
     if labelled is None:
         return {}, said
     y, every = task.targets(labelled.rows, served.classes), np.arange(len(rows))
@@ -48,7 +48,7 @@ def compare_external(
         served: as in `judge_external`. a, b: scores of all its rows. metric: "": the task's own.
     """
     task = task_of(served.task)
-    labelled, rows, _ = _with_outcome(served, task)
+    labelled, rows, _ = with_outcome(served)
     if labelled is None:
         return None
     metric = main_metric(served.task, metric)
@@ -60,8 +60,9 @@ def compare_external(
             "difference": pair.difference, "low": pair.low, "high": pair.high}  # fmt: skip
 
 
-def _with_outcome(served: DerivedSnapshot, task: Task) -> tuple[DerivedSnapshot | None, np.ndarray, list[str]]:
+def with_outcome(served: DerivedSnapshot) -> tuple[DerivedSnapshot | None, np.ndarray, list[str]]:
     """The rows that have an outcome which the model knows, where they stand, and what was left out."""
+    task = task_of(served.task)
     known = list(task.outcome)
     if not set(known) <= set(served.rows.columns):
         return None, np.zeros(0, dtype=np.int64), []

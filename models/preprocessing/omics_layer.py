@@ -20,6 +20,8 @@ _COLUMNS = 2_000
 """Of a layer in a file so many are read at a time."""
 _CELLS = 1 << 17
 """Of a layer that is read by rows so many are scaled at a time."""
+_LARGE = 10_000_000
+"""Cells from which a layer's rows are scaled some at a time, to the same bits: whole copies would double the memory."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,9 @@ def is_mutation(layer: Layer) -> bool:
 
 
 def fitted_scale(layer: Layer, rows: np.ndarray) -> Scale:
-    """The scale of a dense layer on these rows; of one in a memory-mapped file some columns at a time, to the same bits."""
-    if not isinstance(layer.values, np.memmap) or layer.scale == "rank":
+    """The scale of a dense layer on these rows; of a large one, or one in a file, some columns at a time, to the same bits."""
+    large = isinstance(layer.values, np.memmap) or len(rows) * layer.var.height > _LARGE
+    if not large or layer.scale == "rank":
         return Scale.fit(dense_values(layer, rows))
     parts = []
     for first in range(0, layer.values.shape[1], _COLUMNS):
@@ -149,6 +152,10 @@ class DenseBlock:
 
     def transform(self, snapshot: Snapshot, rows: np.ndarray) -> Matrix:
         layer = by_name(snapshot, self.name, self.names)
+        if self.steps.none and len(rows) * len(self.names) > _LARGE:
+            made = np.empty((len(rows), len(self.kept)), dtype=np.float32)
+            self.write(layer, rows, made)
+            return made
         x = self.scale.filled(self.steps.values(layer, rows)[:, self.kept])
         x[~layer.profiled[rows]] = 0.0
         return x

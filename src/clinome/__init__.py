@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from clinome.verbs.loading.load import load
     from clinome.verbs.loading.load_report import LoadReport
     from clinome.verbs.loading.remove import remove
+    from clinome.verbs.prediction.finetune import finetune
     from clinome.verbs.prediction.predict import predict
     from clinome.verbs.pretrain import pretrain
     from clinome.verbs.quality import quality
@@ -70,6 +71,7 @@ __all__ = [
     "embed",
     "errors",
     "export",
+    "finetune",
     "init",
     "learners",
     "load",
@@ -109,6 +111,7 @@ _WHERE = {
     "embed": "clinome.verbs.exploration.embeddings:embed",
     "errors": "clinome.errors",
     "export": "clinome.verbs.loading.export:export",
+    "finetune": "clinome.verbs.prediction.finetune:finetune",
     "init": "clinome.verbs.loading.init:init",
     "learners": "clinome.verbs.exploration.learners:learners",
     "load": "clinome.verbs.loading.load:load",

@@ -15,9 +15,9 @@ from clinome.console import SILENT
 from clinome.errors import InputError
 from clinome.study import as_study
 
-VERBS = ("write_embeddings", "embed", "benchmark", "biomarkers", "cohort", "compare", "export", "init", "learners", "load", "open", "predict", "quality", "remove", "report", "run",
+VERBS = ("write_embeddings", "embed", "benchmark", "biomarkers", "cohort", "compare", "export", "finetune", "init", "learners", "load", "open", "predict", "quality", "remove", "report", "run",
          "schema", "table_one", "train")  # fmt: skip
-FIRST = {"benchmark": "folder", "init": "folder", "predict": "run"}
+FIRST = {"benchmark": "folder", "finetune": "run", "init": "folder", "predict": "run"}
 ORDER = ("learners", "name", "out", "console")
 
 

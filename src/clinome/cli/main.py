@@ -205,6 +205,22 @@ def predict(
 
 
 @app.command()
+def finetune(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder: runs/NAME.")],
+    study: Annotated[Path, typer.Option(metavar="OTHER", help="The study file with the labelled patients.")],
+    patients: Annotated[int | None, typer.Option(min=1, help="Fine-tune what is kept on so many, by lot.")] = None,
+    draws: Annotated[int, typer.Option(min=1, help="How often each number of patients is drawn.")] = 20,
+    align: Align = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Draw the run's linear model to few labelled patients of another study; shown before and after."""
+    console = Console(quiet)
+    made = clinome.finetune(run, study, patients=patients, draws=draws, align=_alignment(align), console=console)
+    _end(as_json, made.summary)
+
+
+@app.command()
 def learners(study: StudyFile, as_json: Json = False, quiet: Quiet = False) -> None:
     """What can run on this study, and why the rest cannot."""
     table = clinome.learners(study, console=Console(quiet))

@@ -109,8 +109,8 @@ def predict_study(
     if out is not None:
         check_out(out)
     model = run.model
-    _check_task(model, study)
-    snapshot, cohort = _frozen(study, model, console)
+    check_task(model, study)
+    snapshot, cohort = frozen(study, model, console)
     methods = asked_methods(model, align)
     plain = model.serve(snapshot)
     served, shifts = model.align(plain, methods)
@@ -156,7 +156,8 @@ def _given_again(own: Mapping[str, Any], study: Study, model: Model) -> dict[str
     return {name: learner_of(given, name, asked) for name, given in own.items()}
 
 
-def _check_task(model: Model, study: Study) -> None:
+def check_task(model: Model, study: Study) -> None:
+    """Raises: InputError for a model of another task than the study's."""
     if study.task is not None and study.task.kind != model.schema.task:
         where = f"{study.file.name} [task] kind"
         raise InputError(
@@ -164,7 +165,7 @@ def _check_task(model: Model, study: Study) -> None:
         )
 
 
-def _frozen(study: Study, model: Model, console: Console) -> tuple[Snapshot, Cohort]:
+def frozen(study: Study, model: Model, console: Console) -> tuple[Snapshot, Cohort]:
     """The other study's cohort behind the fence, with the covariates that the model asks for; loaded where it is not."""
     from clinome.graphs.cohort.cohort import make_cohort
     from clinome.graphs.snapshot.freeze import freeze

@@ -1,0 +1,1 @@
+"""Fine-tuning: a saved linear model drawn to few labelled patients of another cohort."""
