@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_study import save
 
@@ -185,7 +185,7 @@ _PATIENT = st.tuples(st.lists(_TOLD, max_size=14), st.lists(_INFECTED, max_size=
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(_PATIENT, min_size=1, max_size=3), st.booleans())
 def test_scores_suspicions_and_onsets_are_those_of_a_walk_through_each_patient(
     people: list[list[Row]], zero: bool

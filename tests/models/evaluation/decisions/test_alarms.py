@@ -9,7 +9,7 @@ from statistics import quantiles
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from snapshots import make_snapshot
 
@@ -40,7 +40,7 @@ def _found(snapshot: Snapshot, y: np.ndarray, alert: np.ndarray) -> dict[str, ob
     return alarms(snapshot, rows, y, alert, draw(snapshot, [one.rows], 0), several=False)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.tuples(st.integers(2, 20), st.none() | st.integers(1, 19)), min_size=2, max_size=8),
     st.integers(0, 2**31),
