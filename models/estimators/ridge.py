@@ -6,7 +6,7 @@ solution lies in the span of the rows, so it is the same model in n instead of p
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -27,6 +27,7 @@ GAMMAS = (0.0, 1.0, 2.0)
 SMALL = 5000
 """Rows above which columns are not weighted: the data then say enough themselves."""
 _DENSE = 20_000_000
+_COLUMNS = 2_000
 _MARGIN = 0.002
 
 
@@ -95,7 +96,7 @@ def fit_ridge(x: Matrix, y: np.ndarray, part: np.ndarray, task: str, classes: in
     z, back = (whole, None) if not g and not x.shape[1] else _coordinates(x * weights if g else x / unit)
     centre, spread = kind.unit(y)
     coef, intercept = _solver(z, y, kind, k)(c)
-    coef = (coef if back is None else back @ coef) * (spread * weights[:, None])
+    coef = (coef if back is None else back(coef)) * (spread * weights[:, None])
     return Ridge(coef, centre + spread * intercept, oof[g, c], inner[g, c], c, g)
 
 
@@ -175,18 +176,36 @@ def _weights(x: np.ndarray, target: np.ndarray, gamma: float) -> np.ndarray:
     return np.asarray(w / max(np.sqrt(np.mean(w**2)), 1e-12))
 
 
-def _coordinates(x: Matrix) -> tuple[Matrix, np.ndarray | None]:
-    """x itself, or for more columns than rows its principal coordinates (n, r) and the way back (p, r)."""
+def _coordinates(x: Matrix) -> tuple[Matrix, Callable[[np.ndarray], np.ndarray] | None]:
+    """x itself, or for more columns than rows its principal coordinates (n, r), and the way back of coefficients: (r, k)
+    to (p, k)."""
     n, p = x.shape
     if sparse.issparse(x) or p <= n:
         return x, None
     from scipy.linalg import eigh
 
-    x = np.asarray(x, dtype=np.float64)
-    values, u = eigh(x @ x.T, driver="evd", check_finite=False)  # in half the time of numpy's
+    if x.size <= _DENSE:
+        x = np.asarray(x, dtype=np.float64)
+        gram = x @ x.T
+    else:
+        gram = sum((part @ part.T for part in _some_columns(x)), np.zeros((n, n)))
+    values, u = eigh(gram, driver="evd", check_finite=False)  # in half the time of numpy's
     kept = values > 1e-10 * max(values[-1], 1e-12)
     root = np.sqrt(values[kept])
-    return u[:, kept] * root, x.T @ (u[:, kept] / root)
+    axes = u[:, kept] / root
+
+    def back(coef: np.ndarray) -> np.ndarray:
+        if x.size <= _DENSE:
+            return np.asarray((x.T @ axes) @ coef)
+        return np.vstack([part.T @ (axes @ coef) for part in _some_columns(x)])
+
+    return u[:, kept] * root, back
+
+
+def _some_columns(x: np.ndarray) -> Iterator[np.ndarray]:
+    """float64 copies of some columns after the other."""
+    for first in range(0, x.shape[1], _COLUMNS):
+        yield x[:, first : first + _COLUMNS].astype(np.float64)
 
 
 def _fit(

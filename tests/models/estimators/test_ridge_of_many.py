@@ -39,3 +39,15 @@ def test_many_rows_give_the_model_of_the_plain_way(task: str, columns: int, monk
     scored = part >= 0
     np.testing.assert_allclose(found.oof[scored] / scale, plain.oof[scored] / scale, atol=5e-3)
     assert np.isnan(found.oof[~scored]).all() and task_of(task).width(classes) == found.coef.shape[1]
+
+
+def test_principal_coordinates_of_many_columns_need_no_whole_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(80, 300)).astype(np.float32), rng.integers(0, 2, 80).astype(float)
+    part = np.arange(80) % 3
+    plain = fit_ridge(x, y, part, "binary", 2)
+    monkeypatch.setattr(ridge, "_DENSE", 100)
+    monkeypatch.setattr(ridge, "_COLUMNS", 70)
+    found = fit_ridge(x, y, part, "binary", 2)
+    assert (found.c, found.gamma) == (plain.c, plain.gamma)
+    np.testing.assert_allclose(found.coef, plain.coef, atol=1e-5)
