@@ -44,7 +44,7 @@ class OneFeature:
         self.middle = float(np.mean(snapshot.layers["rna"].values[np.concatenate([train, tuning]), 0]))
 
     def predict(self, snapshot: Any, rows: np.ndarray) -> np.ndarray:
-        return (snapshot.layers["rna"].values[rows, 0] > self.middle).astype(int)
+        return np.asarray(snapshot.layers["rna"].values[rows, 0] > self.middle, dtype=int)
 
 
 def _write(folder: Path, seed: int = 4, more: str = "") -> Path:
