@@ -113,9 +113,7 @@ def _write(ready: Prepared, results: ClusterResults) -> None:
     own = pl.Series("subtype", results.subtypes + 1, pl.Int64)
     snapshot.rows.select("subject_id", "prediction_time").with_columns(own).write_parquet(run.path(SUBTYPES))
     _write_table_one(ready, own)
-    run.write_json(
-        "results.json", {**results.as_json(), "consensus": _picture(results), "groups": _groups(snapshot, own)}
-    )
+    run.write_json("results.json", {**results.as_json(), **_picture(results), "groups": _groups(snapshot, own)})
 
 
 def _write_table_one(ready: Prepared, subtype: pl.Series) -> None:
@@ -131,16 +129,16 @@ def _write_table_one(ready: Prepared, subtype: pl.Series) -> None:
         write_csv(table_one(shown, "subtype " + subtype.cast(pl.String), []), ready.run.path("table1.csv"))
 
 
-def _picture(results: ClusterResults) -> list[list[float]]:
-    """The consensus of the picked learner on all rows, ordered by subtype, as at most PICTURE × PICTURE means; [] without one."""
-    fitted = results.whole[results.picked].fitted
-    division = getattr(fitted, "division", None)
+def _picture(results: ClusterResults) -> dict[str, Any]:
+    """The consensus of the picked learner among the patients that it divided, ordered by subtype, as at most
+    PICTURE × PICTURE means, and how many of them each subtype has; nothing without one."""
+    division = getattr(results.whole[results.picked].fitted, "division", None)
     if division is None or division.consensus is None:
-        return []
-    own = division.consensus.mean(axis=0)
-    order = np.lexsort((-own, division.labels))
+        return {"consensus": [], "consensus_sizes": []}
+    order = np.lexsort((-division.consensus.mean(axis=0), division.labels))
     parts = np.array_split(order, min(PICTURE, len(order)))
-    return [[round(float(division.consensus[np.ix_(a, b)].mean()), 3) for b in parts] for a in parts]
+    cells = [[round(float(division.consensus[np.ix_(a, b)].mean()), 3) for b in parts] for a in parts]
+    return {"consensus": cells, "consensus_sizes": np.bincount(division.labels).tolist()}
 
 
 def _groups(snapshot: Snapshot, subtype: pl.Series) -> list[dict[str, Any]]:

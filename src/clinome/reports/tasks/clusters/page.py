@@ -60,7 +60,7 @@ def _consensus(results: Mapping[str, Any]) -> str:
         for i, line in enumerate(results["consensus"])
         for j, value in enumerate(line)
     ]
-    return svg(plots.consensus_matrix(pl.DataFrame(cells), sizes=results["sizes"])) if cells else ""
+    return svg(plots.consensus_matrix(pl.DataFrame(cells), sizes=results["consensus_sizes"])) if cells else ""
 
 
 def _survival(run: Path) -> str:
