@@ -131,11 +131,6 @@ def few_labels(
             for way, found in point["ways"].items():
                 for metric, score in found.items():
                     yield f"{genes}: z-scores, quantile, {point['patients']} patients, {way}: {metric}", score
-            for kind, times in point["chosen"].items():
-                yield (
-                    f"{genes}: z-scores, quantile, {point['patients']} patients, chosen: {kind}",
-                    times / point["draws"],
-                )
 
 
 def main() -> None:
