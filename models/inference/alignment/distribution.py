@@ -56,8 +56,8 @@ class FeatureDistribution:
                 columns = np.flatnonzero(count == m)
                 bins[first + columns] = _binned(part[:m, columns], k)
         enough = np.isfinite(bins[:, 0])
-        mean, sd = (np.where(enough, one, np.nan).astype(np.float32) for one in (mean, sd))
-        return cls(bins, mean, sd, n)
+        told = [np.where(enough, one, np.nan).astype(np.float32) for one in (mean, sd)]
+        return cls(bins, told[0], told[1], n)
 
     @property
     def told(self) -> np.ndarray:
