@@ -45,19 +45,19 @@ class FeatureDistribution:
         n, p = x.shape
         k = max(2, min(MOST_BINS, n // FEW, MOST_NUMBERS // max(p, 1)))
         bins = np.full((p, k), np.nan, dtype=np.float32)
-        known = np.isfinite(x).sum(axis=0)
+        mean, sd = np.zeros(p), np.zeros(p)
         for first in range(0, p, _COLUMNS):
             part = np.sort(x[:, first : first + _COLUMNS], axis=0)  # NaN comes last
-            count = known[first : first + _COLUMNS]
+            count = np.isfinite(part).sum(axis=0)
+            total, here = np.maximum(count, 1), slice(first, first + _COLUMNS)
+            mean[here] = np.nansum(part, axis=0, dtype=np.float64) / total
+            sd[here] = np.sqrt(np.nansum((part - mean[here]) ** 2, axis=0) / total)
             for m in np.unique(count[count >= 2 * FEW]):
                 columns = np.flatnonzero(count == m)
                 bins[first + columns] = _binned(part[:m, columns], k)
         enough = np.isfinite(bins[:, 0])
-        total = np.maximum(known, 1)
-        mean = np.nansum(x, axis=0, dtype=np.float64) / total
-        sd = np.sqrt(np.nansum((x - mean) ** 2, axis=0, dtype=np.float64) / total)
-        mean, sd = (np.where(enough, one, np.nan).astype(np.float32) for one in (mean, sd))
-        return cls(bins, mean, sd, n)
+        told = [np.where(enough, one, np.nan).astype(np.float32) for one in (mean, sd)]
+        return cls(bins, told[0], told[1], n)
 
     @property
     def told(self) -> np.ndarray:
