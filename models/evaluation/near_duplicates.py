@@ -28,6 +28,7 @@ EVENTS = 10
 NEIGHBOURS = 10
 """Nearest other people that a pair's distance is measured against; so many copies of one profile hide one another."""
 _ROWS = 2_000  # profiles correlated at once: 32 MB against 2,000 others
+_CELLS = 20_000_000  # of a layer that are compared: 2,000 features of 10,000 people tell them apart as well as 20,000
 Pairs = np.ndarray
 """(pairs, 2) rows of the snapshot, the lower one first."""
 
@@ -55,6 +56,11 @@ def near_duplicates(snapshot: Snapshot) -> dict[str, int]:
     return {name: named.count(name) for name in sorted(set(named))}
 
 
+def compared(values: np.ndarray) -> slice:
+    """Which features of a layer are compared: all, or evenly over a large one as many as have _CELLS cells."""
+    return slice(None, None, max(1, -(-values.size // _CELLS)))
+
+
 def _held_out(snapshot: Snapshot) -> np.ndarray:
     """(rows, folds) bool."""
     folds: pl.DataFrame = getattr(snapshot, "folds", pl.DataFrame())
@@ -70,7 +76,7 @@ def _held_out(snapshot: Snapshot) -> np.ndarray:
 def _alike(snapshot: Snapshot, subject: np.ndarray) -> Iterator[tuple[str, Pairs]]:
     """(block, pairs) of every block that can tell people apart."""
     layers = {
-        name: _Profiles.of(np.asarray(layer.values, dtype=np.float32), np.flatnonzero(layer.profiled), subject)
+        name: _Profiles.of(_seen(layer), np.flatnonzero(layer.profiled), subject)
         for name, layer in snapshot.layers.items()
         if _tells_people_apart(layer)
     }
@@ -85,11 +91,16 @@ def _alike(snapshot: Snapshot, subject: np.ndarray) -> Iterator[tuple[str, Pairs
         yield "records", _same_records(snapshot.events)
 
 
+def _seen(layer: Layer) -> np.ndarray:
+    values = np.asarray(layer.values)
+    return values[:, compared(values)]
+
+
 def _tells_people_apart(layer: Layer) -> bool:
     """Whether it measures: of calls of a few values, such as copy numbers, many people have the same."""
     if sparse.issparse(layer.values) or layer.values.shape[1] < FEATURES:
         return False
-    x = np.sort(np.asarray(layer.values)[layer.profiled][:_ROWS], axis=0)
+    x = np.sort(_seen(layer)[np.flatnonzero(layer.profiled)[:_ROWS]], axis=0)
     distinct = ((x[1:] != x[:-1]) & np.isfinite(x[1:])).sum(axis=0) + 1
     return bool(np.median(distinct) > min(VALUES, len(x) / 2))
 
@@ -109,7 +120,7 @@ class _Profiles:
     @classmethod
     def of(cls, values: np.ndarray, rows: np.ndarray, subject: np.ndarray) -> _Profiles:
         """All features on one scale, so that a few wild ones do not decide; what is missing counts as the mean."""
-        x = values[rows]
+        x = np.asarray(values[rows], dtype=np.float32)
         there = np.isfinite(x)
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = np.where(there, x, 0).sum(axis=0) / there.sum(axis=0)

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from ...base.snapshot import DerivedSnapshot
-from ...evaluation.near_duplicates import near_duplicates
+from ...evaluation.near_duplicates import compared, near_duplicates
 from ...preprocessing.omics_layer import AlignedLayer
 from .finding import SERIOUS, Checked, Finding, ids
 from .study_data import LayerData, StudyData
@@ -54,9 +54,11 @@ def _over_everybody(layer: LayerData, place: Mapping[str, int]) -> AlignedLayer:
     first = layer.samples.with_row_index("sample").unique("subject_id", keep="first", maintain_order=True)
     row = first["subject_id"].replace_strict(place, default=None, return_dtype=pl.Int64)
     there = row.is_not_null().to_numpy()
-    values = np.full((len(place), len(layer.features)), np.nan, dtype=np.float32)
-    values[row.drop_nulls().to_numpy()] = np.asarray(layer.values)[first["sample"].to_numpy()[there]]
-    var = pl.DataFrame({"feature": layer.features}, schema={"feature": pl.String})
+    known = np.asarray(layer.values)
+    some = compared(known)
+    values = np.full((len(place), len(layer.features[some])), np.nan, dtype=np.float32)
+    values[row.drop_nulls().to_numpy()] = known[:, some][first["sample"].to_numpy()[there]]
+    var = pl.DataFrame({"feature": layer.features[some]}, schema={"feature": pl.String})
     return AlignedLayer(layer.name, layer.kind, layer.scale, var, values, np.asarray(~np.isnan(values).all(axis=1)))
 
 

@@ -180,7 +180,7 @@ def _absences(snapshot: Snapshot, outcome: Outcome) -> Iterator[tuple[str, str, 
         profiled = layer.profiled[row]
         yield "layer", name, (~profiled).astype(float)
         if isinstance(layer.values, np.ndarray) and layer.values.shape[1]:
-            share = np.isnan(layer.values[row]).mean(axis=1)
+            share = np.isnan(layer.values).mean(axis=1)[row]
             yield "cells", name, np.where(profiled, share, np.nan)
     for column in snapshot.covariates:
         yield "covariate", column.name, column.is_null().to_numpy()[row].astype(float)
@@ -228,7 +228,7 @@ def features_not_at_random(snapshot: Snapshot, outcome: Outcome) -> Iterator[Fin
         profiled = layer.profiled[outcome.row]
         if not isinstance(layer.values, np.ndarray) or profiled.sum() < 2 * FEWEST:
             continue
-        gone = np.isnan(layer.values[outcome.row[profiled]])
+        gone = np.isnan(layer.values)[outcome.row[profiled]]
         enough = np.flatnonzero(np.minimum(gone.sum(axis=0), (~gone).sum(axis=0)) >= FEWEST)
         if not len(enough):
             continue

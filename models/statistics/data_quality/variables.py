@@ -216,7 +216,8 @@ def outliers(x: np.ndarray) -> np.ndarray:
 def _robust_z(x: np.ndarray) -> np.ndarray:
     middle = np.median(x)
     spread = 1.4826 * np.median(np.abs(x - middle))
-    return np.abs(x - middle) / spread if spread > 0 else np.zeros(len(x))
+    with np.errstate(over="ignore"):  # beyond what a number can hold is far, too
+        return np.abs(x - middle) / spread if spread > 0 else np.zeros(len(x))
 
 
 def two_magnitudes(x: np.ndarray) -> tuple[float, float] | None:
