@@ -25,7 +25,7 @@ from clinome.models.metrics.metric import SurvivalCurves
 from clinome.models.metrics.task_metrics import targets
 from clinome.models.statistics.odds_ratios import odds_ratios
 from clinome.models.statistics.table_one import table_one
-from clinome.reports.page import presence
+from clinome.run_folder.summary import presence
 
 HEADLINE = {"binary": "auroc", "multiclass": "accuracy", "survival": "c_index"}
 SKILL = {"majority": 0.0, "covariates": 0.4, "best_feature": 0.6, "ridge_late": 1.3, "propagation": 1.0, "chosen": 1.4}

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
@@ -23,9 +23,6 @@ from clinome.reports.held_out.endpoints import endpoint_section
 from clinome.reports.held_out.figures import held_out_figures
 from clinome.reports.html import svg, write_page
 from clinome.reports.table_one import table_ones
-
-if TYPE_CHECKING:
-    from clinome.models.base.snapshot import Snapshot
 
 _TOP = 20
 
@@ -48,23 +45,6 @@ def write_report(run: Path, study_name: str, out: Path) -> Path:
             "no results to report", run.name, "no results.json", "a trained run", "run `clinome train` first"
         )
     return write_page("report.html.jinja", out, title=study_name, **_page(run, results))
-
-
-def presence(snapshot: Snapshot) -> list[dict[str, Any]]:
-    """Patterns of what rows have, for summary.json: [{"has": names of layers and views, and "records", "count": rows}], most first."""
-    held = {**snapshot.layers, **snapshot.views}
-    table = pl.DataFrame({name: layer.profiled for name, layer in held.items()})
-    if snapshot.events is not None:
-        known = snapshot.events["row"].unique().to_list()
-        rows = pl.Series("records", range(snapshot.rows.height))
-        table = table.with_columns(rows.is_in(known)) if table.width else rows.is_in(known).to_frame()
-    if not table.width:
-        return []
-    counted = table.group_by(table.columns).len("rows in it").sort(["rows in it", *table.columns], descending=True)
-    return [
-        {"has": [name for name in table.columns if row[name]], "count": row["rows in it"]}
-        for row in counted.iter_rows(named=True)
-    ]
 
 
 def _page(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from copy import copy
-from ctypes import CDLL
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +23,7 @@ from clinome.run_folder.endpoints import keep_endpoints
 from clinome.run_folder.model import keep_model
 from clinome.run_folder.prepared import Prepared
 from clinome.run_folder.run import ENCODER, SNAPSHOT, Run, key_of, versions
+from clinome.run_folder.summary import device, graph_counts, summary_of
 from clinome.study import Study, as_study
 from clinome.user_learners import learners_of
 from clinome.verbs.cohort import check_column, keep, write_tables
@@ -105,7 +105,7 @@ def train_study(
             versions(),
         )
         learners, failed = _learners(ready, own, console)
-        return train_clusters(ready, learners, failed, lambda: _summary(ready, counts, []), basis, console)
+        return train_clusters(ready, learners, failed, lambda: summary_of(ready, counts, []), basis, console)
     write_tables(ready)
     groups = _groups(ready)
     encoder = encoder_for(study, run.path(ENCODER), console)
@@ -140,7 +140,7 @@ def train_study(
     _write(ready, results, copies, groups)
     _write_selection(ready, console)
     keep_model(ready, results.final_fit, console)
-    run.write_json("summary.json", _summary(ready, counts, [*notes, *scored]))
+    run.write_json("summary.json", summary_of(ready, counts, [*notes, *scored]))
     run.mark("train", key)
     _whole(run)
     out = {one["learner"] for one in results.failed}
@@ -193,7 +193,7 @@ def _prepare(study: Study, run: Run, console: Console) -> tuple[Prepared, dict[s
     with open_graph(study) as graph:
         cohort = cohort_of(graph)
         snapshot = snapshot_of(graph, cohort)
-        counts = _graph_counts(graph.query)
+        counts = graph_counts(graph.query)
     patients = cohort.frame["subject_id"].n_unique()
     console(f"cohort {cohort.name}: {snapshot.rows.height:,} rows of {patients:,} patients")
     with_input = int(snapshot.rows.filter(snapshot.with_input())["subject_id"].n_unique())
@@ -273,7 +273,7 @@ def _compare(ready: Prepared, learners: list[Learner], console: Console, process
     from clinome.models.experiment.checkpoint import Checkpoint
 
     snapshot, study = ready.snapshot, ready.study
-    basis = key_of(_content(snapshot), sys.version, _device(), *map(version, NUMERIC))
+    basis = key_of(_content(snapshot), sys.version, device(), *map(version, NUMERIC))
     finished = Checkpoint(ready.run.path(UNITS), basis)
     with console.jobs() as progress:
         return harness.run(
@@ -422,107 +422,7 @@ def with_visits(predictions: pl.DataFrame, cohort: pl.DataFrame) -> pl.DataFrame
     )
 
 
-def _summary(ready: Prepared, graph: Mapping[str, Any], notes: Sequence[str]) -> dict[str, Any]:
-    """What the report says beside the numbers."""
-    from clinome.reports.page import presence
-
-    study, cohort, snapshot = ready.study, ready.cohort, ready.snapshot
-    sources = [ready.tables.record(s) for s in ready.tables.sources()]
-    events = snapshot.events
-    return {
-        "study": {"name": study.name, "file": study.file.name, "task": vars(study.task), "query": cohort.query,
-                  "params": {k: str(v) for k, v in cohort.params.items()}, "covariates": snapshot.covariates.columns,
-                  "seed": study.evaluate.seed},
-        "sources": [{"source": r["source"], **r["tally"], "counts": r["counts"]} for r in sources],
-        "layers": [{"name": n, "kind": x.kind, "features": x.var.height, "profiled": int(x.profiled.sum()),
-                    "missing": int((~x.profiled).sum())} for n, x in {**snapshot.layers, **snapshot.views}.items()],
-        "presence": presence(snapshot),
-        "called": _called(ready),
-        "records": None if events is None else {"events": events.height, "codes": events["code"].n_unique(),
-                    "subjects_with": events["row"].n_unique(), "static": dict(snapshot.static)},
-        "warnings": [*cohort.notes, *_clock_warning(cohort.clock), *_split_notes(ready), *notes],
-        "versions": versions(),
-        "commands": [f"clinome run {study.file.name}"],
-        "graph": dict(graph),
-        "device": _device(),
-    }  # fmt: skip
-
-
-def _called(ready: Prepared) -> dict[str, str]:
-    """What classes and labels that are codes are called, where a source says it."""
-    if not any(":" in one for one in ready.snapshot.classes):
-        return {}
-    names = ready.tables.concept_names()
-    return {one: names[one] for one in ready.snapshot.classes if one in names}
-
-
-def _clock_warning(clock: str) -> list[str]:
-    match clock:
-        case "order":
-            return ["the records hold only an order: ranks stand for times, and durations mean nothing"]
-        case "relative":
-            return ["times are relative (days since an origin), shown as days after 2000-01-01"]
-        case _:
-            return []
-
-
-def _split_notes(ready: Prepared) -> list[str]:
-    """How the held-out rows were set apart, where it was not at random; and patients who look like one another."""
-    from clinome.models.base.folds import strata
-    from clinome.models.base.splits import GROUP, by_site
-    from clinome.models.evaluation.near_duplicates import near_duplicates
-
-    snapshot, evaluate, notes = ready.snapshot, ready.study.evaluate, []
-    if evaluate.site is not None:
-        names = by_site(snapshot.rows, strata(snapshot.rows, snapshot.task), evaluate.site)[1]
-        notes.append(f"each fold holds out one {evaluate.site}, in this order: {', '.join(names)}")
-    if GROUP in snapshot.rows.columns:
-        notes.append(
-            f"subjects of one {evaluate.group} are on one side of every split, and drawn together for intervals: "
-            f"{snapshot.rows[GROUP].n_unique():,} groups of {snapshot.rows['subject_id'].n_unique():,} subjects"
-        )
-    if evaluate.after is not None:
-        notes.append(
-            f"trained on what was predicted before {evaluate.after:%Y-%m-%d}, held out what came on that day or later; "
-            "outcomes of the last training rows may have been seen after it"
-        )
-    left_out = snapshot.rows.height - snapshot.folds["row"].n_unique()
-    if left_out:
-        notes.append(f"{left_out:,} rows are in no fold, since their subjects are held out elsewhere")
-    for block, pairs in near_duplicates(snapshot).items():
-        who = "1 pair of patients looks" if pairs == 1 else f"{pairs:,} pairs of patients look"
-        notes.append(
-            f"{who} like the same person by {block}, on both sides of a split: where that is so, give them one "
-            "subject_id, else the performance is too good"
-        )
-    return notes
-
-
-def _graph_counts(query: Any) -> dict[str, dict[str, int]]:
-    nodes = query("MATCH (n) RETURN labels(n)[0] AS what, count(n) AS n")
-    edges = query("MATCH ()-[r]->() RETURN type(r) AS what, count(r) AS n")
-    return {"labels": dict(zip(nodes["what"], nodes["n"].astype(int), strict=True)),
-            "relationships": dict(zip(edges["what"], edges["n"].astype(int), strict=True))}  # fmt: skip
-
-
 def _code(own: Mapping[str, Learner]) -> list[str]:
     from clinome.models.inference.model import FORMAT
 
     return [version("clinome"), f"model {FORMAT}", *(f"{name}:{learner!r}" for name, learner in own.items())]
-
-
-def _device() -> str:
-    """The graphics card's name, else CPU. torch is asked only where there may be one: it takes a second or two to load."""
-    if sys.platform == "linux" and not (_loads("libcuda.so.1") or _loads("libamdhip64.so")):
-        return "CPU"
-    import torch
-
-    return torch.cuda.get_device_name(0) if torch.cuda.is_available() else "CPU"
-
-
-def _loads(library: str) -> bool:
-    try:
-        CDLL(library)
-    except OSError:
-        return False
-    return True

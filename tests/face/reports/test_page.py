@@ -19,8 +19,9 @@ from snapshots import CLASSES, make_snapshot
 from clinome.loaders.errors import InputError
 from clinome.plots import predictions
 from clinome.reports import findings, headline
-from clinome.reports.page import presence, write_report
+from clinome.reports.page import write_report
 from clinome.reports.table_one import table_ones
+from clinome.run_folder.summary import presence
 
 
 class _Page(HTMLParser):
