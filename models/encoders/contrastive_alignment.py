@@ -37,9 +37,10 @@ class ContrastiveAlignment(Network):
         self.encoder: nn.Module = fusion
         self.fusion, self.shuffled = fusion, shuffled
         self.source = {name: sources[name] for name in fusion.names}
-        self.pairs = [*combinations(sorted(set(self.source.values())), 2)]
+        self.sources = sorted(set(self.source.values()))
+        self.pairs = [*combinations(self.sources, 2)]
         dim = len(fusion.nothing)
-        self.maps = nn.ModuleDict({name: nn.Linear(dim, WIDTH) for name in sorted(set(self.source.values()))})
+        self.maps = nn.ModuleList(nn.Linear(dim, WIDTH) for _ in self.sources)
         self.sharpness = nn.Parameter(torch.tensor(2.0))
 
     def loss(self, batch: Batch, mixed: bool = False) -> Tensor | None:
@@ -57,7 +58,7 @@ class ContrastiveAlignment(Network):
     def _of_sources(self, h: Tensor, mask: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Source -> (n, WIDTH) vectors of length 1, and (n,) bool: who has something of it."""
         vectors, here = {}, {}
-        for source, one in self.maps.items():
+        for source, one in zip(self.sources, self.maps, strict=True):
             own = torch.tensor([self.source[name] == source for name in self.fusion.names], device=h.device)
             seen = mask & own
             vectors[source] = functional.normalize(one((h * seen[..., None]).sum(1)), dim=1)

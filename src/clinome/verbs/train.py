@@ -337,7 +337,9 @@ def _groups(ready: Prepared) -> pl.DataFrame:
     for name in study.report.subgroups:
         check_column(name.lower(), known, f"{study.file.name} [report] subgroups")
     groups, layers = groupings(held, study.report.subgroups), available(snapshot)
-    return groups if layers is None else groups.with_columns(layers)
+    if layers is None:
+        return groups
+    return groups.with_columns(layers) if groups.width else layers.to_frame()
 
 
 def _by_group(ready: Prepared, predictions: pl.DataFrame, groups: pl.DataFrame) -> dict[str, Any]:

@@ -94,7 +94,7 @@ class TestContrastiveAlignment:
         vectors = []
         for source in ("omics", "records"):
             whole = sum(h[:, i] for i, name in enumerate(names) if SOURCES[name] == source)
-            one = loss.maps[source](whole)
+            one = loss.maps[loss.sources.index(source)](whole)
             vectors.append(one / one.norm(dim=1, keepdim=True))
         assert mask.all()
         found = 0.0

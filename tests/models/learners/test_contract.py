@@ -434,7 +434,7 @@ def test_the_catalogue_says_what_cannot_run_and_why() -> None:
         "autoencoder",
         "vae",
     ]
-    assert default(make_snapshot("survival", n=30, records=True))[-15:] == [
+    assert default(make_snapshot("survival", n=30, records=True))[-17:] == [
         "cox_pca",
         "propagation",
         "gene_gnn",

@@ -607,8 +607,8 @@ def test_kinds_of_layers(
 
 def test_a_layer_of_no_kind_is_asked_about(tmp_path: Path) -> None:
     names = tuple(f"GDSC:{i}" for i in range(80))
-    report = clinome.init(write(tmp_path, clinical__csv=clinical(P), ic50__csv=in_columns(P, names)))
-    assert report.waiting == ("omics.ic50",) and any("choose one" in question for question in report.questions)
+    report = clinome.init(write(tmp_path, clinical__csv=clinical(P), assay__csv=in_columns(P, names)))
+    assert report.waiting == ("omics.assay",) and any("choose one" in question for question in report.questions)
 
 
 @pytest.mark.parametrize(
