@@ -13,14 +13,15 @@ import numpy as np
 
 from ..base.learner import Setting
 from ..base.snapshot import Snapshot
+from ..preprocessing.covariates import COVARIATES
+from ..preprocessing.records.records_block import RECORDS
 from .base import several_views
 from .network import SEQUENCE, Inputs, NetworkLearner
 
 if TYPE_CHECKING:
     from ..training.trainer import TrainingPlan
 
-RECORDS, OMICS = "records", "omics"
-COVARIATES = "covariates"
+OMICS = "omics"
 
 
 class Fusion(NetworkLearner):
@@ -92,15 +93,16 @@ class ContrastiveFusion(Fusion):
         views = inputs.snapshot.views
         fusion = self.network.encoder
         assert isinstance(fusion, MaskedFusion)
-        sources = {name: self._source(name, views) for name in fusion.names}
+        sources = {name: _source(name, views) for name in fusion.names}
         with training.reproducible(plan.seed):
             loss = ContrastiveAlignment(fusion, sources, shuffled=self.setting.get("pairs") == "shuffled")
         if loss.pairs:
             passes = self.setting.get("align", 20)
             training.fit(loss, inputs, rows, rows[:0], replace(plan, epochs=passes))
 
-    def _source(self, name: str, views: Mapping[str, Any]) -> str:
-        """Covariates go with the records: both are what the clinic knows."""
-        if name in (SEQUENCE, RECORDS, COVARIATES):
-            return RECORDS
-        return name if name in views else OMICS
+
+def _source(name: str, views: Mapping[str, Any]) -> str:
+    """Covariates go with the records: both are what the clinic knows."""
+    if name in (SEQUENCE, RECORDS, COVARIATES):
+        return RECORDS
+    return name if name in views else OMICS

@@ -7,6 +7,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+import clinome
+from clinome.run_folder.run import Run
+
 STUDY = """
 name = "{name}"
 store = "{name}.graph"
@@ -55,3 +58,10 @@ def write(folder: Path, name: str, n: int, seed: int, *, elsewhere: bool = False
     file = folder / f"{name}.toml"
     file.write_text(STUDY.format(name=name, scale=scale), encoding="utf-8")
     return file
+
+
+def trained(folder: Path) -> Run:
+    """The run of a study at home, 120 patients."""
+    study = write(folder, "home", 120, 1)
+    clinome.load(study)
+    return clinome.train(study)

@@ -12,38 +12,17 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from scipy import sparse
 
 from ...base.snapshot import Snapshot
 from ...preprocessing.blocks import Block, block_names, restored_block, saved_block
 from ...preprocessing.covariates import COVARIATES
 from ...preprocessing.fold import FoldPreprocessing
+from ...preprocessing.principal_components import Projection, dense
 
 WIDTH = 10
 """Components of a block."""
 FEW = 20
 """Training rows with a block below which it tells nothing."""
-
-
-@dataclass(frozen=True)
-class Projection:
-    """A block's columns on its first components. mean: (p,); axes: (p, d); unit: the spread of the first one."""
-
-    mean: np.ndarray
-    axes: np.ndarray
-    unit: float
-
-    @classmethod
-    def fit(cls, x: np.ndarray, seed: int) -> Projection:
-        from sklearn.decomposition import PCA
-
-        found = PCA(min(WIDTH, len(x) - 1, x.shape[1]), random_state=seed).fit(x.astype(np.float64))
-        unit = float(np.sqrt(max(float(found.explained_variance_[0]), 1e-12)))
-        return cls(found.mean_, np.ascontiguousarray(found.components_.T), unit)
-
-    def coordinates(self, x: np.ndarray) -> np.ndarray:
-        """(n, p) -> (n, d), the first of variance 1 in the rows that were fitted on."""
-        return np.asarray((x - self.mean) @ self.axes / self.unit, dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -62,10 +41,10 @@ class Factors:
             here = rows[block.present(snapshot, rows)]
             if len(here) < FEW:
                 continue
-            x = _dense(block.transform(snapshot, here))
+            x = dense(block.transform(snapshot, here))
             if x.shape[1] > 1 and float(np.ptp(x, axis=0).max()) > 0:
                 blocks.append(block)
-                projections.append(Projection.fit(x, seed))
+                projections.append(Projection.fit(x, WIDTH, seed, "first"))
         return cls(blocks, projections)
 
     def parts(self, snapshot: Snapshot, rows: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
@@ -74,7 +53,7 @@ class Factors:
         out = []
         for j, (block, projection) in enumerate(zip(self.blocks, self.projections, strict=True)):
             present[:, j] = block.present(snapshot, rows)
-            x = projection.coordinates(_dense(block.transform(snapshot, rows)))
+            x = projection.coordinates(dense(block.transform(snapshot, rows)))
             out.append(x * present[:, j : j + 1])
         return out, present
 
@@ -109,7 +88,3 @@ def filled_in(parts: Sequence[np.ndarray], present: np.ndarray) -> list[np.ndarr
             if np.isfinite(donors).any():
                 out[block][row] = parts[block][int(donors.argmin())]
     return out
-
-
-def _dense(x: Any) -> np.ndarray:
-    return x.toarray() if sparse.issparse(x) else np.asarray(x)

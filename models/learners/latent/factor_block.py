@@ -10,7 +10,7 @@ import numpy as np
 from ...base.snapshot import Snapshot
 from ...encoders.latent.factor_model import FactorModel
 from ...preprocessing.blocks import Block, restored_block, saved_block
-from .latent_block import dense
+from ...preprocessing.principal_components import dense
 
 
 class FactorBlock:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from scipy import sparse
 
 from ...base.snapshot import Snapshot
 from ...preprocessing.blocks import Block, restored_block, saved_block
+from ...preprocessing.principal_components import Projection, dense
 
 if TYPE_CHECKING:
     import torch
@@ -31,34 +31,6 @@ BATCH, STEPS_AT_MOST = 64, 4000
 """Rows of a step of training, and about how many steps there are at the most."""
 STEPS = 16
 """Points on the way from the training mean at which the gradient is taken."""
-
-
-@dataclass(frozen=True)
-class Projection:
-    """A layer's columns on their first principal components, at a mean variance of one.
-
-    mean: (p,), axes: (p, r), unit: the same for all, so that what varies more still counts for more.
-    """
-
-    mean: np.ndarray
-    axes: np.ndarray
-    unit: float
-
-    @classmethod
-    def fit(cls, x: np.ndarray, seed: int) -> Projection:
-        from sklearn.decomposition import PCA
-
-        found = PCA(min(COMPONENTS, len(x) - 1, x.shape[1]), random_state=seed).fit(x.astype(np.float64))
-        unit = float(np.sqrt(max(found.explained_variance_.mean(), 1e-12)))
-        return cls(found.mean_, found.components_.T, unit)
-
-    def coordinates(self, x: np.ndarray) -> np.ndarray:
-        """(n, p) -> (n, r) float32."""
-        return np.asarray((x - self.mean) @ self.axes / self.unit, dtype=np.float32)
-
-    def back(self, gradient: np.ndarray) -> np.ndarray:
-        """(n, r) slopes by coordinates -> (n, p) by columns."""
-        return np.asarray(gradient @ self.axes.T / self.unit)
 
 
 @dataclass(frozen=True)
@@ -101,7 +73,7 @@ class LatentBlock:
         from ...training import trainer as training
 
         self.projections = [
-            Projection.fit(dense(block.transform(snapshot, rows[block.present(snapshot, rows)])), self.seed)
+            Projection.fit(dense(block.transform(snapshot, rows[block.present(snapshot, rows)])), COMPONENTS, self.seed)
             for block in self.blocks
         ]
         source, here = self._rows(snapshot, rows), np.flatnonzero(self.present(snapshot, rows))
@@ -151,9 +123,8 @@ class LatentBlock:
         layers, present = {}, {}
         for block, one in zip(self.blocks, self.projections, strict=True):
             here = block.present(snapshot, rows)
-            layers[block.name] = one.coordinates(dense(block.transform(snapshot, rows))) * here[:, None].astype(
-                np.float32
-            )
+            x = one.coordinates(dense(block.transform(snapshot, rows)))
+            layers[block.name] = (x * here[:, None]).astype(np.float32)
             present[block.name] = here
         return LayerRows(layers, present)
 
@@ -238,8 +209,3 @@ class LatentBlock:
         made.network = made._network()
         training.set_weights(made.network, state["weights"])
         return made
-
-
-def dense(x: Any) -> np.ndarray:
-    """A block's columns as a dense array."""
-    return x.toarray() if sparse.issparse(x) else np.asarray(x)

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 from command import Clinome
-from platform_study import STUDY, write
+from platform_study import STUDY, trained, write
 
 import clinome
 from clinome.errors import InputError
@@ -19,9 +19,7 @@ from clinome.run_folder.run import Run
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
     folder = tmp_path_factory.mktemp("home")
-    study = write(folder, "home", 120, 1)
-    clinome.load(study)
-    return folder, clinome.train(study)
+    return folder, trained(folder)
 
 
 def test_another_platform_is_aligned_and_its_loss_said(

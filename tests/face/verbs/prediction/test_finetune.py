@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from command import Clinome
-from platform_study import write
+from platform_study import trained, write
 
 import clinome
 from clinome.run_folder.run import Run
@@ -16,9 +16,7 @@ from clinome.run_folder.run import Run
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
     folder = tmp_path_factory.mktemp("home")
-    study = write(folder, "home", 120, 1)
-    clinome.load(study)
-    return folder, clinome.train(study)
+    return folder, trained(folder)
 
 
 def test_few_labels_before_and_after_and_the_model_that_is_kept(
