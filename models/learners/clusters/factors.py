@@ -14,10 +14,10 @@ from typing import Any, Self
 import numpy as np
 
 from ...base.snapshot import Snapshot
+from ...estimators.principal_components import Projection, dense
 from ...preprocessing.blocks import Block, block_names, restored_block, saved_block
 from ...preprocessing.covariates import COVARIATES
 from ...preprocessing.fold import FoldPreprocessing
-from ...preprocessing.principal_components import Projection, dense
 
 WIDTH = 10
 """Components of a block."""

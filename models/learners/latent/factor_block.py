@@ -9,8 +9,8 @@ import numpy as np
 
 from ...base.snapshot import Snapshot
 from ...encoders.latent.factor_model import FactorModel
+from ...estimators.principal_components import dense
 from ...preprocessing.blocks import Block, restored_block, saved_block
-from ...preprocessing.principal_components import dense
 
 
 class FactorBlock:

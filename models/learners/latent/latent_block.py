@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from ...base.snapshot import Snapshot
+from ...estimators.principal_components import Projection, dense
 from ...preprocessing.blocks import Block, restored_block, saved_block
-from ...preprocessing.principal_components import Projection, dense
 
 if TYPE_CHECKING:
     import torch
