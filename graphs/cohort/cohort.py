@@ -393,7 +393,7 @@ def _check_times(frame: pl.DataFrame, label_type: str, clock: str, records: bool
     without = frame["prediction_time"].null_count()
     if records and without:
         raise InputError(
-            "rows without prediction_time, while the study holds records", WHERE, without, "a time in every row",
+            "rows without prediction_time, while the study holds records or has a target", WHERE, without, "a time in every row",
             "RETURN … AS prediction_time: nothing known later becomes an input",
         )  # fmt: skip
     if label_type == TIME_TO_EVENT and clock == "order" and without < frame.height:

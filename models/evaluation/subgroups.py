@@ -1,4 +1,4 @@
-"""Subgroups: `chosen` by sex, age, race, site and available layers: each group, and its gap to everybody else.
+"""Subgroups: `chosen` by sex, age, race, site and what was measured: each group, and its gap to everybody else.
 
 Only rows of the same fold are ranked against each other, as scores of different folds come from different models; pairs
 are added up over folds. Groups of fewer than HIDDEN patients are named without figures.
@@ -50,20 +50,31 @@ def groupings(tables: Sequence[pl.DataFrame], wanted: Sequence[str] = ()) -> pl.
                          for kind, values in found.items() if values is not None})  # fmt: skip
 
 
-AVAILABLE = "available layers"
+MEASURED = "measured"
+RARE = 0.05
+"""What a smaller share of the rows has is not a group of its own: of a few patients nothing is told."""
 
 
-def available(snapshot: Snapshot) -> pl.Series | None:
-    """Which omics layers, notes and images each row has, as text; None where all rows have the same.
-
-    Example: "methylation, rna"; "none" for a row that has no layer.
-    """
+def measured(snapshot: Snapshot) -> pl.Series | None:
+    """Which omics layers, notes and images each row has, as text: "all", "all but rna", "only rna", "other"; None where all
+    rows have the same."""
     parts = {**snapshot.layers, **snapshot.views}
     if not parts:
         return None
     has = np.stack([part.profiled for part in parts.values()], 1)
-    told = [", ".join(sorted(name for name, one in zip(parts, row, strict=True) if one)) or "none" for row in has]
-    return pl.Series(AVAILABLE, told, pl.String) if len(set(told)) > 1 else None
+    found, at, count = np.unique(has, axis=0, return_inverse=True, return_counts=True)
+    if len(found) == 1:
+        return None
+    names = [_called(row, [*parts]) if n >= RARE * len(has) else "other" for row, n in zip(found, count, strict=True)]
+    return pl.Series(MEASURED, [names[k] for k in at.ravel()], pl.String)
+
+
+def _called(has: np.ndarray, names: Sequence[str]) -> str:
+    """In as few words as tell it."""
+    there, gone = ([name for name, one in zip(names, has, strict=True) if one == side] for side in (True, False))
+    if not there or not gone:
+        return "all" if there else "none"
+    return f"only {', '.join(there)}" if len(there) < len(gone) else f"all but {', '.join(gone)}"
 
 
 def _grouped(name: str, values: pl.Series) -> pl.Series:

@@ -123,7 +123,7 @@ def test_a_learner_of_ones_own_runs_beside_ours(reader: Path) -> None:
     assert everywhere <= set(pl.read_parquet(run_folder / "predictions.parquet")["learner"])
     report = (run_folder / "report.html").read_text(encoding="utf-8")
     assert all(f"<td>{name}</td>" in report for name in everywhere)
-    assert {group["by"] for group in found["subgroups"]} == {"sex", "age", "site", "available layers"}
+    assert {group["by"] for group in found["subgroups"]} == {"sex", "age", "site", "measured"}
     assert found["learners"]["svm"]["calibration"]["ece"] >= 0 and found["decision"]["curves"] and found["optimism"]
 
 

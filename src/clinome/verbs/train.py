@@ -326,7 +326,7 @@ def _groups(ready: Prepared) -> pl.DataFrame:
     """Sex, age band, race and site of each row, or what the study names: columns of the cohort, covariates, properties of
     Patient; and which layers a row has. Raises: InputError for a name that nothing holds."""
     from clinome.graphs.snapshot.covariates import patient_properties
-    from clinome.models.evaluation.subgroups import available, groupings
+    from clinome.models.evaluation.subgroups import groupings, measured
 
     snapshot, study = ready.snapshot, ready.study
     rows = ready.cohort.frame.sort("subject_id", "prediction_time")
@@ -336,7 +336,7 @@ def _groups(ready: Prepared) -> pl.DataFrame:
     known = {column.lower() for table in held for column in table.columns}
     for name in study.report.subgroups:
         check_column(name.lower(), known, f"{study.file.name} [report] subgroups")
-    groups, layers = groupings(held, study.report.subgroups), available(snapshot)
+    groups, layers = groupings(held, study.report.subgroups), measured(snapshot)
     if layers is None:
         return groups
     return groups.with_columns(layers) if groups.width else layers.to_frame()

@@ -12,7 +12,7 @@ from snapshots import make_snapshot
 from clinome.graphs.snapshot.snapshot import Layer, Snapshot
 from clinome.models.evaluation.fold_scores import FoldScores, draw
 from clinome.models.evaluation.predictions import parts_of
-from clinome.models.evaluation.subgroups import AVAILABLE, available, bands, groupings, subgroups
+from clinome.models.evaluation.subgroups import MEASURED, bands, groupings, measured, subgroups
 from clinome.models.metrics.task_metrics import evaluate, targets
 
 
@@ -102,13 +102,26 @@ def test_rows_fall_into_groups_by_the_layers_they_have() -> None:
         profiled = np.ones(60, dtype=bool)
         profiled[missing] = False
         layers[name] = Layer(name, one.kind, one.scale, one.var, one.values, profiled)
-    found = available(replace(snapshot, layers=layers))
-    assert found is not None and found.name == AVAILABLE
-    assert found.to_list() == ["mutations"] * 10 + ["none"] * 10 + ["rna"] * 20 + ["mutations, rna"] * 20
+    found = measured(replace(snapshot, layers=layers))
+    assert found is not None and found.name == MEASURED
+    assert found.to_list() == ["all but rna"] * 10 + ["none"] * 10 + ["all but mutations"] * 20 + ["all"] * 20
     whole = {name: Layer(name, one.kind, one.scale, one.var, one.values, np.ones(60, dtype=bool))
              for name, one in layers.items()}  # fmt: skip
-    assert available(replace(snapshot, layers=whole)) is None
-    assert available(replace(snapshot, layers={})) is None
+    assert measured(replace(snapshot, layers=whole)) is None
+    assert measured(replace(snapshot, layers={})) is None
+
+
+def test_what_few_rows_have_is_no_group_of_its_own() -> None:
+    snapshot = make_snapshot("binary", n=100, layers=("rna", "mutations", "methylation"))
+    layers = {}
+    for name, missing in (("rna", slice(0, 4)), ("mutations", slice(4, 30)), ("methylation", slice(10, 30))):
+        one = snapshot.layers[name]
+        profiled = np.ones(100, dtype=bool)
+        profiled[missing] = False
+        layers[name] = Layer(name, one.kind, one.scale, one.var, one.values, profiled)
+    found = measured(replace(snapshot, layers=layers))
+    assert found is not None
+    assert found.to_list() == ["other"] * 4 + ["all but mutations"] * 6 + ["only rna"] * 20 + ["all"] * 70
 
 
 def test_ages_fall_into_bands_and_bands_stay() -> None:
