@@ -150,6 +150,7 @@ class Records(Source):
     keep: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()  # integers of `keep` that are names, not numbers
     labels: tuple[str, ...] = ()  # of hourly tables: what says an outcome; a cohort can ask for it, no input holds it
+    graph: str = "all"  # "none": events are inputs and outcomes, and no relationships of the graph
 
     @property
     def source(self) -> str:

@@ -1,4 +1,4 @@
-"""Health records at scale: scale.py OUT [--patients 5000] [--events 1000000] [--labels] [--keep FILE].
+"""Health records at scale: scale.py OUT [--patients 5000] [--events 1000000] [--graph all] [--labels] [--keep FILE].
 
 Invents MEDS shards (shard after shard, so that memory does not grow) of visits with diagnoses, drugs and laboratory results, and
 a csv of the visits; then, each as a process of its own: `load` (`clinome.load`), `snapshot` (a cohort with one prediction a
@@ -65,6 +65,7 @@ end     = "discharged"
 [records.ehr]
 format = "meds"
 path   = "meds"
+graph  = "{graph}"
 
 [cohort]
 query = "MATCH (p:Patient) RETURN p.id AS subject_id, p.index_date AS prediction_time"
@@ -149,10 +150,10 @@ def _times(microseconds: np.ndarray) -> pl.Series:
     return (pl.Series(microseconds) + int((BEGIN - datetime(1970, 1, 1)).total_seconds() * 1e6)).cast(pl.Datetime("us"))
 
 
-def write_study(out: Path, patients: int, events: int) -> int:
+def write_study(out: Path, patients: int, events: int, graph: str) -> int:
     """The study and its files; returns how many events there are."""
     (out / "meds" / "data").mkdir(parents=True, exist_ok=True)
-    (out / "study.toml").write_text(STUDY)
+    (out / "study.toml").write_text(STUDY.replace("{graph}", graph))
     wrote = 0
     with (out / "patients.csv").open("w") as people, (out / "visits.csv").open("w") as visits:
         for k, (some, seen, told) in enumerate(shards(patients, events)):
@@ -296,6 +297,7 @@ def main() -> None:
     parser.add_argument("--patients", type=int, default=5_000)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--labels", action="store_true")
+    parser.add_argument("--graph", default="all", choices=["all", "none"], help="whether events are relationships")
     parser.add_argument("--only", nargs="+", choices=[*STAGES, *TASKS], help="these stages or tasks")
     parser.add_argument("--keep", type=Path, help="a file that the figures are added to")
     parser.add_argument("--stage", help=argparse.SUPPRESS)
@@ -305,7 +307,10 @@ def main() -> None:
         sys.stdout.write(said + "\n")
         return
     args.out.mkdir(parents=True, exist_ok=True)
-    wrote = (write_tables if args.labels else write_study)(args.out, args.patients, args.events)
+    if args.labels:
+        wrote = write_tables(args.out, args.patients, args.events)
+    else:
+        wrote = write_study(args.out, args.patients, args.events, args.graph)
     lines = [f"{wrote:,} events of {args.patients:,} patients, {os.cpu_count()} cores"]
     print(lines[0], flush=True)
     for stage in args.only or (TASKS if args.labels else STAGES):

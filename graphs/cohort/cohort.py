@@ -26,6 +26,7 @@ from ..prediction_tasks.records import Records
 from ..prediction_tasks.task import PredictionTask
 from ..query.catalog import Catalog
 from ..query.cypher import Query, bind, find, run_lists, understood
+from ..query.kept_out import refuse_kept_out
 from ..query.params import naive
 from ..store.columns import table
 from ..store.protocol import Edges, Store
@@ -189,6 +190,7 @@ def _by_query(
         return _by_table(store, base / query.strip(), params, tables, label_type)
     asked = find(query, base)
     bound = bind(asked, params)
+    refuse_kept_out(asked.text, tables, "cohort query")
     catalog = Catalog(store)
     _check_scalars(understood(store, asked.text, bound, catalog).columns)
     steps = [_in_store(store), *_named_steps(store, asked, bound, catalog)]

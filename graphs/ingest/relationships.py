@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from ...loaders.specs import AnySource, Omics
+from ...loaders.specs import AnySource, Omics, Records
 from ...loaders.tables import Loaded, stated
 from .. import schema
 from ..schema import RELATED, code_labels, feature_labels, link_ends, unlabelled
@@ -21,7 +21,7 @@ def edges(loaded: Loaded, spec: AnySource, load_id: str, sampled: bool) -> Itera
 
     Args:
         loaded: what the loader (or `Tables.read`) returned.
-        spec: its section; of omics it says kind, layer, and which calls the graph holds.
+        spec: its section; of omics it says kind, layer, and which calls the graph holds, of records whether their events.
         load_id: end of PROFILED.
         sampled: the study has [samples], which brings GAVE itself.
     """
@@ -31,7 +31,7 @@ def edges(loaded: Loaded, spec: AnySource, load_id: str, sampled: bool) -> Itera
     if loaded.visits is not None:
         rows = loaded.visits.select(start="subject_id", end="visit_id").with_columns(source)
         yield Edges("ATTENDED", "Patient", "Visit", _sorted(rows.unique()))
-    if loaded.events is not None:
+    if loaded.events is not None and not (isinstance(spec, Records) and spec.graph == "none"):
         yield from _events(loaded.events, source)
     for view in (loaded.notes, loaded.vectors):
         if view is not None:

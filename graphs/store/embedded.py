@@ -36,6 +36,11 @@ _SHORT_LOG = 16 << 20  # bytes that a log may have in any case
 _LOG_PER_CHECKPOINT = 8
 """A log may be so many times as long as the checkpoint, in which the same rows take an eighth of the bytes: the graph has then
 doubled, so that all checkpoints of a load together cost as much as two of the last, however much is loaded."""
+TOO_LARGE = (
+    'load it into Neo4j (store = "bolt://…", `clinome neo4j start`), or keep the events of large records out of the graph: '
+    '[records.NAME] graph = "none"'
+)
+"""What to do with more than the engine's checkpoint holds: 2 GiB of relationships, some 15 million events."""
 _WRITE = "make room on the disk and see that the folder can be written, then give the same command again: it goes on"
 _REBUILD = "the graph can be rebuilt from its tables: move this folder away and load the study again"
 
@@ -273,6 +278,10 @@ class EmbeddedStore:
         try:
             self._writer().save(schema_version)
         except EngineFailure as error:
+            if error.kind == "too large":
+                raise EngineError(
+                    f"{self.folder}: more relationships than an embedded store can save.", TOO_LARGE
+                ) from error
             raise EngineError(f"{self.folder}: the graph cannot be saved ({error.kind}).", _WRITE) from error
 
     def _changed(self, what: str) -> int:

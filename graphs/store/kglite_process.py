@@ -192,6 +192,8 @@ def _kind(error: Exception) -> str:
             return "lease"
         case kglite.CypherTimeoutError():
             return "timeout"
+        case kglite.FileIoError() if "limit is" in str(error):  # a checkpoint's relationships beyond 2 GiB
+            return "too large"
         case kglite.FileError() | kglite.FileIoError() | kglite.FileFormatError() | OSError():
             return "broken"
         case _:

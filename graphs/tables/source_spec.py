@@ -54,7 +54,8 @@ def restore(record: Mapping[str, Any]) -> AnySource:
 
 def _unsaid(spec: AnySource, name: str) -> bool:
     """A key that came later and is not used: what was loaded without it is the same."""
-    return (name, getattr(spec, name)) in _LATER
+    of_records = isinstance(spec, Records) and (name, getattr(spec, name)) == ("graph", "all")
+    return of_records or (name, getattr(spec, name)) in _LATER
 
 
 def _plain(value: Any) -> Any:

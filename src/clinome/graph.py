@@ -113,8 +113,11 @@ class Graph:
         Raises: InputError for Cypher that fails or would write, EngineError if the store does.
         """
         from clinome.graphs.query.cypher import find, run_query
+        from clinome.graphs.query.kept_out import refuse_kept_out
 
-        return run_query(self.store, find(query, self.study.folder), params).to_pandas()
+        asked = find(query, self.study.folder)
+        refuse_kept_out(asked.text, self.tables, "query")
+        return run_query(self.store, asked, params).to_pandas()
 
     @property
     def queries(self) -> pd.DataFrame:

@@ -46,6 +46,7 @@ def check_sources(sources: Sequence[AnySource], where: str) -> None:
             case Records():
                 if source.format is not None:
                     check_word(source.format, tuple(RECORDS), f"{at} format")
+                check_word(source.graph, ("all", "none"), f"{at} graph")
                 _check_unit(source, at)
             case Notes():
                 if source.format is not None:

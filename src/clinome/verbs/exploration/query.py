@@ -29,6 +29,7 @@ def ask(
 ) -> pl.DataFrame:
     """Run a query of the library, a .cypher file or Cypher text; print the first rows, or write them all to `out`."""
     from clinome.graphs.query.cypher import find, parse_params, run_query
+    from clinome.graphs.query.kept_out import refuse_kept_out
 
     if out is not None:
         check_out(out)
@@ -36,6 +37,7 @@ def ask(
     query = find(text, Path.cwd(), study.folder)
     params = parse_params(query, given)
     with open_graph(study) as graph:
+        refuse_kept_out(query.text, graph.tables, "query")
         rows = run_query(graph.store, query, params)
     if out is not None:
         if out.suffix == ".csv":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from clinome.console import SILENT, Console
 from clinome.graph import open_store, store_folder
+from clinome.loaders.errors import InputError
 from clinome.loaders.files.source_folder import Shards, one_by_one
 from clinome.loaders.specs import AnySource, Knowledge, Patients, Samples
 from clinome.loaders.tables import Known, Loaded
@@ -58,6 +59,24 @@ class _Size:
             )
 
 
+@dataclass
+class _Limit:
+    """Refuses what an embedded store could not save, before hours of writing."""
+
+    folder: Path
+    relationships: int = 0
+
+    def see(self, tables: Tables, source: str) -> None:
+        from clinome.graphs.ingest.estimate import MOST_EMBEDDED, relationships
+        from clinome.graphs.store.embedded import TOO_LARGE
+
+        self.relationships += relationships(tables, source)
+        if self.relationships > MOST_EMBEDDED:
+            most = f"{MOST_EMBEDDED // 1_000_000} million at the most, and about 15 million of events"
+            what = "more relationships than an embedded store can save"
+            raise InputError(what, self.folder.name, f"{self.relationships:,} with {source}", most, TOO_LARGE)
+
+
 def load(study: Study | str | Path, *, dry_run: bool = False, console: Console = SILENT) -> LoadReport:
     """Load a study: files -> tables -> graph, source by source; what is there and unchanged stays.
 
@@ -81,7 +100,8 @@ def load(study: Study | str | Path, *, dry_run: bool = False, console: Console =
 def load_study(study: Study, console: Console) -> list[SourceReport]:
     """Load every source; sources that the study no longer names are taken out. Nothing changes twice."""
     with open_store(study, write=True) as store:
-        return load_into(study, store, console, _Size(store, console).see if store_folder(study) is None else _nothing)
+        folder = store_folder(study)
+        return load_into(study, store, console, _Size(store, console).see if folder is None else _Limit(folder).see)
 
 
 def load_into(study: Study, store: Store, console: Console, ready: Ready = _nothing) -> list[SourceReport]:
