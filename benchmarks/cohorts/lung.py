@@ -105,24 +105,30 @@ def lung(data: Path, trials: int, treatments: bool) -> str:
     return text + LANDMARK + TASK.format(covariates='["age", "is_female", "oncotree_code"]', folds=5, trials=trials)
 
 
-def published(data: Path, out: Path, cohort: str, trials: int) -> str:
-    """The study of one cohort on its published folds (columns train, val of splits_0.csv … splits_4.csv)."""
+def write_published(data: Path, out: Path, cohort: str) -> None:
+    """The published folds (columns train, val of splits_0.csv … splits_4.csv) as OUT/folds.csv."""
     parts = []
     for fold in range(5):
         split = pl.read_csv(data / "tcga" / "splits_5foldcv" / cohort / f"splits_{fold}.csv", infer_schema=False)
         held_out = split["val"].drop_nulls().filter(split["val"].drop_nulls() != "").unique(maintain_order=True)
         parts.append(pl.DataFrame({"fold": fold, "subject_id": held_out, "split": "held_out"}))
     pl.concat(parts).write_csv(out / "folds.csv")
+
+
+def layers_of(table: Path) -> list[tuple[str, str, str]]:
+    """(layer, kind, suffix) of the layers that a cohort's table has."""
+    header = pl.read_csv(_unzipped(table), n_rows=1).columns
+    known = (("rna", "expression", "rnaseq"), ("cnv", "copy_number", "cnv"), ("mut", "mutation", "mut"))
+    return [one for one in known if any(c.endswith(f"_{one[2]}") for c in header)]
+
+
+def published(data: Path, out: Path, cohort: str, trials: int) -> str:
+    """The study of one cohort on its published folds."""
+    write_published(data, out, cohort)
     table = tcga(data, cohort)
     text = TCGA.format(name=cohort, data=data, tables=table)
-    header = pl.read_csv(_unzipped(Path(json.loads(table)[0])), n_rows=1).columns
-    for layer, kind, suffix in (
-        ("rna", "expression", "rnaseq"),
-        ("cnv", "copy_number", "cnv"),
-        ("mut", "mutation", "mut"),
-    ):
-        if any(c.endswith(f"_{suffix}") for c in header):
-            text += LAYER.format(layer=layer, tables=table, kind=kind, suffix=suffix)
+    for layer, kind, suffix in layers_of(Path(json.loads(table)[0])):
+        text += LAYER.format(layer=layer, tables=table, kind=kind, suffix=suffix)
     return (
         text
         + KNOWLEDGE.format(data=data)

@@ -47,8 +47,9 @@ if TYPE_CHECKING:
     from clinome.verbs.prediction.finetune import finetune
     from clinome.verbs.prediction.predict import predict
     from clinome.verbs.pretrain import pretrain
+    from clinome.verbs.publication.report import report
+    from clinome.verbs.publication.share import share
     from clinome.verbs.quality import quality
-    from clinome.verbs.report import report
     from clinome.verbs.run import run
     from clinome.verbs.train import train
 
@@ -86,6 +87,7 @@ __all__ = [
     "report",
     "run",
     "schema",
+    "share",
     "sklearn",
     "table_one",
     "train",
@@ -123,9 +125,10 @@ _WHERE = {
     "pyg": "clinome.models.learners.adapters.pytorch_geometric:pyg",
     "quality": "clinome.verbs.quality:quality",
     "remove": "clinome.verbs.loading.remove:remove",
-    "report": "clinome.verbs.report:report",
+    "report": "clinome.verbs.publication.report:report",
     "run": "clinome.verbs.run:run",
     "schema": "clinome.verbs.exploration.schema:schema",
+    "share": "clinome.verbs.publication.share:share",
     "sklearn": "clinome.models.learners.adapters.scikit_learn:sklearn",
     "table_one": "clinome.verbs.cohort:table_one",
     "train": "clinome.verbs.train:train",

@@ -97,18 +97,6 @@ def test_wrong_usage_is_2(clinome: Clinome, words: Sequence[str], tmp_path: Path
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("share", "runs/x"),
-    ],
-)
-def test_what_is_not_built_says_so(clinome: Clinome, words: Sequence[str]) -> None:
-    ended = clinome(*words)
-    assert ended.code == 2
-    assert ended.err.startswith(f"clinome: clinome {words[0]} is not built yet. Fix: ")
-
-
 VERBS = ("load", "cohort", "train", "biomarkers", "run", "learners", "schema", "audit")
 
 

@@ -14,7 +14,7 @@ import typer
 import clinome
 from clinome.cli import server as serving
 from clinome.console import Console, visible
-from clinome.loaders.errors import ClinomeError, EngineError, NotBuilt
+from clinome.loaders.errors import ClinomeError, EngineError
 
 app = typer.Typer(
     name="clinome",
@@ -240,6 +240,19 @@ def audit(study: StudyFile, name: Name = None, as_json: Json = False, quiet: Qui
 
 
 @app.command()
+def share(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder: runs/NAME.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where it goes (shared/NAME beside the study file).")
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """A folder that can leave the house: no patient rows, small counts suppressed, checked."""
+    _end(as_json, clinome.share(run, out=out, console=Console(quiet)).summary)
+
+
+@app.command()
 def export(
     study: StudyFile,
     out: Annotated[
@@ -322,20 +335,6 @@ def benchmark(
 
 
 app.add_typer(serving.app)
-
-Rest = Annotated[list[str] | None, typer.Argument(hidden=True)]
-
-
-def _later(verb: str) -> None:
-    anything = {"ignore_unknown_options": True, "allow_extra_args": True}
-
-    @app.command(verb, hidden=True, context_settings=anything)
-    def _(rest: Rest = None) -> None:
-        raise NotBuilt(f"clinome {verb} is not built yet.", "clinome --help lists what is")
-
-
-for _verb in ("share",):
-    _later(_verb)
 
 
 def _refused(error: OSError | MemoryError) -> str:

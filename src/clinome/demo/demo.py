@@ -18,7 +18,7 @@ from clinome.run_folder.run import Run
 from clinome.study import Study
 from clinome.verbs.biomarkers import biomarkers
 from clinome.verbs.loading.load import load
-from clinome.verbs.report import report
+from clinome.verbs.publication.report import report
 from clinome.verbs.run import begun
 from clinome.verbs.train import train_study
 

@@ -15,7 +15,7 @@ from clinome.study import Study, as_study
 from clinome.user_learners import learners_of
 from clinome.verbs.biomarkers import biomarkers
 from clinome.verbs.loading.load import load
-from clinome.verbs.report import report
+from clinome.verbs.publication.report import report
 from clinome.verbs.tasks.links import rankers_of, train_links
 from clinome.verbs.train import train_study
 

@@ -1,0 +1,1 @@
+"""What leaves a run: its page, and the folder that others may have."""
