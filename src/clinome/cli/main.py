@@ -195,12 +195,16 @@ def predict(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder: runs/NAME.")],
     study: Annotated[Path, typer.Option(metavar="OTHER", help="The study file of the patients to predict.")],
     align: Align = None,
+    patient: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="Write a page of this patient's prediction too; several times."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the predictions to this .parquet or .csv file.")] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Predict new patients with the run's frozen model; what they lack or it does not know is served, and counted."""
-    made = clinome.predict(run, study, align=_alignment(align), out=out, console=Console(quiet))
+    made = clinome.predict(run, study, align=_alignment(align), patients=patient or (), out=out, console=Console(quiet))
     _end(as_json, made.summary)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from clinome.study import Study, as_study
 from clinome.verbs.exploration.query import check_out
 from clinome.verbs.loading.load import load_study
 from clinome.verbs.prediction.external_report import asked_methods, external_report, names_of_features, show_external
+from clinome.verbs.prediction.patient_page import patient_pages
 from clinome.verbs.train import with_visits
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class PredictionReport:
         says by which rule one acts on a risk.
     metrics: metric -> {mean, low, high, …}, over the rows that have an outcome; {} where none has.
     notes: what was missing or unknown, in plain words; counted: the same in numbers.
-    path: where the table was written; beside it a .json with all the rest.
+    path: where the table was written; beside it a .json with all the rest. pages: of the patients who were named.
     """
 
     scores: pl.DataFrame
@@ -53,6 +54,7 @@ class PredictionReport:
     model: str
     path: Path
     about: Mapping[str, Any] = field(default_factory=dict)
+    pages: tuple[Path, ...] = ()
 
     @property
     def table(self) -> pd.DataFrame:
@@ -62,7 +64,7 @@ class PredictionReport:
     def summary(self) -> dict[str, object]:
         """What `--json` ends with."""
         return {"predictions": str(self.path), "rows": self.scores.height, "model": self.model, "metrics": self.metrics,
-                "notes": self.notes}  # fmt: skip
+                "notes": self.notes, **({"pages": [str(page) for page in self.pages]} if self.pages else {})}  # fmt: skip
 
 
 def predict(
@@ -70,6 +72,7 @@ def predict(
     study: Study | str | Path,
     *,
     align: str | Mapping[str, str] | None = None,
+    patients: Sequence[str] = (),
     learners: Mapping[str, Any] | None = None,
     out: str | Path | None = None,
     console: Console = SILENT,
@@ -83,16 +86,18 @@ def predict(
         study: of the patients to predict: a study, its file, or the folder that holds it. Loaded where it is not.
         align: for another platform: how values are mapped onto those of the training, without labels: quantile, standard or
             none, for all dense layers, or layer -> one of them. Given at all, the loss is measured and said.
+        patients: ids of whom a page is written too: risk beside what became of others with it, the facts used and since when,
+            similar patients' outcomes as counts, what lies outside of what was seen in training (docs/results.md).
         learners: what of the model is your own code, given again by name.
         out: a .parquet or .csv file (default: predict/STUDY.parquet in the run folder).
         console: what is said while it runs; default: nothing.
-    Returns: `.table`, `.metrics` (metric -> mean, low, high), `.notes`, `.path`.
-    Raises: InputError for a run without a model, a model of another task, or a cohort that cannot be.
+    Returns: `.table`, `.metrics` (metric -> mean, low, high), `.notes`, `.path`, `.pages`.
+    Raises: InputError for a run without a model, a model of another task, a cohort that cannot be, or somebody not in it.
     Example:
         clinome.predict("runs/lung", "other/study.toml").table
     """
     return predict_study(
-        Run.open(run), as_study(study), learners or {}, None if out is None else Path(out), console, align
+        Run.open(run), as_study(study), learners or {}, None if out is None else Path(out), console, align, patients
     )
 
 
@@ -103,6 +108,7 @@ def predict_study(
     out: Path | None,
     console: Console,
     align: str | Mapping[str, str] | None = None,
+    patients: Sequence[str] = (),
 ) -> PredictionReport:
     """Cohort -> fenced snapshot -> the model's own shape -> predictions, and metrics where there are outcomes."""
     start = time.perf_counter()
@@ -136,7 +142,8 @@ def predict_study(
         told = [_scored(run, model, plain.snapshot, again), score] if {*methods.values()} - {"none"} else []
         about |= external_report(run, model, snapshot, (served.snapshot, told), methods, console)
     about |= {"shift": {name: vars(one) for name, one in shifts.items()}, "align": methods}
-    made = PredictionReport(table, metrics, notes, served.gaps.as_json(), model.name, path, about)
+    pages = patient_pages(run, model, served.snapshot, score, patients, again, study.name) if patients else []
+    made = PredictionReport(table, metrics, notes, served.gaps.as_json(), model.name, path, about, tuple(pages))
     _write(made)
     run.log("predict", study=study.name, rows=table.height, seconds=round(time.perf_counter() - start, 2))
     _show(made, model, console)
@@ -275,3 +282,7 @@ def _show(made: PredictionReport, model: Model, console: Console) -> None:
         console("no row has an outcome to judge the predictions by")
     show_external(made.about, console)
     console(f"{made.scores.height:,} predictions written to {made.path}")
+    if made.pages:
+        console(
+            f"{len(made.pages)} pages of single patients in {made.pages[0].parent}: keep them as you keep the record"
+        )
