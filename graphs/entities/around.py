@@ -18,8 +18,8 @@ from ..search.find import Search, nearest
 from ..search.names import by_id
 from ..store.protocol import Store
 from .gene_sets import members, merged
-from .subgraph import ASKED, FOLD, Drawing, Subgraph, counted, listed, new, noun
-from .walk import HUB, Kind, degrees, ends, foremost, kinds, links, reached
+from .subgraph import ASKED, FOLD, Drawing, Subgraph, counted, listed, new, noun, plural
+from .walk import HUB, Kind, degrees, ends, foremost, kinds, links, present, reached
 
 THROUGH = 1_000
 """Relationships of one kind above which a node is shown and not walked through."""
@@ -27,6 +27,7 @@ MOST_WALKED = 50_000
 """Relationships of one kind that a hop looks at in the store."""
 MOST_HOPS = 4
 _MEMBERS_READ = 20_000
+_MORE_SETS = 200  # beyond the share, in place of those that are merged
 _FIRST = (
     "RANKS", "IN_PATHWAY", "ASSOCIATED_WITH", "TARGETS", "INTERACTS_WITH", "MAPS_TO", "IS_A", "TREATS", "HAS_PHENOTYPE",
     "OF_GENE", "IN_GENE", "NEAR", "MUTATED_IN", "DIAGNOSED", "PRESCRIBED", "UNDERWENT", "PREDICTS",
@@ -56,12 +57,15 @@ def node_of(search: Search, id: str, label: str | None = None) -> tuple[str, str
     return row["label"], row["id"], row["symbol"] or row["name"] or row["id"]
 
 
-def around(search: Search, id: str, hops: int = 1, limit: int = 100, label: str | None = None) -> Subgraph:
+def around(
+    search: Search, id: str, hops: int = 1, limit: int = 100, label: str | None = None, people: bool = True
+) -> Subgraph:
     """What lies around a node.
 
     Args:
         id: of the node, as in the graph. label: of it, where nodes of several labels have this id.
         hops: 1 to 4. limit: nodes at the most, the folded ones too.
+        people: False folds patients even where all of them fit.
     Returns: rows: hop, relationship, label, id, name, score, number.
     Raises: InputError for a node that is not there, and hops or a limit out of range.
     """
@@ -70,12 +74,15 @@ def around(search: Search, id: str, hops: int = 1, limit: int = 100, label: str 
     drawing = new(limit, 2)
     label, id, name = node_of(search, id, label)
     drawing.node(id, label, name, role=ASKED, size=1.0)
-    rows = _first_hop(search.store, drawing, label, id, drawing.room // hops if hops > 1 else drawing.room)
+    types = present(search.store)
+    rows = _first_hop(search.store, drawing, label, id, drawing.room // hops, people, types)
     for hop in range(2, hops + 1):
         before = [one for one in rows if one["hop"] == hop - 1 and one["label"] != "Patient" and not one["folded"]]
         hidden = {str(one["relationship"]) for one in rows if one["folded"]}
-        rows += _further_hop(search.store, drawing, before, hop, drawing.room // (hops - hop + 1), (label, id, hidden))
-    _among(search.store, drawing)
+        rows += _further_hop(
+            search.store, drawing, before, hop, drawing.room // (hops - hop + 1), (label, id, hidden), types
+        )
+    _among(search.store, drawing, types)
     table = pl.DataFrame(rows, schema={**ROWS, "folded": pl.Boolean}, strict=False).drop("folded")
     return drawing.finished(f"Around {'a patient' if label == 'Patient' else name}", table)
 
@@ -95,24 +102,26 @@ def shares(wants: list[int], budget: int) -> list[int]:
     return given
 
 
-def _first_hop(store: Store, drawing: Drawing, label: str, id: str, budget: int) -> list[dict[str, Any]]:
-    ways = kinds(label)
-    known = {kind: degree for _, kind, degree in degrees(store, label, [id]).iter_rows()}
-    present = sorted((ways[kind] for kind in known), key=_rank)
-    if len(present) > budget:
-        left = [f"{_kind(way)} ({known[ways.index(way)]:,})" for way in present[budget:]]
+def _first_hop(
+    store: Store, drawing: Drawing, label: str, id: str, budget: int, people: bool, types: frozenset[str]
+) -> list[dict[str, Any]]:
+    ways = kinds(label, types)
+    known = {kind: degree for _, kind, degree in degrees(store, label, [id], ways).iter_rows()}
+    found = sorted((ways[kind] for kind in known), key=_rank)
+    if len(found) > budget:
+        left = [f"{_kind(way)} ({known[ways.index(way)]:,})" for way in found[budget:]]
         drawing.cut.append(f"No room for some kinds of relationship: {listed(left, 8)}.")
-        present = present[:budget]
-    even = budget // max(1, len(present))
-    wants = []
-    for way in present:
+        found = found[:budget]
+    even = budget // max(1, len(found))
+    wants, folded = [], []
+    for way in found:
         degree = known[ways.index(way)]
-        whole = degree > HUB or (way.other == ("Patient",) and degree > max(even, 1))
+        whole = degree > HUB or (way.other == ("Patient",) and (not people or degree > even))
         wants.append(1 if whole else degree)
+        folded.append(whole and degree > 1)
     rows: list[dict[str, Any]] = []
-    for way, share, want in zip(present, shares(wants, budget), wants, strict=True):
-        degree = known[ways.index(way)]
-        rows += _one_kind(store, drawing, label, id, way, degree, share, whole=want == 1 and degree > 1)
+    for way, share, whole in zip(found, shares(wants, budget), folded, strict=True):
+        rows += _one_kind(store, drawing, label, id, way, known[ways.index(way)], share, whole)
     return rows
 
 
@@ -124,27 +133,35 @@ def _one_kind(
         there = None if degree > HUB else ends(store, label, [id], way)
         if there != 1:
             return _fold(drawing, id, way, degree, there)
-    asked = 4 * share if _sets(way) else share + 1
+    asked = share + min(3 * share, _MORE_SETS) if _sets(way) else share + 1
     found = foremost(store, label, [id], way, asked).with_columns(stands=pl.lit(1, pl.Int64))
     there = found.height if found.height < asked else ends(store, label, [id], way)
     if _sets(way):
         found = _specific(store, drawing, found)
     if found.height <= share and there == found["stands"].sum():
-        return _shown(drawing, id, way, found)
+        return _shown(store, drawing, label, id, way, found)
     found = found.head(max(0, share - 1))
-    rows = _shown(drawing, id, way, found)
+    rows = _shown(store, drawing, label, id, way, found)
     return rows + _fold(drawing, id, way, degree, there - int(found["stands"].sum()))
 
 
-def _shown(drawing: Drawing, id: str, way: Kind, found: pl.DataFrame) -> list[dict[str, Any]]:
+def _shown(store: Store, drawing: Drawing, label: str, id: str, way: Kind, found: pl.DataFrame) -> list[dict[str, Any]]:
+    """Draw these ends of a node, and their links as they are stored."""
     rows: list[dict[str, Any]] = []
     for one in found.iter_rows(named=True):
-        name = one["name"]
-        if drawing.node(one["id"], one["label"], name, note=one.get("note")):
-            source, target = (one["id"], id) if way.way == "in" else (id, one["id"])
-            drawing.edge(source, target, way.type, one["score"], one["number"])
-            rows.append({"hop": 1, "relationship": way.type, "folded": False, **{c: one[c] for c in ("label", "id", "name", "score", "number")}})  # fmt: skip
+        if drawing.node(one["id"], one["label"], one["name"], note=one.get("note")):
+            rows.append(_row(1, way, one))
+            if way.way != "both":
+                source, target = (one["id"], id) if way.way == "in" else (id, one["id"])
+                drawing.edge(source, target, way.type, one["score"], one["number"])
+    if way.way == "both":
+        _join(store, drawing, label, [id], way, [row["id"] for row in rows])
     return rows
+
+
+def _row(hop: int, way: Kind, one: dict[str, Any]) -> dict[str, Any]:
+    shown = {name: one[name] for name in ("label", "id", "name", "score", "number")}
+    return {"hop": hop, "relationship": way.type, "folded": False, **shown}
 
 
 def _fold(drawing: Drawing, id: str, way: Kind, degree: int, there: int | None) -> list[dict[str, Any]]:
@@ -153,16 +170,17 @@ def _fold(drawing: Drawing, id: str, way: Kind, degree: int, there: int | None) 
         return []
     what = noun(way.other[0]) if len(way.other) == 1 else "node"
     number = degree if there is None else there
-    name = f"{counted(degree, 'link')} to {what}s" if there is None else counted(there, what)
+    number_of = f"{counted(degree, 'link')} to {plural(what)}" if there is None else counted(there, what)
+    name = f"{number_of} ({way.type})"
     fold, label = f"fold:{way.type}:{way.way}", way.other[0] if len(way.other) == 1 else "Several"
     if not drawing.node(
-        fold, label, name, role=FOLD, number=number, note=f"{_kind(way)}: {name}, folded into one node"
+        fold, label, name, role=FOLD, number=number, note=f"{_kind(way)}: {number_of}, folded into one node"
     ):
-        drawing.cut.append(f"No room for {name} ({_kind(way)}).")
+        drawing.cut.append(f"No room for {number_of} ({_kind(way)}).")
         return []
     source, target = (fold, id) if way.way == "in" else (id, fold)
     drawing.edge(source, target, way.type, None, number)
-    drawing.cut.append(f"Folded into one node: {name} ({_kind(way)}).")
+    drawing.cut.append(f"Folded into one node: {number_of} ({_kind(way)}).")
     return [{"hop": 1, "relationship": way.type, "label": label, "id": fold, "name": name, "score": None, "number": number, "folded": True}]  # fmt: skip
 
 
@@ -184,13 +202,9 @@ def _specific(store: Store, drawing: Drawing, found: pl.DataFrame) -> pl.DataFra
 
 
 def _further_hop(
-    store: Store,
-    drawing: Drawing,
-    before: list[dict[str, Any]],
-    hop: int,
-    budget: int,
-    asked: tuple[str, str, set[str]],
-) -> list[dict[str, Any]]:
+    store: Store, drawing: Drawing, before: list[dict[str, Any]], hop: int, budget: int,
+    asked: tuple[str, str, set[str]], types: frozenset[str],
+) -> list[dict[str, Any]]:  # fmt: skip
     """The nodes that most of the last hop's lead to, of each kind its share.
 
     asked: label and id of the node that was asked about, and the types of which some of its ends are folded: what is
@@ -202,8 +216,8 @@ def _further_hop(
     for one in before:
         by_label.setdefault(str(one["label"]), []).append(str(one["id"]))
     for label, ids in sorted(by_label.items()):
-        ways = kinds(label)
-        for (kind,), part in sorted(degrees(store, label, ids).partition_by("kind", as_dict=True).items()):
+        ways = kinds(label, types)
+        for (kind,), part in sorted(degrees(store, label, ids, ways).partition_by("kind", as_dict=True).items()):
             small = part.sort("degree", "id").filter(
                 pl.col("degree") <= THROUGH, pl.col("degree").cum_sum() <= MOST_WALKED
             )
@@ -224,7 +238,7 @@ def _further_hop(
         chosen = fresh.head(share)
         for one in chosen.iter_rows(named=True):
             if drawing.node(one["id"], one["label"], one["name"]):
-                rows.append({"hop": hop, "relationship": way.type, "folded": False, **{c: one[c] for c in ("label", "id", "name", "score", "number")}})  # fmt: skip
+                rows.append(_row(hop, way, one))
         left[_kind(way)] += max(0, there - known - chosen.height)
         _join(store, drawing, label, ids, way, [*chosen["id"]])
     told = [f"{number:,} by {kind}" for kind, number in left.items() if number]
@@ -237,7 +251,7 @@ def _at_hop_1(store: Store, asked: tuple[str, str, set[str]], fresh: pl.DataFram
     """Of these nodes those that the asked node leads to by a kind of which some are folded."""
     label, id, hidden = asked
     there: list[str] = []
-    for kind in kinds(label):
+    for kind in kinds(label, frozenset(hidden)):
         if kind.type in hidden and fresh.height and set(fresh["label"]) & set(kind.other):
             there += reached(store, label, id, kind, fresh["id"].to_list())
     return there
@@ -256,21 +270,24 @@ def _join(store: Store, drawing: Drawing, label: str, ids: list[str], way: Kind,
         drawing.edge(source, target, way.type, score, number)
 
 
-def _among(store: Store, drawing: Drawing) -> None:
+def _among(store: Store, drawing: Drawing, types: frozenset[str]) -> None:
     """Knowledge between what is shown; from hubs nothing is read."""
     shown: dict[str, list[str]] = {}
     for one in drawing.nodes.values():
         if one.get("role") != FOLD:
             shown.setdefault(one["label"], []).append(one["id"])
     for label in sorted(shown):
-        types = [
-            t for t in _AMONG if label in RELATIONSHIPS[t].start and any(end in shown for end in RELATIONSHIPS[t].end)
+        among = [
+            type
+            for type in _AMONG
+            if type in types
+            and label in RELATIONSHIPS[type].start
+            and any(end in shown for end in RELATIONSHIPS[type].end)
         ]
-        if not types:
+        if not among:
             continue
-        ways, known = kinds(label), degrees(store, label, shown[label])
-        for type in types:
-            kind = next(i for i, way in enumerate(ways) if way.type == type and way.way != "in")
+        known = degrees(store, label, shown[label], [Kind(type, "out", ()) for type in among])
+        for kind, type in enumerate(among):
             small = known.filter(pl.col("kind") == kind, pl.col("degree") <= THROUGH)["id"].to_list()
             ends = [id for end in RELATIONSHIPS[type].end for id in shown.get(end, ())]
             if small and ends:

@@ -42,12 +42,12 @@ def gene_of(search: Search, text: str) -> tuple[str, str, str]:
 
 
 def gene(search: Search, text: str, limit: int = 60) -> Subgraph:
-    """One gene with what lies around it, and in `about` its names, how many patients have it mutated, and its ranks in runs.
+    """One gene with what lies around it, patients as counts, and in `about` its names, how many patients have it mutated, and its ranks in runs.
 
     Raises: InputError where no gene is meant.
     """
     id, symbol, how = gene_of(search, text)
-    found = around(search, id, 1, limit, "Gene")
+    found = around(search, id, 1, limit, "Gene", people=False)
     others = search.aliases.filter(pl.col("gene") == id)["name"].to_list()
     about = {
         "id": id, "symbol": symbol, "found_by": how, "other_names": others,

@@ -38,7 +38,8 @@ def merged(sets: Sequence[str], genes: Mapping[str, frozenset[str]], alike: floa
         mine = genes.get(one, frozenset())
         for other, like in kept:
             theirs = genes.get(other, frozenset())
-            if mine and theirs and len(mine & theirs) >= alike * len(mine | theirs):
+            few, many = sorted((len(mine), len(theirs)))
+            if few and few >= alike * many and len(mine & theirs) >= alike * len(mine | theirs):
                 like.append(one)
                 break
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -104,7 +105,7 @@ def patient(store: Store, id: str, limit: int = 60) -> Subgraph:
     if left:
         told = listed((f"{type} {counted(n, 'relationship')} in all" for type, n in left.items()), 10)
         drawing.cut.append(f"Of some kinds only the foremost are shown ({told}).")
-    return drawing.finished("One patient", pl.DataFrame(rows, schema=ROWS, strict=False))
+    return replace(drawing.finished("One patient", pl.DataFrame(rows, schema=ROWS, strict=False)), measure="z")
 
 
 def _types() -> list[str]:

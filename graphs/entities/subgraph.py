@@ -28,7 +28,7 @@ class Subgraph:
         what colours it), size (0 to 1), note (what hovering tells).
     edges: source, target, type, score, number (parallel relationships; at a fold all that it stands for).
     rows: the same as a table to read. cut: sentences on what was left out or folded, and why. about: what is known of the
-        node that was asked about, by name.
+        node that was asked about, by name. measure: what the column `effect` holds: effects, or z.
     """
 
     title: str
@@ -37,6 +37,7 @@ class Subgraph:
     rows: pl.DataFrame
     cut: tuple[str, ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
+    measure: str = "effect"
 
 
 @dataclass

@@ -14,9 +14,10 @@ from ..schema import ACTS, RELATIONSHIPS, cypher, trusted
 from ..store.protocol import Store
 from .subgraph import frame
 
-HUB = 5_000
+HUB = 2_000
 """Relationships of one kind above which a node's ends are counted, and not looked at."""
 
+_THERE = "MATCH ()-[r:TYPE]->() RETURN count(r) AS n"
 _DEGREES = "UNWIND $ids AS id MATCH (n:LABEL {id: id}) RETURN id"
 _DEGREE = ", COUNT { MATCH (n)STEP() } AS NAME"
 _FOREMOST = """
@@ -65,11 +66,18 @@ class Kind:
         return cypher(trusted(text.replace("STEP", step)), LABEL=label, TYPE=self.type)
 
 
-def kinds(label: str) -> list[Kind]:
+def present(store: Store) -> frozenset[str]:
+    """The types of which the graph has relationships: to look for others at a hub is to look through all that it has."""
+    text = trusted(" UNION ALL ".join(cypher(_THERE, TYPE=type) for type in RELATIONSHIPS))
+    found = store.lists(text, {})
+    return frozenset(type for type, n in zip(RELATIONSHIPS, found["n"], strict=True) if n)
+
+
+def kinds(label: str, present: frozenset[str]) -> list[Kind]:
     """The kinds of relationship that a label may have; of what no act of loading is, those of loading are left out."""
     found = []
     for rule in RELATIONSHIPS.values():
-        if rule.type in _PROVENANCE and label not in ACTS:
+        if rule.type not in present or (rule.type in _PROVENANCE and label not in ACTS):
             continue
         if rule.type in _UNDIRECTED and label in rule.start:
             found.append(Kind(rule.type, "both", rule.end))
@@ -79,9 +87,8 @@ def kinds(label: str) -> list[Kind]:
     return found
 
 
-def degrees(store: Store, label: str, ids: list[str]) -> pl.DataFrame:
-    """id, kind (its place in `kinds(label)`), degree: how many relationships of each kind these nodes have, above 0."""
-    ways = kinds(label)
+def degrees(store: Store, label: str, ids: list[str], ways: list[Kind]) -> pl.DataFrame:
+    """id, kind (its place in `ways`), degree: how many relationships of each kind these nodes have, above 0."""
     text = cypher(_DEGREES, LABEL=label)
     for place, kind in enumerate(ways):
         text = trusted(text + kind.asked(_DEGREE, label).replace("NAME", f"k{place}"))

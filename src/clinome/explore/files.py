@@ -57,9 +57,9 @@ def to_networkx(found: Subgraph) -> nx.MultiDiGraph[str]:
 
 def to_figure(found: Subgraph, dark: bool = False) -> Figure:
     """The printed picture."""
-    from clinome.plots.network import network
+    from clinome.plots.networks import network
 
-    return network(found.nodes, found.edges, title=found.title, cut=found.cut, dark=dark)
+    return network(found.nodes, found.edges, title=found.title, cut=found.cut, measure=found.measure, dark=dark)
 
 
 def svg(found: Subgraph, cut: bool = True) -> str:

@@ -71,7 +71,7 @@ def payload(found: Subgraph) -> dict[str, Any]:
     strongest = max((abs(effect) for effect in nodes["effect"].drop_nulls()), default=0.0)
     coloured = [None if effect is None else shade(effect, strongest) for effect in nodes["effect"]]
     return {
-        "title": found.title, "cut": list(found.cut), "types": types, "legend": _legend(nodes["effect"], types),
+        "title": found.title, "cut": list(found.cut), "types": types, "legend": _legend(nodes["effect"], types, found.measure),
         "kinds": [_kind(label, nodes.filter(label=label)["effect"].count() > 0) for label in labels],
         "nodes": {
             "id": nodes["id"].to_list(), "name": nodes["name"].to_list(), "kind": [labels.index(label) for label in nodes["label"]],
@@ -118,9 +118,9 @@ def _kind(label: str, coloured: bool) -> dict[str, str]:
     return {"words": label, "shape": kind.shape, **words}
 
 
-def _legend(effects: pl.Series, types: list[str]) -> list[dict[str, str]]:
+def _legend(effects: pl.Series, types: list[str], measure: str) -> list[dict[str, str]]:
     known, told = effects.drop_nulls(), []
-    for colour, words, extreme in ((LOW, "effect down to", known.min()), (HIGH, "effect up to", known.max())):
+    for colour, words, extreme in ((LOW, f"{measure} down to", known.min()), (HIGH, f"{measure} up to", known.max())):
         if isinstance(extreme, float) and (extreme < 0 if colour == LOW else extreme > 0):
             told.append({"glyph": "●", "colour": colour, "words": f"{words} {extreme:+.2g}"})
     return told + ([{"glyph": "┄", "words": "INTERACTS_WITH"}] if "INTERACTS_WITH" in types else [])

@@ -35,7 +35,7 @@ _STYLE = {"INTERACTS_WITH": "dotted"}
 
 @styled
 def network(
-    nodes: Table, edges: Table, *, title: str = "", cut: Sequence[str] = (), dark: bool = False
+    nodes: Table, edges: Table, *, title: str = "", cut: Sequence[str] = (), measure: str = "effect", dark: bool = False
 ) -> Figure:  # fmt: skip
     """Network of nodes and links, in which no two labels overlap.
 
@@ -45,6 +45,7 @@ def network(
         edges: source, target, type.
         title: above the picture.
         cut: sentences below it, on what it does not show.
+        measure: what `effect` is, in the legend.
         dark: on a dark ground.
     Raises: InputError if a column is missing.
     Example:
@@ -78,7 +79,7 @@ def network(
     if title:
         figure.text(0.02, 1 - 0.12 / figure.get_figheight(), title, ha="left", va="top", fontsize=11, fontweight="bold", color=colours["ink"])  # fmt: skip
     figure.text(0.02, 0.1 / figure.get_figheight(), "\n".join(notes), ha="left", va="bottom", fontsize=_NOTE, color=colours["soft"], linespacing=1.25)  # fmt: skip
-    _legend(figure, shown, links, colours, below)
+    _legend(figure, shown, links, colours, below, measure)
     return finished(figure, f"Network: {title or 'nodes and links'}, {shown.height} nodes, {links.height} links")
 
 
@@ -239,7 +240,9 @@ def _crosses(line: tuple[Any, Any], box: _Box) -> bool:
     return first <= last
 
 
-def _legend(figure: Figure, shown: pl.DataFrame, links: pl.DataFrame, colours: dict[str, str], below: float) -> None:
+def _legend(
+    figure: Figure, shown: pl.DataFrame, links: pl.DataFrame, colours: dict[str, str], below: float, measure: str
+) -> None:
     from matplotlib.lines import Line2D
 
     handles: list[Line2D] = []
@@ -253,8 +256,8 @@ def _legend(figure: Figure, shown: pl.DataFrame, links: pl.DataFrame, colours: d
     if measured.len():
         low, high = (float(v) for v in (measured.min(), measured.max()))  # type: ignore[arg-type]
         for colour, words, there in (
-            (LOW, f"effect down to {low:+.2g}", low < 0),
-            (HIGH, f"effect up to {high:+.2g}", high > 0),
+            (LOW, f"{measure} down to {low:+.2g}", low < 0),
+            (HIGH, f"{measure} up to {high:+.2g}", high > 0),
         ):
             if there:
                 handles.append(
