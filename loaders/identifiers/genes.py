@@ -247,6 +247,18 @@ def gene_columns(names: Iterable[str]) -> dict[str, str | None]:
     return {role: next((columns[c] for c in candidates if c in columns), None) for role, candidates in _COLUMNS.items()}
 
 
+def other_names(table: GeneTable) -> pl.DataFrame:
+    """name, gene, how (`old symbol`, `alias`): what a gene table calls genes beside their symbols.
+
+    Example:
+        >>> other_names(GeneTable.empty()).columns
+        ['name', 'gene', 'how']
+    """
+    how = {"previous": "old symbol", "alias": "alias"}
+    told = table.names.filter(pl.col("namespace").is_in(list(how)))
+    return told.select("name", "gene", how=pl.col("namespace").replace(how))
+
+
 def _names(known: pl.DataFrame) -> pl.DataFrame:
     """Every name of every gene, ambiguous ones left out."""
     symbols = known.select(name="symbol", gene="gene").unique("name", keep="first", maintain_order=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from clinome.explore.questions import Questions
 from clinome.loaders.errors import InputError
 from clinome.study import SERVERS, Study, as_study
 
@@ -89,7 +90,7 @@ class Cohort:
         return {"cohort": self.name, "steps": [{"step": s.step, "count": s.count} for s in self.steps]}
 
 
-class Graph:
+class Graph(Questions):
     """Graph: a study's graph, open for reading. A context manager.
 
     Example:

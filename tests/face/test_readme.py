@@ -128,11 +128,11 @@ def test_a_learner_of_ones_own_runs_beside_ours(reader: Path) -> None:
 
 
 def test_the_model_of_a_run_predicts_as_readme_says(reader: Path) -> None:
-    from clinome import pipeline
+    import clinome
 
     study = Study.read(reader / "clinome-demo" / "my.toml")
-    pipeline.load(study)
-    pipeline.train(study)
+    clinome.load(study)
+    clinome.train(study)
     (line,) = [line for block in blocks("sh") for line in block.splitlines() if "clinome predict" in line]
     words = line.partition("#")[0].split()
     command = [str(Path(sys.executable).with_name("clinome")), *words[1:], "--json"]

@@ -11,7 +11,6 @@ import polars as pl
 import pytest
 
 import clinome
-from clinome import pipeline
 from clinome.console import Console, visible
 
 NAMES = (
@@ -74,13 +73,13 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> clinome.Study:
     pl.DataFrame(people).write_csv(folder / file)
     genes = {name: x[:, j].round(3) for j, name in enumerate(NAMES)}
     pl.DataFrame({"patient_id": people["patient_id"], **genes}).write_csv(folder / "rna.csv")
-    found = pipeline.load(text(folder, file, "[]"))
+    found = clinome.load(text(folder, file, "[]"))
     assert not any(one.tally.rejected for one in found.sources)
     with clinome.open(folder / "study.toml") as graph:
         properties = graph.query("MATCH (p:Patient) RETURN keys(p) AS k LIMIT 1")["k"][0]
     covariates = [name for name in properties if re.search("[<=]|alert|SUM|calc", name)]
     made = text(folder, file, "[" + ", ".join(map(quoted, covariates)) + "]")
-    pipeline.run(made)
+    clinome.run(made)
     return made
 
 

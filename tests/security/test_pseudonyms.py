@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import clinome
-from clinome import pipeline
 from clinome.console import Console
 from clinome.loaders.subjects.quoted_ids import QuotedIds
 
@@ -95,7 +94,7 @@ def save(file: Path, head: list[str], rows: Sequence[tuple[object, ...]]) -> Non
 def ran(tmp_path_factory: pytest.TempPathFactory) -> clinome.Study:
     folder = tmp_path_factory.mktemp("secret")
     study = write(folder, "secret")
-    pipeline.run(study)
+    clinome.run(study)
     clinome.predict(folder / "runs" / "secret", study, out=folder / "predicted.csv")
     return study
 
@@ -139,7 +138,7 @@ def test_rejects_lead_back_by_row_and_the_known_by_the_map(ran: clinome.Study) -
 
 
 def test_nothing_that_is_printed_holds_an_id(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pipeline.load(write(tmp_path, "again"), console=Console())
+    clinome.load(write(tmp_path, "again"), console=Console())
     out = capsys.readouterr()
     assert "rejected" in out.out and not quoted(out.out + out.err)
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from clinome.plots.clusters import cluster_numbers, consensus_matrix
     from clinome.plots.cohorts import cumulative_incidence, differential_features, kaplan_meier
+    from clinome.plots.networks import network
     from clinome.plots.predictions import (
         calibration,
         decision_curve,
@@ -72,6 +73,7 @@ _WHERE = {
     "missing_data": "run",
     "missing_features": "quality",
     "model_comparison": "run",
+    "network": "networks",
     "one_vs_rest": "predictions",
     "outcome_by_group": "quality",
     "predicted_observed": "regression",
@@ -106,6 +108,7 @@ __all__ = [
     "missing_data",
     "missing_features",
     "model_comparison",
+    "network",
     "one_vs_rest",
     "outcome_by_group",
     "predicted_observed",

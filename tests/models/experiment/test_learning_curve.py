@@ -12,7 +12,7 @@ import pytest
 from outcome_study import write
 from snapshots import make_snapshot
 
-from clinome import pipeline
+import clinome
 from clinome.loaders.errors import InputError
 from clinome.models.base.folds import make_folds
 from clinome.models.base.specs import Evaluate, Learn
@@ -99,11 +99,11 @@ def test_a_curve_is_added_to_a_run_that_stands_and_goes_when_nobody_asks(tmp_pat
     write(tmp_path / "s", "one", 4)
     file = tmp_path / "s" / "study.toml"
     text = file.read_text()
-    run = pipeline.run(Study.read(file))
+    run = clinome.run(Study.read(file))
     before = json.loads(run.path("results.json").read_text())
     assert "learning_curve" not in before and 'id="learning-curve"' not in run.path("report.html").read_text()
     file.write_text(text.replace("folds = 2", "folds = 2\nlearning_curve = [0.6, 0.8]"))
-    pipeline.run(Study.read(file))
+    clinome.run(Study.read(file))
     after = json.loads(run.path("results.json").read_text())
     curve = after.pop("learning_curve")
     assert after == before  # nothing was trained anew
@@ -115,5 +115,5 @@ def test_a_curve_is_added_to_a_run_that_stands_and_goes_when_nobody_asks(tmp_pat
     page = run.path("report.html").read_text()
     assert 'id="learning-curve"' in page and "From 60% of the training rows to all of them ridge_late" in page
     stamp = run.path("results.json").stat().st_mtime_ns
-    pipeline.run(Study.read(file))
+    clinome.run(Study.read(file))
     assert run.path("results.json").stat().st_mtime_ns == stamp

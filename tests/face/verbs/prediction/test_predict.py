@@ -15,7 +15,6 @@ from command import Clinome
 from small_study import QUERY, build, fill, save
 
 import clinome as package
-from clinome import pipeline
 from clinome.graphs.store.embedded import EmbeddedStore
 from clinome.graphs.tables.study_tables import Tables
 from clinome.loaders.errors import InputError
@@ -74,7 +73,7 @@ def graph(folder: Path, tables: Tables) -> None:
 def home(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, Run]:
     folder = tmp_path_factory.mktemp("home")
     study = loaded(folder, "home", patients=60)
-    return study, pipeline.train(study)
+    return study, package.train(study)
 
 
 def predicted(home: tuple[Study, Run], study: Study, out: Path, **more: Any) -> PredictionReport:
@@ -222,7 +221,7 @@ def test_a_learner_of_ones_own_is_given_again(kind: str, tmp_path: Path) -> None
     loaded(tmp_path, "mine", patients=60)
     study = write_study(tmp_path, "mine", text)
     mine = package.sklearn(LogisticRegression()) if kind == "sklearn" else package.pyg(Sage(1), "binary", plan=PLAN)
-    run = pipeline.train(study, learners={"mine": mine})
+    run = package.train(study, learners={"mine": mine})
     model = run.model
     assert model.name == "mine" and model.needs_training == (kind == "pyg")
     with pytest.raises(InputError, match="learner of your own"):
