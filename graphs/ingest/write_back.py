@@ -19,7 +19,7 @@ from ..tables.digest import digest
 from .write_source import publish
 
 _THERE = """
-MATCH (n:LABEL {id: $id}) OPTIONAL MATCH (n)-[x]->() WHERE type(x) <> $aside
+MATCH (n:LABEL {id: $id}) OPTIONAL MATCH (n)-[x]->() WHERE type(x) <> 'DRAWN_FROM'
 RETURN n.content AS content, count(x) AS edges
 """
 _ASIDE = "DRAWN_FROM"
@@ -53,7 +53,7 @@ def write_back(store: Store, label: str, node: pl.DataFrame, edges: Iterable[Edg
     """
     edges, name = list(edges), str(node["id"][0])
     content = _content(node, edges)
-    found = store.run(schema.cypher(_THERE, LABEL=label), {"id": name, "aside": _ASIDE})
+    found = store.run(schema.cypher(_THERE, LABEL=label), {"id": name})
     if found.rows() == [(content, sum(part.rows.height for part in edges))]:
         publish(store)  # it may have been killed just before that
         return False
