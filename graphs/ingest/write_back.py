@@ -20,7 +20,7 @@ from .write_source import publish
 
 _THERE = """
 MATCH (n:LABEL {id: $id}) OPTIONAL MATCH (n)-[x]->() WHERE type(x) <> 'DRAWN_FROM'
-RETURN n.content AS content, count(x) AS edges
+RETURN n.content AS content, n.of_runs AS of_runs, count(x) AS edges
 """
 _ASIDE = "DRAWN_FROM"
 """No part of a cohort's content: it goes with the load that it leads to, and the cohort stays the same."""
@@ -54,7 +54,8 @@ def write_back(store: Store, label: str, node: pl.DataFrame, edges: Iterable[Edg
     edges, name = list(edges), str(node["id"][0])
     content = _content(node, edges)
     found = store.run(schema.cypher(_THERE, LABEL=label), {"id": name})
-    if found.rows() == [(content, sum(part.rows.height for part in edges))]:
+    of_runs = node["of_runs"][0] if "of_runs" in node.columns else None
+    if found.rows() == [(content, of_runs, sum(part.rows.height for part in edges))]:
         publish(store)  # it may have been killed just before that
         return False
     source = f"{label.lower()}.{name}"
@@ -205,8 +206,8 @@ def _ranks(store: Store, run: str, ranked: pl.DataFrame) -> Iterator[Edges]:
 
 
 def _content(node: pl.DataFrame, edges: list[Edges]) -> str:
-    """A hash of what is kept, whatever its name, its order and the types of its columns."""
-    parts = [digest(node.drop("id", "name"))]
+    """A hash of what is kept, whatever its name, its order and the types of its columns, and for whom it was drawn."""
+    parts = [digest(node.drop("id", "name", "of_runs", strict=False))]
     ends = sorted({(part.type, part.end_label) for part in edges if part.type != _ASIDE})
     for type, label in ends:
         rows = [part.rows.drop("start") for part in edges if (part.type, part.end_label) == (type, label)]

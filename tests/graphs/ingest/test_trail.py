@@ -115,8 +115,12 @@ def test_one_query_leads_from_a_rank_or_a_risk_to_files_and_checksums(stores: St
 def test_what_has_changed_since_is_said(stores: Stores) -> None:
     with stores.open() as store:
         loaded(store)
-        cohort(store, of_runs=False)
+        cohort(store, of_runs=True)
         run(store)
+        cohort(store, of_runs=False)  # the same, now for its own sake
+        assert not is_of_runs(store, "lung/lung")
+        assert not run(store)
+        assert all(row["as_drawn"] for row in ask(store, "source_of_number", feature="BBB"))
         store.remove_nodes("Load", ["lung/1"])  # loaded anew, from another file
         found = ask(store, "source_of_number", feature="BBB")
         assert [(row["file"], row["still_loaded"] or False) for row in found] == [
