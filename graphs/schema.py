@@ -11,7 +11,7 @@ from typing import LiteralString
 
 import polars as pl
 
-VERSION = 2
+VERSION = 3
 
 ENTITIES = ("Patient", "Visit", "Sample")
 FEATURES = ("Gene", "Protein", "Metabolite", "MicroRNA", "MethylationSite", "Variant")
@@ -109,8 +109,11 @@ RELATIONSHIPS = {
         Relationship("MAPS_TO", (*CODES, "Phenotype"), (*CODES, "Phenotype")),
         Relationship("LOADED", ("Study",), ("Load",)),
         Relationship("INCLUDES", ("Cohort",), ("Patient",)),
+        Relationship("DRAWN_FROM", ("Cohort",), ("Load",)),
+        Relationship("USED", ("Run",), ("Cohort",)),
         Relationship("RANKS", ("Run",), (*FEATURES, *CODES, "Pathway")),
         Relationship("PREDICTS", ("Run",), ("Patient",)),
+        Relationship("SIMILAR_TO", ("Patient",), ("Patient",)),
     )
 }
 
@@ -130,9 +133,19 @@ NODE_PROPERTIES = {
     "Sample": {**_TIMES, "batch": "STRING", "site": "STRING"},
     **{label: {**_EMBEDDING, "symbol": "STRING", "release": "STRING", "licence": "STRING"} for label in SHARED},
     "Study": {"tables": "STRING", "place": "STRING"},
-    "Cohort": {"study": "STRING", "query": "STRING", "params": "STRING", "rows": "INTEGER", "content": "STRING"},
-    "Run": {"study": "STRING", "content": "STRING"},
+    "Cohort": {
+        **dict.fromkeys(("study", "query", "params", "content"), "STRING"),
+        "rows": "INTEGER",
+        "of_runs": "BOOLEAN",
+    },
+    "Run": {
+        **dict.fromkeys(("study", "content", "learner", "metric", "versions", "study_sha256"), "STRING"),
+        **dict.fromkeys(("value", "low", "high"), "FLOAT"),
+        "seed": "INTEGER",
+        **dict.fromkeys(("inputs", "loads", "files", "sha256"), "LIST<STRING>"),
+    },
     "Load": {
+        **dict.fromkeys(("files", "sha256"), "LIST<STRING>"),
         **dict.fromkeys(("section", "layer", "kind", "clock", "source", "state", "checksum"), "STRING"),
         **dict.fromkeys(("schema_version", "rows_read", "rows_written", "rows_merged", "rows_rejected"), "INTEGER"),
     },
@@ -159,6 +172,8 @@ RELATIONSHIP_PROPERTIES: dict[str, dict[str, str]] = {
     },
     "RANKS": {"score": "FLOAT", "rank": "INTEGER", "stability": "FLOAT", "q": "FLOAT", "layer": "STRING"},
     "PREDICTS": {"risk": "FLOAT"},
+    "USED": {"content": "STRING"},
+    "SIMILAR_TO": {"similarity": "FLOAT", "rank": "INTEGER"},
 }  # fmt: skip
 """Relationship type -> properties that it may have beside `source`, by Cypher's valueType()."""
 

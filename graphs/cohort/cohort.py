@@ -16,7 +16,7 @@ import polars as pl
 from ...loaders.errors import InputError
 from ...loaders.files.cells.clock import CLOCKS
 from ..ingest.studies import check_entered
-from ..ingest.write_back import write_back
+from ..ingest.write_back import draw, is_of_runs, write_back
 from ..language.types import Type
 from ..prediction_tasks.aces.labels import with_aces
 from ..prediction_tasks.aces.task import AcesTask
@@ -417,12 +417,13 @@ def plain(params: Mapping[str, Any]) -> dict[str, Any]:
     return {name: one(value) for name, value in sorted(params.items())}
 
 
-def store_cohort(store: Store, cohort: Cohort, study: str) -> bool:
+def store_cohort(store: Store, cohort: Cohort, study: str, of_runs: bool = False) -> bool:
     """Keep the cohort in the graph, (:Cohort)-[:INCLUDES {prediction_time, label}]->(:Patient), one of each name.
 
     Args:
         store: open for writing.
         study: whose it is (`Tables.study`); another study may have one of the same name.
+        of_runs: it is drawn for a run, and leaves with the last run that used it, unless it was kept for its own sake.
     Returns: False if this very cohort is there already.
     """
     kept, id = (
@@ -444,4 +445,7 @@ def store_cohort(store: Store, cohort: Cohort, study: str) -> bool:
         "params": params,
         "rows": rows.height,
     }
-    return write_back(store, "Cohort", pl.DataFrame(about), [Edges("INCLUDES", "Cohort", "Patient", rows)])
+    if of_runs and is_of_runs(store, id):
+        about["of_runs"] = True
+    written = write_back(store, "Cohort", pl.DataFrame(about), [Edges("INCLUDES", "Cohort", "Patient", rows)])
+    return draw(store, id, study) or written

@@ -18,7 +18,7 @@ from ...loaders.files.regular_file import check_regular
 from ...loaders.specs import AnySource, Images, Knowledge, Notes, Omics, Patients, Samples
 from ...loaders.tables import NONE, Known, Loaded, Tally
 from ..store.protocol import Store
-from ..tables.digest import sha256
+from ..tables.digest import file_sha256, sha256
 from ..tables.source_spec import about
 from ..tables.study_tables import Tables, is_shared
 from .nodes import nodes
@@ -68,6 +68,8 @@ def load_source(
     start = time.perf_counter()
     load_id = load_identity(tables, spec, known)
     there = spec.source in tables.sources() and tables.record(spec.source)["load_id"] == load_id
+    if there and "sha256" not in tables.record(spec.source):  # tables of before there was a trail to the files
+        tables.note(spec.source, sha256=_sums(spec))
     changed = not (there and is_complete(store, tables, spec.source))
     if not there:
         _read(store, tables, spec, known, door, load_id)
@@ -149,6 +151,11 @@ def _files(spec: AnySource) -> tuple[Path, ...]:
     return (*spec.path, spec.ids) if isinstance(spec, Images) and spec.ids is not None else spec.path
 
 
+def _sums(spec: AnySource) -> list[tuple[str, str]]:
+    """Each file's name and SHA-256, as `sha256sum` prints it."""
+    return [(path.name, file_sha256(path)) for path in _files(spec)]
+
+
 def _checksums(spec: AnySource) -> dict[str, str]:
     return {path.name: _checksum(path) for path in _files(spec)}
 
@@ -174,7 +181,7 @@ def _read(
     brought = nodes(loaded, spec)
     refuse_others(store, tables, spec.source, brought)  # before the tables say that these patients are the study's
     files = _checksums(spec)
-    record = {**about(spec), "files": files, "sampled": known.samples is not None}
+    record = {**about(spec), "files": files, "sha256": _sums(spec), "sampled": known.samples is not None}
     tables.save(loaded, load_id, record, brought, left_out(loaded))
 
 

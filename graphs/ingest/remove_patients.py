@@ -80,7 +80,8 @@ def strip(
     if "Patient" not in brought and "Sample" not in brought:
         return False
     load_id = load_id or hashlib.sha256("\0".join([str(record["load_id"]), *sorted(subjects)]).encode()).hexdigest()
-    kept = {**about(spec), "files": record["files"], "sampled": record["sampled"]}
+    same: dict[str, Any] = {name: record[name] for name in ("files", "sha256", "sampled") if name in record}
+    kept = {**about(spec), **same}
     tables.save(stays, load_id, kept, brought, left_out(stays))
     return True
 

@@ -1,4 +1,7 @@
-"""Write embeddings: a table of vectors onto the nodes that they are of, under the name of the run and learner that made them."""
+"""Write embeddings: a table of vectors onto the nodes that they are of, under the name of the run and learner that made them.
+
+Patients get (:Patient)-[:SIMILAR_TO {similarity, rank}]->(:Patient) to those of the nearest vectors, too.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ import polars as pl
 
 from ...loaders.errors import InputError
 from .. import schema
-from ..store.protocol import Store, VectorStore
+from ..store.protocol import Edges, Store, VectorStore
+from ..store.similarity import neighbours
 from .write_source import publish
 
 _PRESENT = "MATCH (n:LABEL) WHERE n.id IN $ids RETURN count(n) AS n"
@@ -15,9 +19,14 @@ _TAKEN = (
     "MATCH (n:LABEL) WHERE n.id IN $ids AND n.embedding IS NOT NULL AND n.embedding_of IS NULL RETURN count(n) AS n"
 )
 _THERE = "MATCH (n:LABEL) WHERE n.embedding_of IS NOT NULL RETURN n.embedding_of AS name, count(n) AS nodes, min(size(n.embedding)) AS width"
+_LIKE = "MATCH (:Patient)-[x:SIMILAR_TO]->(:Patient) RETURN DISTINCT x.source AS name"
+_BATCH = 20_000
+NEAREST = 10
+"""Patients to whom each is said to be similar, unless another number is asked for."""
+MOST = 100
 
 
-def write_embeddings(store: VectorStore, table: pl.DataFrame, of: str) -> dict[str, int]:
+def write_embeddings(store: VectorStore, table: pl.DataFrame, of: str, nearest: int = NEAREST) -> dict[str, int]:
     """Give nodes their vectors; what the same name gave before is replaced. A node has one embedding, the last that was
     written, until its own data are loaded anew.
 
@@ -25,6 +34,7 @@ def write_embeddings(store: VectorStore, table: pl.DataFrame, of: str) -> dict[s
         store: open for writing.
         table: label, id, vector (lists of floats; of a label all of one length).
         of: STUDY/RUN/LEARNER.
+        nearest: of each patient so many others get SIMILAR_TO, the nearest by cosine, exactly, at most 100; 0: none.
     Returns: label -> nodes that have one now.
     Raises: InputError, before anything is written, for vectors that are none, labels without embeddings, ids that are no
         nodes, and a property `embedding` of the study's own.
@@ -43,10 +53,15 @@ def write_embeddings(store: VectorStore, table: pl.DataFrame, of: str) -> dict[s
             raise InputError(f"embeddings of what is not in the graph: {unknown}", f"embeddings {label}", expected="ids of its nodes", fix=fix)  # fmt: skip
         if store.run(schema.cypher(_TAKEN, LABEL=label), ids)["n"][0]:
             raise InputError("the study has a property of this name", f"{label}.embedding", fix="rename or leave out the column: [patients] keep")  # fmt: skip
+    if not 0 <= nearest <= MOST:
+        raise InputError("so many similar patients are not kept", "nearest", nearest, f"0 to {MOST}", "give fewer")
+    _forget_similar(store, of)
     for label in schema.EMBEDDED:
         store.remove_vectors(label, of)
     for label, part in parts.items():
         store.write_vectors(label, of, part)
+    if "Patient" in parts:
+        _write_similar(store, parts["Patient"], of, nearest)
     publish(store)
     return {label: part.height for label, part in parts.items()}
 
@@ -80,8 +95,29 @@ def embeddings_of(store: Store) -> pl.DataFrame:
     return pl.concat(found).sort("label", "name")
 
 
+def _write_similar(store: VectorStore, patients: pl.DataFrame, of: str, nearest: int) -> None:
+    rows = neighbours(patients["id"].to_list(), np.array(patients["vector"].to_list()), nearest)
+    rows = rows.with_columns(source=pl.lit(of))
+    for first in range(0, rows.height, _BATCH):
+        batch = Edges("SIMILAR_TO", "Patient", "Patient", rows.slice(first, _BATCH))
+        store.write_edges(f"{_similar(of)}.{first}", _similar(of), batch)
+
+
+def _forget_similar(store: VectorStore, of: str) -> None:
+    store.remove_edges("SIMILAR_TO", of)
+    store.remove_nodes("Batch", sorted(store.batches(_similar(of))))
+
+
+def _similar(of: str) -> str:
+    """The batches of one embedding's SIMILAR_TO."""
+    return f"similar.{of}"
+
+
 def forget_embeddings(store: VectorStore, run: str) -> None:
-    """Take the embeddings of a run (STUDY/RUN) off the nodes."""
+    """Take the embeddings of a run (STUDY/RUN) off the nodes, and whom they said to be similar."""
+    for name in store.run(_LIKE, {})["name"].cast(pl.String):
+        if name.startswith(f"{run}/"):
+            _forget_similar(store, name)
     for label, name in embeddings_of(store).select("label", "name").rows():
         if str(name).startswith(f"{run}/"):
             store.remove_vectors(label, name)

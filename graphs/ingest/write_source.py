@@ -17,6 +17,7 @@ import polars as pl
 
 from .. import schema
 from ..store.protocol import Edges, Nodes, Store
+from ..tables.files_read import files_read
 from ..tables.source_spec import restore
 from ..tables.study_tables import Tables
 from .batches import cut, write_all
@@ -163,6 +164,8 @@ def _write_load(store: Store, tables: Tables, source: str, state: str) -> None:
     about = {key: record[key] for key in ("section", "layer", "kind", "clock")}
     about |= {"source": tables.name_of(source), "schema_version": schema.VERSION}
     rows = {f"rows_{what}": count for what, count in record["tally"].items()}
+    read = files_read(tables, source)
+    about |= {"files": [one["file"] for one in read], "sha256": [one["sha256"] for one in read]}
     row = {"id": load_id, "state": state, "checksum": checksum, **about, **rows}
     store.write_nodes(f"{load_id}/{state}", load_id, Nodes("Load", pl.DataFrame([row])))
 

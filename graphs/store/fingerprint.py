@@ -10,8 +10,15 @@ from .. import schema
 from ..tables.digest import digest
 from .protocol import Store
 
-OWN_TIME = ("seconds", "created", "started", "finished", "time", "checksum", "tables", "place")
-"""Properties of Study, Cohort, Run and Load that say when, where and how, and not what (a checksum is of an encoding)."""
+OWN_TIME = (
+    "seconds", "created", "started", "finished", "time", "checksum", "tables", "place", "versions", "study_sha256",
+    "loads", "files", "sha256",
+)  # fmt: skip
+"""Properties of Study, Cohort, Run and Load that say when, where and how, and not what (a checksum is of an encoding;
+knowledge that several studies share was read from the files of whoever came first)."""
+
+_BY_RUNS = ("SIMILAR_TO",)
+"""Between nodes that are data, and yet what a run says."""
 
 _NOT_OURS = ("title", "type")
 """Properties that the embedded engine may add by itself; Clinome writes none of these names."""
@@ -41,11 +48,13 @@ def fingerprint(store: Store, provenance: bool = True) -> str:
         total.update(f"node {label} {digest(rows.drop('end'))}\n".encode())
     for type in sorted(schema.RELATIONSHIPS):
         ends = {*schema.relationship(type).start, *schema.relationship(type).end}
-        if not provenance and ends & acts:
+        if not provenance and (ends & acts or type in _BY_RUNS):
             continue
         rows = _rows(store, _EDGE_KEYS, _EDGES, ("TYPE", schema.relationship(type).type), ())
         if schema.relationship(type).start == ("Run",):
             rows = rows.drop("start", ".source", strict=False)
+        elif type in _BY_RUNS:
+            rows = rows.drop(".source", strict=False)
         total.update(f"relationship {type} {digest(rows)}\n".encode())
     return total.hexdigest()
 

@@ -32,6 +32,9 @@ STEPS = (
     # the label Study; what version 1 wrote under bare names is taken over by the load of the study whose tables hold it
     # (graphs/ingest/upgrade_v1.py): the graph alone does not know whose it is
     Migration(2, None),
+    # the trail from a run to its files (USED, DRAWN_FROM, SIMILAR_TO): an older Clinome would leave them behind when it
+    # takes a run out. What is there stays as it is; the next load, cohort and run write theirs
+    Migration(3, None),
 )
 
 

@@ -28,6 +28,14 @@ def sha256(paths: Iterable[Path]) -> str:
     return total.hexdigest()
 
 
+def file_sha256(path: Path) -> str:
+    """SHA-256 as `sha256sum` prints it; of a folder, over what lies in it, `sha256`."""
+    if path.is_dir():
+        return sha256([path])
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def digest(rows: pl.DataFrame) -> str:
     """Hash of the rows as a multiset; a row is its non-null values by name, each with its kind and length."""
     if not rows.height or not rows.width:

@@ -82,7 +82,7 @@ class Tables:
         return tuple(sorted(path.parent.name for path in self.folder.glob("*/record.json")))
 
     def record(self, source: str) -> dict[str, Any]:
-        """What is known of the current load: load_id, section, spec, files, tally, counts, clock, checksums.
+        """What is known of the current load: load_id, section, spec, files, sha256, tally, counts, clock, checksums.
 
         Raises: InputError if the source was not loaded.
         """
@@ -143,6 +143,11 @@ class Tables:
                 shutil.rmtree(other, ignore_errors=True)
         self.write_rejects()
         return record
+
+    def note(self, source: str, **more: Any) -> None:
+        """Add to the record of a source what an earlier version did not write there."""
+        record = json.dumps({**self.record(source), **more}, indent=1, sort_keys=True)
+        write_atomic(self.folder / source / "record.json", record)
 
     def read(self, source: str) -> Loaded:
         """The source's tables as its loader returned them; X of omics as float32.

@@ -158,7 +158,7 @@ def data(made: clinome.Study) -> dict[str, list[Any]]:
     with clinome.open(made) as graph:
         for label in (*schema.ENTITIES, *schema.SHARED, "Cohort", "Run"):
             found[label] = _rows(graph.store.run(f"MATCH (n:{label}) RETURN properties(n) AS p", {}))
-        for type in set(schema.RELATIONSHIPS) - {"LOADED", "PROFILED"}:
+        for type in set(schema.RELATIONSHIPS) - {"LOADED", "PROFILED", "DRAWN_FROM"}:
             text = f"MATCH (a)-[x:{type}]->(b) RETURN a.id AS a, b.id AS b, properties(x) AS p"
             found[type] = _rows(graph.store.run(text, {}))
     return found

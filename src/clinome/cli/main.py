@@ -338,6 +338,20 @@ def benchmark(
     raise typer.Exit(found.exit_code)
 
 
+@app.command()
+def mcp(
+    study: StudyFile,
+    patients: Annotated[
+        bool, typer.Option("--patients", help="Rows of patients may leave, and counts are exact.")
+    ] = False,
+) -> None:
+    """Serve the study to agents by the Model Context Protocol, read-only, on standard input and output."""
+    from clinome.verbs.exploration.agents.server import serve
+    from clinome.verbs.exploration.agents.tools import StudyTools
+
+    serve(StudyTools(clinome.Study.read(study), patients))
+
+
 app.add_typer(serving.app)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from ctypes import CDLL
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from clinome.graphs.tables.files_read import files_read
 from clinome.run_folder.prepared import Prepared
 from clinome.run_folder.run import versions
 
@@ -24,7 +26,8 @@ def summary_of(ready: Prepared, graph: Mapping[str, Any], notes: Sequence[str]) 
     return {
         "study": {"name": study.name, "file": study.file.name, "task": vars(study.task), "query": cohort.query,
                   "params": {k: str(v) for k, v in cohort.params.items()}, "covariates": snapshot.covariates.columns,
-                  "seed": study.evaluate.seed},
+                  "seed": study.evaluate.seed, "sha256": sha256(study.file.read_bytes()).hexdigest()},
+        "read": files_read(ready.tables),
         "sources": [{"source": r["source"], **r["tally"], "counts": r["counts"]} for r in sources],
         "layers": [{"name": n, "kind": x.kind, "features": x.var.height, "profiled": int(x.profiled.sum()),
                     "missing": int((~x.profiled).sum())} for n, x in {**snapshot.layers, **snapshot.views}.items()],

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from clinome.console import SILENT, Console
-from clinome.graph import open_graph, open_store
+from clinome.graph import open_graph
 from clinome.loaders.errors import InputError
 from clinome.loaders.files.spreadsheet_csv import write_csv
 from clinome.run_folder.run import SNAPSHOT, Run
+from clinome.run_folder.written import write_run
 from clinome.study import Study, as_study
 from clinome.study_file.clustering import KIND as CLUSTERING
 from clinome.verbs.tasks.clusters import rank_markers
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 def biomarkers(study: Study | str | Path, *, name: str | None = None, console: Console = SILENT) -> Run:
     """Biomarkers: rank features by attribution on held-out patients, with stability, q and pathway enrichment.
 
-    The ranking is written back into the graph as (:Run)-[:RANKS]->.
+    The run is written back into the graph: (:Run)-[:RANKS]-> features, -[:PREDICTS]-> patients, -[:USED]-> its cohort.
     Args:
         study: a study, its file, or the folder that holds it; it has been trained.
         name: of the run (default: the study's).
@@ -64,7 +65,7 @@ def rank_features(study: Study, run: Run, console: Console) -> Run:
     )
     write_csv(ranked, run.path("biomarkers.csv"))
     write_csv(pathways, run.path("enrichment.csv"))
-    _write_back(study, run, ranked)
+    write_run(study, run, ranked)
     run.mark("biomarkers", key)
     run.log("biomarkers", features=ranked.height, pathways=pathways.height)
     _show(ranked, pathways, console)
@@ -92,21 +93,6 @@ def named(table: pl.DataFrame, names: Mapping[str, str]) -> pl.DataFrame:
     code = pl.when(part == "records").then(pl.col("feature").str.replace(r" \[[^\]]*\]$", ""))
     calls = (one.replace_strict(names, default=None, return_dtype=pl.String) for one in (pl.col("feature"), code))
     return table.with_columns(name=pl.coalesce("symbol", *calls))
-
-
-def _write_back(study: Study, run: Run, ranked: pl.DataFrame) -> None:
-    from clinome.graphs.ingest.write_back import store_run
-    from clinome.graphs.tables.study_tables import Tables
-
-    predictions = pl.read_parquet(run.path("predictions.parquet"))
-    score = "score" if "score" in predictions.columns else None
-    risks = pl.DataFrame(schema={"subject_id": pl.String, "risk": pl.Float64})
-    if score:
-        chosen = predictions.filter(pl.col("learner") == "chosen")
-        risks = chosen.group_by("subject_id").agg(pl.col(score).mean().alias("risk")).sort("subject_id")
-    with open_store(study, write=True) as store:
-        if store_run(store, run.name, ranked, risks, Tables(study.tables, study.name).study):
-            store.save()
 
 
 def _show(ranked: pl.DataFrame, pathways: pl.DataFrame, console: Console) -> None:

@@ -113,13 +113,14 @@ def take_cohort(study: Study, console: Console) -> TakenCohort:
     return made
 
 
-def keep(study: Study, made: TakenCohort) -> None:
-    """Write the cohort into the graph, unless this very one is there."""
+def keep(study: Study, made: TakenCohort, of_runs: bool = False) -> None:
+    """Write the cohort into the graph, unless this very one is there. of_runs: it leaves with the last run that used it."""
     from clinome.graphs.cohort.cohort import store_cohort
     from clinome.graphs.tables.study_tables import Tables
 
     with open_store(study, write=True) as store:
-        if store_cohort(store, made, Tables(study.tables, study.name).study):
+        store.prepare()
+        if store_cohort(store, made, Tables(study.tables, study.name).study, of_runs):
             store.save()
 
 

@@ -198,7 +198,7 @@ def _prepare(study: Study, run: Run, console: Console) -> tuple[Prepared, dict[s
     console(f"cohort {cohort.name}: {snapshot.rows.height:,} rows of {patients:,} patients")
     with_input = int(snapshot.rows.filter(snapshot.with_input())["subject_id"].n_unique())
     cohort = cohort.with_step("with input before the fence", with_input)
-    keep(study, cohort)
+    keep(study, cohort, of_runs=True)
     return Prepared(study, run, graph.tables, cohort, snapshot.save(run.path(SNAPSHOT))), counts
 
 

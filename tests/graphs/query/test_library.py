@@ -350,6 +350,10 @@ def test_neighbourhood_of_gene(world: World) -> None:
     assert len(world.ask("neighbourhood_of_gene", symbol="G1", limit=2)) == 2
 
 
+ELSEWHERE = ("run_findings", "similar_patients", "source_of_number", "source_of_risk")
+"""Asked of what a run writes back, on every store: tests/graphs/ingest/test_trail.py."""
+
+
 @pytest.mark.parametrize("query", library(), ids=lambda query: query.name)
 def test_every_query_says_what_it_is(query: Query) -> None:
     assert query.question.endswith(".") and query.columns and query.store == "any"

@@ -145,17 +145,18 @@ def _labels(study: Study, ids: Sequence[str]) -> pl.DataFrame:
 
 
 def write_embeddings(
-    study: Study | str | Path, table: pd.DataFrame, *, name: str, console: Console = SILENT
+    study: Study | str | Path, table: pd.DataFrame, *, name: str, nearest: int = 10, console: Console = SILENT
 ) -> dict[str, int]:
     """Embeddings: write vectors onto the nodes that they are of, where `graph.similar` and Cypher find them.
 
     A node has `embedding`, a list of floats, and `embedding_of`, which says whose it is: STUDY/NAME. On Neo4j a vector
-    index a label is made with them. What the same name wrote before is replaced; a node keeps the last that was written,
+    index a label is made with them. Patients get (:Patient)-[:SIMILAR_TO]->(:Patient) to the nearest others. What the same name wrote before is replaced; a node keeps the last that was written,
     and loses it when its own data are loaded anew or the run is removed.
     Args:
         study: a study, its file, or the folder that holds it; it has been loaded.
         table: a row a node: label (`Patient`, `Gene`, …), id, vector (numbers, of a label all of one length).
         name: which run and learner made them: `lung/gene_gnn`.
+        nearest: to how many others each patient is SIMILAR_TO, by cosine; at most 100, 0: none.
         console: what is said; default: nothing.
     Returns: label -> nodes that have one now.
     Raises: InputError, before anything is written, for vectors that are none and ids that are no nodes; EngineError if
@@ -183,7 +184,7 @@ def write_embeddings(
     of = f"{Tables(study.tables, study.name).study}/{name}"
     with open_store(study, write=True) as store:
         store.prepare()
-        written = write(store, pl.DataFrame(rows, schema={"label": pl.String, "id": pl.String, "vector": pl.List(pl.Float64)}), of)  # fmt: skip
+        written = write(store, pl.DataFrame(rows, schema={"label": pl.String, "id": pl.String, "vector": pl.List(pl.Float64)}), of, nearest)  # fmt: skip
     for label, count in written.items():
         console(f"{label}: {count:,} embeddings of {name}")
     return written

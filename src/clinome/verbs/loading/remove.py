@@ -100,7 +100,7 @@ def _remove_sources(study: Study, tables: Tables, names: Sequence[str], console:
 
 def _remove_runs(study: Study, tables: Tables, names: Sequence[str], console: Console) -> None:
     from clinome.graphs.ingest.studies import leave
-    from clinome.graphs.ingest.write_back import forget, runs_of
+    from clinome.graphs.ingest.write_back import forget_run, runs_of
     from clinome.graphs.ingest.write_embeddings import forget_embeddings
     from clinome.graphs.ingest.write_source import publish
 
@@ -119,8 +119,8 @@ def _remove_runs(study: Study, tables: Tables, names: Sequence[str], console: Co
                 )
         for name in names:
             if store:
-                forget(store, "Run", f"{tables.study}/{name}")
                 forget_embeddings(store, f"{tables.study}/{name}")
+                forget_run(store, tables.study, name)
                 leave(store, tables)
                 publish(store)
             if name in folders:

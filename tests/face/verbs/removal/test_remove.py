@@ -35,6 +35,7 @@ from clinome.graphs.tables.study_tables import Tables
 from clinome.loaders.errors import InputError, UsageError
 from clinome.loaders.files.spreadsheet_csv import read_csv, write_csv
 from clinome.run_folder.run import Run
+from clinome.verbs.cohort import take_cohort
 from clinome.verbs.loading.load import load_study
 
 __all__ = ["here", "loaded"]  # fixtures
@@ -145,6 +146,7 @@ def test_where_a_file_is_gone_or_changed_the_tables_are_cut(
     cut = data(here)
     study(here.folder)
     load_study(here, SILENT)
+    take_cohort(here, SILENT)  # it says from which loads it was drawn
     assert print_of(here) == never_had(here, tmp_path / "never", "final")
     assert data(here) == cut
 

@@ -1,0 +1,2 @@
+// Labels and the relationships between them
+CALL db.schema.visualization()
