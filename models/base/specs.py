@@ -31,6 +31,13 @@ class TaskSpec:
 
 
 @dataclass(frozen=True)
+class Biomarkers:
+    """`[biomarkers]`. modules: whether connected groups of genes are looked for."""
+
+    modules: bool = True
+
+
+@dataclass(frozen=True)
 class Matching:
     """`[cohort.match]`: controls like the exposed.
 

@@ -16,6 +16,7 @@ import polars as pl
 from clinome.loaders.files.spreadsheet_csv import read_csv
 from clinome.models.base.task import TASKS, task_of
 from clinome.reports import findings, sentences
+from clinome.reports.biomarkers.modules import module_section
 from clinome.reports.captions import CONTROL
 from clinome.reports.format import chance_of, metric_label
 from clinome.reports.headline import headline, warnings
@@ -89,6 +90,7 @@ def _page(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:
         "unattributed": (run / "biomarkers.csv").exists() and biomarkers.is_empty(),
         "ranked_features": biomarkers.height,
         "biomarkers_svg": _biomarkers(biomarkers),
+        **module_section(run),
         "pathways": enrichment.head(15).to_dicts(),
         "tested_pathways": enrichment.height,
         **_controls(results, metric),

@@ -377,3 +377,14 @@ def left_out_of_table(variables: Sequence[str]) -> str:
     if not variables:
         return ""
     return f"Left out, as identical to the grouping: {', '.join(variables)}."
+
+
+def modules(found: int, passed: int) -> str:
+    """How many modules stand out more than on shuffled networks."""
+    if not found:
+        return "No connected group of genes stands out more than its strongest gene alone."
+    if found == 1:
+        of = "the one found stands" if passed else "the one found does not stand"
+    else:
+        of = f"{passed or 'none'} of the {found} found {'stand' if passed > 1 else 'stands'}"
+    return f"At q ≤ 0.05, {of} out more than on networks of the same degrees with shuffled edges."

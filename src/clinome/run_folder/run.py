@@ -171,6 +171,30 @@ class Run:
         return self._table("enrichment.csv", "enrichment", "biomarkers")
 
     @property
+    def modules(self) -> pd.DataFrame:
+        """Modules: connected groups of genes that carry the signal together, a row a gene: module (1 is the surest), layer,
+        class, direction, gene, symbol, feature, score, joined_as (signal or bridge), stability, genes (of the module),
+        value, p, q, shuffles, measure, held_out with held_out_low and _high. Empty without interactions.
+
+        Raises: InputError before `clinome biomarkers`, and where the study says `[biomarkers] modules = false`.
+        """
+        return self._table("modules.csv", "modules", "biomarkers")
+
+    def module(self, gene: str) -> pd.DataFrame:
+        """The modules that hold a gene, all their genes as `modules` has them; empty where none does.
+
+        Args:
+            gene: its symbol or CURIE, whatever its case.
+        Raises: as `modules`.
+        Example:
+            run.module("TP53")[["module", "symbol", "score", "q"]]
+        """
+        found = self.modules
+        name = gene.lower()
+        here = (found["symbol"].astype(str).str.lower() == name) | (found["gene"].astype(str).str.lower() == name)
+        return found[found["module"].isin(found.loc[here, "module"])].reset_index(drop=True)
+
+    @property
     def embeddings(self) -> pd.DataFrame:
         """Embeddings of patients and of the graph's nodes: label, id, learner, vector (`clinome.embed`).
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,13 @@ from clinome.console import SILENT, Console
 from clinome.graph import open_graph, open_store
 from clinome.loaders.errors import InputError
 from clinome.loaders.files.spreadsheet_csv import write_csv
-from clinome.run_folder.run import SNAPSHOT, Run
+from clinome.run_folder.run import SNAPSHOT, Run, key_of
 from clinome.study import Study, as_study
 from clinome.study_file.clustering import KIND as CLUSTERING
 from clinome.verbs.tasks.clusters import rank_markers
 
 if TYPE_CHECKING:
+    from clinome.graphs.snapshot.snapshot import Snapshot
     from clinome.models.biomarkers.ranking import FoldAttribution
 
 
@@ -49,6 +51,7 @@ def rank_features(study: Study, run: Run, console: Console) -> Run:
     key = run.read_json("run.json").get("train", "")
     if not key:
         raise InputError("this run has not been trained", run.name, fix=f"clinome train {study.file.name}")
+    key = key_of(key, version("clinome"), vars(study.biomarkers))
     if run.done("biomarkers", key):
         console("biomarkers: nothing has changed; the ranking stands")
         return run
@@ -64,11 +67,26 @@ def rank_features(study: Study, run: Run, console: Console) -> Run:
     )
     write_csv(ranked, run.path("biomarkers.csv"))
     write_csv(pathways, run.path("enrichment.csv"))
+    found = _modules(study, run, snapshot)
     _write_back(study, run, ranked)
     run.mark("biomarkers", key)
     run.log("biomarkers", features=ranked.height, pathways=pathways.height)
     _show(ranked, pathways, console)
+    _show_modules(found, console)
     return run
+
+
+def _modules(study: Study, run: Run, snapshot: Snapshot) -> pl.DataFrame:
+    """modules.csv; none where the study does not want any."""
+    from clinome.models.biomarkers.modules.modules import SCHEMA, modules
+
+    run.path("modules.csv").unlink(missing_ok=True)
+    if not study.biomarkers.modules:
+        return pl.DataFrame(schema=SCHEMA)
+    found = modules(snapshot, seed=study.evaluate.seed)
+    write_csv(found, run.path("modules.csv"))
+    run.log("modules", modules=found["module"].n_unique())
+    return found
 
 
 def fold_attributions(table: pl.DataFrame) -> list[FoldAttribution]:
@@ -115,3 +133,13 @@ def _show(ranked: pl.DataFrame, pathways: pl.DataFrame, console: Console) -> Non
     console.table(columns, ranked.head(10).select(columns).iter_rows())
     if pathways.height:
         console.table(["pathway", "overlap", "q"], pathways.head(5).select("name", "overlap", "q").iter_rows())
+
+
+def _show_modules(found: pl.DataFrame, console: Console) -> None:
+    if found.height:
+        first = found.group_by("module", maintain_order=True).agg(
+            pl.first("layer", "direction", "genes", "q"),
+            pl.coalesce("symbol", "gene").head(6).str.join(" ").alias("of"),
+        )
+        console.table(["module", "layer", "direction", "genes", "q", "first genes"],
+                      first.select("module", "layer", "direction", "genes", "q", "of").head(5).iter_rows())  # fmt: skip
