@@ -100,6 +100,12 @@ CAPTION = {
     "biomarkers_table": "Importance: share of all attribution, mean over folds, without direction. Stability: share of folds "
     "with the feature among the first twenty. q: each feature alone against the outcome, whole cohort, one row a patient, "
     "Benjamini–Hochberg.",
+    "adjusted": "The same features, adjusted: one regression a feature over the whole cohort, with the covariates and the site, 95% CI; per "
+    "standard deviation, or with it against without (mutations, codes: prevalence). They were ranked on this cohort: such effects are larger than in a new one.",
+    "by_class": "Odds ratio of each class against all others, adjusted for the covariates and the site, with 95% CI; per standard deviation, or "
+    "with against without.",
+    "known": "Average recall: share of the known genes found, averaged over how far one reads down the ranking of all measured genes (0.5 is "
+    "chance; 95% range of 999 draws of genes with as many features). Performance on the folds of the run, with 95% CI.",
     "modules": "Modules, the surest first: of each layer and direction the connected group whose genes go with the outcome most, and "
     "further ones that pass. Up: higher with more of the outcome, or sooner. Genes: the strongest first, in brackets those that only connect. q: against the same "
     "scores on networks with shuffled edges, every gene keeping its degree; Benjamini–Hochberg over layers, classes and directions. Held out: the mean of the genes "

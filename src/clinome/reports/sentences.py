@@ -388,3 +388,24 @@ def modules(found: int, passed: int) -> str:
     else:
         of = f"{passed or 'none'} of the {found} found {'stand' if passed > 1 else 'stands'}"
     return f"At q ≤ 0.05, {of} out more than on networks of the same degrees with shuffled edges."
+
+
+def ranking_stability(folds: int, features: int, tau: str, overlap: str) -> str:
+    """How far folds agree on the order of the features."""
+    return (
+        f"Pairs of {folds} folds agree on the order of {features:,} features with Kendall’s τ {tau}, and on the first of "
+        f"them with a rank-biased overlap of {overlap}: mean, lowest and highest pair."
+    )
+
+
+def known(named: Sequence[str], of: int, genes: int, within: Mapping[int, int], p: str, missing: Sequence[str]) -> str:
+    """How early the ranking comes to known genes."""
+    first = "; ".join(f"{n} among the first {k}" for k, n in within.items())
+    said = f"{of} of {genes:,} measured genes are known ({', '.join(named[:8])}{', …' if len(named) > 8 else ''}): {first or 'too few genes are ranked to count'}."
+    more = f" Not measured: {', '.join(missing)}." if missing else ""
+    return f"{said} That genes drawn at random come as early has p = {p}.{more}".replace("p = <", "p < ")
+
+
+def no_known(named: Sequence[str]) -> str:
+    """None of the genes that the study names is measured, or all are."""
+    return f"Of what the study names as known ({', '.join(named)}) no gene is measured, or all are: nothing to compare."

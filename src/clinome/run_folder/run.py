@@ -156,7 +156,9 @@ class Run:
     def biomarkers(self) -> pd.DataFrame:
         """Ranked features: layer, feature (CURIE), symbol, effect (of the score, a standard deviation of the feature), low,
         high, stability (share of folds), rank, q, importance (share of all attribution, unsigned), name. Of several classes
-        an effect has no direction: effect, low and high are missing.
+        an effect has no direction: effect, low and high are missing. Then, of the first features, the effect adjusted for
+        the covariates (prevalence, adjusted with adjusted_low and _high, adjusted_measure, adjusted_per, adjusted_why),
+        and percentile_low, percentile_high over folds (docs/biomarkers.md).
 
         Raises: InputError before `clinome biomarkers`.
         """
@@ -169,6 +171,15 @@ class Run:
         Raises: InputError before `clinome biomarkers`.
         """
         return self._table("enrichment.csv", "enrichment", "biomarkers")
+
+    @property
+    def effects_by_class(self) -> pd.DataFrame:
+        """Effects by class, of a task of several classes or labels: layer, feature, symbol, class, and prevalence in it with
+        the adjusted odds ratio of the class against all others (adjusted, adjusted_low, adjusted_high, adjusted_why).
+
+        Raises: InputError before `clinome biomarkers`, and for a task of one outcome.
+        """
+        return self._table("biomarkers_by_class.csv", "effects by class", "biomarkers")
 
     @property
     def modules(self) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from clinome.run_folder.run import SNAPSHOT, Run, key_of
 from clinome.study import Study, as_study
 from clinome.study_file.clustering import KIND as CLUSTERING
 from clinome.verbs.tasks.clusters import rank_markers
+from clinome.verbs.tasks.known import associated_genes, known_alone, known_of
 
 if TYPE_CHECKING:
     from clinome.graphs.snapshot.snapshot import Snapshot
@@ -44,7 +45,9 @@ def rank_features(study: Study, run: Run, console: Console) -> Run:
     """Rank what moved held-out predictions, enrich it against what was measured, keep it as (:Run)-[:RANKS]->."""
     from clinome.graphs.snapshot.snapshot import Snapshot
     from clinome.models.biomarkers.enrichment import enrich, measured_genes
+    from clinome.models.biomarkers.known_genes import known_genes, marked
     from clinome.models.biomarkers.ranking import biomarkers as rank
+    from clinome.models.biomarkers.ranking_stability import ranking_stability
 
     if study.links is not None:
         study.need_task()
@@ -58,13 +61,25 @@ def rank_features(study: Study, run: Run, console: Console) -> Run:
     if study.need_task().kind == CLUSTERING:
         return rank_markers(study, run, key, named, console)
     snapshot = Snapshot.read(run.path(SNAPSHOT))
-    ranked = rank(snapshot, fold_attributions(pl.read_parquet(run.path("attributions.parquet"))))
+    folds = fold_attributions(pl.read_parquet(run.path("attributions.parquet")))
+    ranked = rank(snapshot, folds)
     with open_graph(study) as graph:
         names = graph.query("MATCH (w:Pathway) RETURN w.id AS id, w.name AS name")
         ranked = named(ranked, graph.tables.concept_names())
+        associated = associated_genes(graph, study.biomarkers.known)
     pathways = enrich(
         ranked, snapshot.links, measured_genes(snapshot), names=dict(zip(names["id"], names["name"], strict=True))
     )
+    ranked = _adjusted(study, run, snapshot, ranked)
+    stability, spread = ranking_stability(folds)
+    ranked = ranked.join(spread, on=["layer", "feature"], how="left", maintain_order="left")
+    genes = measured_genes(snapshot)
+    known = known_of(snapshot, study.biomarkers.known, associated)
+    ranked = marked(ranked, genes if known.genes else {}, known.genes)
+    told = known.as_json(known_genes(ranked, genes, known.genes, seed=study.evaluate.seed))
+    if told.get("genes"):
+        told["alone"] = known_alone(study, snapshot, known.genes)
+    run.write_json("biomarkers.json", {"stability": stability, "known": told})
     write_csv(ranked, run.path("biomarkers.csv"))
     write_csv(pathways, run.path("enrichment.csv"))
     found = _modules(study, run, snapshot)
@@ -74,6 +89,18 @@ def rank_features(study: Study, run: Run, console: Console) -> Run:
     _show(ranked, pathways, console)
     _show_modules(found, console)
     return run
+
+
+def _adjusted(study: Study, run: Run, snapshot: Snapshot, ranked: pl.DataFrame) -> pl.DataFrame:
+    """The ranking with adjusted effects; and biomarkers_by_class.csv, where there are several classes."""
+    from clinome.models.biomarkers.adjusted_effects import adjusted_effects, by_class
+
+    site, first = study.evaluate.site, study.biomarkers.adjusted
+    run.path("biomarkers_by_class.csv").unlink(missing_ok=True)
+    each = by_class(snapshot, ranked, site=site, first=first)
+    if each.height:
+        write_csv(each, run.path("biomarkers_by_class.csv"))
+    return adjusted_effects(snapshot, ranked, site=site, first=first)
 
 
 def _modules(study: Study, run: Run, snapshot: Snapshot) -> pl.DataFrame:
