@@ -112,7 +112,7 @@ def lines(cohort: str, run: clinome.Run) -> Iterator[str]:
 
 
 def of(value: float, low: float, high: float) -> str:
-    return f"{value:.3f} ({low:.3f} to {high:.3f})"
+    return f"{value:.3g} ({low:.3g} to {high:.3g})"
 
 
 def main() -> None:

@@ -110,7 +110,8 @@ CAPTION = {
     "further ones that pass. Up: higher with more of the outcome, or sooner. Genes: the strongest first, in brackets those that only connect. q: against the same "
     "scores on networks with shuffled edges, every gene keeping its degree; Benjamini–Hochberg over layers, classes and directions. Held out: the mean of the genes "
     "of modules found in training parts alone, on the rows held out, with 95% interval over folds.",
-    "pathways": "Over-representation of ranked genes: hypergeometric test; q: Benjamini–Hochberg over all tested gene sets.",
+    "pathways": "Over-representation of ranked genes: hypergeometric test, and the genes that hit; q: Benjamini–Hochberg over all tested gene sets. "
+    "GSEA: the whole ranking by importance, against random sets of the same size among the measured genes.",
     "controls": "Controls, and the learners that they are of, on the real data. Dots: mean; lines: 95% CI; ticks: single "
     "folds or permutations.",
     "controls_table": "Controls: mean with 95% CI over folds or permutations; real data: the same learner’s performance above.",

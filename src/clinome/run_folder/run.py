@@ -166,7 +166,8 @@ class Run:
 
     @property
     def enrichment(self) -> pd.DataFrame:
-        """Pathway enrichment of the biomarkers: pathway, source, overlap, p, q, background.
+        """Pathway enrichment of the biomarkers: pathway, name, source, overlap, p, q, background, hits (the genes), and
+        of the whole ranking by importance nes, gsea_p, gsea_q.
 
         Raises: InputError before `clinome biomarkers`.
         """
