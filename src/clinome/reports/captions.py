@@ -102,6 +102,8 @@ CAPTION = {
     "Benjamini–Hochberg.",
     "adjusted": "The same features, adjusted: one regression a feature over the whole cohort, with the covariates and the site, 95% CI; per "
     "standard deviation, or with it against without (mutations, codes: prevalence). They were ranked on this cohort: such effects are larger than in a new one.",
+    "layers_of_genes": "Genes measured in several layers, the closest pairs first (q: Benjamini–Hochberg over all pairs of the first 500 ranked genes; "
+    "layer_agreement.csv has all). Outcome: whether both layers go with the outcome as their correlation leads one to expect; a sign, not a test.",
     "by_class": "Odds ratio of each class against all others, adjusted for the covariates and the site, with 95% CI; per standard deviation, or "
     "with against without.",
     "known": "Average recall: share of the known genes found, averaged over how far one reads down the ranking of all measured genes (0.5 is "

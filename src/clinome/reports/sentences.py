@@ -409,3 +409,13 @@ def known(named: Sequence[str], of: int, genes: int, within: Mapping[int, int], 
 def no_known(named: Sequence[str]) -> str:
     """None of the genes that the study names is measured, or all are."""
     return f"Of what the study names as known ({', '.join(named)}) no gene is measured, or all are: nothing to compare."
+
+
+def flags(found: Sequence[tuple[str, str]], of: int) -> str:
+    """Ranked features that may stand for something else than biology."""
+    said = "; ".join(f"{name}: {flag}" for name, flag in found[:8])
+    more = f"; and {len(found) - 8} more" if len(found) > 8 else ""
+    return (
+        f"{len(found)} of the first {of} may stand for something else ({said}{more}): in brackets the share of the feature’s variance "
+        "that lies between batches, sites or sexes. A reason to look, not a verdict."
+    )

@@ -158,7 +158,7 @@ class Run:
         high, stability (share of folds), rank, q, importance (share of all attribution, unsigned), name. Of several classes
         an effect has no direction: effect, low and high are missing. Then, of the first features, the effect adjusted for
         the covariates (prevalence, adjusted with adjusted_low and _high, adjusted_measure, adjusted_per, adjusted_why),
-        and percentile_low, percentile_high over folds (docs/biomarkers.md).
+        percentile_low, percentile_high over folds, known (or new), and flag: what else it may stand for (docs/biomarkers.md).
 
         Raises: InputError before `clinome biomarkers`.
         """
@@ -181,6 +181,15 @@ class Run:
         Raises: InputError before `clinome biomarkers`, and for a task of one outcome.
         """
         return self._table("biomarkers_by_class.csv", "effects by class", "biomarkers")
+
+    @property
+    def layer_agreement(self) -> pd.DataFrame:
+        """Agreement between the layers of one gene, a row a pair: gene, symbol, layer_a, layer_b, feature_a, feature_b, n,
+        correlation (Spearman's), p, q, score_a, score_b (of each with the outcome, signed), concordant, pattern.
+
+        Raises: InputError before `clinome biomarkers`, and where no gene is in two layers.
+        """
+        return self._table("layer_agreement.csv", "agreement of layers", "biomarkers")
 
     @property
     def modules(self) -> pd.DataFrame:

@@ -45,7 +45,7 @@ def rank_features(study: Study, run: Run, console: Console) -> Run:
     """Rank what moved held-out predictions, enrich it against what was measured, keep it as (:Run)-[:RANKS]->."""
     from clinome.graphs.snapshot.snapshot import Snapshot
     from clinome.models.biomarkers.enrichment import enrich, measured_genes
-    from clinome.models.biomarkers.known_genes import known_genes, marked
+    from clinome.models.biomarkers.genes.known_genes import known_genes, marked
     from clinome.models.biomarkers.ranking import biomarkers as rank
     from clinome.models.biomarkers.ranking_stability import ranking_stability
 
@@ -80,7 +80,9 @@ def rank_features(study: Study, run: Run, console: Console) -> Run:
     if told.get("genes"):
         told["alone"] = known_alone(study, snapshot, known.genes)
     run.write_json("biomarkers.json", {"stability": stability, "known": told})
+    ranked = _flagged(study, run, snapshot, ranked)
     write_csv(ranked, run.path("biomarkers.csv"))
+    _agreement(run, snapshot, ranked)
     write_csv(pathways, run.path("enrichment.csv"))
     found = _modules(study, run, snapshot)
     _write_back(study, run, ranked)
@@ -101,6 +103,24 @@ def _adjusted(study: Study, run: Run, snapshot: Snapshot, ranked: pl.DataFrame) 
     if each.height:
         write_csv(each, run.path("biomarkers_by_class.csv"))
     return adjusted_effects(snapshot, ranked, site=site, first=first)
+
+
+def _flagged(study: Study, run: Run, snapshot: Snapshot, ranked: pl.DataFrame) -> pl.DataFrame:
+    """The ranking with what its first features may stand for instead."""
+    from clinome.models.biomarkers.feature_flags import feature_flags
+
+    copies = {(one["block"], one["feature"]) for one in run.read_json("results.json").get("outcome_copies") or []}
+    return feature_flags(snapshot, ranked, site=study.evaluate.site, copies=copies)
+
+
+def _agreement(run: Run, snapshot: Snapshot, ranked: pl.DataFrame) -> None:
+    """layer_agreement.csv, where a gene is in several layers."""
+    from clinome.models.biomarkers.genes.layer_agreement import layer_agreement
+
+    run.path("layer_agreement.csv").unlink(missing_ok=True)
+    found = layer_agreement(snapshot, ranked)
+    if found.height:
+        write_csv(found, run.path("layer_agreement.csv"))
 
 
 def _modules(study: Study, run: Run, snapshot: Snapshot) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from clinome.models.biomarkers.known_genes import known_genes, marked
+from clinome.models.biomarkers.genes.known_genes import known_genes, marked
 from clinome.models.biomarkers.ranking import FoldAttribution
 from clinome.models.biomarkers.ranking_stability import PERSISTENCE, rank_biased_overlap, ranking_stability
 

@@ -13,7 +13,7 @@ from clinome.loaders.files.spreadsheet_csv import read_csv
 from clinome.reports import sentences
 from clinome.reports.format import interval, metric_label, number, p_value
 
-_FIRST = 5
+_FIRST, _SHOWN, _PAIRS, _LEVEL = 5, 20, 10, 0.05
 
 
 def ranking_section(run: Path, ranked: pl.DataFrame, results: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,7 +32,27 @@ def ranking_section(run: Path, ranked: pl.DataFrame, results: Mapping[str, Any])
         "known_said": _known(known),
         "known_rows": _rows(known, results) if known.get("genes") else [],
         "by_class": _by_class(run),
+        "flags_said": _flags(ranked),
+        "layers_of_genes": _layers(run),
     }
+
+
+def _flags(ranked: pl.DataFrame) -> str:
+    """What the features that the page shows may stand for instead."""
+    if "flag" not in ranked.columns:
+        return ""
+    first = ranked.head(_SHOWN).filter(pl.col("flag").is_not_null())
+    called = first.select(pl.coalesce(pl.col("name").cast(pl.String), "feature"), "flag")
+    return sentences.flags(list(called.iter_rows()), min(_SHOWN, ranked.height)) if first.height else ""
+
+
+def _layers(run: Path) -> list[dict[str, Any]]:
+    """The closest pairs of layers of one gene that are no chance."""
+    path = run / "layer_agreement.csv"
+    if not path.exists():
+        return []
+    table = read_csv(path, infer_schema_length=None)
+    return table.filter(pl.col("q") <= _LEVEL).head(_PAIRS).to_dicts()
 
 
 def _stability(found: Mapping[str, Any]) -> str:
