@@ -31,6 +31,17 @@ class TaskSpec:
 
 
 @dataclass(frozen=True)
+class Biomarkers:
+    """`[biomarkers]`. modules: whether connected groups of genes are looked for. adjusted: features of the ranking whose effect
+    is adjusted for the covariates. known: genes (symbols or CURIEs) that are known for what is predicted, or diseases (CURIEs)
+    whose genes the knowledge holds (ASSOCIATED_WITH)."""
+
+    modules: bool = True
+    adjusted: int = 20
+    known: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Matching:
     """`[cohort.match]`: controls like the exposed.
 

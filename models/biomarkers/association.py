@@ -53,7 +53,7 @@ def p_values(snapshot: Snapshot, block: str, feature: Sequence[str]) -> np.ndarr
                 continue
             x = _dense(mine[:, part[:, 1]])
             x[~profiled] = np.nan
-            out[part[:, 0]] = _test(snapshot.task, x, outcome)
+            out[part[:, 0]] = association(snapshot.task, x, outcome)
     for i in [i for i, name in todo.items() if block == "covariates" and name in snapshot.covariates.columns]:
         out[i] = _text(snapshot, feature[i])
     return out
@@ -68,7 +68,8 @@ def _text(snapshot: Snapshot, column: str) -> float:
     return min(1.0, float(np.nanmin(p)) * (1 if len(values) == 2 else len(values)))
 
 
-def _test(task: str, x: np.ndarray, outcome: pl.DataFrame) -> np.ndarray:
+def association(task: str, x: np.ndarray, outcome: pl.DataFrame) -> np.ndarray:
+    """(p,) p-values of the columns of x (n, p), NaN is missing, against the outcome of these rows."""
     if task_of(task).over_time:
         duration = outcome["duration_days"].to_numpy().astype(np.float64)
         return cox_score(x, duration, outcome["event"].cast(pl.Float64).to_numpy().astype(bool))

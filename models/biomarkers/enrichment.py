@@ -10,10 +10,12 @@ from scipy import stats
 
 from ..base.snapshot import Snapshot
 from ..statistics.rank_tests import benjamini_hochberg
+from .gene_set_ranks import gene_importance, gsea
 
 SCHEMA = {
     "pathway": pl.String, "name": pl.String, "source": pl.String, "overlap": pl.String,
-    "p": pl.Float64, "q": pl.Float64, "background": pl.Int64,
+    "p": pl.Float64, "q": pl.Float64, "background": pl.Int64, "hits": pl.String, "nes": pl.Float64, "gsea_p": pl.Float64,
+    "gsea_q": pl.Float64,
 }  # fmt: skip
 """enrichment.csv (docs/results.md)."""
 
@@ -61,8 +63,10 @@ def enrich(
         names: pathway CURIE -> what people call it; the CURIE itself where absent.
         smallest, largest: sizes of a set, after the cut, within which it is tested.
     Returns: pathway, name, source, overlap ("k/K": ranked genes in the set / measured genes in the set), p
-        (hypergeometric, one-sided), q (Benjamini–Hochberg over all tested sets), background (number of measured genes);
-        smallest p first. Without ranked genes or sets no rows.
+        (hypergeometric, one-sided), q (Benjamini–Hochberg over all tested sets), background (number of measured genes),
+        hits (the ranked genes in the set, in rank order, by symbol where there is one), and of the whole ranking by
+        importance nes, gsea_p, gsea_q (`gene_set_ranks.gsea`; missing where features have no importance); smallest p first.
+        Without ranked genes or sets no rows.
     """
     measured = set(background.values())
     genes = ranked_genes(biomarkers, background)
@@ -72,6 +76,7 @@ def enrich(
         .agg(
             size=pl.col("subject").n_unique(),
             hits=pl.col("subject").filter(pl.col("subject").is_in(genes)).n_unique(),
+            members=pl.col("subject").unique().sort(),
             source=pl.col("source").drop_nulls().unique().sort().str.join("; "),
         )
         .filter(pl.col("size").is_between(smallest, largest))
@@ -81,6 +86,10 @@ def enrich(
         return pl.DataFrame(schema=SCHEMA)
     p = over_representation(sets["hits"].to_numpy(), sets["size"].to_numpy(), len(genes), len(measured))
     called = names or {}
+    members = sets["members"].to_list()
+    nes, gsea_p = _whole_ranking(biomarkers, background, members)
+    symbol = _symbols(biomarkers, background)
+    inside = [set(one) for one in members]
     return (
         sets.with_columns(
             pathway="object",
@@ -89,10 +98,35 @@ def enrich(
             p=pl.Series(p),
             q=pl.Series(benjamini_hochberg(p)),
             background=pl.lit(len(measured)),
+            share=pl.col("hits") / pl.col("size"),
+            nes=pl.Series(nes).fill_nan(None),
+            gsea_p=pl.Series(gsea_p).fill_nan(None),
+            gsea_q=pl.Series(benjamini_hochberg(gsea_p)).fill_nan(None),
         )
-        .sort("p", pl.col("hits") / pl.col("size"), "pathway", descending=[False, True, False])
+        .with_columns(
+            hits=pl.Series(["; ".join(symbol.get(g, g) for g in genes if g in one) for one in inside], dtype=pl.String)
+        )
+        .sort("p", "share", "pathway", descending=[False, True, False])
         .select(pl.col(column).cast(dtype) for column, dtype in SCHEMA.items())
     )
+
+
+def _whole_ranking(
+    biomarkers: pl.DataFrame, background: Mapping[str, str], members: list[list[str]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """GSEA where features have an importance."""
+    if "importance" not in biomarkers.columns:
+        nothing = np.full(len(members), np.nan)
+        return nothing, nothing
+    return gsea(gene_importance(biomarkers, background), members)
+
+
+def _symbols(biomarkers: pl.DataFrame, background: Mapping[str, str]) -> dict[str, str]:
+    """Gene -> what a ranked feature of it is called."""
+    if "symbol" not in biomarkers.columns:
+        return {}
+    named = biomarkers.select("feature", "symbol").drop_nulls()
+    return {background[feature]: symbol for feature, symbol in named.iter_rows() if feature in background}
 
 
 # gseapy's test is this same call of scipy, but it leaves sets without a hit out before Benjamini–Hochberg, so that its

@@ -91,7 +91,7 @@ def biomarkers(
     """
     if not attributions:
         return pl.DataFrame(schema=SCHEMA)
-    names, importance, slope = _align(attributions)
+    names, importance, slope = aligned(attributions)
     kept = importance.max(0) > 0
     names, importance, slope = [n for n, k in zip(names, kept, strict=True) if k], importance[:, kept], slope[:, kept]
     if not names:
@@ -145,7 +145,7 @@ def corrected_interval(
     return mean, mean - half, mean + half
 
 
-def _align(attributions: Sequence[FoldAttribution]) -> tuple[list[tuple[str, str]], np.ndarray, np.ndarray]:
+def aligned(attributions: Sequence[FoldAttribution]) -> tuple[list[tuple[str, str]], np.ndarray, np.ndarray]:
     """(block, feature) names; (folds, p) importance as shares of the fold's sum; (folds, p) slope.
 
     A feature that a fold does not name did nothing there: importance 0, slope 0.

@@ -49,7 +49,7 @@ def odds_ratios(covariates: pl.DataFrame, y: np.ndarray, cluster: np.ndarray, ta
     lines: list[dict[str, Any]] = []
     columns: list[np.ndarray] = []
     for name in covariates.columns:
-        found = [(values[name][kept], "", "")] if name in values else _levels(covariates[name].filter(kept))
+        found = [(values[name][kept], "", "")] if name in values else levels(covariates[name].filter(kept))
         for column, level, reference in found:
             of = event if name in values else event[column > 0]
             told = np.ptp(column) > 0 and (name in values or min(of.sum(), len(of) - of.sum()) >= FEW)
@@ -62,9 +62,9 @@ def odds_ratios(covariates: pl.DataFrame, y: np.ndarray, cluster: np.ndarray, ta
         line |= {"unadjusted": None, "adjusted": None}
     groups = _by_covariate(told_lines)
     for at in groups:  # the levels of one covariate stand together
-        for i, ratio in zip(at, _ratios([columns[i] for i in at], y, cluster), strict=True):
+        for i, ratio in zip(at, ratios([columns[i] for i in at], y, cluster), strict=True):
             told_lines[i]["unadjusted"] = ratio
-    for line, ratio in zip(told_lines, _ratios(columns, y, cluster), strict=True):
+    for line, ratio in zip(told_lines, ratios(columns, y, cluster), strict=True):
         line["adjusted"] = ratio if len(groups) > 1 else line["unadjusted"]
     return {
         "ratio": "hazard" if kind.over_time else "odds",
@@ -74,7 +74,7 @@ def odds_ratios(covariates: pl.DataFrame, y: np.ndarray, cluster: np.ndarray, ta
     }
 
 
-def _levels(words: pl.Series) -> list[tuple[np.ndarray, str, str]]:
+def levels(words: pl.Series) -> list[tuple[np.ndarray, str, str]]:
     """0/1 of each level but the commonest, which is the reference."""
     text = words.cast(pl.String).fill_null("missing")
     counts = text.value_counts(sort=True, name="n").sort(["n", text.name], descending=[True, False])
@@ -90,7 +90,7 @@ def _by_covariate(lines: Sequence[dict[str, Any]]) -> list[list[int]]:
     return [[i for i, line in enumerate(lines) if line["covariate"] == name] for name in names]
 
 
-def _ratios(columns: Sequence[np.ndarray], y: np.ndarray, cluster: np.ndarray) -> list[dict[str, float] | None]:
+def ratios(columns: Sequence[np.ndarray], y: np.ndarray, cluster: np.ndarray) -> list[dict[str, float] | None]:
     """One model of these columns; None throughout where it cannot be fitted, and for a column that others determine."""
     if not columns:
         return []

@@ -25,7 +25,17 @@ from clinome.loaders.specs import (
     Records,
     Samples,
 )
-from clinome.models.base.specs import HOLD_OUTS, LINKS, TASK_KINDS, Evaluate, Learn, LinkTask, Matching, TaskSpec
+from clinome.models.base.specs import (
+    HOLD_OUTS,
+    LINKS,
+    TASK_KINDS,
+    Biomarkers,
+    Evaluate,
+    Learn,
+    LinkTask,
+    Matching,
+    TaskSpec,
+)
 from clinome.models.base.task import TASKS, task_of
 from clinome.study_file.bundles import with_bundles
 from clinome.study_file.checks import (
@@ -52,7 +62,7 @@ T = TypeVar("T")
 
 SECTIONS = (
     "name", "store", "tables", "identifiers", "patients", "samples", "omics", "records", "notes", "images", "bundle",
-    "knowledge", "cohort", "task", "evaluate", "learn", "report",
+    "knowledge", "cohort", "task", "evaluate", "learn", "biomarkers", "report",
 )  # fmt: skip
 SERVERS = ("neo4j://", "neo4j+s://", "neo4j+ssc://", "bolt://", "bolt+s://", "bolt+ssc://")
 
@@ -117,6 +127,7 @@ class Study:
     """`[task]` of kind "links": then there is no `task`, and no cohort."""
     evaluate: Evaluate = field(default_factory=Evaluate)
     learn: Learn = field(default_factory=Learn)
+    biomarkers: Biomarkers = field(default_factory=Biomarkers)
     report: ReportSpec = field(default_factory=ReportSpec)
     unread: tuple[str, ...] = ()
     """What of a bundle's files is not read, in plain words."""
@@ -186,6 +197,7 @@ class Study:
             links=links,
             evaluate=_one(Evaluate, raw, "evaluate", where, folder) or Evaluate(),
             learn=_one(Learn, raw, "learn", where, folder) or Learn(),
+            biomarkers=_one(Biomarkers, raw, "biomarkers", where, folder) or Biomarkers(),
             report=_one(ReportSpec, raw, "report", where, folder) or ReportSpec(),
             unread=unread,
         )

@@ -173,7 +173,7 @@ def test_a_run_folder_gives_all_that_it_holds(folder: Path) -> None:
 
 
 MADE_BY = {"cohort": "train", "snapshot": "train", "predictions": "train", "metrics": "train", "comparisons": "train",
-           "operating_points": "train", "odds_ratios": "train", "model": "train", "biomarkers": "biomarkers", "enrichment": "biomarkers", "report": "report"}  # fmt: skip
+           "operating_points": "train", "odds_ratios": "train", "model": "train", "biomarkers": "biomarkers", "modules": "biomarkers", "effects_by_class": "biomarkers", "layer_agreement": "biomarkers", "enrichment": "biomarkers", "report": "report"}  # fmt: skip
 
 
 @pytest.mark.parametrize(("what", "verb"), MADE_BY.items())

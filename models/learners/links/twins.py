@@ -25,9 +25,10 @@ def twin(graph: LinkGraph, kind: str, seed: int) -> LinkGraph:
     return replace(graph, relations=tuple(found))
 
 
-def shuffled(relation: Relation, rng: np.random.Generator) -> Relation:
+def shuffled(relation: Relation, rng: np.random.Generator, rounds: int = ROUNDS) -> Relation:
     """Edges swapped in pairs (a–b, c–d -> a–d, c–b), so that every node keeps its degree; no loop, no edge twice.
 
+    Args: rounds: each proposes a swap for every edge.
     Source: Maslov & Sneppen 2002, doi:10.1126/science.1065103.
     Example:
         >>> edges = Relation("IN_PATHWAY", "Gene", "Pathway", np.array([[0, 0], [1, 1], [2, 2]]), np.ones(3))
@@ -36,7 +37,7 @@ def shuffled(relation: Relation, rng: np.random.Generator) -> Relation:
     """
     one_label = relation.source == relation.target
     pairs, wide = relation.pairs.copy(), int(relation.pairs.max(initial=0)) + 1
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         if one_label:  # an edge without a direction may be taken by either end
             turn = rng.random(len(pairs)) < 0.5
             pairs[turn] = pairs[turn, ::-1]

@@ -17,6 +17,8 @@ LEAD = {
     "cohort_selection": "Attrition: rows left after each step of the cohort query, and rows lost by it.",
     "missing_data": "A missing layer is treated as unknown, never as zero.",
     "biomarkers": "Features that moved the held-out predictions of the chosen learner. Associations in this cohort, not causes.",
+    "modules": "Connected groups of genes (interactions of the knowledge graph) that stand out together. They were looked for in all "
+    "rows, and describe them; whether they say something of others is the column held out.",
     "no_biomarkers": "The chosen learner cannot say which features its predictions rest on, so none are ranked.",
     "controls": "Negative controls and ablations: one learner, named with each, in its default setting on the folds of the first repeat: without signal, without biology, or without edges.",
     "data_quality": "Rows read = written + merged with an equal row + rejected with a reason.",
@@ -98,7 +100,20 @@ CAPTION = {
     "biomarkers_table": "Importance: share of all attribution, mean over folds, without direction. Stability: share of folds "
     "with the feature among the first twenty. q: each feature alone against the outcome, whole cohort, one row a patient, "
     "Benjamini–Hochberg.",
-    "pathways": "Over-representation of ranked genes: hypergeometric test; q: Benjamini–Hochberg over all tested gene sets.",
+    "adjusted": "The same features, adjusted: one regression a feature over the whole cohort, with the covariates and the site, 95% CI; per "
+    "standard deviation, or with it against without (mutations, codes: prevalence). They were ranked on this cohort: such effects are larger than in a new one.",
+    "layers_of_genes": "Genes measured in several layers, the closest pairs first (q: Benjamini–Hochberg over all pairs of the first 500 ranked genes; "
+    "layer_agreement.csv has all). Outcome: whether both layers go with the outcome as their correlation leads one to expect; a sign, not a test.",
+    "by_class": "Odds ratio of each class against all others, adjusted for the covariates and the site, with 95% CI; per standard deviation, or "
+    "with against without.",
+    "known": "Average recall: share of the known genes found, averaged over how far one reads down the ranking of all measured genes (0.5 is "
+    "chance; 95% range of 999 draws of genes with as many features). Performance on the folds of the run, with 95% CI.",
+    "modules": "Modules, the surest first: of each layer and direction the connected group whose genes go with the outcome most, and "
+    "further ones that pass. Up: higher with more of the outcome, or sooner. Genes: the strongest first, in brackets those that only connect. q: against the same "
+    "scores on networks with shuffled edges, every gene keeping its degree; Benjamini–Hochberg over layers, classes and directions. Held out: the mean of the genes "
+    "of modules found in training parts alone, on the rows held out, with 95% interval over folds.",
+    "pathways": "Over-representation of ranked genes: hypergeometric test, and the genes that hit; q: Benjamini–Hochberg over all tested gene sets. "
+    "GSEA: the whole ranking by importance, against random sets of the same size among the measured genes.",
     "controls": "Controls, and the learners that they are of, on the real data. Dots: mean; lines: 95% CI; ticks: single "
     "folds or permutations.",
     "controls_table": "Controls: mean with 95% CI over folds or permutations; real data: the same learner’s performance above.",

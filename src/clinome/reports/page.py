@@ -21,6 +21,8 @@ from clinome.reports.format import chance_of, metric_label
 from clinome.reports.headline import headline, warnings
 from clinome.reports.held_out.endpoints import endpoint_section
 from clinome.reports.held_out.figures import held_out_figures
+from clinome.reports.held_out.modules import module_section
+from clinome.reports.held_out.ranking import ranking_section
 from clinome.reports.html import svg, write_page
 from clinome.reports.table_one import table_ones
 
@@ -89,6 +91,8 @@ def _page(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:
         "unattributed": (run / "biomarkers.csv").exists() and biomarkers.is_empty(),
         "ranked_features": biomarkers.height,
         "biomarkers_svg": _biomarkers(biomarkers),
+        **ranking_section(run, biomarkers, results),
+        **module_section(run),
         "pathways": enrichment.head(15).to_dicts(),
         "tested_pathways": enrichment.height,
         **_controls(results, metric),
@@ -268,7 +272,8 @@ def _ranked(run: Path) -> pl.DataFrame:
     table = _csv(run / "biomarkers.csv")
     if table.is_empty():
         return table
-    absent = {"importance": pl.lit(None, pl.Float64), "name": pl.col("symbol")}
+    absent = {"importance": pl.lit(None, pl.Float64), "name": pl.col("symbol"), "adjusted": pl.lit(None, pl.Float64), "adjusted_why": pl.lit(None, pl.String),
+              "known": pl.lit(None, pl.String)}  # fmt: skip
     return table.with_columns(value.alias(name) for name, value in absent.items() if name not in table.columns)
 
 

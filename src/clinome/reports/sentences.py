@@ -377,3 +377,45 @@ def left_out_of_table(variables: Sequence[str]) -> str:
     if not variables:
         return ""
     return f"Left out, as identical to the grouping: {', '.join(variables)}."
+
+
+def modules(found: int, passed: int) -> str:
+    """How many modules stand out more than on shuffled networks."""
+    if not found:
+        return "No connected group of genes stands out more than its strongest gene alone."
+    if found == 1:
+        of = "the one found stands" if passed else "the one found does not stand"
+    else:
+        of = f"{passed or 'none'} of the {found} found {'stand' if passed > 1 else 'stands'}"
+    return f"At q ≤ 0.05, {of} out more than on networks of the same degrees with shuffled edges."
+
+
+def ranking_stability(folds: int, features: int, tau: str, overlap: str) -> str:
+    """How far folds agree on the order of the features."""
+    return (
+        f"Pairs of {folds} folds agree on the order of {features:,} features with Kendall’s τ {tau}, and on the first of "
+        f"them with a rank-biased overlap of {overlap}: mean, lowest and highest pair."
+    )
+
+
+def known(named: Sequence[str], of: int, genes: int, within: Mapping[int, int], p: str, missing: Sequence[str]) -> str:
+    """How early the ranking comes to known genes."""
+    first = "; ".join(f"{n} among the first {k}" for k, n in within.items())
+    said = f"{of} of {genes:,} measured genes are known ({', '.join(named[:8])}{', …' if len(named) > 8 else ''}): {first or 'too few genes are ranked to count'}."
+    more = f" Not measured: {', '.join(missing)}." if missing else ""
+    return f"{said} That genes drawn at random come as early has p = {p}.{more}".replace("p = <", "p < ")
+
+
+def no_known(named: Sequence[str]) -> str:
+    """None of the genes that the study names is measured, or all are."""
+    return f"Of what the study names as known ({', '.join(named)}) no gene is measured, or all are: nothing to compare."
+
+
+def flags(found: Sequence[tuple[str, str]], of: int) -> str:
+    """Ranked features that may stand for something else than biology."""
+    said = "; ".join(f"{name}: {flag}" for name, flag in found[:8])
+    more = f"; and {len(found) - 8} more" if len(found) > 8 else ""
+    return (
+        f"{len(found)} of the first {of} may stand for something else ({said}{more}): in brackets the share of the feature’s variance "
+        "that lies between batches, sites or sexes. A reason to look, not a verdict."
+    )

@@ -156,7 +156,9 @@ class Run:
     def biomarkers(self) -> pd.DataFrame:
         """Ranked features: layer, feature (CURIE), symbol, effect (of the score, a standard deviation of the feature), low,
         high, stability (share of folds), rank, q, importance (share of all attribution, unsigned), name. Of several classes
-        an effect has no direction: effect, low and high are missing.
+        an effect has no direction: effect, low and high are missing. Then, of the first features, the effect adjusted for
+        the covariates (prevalence, adjusted with adjusted_low and _high, adjusted_measure, adjusted_per, adjusted_why),
+        percentile_low, percentile_high over folds, known (or new), and flag: what else it may stand for (docs/biomarkers.md).
 
         Raises: InputError before `clinome biomarkers`.
         """
@@ -164,11 +166,54 @@ class Run:
 
     @property
     def enrichment(self) -> pd.DataFrame:
-        """Pathway enrichment of the biomarkers: pathway, source, overlap, p, q, background.
+        """Pathway enrichment of the biomarkers: pathway, name, source, overlap, p, q, background, hits (the genes), and
+        of the whole ranking by importance nes, gsea_p, gsea_q.
 
         Raises: InputError before `clinome biomarkers`.
         """
         return self._table("enrichment.csv", "enrichment", "biomarkers")
+
+    @property
+    def effects_by_class(self) -> pd.DataFrame:
+        """Effects by class, of a task of several classes or labels: layer, feature, symbol, class, and prevalence in it with
+        the adjusted odds ratio of the class against all others (adjusted, adjusted_low, adjusted_high, adjusted_why).
+
+        Raises: InputError before `clinome biomarkers`, and for a task of one outcome.
+        """
+        return self._table("biomarkers_by_class.csv", "effects by class", "biomarkers")
+
+    @property
+    def layer_agreement(self) -> pd.DataFrame:
+        """Agreement between the layers of one gene, a row a pair: gene, symbol, layer_a, layer_b, feature_a, feature_b, n,
+        correlation (Spearman's), p, q, score_a, score_b (of each with the outcome, signed), concordant, pattern.
+
+        Raises: InputError before `clinome biomarkers`, and where no gene is in two layers.
+        """
+        return self._table("layer_agreement.csv", "agreement of layers", "biomarkers")
+
+    @property
+    def modules(self) -> pd.DataFrame:
+        """Modules: connected groups of genes that carry the signal together, a row a gene: module (1 is the surest), layer,
+        class, direction, gene, symbol, feature, score, joined_as (signal or bridge), stability, genes (of the module),
+        value, p, q, shuffles, measure, held_out with held_out_low and _high. Empty without interactions.
+
+        Raises: InputError before `clinome biomarkers`, and where the study says `[biomarkers] modules = false`.
+        """
+        return self._table("modules.csv", "modules", "biomarkers")
+
+    def module(self, gene: str) -> pd.DataFrame:
+        """The modules that hold a gene, all their genes as `modules` has them; empty where none does.
+
+        Args:
+            gene: its symbol or CURIE, whatever its case.
+        Raises: as `modules`.
+        Example:
+            run.module("TP53")[["module", "symbol", "score", "q"]]
+        """
+        found = self.modules
+        name = gene.lower()
+        here = (found["symbol"].astype(str).str.lower() == name) | (found["gene"].astype(str).str.lower() == name)
+        return found[found["module"].isin(found.loc[here, "module"])].reset_index(drop=True)
 
     @property
     def embeddings(self) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,15 @@ from clinome.console import SILENT, Console
 from clinome.graph import open_graph
 from clinome.loaders.errors import InputError
 from clinome.loaders.files.spreadsheet_csv import write_csv
-from clinome.run_folder.run import SNAPSHOT, Run
+from clinome.run_folder.run import SNAPSHOT, Run, key_of
 from clinome.run_folder.written import write_run
 from clinome.study import Study, as_study
 from clinome.study_file.clustering import KIND as CLUSTERING
 from clinome.verbs.tasks.clusters import rank_markers
+from clinome.verbs.tasks.known import associated_genes, known_alone, known_of
 
 if TYPE_CHECKING:
+    from clinome.graphs.snapshot.snapshot import Snapshot
     from clinome.models.biomarkers.ranking import FoldAttribution
 
 
@@ -43,33 +46,95 @@ def rank_features(study: Study, run: Run, console: Console) -> Run:
     """Rank what moved held-out predictions, enrich it against what was measured, keep it as (:Run)-[:RANKS]->."""
     from clinome.graphs.snapshot.snapshot import Snapshot
     from clinome.models.biomarkers.enrichment import enrich, measured_genes
+    from clinome.models.biomarkers.genes.known_genes import known_genes, marked
     from clinome.models.biomarkers.ranking import biomarkers as rank
+    from clinome.models.biomarkers.ranking_stability import ranking_stability
 
     if study.links is not None:
         study.need_task()
     key = run.read_json("run.json").get("train", "")
     if not key:
         raise InputError("this run has not been trained", run.name, fix=f"clinome train {study.file.name}")
+    key = key_of(key, version("clinome"), vars(study.biomarkers))
     if run.done("biomarkers", key):
         console("biomarkers: nothing has changed; the ranking stands")
         return run
     if study.need_task().kind == CLUSTERING:
         return rank_markers(study, run, key, named, console)
     snapshot = Snapshot.read(run.path(SNAPSHOT))
-    ranked = rank(snapshot, fold_attributions(pl.read_parquet(run.path("attributions.parquet"))))
+    folds = fold_attributions(pl.read_parquet(run.path("attributions.parquet")))
+    ranked = rank(snapshot, folds)
     with open_graph(study) as graph:
         names = graph.query("MATCH (w:Pathway) RETURN w.id AS id, w.name AS name")
         ranked = named(ranked, graph.tables.concept_names())
+        associated = associated_genes(graph, study.biomarkers.known)
     pathways = enrich(
         ranked, snapshot.links, measured_genes(snapshot), names=dict(zip(names["id"], names["name"], strict=True))
     )
+    ranked = _adjusted(study, run, snapshot, ranked)
+    stability, spread = ranking_stability(folds)
+    ranked = ranked.join(spread, on=["layer", "feature"], how="left", maintain_order="left")
+    genes = measured_genes(snapshot)
+    known = known_of(snapshot, study.biomarkers.known, associated)
+    ranked = marked(ranked, genes if known.genes else {}, known.genes)
+    told = known.as_json(known_genes(ranked, genes, known.genes, seed=study.evaluate.seed))
+    if told.get("genes"):
+        told["alone"] = known_alone(study, snapshot, known.genes)
+    run.write_json("biomarkers.json", {"stability": stability, "known": told})
+    ranked = _flagged(study, run, snapshot, ranked)
     write_csv(ranked, run.path("biomarkers.csv"))
+    _agreement(run, snapshot, ranked)
     write_csv(pathways, run.path("enrichment.csv"))
+    found = _modules(study, run, snapshot)
     write_run(study, run, ranked)
     run.mark("biomarkers", key)
     run.log("biomarkers", features=ranked.height, pathways=pathways.height)
     _show(ranked, pathways, console)
+    _show_modules(found, console)
     return run
+
+
+def _adjusted(study: Study, run: Run, snapshot: Snapshot, ranked: pl.DataFrame) -> pl.DataFrame:
+    """The ranking with adjusted effects; and biomarkers_by_class.csv, where there are several classes."""
+    from clinome.models.biomarkers.adjusted_effects import adjusted_effects, by_class
+
+    site, first = study.evaluate.site, study.biomarkers.adjusted
+    run.path("biomarkers_by_class.csv").unlink(missing_ok=True)
+    each = by_class(snapshot, ranked, site=site, first=first)
+    if each.height:
+        write_csv(each, run.path("biomarkers_by_class.csv"))
+    return adjusted_effects(snapshot, ranked, site=site, first=first)
+
+
+def _flagged(study: Study, run: Run, snapshot: Snapshot, ranked: pl.DataFrame) -> pl.DataFrame:
+    """The ranking with what its first features may stand for instead."""
+    from clinome.models.biomarkers.feature_flags import feature_flags
+
+    copies = {(one["block"], one["feature"]) for one in run.read_json("results.json").get("outcome_copies") or []}
+    return feature_flags(snapshot, ranked, site=study.evaluate.site, copies=copies)
+
+
+def _agreement(run: Run, snapshot: Snapshot, ranked: pl.DataFrame) -> None:
+    """layer_agreement.csv, where a gene is in several layers."""
+    from clinome.models.biomarkers.genes.layer_agreement import layer_agreement
+
+    run.path("layer_agreement.csv").unlink(missing_ok=True)
+    found = layer_agreement(snapshot, ranked)
+    if found.height:
+        write_csv(found, run.path("layer_agreement.csv"))
+
+
+def _modules(study: Study, run: Run, snapshot: Snapshot) -> pl.DataFrame:
+    """modules.csv; none where the study does not want any."""
+    from clinome.models.biomarkers.modules.modules import SCHEMA, modules
+
+    run.path("modules.csv").unlink(missing_ok=True)
+    if not study.biomarkers.modules:
+        return pl.DataFrame(schema=SCHEMA)
+    found = modules(snapshot, seed=study.evaluate.seed)
+    write_csv(found, run.path("modules.csv"))
+    run.log("modules", modules=found["module"].n_unique())
+    return found
 
 
 def fold_attributions(table: pl.DataFrame) -> list[FoldAttribution]:
@@ -101,3 +166,13 @@ def _show(ranked: pl.DataFrame, pathways: pl.DataFrame, console: Console) -> Non
     console.table(columns, ranked.head(10).select(columns).iter_rows())
     if pathways.height:
         console.table(["pathway", "overlap", "q"], pathways.head(5).select("name", "overlap", "q").iter_rows())
+
+
+def _show_modules(found: pl.DataFrame, console: Console) -> None:
+    if found.height:
+        first = found.group_by("module", maintain_order=True).agg(
+            pl.first("layer", "direction", "genes", "q"),
+            pl.coalesce("symbol", "gene").head(6).str.join(" ").alias("of"),
+        )
+        console.table(["module", "layer", "direction", "genes", "q", "first genes"],
+                      first.select("module", "layer", "direction", "genes", "q", "of").head(5).iter_rows())  # fmt: skip
