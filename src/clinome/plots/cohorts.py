@@ -63,7 +63,9 @@ def kaplan_meier(
         ax.fill_between(time, np.append(1.0, low), np.append(1.0, high), step="post", color=colour, alpha=0.13, lw=0)
         for t in ticks:
             at_risk, y = f"{(mine['duration_days'] >= t).sum():,}", -0.25 - 0.065 * i
-            ax.text(t, y, at_risk, ha="center", color=colour, fontsize=SMALL, clip_on=False)
+            ax.text(t, y, at_risk, ha="center", fontsize=SMALL, clip_on=False)
+        mark = -0.235 - 0.065 * i  # the line's colour, beside its numbers
+        ax.plot([-0.1, -0.07], [mark, mark], color=colour, lw=2.5, transform=ax.get_yaxis_transform(), clip_on=False)
     ax.text(0, -0.185, "number at risk", ha="center", color=SOFT, fontsize=SMALL)
     ax.set(xlim=(0, end), ylim=(0, 1.02), xlabel="days from the prediction time", ylabel="event-free probability")
     ax.set_xticks(ticks, [f"{t:,.0f}" for t in ticks])

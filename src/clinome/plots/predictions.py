@@ -11,7 +11,7 @@ import polars as pl
 from clinome.plots.cohorts import cumulative_incidence, kaplan_meier
 from clinome.plots.style import (
     BLUE,
-    INK,
+    ON_CELL,
     ORANGE,
     PALE,
     PALETTE,
@@ -287,7 +287,7 @@ def _confusion(ax: Axes, count: np.ndarray, names: list[str]) -> None:
     ax.set_aspect("equal")
     ax.invert_yaxis()
     for i, j in np.ndindex(*count.shape):
-        text: dict[str, Any] = {"color": "white" if share[i, j] > 0.55 else INK, "fontsize": SMALL}
+        text: dict[str, Any] = {"color": "white" if share[i, j] > 0.55 else ON_CELL, "fontsize": SMALL}
         ax.text(j + 0.5, i + 0.5, f"{count[i, j]:,}\n{share[i, j]:.0%}", ha="center", va="center", **text)
     ax.set_xticks(np.arange(len(names)) + 0.5, names, rotation=30 if max(map(len, names)) > 8 else 0)
     ax.set_yticks(np.arange(len(names)) + 0.5, names)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREEN, PURPLE, SKY, AMBER = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"
 PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, AMBER)
 INK, SOFT, PALE = "#1f2933", "#6b7785", "#d9dee4"
+ON_CELL = "#111827"
+"""Text on a pale cell, which stays pale where the page is dark."""
 STYLE: Any = {  # matplotlib types its settings as one closed set of literals
     "svg.fonttype": "none",
     "text.parse_math": False,  # a name of the study's with dollars in it is a name

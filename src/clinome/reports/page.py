@@ -23,10 +23,16 @@ from clinome.reports.held_out.endpoints import endpoint_section
 from clinome.reports.held_out.figures import held_out_figures
 from clinome.reports.held_out.modules import module_section
 from clinome.reports.held_out.ranking import ranking_section
-from clinome.reports.html import svg, write_page
+from clinome.reports.html import write_page
+from clinome.reports.publication.shelf import Shelf
+from clinome.reports.publication.tables import keep_tables
 from clinome.reports.table_one import table_ones
 
 _TOP = 20
+_SEARCHED = 100
+"""Features that the page's table holds: the first are shown, the others are found by its search."""
+_PATTERNS = 6
+"""Patterns of layers that a narrow page has room for."""
 
 
 def write_report(run: Path, study_name: str, out: Path) -> Path:
@@ -46,11 +52,15 @@ def write_report(run: Path, study_name: str, out: Path) -> Path:
         raise InputError(
             "no results to report", run.name, "no results.json", "a trained run", "run `clinome train` first"
         )
-    return write_page("report.html.jinja", out, title=study_name, **_page(run, results))
+    shelf = Shelf()
+    given = _page(run, results, shelf)
+    keep_tables(shelf, run, given)
+    shelf.write(out.parent)
+    return write_page("report.html.jinja", out, title=study_name, files=shelf.files, **given)
 
 
-def _page(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything that the template names."""
+def _page(run: Path, results: Mapping[str, Any], shelf: Shelf) -> dict[str, Any]:
+    """Everything that the template names. Figures are put on the shelf."""
     summary = _json(run / "summary.json")
     manifest = _json(run / "snapshot" / "manifest.json")
     cohort = pl.read_parquet(run / "cohort.parquet")
@@ -66,36 +76,37 @@ def _page(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:
         "headline": headline(results, _who(cohort, task, summary)),
         "metric": metric_label(metric, bool(results.get("competing"))),
         "warnings": said,
-        "attrition": _attrition(run),
+        "attrition": _attrition(run, shelf),
         "tables_one": table_ones(run),
         "balance": _csv(run / "balance.csv").to_dicts(),
         "odds_ratios": results.get("odds_ratios") or {},
         "several_rows": cohort["subject_id"].n_unique() < cohort.height,
         "layers": layers,
         "records": _records(summary),
-        "missing_data": _missing_data(summary),
-        **_comparison(results, metric),
-        "figures": held_out_figures(run / "predictions.parquet", results, summary.get("called", {})),
-        "endpoints": endpoint_section(run, results),
+        "missing_data": _missing_data(summary, shelf),
+        **_comparison(results, metric, shelf),
+        "figures": held_out_figures(run / "predictions.parquet", results, summary.get("called", {}), shelf),
+        "endpoints": endpoint_section(run, results, shelf),
         "decision_said": findings.decision(results),
         "operating": (results.get("operating") or {}).get("points", []),
         "operating_said": findings.operating(results),
         "conformal": results.get("conformal") or {},
         "conformal_said": findings.coverage(results),
         **_calibration(results, metric),
-        **_subgroups(results, metric),
-        **_learning_curve(results, metric),
+        **_subgroups(results, metric, shelf),
+        **_learning_curve(results, metric, shelf),
         **_selection(run),
-        "biomarkers": biomarkers.head(_TOP).to_dicts(),
+        "biomarkers": biomarkers.head(_SEARCHED).to_dicts(),
+        "first": _TOP,
         "signed": not biomarkers.is_empty() and not biomarkers["effect"].is_null().all(),
         "unattributed": (run / "biomarkers.csv").exists() and biomarkers.is_empty(),
         "ranked_features": biomarkers.height,
-        "biomarkers_svg": _biomarkers(biomarkers),
+        "biomarkers_svg": _biomarkers(biomarkers, shelf),
         **ranking_section(run, biomarkers, results),
         **module_section(run),
         "pathways": enrichment.head(15).to_dicts(),
         "tested_pathways": enrichment.height,
-        **_controls(results, metric),
+        **_controls(results, metric, shelf),
         "sources": summary.get("sources", []),
         "quality": _json(run / "quality.json"),
         "study": summary.get("study", {}),
@@ -185,24 +196,33 @@ def _events(cohort: pl.DataFrame, task: str, *, smallest: bool = True) -> int | 
     return int(cohort["label"].value_counts()["count"].cast(pl.Int64).to_numpy().min())
 
 
-def _attrition(run: Path) -> str:
+def _attrition(run: Path, shelf: Shelf) -> str:
     from clinome import plots
 
     table = _csv(run / "attrition.csv")
-    return "" if table.is_empty() or table.width < 2 else svg(plots.attrition(table))
+    if table.is_empty() or table.width < 2:
+        return ""
+    shelf.table("cohort_selection", table)
+    return shelf.figure("cohort_selection", partial(plots.attrition, table))
 
 
-def _missing_data(summary: Mapping[str, Any]) -> str:
+def _missing_data(summary: Mapping[str, Any], shelf: Shelf) -> str:
     from clinome import plots
 
     patterns: Sequence[Mapping[str, Any]] = summary.get("presence", [])
     names = [str(layer["name"]) for layer in summary.get("layers", [])]
     names += [n for n in dict.fromkeys(n for p in patterns for n in p["has"]) if n not in names]
     rows = [{**{name: name in p["has"] for name in names}, "count": int(p["count"])} for p in patterns]
-    return svg(plots.missing_data(pl.DataFrame(rows))) if rows and names else ""
+    if not (rows and names):
+        return ""
+    table = pl.DataFrame(rows)
+    shelf.table("missing_data", table)
+    return shelf.figure(
+        "missing_data", partial(plots.missing_data, table), partial(plots.missing_data, table, _PATTERNS)
+    )
 
 
-def _comparison(results: Mapping[str, Any], metric: str) -> dict[str, Any]:
+def _comparison(results: Mapping[str, Any], metric: str, shelf: Shelf) -> dict[str, Any]:
     from clinome import plots
 
     table, pairs = findings.ranked(results, metric), findings.differences(results, metric)
@@ -216,10 +236,9 @@ def _comparison(results: Mapping[str, Any], metric: str) -> dict[str, Any]:
         differences = (
             _frame([{**pair, "learner": name} for name, pair in pairs.items()], "difference") if pairs else None
         )
-        drawn = plots.model_comparison(
-            _frame(table, "mean"), differences, metric=label(metric), chance=chance_of(metric)
-        )
-        picture = svg(drawn)
+        rows = _frame(table, "mean")
+        draw = partial(plots.model_comparison, rows, differences, metric=label(metric), chance=chance_of(metric))
+        picture = shelf.figure("model_comparison", draw)
     return {
         "learners": results.get("learners", {}),
         "order": [row["learner"] for row in table],
@@ -240,15 +259,19 @@ def _calibration(results: Mapping[str, Any], metric: str) -> dict[str, Any]:
     }
 
 
-def _subgroups(results: Mapping[str, Any], metric: str) -> dict[str, Any]:
+def _subgroups(results: Mapping[str, Any], metric: str, shelf: Shelf) -> dict[str, Any]:
     from clinome import plots
 
     rows = findings.subgroup_rows(results)
     drawn = [{**row, **_gap(row["gap"])} for row in rows if row["mean"] is not None]
+    picture = ""
+    if drawn:
+        draw = partial(plots.subgroups, _frame(drawn, "gap"), metric=metric_label(metric))
+        picture = shelf.figure("subgroups", draw)
     return {
         "subgroups": rows,
         "subgroups_said": findings.subgroups(results),
-        "subgroups_svg": svg(plots.subgroups(_frame(drawn, "gap"), metric=metric_label(metric))) if drawn else "",
+        "subgroups_svg": picture,
     }
 
 
@@ -257,13 +280,17 @@ def _gap(gap: Mapping[str, float] | None) -> dict[str, float | None]:
     return {"gap": known.get("mean"), "gap_low": known.get("low"), "gap_high": known.get("high")}
 
 
-def _learning_curve(results: Mapping[str, Any], metric: str) -> dict[str, str]:
+def _learning_curve(results: Mapping[str, Any], metric: str, shelf: Shelf) -> dict[str, str]:
     """Where the study asks for one."""
     from clinome import plots
 
     found = (results.get("learning_curve") or {}).get("learners") or {}
     points = [{**point, "learner": name} for name, each in found.items() for point in each]
-    picture = svg(plots.learning_curve(_frame(points, "rows"), metric=metric_label(metric))) if points else ""
+    picture = ""
+    if points:
+        shelf.table("learning_curve", points)
+        draw = partial(plots.learning_curve, _frame(points, "rows"), metric=metric_label(metric))
+        picture = shelf.figure("learning_curve", draw)
     return {"learning_svg": picture, "learning_said": findings.learning_curve(results)}
 
 
@@ -277,16 +304,16 @@ def _ranked(run: Path) -> pl.DataFrame:
     return table.with_columns(value.alias(name) for name, value in absent.items() if name not in table.columns)
 
 
-def _biomarkers(table: pl.DataFrame) -> str:
+def _biomarkers(table: pl.DataFrame, shelf: Shelf) -> str:
     from clinome import plots
 
     first = table if table.is_empty() else table.sort("rank").head(_TOP)
     if first.is_empty() or first.select(pl.col("effect", "importance").is_null().all()).row(0) == (True, True):
         return ""
-    return svg(plots.biomarkers(table, _TOP))
+    return shelf.figure("biomarkers", partial(plots.biomarkers, table, _TOP))
 
 
-def _controls(results: Mapping[str, Any], metric: str) -> dict[str, Any]:
+def _controls(results: Mapping[str, Any], metric: str, shelf: Shelf) -> dict[str, Any]:
     """The controls beside `chosen` and the learners that they are of: a control is compared with its own learner."""
     from clinome import plots
 
@@ -300,7 +327,9 @@ def _controls(results: Mapping[str, Any], metric: str) -> dict[str, Any]:
             rows.append({**control, "control": name.partition(":")[0] + of})
     picture = ""
     if len(rows) > 1:
-        picture = svg(plots.controls(_frame(rows, "mean"), metric=metric_label(metric), chance=chance_of(metric)))
+        shown = _frame(rows, "mean")
+        draw = partial(plots.controls, shown, metric=metric_label(metric), chance=chance_of(metric))
+        picture = shelf.figure("controls", draw)
     found = {row["learner"]: row["mean"] for row in real}
     return {"controls": controls, "controls_svg": picture, "control_words": CONTROL, "control_real": found}
 

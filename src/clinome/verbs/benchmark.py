@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from clinome.console import SILENT, Console
 from clinome.loaders.errors import ClinomeError, InputError, UsageError
-from clinome.reports.benchmark.page import Benchmark, write_benchmark
-from clinome.reports.benchmark.scoreboard import scoreboard
+from clinome.reports.comparison.benchmark.page import Benchmark, write_benchmark
+from clinome.reports.comparison.benchmark.scoreboard import scoreboard
 from clinome.run_folder.run import Run
 from clinome.study import Study
 from clinome.study_file.clustering import KIND as CLUSTERING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from matplotlib.figure import Figure
 
 from clinome import plots
 from clinome.loaders.errors import InputError
+from clinome.plots.narrow import narrowed
 from clinome.reports.html import svg
 
 N = 240
@@ -152,3 +154,16 @@ plots.attrition({table})
 assert "matplotlib" in sys.modules and "matplotlib.pyplot" not in sys.modules
 """.format(table="__import__('polars').DataFrame({'step': ['a'], 'count': [1]})")
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_narrow_figure_is_laid_out_anew() -> None:
+    rows = pl.DataFrame(
+        {"learner": ["chosen", "a_learner_of_long_name"], "mean": [0.7, 0.6], "low": [0.6, 0.5], "high": [0.8, 0.7]}
+    )
+    pairs = pl.DataFrame({"learner": ["a_learner_of_long_name"], "difference": [0.1], "low": [0.0], "high": [0.2]})
+    figure = narrowed(plots.model_comparison(rows, pairs, metric="AUROC"))
+    figure.savefig(io.BytesIO(), format="svg")
+    left, right = (ax.get_window_extent() for ax in figure.axes)
+    assert figure.get_figwidth() < 3.8 and right.y1 < left.y0
+    names = [[label.get_text() for label in ax.get_yticklabels()] for ax in figure.axes]
+    assert names[0] == names[1] == ["chosen", "a_learner_of_\nlong_name"]

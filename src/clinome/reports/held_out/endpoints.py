@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,14 @@ import polars as pl
 
 from clinome.loaders.files.spreadsheet_csv import read_csv
 from clinome.reports.format import number, percent
-from clinome.reports.html import svg
+from clinome.reports.publication.shelf import Shelf
 from clinome.run_folder.endpoints import ENDPOINTS
 
 FEW = 10
 """Endpoints that are shown at each end."""
 
 
-def endpoint_section(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:
+def endpoint_section(run: Path, results: Mapping[str, Any], shelf: Shelf) -> dict[str, Any]:
     """{svg, said, reference, best, worst} of `chosen`; {} where the run has no endpoints."""
     from clinome import plots
 
@@ -33,7 +34,7 @@ def endpoint_section(run: Path, results: Mapping[str, Any]) -> dict[str, Any]:
     rows = mine.join(other, on="endpoint", how="left", maintain_order="left").to_dicts()
     few = min(FEW, len(rows) // 2) or len(rows)
     return {
-        "svg": svg(plots.endpoint_correlations(table, reference=reference)),
+        "svg": shelf.figure("endpoints", partial(plots.endpoint_correlations, table, reference=reference)),
         "said": said(mine, about),
         "reference": reference,
         "best": rows[:few],

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from clinome.loaders.files.spreadsheet_csv import read_csv
-from clinome.reports.html import svg, write_page
+from clinome.reports.html import write_page
+from clinome.reports.publication.shelf import Shelf
 from clinome.reports.table_one import table_ones
 from clinome.reports.tasks.clusters import sentences
 
@@ -30,18 +32,30 @@ def write_clusters_report(run: Path, title: str, out: Path) -> Path:
     verdict, claim = sentences.claim(results)
     numbers = {name: one["number"] for name, one in results["learners"].items() if one.get("number")}
     stable = {name: table for name, table in numbers.items() if "stability" in table[0]}
+    shelf = Shelf()
+    figures = {"number_svg": _numbers(stable, results, shelf), "consensus_svg": _consensus(results, shelf),
+               "survival_svg": _survival(run, shelf)}  # fmt: skip
+    for path, name in (
+        (run / "table1.csv", ""),
+        (run / "biomarkers.csv", "markers"),
+        (run / "enrichment.csv", "pathway_enrichment"),
+    ):
+        shelf.csv(path, name)
+    shelf.table("number_of_clusters", [{"learner": name, **row} for name, table in numbers.items() for row in table])
+    shelf.table("known_groups", results["groups"])
+    shelf.table("layers", summary.get("layers", []))
+    shelf.write(out.parent)
     return write_page(
         "clusters.html.jinja", out, title=title, results=results, verdict=verdict, claim=claim, known=sentences.known(results),
         warnings=summary.get("warnings", []), commands=summary.get("commands", []), versions=summary.get("versions", {}),
         layers=summary.get("layers", []), words=sentences.CAPTION, controls=sentences.controls(results), stable=stable,
         likely={name: table for name, table in numbers.items() if name not in stable},
-        number_svg=_numbers(stable, results), consensus_svg=_consensus(results), survival_svg=_survival(run),
-        groups=_groups(results), markers=_by_subtype(run / "biomarkers.csv", SHOWN),
+        files=shelf.files, **figures, groups=_groups(results), markers=_by_subtype(run / "biomarkers.csv", SHOWN),
         pathways=_by_subtype(run / "enrichment.csv", SETS), table1=table_ones(run),
     )  # fmt: skip
 
 
-def _numbers(stable: Mapping[str, Any], results: Mapping[str, Any]) -> str:
+def _numbers(stable: Mapping[str, Any], results: Mapping[str, Any], shelf: Shelf) -> str:
     from clinome import plots
 
     rows = [
@@ -49,10 +63,12 @@ def _numbers(stable: Mapping[str, Any], results: Mapping[str, Any]) -> str:
         for name, table in stable.items()
         for row in table
     ]
-    return svg(plots.cluster_numbers(pl.DataFrame(rows))) if rows else ""
+    if not rows:
+        return ""
+    return shelf.figure("number_of_clusters", partial(plots.cluster_numbers, pl.DataFrame(rows)))
 
 
-def _consensus(results: Mapping[str, Any]) -> str:
+def _consensus(results: Mapping[str, Any], shelf: Shelf) -> str:
     from clinome import plots
 
     cells = [
@@ -60,10 +76,13 @@ def _consensus(results: Mapping[str, Any]) -> str:
         for i, line in enumerate(results["consensus"])
         for j, value in enumerate(line)
     ]
-    return svg(plots.consensus_matrix(pl.DataFrame(cells), sizes=results["consensus_sizes"])) if cells else ""
+    if not cells:
+        return ""
+    draw = partial(plots.consensus_matrix, pl.DataFrame(cells), sizes=results["consensus_sizes"])
+    return shelf.figure("consensus", draw)
 
 
-def _survival(run: Path) -> str:
+def _survival(run: Path, shelf: Shelf) -> str:
     """Kaplan–Meier curves of held-out patients by subtype; nothing where the cohort has no follow-up."""
     from clinome import plots
 
@@ -82,7 +101,7 @@ def _survival(run: Path) -> str:
     if table["subtype"].n_unique() < 2:
         return ""
     named = table.with_columns(subtype=pl.format("subtype {}", "subtype"))
-    return svg(plots.kaplan_meier(named, by="subtype"))
+    return shelf.figure("survival_by_subtype", partial(plots.kaplan_meier, named, by="subtype"))
 
 
 def _groups(results: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import polars as pl
 
 from clinome.models.learners.links.ranks import LABEL, METRICS
 from clinome.reports.format import interval, number
-from clinome.reports.html import svg, write_page
+from clinome.reports.html import write_page
+from clinome.reports.publication.shelf import Shelf
 from clinome.reports.tasks.links import sentences
 
 EXAMPLES, SHOWN = 5, 5
@@ -32,12 +34,21 @@ def write_links_report(run: Path, title: str, out: Path) -> Path:
     against = {(one["a"], one["b"], one["metric"]): one for one in results["comparisons"]}
     simple = results["best_simple"]
     verdict, claim = _claim(results, best, against)
+    shelf = Shelf()
+    figure = _figure(learners, results["metric"], shelf)
+    shelf.table(
+        "model_comparison",
+        [{"learner": name, **one["metrics"], "seconds": one.get("seconds")} for name, one in learners.items()],
+    )
+    shelf.table("paired_differences", results["comparisons"])
+    shelf.table("relations", results["relations"])
+    shelf.write(out.parent)
     return write_page(
         "links.html.jinja", out, title=title, results=results, best=best, verdict=verdict, claim=claim,
         question=sentences.question(results["query"], results["candidate"], results["hold_out"]),
         warnings=summary.get("warnings", []), commands=summary.get("commands", []), versions=summary.get("versions", {}),
         metrics=[(metric, LABEL[metric]) for metric in METRICS], lists=sentences.LISTS, words=sentences.CAPTION,
-        figure_svg=_figure(learners, results["metric"]), simple=simple,
+        figure_svg=figure, files=shelf.files, simple=simple,
         differences={name: against.get((name, simple, results["metric"])) for name in learners},
         twins=_twins(results, against), weights=_weights(learners), ranking=_ranking(run / "ranking.parquet"),
     )  # fmt: skip
@@ -70,12 +81,13 @@ def _twins(results: Mapping[str, Any], against: Mapping[Any, Any]) -> list[str]:
     return out
 
 
-def _figure(learners: Mapping[str, Any], metric: str) -> str:
+def _figure(learners: Mapping[str, Any], metric: str, shelf: Shelf) -> str:
     from clinome import plots
 
     rows = [{"learner": name, **{key: one["metrics"][metric][key] for key in ("mean", "low", "high", "folds")}}
             for name, one in learners.items()]  # fmt: skip
-    return svg(plots.model_comparison(pl.DataFrame(rows).sort("mean", descending=True), metric=LABEL[metric]))
+    table = pl.DataFrame(rows).sort("mean", descending=True)
+    return shelf.figure("model_comparison", partial(plots.model_comparison, table, metric=LABEL[metric]))
 
 
 def _weights(learners: Mapping[str, Any]) -> dict[str, list[tuple[str, float]]]:

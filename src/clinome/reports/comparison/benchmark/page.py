@@ -20,7 +20,7 @@ from clinome.run_folder.run import versions
 if TYPE_CHECKING:
     import pandas as pd
 
-    from clinome.reports.benchmark.scoreboard import Scoreboard
+    from clinome.reports.comparison.benchmark.scoreboard import Scoreboard
 
 
 @dataclass(frozen=True)
