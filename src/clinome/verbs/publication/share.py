@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
 from clinome.console import SILENT, Console
@@ -19,6 +20,7 @@ from clinome.run_folder.run import MODEL, Run
 from clinome.run_folder.sharing.shared_model import patients_with, shared_model
 from clinome.run_folder.sharing.suppression import (
     FEW,
+    is_small,
     shared_attrition,
     shared_features,
     shared_results,
@@ -32,7 +34,10 @@ if TYPE_CHECKING:
 
 FOUND = "share_found.csv"
 """In the run's own folder, mode 600: what of patients the check found, where it found any."""
-WHOLE = ("enrichment.csv",)
+WHOLE = {
+    "enrichment.csv": "pathways of the ranked genes",
+    "modules.csv": "connected genes that carry the signal together",
+}
 """Tables in which nobody is counted."""
 _ABOUT = """# {run}
 What of a run of Clinome may leave the house. There is no row of a patient in it, and no count from 1 to {most}.
@@ -180,23 +185,26 @@ def _write_tables(run: Run, snapshot: Snapshot, folder: Path, files: dict[str, s
             withheld[f"{few:,} features of {path.name}"] = (
                 f"fewer than {FEW} patients have them, or it cannot be counted"
             )
-    for name in WHOLE:
+    for name, what in WHOLE.items():
         if (run.folder / name).is_file():
             shutil.copyfile(run.folder / name, folder / name)
-            files[name] = "pathways of the ranked genes"
+            files[name] = what
 
 
 def carriers(snapshot: Snapshot) -> dict[tuple[str, str], int]:
-    """(layer, feature) -> patients who have it: a mutation, a value that is known, a code or one below it, a covariate."""
+    """(layer, feature) -> patients who have it: a mutation, a value that is known, a code, a covariate; 0 where one to nine alone
+    have it not, for its prevalence would tell them."""
     found: dict[tuple[str, str], int] = {}
+    everybody = snapshot.rows["subject_id"].n_unique()
     for layer in (*snapshot.layers.values(), *snapshot.views.values()):
-        counts = patients_with(snapshot, layer.values).tolist()
+        held = patients_with(snapshot, layer.values).tolist()
+        counts = held if isinstance(layer.values, np.ndarray) else [_both_sides(n, everybody) for n in held]
         found |= {(layer.name, one): n for one, n in zip(layer.var["feature"], counts, strict=True)}
     subjects = snapshot.rows["subject_id"]
     if snapshot.events is not None:
         owned = snapshot.events.select("code", subject=subjects.gather(snapshot.events["row"]))
         counted = owned.group_by("code").agg(n=pl.col("subject").n_unique())
-        found |= {("records", code): n for code, n in counted.iter_rows()}
+        found |= {("records", code): _both_sides(n, everybody) for code, n in counted.iter_rows()}
     for name in snapshot.covariates.columns:
         values = pl.DataFrame({"value": snapshot.covariates[name], "subject": subjects}).drop_nulls("value")
         found["covariates", name] = values["subject"].n_unique()
@@ -205,6 +213,10 @@ def carriers(snapshot: Snapshot) -> dict[tuple[str, str], int]:
             found |= {("covariates", f"{name}={value}"): n for value, n in counted.iter_rows()}
             found["covariates", name] = min(counted["n"].to_list(), default=0)
     return found
+
+
+def _both_sides(n: int, everybody: int) -> int:
+    return 0 if is_small(everybody - n) else n
 
 
 def _write_model(run: Run, snapshot: Snapshot, folder: Path, files: dict[str, str], withheld: dict[str, str]) -> None:
