@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from clinome.plots.clusters import cluster_numbers, consensus_matrix
     from clinome.plots.cohorts import cumulative_incidence, differential_features, kaplan_meier
     from clinome.plots.networks import network
+    from clinome.plots.omics import heat_map, oncoprint, volcano
+    from clinome.plots.patients import (
+        adjusted_effects,
+        embedding_map,
+        layers_by_patient,
+        patient_timeline,
+        ranking_stability,
+    )
     from clinome.plots.predictions import (
         calibration,
         decision_curve,
@@ -52,6 +60,7 @@ if TYPE_CHECKING:
     )
 
 _WHERE = {
+    "adjusted_effects": "patients",
     "attrition": "run",
     "biomarkers": "run",
     "calibration": "predictions",
@@ -64,29 +73,37 @@ _WHERE = {
     "differential_features": "cohorts",
     "discrimination": "predictions",
     "distributions": "quality",
+    "embedding_map": "patients",
     "endpoint_correlations": "responses",
+    "heat_map": "omics",
     "incidence_by_risk": "predictions",
     "kaplan_meier": "cohorts",
     "label_curves": "predictions",
+    "layers_by_patient": "patients",
     "learning_curve": "run",
     "missing_by_outcome": "quality",
     "missing_data": "run",
     "missing_features": "quality",
     "model_comparison": "run",
     "network": "networks",
+    "oncoprint": "omics",
     "one_vs_rest": "predictions",
     "outcome_by_group": "quality",
+    "patient_timeline": "patients",
     "predicted_observed": "regression",
+    "ranking_stability": "patients",
     "records_over_time": "quality",
     "sample_components": "quality",
     "study_differences": "ranks",
     "subgroups": "run",
     "survival_by_risk": "predictions",
     "survival_calibration": "predictions",
+    "volcano": "omics",
 }
 """Figure -> the module that draws it; matplotlib is imported when one is asked for."""
 
 __all__ = [
+    "adjusted_effects",
     "attrition",
     "biomarkers",
     "calibration",
@@ -99,25 +116,32 @@ __all__ = [
     "differential_features",
     "discrimination",
     "distributions",
+    "embedding_map",
     "endpoint_correlations",
+    "heat_map",
     "incidence_by_risk",
     "kaplan_meier",
     "label_curves",
+    "layers_by_patient",
     "learning_curve",
     "missing_by_outcome",
     "missing_data",
     "missing_features",
     "model_comparison",
     "network",
+    "oncoprint",
     "one_vs_rest",
     "outcome_by_group",
+    "patient_timeline",
     "predicted_observed",
+    "ranking_stability",
     "records_over_time",
     "sample_components",
     "study_differences",
     "subgroups",
     "survival_by_risk",
     "survival_calibration",
+    "volcano",
 ]
 
 

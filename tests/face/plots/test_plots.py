@@ -108,6 +108,28 @@ TABLES: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str]] = {
     "consensus_matrix": (
         {"row": [0, 0, 1, 1], "column": [0, 1, 0, 1], "consensus": [1.0, 0.1, 0.1, 0.9]}, {"sizes": [3, 3]}, "resamples together",
     ),
+    "volcano": ({"feature": ["a", "b", "c"], "effect": [0.4, -0.3, 0.01], "q": [1e-6, 1e-4, 0.8], "symbol": ["TP53", "IDH1", None]}, {}, "TP53"),
+    "oncoprint": (
+        {"patient": ["a", "b", "b"], "gene": ["FLT3", "FLT3", "NPM1"], "kind": ["mutation", "gain", "loss"]}, {"everybody": 4}, "FLT3  50%",
+    ),
+    "heat_map": (
+        {"feature": ["x", "y", "z", "w"], "p1": [1.0, 2.0, 3.0, 0.0], "p2": [1.5, 2.5, None, 1.0], "p3": [9.0, 1.0, 2.0, 3.0]},
+        {"groups": {"p1": "ill", "p2": "well"}}, "grey: not known",
+    ),
+    "embedding_map": ({"vector": [[0.0, 1.0], [1.0, 0.0], [0.9, 0.1]], "sex": ["f", "m", "m"]}, {"by": "sex"}, "m (2)"),
+    "layers_by_patient": ({"rna": [True, True, False], "cnv": [True, False, False]}, {}, "3 patients in 3 patterns"),
+    "patient_timeline": (
+        {"name": ["E11.9", "4548-4"], "kind": ["Diagnosis", "LabTest"], "time": [0.0, 5.0], "known_time": [3.0, 5.5]},
+        {"prediction": 4.0}, "hollow: not yet known",
+    ),
+    "adjusted_effects": (
+        {"feature": ["a", "b"], "adjusted": [1.5, None], "adjusted_low": [1.1, None], "adjusted_high": [2.0, None],
+         "adjusted_measure": ["odds ratio", None], "q": [0.01, None]}, {}, "odds ratio, adjusted",
+    ),
+    "ranking_stability": (
+        {"feature": ["a", "b"], "rank": [1, 2], "stability": [1.0, 0.2], "percentile_low": [90.0, 10.0], "percentile_high": [100.0, 80.0]}, {},
+        "percentile of the ranking",
+    ),
 }  # fmt: skip
 
 
@@ -167,3 +189,32 @@ def test_a_narrow_figure_is_laid_out_anew() -> None:
     assert figure.get_figwidth() < 3.8 and right.y1 < left.y0
     names = [[label.get_text() for label in ax.get_yticklabels()] for ax in figure.axes]
     assert names[0] == names[1] == ["chosen", "a_learner_of_\nlong_name"]
+
+
+def test_no_two_names_of_a_volcano_overlap() -> None:
+    rng = np.random.default_rng(4)
+    rows = {
+        "feature": [f"GENE{i}" for i in range(300)],
+        "effect": rng.normal(0.3, 0.02, 300),
+        "q": 10 ** -rng.uniform(5, 6, 300),
+    }
+    figure = plots.volcano(pl.DataFrame(rows), most=20)
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert 3 <= len(boxes) <= 20
+    assert not [1 for i, a in enumerate(boxes) for b in boxes[:i] if a.overlaps(b)]
+
+
+def test_what_a_picture_cannot_tell_apart_is_refused() -> None:
+    with pytest.raises(InputError, match="more than a picture can tell apart"):
+        plots.heat_map(pl.DataFrame({"feature": ["a"] * 61, "p": [1.0] * 61}))
+    with pytest.raises(InputError, match="a kind of alteration that has no colour"):
+        plots.oncoprint(pl.DataFrame({"patient": ["a"], "gene": ["g"], "kind": ["odd"]}))
+
+
+def test_an_oncoprint_sorts_patients_by_the_commonest_gene() -> None:
+    table = pl.DataFrame({"patient": ["c", "a", "b", "b"], "gene": ["X", "X", "X", "Y"], "kind": ["mutation"] * 4})
+    figure = plots.oncoprint(table)
+    cells = [p for p in figure.axes[0].patches if p.get_width() < 1]
+    found = {(round(p.get_x() + 0.45), round(p.get_y() + p.get_height() / 2)) for p in cells}
+    assert found == {(0, 0), (1, 0), (2, 0), (0, 1)}  # b has both and comes first
