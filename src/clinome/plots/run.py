@@ -21,6 +21,7 @@ from clinome.plots.style import (
     category_axis,
     finished,
     interval,
+    notebook_figure,
     short,
     styled,
     table_of,
@@ -75,7 +76,6 @@ def missing_data(available: Table, most: int = 16, *, unit: str = "rows") -> Fig
     Example:
         figure = clinome.plots.missing_data(pd.DataFrame({"rna": [True, True, False], "records": [True, False, True]}))
     """
-    from matplotlib.figure import Figure
 
     table = table_of(available, optional={"count": 1})
     layers = [name for name in table.columns if name != "count"]
@@ -85,7 +85,7 @@ def missing_data(available: Table, most: int = 16, *, unit: str = "rows") -> Fig
     everyone = max(int(table["count"].sum()), 1)
 
     wide = max(0.46 * shown.height, 1.2)
-    figure = Figure(figsize=(min(wide + 3.8, 9.4), 0.34 * len(layers) + 2.0), layout="constrained")
+    figure = notebook_figure()(figsize=(min(wide + 3.8, 9.4), 0.34 * len(layers) + 2.0), layout="constrained")
     grid = figure.add_gridspec(2, 2, width_ratios=[wide, 2.0], height_ratios=[1.5, 0.34 * len(layers) + 0.15])
     top, dots, side = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[1, 0]), figure.add_subplot(grid[1, 1])
     top.bar(range(shown.height), shown["count"].to_list(), width=0.6, color=BLUE)

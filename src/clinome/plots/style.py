@@ -7,7 +7,8 @@ is a `matplotlib.figure.Figure` that belongs to whoever asked for it, and nothin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import cache, wraps
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import polars as pl
@@ -68,11 +69,23 @@ def styled(draw: Callable[P, T]) -> Callable[P, T]:
     return inside
 
 
-def canvas(width: float, height: float, columns: int = 1, **layout: Any) -> tuple[Figure, list[Axes]]:
-    """A figure of its own (inches) with a row of axes."""
+@cache
+def notebook_figure() -> type[Figure]:
+    """A `Figure` that a notebook shows as a picture when a cell ends with it; pyplot, which would see to that, is never asked."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    class NotebookFigure(Figure):
+        def _repr_png_(self) -> bytes:
+            out = BytesIO()
+            self.savefig(out, format="png", dpi=90, facecolor="white")
+            return out.getvalue()
+
+    return NotebookFigure
+
+
+def canvas(width: float, height: float, columns: int = 1, **layout: Any) -> tuple[Figure, list[Axes]]:
+    """A figure of its own (inches) with a row of axes."""
+    figure = notebook_figure()(figsize=(width, height), layout="constrained")
     return figure, list(figure.subplots(1, columns, squeeze=False, **layout)[0])
 
 

@@ -218,3 +218,8 @@ def test_an_oncoprint_sorts_patients_by_the_commonest_gene() -> None:
     cells = [p for p in figure.axes[0].patches if p.get_width() < 1]
     found = {(round(p.get_x() + 0.45), round(p.get_y() + p.get_height() / 2)) for p in cells}
     assert found == {(0, 0), (1, 0), (2, 0), (0, 1)}  # b has both and comes first
+
+
+def test_a_notebook_shows_it() -> None:
+    figure = plots.attrition(pl.DataFrame({"step": ["a"], "count": [1]}))
+    assert figure._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
