@@ -59,7 +59,7 @@ def _edges(rng: np.random.Generator) -> list[Edges]:
     def pairs(start: list[str], end: list[str], **more: object) -> pl.DataFrame:
         return pl.DataFrame({"start": start, "end": end}).with_columns(
             **{k: pl.Series(v) if isinstance(v, list) else pl.lit(v) for k, v in more.items()}
-        )  # type: ignore[arg-type]
+        )
 
     partners = sorted({(1, int(j)) for j in range(2, 20)} | {tuple(sorted(map(int, rng.choice(range(2, GENES + 1), 2, replace=False)))) for _ in range(40)})  # fmt: skip
     sets = [(i, k) for k in range(8) for i in range(1, GENES + 1) if i <= 2 + 4 * k or (k > 5 and i % 2)]

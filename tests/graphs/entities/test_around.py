@@ -79,7 +79,7 @@ def naive_hops(pairs: Pairs, start: str) -> dict[str, int]:
             near[b].add(a)
     far, edge = {start: 0}, [start]
     while edge:
-        edge = [b for a in edge for b in sorted(near[a]) if b not in far and not far.update({b: far[a] + 1})]  # type: ignore[func-returns-value]
+        edge = [b for a in edge for b in sorted(near[a]) if b not in far and not far.update({b: far[a] + 1})]
     return far
 
 
