@@ -2,10 +2,11 @@
 
 A graph of about so many million relationships: nine tenths values of 20,000 patients on 20,000 genes, by Zipf, so that
 one gene has a value of every patient; --parallel: of many layers and times, so that it has more than a million. The rest is
-knowledge: partners of genes, gene sets of 5 to 2,000 genes, diseases. The hub of the values is that of the knowledge too. Prints, for each store, the median and the highest of nine calls (the first, which
-warms the store, apart) for 1 and 2 hops, of the gene of most relationships
-and of the one of most that has at most 2,000 of each kind of knowledge, so that all of them are looked at, and limits of 100 and 1,000, with how many nodes came. Neo4j's servers are made in
-OUT, and stopped at the end.
+knowledge: partners of genes, gene sets of 5 to 2,000 genes, diseases. The hub of the values is that of the knowledge too.
+Prints, for each store, the median and the highest of nine calls (the first, which warms the store, apart) for 1 and 2 hops
+and limits of 100 and 1,000, with how many nodes came: of the gene of most relationships, and of the one of most that has
+few enough of each kind of knowledge for all of them to be looked at. Neo4j's servers are made in OUT, and stopped at the
+end; what a call before has loaded is not loaded again.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def test_it_is_readable_on_both_grounds_and_needs_its_columns() -> None:
     for dark, ground in ((False, (1.0, 1.0, 1.0)), (True, (0x14 / 255, 0x18 / 255, 0x1D / 255))):
         figure = plots.network(nodes, edges, dark=dark)
         assert figure.get_facecolor()[:3] == pytest.approx(ground)
-        ink = figure.axes[0].texts[0].get_color()
+        ink = str(figure.axes[0].texts[0].get_color())
         assert contrast(ink, ground) > 7
     with pytest.raises(InputError, match="no column"):
         plots.network(nodes.drop("name"), edges)

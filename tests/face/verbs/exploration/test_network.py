@@ -19,10 +19,8 @@ from small_knowledge import HUB, fill
 import clinome
 from clinome.explore.network import SUFFIXES, Network
 from clinome.explore.page import css, javascript, payload
-from clinome.graphs.entities.around import around
 from clinome.graphs.entities.biomarkers import biomarkers
 from clinome.graphs.entities.subgraph import EDGES, NODES, Subgraph
-from clinome.graphs.search.find import Search
 from clinome.graphs.store.embedded import EmbeddedStore
 from clinome.loaders.errors import InputError
 
@@ -168,4 +166,3 @@ def test_an_open_graph_answers(tmp_path: Path) -> None:
             assert len(network) > 1 and len(network.table()) and some not in repr(network)
         with pytest.raises(InputError, match="no gene of this name"):
             graph.gene("TP53")
-    assert around and Search
