@@ -14,7 +14,7 @@ from ..schema import ACTS, RELATIONSHIPS, cypher, trusted
 from ..store.protocol import Store
 from .subgraph import frame
 
-HUB = 2_000
+HUB = 5_000
 """Relationships of one kind above which a node's ends are counted, and not looked at."""
 
 _THERE = "MATCH ()-[r:TYPE]->() RETURN count(r) AS n"

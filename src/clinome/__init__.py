@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from clinome import errors, plots
+    from clinome.explore.network import Network
     from clinome.graph import Cohort, Graph
     from clinome.graph import open_graph as open
     from clinome.models.base.learner import Learner
@@ -60,6 +61,7 @@ __all__ = [
     "Learner",
     "LinkGraph",
     "LoadReport",
+    "Network",
     "Run",
     "Snapshot",
     "Study",
@@ -101,6 +103,7 @@ _WHERE = {
     "Learner": "clinome.models.base.learner:Learner",
     "LinkGraph": "clinome.models.learners.links.graph:LinkGraph",
     "LoadReport": "clinome.verbs.loading.load_report:LoadReport",
+    "Network": "clinome.explore.network:Network",
     "Run": "clinome.run_folder.run:Run",
     "Snapshot": "clinome.snapshot:Snapshot",
     "Study": "clinome.study:Study",

@@ -57,7 +57,7 @@ def test_a_function_says_what_it_takes_and_gives_an_example(name: str) -> None:
             assert f"{parameter}:" in text or f"{parameter}," in text, parameter
 
 
-@pytest.mark.parametrize("kind", ["Cohort", "Graph", "LoadReport", "Run", "Snapshot", "Study"])
+@pytest.mark.parametrize("kind", ["Cohort", "Graph", "LoadReport", "Network", "Run", "Snapshot", "Study"])
 def test_public_members_have_docstrings(kind: str) -> None:
     members = {n: m for n, m in vars(getattr(clinome, kind)).items() if not n.startswith("_")}
     bare = [name for name, member in members.items()

@@ -106,7 +106,7 @@ def _part(graph: nx.Graph[str], part: list[str]) -> np.ndarray:
     if len(part) <= ALONE:
         placed = nx.kamada_kawai_layout(graph, pos=start)
     else:
-        placed = nx.spring_layout(graph, pos=start, seed=1, iterations=80, k=2.5 / np.sqrt(len(part)))
+        placed = nx.spring_layout(graph, pos=start, seed=1, iterations=40, k=2.5 / np.sqrt(len(part)), method="force")
     found = np.array([placed[node] for node in part], dtype=float)
     scaled: np.ndarray = found * (0.62 * np.sqrt(len(part)) / max(1e-9, float(np.abs(found).max())))
     return scaled
@@ -114,21 +114,20 @@ def _part(graph: nx.Graph[str], part: list[str]) -> np.ndarray:
 
 def _apart(found: np.ndarray, nearest: float = 1.0, rounds: int = 120) -> np.ndarray:
     """Push nodes that are nearer than this away from each other, a little at a time."""
+    from scipy.spatial import cKDTree
+
     found = found.copy()
-    n = len(found)
-    if n == 1:
-        return found
     for turn in range(rounds):
-        step = found[:, None] - found[None]
-        far = np.sqrt((step**2).sum(axis=2))
-        np.fill_diagonal(far, np.inf)
-        close = far < nearest
-        if not close.any():
+        pairs = cKDTree(found).query_pairs(nearest, output_type="ndarray")
+        if not len(pairs):
             break
-        same = far < 1e-9  # on one spot: apart by their order
-        step[same] = np.stack([np.cos(np.arange(n) + turn), np.sin(np.arange(n) + turn)], axis=1)[np.nonzero(same)[0]]
-        short = np.where(close, nearest - np.where(close, far, nearest), 0.0)
-        found += 0.3 * (step / np.where(close, np.maximum(far, 1e-9), 1.0)[..., None] * short[..., None]).sum(axis=1)
+        step = found[pairs[:, 0]] - found[pairs[:, 1]]
+        far = np.sqrt((step**2).sum(axis=1, keepdims=True))
+        angle = pairs.sum(axis=1) + turn  # of two on one spot: apart by their order
+        step = np.where(far < 1e-9, np.stack([np.cos(angle), np.sin(angle)], axis=1), step / np.maximum(far, 1e-9))
+        push = 0.3 * step * (nearest - far)
+        np.add.at(found, pairs[:, 0], push)
+        np.add.at(found, pairs[:, 1], -push)
     return found
 
 

@@ -20,6 +20,7 @@ from clinome.plots.style import INK, SOFT, finished, styled, table_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
     from clinome.plots.style import Table
 
@@ -51,36 +52,53 @@ def network(
     Example:
         graph.biomarkers().figure()  # is network(nodes, edges, title=…, cut=…)
     """
-    from matplotlib.figure import Figure
-
     shown = table_of(nodes, "id", "label", "name", optional={"effect": None, "size": None, "role": ""})
     links = table_of(edges, "source", "target", "type")
     at = places(shown["id"].to_list(), links.select("source", "target").iter_rows())
     colours = _DARK if dark else _LIGHT
-    wide, high = (max((place[axis] for place in at.values()), default=0.0) + 0.5 for axis in (0, 1))
-    width = min(max(_UNIT * wide + 0.8, _WIDE[0]), _WIDE[1])
-    body = min(max(_UNIT * high + 0.5, _HIGH[0]), _HIGH[1])
-    notes = _wrapped(cut, width)
-    legend_rows = 1 + len({str(label) for label in shown["label"]}) // max(1, int(width / 1.5))
-    below = 0.16 * (len(notes) + 1) + 0.26 * legend_rows + 0.2
-    above = 0.4 if title else 0.1
-    figure = Figure(figsize=(width, body + below + above), facecolor=colours["ground"])
-    ax = figure.add_axes((0.02, below / figure.get_figheight(), 0.96, body / figure.get_figheight()))
-    ax.set_axis_off()
-    unit = min(0.96 * width / max(wide, 1e-9), body / max(high, 1e-9))
-    middle = (wide / 2, high / 2)
-    ax.set_xlim(middle[0] - 0.48 * width / unit, middle[0] + 0.48 * width / unit)
-    ax.set_ylim(middle[1] - 0.5 * body / unit, middle[1] + 0.5 * body / unit)
+    legend = _handles(shown, links, colours, measure)
+    figure, ax, width = _sheet(at, legend, [*cut, _left_out(shown.height, shown.height)], bool(title), colours)
     _edges(ax, links, at, colours)
     radii = _nodes(ax, shown, at, colours)
     missing = _labels(figure, ax, shown, links, at, radii, colours)
-    if missing:
-        notes = _wrapped([*cut, f"{missing:,} of {shown.height:,} labels are left out, for want of room."], width)
+    notes = _wrapped([*cut, *([_left_out(missing, shown.height)] if missing else [])], width)
+    high = figure.get_figheight()
     if title:
-        figure.text(0.02, 1 - 0.12 / figure.get_figheight(), title, ha="left", va="top", fontsize=11, fontweight="bold", color=colours["ink"])  # fmt: skip
-    figure.text(0.02, 0.1 / figure.get_figheight(), "\n".join(notes), ha="left", va="bottom", fontsize=_NOTE, color=colours["soft"], linespacing=1.25)  # fmt: skip
-    _legend(figure, shown, links, colours, below, measure)
+        figure.text(0.02, 1 - 0.12 / high, title, ha="left", va="top", fontsize=11, fontweight="bold", color=colours["ink"])  # fmt: skip
+    figure.text(0.02, 0.1 / high, "\n".join(notes), ha="left", va="bottom", fontsize=_NOTE, color=colours["soft"], linespacing=1.25)  # fmt: skip
     return finished(figure, f"Network: {title or 'nodes and links'}, {shown.height} nodes, {links.height} links")
+
+
+def _left_out(missing: int, all: int) -> str:
+    return f"{missing:,} of {all:,} labels are left out, for want of room."
+
+
+def _sheet(
+    at: dict[str, tuple[float, float]],
+    legend: list[Line2D],
+    notes: Sequence[str],
+    titled: bool,
+    colours: dict[str, str],
+) -> tuple[Figure, Axes, float]:
+    """A figure with the room that its nodes, legend and notes need: the figure, the axes of the nodes, its width in inches."""
+    from matplotlib.figure import Figure
+
+    wide, high = (max((place[axis] for place in at.values()), default=0.0) + 0.5 for axis in (0, 1))
+    width = min(max(_UNIT * wide + 0.8, _WIDE[0]), _WIDE[1])
+    body = min(max(_UNIT * high + 0.5, _HIGH[0]), _HIGH[1])
+    columns = max(1, min(len(legend), int(width / 1.6)))
+    below = 0.17 * (len(_wrapped(notes, width)) + 1) + 0.26 * -(-len(legend) // columns) + 0.2
+    figure = Figure(figsize=(width, body + below + (0.4 if titled else 0.1)), facecolor=colours["ground"])
+    whole = figure.get_figheight()
+    ax = figure.add_axes((0.02, below / whole, 0.96, body / whole))
+    ax.set_axis_off()
+    unit = min(0.96 * width / max(wide, 1e-9), body / max(high, 1e-9))
+    ax.set_xlim(wide / 2 - 0.48 * width / unit, wide / 2 + 0.48 * width / unit)
+    ax.set_ylim(high / 2 - 0.5 * body / unit, high / 2 + 0.5 * body / unit)
+    if legend:
+        figure.legend(handles=legend, loc="upper left", bbox_to_anchor=(0.01, below / whole), ncols=columns, fontsize=8.5,
+                      labelcolor=colours["ink"], handletextpad=0.3, columnspacing=1.2, borderaxespad=0.2)  # fmt: skip
+    return figure, ax, width
 
 
 def overlapping(figure: Figure) -> list[tuple[str, str]]:
@@ -122,11 +140,16 @@ class _Box:
 
 
 def _edges(ax: Axes, links: pl.DataFrame, at: dict[str, tuple[float, float]], colours: dict[str, str]) -> None:
+    from matplotlib.collections import LineCollection
+
     for (type,), part in sorted(links.partition_by("type", as_dict=True).items()):
-        style = _STYLE.get(str(type), "solid")
-        for source, target in part.select("source", "target").iter_rows():
-            (x0, y0), (x1, y1) = at[source], at[target]
-            ax.plot([x0, x1], [y0, y1], color=colours["edge"], lw=1.0, ls=style, zorder=1, solid_capstyle="round")
+        lines = [(at[source], at[target]) for source, target in part.select("source", "target").iter_rows()]
+        ax.add_collection(
+            LineCollection(
+                lines, colors=colours["edge"], linewidths=1.0, linestyles=_STYLE.get(str(type), "solid"), zorder=1
+            ),
+            autolim=False,
+        )
 
 
 def _nodes(
@@ -240,50 +263,30 @@ def _crosses(line: tuple[Any, Any], box: _Box) -> bool:
     return first <= last
 
 
-def _legend(
-    figure: Figure, shown: pl.DataFrame, links: pl.DataFrame, colours: dict[str, str], below: float, measure: str
-) -> None:
+def _handles(shown: pl.DataFrame, links: pl.DataFrame, colours: dict[str, str], measure: str) -> list[Line2D]:
+    """What the legend names: kinds of node, the ends of the colours, folded nodes, dotted links."""
     from matplotlib.lines import Line2D
 
-    handles: list[Line2D] = []
-    measured = shown["effect"].drop_nulls()
+    def dot(
+        words: str, marker: str, face: str, edge: str = colours["ink"], line: float = 0.7, size: float = 7
+    ) -> Line2D:
+        return Line2D([], [], marker=marker, ls="", mfc=face, mec=edge, mew=line, ms=size, label=words)
+
+    handles = []
     for label in dict.fromkeys(shown["label"]):
-        kind, effects = look(label), shown.filter(pl.col("label") == label)["effect"].drop_nulls()
-        face = MIDDLE if effects.len() else kind.colour
-        handles.append(
-            Line2D([], [], marker=kind.marker, ls="", mfc=face, mec=colours["ink"], mew=0.7, ms=7, label=_words(label))
-        )
-    if measured.len():
-        low, high = (float(v) for v in (measured.min(), measured.max()))  # type: ignore[arg-type]
-        for colour, words, there in (
-            (LOW, f"{measure} down to {low:+.2g}", low < 0),
-            (HIGH, f"{measure} up to {high:+.2g}", high > 0),
-        ):
-            if there:
-                handles.append(
-                    Line2D([], [], marker="o", ls="", mfc=colour, mec=colours["ink"], mew=0.7, ms=7, label=words)
-                )
+        coloured = shown.filter(pl.col("label") == label)["effect"].count() > 0
+        handles.append(dot(_words(str(label)), look(label).marker, MIDDLE if coloured else look(label).colour))
+    measured = [float(effect) for effect in shown["effect"].drop_nulls()]
+    if measured and min(measured) < 0:
+        handles.append(dot(f"{measure} down to {min(measured):+.2g}", "o", LOW))
+    if measured and max(measured) > 0:
+        handles.append(dot(f"{measure} up to {max(measured):+.2g}", "o", HIGH))
     if (shown["role"] == "fold").any():
-        handles.append(
-            Line2D(
-                [],
-                [],
-                marker="o",
-                ls="",
-                mfc=colours["ground"],
-                mec=colours["soft"],
-                mew=1.8,
-                ms=9,
-                label="many in one",
-            )
-        )
+        handles.append(dot("many in one", "o", colours["ground"], colours["soft"], 1.8, 9))
     for type in links["type"].unique().sort():
-        style = _STYLE.get(type, "solid")
-        if style != "solid":
-            handles.append(Line2D([], [], color=colours["edge"], ls=style, lw=1.4, label=type))
-    columns = max(1, min(len(handles), int(figure.get_figwidth() / 1.5)))
-    figure.legend(handles=handles, loc="upper left", bbox_to_anchor=(0.01, below / figure.get_figheight()), ncols=columns, fontsize=8.5,
-                  labelcolor=colours["ink"], handletextpad=0.3, columnspacing=1.2, borderaxespad=0.2)  # fmt: skip
+        if type in _STYLE:
+            handles.append(Line2D([], [], color=colours["edge"], ls=_STYLE[type], lw=1.4, label=type))
+    return handles
 
 
 def _wrapped(sentences: Sequence[str], width: float) -> list[str]:
@@ -291,11 +294,10 @@ def _wrapped(sentences: Sequence[str], width: float) -> list[str]:
 
 
 def _words(label: str) -> str:
-    return (
-        "".join(f" {c.lower()}" if c.isupper() and i else c for i, c in enumerate(label))
-        if label != "MicroRNA"
-        else label
-    )
+    """`Lab test` of LabTest."""
+    if label == "MicroRNA":
+        return label
+    return "".join(f" {c.lower()}" if c.isupper() and i else c for i, c in enumerate(label))
 
 
 def _renderer(figure: Figure) -> Any:
