@@ -144,26 +144,20 @@ def test_a_run_with_embeddings_leaves_the_graph_as_it_was(stores: Stores, of_run
         loaded(store)
         if not of_runs:
             cohort(store, of_runs=False)
-        before, bare = fingerprint(store), fingerprint(store, provenance=False)
-        for _ in range(2):
-            cohort(store, of_runs=True)
-            run(store)
-            embedded(store)
-            whole = fingerprint(store)
-            run(store)
-            embedded(store)
-            assert fingerprint(store) == whole != before
-        assert fingerprint(store, provenance=False) != bare  # a vector is a property of its node
+        before, bare = fingerprint(store), fingerprint(store, provenance=False) if of_runs else ""
+        cohort(store, of_runs=True)
+        run(store)
+        embedded(store)
+        whole = fingerprint(store)
+        assert not run(store)
+        embedded(store)
+        assert fingerprint(store) == whole != before, "written twice"
         forget_embeddings(store, "lung/first")
-        assert fingerprint(store, provenance=False) == bare
+        assert not of_runs or fingerprint(store, provenance=False) == bare
         forget_run(store, "lung", "first")
         assert fingerprint(store) == before
-        assert (
-            store.run(
-                "MATCH (b:Batch) WHERE b.load <> 'l' AND b.load <> 'cohort.lung/lung' RETURN b.id AS id", {}
-            ).height
-            == 0
-        )
+        left = "MATCH (b:Batch) WHERE b.load <> 'l' AND b.load <> 'cohort.lung/lung' RETURN b.id AS id"
+        assert not store.run(left, {}).height
 
 
 def test_another_run_keeps_its_own(stores: Stores) -> None:
