@@ -165,7 +165,7 @@ def _write_load(store: Store, tables: Tables, source: str, state: str) -> None:
     about |= {"source": tables.name_of(source), "schema_version": schema.VERSION}
     rows = {f"rows_{what}": count for what, count in record["tally"].items()}
     read = files_read(tables, source)
-    about |= {"files": [one["file"] for one in read], "sha256": [one["sha256"] for one in read]}
+    about |= {"files": [one["file"] for one in read], "sha256": [one["sha256"] for one in read]} if read else {}
     row = {"id": load_id, "state": state, "checksum": checksum, **about, **rows}
     store.write_nodes(f"{load_id}/{state}", load_id, Nodes("Load", pl.DataFrame([row])))
 

@@ -1,4 +1,4 @@
-"""A run, whole and with its embeddings, and then removed: the graph is what it was; on every store, by its verbs."""
+"""A run, whole and with its embeddings, and then removed, by its verbs: the graph is what it was; on both stores."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ def print_of(study: clinome.Study) -> str:
         return graph.fingerprint()
 
 
+@pytest.mark.parametrize("kind", ["embedded", "neo4j 5.26"], indirect=True)  # of each version: test_trail.py
 def test_before_and_after(kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = study_on(kind, tmp_path, monkeypatch)
     clinome.load(study)

@@ -18,7 +18,7 @@ SECONDS = 20.0
 LEAST = 10
 """Fewer patients than these are not counted."""
 _STEP = 5
-"""Counts are told to the nearest of these: the difference of two of them says nothing of one person."""
+"""Counts are told to the nearest of these: the difference of two of them seldom tells of one person."""
 _TEXT, _LIST, _SIZE = 2_000, 50, 200_000
 
 
