@@ -29,6 +29,8 @@ from .gene_scores import GeneValues, centred, feature_scores, gene_scores, gene_
 SHUFFLES, MOST_SHUFFLES, LEVEL, MODULES, CLASSES = 99, 999, 0.05, 5, 10
 """Shuffled networks, and of many layers and classes at the most; modules of a layer and direction beyond the first are kept
 below this p, so many at the most; classes above which none are looked for."""
+QUICK = 20_000
+"""Interactions of measured genes up to which modules take a second or two."""
 _EXCEEDED = 10
 SCHEMA = {
     "module": pl.Int64, "layer": pl.String, "class": pl.String, "direction": pl.String, "gene": pl.String,
@@ -37,6 +39,13 @@ SCHEMA = {
     "measure": pl.String, "held_out": pl.Float64, "held_out_low": pl.Float64, "held_out_high": pl.Float64,
 }  # fmt: skip
 """modules.csv (docs/results.md)."""
+
+
+def interactions(snapshot: Snapshot) -> int:
+    """How many links INTERACTS_WITH there are between genes that a layer measures."""
+    genes = [gene for layer in snapshot.layers.values() for gene in layer.var["gene"].drop_nulls()]
+    links = snapshot.links.filter(pl.col("predicate") == "INTERACTS_WITH")
+    return links.filter(pl.col("subject").is_in(genes) & pl.col("object").is_in(genes)).height
 
 
 @dataclass(frozen=True)
