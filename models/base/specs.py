@@ -32,11 +32,12 @@ class TaskSpec:
 
 @dataclass(frozen=True)
 class Biomarkers:
-    """`[biomarkers]`. modules: whether connected groups of genes are looked for. adjusted: features of the ranking whose effect
+    """`[biomarkers]`. modules: whether connected groups of genes are looked for; None: where the
+    network of measured genes is small. adjusted: features of the ranking whose effect
     is adjusted for the covariates. known: genes (symbols or CURIEs) that are known for what is predicted, or diseases (CURIEs)
     whose genes the knowledge holds (ASSOCIATED_WITH)."""
 
-    modules: bool = True
+    modules: bool | None = None
     adjusted: int = 20
     known: tuple[str, ...] = ()
 

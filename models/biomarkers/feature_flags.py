@@ -13,6 +13,7 @@ from scipy import stats
 
 from ..base.snapshot import Snapshot
 from ..base.task import task_of
+from ..preprocessing.covariates import COVARIATES
 from .association import association, one_row_a_subject
 from .feature_effects import feature_values
 
@@ -49,7 +50,7 @@ def feature_flags(
             words = [
                 f"{what} ({share:.2f})"
                 for what, group in beside.items()
-                if name != what and (share := _share(x, group[rows], tests))
+                if not _is(str(layer), name, what, site) and (share := _share(x, group[rows], tests))
             ]
             words += _measured(snapshot, x, rows, tests)
             words += ["the outcome"] if (layer, name) in copies else []
@@ -57,6 +58,12 @@ def feature_flags(
                 said[str(layer), name] = "; ".join(words)
     flags = [said.get(key) for key in ranked.select("layer", "feature").iter_rows()]
     return ranked.with_columns(flag=pl.Series(flags, dtype=pl.String))
+
+
+def _is(layer: str, name: str, what: str, site: str | None) -> bool:
+    """Whether a feature is the site or the sex itself."""
+    column = name.partition("=")[0]
+    return layer == COVARIATES and (column.lower() in SEX if what == "sex" else what == "site" and column == site)
 
 
 def _groups(snapshot: Snapshot, site: str | None) -> Mapping[str, np.ndarray]:

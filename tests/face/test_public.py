@@ -165,6 +165,9 @@ def test_a_run_folder_gives_all_that_it_holds(folder: Path) -> None:
     assert auroc["chosen"] == run.read_json("results.json")["learners"]["chosen"]["metrics"]["auroc"]["mean"]
     assert set(run.comparisons["a"]) >= {"chosen"} and {"difference", "low", "high"} <= set(run.comparisons)
     assert set(run.biomarkers.head(2)["feature"]) == {"opaque:G0", "opaque:G1"}
+    assert {"adjusted", "adjusted_why", "percentile_low", "known", "flag"} <= set(run.biomarkers)
+    assert run.biomarkers["adjusted"].head(2).notna().all()
+    assert run.modules.empty and run.module("G0").empty
     assert isinstance(run.enrichment, pd.DataFrame)
     assert run.model.name in {"ridge_late", "stack"}
     assert run.report.read_text(encoding="utf-8").lower().startswith("<!doctype html>")

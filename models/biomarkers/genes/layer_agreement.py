@@ -48,6 +48,9 @@ def layer_agreement(snapshot: Snapshot, ranked: pl.DataFrame) -> pl.DataFrame:
         leads one to expect; pattern: its name where q <= LEVEL. No rows without a gene in two layers.
     """
     rows = one_row_a_subject(snapshot)
+    of_genes = [name for name, layer in snapshot.layers.items() if layer.var["gene"].null_count() < layer.var.height]
+    if not of_genes[1:]:
+        return pl.DataFrame(schema=SCHEMA)
     task = task_of(snapshot.task)
     response = task.working_response(task.targets(snapshot.rows[rows], snapshot.classes), len(snapshot.classes))
     found = {name: _of_layer(snapshot, name, ranked, rows) for name in snapshot.layers}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
@@ -81,14 +81,21 @@ def feature_scores(values: np.ndarray, response: np.ndarray) -> np.ndarray:
     Of 0/1 it is the statistic of Mann and Whitney, of martingale residuals about that of the Cox score test.
     Args: values: (n, p), NaN where unknown. response: (n,).
     """
-    x = standardised(values, np.arange(len(values)))
     known = np.isfinite(values)
-    n = known.sum(axis=0)
+    whole = bool(known.all())
+    x = values.astype(np.float64) if whole else np.where(known, values, 0.0).astype(np.float64)
     y = response - response.mean()
-    spread = np.sqrt(np.maximum((known * (y**2)[:, None]).sum(axis=0) - (known.T @ y) ** 2 / np.maximum(n, 1), 0.0))
+    n, of_y, of_yy = (
+        (np.full(x.shape[1], float(len(y))), np.zeros(x.shape[1]), np.full(x.shape[1], float(y @ y)))
+        if whole
+        else (known.sum(axis=0).astype(np.float64), known.T @ y, known.T @ y**2)
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
-        score = np.asarray((x.T @ y) * np.sqrt((n - 1) / n) / spread)
-    return np.where(_rare(values, n) | (spread <= 1e-9), np.nan, score)
+        mean = x.sum(axis=0) / n
+        varied = np.einsum("ij,ij->j", x, x) - n * mean**2
+        spread = of_yy - of_y**2 / n
+        score = np.asarray((x.T @ y - mean * of_y) * np.sqrt((n - 1) / varied / spread))
+    return np.where(_rare(values, n) | (varied <= 1e-9) | (spread <= 1e-9), np.nan, score)
 
 
 def _rare(values: np.ndarray, n: np.ndarray) -> np.ndarray:
@@ -129,8 +136,3 @@ def gene_scores(values: GeneValues, score: np.ndarray) -> tuple[np.ndarray, np.n
     z[several] = np.minimum(stats.norm.isf(np.clip(p, 1e-300, 1.0)), z[several])
     total[has] = np.maximum(z, 0.0)
     return total, best
-
-
-def of_rows(values: GeneValues, rows: np.ndarray) -> GeneValues:
-    """The same features over fewer rows."""
-    return replace(values, values=values.values[rows])

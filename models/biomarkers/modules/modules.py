@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import polars as pl
@@ -23,12 +24,14 @@ from ...statistics.rank_tests import benjamini_hochberg
 from ..association import one_row_a_subject
 from ..ranking import corrected_interval
 from .connected_search import Group, best_groups, cost_of
-from .gene_scores import GeneValues, centred, feature_scores, gene_scores, gene_values, of_rows, standardised
+from .gene_scores import GeneValues, centred, feature_scores, gene_scores, gene_values, standardised
 
-SHUFFLES, MOST_SHUFFLES, LEVEL, MODULES, CLASSES = 199, 999, 0.05, 5, 10
+SHUFFLES, MOST_SHUFFLES, LEVEL, MODULES, CLASSES = 99, 999, 0.05, 5, 10
 """Shuffled networks, and of many layers and classes at the most; modules of a layer and direction beyond the first are kept
 below this p, so many at the most; classes above which none are looked for."""
-_EXCEEDED, _APART = 10, 4
+QUICK = 20_000
+"""Interactions of measured genes up to which modules take a second or two."""
+_EXCEEDED = 10
 SCHEMA = {
     "module": pl.Int64, "layer": pl.String, "class": pl.String, "direction": pl.String, "gene": pl.String,
     "symbol": pl.String, "feature": pl.String, "score": pl.Float64, "joined_as": pl.String, "stability": pl.Float64,
@@ -36,6 +39,13 @@ SCHEMA = {
     "measure": pl.String, "held_out": pl.Float64, "held_out_low": pl.Float64, "held_out_high": pl.Float64,
 }  # fmt: skip
 """modules.csv (docs/results.md)."""
+
+
+def interactions(snapshot: Snapshot) -> int:
+    """How many links INTERACTS_WITH there are between genes that a layer measures."""
+    genes = [gene for layer in snapshot.layers.values() for gene in layer.var["gene"].drop_nulls()]
+    links = snapshot.links.filter(pl.col("predicate") == "INTERACTS_WITH")
+    return links.filter(pl.col("subject").is_in(genes) & pl.col("object").is_in(genes)).height
 
 
 @dataclass(frozen=True)
@@ -49,10 +59,9 @@ class _Search:
     edges: np.ndarray
     response: np.ndarray
 
-    def scores(self, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        values = self.values if rows is None else of_rows(self.values, rows)
-        response = self.response if rows is None else self.response[rows]
-        return gene_scores(values, self.sign * centred(feature_scores(values.values, response)))
+    def scores(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of the genes in this direction, of `feature_scores` that both directions share."""
+        return gene_scores(self.values, self.sign * centred(features))
 
     def best(self, score: np.ndarray, most: int = 1) -> list[Group]:
         return best_groups(self.edges, score, cost_of(len(self.values.genes), len(self.edges)), most)
@@ -81,12 +90,12 @@ def modules(snapshot: Snapshot, *, shuffles: int | None = None, seed: int = 1) -
     searches = list(_searches(snapshot))
     shuffles = shuffles or min(max(SHUFFLES, int(len(searches) / LEVEL) - 1), MOST_SHUFFLES)
     found: list[_Found] = []
-    for search in searches:
-        score, best = search.scores()
-        groups = search.best(score, MODULES)
-        if groups:
-            p, made = _p(search, score, [one.value for one in groups], shuffles, seed)
-            found.append(_Found(search, score, best, groups, p, made, _in_folds(snapshot, search)))
+    for _, of_layer in groupby(searches, key=lambda one: one.layer):
+        candidates = []
+        for _, both in groupby(of_layer, key=lambda one: one.column):
+            candidates += _candidates(snapshot, list(both))
+        for one, (p, made) in zip(candidates, _tested(candidates, shuffles, seed), strict=True):
+            found.append(_Found(one.search, one.score, one.best, one.groups, one.folds, p, made))
     firsts = [one.p[0] for one in found]  # where nothing is connected there was a test, too
     q = benjamini_hochberg(np.array([*firsts, *[1.0] * (len(searches) - len(found))]))
     tables = [
@@ -103,17 +112,33 @@ def modules(snapshot: Snapshot, *, shuffles: int | None = None, seed: int = 1) -
 
 
 @dataclass(frozen=True)
-class _Found:
-    """What one search found: (g,) scores with the column of each gene's feature, groups with their p, of how many
-    shuffled networks; and of each fold the genes and what they told of the rows held out."""
+class _Candidate:
+    """What one search found: (g,) scores with the column of each gene's feature, and groups; and of each fold the genes
+    that its training part finds, and what they told of the rows held out."""
 
     search: _Search
     score: np.ndarray
     best: np.ndarray
     groups: list[Group]
+    folds: list[tuple[set[str], float]]
+
+
+@dataclass(frozen=True)
+class _Found(_Candidate):
+    """The same, tested: p of each group, and of how many shuffled networks."""
+
     p: list[float]
     shuffles: int
-    folds: list[tuple[set[str], float]]
+
+
+def _candidates(snapshot: Snapshot, both: list[_Search]) -> list[_Candidate]:
+    """The groups of both directions of a layer and column of the outcome, where there are any."""
+    features = feature_scores(both[0].values.values, both[0].response)
+    scored = [(search, *search.scores(features)) for search in both]
+    groups = [search.best(score, MODULES) for search, score, _ in scored]
+    with_group = [search for search, some in zip(both, groups, strict=True) if some]
+    folds = dict(zip((one.sign for one in with_group), _in_folds(snapshot, with_group), strict=True))
+    return [_Candidate(*each, some, folds[each[0].sign]) for each, some in zip(scored, groups, strict=True) if some]
 
 
 def _searches(snapshot: Snapshot) -> Iterator[_Search]:
@@ -146,45 +171,58 @@ def _network(values: GeneValues, links: pl.DataFrame) -> tuple[GeneValues, np.nd
     return values, np.unique(np.sort(pairs.reshape(-1, 2), axis=1), axis=0)
 
 
-def _p(
-    search: _Search, score: np.ndarray, values: list[float], shuffles: int, seed: int
-) -> tuple[list[float], int]:  # fmt: skip
-    """p of each group against the best of every shuffled network; and how many were made.
+def _tested(candidates: list[_Candidate], shuffles: int, seed: int) -> list[tuple[list[float], int]]:
+    """p of each candidate's groups against the best of every shuffled network; and how many were made.
 
-    The networks are a chain, the first well apart from the real one, the next ones four proposals an edge apart.
+    Candidates of one layer share its networks, which are a chain: the first well apart from the real one, the next ones a
+    proposal for every edge apart, of which nearly all are made.
     """
-    rng, cost = np.random.default_rng([seed, 17]), cost_of(len(search.values.genes), len(search.edges))
-    network = shuffled(Relation("INTERACTS_WITH", "Gene", "Gene", search.edges, np.ones(len(search.edges))), rng)
-    exceeded, made = np.zeros(len(values), dtype=np.int64), 0
-    while made < shuffles and exceeded[0] < _EXCEEDED:
-        best = max((one.value for one in best_groups(network.pairs, score, cost)), default=-np.inf)
-        exceeded += best >= np.array(values)
-        made += 1
-        network = shuffled(network, rng, _APART)
-    stopped = exceeded[0] >= _EXCEEDED and made < shuffles
-    return [float(one / made if stopped else (one + 1) / (made + 1)) for one in exceeded], made
-
-
-def _in_folds(snapshot: Snapshot, search: _Search) -> list[tuple[set[str], float]]:
-    """Of each fold the genes of the module that its training part finds, and what their mean says of the rows held out."""
-    folds = getattr(snapshot, "folds", None)
-    if folds is None or not len(folds):
+    if not candidates:
         return []
+    search = candidates[0].search
+    rng, cost = np.random.default_rng([seed, 17]), cost_of(len(search.values.genes), len(search.edges))
+    values = [np.array([one.value for one in each.groups]) for each in candidates]
+    exceeded, made = [np.zeros(len(one), dtype=np.int64) for one in values], [0] * len(candidates)
+    network = shuffled(Relation("INTERACTS_WITH", "Gene", "Gene", search.edges, np.ones(len(search.edges))), rng)
+    for _ in range(shuffles):
+        going = [i for i, one in enumerate(exceeded) if one[0] < _EXCEEDED]
+        if not going:
+            break
+        for i in going:
+            best = max((one.value for one in best_groups(network.pairs, candidates[i].score, cost)), default=-np.inf)
+            exceeded[i] += best >= values[i]
+            made[i] += 1
+        network = shuffled(network, rng, 1)
+    found = []
+    for one, n in zip(exceeded, made, strict=True):
+        stopped = one[0] >= _EXCEEDED and n < shuffles
+        found.append(([float(each / n if stopped else (each + 1) / (n + 1)) for each in one], n))
+    return found
+
+
+def _in_folds(snapshot: Snapshot, both: list[_Search]) -> list[list[tuple[set[str], float]]]:
+    """Of each direction and fold the genes of the module that its training part finds, and what their mean says of the rows held
+    out."""
+    folds = getattr(snapshot, "folds", None)
+    found: list[list[tuple[set[str], float]]] = [[] for _ in both]
+    if folds is None or not len(folds) or not both:
+        return found
     at = {row: i for i, row in enumerate(one_row_a_subject(snapshot).tolist())}
-    found: list[tuple[set[str], float]] = []
+    values = both[0].values
     for _, part in folds.group_by("repeat", "fold", maintain_order=True):
         held, train = (
             np.array([at[row] for row in part.filter(which)["row"] if row in at], dtype=np.int64)
             for which in (pl.col("split") == "held_out", pl.col("split") != "held_out")
         )
-        score, best = search.scores(train)
-        group = next(iter(search.best(score)), None)
-        if group is None:
-            found.append((set(), float("nan")))
-            continue
-        columns = best[group.nodes]
-        x = standardised(search.values.values[:, columns], train)[held].mean(axis=1) * search.sign
-        found.append(({search.values.genes[i] for i in group.nodes}, _told(snapshot, search, held, x)))
+        features = feature_scores(values.values[train], both[0].response[train])
+        for search, told in zip(both, found, strict=True):
+            score, best = search.scores(features)
+            group = next(iter(search.best(score)), None)
+            if group is None:
+                told.append((set(), float("nan")))
+                continue
+            x = standardised(values.values[:, best[group.nodes]], train)[held].mean(axis=1) * search.sign
+            told.append(({values.genes[i] for i in group.nodes}, _told(snapshot, search, held, x)))
     return found
 
 

@@ -46,13 +46,21 @@ def shuffled(relation: Relation, rng: np.random.Generator, rounds: int = ROUNDS)
         fresh = np.stack([pairs[a], pairs[b]])
         fresh[0, :, 1], fresh[1, :, 1] = pairs[b, 1], pairs[a, 1]
         keys = _keys(fresh.reshape(-1, 2), wide, one_label).reshape(2, -1)
-        there = np.isin(keys, _keys(pairs, wide, one_label))
-        _, place, count = np.unique(keys, return_inverse=True, return_counts=True)
-        good = ~there.any(axis=0) & (count[place.reshape(keys.shape)] == 1).all(axis=0)
+        good = _new(keys, np.sort(_keys(pairs, wide, one_label))).all(axis=0)
         if one_label:
             good &= (fresh[:, :, 0] != fresh[:, :, 1]).all(axis=0)
         pairs[a[good]], pairs[b[good]] = fresh[0, good], fresh[1, good]
     return replace(relation, pairs=pairs)
+
+
+def _new(keys: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Which keys come once among them, and not among those that are there, sorted."""
+    if not keys.size:
+        return np.ones(keys.shape, dtype=bool)
+    at = np.minimum(np.searchsorted(there, keys), len(there) - 1)
+    in_order = np.sort(keys.ravel())
+    twice = in_order[1:][in_order[1:] == in_order[:-1]]
+    return np.asarray((there[at] != keys) & ~np.isin(keys, twice))
 
 
 def _keys(pairs: np.ndarray, wide: int, one_label: bool) -> np.ndarray:

@@ -197,8 +197,11 @@ class Run:
         class, direction, gene, symbol, feature, score, joined_as (signal or bridge), stability, genes (of the module),
         value, p, q, shuffles, measure, held_out with held_out_low and _high. Empty without interactions.
 
-        Raises: InputError before `clinome biomarkers`, and where the study says `[biomarkers] modules = false`.
+        Raises: InputError before `clinome biomarkers`, and where none were looked for (`[biomarkers] modules`).
         """
+        if (self.folder / "biomarkers.json").exists() and not (self.folder / "modules.csv").exists():
+            fix = "[biomarkers] modules = true, then clinome biomarkers STUDY"
+            raise InputError("modules were not looked for in this run", self.name, fix=fix)
         return self._table("modules.csv", "modules", "biomarkers")
 
     def module(self, gene: str) -> pd.DataFrame:
@@ -271,6 +274,36 @@ class Run:
         settings = self._results("learners")["learners"].get(learner, {}).get("settings", [])
         seed = self.read_json("summary.json").get("study", {}).get("seed", 1)
         return explain(self.snapshot, patient, learner, most, settings, seed)
+
+    def faithfulness(self, learner: str = "") -> pd.DataFrame:
+        """Faithfulness of a learner's attributions: whether held-out predictions move when the first features are taken away
+        (comprehensiveness), and stay when only these are kept (sufficiency), beside features in an order by lot.
+
+        The learner is fitted again in each fold of the first repeat, as the run fitted it, so this takes as long as that.
+        Features are those of omics layers; records, notes and covariates stay as they are.
+        Args:
+            learner: default the one that `chosen` was most often, of a stack its heaviest member in the final model.
+        Returns: a row an order (attributed, by lot) and k (features; `all` is the mean over k), with comprehensiveness and
+            sufficiency as shares of how far predictions move when all are taken away, and _low, _high over folds.
+        Raises: InputError before `clinome train`, and for a learner that does not attribute.
+        Example:
+            run.faithfulness("ridge_late").query("k == 'all'")
+        """
+        from clinome.run_folder.faithfulness import faithfulness
+
+        results = self._results("learners")
+        weights: dict[str, float] = (results.get("model") or {}).get("weights") or {}
+        names = [one["name"] for one in results.get("chosen", []) if one["name"] in results["learners"]]
+        picked = (
+            learner
+            or max(sorted(set(names)), key=names.count, default="")
+            or max(weights, key=lambda name: weights[name], default="")
+        )
+        if picked not in results["learners"]:
+            known = ", ".join(results["learners"])
+            raise InputError("no learner of this run", "learner", picked or "none", known, "name one of them")
+        seed = self.read_json("summary.json").get("study", {}).get("seed", 1)
+        return faithfulness(self.snapshot, picked, results["learners"][picked].get("settings", []), seed)
 
     @property
     def report(self) -> Path:

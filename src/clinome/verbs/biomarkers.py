@@ -85,7 +85,7 @@ def rank_features(study: Study, run: Run, console: Console) -> Run:
     write_csv(ranked, run.path("biomarkers.csv"))
     _agreement(run, snapshot, ranked)
     write_csv(pathways, run.path("enrichment.csv"))
-    found = _modules(study, run, snapshot)
+    found = _modules(study, run, snapshot, console)
     write_run(study, run, ranked)
     run.mark("biomarkers", key)
     run.log("biomarkers", features=ranked.height, pathways=pathways.height)
@@ -124,12 +124,17 @@ def _agreement(run: Run, snapshot: Snapshot, ranked: pl.DataFrame) -> None:
         write_csv(found, run.path("layer_agreement.csv"))
 
 
-def _modules(study: Study, run: Run, snapshot: Snapshot) -> pl.DataFrame:
-    """modules.csv; none where the study does not want any."""
-    from clinome.models.biomarkers.modules.modules import SCHEMA, modules
+def _modules(study: Study, run: Run, snapshot: Snapshot, console: Console) -> pl.DataFrame:
+    """modules.csv; none where the study does not want any, or does not say and the network is large."""
+    from clinome.models.biomarkers.modules.modules import QUICK, SCHEMA, interactions, modules
 
     run.path("modules.csv").unlink(missing_ok=True)
-    if not study.biomarkers.modules:
+    asked, links = study.biomarkers.modules, interactions(snapshot)
+    if asked is None and links > QUICK:
+        console(
+            f"modules are not looked for among {links:,} interactions unless `[biomarkers] modules = true` asks for it"
+        )
+    if asked is False or (asked is None and links > QUICK):
         return pl.DataFrame(schema=SCHEMA)
     found = modules(snapshot, seed=study.evaluate.seed)
     write_csv(found, run.path("modules.csv"))
