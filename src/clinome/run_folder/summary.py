@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from clinome.run_folder.methods import methods_of
 from clinome.run_folder.prepared import Prepared
 from clinome.run_folder.run import versions
 
@@ -37,6 +38,7 @@ def summary_of(ready: Prepared, graph: Mapping[str, Any], notes: Sequence[str]) 
         "commands": [f"clinome run {study.file.name}"],
         "graph": dict(graph),
         "device": device(),
+        "methods": methods_of(ready),
     }  # fmt: skip
 
 
