@@ -221,7 +221,7 @@ def test_every_number_of_the_prose_stands_in_the_run(made: Made) -> None:
 def test_every_number_of_the_methods_stands_in_the_run(made: Made) -> None:
     task, run, _, _ = made
     told = check_texts(run)
-    assert {"binary": "had the outcome", "multiclass": "Rows by class", "survival": "median follow-up"}[task] in told
+    assert {"binary": "had the outcome", "multiclass": "Rows by class", "survival": "event or censoring"}[task] in told
     assert "AUROC" in told or task == "survival"
 
 

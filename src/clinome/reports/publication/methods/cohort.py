@@ -82,7 +82,7 @@ def outcome(text: Prose, facts: Mapping[str, Any], summary: Mapping[str, Any], r
             text.say(f"The outcome was looked for with {what} of {brief(spec[key])} days")
     if "median_days" in found:
         text.say(
-            f"{number(found['events'])} rows ({percent(found['share'])}) had the event; the median follow-up was {number(round(found['median_days']))} days"
+            f"{number(found['events'])} rows ({percent(found['share'])}) had the event; the median time to event or censoring was {number(round(found['median_days']))} days"
         )
         if found.get("competing"):
             text.say(f"{number(found['competing'])} rows had a competing event first")

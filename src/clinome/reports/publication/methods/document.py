@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from clinome.reports.format import number
@@ -29,7 +29,7 @@ def methods(title: str, results: Mapping[str, Any], summary: Mapping[str, Any]) 
         evaluation.evaluation(text, facts, results)
         evaluation.beside(text, facts, results)
         evaluation.biomarkers(text, facts, results)
-    _software(text, facts, summary)
+    _software(text, facts, summary, results["learners"])
     return text.markdown()
 
 
@@ -59,11 +59,11 @@ def _links(text: Prose, facts: Mapping[str, Any], results: Mapping[str, Any]) ->
         text.say("Learners on the graph stand beside themselves with shuffled edges and without edges")
 
 
-def _software(text: Prose, facts: Mapping[str, Any], summary: Mapping[str, Any]) -> None:
+def _software(text: Prose, facts: Mapping[str, Any], summary: Mapping[str, Any], learners: Collection[str]) -> None:
     text.head("Software and reproducibility")
     versions = [f"{name} {version}" for name, version in summary.get("versions", {}).items()]
     text.say(f"The analysis was run on {facts['date']} with Python {facts['python']} and {listed(versions)}")
-    if summary.get("device"):
+    if summary.get("device") and evaluation.NETWORKS & set(learners):
         text.say(f"Networks were trained on: {summary['device']}")
     if summary.get("commands"):
         text.say(f"It is repeated by {listed([f'`{one}`' for one in summary['commands']])}")

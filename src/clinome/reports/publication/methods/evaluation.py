@@ -142,7 +142,9 @@ def _controls(text: Prose, facts: Mapping[str, Any], results: Mapping[str, Any])
     kinds = list(dict.fromkeys(name.partition(":")[0] for name, one in (results.get("controls") or {}).items() if one))
     said = [_CONTROLS[kind].format(times=number(facts["permutations"])) for kind in kinds if kind in _CONTROLS]
     if said:
-        text.say(f"Controls were fitted in the same way on {listed(said)}")
+        text.say(
+            f"Controls, each of one learner in its default setting on the folds of the first repeat, saw {listed(said)}"
+        )
 
 
 def beside(text: Prose, facts: Mapping[str, Any], results: Mapping[str, Any]) -> None:
