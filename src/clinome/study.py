@@ -47,6 +47,7 @@ from clinome.study_file.checks import (
     check_matching,
     check_metric,
     check_responses,
+    check_shown,
     check_sources,
     check_threshold,
 )
@@ -417,6 +418,7 @@ def _check(study: Study, where: str) -> None:
         check_links(study.links, study.knowledge, study.evaluate, study.learn, where)
     shown = study.report
     check_clustering(study.task, study.evaluate, study.learn, shown.metric, shown.subgroups, where)
+    check_shown(shown.title, {"table1": shown.table1, "subgroups": shown.subgroups}, f"{where} [report]")
     check_metric(study.report.metric, study.task, f"{where} [report] metric")
     check_threshold(study.report.threshold, study.task, f"{where} [report] threshold")
     _check_target(study, where)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from told_numbers import check_texts
 from typer.main import get_command
 
 from clinome import Study
@@ -124,6 +125,7 @@ def test_a_learner_of_ones_own_runs_beside_ours(reader: Path) -> None:
     report = (run_folder / "report.html").read_text(encoding="utf-8")
     assert all(f"<td>{name}</td>" in report for name in everywhere)
     assert {group["by"] for group in found["subgroups"]} == {"sex", "age", "site", "measured"}
+    assert "`svm`, a learner supplied by the authors" in check_texts(run_folder)
     assert found["learners"]["svm"]["calibration"]["ece"] >= 0 and found["decision"]["curves"] and found["optimism"]
 
 

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PACKAGES = ("chromium", "fonts-dejavu-core")  # without any font no text is drawn, and none is printed
 _WAIT = 30.0
 _LOCK = Path(tempfile.gettempdir()) / "clinome-chromium.lock"
 
@@ -39,7 +40,7 @@ def chromium() -> str:
         root = [] if os.geteuid() == 0 else ["sudo", "-n"]
         for command in (
             ["apt-get", "update", "-q"],
-            ["apt-get", "install", "-q", "-y", "--no-install-recommends", "chromium"],
+            ["apt-get", "install", "-q", "-y", "--no-install-recommends", *PACKAGES],
         ):
             done = shutil.which("apt-get") and subprocess.run(
                 [*root, *command], capture_output=True, text=True, check=False

@@ -18,12 +18,13 @@ from clinome.models.base.task import TASKS, task_of
 from clinome.reports import findings, sentences
 from clinome.reports.captions import CONTROL
 from clinome.reports.format import chance_of, metric_label
-from clinome.reports.headline import headline, warnings
+from clinome.reports.headline import Headline, headline, warnings
 from clinome.reports.held_out.endpoints import endpoint_section
 from clinome.reports.held_out.figures import held_out_figures
 from clinome.reports.held_out.modules import module_section
 from clinome.reports.held_out.ranking import ranking_section
 from clinome.reports.html import write_page
+from clinome.reports.publication.documents import write_documents
 from clinome.reports.publication.shelf import Shelf
 from clinome.reports.publication.tables import keep_tables
 from clinome.reports.table_one import table_ones
@@ -56,7 +57,10 @@ def write_report(run: Path, study_name: str, out: Path) -> Path:
     given = _page(run, results, shelf)
     keep_tables(shelf, run, given)
     shelf.write(out.parent)
-    return write_page("report.html.jinja", out, title=study_name, files=shelf.files, **given)
+    said: Headline = given["headline"]
+    claims = [said.question, said.claim, *said.sentences]
+    texts = write_documents(run, study_name, out.parent, claims, given["warnings"], shelf.files["tables"])
+    return write_page("report.html.jinja", out, title=study_name, files=shelf.files, texts=texts, **given)
 
 
 def _page(run: Path, results: Mapping[str, Any], shelf: Shelf) -> dict[str, Any]:

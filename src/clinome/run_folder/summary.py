@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from clinome.graphs.tables.files_read import files_read
+from clinome.run_folder.methods import methods_of
 from clinome.run_folder.prepared import Prepared
 from clinome.run_folder.run import versions
 
@@ -40,6 +41,7 @@ def summary_of(ready: Prepared, graph: Mapping[str, Any], notes: Sequence[str]) 
         "commands": [f"clinome run {study.file.name}"],
         "graph": dict(graph),
         "device": device(),
+        "methods": methods_of(ready),
     }  # fmt: skip
 
 

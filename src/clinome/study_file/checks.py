@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from clinome.loaders.errors import InputError, NotBuilt
@@ -231,6 +231,22 @@ def check_metric(metric: str, task: TaskSpec | None, where: str) -> None:
             f"learners cannot be chosen by this metric: {why}", where, metric, ", ".join(able), "choose one of them"
         )
     check_word(metric, tuple(able), where)
+
+
+def check_shown(title: str, columns: Mapping[str, Sequence[str]], where: str) -> None:
+    """A title of one line, and columns each named once; whether the cohort holds them is seen when it is there.
+
+    columns: key of `[report]` -> names. where: `[report]`. Raises: InputError.
+    """
+    if title and (not title.strip() or len(title.splitlines()) > 1):
+        fix = 'title = "Overall survival in lung cancer"'
+        raise InputError("a title is one line", f"{where} title", title, "text on one line", fix)
+    for key, names in columns.items():
+        for at, name in enumerate(names):
+            if not name.strip():
+                raise InputError("a column without a name", f"{where} {key}", name, "names of columns", "take it out")
+            if name.lower() in [one.lower() for one in names[:at]]:
+                raise InputError("a column twice", f"{where} {key}", name, "each column once", "take one of them out")
 
 
 def check_threshold(text: str, task: TaskSpec | None, where: str) -> None:

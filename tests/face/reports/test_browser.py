@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import Browser, Page
+from browser import Browser, Page, chromium
 from pypdf import PdfReader
 from run_folder import make_run
 
@@ -131,3 +131,24 @@ def test_the_printed_page_has_every_column(browser: Browser, report: Path) -> No
 def plain(text: str) -> str:
     """Without spaces and ligatures."""
     return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text))
+
+
+def test_where_there_is_no_chromium_the_package_is_installed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said, found = tmp_path / "said", tmp_path / "chromium"
+    apt = f'#!/bin/sh\necho "$@" >> {said}\ncase "$*" in *install*) printf "#!/bin/sh\\n" > {found}; /bin/chmod +x {found};; esac\n'
+    for name, text in (("apt-get", apt), ("sudo", '#!/bin/sh\nshift\nexec "$@"\n')):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CHROMIUM", raising=False)
+    assert chromium() == chromium() == str(found)
+    assert [line.split()[0] for line in said.read_text().splitlines()] == [
+        "update",
+        "install",
+    ] and "chromium" in said.read_text()
+    found.unlink()
+    (tmp_path / "apt-get").write_text("#!/bin/sh\necho no network >&2\nexit 1\n")
+    with pytest.raises(RuntimeError, match=r"CHROMIUM=/path/to/it \(no network\)"):
+        chromium()

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from outcome_study import write
+from told_numbers import check_texts
 
 import clinome
 from clinome.models.learners.registry import baselines
@@ -215,6 +216,13 @@ def test_every_number_of_the_prose_stands_in_the_run(made: Made) -> None:
         text = sentence.replace("95% CI", "").replace("ICD10", "")
         for told in re.findall(rf"(?<![\w.]){NUMBER}", text):
             assert any(says(told, one) for one in known), (told, sentence)
+
+
+def test_every_number_of_the_methods_stands_in_the_run(made: Made) -> None:
+    task, run, _, _ = made
+    told = check_texts(run)
+    assert {"binary": "had the outcome", "multiclass": "Rows by class", "survival": "event or censoring"}[task] in told
+    assert "AUROC" in told or task == "survival"
 
 
 @given(st.floats(-2, 2), st.floats(0, 1), st.floats(0, 1), st.booleans())

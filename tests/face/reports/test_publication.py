@@ -15,6 +15,7 @@ from run_folder import make_run
 from clinome.loaders.files.spreadsheet_csv import read_csv
 from clinome.plots.style import INK, SOFT
 from clinome.reports.page import write_report
+from clinome.run_folder.run import Run
 
 STYLE = Path(__file__).resolve().parents[3] / "src/clinome/reports/templates/style.css"
 
@@ -118,3 +119,15 @@ def test_heads_have_scopes_figures_names_and_headings_their_order(run: Path) -> 
     assert levels[0] == 1 and all(b <= a + 1 for a, b in itertools.pairwise(levels))
     assert all('role="region" tabindex="0" aria-label="' in box for box in re.findall(r'<div class="scroll".*?>', body))
     assert '<a class="skip" href="#main">' in body and '<main id="main">' in body
+
+
+def test_removing_a_patient_leaves_what_counts_everybody_and_names_nobody(run: Path) -> None:
+    subjects = pl.read_parquet(run / "cohort.parquet")["subject_id"].unique().sort().to_list()
+    files = [path for folder in ("figures", "tables") for path in (run / folder).iterdir()]
+    before = {path: path.read_bytes() for path in files}
+    assert not [
+        one for path in files if path.suffix != ".pdf" for one in subjects if one in path.read_text(encoding="utf-8")
+    ]
+    assert Run("run", run).without(subjects[:1], "run")
+    assert subjects[0] not in pl.read_parquet(run / "cohort.parquet")["subject_id"].to_list()
+    assert {path: path.read_bytes() for path in files} == before

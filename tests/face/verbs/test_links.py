@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 from links_study import write
+from told_numbers import check_texts
 
 import clinome
 from clinome.loaders.errors import InputError, NotBuilt
@@ -66,6 +67,10 @@ def test_the_report_says_it(run: clinome.Run) -> None:
     for words in ("MRR", "with shuffled edges", "new candidates", "Learned weights", "best simple"):
         assert words in page
     assert "://" not in page.replace("http://www.w3.org", "")
+
+
+def test_the_methods_say_what_was_done(run: clinome.Run) -> None:
+    assert "were ranked for each query" in check_texts(run.folder)
 
 
 def test_again_changes_nothing(run: clinome.Run) -> None:

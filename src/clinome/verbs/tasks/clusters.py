@@ -15,7 +15,7 @@ from clinome.graph import open_graph
 from clinome.loaders.files.spreadsheet_csv import write_csv
 from clinome.run_folder.model import keep_model
 from clinome.run_folder.run import Run, key_of
-from clinome.verbs.cohort import columns_of
+from clinome.verbs.cohort import check_column, columns_of
 
 if TYPE_CHECKING:
     from clinome.models.base.learner import Learner
@@ -45,6 +45,9 @@ def train_clusters(
     if run.done("train", key):
         console("train: nothing has changed; the results stand")
         return run
+    held = columns_of(ready.cohort, ready.snapshot, ready.tables).columns
+    for name in ready.study.report.table1:  # before anything is learnt
+        check_column(name, held, f"{ready.study.file.name} [report] table1")
     results = _compared(ready, learners, console)
     run.write_json("run.json", {})  # stopped while the files are replaced, none of them may pass for another's
     _write(ready, replace(results, failed=[*left_out, *results.failed]))

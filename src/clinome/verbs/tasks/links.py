@@ -12,6 +12,7 @@ from clinome.console import Console
 from clinome.graph import open_graph
 from clinome.loaders.errors import InputError
 from clinome.models.base.specs import LinkTask
+from clinome.run_folder.methods import dated
 from clinome.run_folder.run import SNAPSHOT, Run, key_of, versions
 from clinome.study import Study
 
@@ -147,7 +148,14 @@ def _write(study: Study, run: Run, edges: LinkEdges, results: LinkResults, left_
     run.write_json("summary.json", {
         "study": {"name": study.name, "file": study.file.name, "task": vars(need_links(study))},
         "versions": versions(), "commands": [f"clinome run {study.file.name}"], "warnings": _warnings(study, edges, results),
+        "methods": {**dated(), "evaluate": _evaluated(study)},
     })  # fmt: skip
+
+
+def _evaluated(study: Study) -> dict[str, Any]:
+    """How links were held out, for the methods."""
+    found = study.evaluate
+    return {"folds": 1 if found.after is not None else found.folds, "repeats": found.repeats, "seed": found.seed}
 
 
 FIRST = (

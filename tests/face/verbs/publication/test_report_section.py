@@ -92,6 +92,11 @@ def test_a_visit_is_named_beside_its_prediction(tmp_path: Path) -> None:
         ({"threshold": "sensitivity > 0.8"}, "[report] threshold", "sensitivity, specificity, ppv"),
         ({"threshold": "alerts <= 120%"}, "[report] threshold", "alerts <= a share"),
         ({"treshold": "risk >= 0.2"}, "treshold", "threshold"),
+        ({"table_1": ["age"]}, "table_1", "table1"),
+        ({"subgroup": ["ward"]}, "subgroup", "subgroups"),
+        ({"title": "Who\ndies?"}, "[report] title", "one line"),
+        ({"table1": ["ward", "age", "Ward"]}, "[report] table1", "each column once"),
+        ({"subgroups": ["ward", " "]}, "[report] subgroups", "names of columns"),
     ),
 )
 def test_a_mistake_is_found_before_anything_is_loaded(report: dict[str, Any], where: str, expected: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from told_numbers import check_texts
 
 import clinome
 from clinome.errors import InputError
@@ -86,6 +87,16 @@ def test_the_run_folder_is_whole(run: clinome.Run) -> None:
     assert set(run.enrichment["name"]) == {"PLANTED"}
 
 
+def test_the_methods_say_what_was_done(run: clinome.Run) -> None:
+    told = check_texts(run.folder)
+    assert (
+        "to divide rows into subtypes, without an outcome" in told
+        and "stratified" not in told
+        and "Lange et al. 2004" in told
+        and "description and not a test" in told
+    )
+
+
 def test_the_page_says_what_is_no_test(run: clinome.Run) -> None:
     page = run.report.read_text(encoding="utf-8")
     for said in (
@@ -125,6 +136,9 @@ def test_an_estimator_and_a_missing_column_are_refused(run: clinome.Run) -> None
         file = run.folder.parent.parent / "named.toml"
         file.write_text(STUDY.replace('kind = "clustering"', 'kind = "clustering"\nlabel = "pam50"'))
         clinome.cohort(file)
+    with pytest.raises(InputError, match=r"(?s)\[report\] table1.*pam5"):
+        file.write_text(STUDY + '\n[report]\ntable1 = ["pam5"]\n')
+        clinome.train(file, name="other")
 
 
 def test_what_needs_an_outcome_says_so(run: clinome.Run) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from outcome_study import write
+from told_numbers import check_texts
 
 import clinome
 from clinome.errors import InputError
@@ -27,6 +28,7 @@ def test_several_labels_go_through_every_step(tmp_path: Path) -> None:
         pl.String
     )
     page = (run.folder / "report.html").read_text(encoding="utf-8")
+    assert "Rows by label: " in check_texts(run.folder)
     assert "3 labels at once" in page and "ROC curve of each label" in page
     write(tmp_path / "two", "two", 2, kind="multilabel")
     clinome.load(tmp_path / "two" / "study.toml")

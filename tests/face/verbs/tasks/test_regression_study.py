@@ -11,6 +11,7 @@ from outcome_study import write
 from scipy.stats import spearmanr
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import Ridge
+from told_numbers import check_texts
 
 import clinome
 from clinome.errors import InputError
@@ -49,6 +50,7 @@ def test_numbers_go_through_every_step(trained: clinome.Run) -> None:
 
 def test_the_page_and_the_tables_speak_of_a_number(trained: clinome.Run) -> None:
     page = (trained.folder / "report.html").read_text(encoding="utf-8")
+    assert "Its median was " in check_texts(trained.folder)
     assert "Task: regression" in page and "Predicted and observed" in page and "Calibration plot" not in page
     assert "RMSE" in page and "R²" in page and "observed − predicted" in page
     table = (trained.folder / "table1.csv").read_text(encoding="utf-8")

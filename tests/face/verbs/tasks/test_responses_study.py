@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 from outcome_study import write
+from told_numbers import check_texts
 
 import clinome
 from clinome.errors import InputError
@@ -65,6 +66,7 @@ def test_a_layer_of_responses_goes_through_every_step(tmp_path: Path) -> None:
     assert (endpoints.filter(pl.col("learner") == "ridge_late")["spearman"] > 0.2).all()
     assert results["endpoints"]["reference"] == "majority"
     page = (run.folder / "report.html").read_text(encoding="utf-8")
+    assert "endpoints; " in check_texts(run.folder)
     assert "3 numeric endpoints at once" in page and "Endpoints by learner" in page and "drug 3" in page
     with clinome.open(file) as graph:
         drugs = graph.query("MATCH (:Patient)-[r:RESPONDS_TO]->(d:Drug) RETURN d.name AS name, count(r) AS n")

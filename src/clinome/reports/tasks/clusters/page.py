@@ -12,6 +12,7 @@ import polars as pl
 
 from clinome.loaders.files.spreadsheet_csv import read_csv
 from clinome.reports.html import write_page
+from clinome.reports.publication.documents import write_documents
 from clinome.reports.publication.shelf import Shelf
 from clinome.reports.table_one import table_ones
 from clinome.reports.tasks.clusters import sentences
@@ -45,12 +46,14 @@ def write_clusters_report(run: Path, title: str, out: Path) -> Path:
     shelf.table("known_groups", results["groups"])
     shelf.table("layers", summary.get("layers", []))
     shelf.write(out.parent)
+    claims = [claim, sentences.known(results)]
+    texts = write_documents(run, title, out.parent, claims, summary.get("warnings", []), shelf.files["tables"])
     return write_page(
         "clusters.html.jinja", out, title=title, results=results, verdict=verdict, claim=claim, known=sentences.known(results),
         warnings=summary.get("warnings", []), commands=summary.get("commands", []), versions=summary.get("versions", {}),
         layers=summary.get("layers", []), words=sentences.CAPTION, controls=sentences.controls(results), stable=stable,
         likely={name: table for name, table in numbers.items() if name not in stable},
-        files=shelf.files, **figures, groups=_groups(results), markers=_by_subtype(run / "biomarkers.csv", SHOWN),
+        files=shelf.files, texts=texts, **figures, groups=_groups(results), markers=_by_subtype(run / "biomarkers.csv", SHOWN),
         pathways=_by_subtype(run / "enrichment.csv", SETS), table1=table_ones(run),
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ import polars as pl
 from clinome.models.learners.links.ranks import LABEL, METRICS
 from clinome.reports.format import interval, number
 from clinome.reports.html import write_page
+from clinome.reports.publication.documents import write_documents
 from clinome.reports.publication.shelf import Shelf
 from clinome.reports.tasks.links import sentences
 
@@ -43,12 +44,13 @@ def write_links_report(run: Path, title: str, out: Path) -> Path:
     shelf.table("paired_differences", results["comparisons"])
     shelf.table("relations", results["relations"])
     shelf.write(out.parent)
+    texts = write_documents(run, title, out.parent)
     return write_page(
         "links.html.jinja", out, title=title, results=results, best=best, verdict=verdict, claim=claim,
         question=sentences.question(results["query"], results["candidate"], results["hold_out"]),
         warnings=summary.get("warnings", []), commands=summary.get("commands", []), versions=summary.get("versions", {}),
         metrics=[(metric, LABEL[metric]) for metric in METRICS], lists=sentences.LISTS, words=sentences.CAPTION,
-        figure_svg=figure, files=shelf.files, simple=simple,
+        figure_svg=figure, files=shelf.files, texts=texts, simple=simple,
         differences={name: against.get((name, simple, results["metric"])) for name in learners},
         twins=_twins(results, against), weights=_weights(learners), ranking=_ranking(run / "ranking.parquet"),
     )  # fmt: skip
