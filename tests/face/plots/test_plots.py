@@ -215,7 +215,8 @@ def test_what_a_picture_cannot_tell_apart_is_refused() -> None:
 def test_an_oncoprint_sorts_patients_by_the_commonest_gene() -> None:
     table = pl.DataFrame({"patient": ["c", "a", "b", "b"], "gene": ["X", "X", "X", "Y"], "kind": ["mutation"] * 4})
     figure = plots.oncoprint(table)
-    cells = [p for p in figure.axes[0].patches if p.get_width() < 1]
+    patches: list[Any] = list(figure.axes[0].patches)
+    cells = [p for p in patches if p.get_width() < 1]
     found = {(round(p.get_x() + 0.45), round(p.get_y() + p.get_height() / 2)) for p in cells}
     assert found == {(0, 0), (1, 0), (2, 0), (0, 1)}  # b has both and comes first
 
