@@ -35,6 +35,9 @@ LEAD = {
 """What stands below a heading."""
 
 CAPTION = {
+    "network": "Network of the biomarkers in the graph. Circles: genes among the first of the ranking, larger where more folds agree, "
+    "coloured by their effect; squares: the most specific pathways that hold two of them or more; dotted: interactions. What is not "
+    "drawn is said below it.",
     "attrition": "Cohort selection. Bars: rows left; right: rows lost by the step.",
     "table_one": "Table 1: baseline characteristics. Numeric: median [quartiles]; categorical: n (% of known). SMD: "
     "standardised mean difference, the largest between any two groups (below 0.1: small). p: Mann–Whitney or "

@@ -25,6 +25,7 @@ from clinome.reports.held_out.modules import module_section
 from clinome.reports.held_out.ranking import ranking_section
 from clinome.reports.html import write_page
 from clinome.reports.publication.documents import write_documents
+from clinome.reports.publication.network_figure import NetworkFigure
 from clinome.reports.publication.shelf import Shelf
 from clinome.reports.publication.tables import keep_tables
 from clinome.reports.table_one import table_ones
@@ -36,13 +37,14 @@ _PATTERNS = 6
 """Patterns of layers that a narrow page has room for."""
 
 
-def write_report(run: Path, study_name: str, out: Path) -> Path:
+def write_report(run: Path, study_name: str, out: Path, network: NetworkFigure | None = None) -> Path:
     """One page from one run folder (docs/results.md, "The folders", and summary.json beside them).
 
     Args:
         run: the folder. cohort.parquet and results.json are needed, everything else may be missing.
         study_name: the title.
         out: the file to write; replaced at once, never half written.
+        network: of the biomarkers, which the graph knows and the folder does not.
     Returns: out.
     Raises: InputError if the folder holds no results.
     """
@@ -55,6 +57,8 @@ def write_report(run: Path, study_name: str, out: Path) -> Path:
         )
     shelf = Shelf()
     given = _page(run, results, shelf)
+    given["network"] = network and shelf.figure("biomarker_network", network.wide, network.narrow)
+    given["network_html"], given["network_cut"] = (network.html, network.cut) if network else ("", ())
     keep_tables(shelf, run, given)
     shelf.write(out.parent)
     said: Headline = given["headline"]

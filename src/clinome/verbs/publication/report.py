@@ -7,6 +7,7 @@ from pathlib import Path
 from clinome.console import SILENT, Console
 from clinome.run_folder.run import Run
 from clinome.study import Study, as_study
+from clinome.verbs.publication.run_network import run_network
 
 
 def report(study: Study | str | Path, *, name: str | None = None, console: Console = SILENT) -> Run:
@@ -28,6 +29,10 @@ def report(study: Study | str | Path, *, name: str | None = None, console: Conso
     study = as_study(study)
     run = Run.of(study, name)
     task = run.read_json("results.json").get("task")
-    write = {"links": write_links_report, "clustering": write_clusters_report}.get(str(task), write_report)
-    console(f"report: {write(run.folder, study.report.title or run.name, run.path('report.html'))}")
+    title, page = study.report.title or run.name, run.path("report.html")
+    other = {"links": write_links_report, "clustering": write_clusters_report}.get(str(task))
+    if other is not None:
+        console(f"report: {other(run.folder, title, page)}")
+        return run
+    console(f"report: {write_report(run.folder, title, page, run_network(study, run, console))}")
     return run
