@@ -50,9 +50,13 @@ def network(
         dark: on a dark ground.
     Raises: InputError if a column is missing.
     Example:
-        graph.biomarkers().figure()  # is network(nodes, edges, title=…, cut=…)
+        figure = clinome.plots.network(found.nodes, found.edges, title=found.title)  # found = graph.biomarkers()
     """
-    shown = table_of(nodes, "id", "label", "name", optional={"effect": None, "size": None, "role": ""})
+    shown = table_of(nodes, "id", "label", "name", optional={"effect": None, "size": None, "role": ""}).with_columns(
+        pl.col("effect", "size").cast(pl.Float64).fill_nan(None),
+        name=pl.coalesce("name", "id"),
+        role=pl.col("role").fill_null(""),
+    )
     links = table_of(edges, "source", "target", "type")
     at = places(shown["id"].to_list(), links.select("source", "target").iter_rows())
     colours = _DARK if dark else _LIGHT

@@ -84,6 +84,10 @@ TABLES: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str]] = {
     "missing_features": (
         {"layer": ["rna", "rna", "cnv", "cnv"], "features": [0.0, 1.0, 0.0, 1.0], "missing": [0.0, 0.3, 0.0, 0.0]}, {}, "rna",
     ),
+    "network": (
+        {"id": ["NCBIGene:7157", "WP:1"], "label": ["Gene", "Pathway"], "name": ["TP53", None], "effect": [0.2, None]},
+        {"edges": pl.DataFrame({"source": ["NCBIGene:7157"], "target": ["WP:1"], "type": ["IN_PATHWAY"]})}, "WP:1",
+    ),
     "missing_by_outcome": (
         {"what": ["layer", "records", "code"], "name": ["rna", "records", "glucose"], "least": [0.1, 0.2, 0.3],
          "most": [0.4, 0.2, 0.5], "q": [0.01, 0.4, None]}, {}, "layer rna",
