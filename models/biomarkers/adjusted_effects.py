@@ -34,6 +34,7 @@ HOLD, SD = "with against without", "standard deviation"
 WORDS = "a column of words: its levels are in odds_ratios"
 UNKNOWN, RARE, SAME = "no values", "fewer than five rows hold it, or do not", "it does not vary"
 APART, DETERMINED = "nobody with it, or without it, has or lacks the outcome", "the covariates determine it"
+SEVERAL = "the outcome has several columns"
 NOT_FITTED, NO_OUTCOME = "the model cannot be fitted", "fewer than five rows have, or lack, the outcome"
 
 
@@ -67,7 +68,7 @@ def adjusted_effects(
     for layer, feature, x, per, unknown in _features(snapshot, ranked, first):
         prevalence = float(np.nanmean(x)) if per == HOLD and np.isfinite(x).any() else None
         told = (
-            _Told(why=unknown)
+            _Told(why=unknown or SEVERAL)
             if unknown or measure is None
             else _fit(snapshot, layer, feature, x, per, y, measure, site)
         )

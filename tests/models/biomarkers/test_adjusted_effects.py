@@ -133,5 +133,7 @@ def test_classes_have_effects_of_their_own(task: str) -> None:
     first, last = ("basal", "luminal") if task == "multiclass" else ("gout", "asthma")
     of = {name: value for name, value in found.filter(pl.col("layer") == "rna").select("class", "adjusted").iter_rows()}
     assert of[first] < 1 < of[last]
-    assert adjusted_effects(snapshot, FEATURES)["adjusted"].is_null().all()
+    several = adjusted_effects(snapshot, FEATURES)
+    assert several["adjusted"].is_null().all()
+    assert several["adjusted_why"].str.contains("several columns").all()
     assert by_class(make_snapshot("binary"), FEATURES).is_empty()

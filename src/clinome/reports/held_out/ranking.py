@@ -27,6 +27,7 @@ def ranking_section(run: Path, ranked: pl.DataFrame, results: Mapping[str, Any])
     known = found.get("known") or {}
     return {
         "adjusted_measure": measure,
+        "prevalent": bool(measure) and not ranked["prevalence"].head(_SHOWN).is_null().all(),
         "marked": bool(known.get("genes")),
         "stability_said": _stability(found.get("stability") or {}),
         "known_said": _known(known),
