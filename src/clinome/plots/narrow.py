@@ -17,8 +17,8 @@ WIDTH = 3.7
 """Inches: what a telephone of 390 px shows beside its margins."""
 _LABEL, _AXIS, _TITLE = 18, 36, 30
 """Characters of a line: of names beside an axis, below it, and above a panel."""
-_LINE = 0.155
-"""Inches of a further line of a name."""
+_LINE = 0.11
+"""Inches of a further line of a name; the first one has some room to spare."""
 _TICKS = 4
 
 
@@ -70,7 +70,7 @@ def _names(ax: Axes) -> bool:
 
 
 def _wrap(ax: Axes) -> int:
-    """Long words on several lines; how many lines that adds to the axis of names."""
+    """Long words on several lines; how many lines that adds to the axis of names, whose rows are of one height."""
     named, added = _names(ax), 0
     if named:
         ax.tick_params(axis="y", labelleft=True)
@@ -80,7 +80,7 @@ def _wrap(ax: Axes) -> int:
         ax.set_yticks(ax.get_yticks(), told)
         for label, (weight, colour) in zip(ax.get_yticklabels(), looks, strict=True):
             label.set(fontweight=weight, color=colour, fontsize=SMALL)
-        added = sum(text.count("\n") for text in told)
+        added = len(told) * max((text.count("\n") for text in told), default=0)  # rows are as high as the highest
     ax.set_xlabel(_lines(ax.get_xlabel(), _AXIS - 8 if named else _AXIS))
     ax.set_ylabel(_lines(ax.get_ylabel(), _AXIS))
     ax.set_title(_lines(ax.get_title("left"), _TITLE), loc="left")

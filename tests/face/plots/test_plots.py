@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import matplotlib as mpl
@@ -228,3 +229,20 @@ def test_an_oncoprint_sorts_patients_by_the_commonest_gene() -> None:
 def test_a_notebook_shows_it() -> None:
     figure = plots.attrition(pl.DataFrame({"step": ["a"], "count": [1]}))
     assert figure._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
+
+
+def test_names_of_several_lines_do_not_overlap_on_a_narrow_figure() -> None:
+    names = [
+        "BCL9L_11_118781613_118782613",
+        "TP53",
+        "HALLMARK_INTERFERON_ALPHA_RESPONSE",
+        "HALLMARK_ESTROGEN_RESPONSE_EARLY",
+        "age",
+    ]
+    table = pl.DataFrame({"rank": range(1, 6), "feature": names, "layer": "rna", "effect": [0.3, 0.2, 0.1, -0.1, 0.1]})
+    figure = narrowed(plots.biomarkers(table))
+    figure.savefig(io.BytesIO(), format="svg")
+    (ax,) = figure.axes
+    boxes = sorted((label.get_window_extent() for label in ax.get_yticklabels()), key=lambda box: -box.y0)
+    assert max(label.get_text().count("\n") for label in ax.get_yticklabels()) == 2
+    assert all(low.y1 <= high.y0 for high, low in pairwise(boxes)) and min(box.x0 for box in boxes) >= 0
