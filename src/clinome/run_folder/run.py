@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from clinome.models.inference.model import Model
     from clinome.run_folder.explanation import Explanation
+    from clinome.run_folder.run_comparison import RunComparison
     from clinome.snapshot import Snapshot
 
 PREDICT, MODEL, SNAPSHOT, EMBEDDINGS = "predict", "model", "snapshot", "embeddings.parquet"
@@ -217,6 +218,21 @@ class Run:
         name = gene.lower()
         here = (found["symbol"].astype(str).str.lower() == name) | (found["gene"].astype(str).str.lower() == name)
         return found[found["module"].isin(found.loc[here, "module"])].reset_index(drop=True)
+
+    def compare(self, other: Run | str | Path) -> RunComparison:
+        """Compare with another run of the task: `chosen` on the same held-out rows, and which features both rank.
+
+        Args:
+            other: a run, or its folder.
+        Returns: `.difference` (this less the other by the main metric, with its interval; None where the folds differ),
+            `.agreement` (kendall_tau, rank_biased_overlap, shared of the first twenty), `.table()`.
+        Raises: InputError for runs of different tasks.
+        Example:
+            run.compare("runs/without_records").difference
+        """
+        from clinome.run_folder.run_comparison import compare_runs
+
+        return compare_runs(self, Run.open(other))
 
     @property
     def embeddings(self) -> pd.DataFrame:
