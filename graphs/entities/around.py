@@ -243,7 +243,7 @@ def _further_hop(
         _join(store, drawing, label, ids, way, [*chosen["id"]])
     told = [f"{number:,} by {kind}" for kind, number in left.items() if number]
     if told:
-        drawing.cut.append(f"Left out at hop {hop}, being fewer shown nodes' neighbours: {listed(told, 8)}.")
+        drawing.cut.append(f"Left out at hop {hop}, because fewer of the nodes shown lead to them: {listed(told, 8)}.")
     return rows
 
 

@@ -86,7 +86,7 @@ class Search:
         near = process.extract(low, said, scorer=OSA.distance, score_cutoff=most, limit=5 * limit) if most else []
         fewest = min((edits for _, edits, _ in near), default=0)
         rows = [
-            (at, "spelling", _SPELLING * (1 - edits / max(len(low), len(one))))
+            (at, "spelling", _SPELLING * (1 - edits / len(low)) - (0.01 if len(one) != len(low) else 0.0))
             for one, edits, at in near
             if edits == fewest
         ]

@@ -223,7 +223,7 @@ def _labels(
 def _shortened(name: str, width: int, lines: int) -> str:
     """A name in so many lines of so many characters; what is longer ends in an ellipsis."""
     whole = textwrap.wrap(name, width, max_lines=lines, placeholder="…")
-    return "\n".join(whole) or name[: width - 1] + "…"
+    return "\n".join(whole).replace("\n…", "…") or name[: width - 1] + "…"
 
 
 def _spot(
