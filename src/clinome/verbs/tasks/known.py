@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from clinome.graphs.snapshot.snapshot import Snapshot
     from clinome.study import Study
 
-_ASSOCIATED = """
+ASSOCIATED = """
 MATCH (gene:Gene)-[link:ASSOCIATED_WITH]->(disease:Diagnosis {id: $disease})
 RETURN gene.id AS gene, link.source AS source ORDER BY gene, source
 """
@@ -41,7 +41,7 @@ def associated_genes(graph: Graph, named: Sequence[str]) -> dict[str, list[tuple
     found = {}
     for name in named:
         if ":" in name and not name.startswith(("NCBIGene:", "hgnc.symbol:")):
-            rows = graph.query(_ASSOCIATED, disease=name)
+            rows = graph.query(ASSOCIATED, disease=name)
             if len(rows):
                 found[name] = list(zip(rows["gene"], rows["source"], strict=True))
     return found
