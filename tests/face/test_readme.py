@@ -112,6 +112,17 @@ def test_the_example_of_lightning_runs_in_two_processes(reader: Path) -> None:
     assert re.search(r"held-out AUROC 0\.\d+ of \d+ patients", run(script, reader, "clinome-demo/my.toml", "2"))
 
 
+def test_the_graph_is_asked(reader: Path) -> None:
+    """The study is loaded here where no test before has done so."""
+    import clinome
+
+    clinome.load(reader / "clinome-demo" / "my.toml")
+    (asked,) = [block for block in blocks("python") if "graph.gene(" in block]
+    out = run(asked, reader)
+    assert "SYN0114" in out and "IN_PATHWAY" in out
+    assert (reader / "SYN0114.svg").read_text(encoding="utf-8").count("SYN0114") >= 1
+
+
 def test_a_learner_of_ones_own_runs_beside_ours(reader: Path) -> None:
     (own,) = [block for block in blocks("python") if "learners=" in block]
     out = run(own, reader)
