@@ -91,6 +91,9 @@ def share(run: Run | str | Path, *, out: str | Path | None = None, console: Cons
         clinome.share("runs/lung").folder
     """
     run = Run.open(run)
+    if run.read_json("results.json").get("task") == "links":
+        fix = "hand on its folder as it is"
+        raise InputError("a run of links holds no patients, and nothing has to be withheld from it", run.name, fix=fix)
     study, snapshot = _study(run), run.snapshot
     patients = snapshot.rows["subject_id"].n_unique()
     if patients < FEW:
