@@ -14,7 +14,7 @@ import polars as pl
 
 from ...loaders.errors import InputError
 from ..schema import LABELS, RELATIONSHIPS
-from ..search.find import Search, nearest
+from ..search.find import Search, nearest, surely
 from ..search.names import by_id
 from ..store.protocol import Store
 from .gene_sets import members, merged
@@ -42,11 +42,14 @@ ROWS = {
 
 
 def node_of(search: Search, id: str, label: str | None = None) -> tuple[str, str, str]:
-    """label, id, name of the node with this id.
+    """label, id, name of the node with this id, or that a symbol, code or name surely means.
 
     Raises: InputError where there is none, or where several labels have one; no id of a patient is quoted.
     """
-    found = by_id(search.store, [id], LABELS if label is None else (label,))
+    wanted = LABELS if label is None else (label,)
+    found = by_id(search.store, [id], wanted)
+    if not found.height and (meant := surely(search, id)) is not None:
+        found = by_id(search.store, [meant], wanted)
     if not found.height:
         fix = nearest(search, id)
         raise InputError("no node of this id", "the graph", expected="an id as in the graph, NCBIGene:7157", fix=fix)

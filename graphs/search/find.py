@@ -108,6 +108,14 @@ class Search:
         return self._names
 
 
+def surely(search: Search, text: str, labels: Iterable[str] = SEARCHED) -> str | None:
+    """The id of what a text means by one of the sure ways (symbol, old symbol, code, name); None where two could be meant."""
+    found = search.find(text, 2, labels)
+    sure = found.filter(pl.col("how").is_in(list(_SURE)))
+    best = sure.filter(pl.col("score") == pl.col("score").max()) if sure.height else sure
+    return str(best["id"][0]) if best.height == 1 else None
+
+
 def nearest(search: Search, text: str, labels: Iterable[str] = SEARCHED) -> str:
     """What was most likely meant, as the fix of an error: `did you mean 'TP53' (NCBIGene:7157)?`"""
     found = search.find(text, 1, labels)

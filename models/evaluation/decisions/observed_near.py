@@ -15,7 +15,7 @@ LEAST, MOST = 50, 200
 @dataclass(frozen=True)
 class ObservedNear:
     """patients: how many; lowest, highest: their scores. share with low and high (95 %): how many of them had the outcome,
-    of a time until `horizon`; None, as `events` is, where one to nine had it, or had it not."""
+    of a time until `horizon`; None, as `events` is, where one to nine had it (few: "events"), or had it not ("others")."""
 
     patients: int
     lowest: float
@@ -24,6 +24,7 @@ class ObservedNear:
     share: float | None
     low: float | None
     high: float | None
+    few: str = ""
 
 
 def nearest(distance: np.ndarray, k: int) -> np.ndarray:
@@ -67,7 +68,8 @@ def observed(rows: np.ndarray, score: np.ndarray, y: np.ndarray, horizon: float 
     else:
         events, found = _until(y[rows], horizon)
     if n < HIDDEN or 0 < events < HIDDEN or 0 < n - events < HIDDEN:
-        return ObservedNear(n, low, high, None, None, None, None)
+        few = "" if n < HIDDEN else "events" if events < HIDDEN else "others"
+        return ObservedNear(n, low, high, None, None, None, None, few)
     return ObservedNear(n, low, high, events, *found)
 
 

@@ -55,11 +55,13 @@ def to_networkx(found: Subgraph) -> nx.MultiDiGraph[str]:
     return graph
 
 
-def to_figure(found: Subgraph, dark: bool = False) -> Figure:
+def to_figure(found: Subgraph, dark: bool = False, width: float | None = None) -> Figure:
     """The printed picture."""
     from clinome.plots.networks import network
 
-    return network(found.nodes, found.edges, title=found.title, cut=found.cut, measure=found.measure, dark=dark)
+    return network(
+        found.nodes, found.edges, title=found.title, cut=found.cut, measure=found.measure, dark=dark, width=width
+    )
 
 
 def svg(found: Subgraph, cut: bool = True) -> str:

@@ -68,15 +68,16 @@ class Network:
 
         return to_networkx(self.found)
 
-    def figure(self, *, dark: bool = False) -> Figure:
+    def figure(self, *, dark: bool = False, width: float | None = None) -> Figure:
         """Picture for print, in which no two labels overlap (`clinome.plots.network`).
 
         Args:
             dark: on a dark ground.
+            width: in inches (default: what the nodes need, 6.5 to 15).
         """
         from clinome.explore.files import to_figure
 
-        return to_figure(self.found, dark)
+        return to_figure(self.found, dark, width)
 
     def html(self, script: bool = True) -> str:
         """The interactive network as a part of another page, which then fetches nothing either.
@@ -103,11 +104,15 @@ class Network:
         Args:
             path: where to; its folder must be there.
         Returns: the path.
-        Raises: InputError for another ending.
+        Raises: InputError for another ending, and a folder that is not there.
         """
         from clinome.explore.files import write
 
         path = Path(path)
+        if not path.parent.is_dir():
+            raise InputError(
+                "there is no such folder", path.parent, expected="a folder that is there", fix="make it first"
+            )
         if path.suffix.lower() not in SUFFIXES:
             raise InputError(
                 "no such form of a network", path, path.suffix, ", ".join(SUFFIXES), "end the name in one of them"

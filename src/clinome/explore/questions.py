@@ -79,7 +79,8 @@ class Questions:
         Of kinds of relationship that a node has thousands of, one folded node says how many; of gene sets the most
         specific come first, and those that share half of their genes with a smaller one stand with it.
         Args:
-            id: of the node, as in the graph: a CURIE such as NCBIGene:7157, or a patient's id.
+            id: of the node, as in the graph: a CURIE such as NCBIGene:7157, or a patient's id; or a symbol, code or name
+                that means one node alone.
             hops: 1 to 4; through nodes with more than 1,000 links of one kind nothing is walked.
             limit: nodes at the most, folded ones too; 2 to 2,000.
             label: of the node, where several labels have one of this id.

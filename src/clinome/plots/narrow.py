@@ -32,6 +32,8 @@ def narrowed(figure: Figure) -> Figure:
     Example:
         figure = narrowed(clinome.plots.model_comparison(table))
     """
+    if figure.get_figwidth() <= WIDTH:  # it was drawn for such a page
+        return figure
     axes = figure.axes
     height = figure.get_figheight()
     stacked = len(axes) > 1 and _in_a_row(axes)

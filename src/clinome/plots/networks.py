@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from clinome.plots.layout import HIGH, LOW, MIDDLE, look, places, shade
-from clinome.plots.style import INK, SOFT, finished, styled, table_of
+from clinome.plots.style import INK, SOFT, finished, notebook_figure, styled, table_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +36,8 @@ _STYLE = {"INTERACTS_WITH": "dotted"}
 
 @styled
 def network(
-    nodes: Table, edges: Table, *, title: str = "", cut: Sequence[str] = (), measure: str = "effect", dark: bool = False
+    nodes: Table, edges: Table, *, title: str = "", cut: Sequence[str] = (), measure: str = "effect", dark: bool = False,
+    width: float | None = None,
 ) -> Figure:  # fmt: skip
     """Network of nodes and links, in which no two labels overlap.
 
@@ -48,6 +49,7 @@ def network(
         cut: sentences below it, on what it does not show.
         measure: what `effect` is, in the legend.
         dark: on a dark ground.
+        width: in inches (default: what the nodes need, 6.5 to 15).
     Raises: InputError if a column is missing.
     Example:
         figure = clinome.plots.network(found.nodes, found.edges, title=found.title)  # found = graph.biomarkers()
@@ -61,11 +63,11 @@ def network(
     at = places(shown["id"].to_list(), links.select("source", "target").iter_rows())
     colours = _DARK if dark else _LIGHT
     legend = _handles(shown, links, colours, measure)
-    figure, ax, width = _sheet(at, legend, [*cut, _left_out(shown.height, shown.height)], bool(title), colours)
+    figure, ax, wide = _sheet(at, legend, [*cut, _left_out(shown.height, shown.height)], bool(title), colours, width)
     _edges(ax, links, at, colours)
     radii = _nodes(ax, shown, at, colours)
     missing = _labels(figure, ax, shown, links, at, radii, colours)
-    notes = _wrapped([*cut, *([_left_out(missing, shown.height)] if missing else [])], width)
+    notes = _wrapped([*cut, *([_left_out(missing, shown.height)] if missing else [])], wide)
     high = figure.get_figheight()
     if title:
         figure.text(0.02, 1 - 0.12 / high, title, ha="left", va="top", fontsize=11, fontweight="bold", color=colours["ink"])  # fmt: skip
@@ -83,16 +85,15 @@ def _sheet(
     notes: Sequence[str],
     titled: bool,
     colours: dict[str, str],
+    asked: float | None = None,
 ) -> tuple[Figure, Axes, float]:
     """A figure with the room that its nodes, legend and notes need: the figure, the axes of the nodes, its width in inches."""
-    from matplotlib.figure import Figure
-
     wide, high = (max((place[axis] for place in at.values()), default=0.0) + 0.5 for axis in (0, 1))
-    width = min(max(_UNIT * wide + 0.8, _WIDE[0]), _WIDE[1])
+    width = asked or min(max(_UNIT * wide + 0.8, _WIDE[0]), _WIDE[1])
     body = min(max(_UNIT * high + 0.5, _HIGH[0]), _HIGH[1])
     columns = max(1, min(len(legend), int(width / 1.6)))
     below = 0.17 * (len(_wrapped(notes, width)) + 1) + 0.26 * -(-len(legend) // columns) + 0.2
-    figure = Figure(figsize=(width, body + below + (0.4 if titled else 0.1)), facecolor=colours["ground"])
+    figure = notebook_figure()(figsize=(width, body + below + (0.4 if titled else 0.1)), facecolor=colours["ground"])
     whole = figure.get_figheight()
     ax = figure.add_axes((0.02, below / whole, 0.96, body / whole))
     ax.set_axis_off()

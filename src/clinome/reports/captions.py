@@ -51,8 +51,8 @@ CAPTION = {
     "each layer, n (%).",
     "layers": "Layers: features, and rows with and without them.",
     "learners": "Performance on held-out rows. Dots: mean over folds; lines: 95% CI; ticks: single folds.",
-    "differences": "Right: paired difference, chosen − learner, on the same rows; no difference is shown where the 95% "
-    "CI includes zero.",
+    "differences": "Right: paired difference, chosen − learner, on the same rows; an interval that includes zero (95% "
+    "CI) shows no difference.",
     "learners_table": "Held-out performance: mean over folds, 95% CI in brackets for the primary metric; training time in "
     "seconds; peak memory in MB.",
     "paired": "Paired differences, chosen − learner, with 95% CI; p two-sided, and corrected over learners (Holm).",
@@ -92,7 +92,7 @@ CAPTION = {
     "learning_curve": "Learning curve of the plain learners, tuned anew on nested, stratified parts of the training rows of the "
     "first repeat, and judged on the same held-out rows. Band: 95% CI of the best learner.",
     "subgroups": "Performance of the chosen learner on held-out rows by group, ranked within folds; lines: 95% CI. Right: "
-    "group − all other rows whose group is known; no gap is shown where the 95% CI includes zero.",
+    "group − all other rows whose group is known; an interval that includes zero shows no gap.",
     "subgroups_table": "Subgroups: performance, and gap to all others, with 95% CI; p corrected over groups (Holm); mean predicted "
     "and observed risk.",
     "biomarkers": "Effect on the score per standard deviation of the feature. Dots: mean over folds; bands: 95% interval over "

@@ -401,7 +401,8 @@ def ranking_stability(folds: int, features: int, tau: str, overlap: str) -> str:
 def known(named: Sequence[str], of: int, genes: int, within: Mapping[int, int], p: str, missing: Sequence[str]) -> str:
     """How early the ranking comes to known genes."""
     first = "; ".join(f"{n} among the first {k}" for k, n in within.items())
-    said = f"{of} of {genes:,} measured genes are known ({', '.join(named[:8])}{', …' if len(named) > 8 else ''}): {first or 'too few genes are ranked to count'}."
+    listed = ", ".join(named[:8]) + (", …" if len(named) > 8 else "")
+    said = f"Named as known: {listed}. {of} of {genes:,} measured genes are among them: {first or 'too few genes are ranked to count'}."
     more = f" Not measured: {', '.join(missing)}." if missing else ""
     return f"{said} That genes drawn at random come as early has p = {p}.{more}".replace("p = <", "p < ")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import time
 from collections.abc import Collection
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 PREDICT, MODEL, SNAPSHOT, EMBEDDINGS = "predict", "model", "snapshot", "embeddings.parquet"
 """Folders in it: predictions for other studies, what the run leaves to make them, what its learners saw."""
+SHARED = "shared.json"
+"""What a folder holds that `clinome share` made."""
 ENCODER = "encoder"
 """The folder of the pretrained encoder that its learners started from, where they did."""
 
@@ -63,9 +66,9 @@ class Run:
             return folder
         path = Path(folder).resolve()
         if not path.is_dir():
-            raise InputError(
-                "there is no such run", folder, expected="a run folder: runs/NAME", fix="clinome train STUDY"
-            )
+            there = sorted(one.name for one in path.parent.iterdir() if one.is_dir()) if path.parent.is_dir() else []
+            fix = f"there are {', '.join(there[:8])}" if there and path.parent.name == "runs" else "clinome train STUDY"
+            raise InputError("there is no such run", folder, expected="a run folder: runs/NAME", fix=fix)
         return cls(path.name, path)
 
     @property
@@ -391,7 +394,10 @@ class Run:
         snapshot = self.folder / SNAPSHOT
         held = _hold(snapshot / "rows.parquet", subjects)
         tables = [path for path in self.folder.rglob("*") if _is_own(path, snapshot, study) and _hold(path, subjects)]
-        if not (held or tables):
+        pages = [page for one in subjects if (page := self.patient_page(study, one)).is_file()]
+        for page in pages:
+            page.unlink()
+        if not (held or tables or pages):
             return False
         self.write_json("run.json", {})
         for path in tables:
@@ -400,6 +406,15 @@ class Run:
             shutil.rmtree(snapshot)
         self.log("patients removed")
         return True
+
+    @property
+    def shared(self) -> bool:
+        """Whether the folder is what `clinome share` made of a run: no row of a patient is, or may be, in it."""
+        return (self.folder / SHARED).is_file()
+
+    def patient_page(self, study: str, patient: str) -> Path:
+        """Where the page of one patient's prediction lies, of a study of that name."""
+        return self.folder / PREDICT / f"{study}-{re.sub(r'[^A-Za-z0-9_.-]+', '_', patient)[:60]}.html"
 
     def log(self, event: str, **facts: object) -> None:
         """One line of log.jsonl: what ran and how long. Never patient data."""

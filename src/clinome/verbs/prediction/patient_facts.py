@@ -72,13 +72,25 @@ def _weight(model: Model, name: str) -> float:
     return float(choice.final[0] * choice.weights[name] / np.mean(np.asarray(choice.spread[name], dtype=np.float64)))
 
 
+def sums(found: Contributions, at: int, task: str, score: Any) -> dict[str, float] | None:
+    """What the parts amount to: rest (of the features that are not shown), start (what nobody's features move), total (the raw
+    score); None where the task has no single score or a member says nothing."""
+    if task not in ("binary", "survival", "regression") or found.silent:
+        return None
+    total = float(np.log(score / (1 - score))) if task == "binary" and 0 < score < 1 else float(score)
+    shown = np.argsort(-np.abs(found.values[at]), kind="stable")[:SHOWN]
+    every, first = float(found.values[at].sum()), float(found.values[at, shown].sum())
+    return {"rest": every - first, "features": len(found.names) - len(shown), "start": total - every, "total": total}
+
+
 def facts(
-    found: Contributions, at: int, snapshot: Snapshot, row: int, names: Mapping[str, str]
+    found: Contributions, at: int, snapshot: Snapshot, row: int, names: Mapping[str, str], training: Snapshot
 ) -> list[dict[str, Any]]:
-    """The features that moved the score most, largest first: block, feature, name, value, since (days before the prediction,
-    of records), part.
+    """The features that moved the score most, largest first: block, feature, name, value, percentile (among the training's
+    known values), times and days (before the prediction, of records), part.
 
     Args:
+        training: whose values the percentiles are of.
         found, at: contributions, and which of their rows. snapshot, row: the served one, and the same patient's row in it.
         names: feature -> what people call it.
     """
@@ -88,15 +100,28 @@ def facts(
     out = []
     for j in order[np.abs(found.values[at, order]) > 0]:
         block, feature = found.names[j]
-        value = _word(snapshot, block, feature, row)
+        value, percentile = _word(snapshot, block, feature, row), None
         if value is None:
             number = float(feature_values(snapshot, block, [feature], np.array([row]))[0, 0])
             value = f"{number:.3g}" if np.isfinite(number) else "not known"
+            percentile = _percentile(training, block, feature, number)
         times, days, has_number = _since(snapshot, block, feature, row)
-        value = value if block != "records" or has_number else ""
-        out.append({"block": block, "feature": feature, "name": names.get(feature, feature), "value": value, "times": times,
+        value, percentile = (value, percentile) if block != "records" or has_number else ("", None)
+        out.append({"block": block, "feature": feature, "name": names.get(feature, feature), "value": value, "percentile": percentile, "times": times,
                     "days": days, "part": float(found.values[at, j])})  # fmt: skip
     return out
+
+
+def _percentile(training: Snapshot, block: str, feature: str, number: float) -> float | None:
+    """The share of training patients with a lower value, in a layer of numbers, numbers of records or a covariate."""
+    from clinome.models.biomarkers.feature_effects import feature_values
+
+    if not np.isfinite(number) or (block in training.layers and sparse.issparse(training.layers[block].values)):
+        return None
+    rows = np.arange(min(training.rows.height, MOST_TRAINING))
+    seen = feature_values(training, block, [feature], rows)[:, 0]
+    seen = seen[np.isfinite(seen)]
+    return float((seen < number).mean()) if len(seen) else None
 
 
 def _word(snapshot: Snapshot, block: str, feature: str, row: int) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,8 +11,8 @@ import numpy as np
 import polars as pl
 
 from clinome.loaders.errors import InputError
-from clinome.run_folder.run import PREDICT, SNAPSHOT, Run
-from clinome.verbs.prediction.patient_facts import MOST_TRAINING, contributions, facts, outside
+from clinome.run_folder.run import SNAPSHOT, Run
+from clinome.verbs.prediction.patient_facts import MOST_TRAINING, contributions, facts, outside, sums
 
 if TYPE_CHECKING:
     from clinome.models.base.learner import Learner
@@ -45,7 +44,7 @@ def patient_pages(
 
     assert isinstance(model, Saved)
     training = _training(run, model)
-    rows = [_row(served, one) for one in patients]
+    rows = [_row(served, one, k + 1) for k, one in enumerate(patients)]
     lot = np.random.default_rng(0).permutation(training.rows.height)[:MOST_TRAINING]
     known = contributions(model, model.serve(training).snapshot, np.sort(lot), own)
     here = contributions(model, served, np.array(rows), own)
@@ -55,7 +54,8 @@ def patient_pages(
     for k, (row, patient) in enumerate(zip(rows, patients, strict=True)):
         told = {
             **_risk(run, training, score[row]),
-            "facts": facts(here, k, served, row, _names(run)), "silent": here.silent,
+            "facts": facts(here, k, served, row, _names(run), training), "silent": here.silent,
+            "sums": sums(here, k, training.task, score[row]),
             **_alike(training, np.sort(lot), known.values[:, at], here.values[k, of], run),
             "warnings": [*_of_training(training, patient), *outside(training, served, row)],
         }  # fmt: skip
@@ -78,11 +78,16 @@ def _training(run: Run, model: Model) -> Snapshot:
     return run.snapshot
 
 
-def _row(served: DerivedSnapshot, patient: str) -> int:
+def _row(served: DerivedSnapshot, patient: str, number: int) -> int:
     rows = np.flatnonzero((served.rows["subject_id"] == patient).to_numpy())
     if not len(rows):
-        raise InputError("this patient is not in the cohort", "--patient", expected="a subject_id of the other study's cohort",
-                         fix="`clinome cohort OTHER` says who is")  # fmt: skip
+        where, fix = (
+            f"--patient, number {number}",
+            "take one from the predictions: `clinome predict` without --patient writes them",
+        )
+        raise InputError(
+            "this patient is not in the cohort", where, expected="a subject_id of the other study's cohort", fix=fix
+        )
     return int(rows[-1])
 
 
@@ -191,7 +196,8 @@ def _write(run: Run, study: str, patient: str, when: Any, told: dict[str, Any], 
     from clinome.reports.html import write_page
     from clinome.run_folder.model import in_words
 
-    path = run.path(PREDICT, f"{study}-{re.sub(r'[^A-Za-z0-9_.-]+', '_', patient)[:60]}.html")
+    path = run.patient_page(study, patient)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
     path.chmod(0o600)
     write_page("patient.html.jinja", path, patient=patient, when=when, run=run.name, study=study,

@@ -72,7 +72,7 @@ def predict(
     study: Study | str | Path,
     *,
     align: str | Mapping[str, str] | None = None,
-    patients: Sequence[str] = (),
+    patients: str | Sequence[str] = (),
     learners: Mapping[str, Any] | None = None,
     out: str | Path | None = None,
     console: Console = SILENT,
@@ -96,6 +96,7 @@ def predict(
     Example:
         clinome.predict("runs/lung", "other/study.toml").table
     """
+    patients = [patients] if isinstance(patients, str) else patients
     return predict_study(
         Run.open(run), as_study(study), learners or {}, None if out is None else Path(out), console, align, patients
     )
@@ -135,7 +136,7 @@ def predict_study(
         *unjudged,
         *_trained_on(run, snapshot, metrics),
     ]
-    path = out or run.path(PREDICT, f"{study.name}.parquet")
+    path = out or _default_place(run, study)
     about = {"run": run.name, "study": study.name, "trained_on": model.about.get("snapshot", {}),
              "snapshot": snapshot.checksums()}  # fmt: skip
     if align is not None:
@@ -145,9 +146,19 @@ def predict_study(
     pages = patient_pages(run, model, served.snapshot, score, patients, again, study.name) if patients else []
     made = PredictionReport(table, metrics, notes, served.gaps.as_json(), model.name, path, about, tuple(pages))
     _write(made)
-    run.log("predict", study=study.name, rows=table.height, seconds=round(time.perf_counter() - start, 2))
+    if not run.shared:
+        run.log("predict", study=study.name, rows=table.height, seconds=round(time.perf_counter() - start, 2))
     _show(made, model, console)
     return made
+
+
+def _default_place(run: Run, study: Study) -> Path:
+    """predict/STUDY.parquet in the run's folder; of a shared run beside the study, for nobody's rows go into its folder."""
+    if not run.shared:
+        return run.path(PREDICT, f"{study.name}.parquet")
+    place = study.folder / PREDICT / f"{run.name}.parquet"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    return place
 
 
 def _scored(run: Run, model: Model, served: DerivedSnapshot, own: Mapping[str, Learner]) -> np.ndarray:
@@ -283,6 +294,5 @@ def _show(made: PredictionReport, model: Model, console: Console) -> None:
     show_external(made.about, console)
     console(f"{made.scores.height:,} predictions written to {made.path}")
     if made.pages:
-        console(
-            f"{len(made.pages)} pages of single patients in {made.pages[0].parent}: keep them as you keep the record"
-        )
+        many = "1 page of a single patient" if len(made.pages) == 1 else f"{len(made.pages)} pages of single patients"
+        console(f"{many}: {', '.join(map(str, made.pages[:5]))}; keep them as you keep the record")

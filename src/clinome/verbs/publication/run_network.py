@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from clinome.explore.network import Network
 
 GENES, PATHWAYS = 30, 12
-FEW_GENES, FEW_PATHWAYS = 12, 4
+FEW_GENES, FEW_PATHWAYS, NARROW = 12, 4, 3.7
 """What a page of 390 pixels can hold."""
 
 
@@ -36,4 +36,4 @@ def run_network(study: Study, run: Run, console: Console) -> NetworkFigure | Non
 
 
 def _figure(found: Network, few: Network) -> NetworkFigure:
-    return NetworkFigure(found.figure, few.figure, found.html(), found.cut)
+    return NetworkFigure(found.figure, lambda: few.figure(width=NARROW), found.html(), found.cut)

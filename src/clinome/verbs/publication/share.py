@@ -16,7 +16,7 @@ from clinome.console import SILENT, Console
 from clinome.loaders.errors import InputError
 from clinome.loaders.files.atomic import atomic_folder
 from clinome.loaders.files.spreadsheet_csv import read_csv, write_csv
-from clinome.run_folder.run import MODEL, Run
+from clinome.run_folder.run import MODEL, SHARED, Run
 from clinome.run_folder.sharing.shared_model import patients_with, shared_model
 from clinome.run_folder.sharing.suppression import (
     FEW,
@@ -54,7 +54,8 @@ What of a run of Clinome may leave the house. There is no row of a patient in it
 columns of patients by their names; none was found. What the check cannot know: whether somebody was among the patients can
 sometimes be told from a model (membership inference), and no noise was added to any number (no differential privacy).
 
-Open it with `clinome.Run.open(folder)`; the model predicts new patients: `clinome predict FOLDER --study OTHER`.
+Open it with `clinome.Run.open(folder)`; the model predicts new patients: `clinome predict FOLDER --study OTHER`
+writes beside the other study, not in here.
 """
 
 
@@ -91,6 +92,8 @@ def share(run: Run | str | Path, *, out: str | Path | None = None, console: Cons
         clinome.share("runs/lung").folder
     """
     run = Run.open(run)
+    if run.shared:
+        raise InputError("this folder is a shared run already", run.name, fix="hand it on as it is")
     if run.read_json("results.json").get("task") == "links":
         fix = "hand on its folder as it is"
         raise InputError("a run of links holds no patients, and nothing has to be withheld from it", run.name, fix=fix)
@@ -101,7 +104,7 @@ def share(run: Run | str | Path, *, out: str | Path | None = None, console: Cons
             "too few patients to tell anything of them", run.name, patients, f"{FEW} or more", "share nothing"
         )
     place = Path(out).resolve() if out is not None else study.folder / "shared" / run.name
-    if place.exists() and not (place / "README.md").is_file():
+    if place.exists() and not Run(run.name, place).shared:
         raise InputError("this folder is no shared run", place, fix="name another with --out, or remove it")
     with TemporaryDirectory(prefix="clinome-") as made:
         folder = Path(made) / run.name
@@ -113,6 +116,7 @@ def share(run: Run | str | Path, *, out: str | Path | None = None, console: Cons
             withheld="\n".join(f"- {what}: {why}" for what, why in withheld.items()), traces=len(traces),
         )  # fmt: skip
         (folder / "README.md").write_text(words, encoding="utf-8")
+        Run(run.name, folder).write_json(SHARED, {"run": run.name, "files": list(files), "withheld": withheld})
         _check(run, found_in(folder, traces))
         place.parent.mkdir(parents=True, exist_ok=True)
         with atomic_folder(place) as fresh:
@@ -235,7 +239,7 @@ def _write_model(run: Run, snapshot: Snapshot, folder: Path, files: dict[str, st
     Model.read(folder / MODEL)  # what cannot be read again is not handed on
     files[f"{MODEL}/"] = "what predicts new patients"
     if names:
-        withheld[f"names of {names:,} codes in the model"] = (
+        withheld[f"names of {names:,} codes, and codes above them, in the model"] = (
             f"fewer than {FEW} patients had them; their numbers are in it"
         )
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from clinome.loaders.errors import ClinomeError, UsageError
@@ -37,7 +39,23 @@ def make_server(tools: StudyTools) -> MCPServer:
         from mcp.types import ToolAnnotations
     except ImportError:
         raise UsageError("clinome mcp needs the MCP SDK.", "pip install 'clinome[mcp]'") from None
-    server = MCPServer("clinome", instructions=_MECHANICS, log_level="ERROR")
+    from mcp.server.mcpserver.exceptions import ToolError
+
+    class StudyServer(MCPServer):
+        """The SDK drops arguments that a tool does not have: a count would then be of everybody."""
+
+        async def call_tool(self, name: str, arguments: dict[str, Any], *rest: Any, **more: Any) -> Any:
+            takes = list(inspect.signature(getattr(tools, name)).parameters) if name in _TOOLS else None
+            unknown = sorted(set(arguments) - set(takes)) if takes is not None else []
+            if unknown:
+                told = (
+                    f"{name}: no such argument; got {', '.join(unknown)}; expected {', '.join(takes or []) or 'none'}."
+                )
+                near = get_close_matches(unknown[0], takes or [], n=1, cutoff=0.3)
+                raise ToolError(told + (f" Fix: did you mean {near[0]}?" if near else " Fix: leave it out."))
+            return await super().call_tool(name, arguments, *rest, **more)
+
+    server = StudyServer("clinome", instructions=_MECHANICS, log_level="ERROR")
     for name in _TOOLS:
         tool = getattr(tools, name)
         hints = ToolAnnotations(
