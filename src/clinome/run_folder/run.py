@@ -414,7 +414,9 @@ class Run:
 
     def patient_page(self, study: str, patient: str) -> Path:
         """Where the page of one patient's prediction lies, of a study of that name."""
-        return self.folder / PREDICT / f"{study}-{re.sub(r'[^A-Za-z0-9_.-]+', '_', patient)[:60]}.html"
+        plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", patient)[:60]
+        mark = "" if plain == patient else f"-{hashlib.sha256(patient.encode()).hexdigest()[:8]}"
+        return self.folder / PREDICT / f"{study}-{plain}{mark}.html"
 
     def log(self, event: str, **facts: object) -> None:
         """One line of log.jsonl: what ran and how long. Never patient data."""

@@ -126,9 +126,10 @@ def test_no_attempt_writes_reads_files_or_lists_patients(folder: Path) -> None:
         ("library_query", {"name": "patients_with_label", "params": {"property": "label"}}),
         ("library_query", {"name": "../../secret.cypher"}), ("run_results", {"run": "../.."}),
         ("biomarkers", {"run": "/etc"}), ("count_patients", {"property": "nothing", "equals": 1}),
-        ("query", {"cypher": "MATCH (g:Gene) RETURN g.id AS id LIMIT 100000"}),
+        ("query", {"cypher": "MATCH (g:Gene) RETURN g.id AS id LIMIT 100000"}), ("count_patients", {"gene": "TP53"}), ("cohort", {"of": "x"}),
     ]  # fmt: skip
     found = ask(folder, calls)
+    assert "did you mean mutated_gene" in found[-2][1]  # dropped, it would be a count of everybody
     passed = [call for call, (refused, _) in zip(calls, found, strict=True) if not refused]
     assert passed == []
     assert not ID.search(" ".join(str(said) for _, said in found))

@@ -106,11 +106,20 @@ def test_a_page_says_risk_neighbours_facts_and_is_for_its_owner(home: Path, othe
     page, row = made.pages[0], made.table.set_index("subject_id")["score"][between[0]]
     said = text_of(page)
     assert page.stat().st_mode & 0o777 == 0o600 and between[1] not in said
+    assert "where the model starts from" in said and "percentile" in said
     assert f"{row:.0%} predicted risk" in said and "Outside of what was seen" not in said
     assert re.search(r"Of the 50 patients .* \d+ of 50 had the outcome: \d+% \(\d+% to \d+%\)", said)
     assert re.search(r"(E11\.9|J45\.2).*1 time, last 15\d days before", said) and "Of the 50 most similar" in said
     log = (home / "runs" / "home" / "log.jsonl").read_text()
     assert "MRN" not in log
+
+
+def test_a_page_goes_with_its_patient(home: Path, other: Path, tmp_path: Path) -> None:
+    shutil.copytree(home / "runs", tmp_path / "runs")
+    run = clinome.Run.open(tmp_path / "runs" / "home")
+    made = clinome.predict(run, other, patients="MRN-05002")  # one name is one patient
+    assert made.pages[0].is_file() and run.without(["MRN-05002"], "other") and not made.pages[0].exists()
+    assert run.patient_page("other", "a/b") != run.patient_page("other", "a_b")
 
 
 def test_parts_add_up_to_the_score(home: Path) -> None:
@@ -166,7 +175,7 @@ def test_the_command_and_its_errors(home: Path, other: Path, tmp_path: Path) -> 
     assert json.loads(ended.output.splitlines()[-1])["pages"] == [
         str(home / "runs" / "home" / "predict" / "other-MRN-05001.html")
     ]
-    with pytest.raises(InputError, match="this patient is not in the cohort") as raised:
+    with pytest.raises(InputError, match=r"number 1: this patient is not in the cohort") as raised:
         clinome.predict(home / "runs" / "home", other, patients=["nobody-such"])
     assert "nobody-such" not in str(raised.value)
     shutil.copytree(home / "runs" / "home", tmp_path / "runs" / "home")

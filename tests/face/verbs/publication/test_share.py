@@ -123,6 +123,9 @@ def test_a_model_goes_without_the_names_of_rare_codes(shared: tuple[Path, Path],
     had = np.array([int(str(one)[4:]) < 70003 for one in here.table["subject_id"]])
     assert np.allclose(at_home[~had], elsewhere[~had]) and not np.allclose(at_home[had], elsewhere[had])
     assert clinome.Run.open(made.folder).metrics["mean"].notna().any()
+    assert there.path == folder / "predict" / "s.parquet" and not (made.folder / "predict").exists()
+    with pytest.raises(InputError, match="a shared run already"):
+        clinome.share(made.folder)
 
 
 def test_what_is_found_stops_it_and_is_told_at_home_alone(shared: tuple[Path, Path], tmp_path: Path) -> None:
