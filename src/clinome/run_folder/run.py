@@ -235,7 +235,7 @@ class Run:
         """
         from clinome.run_folder.run_comparison import compare_runs
 
-        return compare_runs(self, Run.open(other))
+        return compare_runs(self.folder, Run.open(other).folder, lambda: self.snapshot)
 
     @property
     def embeddings(self) -> pd.DataFrame:

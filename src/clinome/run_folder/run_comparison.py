@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -12,7 +15,7 @@ from clinome.loaders.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from clinome.run_folder.run import Run
+    from clinome.snapshot import Snapshot
 
 FIRST = 20
 """First places of which it is told how many both have."""
@@ -44,47 +47,52 @@ class RunComparison:
         return self.features.to_pandas()
 
 
-def compare_runs(a: Run, b: Run) -> RunComparison:
+def compare_runs(a: Path, b: Path, snapshot: Callable[[], Snapshot]) -> RunComparison:
     """Compare two runs of one task.
 
+    Args:
+        a, b: their folders. snapshot: of the first, read where it is needed.
     Raises: InputError for runs of different tasks or metrics, and before `clinome train`.
     """
-    results = [run.read_json("results.json") for run in (a, b)]
-    for run, found in zip((a, b), results, strict=True):
+    results = [_read(folder / "results.json") for folder in (a, b)]
+    for folder, found in zip((a, b), results, strict=True):
         if not found:
-            raise InputError("this run has no results yet", run.name, fix="clinome train STUDY")
+            raise InputError("this run has no results yet", folder.name, fix="clinome train STUDY")
     said = [(found.get("task"), found.get("metric")) for found in results]
     if said[0] != said[1]:
         got = " and ".join(f"{task} by {metric}" for task, metric in said)
-        raise InputError(
-            "runs of different tasks", f"{a.name}, {b.name}", got, "one task, one metric", "compare runs of one study"
-        )
-    difference, why = _difference(a, b, str(said[0][1]))
+        fix = "compare runs of one study"
+        raise InputError("runs of different tasks", f"{a.name}, {b.name}", got, "one task, one metric", fix)
+    difference, why = _difference(a, b, str(said[0][1]), snapshot)
     features, agreement = _ranked(a, b)
     return RunComparison(a.name, b.name, difference, agreement, features, why)
 
 
-def _difference(a: Run, b: Run, metric: str) -> tuple[dict[str, float | None] | None, str]:
+def _read(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
+def _difference(
+    a: Path, b: Path, metric: str, snapshot: Callable[[], Snapshot]
+) -> tuple[dict[str, float | None] | None, str]:
     """`chosen` of a less that of b, with the intervals of every comparison here."""
     from clinome.models.evaluation.comparison import compare_with_reference
 
-    tables = [
-        pl.read_parquet(run.folder / "predictions.parquet").filter(pl.col("learner") == "chosen") for run in (a, b)
-    ]
+    tables = [pl.read_parquet(one / "predictions.parquet").filter(pl.col("learner") == "chosen") for one in (a, b)]
     keys = [table.select(_SAME).sort(_SAME) for table in tables]
     if not keys[0].height or not keys[0].equals(keys[1]):
         return None, "the held-out rows of their folds are not the same"
     here, there = (table.sort(_SAME) for table in tables)
     both = pl.concat([here, there.with_columns(learner=pl.lit("other"), row=here["row"])], how="diagonal_relaxed")
-    seed = int(a.read_json("summary.json").get("study", {}).get("seed", 1))
-    found = [one for one in compare_with_reference(a.snapshot, both, "other", seed, metric) if one.a == "chosen"]
+    seed = int(_read(a / "summary.json").get("study", {}).get("seed", 1))
+    found = [one for one in compare_with_reference(snapshot(), both, "other", seed, metric) if one.a == "chosen"]
     if not found:
         return None, "neither can be scored by the main metric"
     one = found[0]
     return {"mean": one.difference, "low": one.low, "high": one.high, "p": one.p}, ""
 
 
-def _ranked(a: Run, b: Run) -> tuple[pl.DataFrame, dict[str, float]]:
+def _ranked(a: Path, b: Path) -> tuple[pl.DataFrame, dict[str, float]]:
     """Features of both by rank, and how far they agree; nothing where one has no ranking."""
     from scipy import stats
 
@@ -92,8 +100,8 @@ def _ranked(a: Run, b: Run) -> tuple[pl.DataFrame, dict[str, float]]:
     from clinome.models.biomarkers.ranking_stability import rank_biased_overlap
 
     sides = []
-    for run, mark in ((a, "a"), (b, "b")):
-        path = run.folder / "biomarkers.csv"
+    for folder, mark in ((a, "a"), (b, "b")):
+        path = folder / "biomarkers.csv"
         if not path.is_file():
             return pl.DataFrame(), {}
         table = read_csv(path, infer_schema_length=None).select(

@@ -100,7 +100,7 @@ def shared_attrition(steps: pl.DataFrame) -> tuple[pl.DataFrame, int]:
 
     Example:
         >>> shared_attrition(pl.DataFrame({"step": ["all", "adults", "alive"], "count": [100, 97, 80]}))[0]["count"].to_list()
-        [100, None, 80]
+        [None, 97, 80]
     """
     counts = steps["count"].to_list()
     kept: list[int | None] = []
