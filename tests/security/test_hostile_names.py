@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 import clinome
 from clinome.console import Console, visible
+from clinome.explore.page import javascript
 
 NAMES = (
     "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", '"><svg onload=alert(1)>', "javascript:alert(1)",
@@ -112,8 +114,14 @@ OWN = (Path(clinome.__file__).parent / "reports/templates/tables.js").read_text(
 
 
 def safe(page: str) -> None:
+    """Our two scripts, and the network's data: JSON in which no name opens or closes an element."""
     assert page.count(f"<script>\n{OWN}") == 1
-    assert Dangers(re.sub(r"<script>\n" + re.escape(OWN) + r"\s*</script>", "", page)).found == []
+    rest = re.sub(r"<script>\n" + re.escape(OWN) + r"\s*</script>", "", page)
+    rest = rest.replace(f'<script type="module">\n{javascript()}</script>', "")
+    data = re.findall(r'<script type="application/json">(.*?)</script>', rest, re.DOTALL)
+    assert not any(character in one for one in data for character in "<>&") and all(json.loads(one) for one in data)
+    rest = re.sub(r'<script type="application/json">.*?</script>', "", rest, flags=re.DOTALL)
+    assert Dangers(rest).found == []
     assert page == visible(page)
     assert "49" not in re.findall(r"\{\{ 7\*7 \}\}|>49<", page)
 

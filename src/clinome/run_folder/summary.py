@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from ctypes import CDLL
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from clinome.graphs.snapshot.snapshot import Snapshot
 
 
+def _sha256(file: Path) -> str | None:
+    """Of a study file; None of a study that came from a mapping."""
+    return sha256(file.read_bytes()).hexdigest() if file.is_file() else None
+
+
 def summary_of(ready: Prepared, graph: Mapping[str, Any], notes: Sequence[str]) -> dict[str, Any]:
     """What the report says beside the numbers."""
     study, cohort, snapshot = ready.study, ready.cohort, ready.snapshot
@@ -27,7 +33,7 @@ def summary_of(ready: Prepared, graph: Mapping[str, Any], notes: Sequence[str]) 
     return {
         "study": {"name": study.name, "file": study.file.name, "task": vars(study.task), "query": cohort.query,
                   "params": {k: str(v) for k, v in cohort.params.items()}, "covariates": snapshot.covariates.columns,
-                  "seed": study.evaluate.seed, "sha256": sha256(study.file.read_bytes()).hexdigest()},
+                  "seed": study.evaluate.seed, "sha256": _sha256(study.file)},
         "read": files_read(ready.tables),
         "sources": [{"source": r["source"], **r["tally"], "counts": r["counts"]} for r in sources],
         "layers": [{"name": n, "kind": x.kind, "features": x.var.height, "profiled": int(x.profiled.sum()),
