@@ -18,6 +18,7 @@ from clinome.run_folder.run import versions
 
 if TYPE_CHECKING:
     from clinome.graphs.snapshot.snapshot import Snapshot
+    from clinome.graphs.store.protocol import Store
 
 
 def _sha256(file: Path) -> str | None:
@@ -118,12 +119,11 @@ def _split_notes(ready: Prepared) -> list[str]:
     return notes
 
 
-def graph_counts(query: Any) -> dict[str, dict[str, int]]:
-    """How many nodes of each label and relationships of each type a graph holds: `Graph.query` counts them."""
-    nodes = query("MATCH (n) RETURN labels(n)[0] AS what, count(n) AS n")
-    edges = query("MATCH ()-[r]->() RETURN type(r) AS what, count(r) AS n")
-    return {"labels": dict(zip(nodes["what"], nodes["n"].astype(int), strict=True)),
-            "relationships": dict(zip(edges["what"], edges["n"].astype(int), strict=True))}  # fmt: skip
+def graph_counts(store: Store) -> dict[str, dict[str, int]]:
+    """How many nodes of each label and relationships of each type a graph holds."""
+    nodes = store.run("MATCH (n) RETURN labels(n)[0] AS what, count(n) AS n", {})
+    edges = store.run("MATCH ()-[r]->() RETURN type(r) AS what, count(r) AS n", {})
+    return {"labels": dict(nodes.iter_rows()), "relationships": dict(edges.iter_rows())}
 
 
 def device() -> str:

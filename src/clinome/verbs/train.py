@@ -193,7 +193,7 @@ def _prepare(study: Study, run: Run, console: Console) -> tuple[Prepared, dict[s
     with open_graph(study) as graph:
         cohort = cohort_of(graph)
         snapshot = snapshot_of(graph, cohort)
-        counts = graph_counts(graph.query)
+        counts = graph_counts(graph.store)
     patients = cohort.frame["subject_id"].n_unique()
     console(f"cohort {cohort.name}: {snapshot.rows.height:,} rows of {patients:,} patients")
     with_input = int(snapshot.rows.filter(snapshot.with_input())["subject_id"].n_unique())

@@ -87,6 +87,12 @@ def test_a_cohort_over_them_is_refused_and_others_are_not(tmp_path: Path) -> Non
         assert graph.query("MATCH (d:Diagnosis)-[:IS_A]->(e) RETURN count(e) AS n")["n"][0] > 0
 
 
+def test_the_whole_run_goes_without_them(tmp_path: Path) -> None:
+    file = study(tmp_path, 'graph = "none"')
+    file.write_text(file.read_text() + '[learn]\nlearners = ["ridge_late"]\n')
+    assert clinome.run(file).metrics.query("metric == 'auroc'")["mean"].notna().all()
+
+
 def test_putting_them_in_later_is_one_load(tmp_path: Path) -> None:
     file = study(tmp_path, 'graph = "none"', WHOEVER_WAS_ILL)
     clinome.load(file)
