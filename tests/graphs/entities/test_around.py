@@ -142,4 +142,6 @@ def test_what_cannot_be_drawn_is_refused(graph: tuple[Search, Pairs], hops: int,
 
 def test_what_is_not_there_names_the_nearest(graph: tuple[Search, Pairs]) -> None:
     with pytest.raises(InputError, match="did you mean 'TP53'"):
-        around(graph[0], "TP53")
+        around(graph[0], "TP35")
+    meant = around(graph[0], "TP53")  # a symbol that means one gene alone is as good as its id
+    assert meant.nodes.filter(role="asked")["name"].to_list() == ["TP53"]
