@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clinome.loaders.files.atomic import atomic_path
-from clinome.plots.layout import places
+from clinome.plots.networks.layout import places
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -57,7 +57,7 @@ def to_networkx(found: Subgraph) -> nx.MultiDiGraph[str]:
 
 def to_figure(found: Subgraph, dark: bool = False, width: float | None = None) -> Figure:
     """The printed picture."""
-    from clinome.plots.networks import network
+    from clinome.plots.networks.network import network
 
     return network(
         found.nodes, found.edges, title=found.title, cut=found.cut, measure=found.measure, dark=dark, width=width

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from clinome.plots.layout import HIGH, LOW, MIDDLE, look, places, shade
+from clinome.plots.networks.layout import HIGH, LOW, MIDDLE, look, places, shade
 
 if TYPE_CHECKING:
     from clinome.graphs.entities.subgraph import Subgraph

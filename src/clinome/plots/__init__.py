@@ -19,14 +19,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from clinome.plots.clusters import cluster_numbers, consensus_matrix
     from clinome.plots.cohorts import cumulative_incidence, differential_features, kaplan_meier
-    from clinome.plots.networks import network
-    from clinome.plots.omics import heat_map, oncoprint, volcano
+    from clinome.plots.networks.network import network
+    from clinome.plots.omics import heat_map, oncoprint
     from clinome.plots.patients import (
-        adjusted_effects,
         embedding_map,
         layers_by_patient,
         patient_timeline,
-        ranking_stability,
     )
     from clinome.plots.predictions import (
         calibration,
@@ -46,6 +44,7 @@ if TYPE_CHECKING:
         records_over_time,
         sample_components,
     )
+    from clinome.plots.ranked_features import adjusted_effects, ranking_stability, volcano
     from clinome.plots.ranks import critical_difference, study_differences
     from clinome.plots.regression import predicted_observed
     from clinome.plots.responses import endpoint_correlations
@@ -60,7 +59,7 @@ if TYPE_CHECKING:
     )
 
 _WHERE = {
-    "adjusted_effects": "patients",
+    "adjusted_effects": "ranked_features",
     "attrition": "run",
     "biomarkers": "run",
     "calibration": "predictions",
@@ -85,20 +84,20 @@ _WHERE = {
     "missing_data": "run",
     "missing_features": "quality",
     "model_comparison": "run",
-    "network": "networks",
+    "network": "networks.network",
     "oncoprint": "omics",
     "one_vs_rest": "predictions",
     "outcome_by_group": "quality",
     "patient_timeline": "patients",
     "predicted_observed": "regression",
-    "ranking_stability": "patients",
+    "ranking_stability": "ranked_features",
     "records_over_time": "quality",
     "sample_components": "quality",
     "study_differences": "ranks",
     "subgroups": "run",
     "survival_by_risk": "predictions",
     "survival_calibration": "predictions",
-    "volcano": "omics",
+    "volcano": "ranked_features",
 }
 """Figure -> the module that draws it; matplotlib is imported when one is asked for."""
 

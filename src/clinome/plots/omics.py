@@ -1,9 +1,9 @@
-"""Figures of omics: volcano, oncoprint, heat map with clusters."""
+"""Figures of omics: oncoprint, heat map with clusters."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -13,7 +13,6 @@ from clinome.plots.style import (
     AMBER,
     BLUE,
     GREEN,
-    INK,
     ORANGE,
     PALE,
     PURPLE,
@@ -27,7 +26,6 @@ from clinome.plots.style import (
 )
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from clinome.plots.style import Table
@@ -42,65 +40,6 @@ _ALTERED = {
     "low": (SKY, 0.62),
 }
 """Kind of alteration -> colour, and height of its bar: several lie over one another in a cell."""
-
-
-@styled
-def volcano(table: Table, *, effect: str = "effect", q: str = "q", most: int = 12, level: float = 0.05) -> Figure:
-    """Volcano plot: effect of each feature against its significance, the first ones named, no name over another.
-
-    Args:
-        table: effect, q (of a test of each alone), feature; name or symbol (may be missing), as biomarkers.csv or features.csv.
-        effect, q: which columns. most: names at the most; those that find no free place are left out.
-        level: above the line are features with q below it.
-    Example:
-        figure = clinome.plots.volcano(run.biomarkers)
-    """
-    full = table_of(table, effect, q, "feature", optional={"symbol": None, "name": None})
-    shown = full.filter(pl.col(effect).is_finite() & pl.col(q).is_not_null()).sort(q, effect)
-    x = shown[effect].to_numpy().astype(float)
-    y = -np.log10(np.clip(shown[q].to_numpy().astype(float), 1e-300, 1.0))
-    sure = shown[q].to_numpy() < level
-    figure, (ax,) = canvas(7.0, 5.0)
-    colour = np.where(~sure, PALE, np.where(x > 0, ORANGE, BLUE))
-    ax.scatter(x, y, s=np.where(sure, 22, 12), c=list(colour), edgecolors=SOFT, linewidths=0.3)
-    ax.axhline(-np.log10(level), color=SOFT, lw=1, ls=":")
-    ax.axvline(0, color=SOFT, lw=1)
-    ax.margins(0.1)
-    ax.set_xlabel(f"{effect} (right: raises the score)" if effect == "effect" else effect)
-    ax.set_ylabel(f"−log₁₀ {q}")
-    ax.set_title(f"{int(sure.sum()):,} of {len(x):,} features below {level:g}")
-    names = [
-        short(str(row["name"] or row["symbol"] or row["feature"]), 22)
-        for row in shown.head(3 * most).iter_rows(named=True)
-    ]
-    _named(figure, ax, x[: len(names)], y[: len(names)], names, sure[: len(names)], most)
-    return finished(figure, "Volcano plot: effect of each feature against the significance of its own test")
-
-
-def _named(
-    figure: Figure, ax: Axes, x: np.ndarray, y: np.ndarray, names: Sequence[str], wanted: np.ndarray, most: int
-) -> None:
-    """Names beside their dots, the first first; one that would lie over another, or leave the axes, is not written."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    drawn_on: Any = FigureCanvasAgg(figure)
-    figure.draw_without_rendering()
-    dots = ax.transData.transform(np.column_stack([x, y]))
-    taken = [(a - 3, b - 3, a + 3, b + 3) for a, b in dots.tolist()]
-    full = len(taken) + most
-    inside = ax.get_window_extent()
-    for a, b, name, wants in zip(x, y, names, wanted, strict=True):
-        if not wants or len(taken) == full:
-            continue
-        for dx, dy, ha in ((6, 4, "left"), (-6, 4, "right"), (6, -10, "left"), (-6, -10, "right")):
-            text = ax.annotate(name, (a, b), (dx, dy), textcoords="offset points", ha=ha, fontsize=8.5, color=INK)
-            box = text.get_window_extent(drawn_on.get_renderer())
-            here = (box.x0, box.y0, box.x1, box.y1)
-            free = all(here[2] < o[0] or o[2] < here[0] or here[3] < o[1] or o[3] < here[1] for o in taken)
-            if free and inside.x0 <= box.x0 and box.x1 <= inside.x1 and box.y1 <= inside.y1:
-                taken.append(here)
-                break
-            text.remove()
 
 
 @styled

@@ -1,4 +1,4 @@
-"""Figures of patients: embedding map, layers by patient, timeline with both clocks, adjusted effects."""
+"""Figures of patients: embedding map, layers by patient, timeline with both clocks."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ import numpy as np
 import polars as pl
 
 from clinome.plots.style import (
-    AMBER,
     BLUE,
     INK,
-    ORANGE,
     PALE,
     PALETTE,
     SOFT,
@@ -170,78 +168,3 @@ def patient_timeline(table: Table, *, prediction: float | None = None, most: int
     )
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.02), ncols=5)
     return finished(figure, "Patient timeline: events by when they were and when they were known")
-
-
-@styled
-def adjusted_effects(table: Table, top: int = 15) -> Figure:
-    """Forest plot of adjusted effects: odds, hazard ratio or difference of each feature with 95 % intervals, beside n and q.
-
-    Args:
-        table: feature, adjusted, adjusted_low, adjusted_high, adjusted_measure; name or symbol and q (may be missing), as
-            biomarkers.csv. One measure in a figure: the commonest; rows without an estimate are left out.
-        top: how many, in the order of the table.
-    Example:
-        figure = clinome.plots.adjusted_effects(run.biomarkers)
-    """
-    columns = ("feature", "adjusted", "adjusted_low", "adjusted_high", "adjusted_measure")
-    full = table_of(table, *columns, optional={"symbol": None, "name": None, "q": None}).filter(
-        pl.col("adjusted").is_finite()
-    )
-    counts = full["adjusted_measure"].value_counts(sort=True)
-    measure = str(counts["adjusted_measure"][0]) if counts.height else "effect"
-    shown = full.filter(pl.col("adjusted_measure") == measure).head(top).to_dicts()
-    ratio = "ratio" in measure
-    figure, (ax,) = canvas(8.2, 0.3 * len(shown) + 1.0)
-    ax.axvline(1.0 if ratio else 0.0, color=SOFT, lw=1)
-    for i, row in enumerate(shown):
-        up = row["adjusted"] > (1.0 if ratio else 0.0)
-        ax.plot([row["adjusted_low"], row["adjusted_high"]], [i, i], color=ORANGE if up else BLUE, lw=1.8)
-        sure = row["q"] is not None and row["q"] < 0.05
-        ax.plot(
-            row["adjusted"],
-            i,
-            "s",
-            color=ORANGE if up else BLUE,
-            ms=6,
-            mfc=(ORANGE if up else BLUE) if sure else "white",
-        )
-    if ratio and shown:
-        from matplotlib.ticker import ScalarFormatter
-
-        ax.set_xscale("log")
-        ax.margins(x=0.05)
-        ax.xaxis.set_major_formatter(ScalarFormatter())
-        ax.xaxis.set_minor_formatter(ScalarFormatter())
-    category_axis(ax, [short(str(row["name"] or row["symbol"] or row["feature"]), 34) for row in shown])
-    ax.set_xlabel(f"{measure}, adjusted (95% CI); filled: q < 0.05 by itself")
-    ax.spines["left"].set_visible(False)
-    return finished(figure, f"Forest plot: {measure} of the first features, adjusted, with 95% intervals")
-
-
-@styled
-def ranking_stability(table: Table, top: int = 20) -> Figure:
-    """Stability of a ranking: the share of folds in which each feature is among the first, and the spread of its percentile.
-
-    Args:
-        table: feature, stability (0 to 1), rank; percentile_low and percentile_high (may be missing), name or symbol.
-        top: how many, by rank.
-    Example:
-        figure = clinome.plots.ranking_stability(run.biomarkers)
-    """
-    optional = {"symbol": None, "name": None, "percentile_low": None, "percentile_high": None}
-    shown = table_of(table, "feature", "stability", "rank", optional=optional).sort("rank").head(top).to_dicts()
-    spread = any(row["percentile_low"] is not None for row in shown)
-    figure, axes = canvas(8.2, 0.28 * len(shown) + 1.0, 2 if spread else 1, **({"sharey": True} if spread else {}))
-    for i, row in enumerate(shown):
-        axes[0].barh(i, row["stability"], height=0.62, color=BLUE if row["stability"] >= 0.5 else AMBER)
-        if spread and row["percentile_low"] is not None:
-            axes[1].plot(
-                [row["percentile_low"], row["percentile_high"]], [i, i], color=INK, lw=2.2, solid_capstyle="round"
-            )
-    axes[0].set_xlim(0, 1)
-    axes[0].set_xlabel("share of folds in which it is\namong the first 20")
-    if spread:
-        axes[1].set_xlabel("percentile of the ranking,\nleast to greatest over folds")
-        axes[1].tick_params(axis="y", length=0)
-    category_axis(axes[0], [short(str(row["name"] or row["symbol"] or row["feature"]), 34) for row in shown])
-    return finished(figure, "Stability: in how many folds the first features are found")

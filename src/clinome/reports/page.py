@@ -58,7 +58,7 @@ def write_report(run: Path, study_name: str, out: Path, network: NetworkFigure |
     shelf = Shelf()
     given = _page(run, results, shelf)
     given["network"] = network and shelf.figure("biomarker_network", network.wide, network.narrow)
-    given["network_html"], given["network_cut"] = (network.html, network.cut) if network else ("", ())
+    given["network_html"] = network.html if network else ""
     keep_tables(shelf, run, given)
     shelf.write(out.parent)
     said: Headline = given["headline"]

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clinome.loaders.errors import InputError
-from clinome.loaders.files.atomic import atomic_path, write_atomic
-from clinome.loaders.files.spreadsheet_csv import read_csv, write_csv
+from clinome.loaders.files.atomic import write_atomic
+from clinome.loaders.files.spreadsheet_csv import read_csv
+from clinome.run_folder.patient_rows import drop, hold
 from clinome.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
-    import polars as pl
 
     from clinome.models.inference.model import Model
     from clinome.run_folder.explanation import Explanation
@@ -392,8 +392,8 @@ class Run:
         for unfinished in self.folder.glob("*.part"):
             shutil.rmtree(unfinished) if unfinished.is_dir() else unfinished.unlink()
         snapshot = self.folder / SNAPSHOT
-        held = _hold(snapshot / "rows.parquet", subjects)
-        tables = [path for path in self.folder.rglob("*") if _is_own(path, snapshot, study) and _hold(path, subjects)]
+        held = hold(snapshot / "rows.parquet", subjects)
+        tables = [path for path in self.folder.rglob("*") if _is_own(path, snapshot, study) and hold(path, subjects)]
         pages = [page for one in subjects if (page := self.patient_page(study, one)).is_file()]
         for page in pages:
             page.unlink()
@@ -401,7 +401,7 @@ class Run:
             return False
         self.write_json("run.json", {})
         for path in tables:
-            _drop(path, subjects)
+            drop(path, subjects)
         if held:
             shutil.rmtree(snapshot)
         self.log("patients removed")
@@ -457,38 +457,6 @@ def run_names(study: Study) -> list[str]:
 def _is_own(path: Path, snapshot: Path, study: str) -> bool:
     """Whether a file may hold rows of the study's own patients: predictions for another study are of others."""
     return not path.is_relative_to(snapshot) and (path.parent.name != PREDICT or path.stem == study)
-
-
-def _scan(path: Path) -> pl.LazyFrame | None:
-    """A table that says whose its rows are, or None."""
-    import polars as pl
-
-    if path.suffix not in (".parquet", ".csv") or not path.is_file() or not path.stat().st_size:
-        return None
-    found = pl.scan_parquet(path) if path.suffix == ".parquet" else read_csv(path, infer_schema=False).lazy()
-    return found if "subject_id" in found.collect_schema() else None
-
-
-def _hold(path: Path, subjects: Collection[str]) -> bool:
-    import polars as pl
-
-    rows = _scan(path)
-    theirs = pl.col("subject_id").cast(pl.String).is_in(list(subjects))
-    return rows is not None and bool(rows.select(theirs.any()).collect().item())
-
-
-def _drop(path: Path, subjects: Collection[str]) -> None:
-    import polars as pl
-
-    rows = _scan(path)
-    assert rows is not None
-    left = rows.filter(~pl.col("subject_id").cast(pl.String).is_in(list(subjects))).collect()
-    with atomic_path(path) as fresh:
-        fresh.touch(path.stat().st_mode & 0o777)  # a private list stays private
-        if path.suffix == ".parquet":
-            left.write_parquet(fresh)
-        else:
-            write_csv(left, fresh)
 
 
 def key_of(*parts: object) -> str:

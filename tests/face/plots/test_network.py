@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from clinome import plots
 from clinome.loaders.errors import InputError
-from clinome.plots.layout import HIGH, LOW, MIDDLE, places, shade
-from clinome.plots.networks import overlapping
+from clinome.plots.networks.layout import HIGH, LOW, MIDDLE, places, shade
+from clinome.plots.networks.network import overlapping
 
 HOSTILE = [
     "$x^2$",

@@ -12,9 +12,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NetworkFigure:
-    """wide, narrow: draw it. html: markup in which no name of the data is anything but text. cut: what is not shown."""
+    """wide, narrow: draw it. html: markup in which no name of the data is anything but text."""
 
     wide: Callable[[], Figure]
     narrow: Callable[[], Figure]
     html: str
-    cut: tuple[str, ...]

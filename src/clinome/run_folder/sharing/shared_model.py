@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from clinome.run_folder.sharing.suppression import FEW
+from clinome.models.inference.disclosure import FEW
 
 if TYPE_CHECKING:
     from clinome.models.inference.model import Model
@@ -78,19 +78,17 @@ def patients_with(snapshot: Snapshot, values: Any) -> Any:
 
 
 def rare_codes(snapshot: Snapshot) -> list[str]:
-    """Codes that fewer than ten patients had, themselves or by a code below; sorted."""
+    """Codes that fewer than ten patients had, themselves or by a code below (of the knowledge, or of their own structure); sorted."""
+    from clinome.models.preprocessing.records.code_hierarchy import CodeHierarchy
+
     if snapshot.events is None:
         return []
-    subjects = snapshot.rows["subject_id"]
+    subjects, hierarchy = snapshot.rows["subject_id"], CodeHierarchy.of(snapshot.links)
     had = snapshot.events.select("code", subject=subjects.gather(snapshot.events["row"])).unique()
-    above = snapshot.links.filter(pl.col("predicate") == "IS_A").select(code="subject", parent="object").unique()
-    everything, front = had, had
-    while front.height:
-        front = front.join(above, on="code").select(code="parent", subject="subject").unique()
-        front = front.join(everything, on=["code", "subject"], how="anti")
-        everything = pl.concat([everything, front])
-    counts = everything.group_by("code").agg(patients=pl.col("subject").n_unique())
-    return sorted(counts.filter(pl.col("patients") < FEW)["code"])
+    lines = [(code, one) for code in had["code"].unique() for one in (code, *hierarchy.ancestors(code))]
+    above = pl.DataFrame(lines, {"code": pl.String, "held": pl.String}, orient="row")
+    counts = had.join(above, on="code").group_by("held").agg(patients=pl.col("subject").n_unique())
+    return sorted(counts.filter(pl.col("patients") < FEW)["held"])
 
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:

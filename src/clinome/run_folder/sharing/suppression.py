@@ -8,8 +8,8 @@ from typing import Any
 
 import polars as pl
 
-FEW = 10
-"""A count from 1 to 9 is not told (CMS cell size policy: none below 11; NHS: none below 5 to 10, by data set)."""
+from clinome.models.inference.disclosure import FEW
+
 COUNTS = ("patients", "rows", "events", "n", "subjects")
 """What says in a row of the results how many stand behind it."""
 SECTIONS = (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from clinome.run_folder.sharing.suppression import FEW
+from clinome.models.inference.disclosure import FEW
 
 if TYPE_CHECKING:
     from clinome.graphs.tables.study_tables import Tables

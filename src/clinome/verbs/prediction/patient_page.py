@@ -40,9 +40,6 @@ def patient_pages(
         study: their study's name.
     Raises: InputError for somebody who is not in the cohort, a task that has no such page, and a run without its snapshot.
     """
-    from clinome.models.inference.model import Model as Saved
-
-    assert isinstance(model, Saved)
     training = _training(run, model)
     rows = [_row(served, one, k + 1) for k, one in enumerate(patients)]
     lot = np.random.default_rng(0).permutation(training.rows.height)[:MOST_TRAINING]

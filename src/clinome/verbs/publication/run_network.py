@@ -36,4 +36,4 @@ def run_network(study: Study, run: Run, console: Console) -> NetworkFigure | Non
 
 
 def _figure(found: Network, few: Network) -> NetworkFigure:
-    return NetworkFigure(found.figure, lambda: few.figure(width=NARROW), found.html(), found.cut)
+    return NetworkFigure(found.figure, lambda: few.figure(width=NARROW), found.html())

@@ -16,10 +16,10 @@ from clinome.console import SILENT, Console
 from clinome.loaders.errors import InputError
 from clinome.loaders.files.atomic import atomic_folder
 from clinome.loaders.files.spreadsheet_csv import read_csv, write_csv
+from clinome.models.inference.disclosure import FEW
 from clinome.run_folder.run import MODEL, SHARED, Run
 from clinome.run_folder.sharing.shared_model import patients_with, shared_model
 from clinome.run_folder.sharing.suppression import (
-    FEW,
     is_small,
     shared_attrition,
     shared_features,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from clinome.plots.layout import HIGH, LOW, MIDDLE, look, places, shade
+from clinome.plots.networks.layout import HIGH, LOW, MIDDLE, look, places, shade
 from clinome.plots.style import INK, SOFT, finished, notebook_figure, styled, table_of
 
 if TYPE_CHECKING:

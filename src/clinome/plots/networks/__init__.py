@@ -1,0 +1,1 @@
+"""Networks: where nodes stand, what kinds look like, and the picture."""
