@@ -120,6 +120,8 @@ def _first_hop(
     for way in found:
         degree = known[ways.index(way)]
         whole = degree > HUB or (way.other == ("Patient",) and (not people or degree > even))
+        if way.other == ("Patient",) and not whole:
+            drawing.cut.append(f"Patients are shown one by one, by their ids: all fit ({_kind(way)}).")
         wants.append(1 if whole else degree)
         folded.append(whole and degree > 1)
     rows: list[dict[str, Any]] = []
@@ -231,23 +233,42 @@ def _further_hop(
         drawing.cut.append(f"Not walked through: {counted(len(hubs), 'node')} of hop {hop - 1} with more than {THROUGH:,} links of one kind.")  # fmt: skip
     steps.sort(key=lambda step: (_rank(step[1]), step[0]))
     rows: list[dict[str, Any]] = []
+    wants = [step[3] for step in steps]
+    for _ in range(2):  # what one kind leaves of its share, for many lead to the same nodes, another has
+        given = shares(wants, budget - len(rows))
+        for at, ((label, way, ids, _), share) in enumerate(zip(steps, given, strict=True)):
+            if share:
+                more, wants[at] = _further_kind(store, drawing, (label, way, ids), hop, share, asked)
+                rows += more
     left: Counter[str] = Counter()
-    for (label, way, ids, _), share in zip(steps, shares([step[3] for step in steps], budget), strict=True):
-        found = foremost(store, label, ids, way, share + len(drawing.nodes))
-        fresh = found.filter(~pl.col("id").is_in(list(drawing.nodes)))
-        fresh = fresh.filter(~pl.col("id").is_in(_at_hop_1(store, asked, fresh)))
-        there = found.height if found.height < share + len(drawing.nodes) else ends(store, label, ids, way)
-        known = found.height - fresh.height
-        chosen = fresh.head(share)
-        for one in chosen.iter_rows(named=True):
-            if drawing.node(one["id"], one["label"], one["name"]):
-                rows.append(_row(hop, way, one))
-        left[_kind(way)] += max(0, there - known - chosen.height)
-        _join(store, drawing, label, ids, way, [*chosen["id"]])
+    for (_, way, _, _), number in zip(steps, wants, strict=True):
+        left[_kind(way)] += number
     told = [f"{number:,} by {kind}" for kind, number in left.items() if number]
     if told:
         drawing.cut.append(f"Left out at hop {hop}, because fewer of the nodes shown lead to them: {listed(told, 8)}.")
     return rows
+
+
+def _further_kind(
+    store: Store, drawing: Drawing, step: tuple[str, Kind, list[str]], hop: int, share: int,
+    asked: tuple[str, str, set[str]],
+) -> tuple[list[dict[str, Any]], int]:  # fmt: skip
+    """Draw the foremost ends of one kind that are not drawn yet; its rows, and how many are left."""
+    label, way, ids = step
+    most = share + len(drawing.nodes)
+    found = foremost(store, label, ids, way, most)
+    fresh = found.filter(~pl.col("id").is_in(list(drawing.nodes)))
+    fresh = fresh.filter(~pl.col("id").is_in(_at_hop_1(store, asked, fresh)))
+    there = found.height if found.height < most else ends(store, label, ids, way)
+    chosen = fresh.head(share)
+    left = max(0, there - (found.height - fresh.height) - chosen.height)
+    rows = [
+        _row(hop, way, one)
+        for one in chosen.iter_rows(named=True)
+        if drawing.node(one["id"], one["label"], one["name"])
+    ]
+    _join(store, drawing, label, ids, way, [*chosen["id"]])
+    return rows, left
 
 
 def _at_hop_1(store: Store, asked: tuple[str, str, set[str]], fresh: pl.DataFrame) -> list[str]:

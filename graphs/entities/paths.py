@@ -7,6 +7,7 @@ through a hub and say nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from textwrap import shorten
 from typing import Any
 
 import polars as pl
@@ -121,6 +122,16 @@ def paths(search: Search, gene: str, diagnosis: str, limit: int = 60) -> Subgrap
         middle = [("Pathway", pathway, called), ("Gene", partner, end["symbol"])]
         found.add("pathway", middle, end["disease"], ["IN_PATHWAY", "IN_PATHWAY", "ASSOCIATED_WITH"], None, size)
     found.patients(int(store.lists(_PATIENTS, {"id": id, "ids": ids})["n"][0]))
+    if not known.height:
+        drawing.cut.append(
+            f"No gene is associated with {shorten(name, 60)}, nor with {counted(len(ids) - 1, 'other code or disease', 'other codes and diseases')} "
+            "that count as it. Genes come with knowledge of genes and diseases, and mappings from codes to diseases."
+        )
+    if not found.rows and not found.left:
+        drawing.cut.append(
+            f"No way was found from {symbol}: none known, by a drug, a phenotype, a partner or a shared pathway of {_LARGEST} genes "
+            "or fewer, and no patient has both."
+        )
     if found.left:
         drawing.cut.append(f"No room among {limit} nodes for {counted(found.left, 'longer or less specific path')}.")
     return drawing.finished(f"{symbol} and {name}", pl.DataFrame(found.rows, schema=ROWS, strict=False, orient="row"))

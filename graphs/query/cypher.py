@@ -27,7 +27,7 @@ from .catalog import Catalog
 from .params import TYPES, convert, guess
 
 _PARAM = re.compile(r"//\s*param\s+(\w+)\s*:\s*(\w+)\s*(?:=\s*(\S+))?\s*(.*)")
-_CYPHER = re.compile(r"\b(MATCH|RETURN|UNWIND|CALL|SHOW)\b", re.IGNORECASE)
+_CYPHER = re.compile(r"\b(MATCH|RETURN|UNWIND|CALL|SHOW|CREATE|MERGE|DELETE|DROP|LOAD|INSERT|FOREACH)\b", re.IGNORECASE)
 _QUOTED_OR_COMMENT = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|`[^`]*`|//[^\n]*|/\*.*?\*/", re.DOTALL)
 
 

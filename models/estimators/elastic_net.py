@@ -6,6 +6,7 @@ solves. Columns that the strong rule leaves aside are looked at again before a s
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -199,6 +200,7 @@ class _Problem:
         self, x: np.ndarray, target: np.ndarray, weight: np.ndarray, coef: np.ndarray, penalty: float
     ) -> tuple[np.ndarray, float]:
         """Weighted least squares with the penalty, by scikit-learn."""
+        from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import enet_path
 
         total = weight.sum()
@@ -207,8 +209,12 @@ class _Problem:
         if not x.shape[1]:
             return coef, middle
         root = np.sqrt(weight)
-        found = enet_path(
-            np.asfortranarray(root[:, None] * (x - mean)), root * (target - middle), l1_ratio=self.mix, alphas=[penalty],
-            coef_init=coef, tol=min(1e-4, self.tol**1.5), max_iter=5000, precompute=False,
-        )[1][:, 0]  # fmt: skip
+        with warnings.catch_warnings():
+            # One step of Newton's: where coordinates move slowly the next step goes on from there, and only a step that
+            # lowers the loss is taken. Hundreds of such lines on a console told nobody anything.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            found = enet_path(
+                np.asfortranarray(root[:, None] * (x - mean)), root * (target - middle), l1_ratio=self.mix,
+                alphas=[penalty], coef_init=coef, tol=min(1e-4, self.tol**1.5), max_iter=5000, precompute=False,
+            )[1][:, 0]  # fmt: skip
         return found, float(middle - mean @ found)

@@ -167,7 +167,8 @@ def test_a_run_folder_gives_all_that_it_holds(folder: Path) -> None:
     assert set(run.biomarkers.head(2)["feature"]) == {"opaque:G0", "opaque:G1"}
     assert {"adjusted", "adjusted_why", "percentile_low", "known", "flag"} <= set(run.biomarkers)
     assert run.biomarkers["adjusted"].head(2).notna().all()
-    assert run.modules.empty and run.module("G0").empty
+    assert run.modules.empty and len(run.module("G0")) == 0
+    assert run.module("G0").cut == ("No module holds G0: 0 modules in this run.",)
     assert isinstance(run.enrichment, pd.DataFrame)
     assert run.model.name in {"ridge_late", "stack"}
     assert run.report.read_text(encoding="utf-8").lower().startswith("<!doctype html>")

@@ -22,6 +22,7 @@ from clinome.study import Study
 if TYPE_CHECKING:
     import pandas as pd
 
+    from clinome.explore.network import Network
     from clinome.models.inference.model import Model
     from clinome.run_folder.explanation import Explanation
     from clinome.run_folder.run_comparison import RunComparison
@@ -208,19 +209,21 @@ class Run:
             raise InputError("modules were not looked for in this run", self.name, fix=fix)
         return self._table("modules.csv", "modules", "biomarkers")
 
-    def module(self, gene: str) -> pd.DataFrame:
-        """The modules that hold a gene, all their genes as `modules` has them; empty where none does.
+    def module(self, gene: str) -> Network:
+        """The modules that hold a gene, as a network: all their genes, and which of them interact.
 
         Args:
             gene: its symbol or CURIE, whatever its case.
-        Raises: as `modules`.
+        Returns: a `Network` whose table has the rows of `modules`; of no nodes where no module holds it, and `cut` says so.
+        Raises: as `modules`, and as `snapshot`.
         Example:
-            run.module("TP53")[["module", "symbol", "score", "q"]]
+            run.module("TP53").save("module.svg")
         """
-        found = self.modules
-        name = gene.lower()
-        here = (found["symbol"].astype(str).str.lower() == name) | (found["gene"].astype(str).str.lower() == name)
-        return found[found["module"].isin(found.loc[here, "module"])].reset_index(drop=True)
+        import polars as pl
+
+        from clinome.run_folder.networks import module_network
+
+        return module_network(pl.from_pandas(self.modules), gene, self.snapshot.links)
 
     def compare(self, other: Run | str | Path) -> RunComparison:
         """Compare with another run of the task: `chosen` on the same held-out rows, and which features both rank.
@@ -228,7 +231,8 @@ class Run:
         Args:
             other: a run, or its folder.
         Returns: `.difference` (this less the other by the main metric, with its interval; None where the folds differ),
-            `.agreement` (kendall_tau, rank_biased_overlap, shared of the first twenty), `.table()`.
+            `.agreement` (kendall_tau, rank_biased_overlap, shared of the first twenty), `.table()`; and as a `Network` has
+            them `.networkx()`, `.figure()`, `.show()`, `.save(path)`: what either ranks first.
         Raises: InputError for runs of different tasks.
         Example:
             run.compare("runs/without_records").difference

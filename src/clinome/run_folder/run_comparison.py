@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from clinome.loaders.errors import InputError
+from clinome.run_folder.networks import FIRST
 
 if TYPE_CHECKING:
+    import networkx as nx
     import pandas as pd
+    from matplotlib.figure import Figure
 
+    from clinome.explore.network import Network
     from clinome.snapshot import Snapshot
 
-FIRST = 20
-"""First places of which it is told how many both have."""
 _SAME = ("repeat", "fold", "subject_id", "prediction_time")
 
 
@@ -45,6 +47,29 @@ class RunComparison:
         """Features of both: layer, feature, name, rank_a, rank_b, effect_a, effect_b (missing where only one ranks it), by the
         better of the two ranks."""
         return self.features.to_pandas()
+
+    @property
+    def network(self) -> Network:
+        """Features that either run ranks among its first twenty, linked to the runs that do."""
+        from clinome.run_folder.networks import comparison_network
+
+        return comparison_network(self.a, self.b, self.features)
+
+    def networkx(self) -> nx.MultiDiGraph[str]:
+        """networkx, as `Network.networkx`."""
+        return self.network.networkx()
+
+    def figure(self, *, dark: bool = False, width: float | None = None) -> Figure:
+        """Picture for print, as `Network.figure`."""
+        return self.network.figure(dark=dark, width=width)
+
+    def show(self) -> Any:
+        """Interactive network in a notebook, as `Network.show`."""
+        return self.network.show()
+
+    def save(self, path: str | Path) -> Path:
+        """Write the network, by the ending of the file, as `Network.save`."""
+        return self.network.save(path)
 
 
 def compare_runs(a: Path, b: Path, snapshot: Callable[[], Snapshot]) -> RunComparison:

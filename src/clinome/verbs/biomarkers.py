@@ -78,6 +78,8 @@ def rank_features(study: Study, run: Run, console: Console) -> Run:
     known = known_of(snapshot, study.biomarkers.known, associated)
     ranked = marked(ranked, genes if known.genes else {}, known.genes)
     told = known.as_json(known_genes(ranked, genes, known.genes, seed=study.evaluate.seed))
+    if known.missing:
+        console(f"known genes that no layer measures, and that are therefore not counted: {', '.join(known.missing)}")
     if told.get("genes"):
         told["alone"] = known_alone(study, snapshot, known.genes)
     run.write_json("biomarkers.json", {"stability": stability, "known": told})

@@ -71,6 +71,13 @@ def test_shown_and_folded_are_all_neighbours(graph: tuple[Search, Pairs], id: st
         assert shown <= there and len(rows) - len(folds) + sum(folds["number"]) == len(there), type
 
 
+@pytest.mark.parametrize("limit", [20, 40])
+def test_a_hop_leaves_nothing_out_while_there_is_room(graph: tuple[Search, Pairs], limit: int) -> None:
+    """Many nodes lead to the same ones: what a kind does not need of its share, another kind has."""
+    found = around(graph[0], "NCBIGene:5", 2, limit)
+    assert any("Left out at hop 2" in one for one in found.cut) and len(found.nodes) >= limit - 1
+
+
 def naive_hops(pairs: Pairs, start: str) -> dict[str, int]:
     near: dict[str, set[str]] = defaultdict(set)
     for all in pairs.values():

@@ -107,6 +107,12 @@ def test_paths_are_those_that_were_planted(search: Search) -> None:
         paths(search, "EGFR", "Heart failur")
 
 
+def test_a_search_for_paths_that_finds_none_says_so(search: Search) -> None:
+    found = paths(search, "SYM32", "Heart failure")
+    assert not found.rows.height and len(found.nodes) == 2
+    assert any(one.startswith("No way was found from SYM32") for one in found.cut)
+
+
 def test_biomarkers_are_the_first_genes_and_the_smallest_sets_that_tell_them_apart(search: Search) -> None:
     found = biomarkers(search.store, "small/small", 6, 3)
     assert found.rows["rank"].to_list() == [1, 2, 3, 4, 5, 6]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from clinome.study import Study, as_study
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from clinome.graphs.store.protocol import Store
 
 
 def show_library(console: Console) -> None:
@@ -39,6 +42,7 @@ def ask(
     with open_graph(study) as graph:
         refuse_kept_out(query.text, graph.tables, "query")
         rows = run_query(graph.store, query, params)
+        unmet = "" if rows.height else _names_nothing(graph.store, params)
     if out is not None:
         if out.suffix == ".csv":
             write_csv(_in_cells(rows), out)
@@ -48,7 +52,21 @@ def ask(
     elif show:
         console.table(rows.columns, rows.head(50).iter_rows())
         console(f"{rows.height:,} rows" + (", the first 50 shown; --out FILE writes all" if rows.height > 50 else ""))
+    if unmet:
+        console(unmet)
     return rows
+
+
+def _names_nothing(store: Store, params: Mapping[str, object]) -> str:
+    """Of an answer without rows which parameters mean nothing in the graph, and what was likely meant; no patient is named."""
+    from clinome.graphs.search.find import Search, nearest, surely
+
+    search, told = Search(store), []
+    for name in ("feature", "symbol", "code", "diagnosis", "drug", "pathway"):
+        asked = params.get(name)
+        if isinstance(asked, str) and surely(search, asked) is None:
+            told.append(f"{name}: nothing in the graph is surely {asked!r}: {nearest(search, asked)}")
+    return "\n".join(told)
 
 
 def _in_cells(rows: pl.DataFrame) -> pl.DataFrame:

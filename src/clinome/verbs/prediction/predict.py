@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from clinome.models.inference.model import Model
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PredictionReport:
     """Predictions of a frozen model for another study's cohort.
 
@@ -60,6 +60,11 @@ class PredictionReport:
     def table(self) -> pd.DataFrame:
         """A row a row of the cohort: subject_id, prediction_time, and score (higher: more of it, or sooner) or score_CLASS."""
         return self.scores.to_pandas()
+
+    def __repr__(self) -> str:
+        """In counts: no id of a patient."""
+        at = f", {len(self.pages)} pages" if self.pages else ""
+        return f"PredictionReport({self.scores.height:,} rows by {self.model}, {len(self.notes)} notes{at}, {self.path.name})"
 
     def summary(self) -> dict[str, object]:
         """What `--json` ends with."""
