@@ -52,8 +52,8 @@ def comparison_network(a: str, b: str, features: pl.DataFrame) -> Network:
         a, b: their names. features: as `RunComparison.table` has them.
     """
     drawing = Drawing(MOST)
-    for run in (a, b):
-        drawing.node(f"run {run}", "Run", run, role=ASKED)
+    for mark, run in (("a", a), ("b", b)):
+        drawing.node(f"run {mark}", "Run", run, role=ASKED)
     if features.height:
         _ranked(drawing, a, b, features)
     else:
@@ -63,14 +63,15 @@ def comparison_network(a: str, b: str, features: pl.DataFrame) -> Network:
 
 def _ranked(drawing: Drawing, a: str, b: str, features: pl.DataFrame) -> None:
     for one in features.filter(pl.min_horizontal("rank_a", "rank_b") <= FIRST).iter_rows(named=True):
-        ranks = [(run, one[f"rank_{mark}"]) for run, mark in ((a, "a"), (b, "b")) if one[f"rank_{mark}"] is not None]
+        ranks = [(mark, run, one[f"rank_{mark}"]) for mark, run in (("a", a), ("b", b))]
+        ranks = [each for each in ranks if each[2] is not None]
         id = f"{one['layer']}: {one['feature']}"
-        told = ", ".join(f"rank {rank:,} in {run}" for run, rank in ranks)
+        told = ", ".join(f"rank {rank:,} in {run}" for _, run, rank in ranks)
         effects = [one[f"effect_{mark}"] for mark in "ab" if one[f"effect_{mark}"] is not None]
         drawing.node(
             id, "Feature", one["name"] or one["feature"], note=f"{one['layer']}, {told}",
             effect=sum(effects) / len(effects) if effects else None,
         )  # fmt: skip
-        for run, rank in ranks:
+        for mark, _, rank in ranks:
             if rank <= FIRST:
-                drawing.edge(f"run {run}", id, "RANKS", 1 / rank)
+                drawing.edge(f"run {mark}", id, "RANKS", 1 / rank)

@@ -90,7 +90,10 @@ def compare_runs(a: Path, b: Path, snapshot: Callable[[], Snapshot]) -> RunCompa
         raise InputError("runs of different tasks", f"{a.name}, {b.name}", got, "one task, one metric", fix)
     difference, why = _difference(a, b, str(said[0][1]), snapshot)
     features, agreement = _ranked(a, b)
-    return RunComparison(a.name, b.name, difference, agreement, features, why)
+    one, other = [
+        folder.name if a.name != b.name else f"{folder.parent.parent.name}/{folder.name}" for folder in (a, b)
+    ]
+    return RunComparison(one, other, difference, agreement, features, why)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -50,7 +50,8 @@ def test_two_runs_are_linked_to_what_each_ranks_first(tmp_path: Path) -> None:
     found = comparison_network("with", "without", ranked)
     runs = found.edges["source"].value_counts().to_dict()
     firsts = [sum(r is not None and r <= FIRST for r in ranked[f"rank_{mark}"]) for mark in "ab"]
-    assert [runs["run with"], runs["run without"]] == firsts
+    assert [runs["run a"], runs["run b"]] == firsts
+    assert found.nodes["name"].tolist()[:2] == ["with", "without"]
     assert found.save(tmp_path / "two.png").stat().st_size > 1000
     empty = comparison_network("with", "without", pl.DataFrame())
     assert len(empty) == 2 and "no ranking" in empty.cut[0]
