@@ -29,7 +29,8 @@ def report(study: Study | str | Path, *, name: str | None = None, console: Conso
     study = as_study(study)
     run = Run.of(study, name)
     task = run.read_json("results.json").get("task")
-    title, page = study.report.title or run.name, run.path("report.html")
+    own = run.name if run.name == study.name else f"{study.name}: {run.name}"
+    title, page = study.report.title or own, run.path("report.html")
     other = {"links": write_links_report, "clustering": write_clusters_report}.get(str(task))
     if other is not None:
         console(f"report: {other(run.folder, title, page)}")
