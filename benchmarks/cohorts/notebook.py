@@ -1,7 +1,7 @@
-"""The notebooks on a real cohort: notebook.py DATA OUT [--cohort kirc] [--only biomarkers,cohort,own_gnn].
+"""The notebooks on a real cohort: notebook.py DATA OUT [--cohort lgg] [--only biomarkers,cohort,own_gnn].
 
-Runs each as it stands, with its one line replaced by a study of OUT (kidney cancer, overall survival on the published folds;
-`--cohort lgg` for a binary outcome), and writes it with its outputs to OUT. DATA as studies.py wants it. Prints seconds, or the
+Runs each as it stands, with its one line replaced by a study of OUT (lower-grade glioma, a binary outcome;
+`--cohort kirc`: survival on the published folds), and writes it with its outputs to OUT. DATA as studies.py wants it. Prints seconds, or the
 first error.
 """
 
