@@ -19,7 +19,7 @@ from ...loaders.errors import InputError
 from ...loaders.files.atomic import atomic_folder
 from ...loaders.specs import Activity
 from ..schema import VERSION
-from ..tables.matrices import write
+from ..tables.matrices import read_vectors, write
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -128,10 +128,9 @@ class Snapshot:
         sums = {}
         with atomic_folder(folder) as fresh:
             for name, table in _tables(self):
-                content = _parquet(table)
-                sums[name] = hashlib.sha256(content).hexdigest()
                 (fresh / name).parent.mkdir(parents=True, exist_ok=True)
-                (fresh / name).write_bytes(content)
+                write(fresh / name, table.rechunk())
+                sums[name] = _sha256(fresh / name)
             saved = replace(self, manifest={**_manifest(self), "sha256": dict(sorted(sums.items()))})
             (fresh / MANIFEST).write_text(json.dumps(saved.manifest, indent=1, sort_keys=True, default=str), "utf-8")
         return saved
@@ -257,9 +256,8 @@ def _read_layer(folder: Path, about: Mapping[str, Any], kind: str) -> Layer:
         ends = (found["row"].to_numpy(), found["column"].to_numpy())
         values = sparse.csr_matrix((found["value"].to_numpy(), ends), shape=(len(profiled), var.height))
     else:
-        table = pl.read_parquet(place / "dense.parquet")
-        profiled = table["profiled"].to_numpy()
-        values = table["values"].to_numpy().reshape(table.height, var.height)
+        profiled = pl.read_parquet(place / "dense.parquet", columns=["profiled"])["profiled"].to_numpy()
+        values = read_vectors(place / "dense.parquet", len(profiled), var.height)
     asked: dict[str, Any] = {key: about[key] for key in ("correct", "impute") if key in about}
     if told := about.get("activity"):
         asked["activity"] = Activity(**{**told, "pathways": tuple(told["pathways"])})

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 FILES = ("obs", "var", "dense", "entries", "variants")
+_CELLS = 4_000_000
+"""Of a dense matrix so many lie in one row group: a file is written and read a group at a time."""
 
 
 def write_matrix(folder: Path, omics: AnnData) -> None:
@@ -49,7 +51,7 @@ def read_matrix(folder: Path, uns: dict[str, Any]) -> AnnData:
         place = (found["row"].to_numpy(), found["column"].to_numpy())
         x = sparse.csr_matrix((found["value"].to_numpy(), place), shape=shape)
     else:
-        x = pl.read_parquet(folder / "dense.parquet", columns=["values"])["values"].to_numpy().reshape(shape)
+        x = read_vectors(folder / "dense.parquet", obs.height, var.height)
     if (folder / "variants.parquet").exists():
         uns = {**uns, "variants": pl.read_parquet(folder / "variants.parquet")}
     obs_frame, var_frame = obs.to_pandas().set_index("sample_id"), var.to_pandas().set_index("id")
@@ -84,5 +86,30 @@ def frame(table: pd.DataFrame, index: str) -> pl.DataFrame:
 
 
 def write(path: Path | IO[bytes], table: pl.DataFrame) -> None:
-    """Parquet whose bytes depend on the table only."""
-    table.write_parquet(path, compression="zstd", compression_level=3, statistics=False, row_group_size=1 << 20)
+    """Parquet whose bytes depend on the table only; of vectors in row groups of some million numbers."""
+    width = max([1, *(dtype.size for dtype in table.dtypes if isinstance(dtype, pl.Array))])
+    rows = max(1, min(1 << 20, _CELLS // width))
+    table.write_parquet(path, compression="zstd", compression_level=3, statistics=False, row_group_size=rows)
+
+
+def read_vectors(path: Path, rows: int, width: int) -> np.ndarray:
+    """(rows, width) float32 of the column `values`, a row group at a time: read at once it takes twice its memory.
+
+    Raises: OSError, PolarsError, for a file that is broken, or is not of this shape.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        about = pq.read_metadata(path)
+    except pa.ArrowInvalid as error:
+        raise OSError(f"{path}: no Parquet file") from error
+    if about.num_rows != rows:
+        raise OSError(f"{path}: {about.num_rows} rows; expected {rows}")
+    values, first = np.empty((rows, width), dtype=np.float32), 0
+    for group in range(about.num_row_groups):
+        count = about.row_group(group).num_rows
+        part = pl.scan_parquet(path).select("values").slice(first, count).collect()
+        values[first : first + count] = part["values"].to_numpy().reshape(count, width)
+        first += count
+    return values

@@ -7,12 +7,12 @@ import io
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import polars as pl
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..specs import MISSING, Column
 from .cells.dtypes import dates, ends, numbers, typed
+from .cells.fraction_columns import fraction_columns
 from .containers import Sheet, is_workbook, read_sheet, table_within
 from .delimited import DelimitedRecords, plain, sniff, split
 from .regular_file import LARGE, RATIO, check_lines, check_regular, gunzip, member
@@ -72,6 +73,7 @@ def read_cells(
     most: int | None = None,
     empty: bool = False,
     sheet: str | None = None,
+    fractions: Collection[str] | None = None,
 ) -> Cells:
     """Read a table as text, whatever its ending, delimiter and compression.
 
@@ -81,6 +83,8 @@ def read_cells(
         most: bytes that are looked at, for a look into a large file; None: all of it.
         empty: whether a header alone is a table without rows, as one of a set of tables may be, and no error.
         sheet: of an Excel workbook; may be left out where only one holds anything.
+        fractions: not None: columns of numbers with fractions are read as Float32 at once, in half the time, but for the
+            first column and these: of which text is asked for. A number becomes what its text would.
 
     Raises: InputError if there is no file, no row, no such format in it, or no such sheet.
     Example: read_cells(Path("clinical.csv.zip")).frame["case_id"]
@@ -94,7 +98,7 @@ def read_cells(
         return _from_parquet(path, data, missing, empty)
     ending = format if format in TEXT_FORMATS else name.rpartition(".")[2]
     text = table_within(path, plain(data))
-    return _from_text(path, text, missing, header, TEXT_FORMATS.get(ending, b","), empty)
+    return _from_text(path, text, missing, header, TEXT_FORMATS.get(ending, b","), empty, fractions)
 
 
 def text_cells(path: Path, data: bytes, missing: Sequence[str] = MISSING) -> Cells:
@@ -223,8 +227,9 @@ def resolve(column: Column, names: pl.DataFrame | Iterable[str], where: str | Pa
 
 
 def _from_text(
-    path: Path, data: bytes, missing: Sequence[str], header: bool, preferred: bytes, empty: bool = False
-) -> Cells:
+    path: Path, data: bytes, missing: Sequence[str], header: bool, preferred: bytes, empty: bool = False,
+    fractions: Collection[str] | None = None,
+) -> Cells:  # fmt: skip
     data = _without_comments(path, data)
     head = [line for line in data[:1_000_000].split(b"\n")[:30] if line]
     records = split(data, sniff(head, preferred))
@@ -239,7 +244,9 @@ def _from_text(
     good = ~(wrong | records.torn | records.nul | records.undecodable)
     good[:first] = False
     kept = np.flatnonzero(good)
-    frame = _parse(path, records, kept, names, missing)
+    asked = [] if fractions is None else fraction_columns(records, kept, names, missing)
+    numeric = set(asked) - {names[0], *(fractions or ())}
+    frame = _parse(path, records, kept, names, missing, numeric)
     bad = np.flatnonzero(~good)[first:]
     problems = (
         (records.nul, "a zero byte", "text", "the file may be cut or binary: export it again"),
@@ -315,26 +322,32 @@ def _unique(found: list[str]) -> tuple[list[str], dict[str, int]]:
 
 
 def _parse(
-    path: Path, records: DelimitedRecords, kept: NDArray[np.int64], names: list[str], missing: Sequence[str]
+    path: Path,
+    records: DelimitedRecords,
+    kept: NDArray[np.int64],
+    names: list[str],
+    missing: Sequence[str],
+    numeric: Collection[str] = (),
 ) -> pl.DataFrame:
-    """The kept records as text columns; null where missing."""
-    schema = dict.fromkeys(names, pl.String)
+    """The kept records as text columns; null where missing. numeric: columns that are Float32, if all their cells can be."""
+    schema: dict[str, Any] = dict.fromkeys(names, pl.String)
     if not kept.size:
         return pl.DataFrame(schema=schema)
     if np.array_equal(kept, np.arange(kept[0], records.starts.size)) and _dense(records, int(kept[0])):
         text = records.data[records.starts[kept[0]] :]
     else:
         text = b"\n".join(records.text(i) for i in kept.tolist())
-    try:
-        frame = pl.read_csv(
-            text, has_header=False, separator=records.delimiter.decode(), schema=schema, null_values=[*dict.fromkeys(("", *missing))],  # also of a quoted one
-            quote_char='"' if records.quoted else None, truncate_ragged_lines=False,
-        )  # fmt: skip
-    except pl.exceptions.PolarsError:
-        frame = pl.DataFrame(schema=schema)
-    if frame.height != kept.size:
-        raise InputError("cannot be split into rows", path, fix="check the delimiter and the quotes")
-    return frame
+    for types in (schema | dict.fromkeys(numeric, pl.Float32), schema) if numeric else (schema,):
+        try:
+            frame = pl.read_csv(
+                text, has_header=False, separator=records.delimiter.decode(), schema=types, null_values=[*dict.fromkeys(("", *missing))],  # also of a quoted one
+                quote_char='"' if records.quoted else None, truncate_ragged_lines=False,
+            )  # fmt: skip
+        except pl.exceptions.PolarsError:  # a word among the numbers: what it says is told by who reads the text
+            continue
+        if frame.height == kept.size:
+            return frame
+    raise InputError("cannot be split into rows", path, fix="check the delimiter and the quotes")
 
 
 def _dense(records: DelimitedRecords, first: int) -> bool:

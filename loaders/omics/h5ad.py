@@ -55,7 +55,7 @@ def read_h5ad(path: Path, spec: Omics, known: Known, ledger: Ledger) -> Matrix:
     rows = samples.len() if in_rows else names.len()
     ledger.read(rows)
     numbers = pl.int_range(offset + 1, offset + rows + 1, eager=True)
-    values = np.array(values, dtype=np.float32, order="C")
+    values = np.require(values, np.float32, ["C", "W"])  # as it was read, without a copy, where it is so already
     infinite = np.argwhere(np.isinf(values))
     for i, j in infinite:
         row, column = (i, names[int(j)]) if in_rows else (j, samples[int(i)])

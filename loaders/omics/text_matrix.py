@@ -68,7 +68,7 @@ def read_matrix(path: Path, spec: Omics, known: Known, ledger: Ledger) -> Matrix
 
     Raises: InputError where the known ids are neither in a column nor in the header.
     """
-    cells = _cells(path, spec)
+    cells = _cells(path, spec, known)
     rows = source_rows([cells], ledger)
     ledger.count(rows.counts)
     header = list(cells.header) or cells.frame.columns
@@ -83,15 +83,33 @@ def read_matrix(path: Path, spec: Omics, known: Known, ledger: Ledger) -> Matrix
     return _features_in_rows(rows, header, column, spec, known, ledger)
 
 
-def _cells(path: Path, spec: Omics) -> Cells:
+def _cells(path: Path, spec: Omics, known: Known) -> Cells:
     """The file; of a Parquet file the numbers stay numbers, which spares writing and reading them as text."""
     missing = () if spec.kind == "mutation" else spec.missing  # there a word that means missing is no empty cell
     if not (path.name.endswith(".parquet") or spec.format == "parquet"):
-        return read_cells(path, missing=missing, header=has_header(spec.id), format=spec.format, sheet=spec.sheet)
+        return read_cells(
+            path,
+            missing=missing,
+            header=has_header(spec.id),
+            format=spec.format,
+            sheet=spec.sheet,
+            fractions=_no_measurements(spec, known),
+        )
     cells = read_cells(path, missing=missing, format=spec.format, sheet=spec.sheet)
     native = parquet_frame(path, read_bytes(path)[0])
     numeric = [name for name, dtype in native.schema.items() if dtype.is_numeric() and name != spec.id]
     return replace(cells, frame=cells.frame.with_columns(native.select(numeric)))
+
+
+def _no_measurements(spec: Omics, known: Known) -> list[str] | None:
+    """Columns that hold names whatever they look like; None where any may: a known id is a number with a fraction, or
+    nobody knows the ids; and of mutations, whose cells are words."""
+    ids = known_ids(known)
+    if ids is None or spec.kind == "mutation" or isinstance(spec.id, int):
+        return None
+    if pl.Series([*ids], dtype=pl.String).str.contains(r"^\s*[+-]?\d*\.\d").any():
+        return None
+    return [name for name in (spec.id, SYMBOL, ENTREZ) if name is not None]
 
 
 def _orientation(
@@ -305,7 +323,8 @@ def _numbers(
     """
     if not frame.width:
         return np.zeros((height, 0), np.float32), np.zeros(0, bool), 0, []
-    cast = frame.select(pl.all().cast(pl.Float32, strict=False))
+    other = [name for name, dtype in frame.schema.items() if dtype != pl.Float32]
+    cast = frame.with_columns(pl.col(other).cast(pl.Float32, strict=False)) if other else frame
     before, after = (np.array(f.null_count().row(0)) for f in (frame, cast))
     values = cast.to_numpy(writable=True, order="c" if wide else "fortran").astype(np.float32, copy=False)
     text = (after == frame.height) & (before < frame.height)

@@ -59,8 +59,10 @@ def finder(known: Known) -> Callable[[str], str | None]:
         form = _form(text)
         if as_it_stands := names.get(text, names.get(form)):
             return as_it_stands
+        if not _TCGA.fullmatch(form):
+            return None
         kind = _sample_type(form)
-        if not _TCGA.fullmatch(form) or (kind is not None and kind.startswith("1")):
+        if kind is not None and kind.startswith("1"):
             return None
         among = names if kind is None else samples
         return next((among[cut] for cut in _cuts(form) if cut in among), None)

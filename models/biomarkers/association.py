@@ -104,8 +104,9 @@ def every_feature(
     """Of these rows all blocks: its name, (n, features) values, the features' names, and (n,) bool, who was measured."""
     records = ["records"] if snapshot.events is not None else []
     blocks = [*snapshot.layers, *records, *(["covariates"] if snapshot.covariates.width else []), *snapshot.views]
+    whole = np.array_equal(rows, np.arange(snapshot.rows.height))  # no copy of a layer that may fill the memory
     return [
-        (block, x[rows], names, _profiled(snapshot, block)[rows])
+        (block, x if whole else x[rows], names, _profiled(snapshot, block)[rows])
         for block in blocks
         for x, names in feature_tables(snapshot, block)
     ]

@@ -14,9 +14,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
+import numpy as np
+
 from ...loaders.files.atomic import atomic_path
 from ...loaders.files.child_processes import INHERITED, as_child_environment
 from ..base.learner import Learner
+from ..base.mapped import by_file, let_go
 from ..base.scratch import share
 from ..base.snapshot import Snapshot
 from ..base.threads import ENVIRONMENT
@@ -76,8 +79,10 @@ class Processes:
             raise RuntimeError("processes: got a second thing to work on; expected one, begin others for it")
         from joblib.externals.loky.backend.reduction import dumps  # also of a learner that a notebook defines
 
+        let_go(snapshot)
+        reducers = {np.memmap: by_file}
         with atomic_path(self.folder / _GIVEN) as fresh:
-            fresh.write_bytes(dumps((snapshot, learners), protocol=pickle.HIGHEST_PROTOCOL))
+            fresh.write_bytes(dumps((snapshot, learners), reducers=reducers, protocol=pickle.HIGHEST_PROTOCOL))
 
     def submit(self, work: Callable[P, Made], *args: P.args, **kwargs: P.kwargs) -> Future[Made]:
         """One call in one of them, as soon as one is free and something was given. work: a function of a module."""
@@ -117,7 +122,11 @@ class Processes:
 
 def with_given(folder: Path, work: Callable[..., Made], one: Any) -> Made:
     """In a process: one piece of work on what was given."""
-    return work(*_given(folder), one)
+    snapshot, learners = _given(folder)
+    try:
+        return work(snapshot, learners, one)
+    finally:
+        let_go(snapshot)
 
 
 def _given(folder: Path) -> Given:

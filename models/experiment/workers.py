@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from ..base.learner import Learner
+from ..base.mapped import let_go
 from ..base.scratch import share
 from ..base.snapshot import Snapshot
 from ..base.threads import quiet_restarts
@@ -48,6 +49,7 @@ class Workers:
                     made = work(self.snapshot, self.learners, one)
                 finally:
                     share(None)
+                    let_go(self.snapshot)
                 yield made
             return
         from concurrent.futures import as_completed

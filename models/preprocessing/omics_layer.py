@@ -11,12 +11,13 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
+from ..base.mapped import taken
 from ..base.snapshot import Layer, Snapshot
 from ..estimators.univariate import Matrix
 from .scaling import Scale, log1p
 from .steps.layer_steps import LayerSteps, dense_values
 
-_COLUMNS = 2_000
+_COLUMNS = 1_000
 """Of a layer in a file so many are read at a time."""
 _CELLS = 1 << 17
 """Of a layer that is read by rows so many are scaled at a time."""
@@ -51,8 +52,7 @@ def fitted_scale(layer: Layer, rows: np.ndarray) -> Scale:
         return Scale.fit(dense_values(layer, rows))
     parts = []
     for first in range(0, layer.values.shape[1], _COLUMNS):
-        columns = np.arange(first, min(first + _COLUMNS, layer.values.shape[1]))
-        values = np.asarray(layer.values[np.ix_(rows, columns)], dtype=np.float32)
+        values = np.asarray(taken(layer.values, rows, slice(first, first + _COLUMNS)), dtype=np.float32)
         parts.append(Scale.fit(log1p(values) if layer.scale == "log1p" else values))
     joined = Scale.joined(parts)
     return Scale(*(getattr(joined, one.name).astype(np.float32) for one in fields(Scale)))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.mapped import taken
 from ...base.snapshot import Layer
 from ..scaling import log1p, sample_ranks
 from .correction.combat import ComBat
@@ -25,7 +26,7 @@ IMPUTATIONS: Mapping[str, type[Imputation]] = {"mean": MeanImputation, "low": Lo
 
 def dense_values(layer: Layer, rows: np.ndarray) -> np.ndarray:
     """(n, features) float32 on the scale of a model: log1p or ranks where the layer asks for it. NaN stays NaN."""
-    values = np.asarray(layer.values[rows], dtype=np.float32)
+    values = np.asarray(taken(layer.values, rows), dtype=np.float32)
     match layer.scale:
         case "log1p":
             return log1p(values)

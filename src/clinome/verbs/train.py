@@ -18,6 +18,7 @@ from clinome.console import SILENT, Console
 from clinome.graph import cohort_of, open_graph, snapshot_of
 from clinome.loaders.errors import InputError
 from clinome.loaders.files.spreadsheet_csv import write_csv
+from clinome.models.base.mapped import mapped
 from clinome.models.training.launch import launched
 from clinome.run_folder.endpoints import keep_endpoints
 from clinome.run_folder.model import keep_model
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 NUMERIC = ("numpy", "scipy", "scikit-learn", "lifelines", "torch", "torch-geometric", "lightning", "polars")
 """What a unit's numbers come from, beside our own code."""
+VALUES = "values.part"
+"""Layers too large for every process to hold, while they are trained on (`models.base.mapped`)."""
 UNITS = "units.part"
 """Finished units of a run that is not whole yet. They hold patients' scores: `Run.without` takes away all that ends so."""
 
@@ -94,7 +97,23 @@ def train_study(
     """
     start = time.perf_counter()
     ready, counts = _prepare(study, run, console)
-    ready = replace(ready, snapshot=_selecting(ready.snapshot, study.learn.select))
+    ready = replace(ready, snapshot=mapped(_selecting(ready.snapshot, study.learn.select), run.folder / VALUES))
+    try:
+        return _train(ready, counts, own, console, processes, start)
+    finally:
+        shutil.rmtree(run.folder / VALUES, ignore_errors=True)
+
+
+def _train(
+    ready: Prepared,
+    counts: dict[str, Any],
+    own: Mapping[str, Learner],
+    console: Console,
+    processes: Processes | None,
+    start: float,
+) -> Run:
+    """Everything behind the snapshot."""
+    study, run = ready.study, ready.run
     if not _learns_outcomes(study):
         basis = (
             _content(ready.snapshot),
