@@ -132,6 +132,18 @@ def among(
     return rows.rows(~stranger)
 
 
+def repeated(hashes: pl.Series) -> pl.Series:
+    """Which numbers come more than once: as `is_duplicated`, a third quicker where few do.
+
+    Example:
+        >>> repeated(pl.Series([3, 1, 3])).to_list()
+        [True, False, True]
+    """
+    ordered = np.sort(hashes.to_numpy())
+    twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    return hashes.is_in(pl.Series(twice, dtype=hashes.dtype).implode())
+
+
 def once(rows: pl.DataFrame, by: Sequence[str] | None = None) -> pl.DataFrame:
     """`rows.unique(by, keep="first", maintain_order=True)`, several times as quick where few rows repeat, and no copy where none
     does: only rows of one hash are compared.
@@ -146,7 +158,7 @@ def once(rows: pl.DataFrame, by: Sequence[str] | None = None) -> pl.DataFrame:
     hashes = rows.select(by).hash_rows()
     if hashes.n_unique() == rows.height:
         return rows
-    alike = hashes.is_duplicated()
+    alike = repeated(hashes)
     place = pl.Series(_PLACE, np.flatnonzero(alike))
     first = rows.select(by).filter(alike).with_columns(place).unique(by, keep="first", maintain_order=True)[_PLACE]
     kept = ~alike.to_numpy()

@@ -380,12 +380,16 @@ def typed_cells(path: Path, frame: pl.DataFrame, missing: Sequence[str] = MISSIN
         if dtype.is_nested():
             raise InputError("a nested column", path, f"{name}: {dtype}", "plain cells", "write it as plain columns")
     text = frame.select(_as_text(name, dtype) for name, dtype in frame.schema.items())
+    numeric = frozenset(name for name, dtype in frame.schema.items() if dtype.is_numeric())
+    words = (
+        pl.Series(missing, dtype=pl.String).cast(pl.Float64, strict=False).is_null().all()
+    )  # as no number is written
+    looked_at = pl.exclude(numeric) if words else pl.all()
     text = text.with_columns(
-        pl.when(~pl.all().is_in(["", *missing])).then(pl.all())  # a null stays null: its comparison is null
+        pl.when(~looked_at.is_in(["", *missing])).then(looked_at)  # a null stays null: its comparison is null
     )
     rows = text.height
     numbers = pl.int_range(1, rows + 1, eager=True).alias("row")
-    numeric = frozenset(name for name, dtype in frame.schema.items() if dtype.is_numeric())
     return Cells(path, text, rows, numbers, pl.DataFrame(schema=BROKEN), header=tuple(text.columns), numeric=numeric)
 
 

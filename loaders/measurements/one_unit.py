@@ -50,7 +50,7 @@ def in_one_unit(loaded: Loaded) -> Loaded:
     events = loaded.events
     if events is None or not events["numeric_value"].count():
         return loaded
-    steps, places, counts = _steps(events)
+    steps, places, counts, several = _steps(events)
     if steps:
         wrong = _Judged.of(events["numeric_value"], steps, places)
         lost = events.select("code", value="numeric_value").filter(pl.Series(wrong.gone))
@@ -58,11 +58,13 @@ def in_one_unit(loaded: Loaded) -> Loaded:
         loaded = _counted(loaded, lost, steps)
         events = _converted(events, steps, places, wrong.gone)
         counts = total([counts, wrong.left])
-    return replace(loaded, events=events, counts={**loaded.counts, **total([counts, told_units(events)])})
+    apart = events.filter(pl.col("code").is_in(several.implode())) if several.len() else events.clear()
+    return replace(loaded, events=events, counts={**loaded.counts, **total([counts, told_units(apart)])})
 
 
-def _steps(events: pl.DataFrame) -> tuple[list[_Step], np.ndarray, dict[str, int]]:
-    """What is to be done for each code and unit; which of it with each event, by its number (-1: nothing); in words what."""
+def _steps(events: pl.DataFrame) -> tuple[list[_Step], np.ndarray, dict[str, int], pl.Series]:
+    """What is to be done for each code and unit; which of it with each event, by its number (-1: nothing); in words what; and
+    the codes that come in several units."""
     raw = events.lazy().filter(pl.col("numeric_value").is_not_null()).group_by("code", "unit").len("n").collect()
     raw = raw.with_columns(bare=pl.col("unit").str.strip_chars().fill_null(_NO_UNIT))
     found = (
@@ -86,7 +88,8 @@ def _steps(events: pl.DataFrame) -> tuple[list[_Step], np.ndarray, dict[str, int
     joined = events.select("code", "unit").join(
         table, on=["code", "unit"], how="left", nulls_equal=True, maintain_order="left"
     )
-    return steps, joined["step"].fill_null(-1).to_numpy(), counts
+    several = found["code"].filter(found["code"].is_duplicated()).unique()
+    return steps, joined["step"].fill_null(-1).to_numpy(), counts, several
 
 
 def _of_measure(known: Measure, code: str, units: Mapping[str, int]) -> list[_Step]:

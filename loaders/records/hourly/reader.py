@@ -43,7 +43,7 @@ def read_hourly(spec: Records, known: Known) -> Loaded:
         if layout.visit is not None:
             rows, owners = _owned(rows, owners, layout.visit, ledger)
         rows = _once(_timed(rows, layout, ledger), spec, layout, ledger)
-        stays.append(rows.group_by("stay", "subject_id", maintain_order=True).agg(**STAYS))
+        stays.append(rows.group_by("stay", maintain_order=True).agg(pl.col("subject_id").first(), **STAYS))
         cells.append(_melted(rows, spec, layout, ledger))
     return tables(pl.concat(stays), pl.concat(cells), spec, layout, ledger)
 

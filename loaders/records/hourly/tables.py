@@ -13,7 +13,7 @@ from ...files.cells.number_words import missing_words, misspelt
 from ...files.column_types import named_like_an_id, typed_and_told
 from ...files.ledger import ROW, Ledger, refuse
 from ...files.losses import TEXT
-from ...files.rows import CONTROL, LONGEST
+from ...files.rows import CONTROL, LONGEST, repeated
 from ...identifiers.curie import codes
 from ...identifiers.property_names import is_reserved, safe_names
 from ...specs import Records
@@ -194,11 +194,13 @@ def _rows_told(cells: pl.DataFrame, parts: Parts, layout: Layout, ledger: Ledger
     """Of a long table the rows that bring something: what repeats the stay's id or a property merges, what is not read,
     or says another property than the first, is rejected."""
     at, kind = layout.names or "", pl.col("kind")
-    ids = cells.filter(kind == ID)
-    same = ids.filter((pl.col("cell").str.strip_suffix(".0") == pl.col("stay").cast(pl.String)).fill_null(False))
-    ledger.merged(same.height)
-    if ids.height:
-        cells = cells.filter(~pl.col(ROW).is_in(same[ROW].implode()))
+    ids = cells.select(kind == ID).to_series().arg_true()
+    says = pl.col("cell").str.strip_suffix(".0") == pl.col("stay").cast(pl.String)
+    same = ids.filter(cells[ids].select(says.fill_null(False)).to_series())
+    ledger.merged(same.len())
+    if same.len():
+        other = pl.repeat(True, cells.height, eager=True).scatter(same, False)
+        cells = cells.filter(other)
     expected, fix = "what `values`, `labels` or `keep` names", "name it there, if it is wanted"
     cells = refuse(cells, kind >= ID, ledger, at, got="name", expected=expected, fix=fix)
     kept = kind == KEEP
@@ -266,7 +268,7 @@ def _events(
     once = found
     if layout.long or stays["again"].any():
         same = ["stay", "hours", "name", "value", *(c for c in ("over", "text", "unit") if found[c].count())]
-        twice = found.select(same).hash_rows().is_duplicated()  # only what has a twin is compared cell by cell
+        twice = repeated(found.select(same).hash_rows())  # only what has a twin is compared cell by cell
         if twice.any():
             once = pl.concat([found.filter(~twice), found.filter(twice).unique(same, keep="first")])
     if layout.long:

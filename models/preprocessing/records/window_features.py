@@ -27,7 +27,7 @@ STATISTICS = ("first", "min", "max", "mean", "slope")
 """Of the numbers of a code; slope: least squares, a day. (The last number is in `EventCounts`.)"""
 FEWEST, MOST = 0.1, 0.9
 """A window is worth having if it holds so much of all events: fewer are noise, more are what `EVER` holds."""
-BLOCK = 1 << 16
+BLOCK = 1 << 17
 """Events at a time: what is made on the way stays small, within a processor's cache."""
 _SAME = 1e-9
 """Squared days: times that differ by less have no slope."""
@@ -111,9 +111,13 @@ def windows(events: pl.DataFrame, rows: int, links: pl.DataFrame, spans: Sequenc
 
 @dataclass(frozen=True)
 class _Facts:
-    """Events as arrays, by row and time: each has a row, the place of its name, days before the prediction, and a number."""
+    """Events as arrays, by row and time: each has a row, a number of its name, days before the prediction, and a number.
+
+    place: of the number of a name -> where it stands among names, which ascend.
+    """
 
     names: list[str]
+    place: np.ndarray
     row: np.ndarray
     name: np.ndarray
     days: np.ndarray
@@ -121,40 +125,50 @@ class _Facts:
 
     @classmethod
     def of(cls, events: pl.DataFrame, names: pl.Series) -> _Facts:
-        known = names.unique().sort()
-        place = names.cast(pl.Enum(known)).to_physical().to_numpy()
-        number = events["numeric_value"].cast(pl.Float64).to_numpy()
-        return cls(known.to_list(), events["row"].to_numpy(), place, events["days"].to_numpy(), number)
+        numbered = names.cast(pl.Categorical)  # each text is looked up once: an Enum has to know them before
+        known = numbered.unique()
+        known = known.gather(known.cast(pl.String).arg_sort())
+        numbers = known.to_physical().to_numpy()
+        place = np.zeros(int(numbers.max(initial=0)) + 1, np.int32)
+        place[numbers] = np.arange(len(numbers))
+        name, number = numbered.to_physical().to_numpy(), events["numeric_value"].cast(pl.Float64).to_numpy()
+        return cls(
+            known.cast(pl.String).to_list(), place, events["row"].to_numpy(), name, events["days"].to_numpy(), number
+        )
 
     def blocks(self) -> Iterator[_Block]:
         """Some rows at a time."""
         a = 0
         while a < len(self.row):
             first, last = self.row[a], self.row[min(a + BLOCK, len(self.row)) - 1]
-            b = int(np.searchsorted(self.row, last, "right"))
-            yield self._block(slice(a, b), np.searchsorted(self.row[a:b], np.arange(first, last + 2)))
+            b = a + int(np.searchsorted(self.row[a:], last, "right"))
+            yield self._block(slice(a, b), np.arange(first, last + 1))
             a = b
 
-    def _block(self, part: slice, begin: np.ndarray) -> _Block:
-        """begin: where each row of this part begins, and its end. Two counting sorts, by name and by row again, so linear."""
-        row, place = self.row[part], np.arange(begin[-1], dtype=np.int32)
-        by_row = sparse.csr_matrix((place, self.name[part], begin), shape=(len(begin) - 1, len(self.names)))
+    def _block(self, part: slice, rows: np.ndarray) -> _Block:
+        """rows: of this part, all of their events. Two counting sorts, by name and by row again, so linear."""
+        begin = np.searchsorted(self.row[part], np.append(rows, rows[-1] + 1))
+        place = np.arange(begin[-1], dtype=np.int32)
+        by_row = sparse.csr_matrix((place, self.place[self.name[part]], begin), shape=(len(rows), len(self.names)))
         ordered = by_row.tocsc().tocsr()
         name, place = ordered.indices, ordered.data
-        new = np.concatenate([[True], (row[1:] != row[:-1]) | (name[1:] != name[:-1])])
-        return _Block(row[new], name[new], np.cumsum(new) - 1, self.days[part][place], self.number[part][place])
+        last = np.append(name[1:] != name[:-1], True)
+        last[begin[1:] - 1] = True  # of a row without events: the end of the one before it
+        end = np.flatnonzero(last) + 1
+        row = np.repeat(rows, np.diff(np.searchsorted(end, begin, "right")))
+        return _Block(row, name[end - 1], end, self.days[part][place], self.number[part][place])
 
 
 @dataclass(frozen=True)
 class _Block:
     """Cells (a row and a name), ascending as csr has them, and their events by time.
 
-    row, name: (cells,). cell: (events,) whose event it is, ascending; days, number: (events,).
+    row, name, end: (cells,); end: where the events of each end. days, number: (events,).
     """
 
     row: np.ndarray
     name: np.ndarray
-    cell: np.ndarray
+    end: np.ndarray
     days: np.ndarray
     number: np.ndarray
 
@@ -162,21 +176,19 @@ class _Block:
         """These events, and the cells that have some."""
         if kept.all():
             return self
-        place = np.flatnonzero(kept)
-        cell = self.cell[place]
-        held = np.bincount(cell, minlength=len(self.row)) > 0
-        cell = (np.cumsum(held) - 1)[cell]
-        return _Block(self.row[held], self.name[held], cell, self.days[place], self.number[place])
+        end, place = np.cumsum(kept, dtype=np.int32)[self.end - 1], np.flatnonzero(kept)
+        held = np.flatnonzero(np.diff(end, prepend=0) > 0)
+        return _Block(self.row[held], self.name[held], end[held], self.days[place], self.number[place])
 
     @cached_property
     def count(self) -> np.ndarray:
         """(cells,) events."""
-        return np.bincount(self.cell, minlength=len(self.row))
+        return np.diff(self.end, prepend=0)
 
     @cached_property
-    def end(self) -> np.ndarray:
-        """(cells,) where the events of each end."""
-        return np.cumsum(self.count)
+    def cell(self) -> np.ndarray:
+        """(events,) whose each is."""
+        return np.repeat(np.arange(len(self.row)), self.count)
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """(cells,) of (events,). Most cells hold few: several times quicker than `reduceat`."""
@@ -206,9 +218,11 @@ def _cells(facts: _Facts, rows: int, spans: Sequence[float]) -> list[dict[str, s
     """For each span: OCCURRENCE and STATISTICS -> (rows, names) csr."""
     most = [int(np.count_nonzero(facts.days <= span)) for span in spans]
     parts = [(_Columns(OCCURRENCE, n, rows), _Columns(STATISTICS, n, rows)) for n in most]
+    longest_first = sorted(zip(spans, parts, strict=True), key=lambda part: -part[0])
     for block in facts.blocks():
-        for span, (occurred, measured) in zip(spans, parts, strict=True):
-            inside = block.where(block.days <= span)
+        inside = block
+        for span, (occurred, measured) in longest_first:  # each holds the next
+            inside = inside.where(inside.days <= span)
             numbers = inside.where(np.isfinite(inside.number))
             occurred.add(inside, inside.occurrence())
             measured.add(numbers, numbers.distribution())
