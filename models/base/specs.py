@@ -118,6 +118,9 @@ FUSIONS = ("early", "intermediate", "cross_attention", "contrastive", "late", "s
 scores are summed or weighed by a further one, or as events on one clock."""
 
 
+SURVIVAL_HEADS = ("cox", "discrete")
+"""What a network says of a time to an event: one relative hazard, or a hazard for each bin of time (`models.heads`)."""
+
 SELECTIONS = (
     "none", "variance", "univariate", "mutual_information", "minimum_redundancy", "lasso", "elastic_net", "stability",
 )  # fmt: skip
@@ -139,6 +142,7 @@ class Learn:
     pretrain: str = "none"
     encoder: Path | None = None
     select: str = "none"  # one of SELECTIONS
+    survival_head: str = "cox"  # one of SURVIVAL_HEADS
 
     @property
     def placement(self) -> Placement:

@@ -125,20 +125,47 @@ class TreeArrays:
 
 def of_forest(model: Any) -> TreeArrays:
     """A fitted RandomForestClassifier or RandomForestRegressor."""
-    nodes = []
-    for tree in (one.tree_ for one in model.estimators_):
-        leaf = tree.children_left < 0
-        here = np.arange(tree.node_count)
-        nodes.append(
-            {
-                "feature": np.where(leaf, 0, tree.feature), "threshold": np.where(leaf, 0.0, tree.threshold),
-                "left": np.where(leaf, here, tree.children_left), "right": np.where(leaf, here, tree.children_right),
-                "missing_left": tree.missing_go_to_left.astype(bool), "value": tree.value[:, 0],
-                "split": np.full(len(here), -1),
-            }
-        )  # fmt: skip
+    nodes = [_nodes(one.tree_) for one in model.estimators_]
     classes = np.asarray(getattr(model, "classes_", np.zeros(0, np.int64)))
     return TreeArrays("forest", _joined(nodes, []), classes, np.zeros(0), np.asarray(model.feature_importances_))
+
+
+def of_survival_forest(model: Any, columns: int) -> TreeArrays:
+    """scikit-survival's fitted RandomSurvivalForest of `low_memory`, whose leaves hold mortality; here divided by the number
+    of event times that it sums over: the mean cumulative hazard does not grow with the rows that it was fitted on.
+
+    It knows no importance: here a column's is the share of training rows that pass a split of it.
+    """
+    passed = np.zeros(columns)
+    for tree in (one.tree_ for one in model.estimators_):
+        inside = tree.children_left >= 0
+        np.add.at(passed, tree.feature[inside], tree.n_node_samples[inside])
+    times = max(1, int(np.sum(model.is_event_time_)))
+    nodes = [{**made, "value": made["value"] / times} for made in (_nodes(one.tree_) for one in model.estimators_)]
+    share = passed / max(1.0, passed.sum())
+    return TreeArrays("forest", _joined(nodes, []), np.zeros(0, np.int64), np.zeros(0), share)
+
+
+def of_cox_boosting(model: Any, instead: np.ndarray) -> TreeArrays:
+    """scikit-survival's fitted GradientBoostingSurvivalAnalysis on values in which `instead`, (columns,), stood for missing
+    ones: NaN then goes where these went."""
+    nodes = []
+    for tree in (one.tree_ for stage in model.estimators_ for one in stage):
+        made = _nodes(tree)
+        goes_left = instead[made["feature"]] <= made["threshold"]
+        nodes.append({**made, "missing_left": goes_left, "value": model.learning_rate * made["value"]})
+    importance = np.asarray(model.feature_importances_, dtype=np.float64)
+    return TreeArrays("boosting", _joined(nodes, []), np.zeros(0, np.int64), np.zeros(1), importance)
+
+
+def _nodes(tree: Any) -> dict[str, np.ndarray]:
+    """One tree of scikit-learn's."""
+    leaf, here = tree.children_left < 0, np.arange(tree.node_count)
+    return {
+        "feature": np.where(leaf, 0, tree.feature), "threshold": np.where(leaf, 0.0, tree.threshold),
+        "left": np.where(leaf, here, tree.children_left), "right": np.where(leaf, here, tree.children_right),
+        "missing_left": tree.missing_go_to_left.astype(bool), "value": tree.value[:, 0], "split": np.full(len(here), -1),
+    }  # fmt: skip
 
 
 def with_means(forest: TreeArrays, x: np.ndarray, y: np.ndarray, otherwise: np.ndarray) -> TreeArrays:

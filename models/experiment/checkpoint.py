@@ -64,7 +64,8 @@ class Checkpoint:
             return None
         decides = {name: _hash(v.tobytes()) if isinstance(v, np.ndarray) else v for name, v in one.decides().items()}
         together = getattr(learner, "placement", Placement()).count  # how large its batches are
-        parts = [self.basis, code(), kind, learner.name, decides, together]
+        fixed = dict(getattr(learner, "fixed", {}))
+        parts = [self.basis, code(), kind, learner.name, decides, together, fixed]
         return self.folder / _hash(json.dumps(parts, sort_keys=True).encode())
 
 

@@ -13,9 +13,12 @@ import polars as pl
 
 from ..base.learner import Learner
 from ..base.snapshot import Snapshot
+from ..base.task import task_of
 from ..base.threads import one_thread
 from ..biomarkers.feature_effects import SCHEMA, effects
+from ..evaluation.survival_curves import grid
 from ..learners.adapters.own_code import LearnerFailed, guarded
+from ..learners.base import BaseLearner
 from .controls import seen, setting_of
 from .tuning import TuningResult, fit_tuned, inner_plan, seed_of, tune
 
@@ -56,6 +59,8 @@ class JobResult:
     peak_mb: float | None
     before: bool = False
     failed: str | None = None
+    curves: np.ndarray | None = None
+    """(held-out rows, t) survival at `evaluation.survival_curves.grid`, of a learner that gives curves of its own."""
 
     @property
     def asked(self) -> Job:
@@ -67,6 +72,7 @@ class JobResult:
         return {
             "score": self.score, "tuned": self.tuned and vars(self.tuned), "seconds": self.seconds,
             "peak_mb": self.peak_mb, "effects": None if self.effects is None else _columns(self.effects),
+            "curves": self.curves,
         }  # fmt: skip
 
     @classmethod
@@ -74,7 +80,7 @@ class JobResult:
         """What `state` was taken of; job: the one that was asked for now."""
         tuned, table = state["tuned"], state["effects"]
         return cls(job, state["score"], tuned and TuningResult(**tuned), None if table is None else pl.DataFrame(table, SCHEMA),
-                   state["seconds"], state["peak_mb"], before=True)  # fmt: skip
+                   state["seconds"], state["peak_mb"], before=True, curves=state["curves"])  # fmt: skip
 
 
 def run_job(snapshot: Snapshot, learners: Sequence[Learner], job: Job) -> JobResult:
@@ -90,13 +96,17 @@ def run_job(snapshot: Snapshot, learners: Sequence[Learner], job: Job) -> JobRes
         work = _control if job.control else _learn
         try:
             with guarded(learner):
-                score, tuned, table = work(snapshot, learner, job)
+                score, tuned, table, curves = work(snapshot, learner, job)
         except LearnerFailed as error:
             return JobResult(job, None, None, None, time.monotonic() - start, _peak_mb(), failed=error.reason)
-    return JobResult(job, score, tuned, table, time.monotonic() - start, _peak_mb())
+    return JobResult(job, score, tuned, table, time.monotonic() - start, _peak_mb(), curves=curves)
 
 
-def _learn(snapshot: Snapshot, learner: Learner, job: Job) -> tuple[np.ndarray, TuningResult, pl.DataFrame | None]:
+_Found = tuple[np.ndarray, TuningResult | None, pl.DataFrame | None, np.ndarray | None]
+"""Scores, what tuning found, effects, and curves."""
+
+
+def _learn(snapshot: Snapshot, learner: Learner, job: Job) -> _Found:
     plan = inner_plan(snapshot, job.train, job.tuning, job.seed)
     seed = seed_of(job.seed, learner.name)
     tuned = tune(learner, snapshot, plan, trials=job.trials, seed=seed, deadline=job.deadline, metric=job.metric)
@@ -104,14 +114,23 @@ def _learn(snapshot: Snapshot, learner: Learner, job: Job) -> tuple[np.ndarray, 
     score = fitted.predict(snapshot, job.held_out)
     if not np.isfinite(score).all():
         raise ValueError(f"{learner.name}: got a prediction that is not finite in fold {job.fold}")
-    return score, tuned, effects(fitted, snapshot, job.held_out, seed) if job.attribute else None
+    table = effects(fitted, snapshot, job.held_out, seed) if job.attribute else None
+    return score, tuned, table, _curves(fitted, snapshot, job.held_out)
 
 
-def _control(snapshot: Snapshot, learner: Learner, job: Job) -> tuple[np.ndarray, None, None]:
+def _curves(fitted: Learner, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray | None:
+    """Curves of its own, of a learner that has any, at the times at which all are scored."""
+    task = task_of(snapshot.task)
+    if not task.over_time or not isinstance(fitted, BaseLearner):
+        return None
+    return fitted.survival(snapshot, rows, grid(task.targets(snapshot.rows, snapshot.classes)))
+
+
+def _control(snapshot: Snapshot, learner: Learner, job: Job) -> _Found:
     view = seen(snapshot, job.control, job.seed)
     fitted = learner.with_setting(setting_of(job.control), job.seed)
     fitted.fit(view, job.train, job.tuning)
-    return fitted.predict(view, job.held_out), None, None
+    return fitted.predict(view, job.held_out), None, None, None
 
 
 def _columns(table: pl.DataFrame) -> dict[str, Any]:

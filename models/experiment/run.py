@@ -27,8 +27,9 @@ from ..evaluation.decisions.operating_point import Rule, operating_points
 from ..evaluation.fold_scores import FoldScores, Inner, draw, judge
 from ..evaluation.predictions import prediction_table
 from ..evaluation.survival_curves import Rivals, follow, grid, rivals_of
-from ..learners.base import aimed, placed
+from ..learners.base import aimed, placed, with_head
 from ..learners.registry import CHOSEN, TABULAR_CONTROL, baselines, make
+from ..metrics.metric import SurvivalCurves
 from ..metrics.task_metrics import main_metric
 from .checkpoint import Checkpoint, resumed
 from .controls import PERMUTED, in_order, learner_of
@@ -80,7 +81,7 @@ def run(
     """
     start = time.monotonic()
     metric = "" if metric == task_of(snapshot.task).primary else metric
-    learners = [aimed(placed(learner, learn.placement), metric) for learner in learners]
+    learners = [with_head(aimed(placed(one, learn.placement), metric), learn.survival_head) for one in learners]
     names = [learner.name for learner in learners]
     if len(set(names)) < len(names):
         raise ValueError(f"two learners share a name: {', '.join(names)}")
@@ -184,13 +185,14 @@ def _gather(
             continue
         for name, d in here.items():
             if d.score is not None and d.tuned is not None:
-                scores.append(_fold_scores(name, y, rival, d, d.score, d.tuned.oof, times))
+                scores.append(_fold_scores(name, y, rival, d, d.score, d.tuned.oof, times, d.curves))
         tuned = {name: d.tuned for name, d in here.items() if d.tuned is not None}
         choice = choose_among(snapshot, tuned, seed, by)
         score = choice.combine({name: d.score for name, d in here.items() if d.score is not None}, snapshot.task)
         inner = choice.combine({name: one.oof for name, one in tuned.items()}, snapshot.task)
         first = next(iter(here.values()))
-        scored = _fold_scores(CHOSEN, y, rival, first, score, inner, times)
+        own = here[choice.name].curves if choice.name in here else None
+        scored = _fold_scores(CHOSEN, y, rival, first, score, inner, times, own)
         picked.append(
             replace(scored, inner=None if first.tuned is None else Inner(first.tuned.rows, y[first.tuned.rows], inner))
         )
@@ -240,13 +242,18 @@ def _fold_scores(
     score: np.ndarray,
     inner: np.ndarray,
     times: np.ndarray,
+    curves: np.ndarray | None = None,
 ) -> FoldScores:
-    """inner: scores of training rows by models that had not seen them, in the order of the job's tuned rows."""
+    """inner: scores of training rows by models that had not seen them, in the order of the job's tuned rows. curves: of a
+    learner that gives its own; beside a competing event these are of a world without it, and are not taken."""
     followed, held_out = None, d.job.held_out
     if len(times) and d.tuned is not None:
         rows = np.concatenate([d.job.train, d.job.tuning])
         ended = None if rival is None else Rivals(rival[rows], rival[d.tuned.rows], rival[held_out])
-        followed = follow(y[rows], y[d.tuned.rows], inner, score, times, ended)
+        if curves is not None and ended is None:
+            followed = SurvivalCurves(y[rows], times, curves)
+        else:
+            followed = follow(y[rows], y[d.tuned.rows], inner, score, times, ended)
     return FoldScores(name, d.job.repeat, d.job.fold, held_out, y[held_out], score, followed)
 
 

@@ -38,8 +38,12 @@ class Head(nn.Module):
         with torch.no_grad():
             self.linear.weight[:, : self.linear.out_features] = slope * torch.eye(self.linear.out_features)
 
+    def shown(self, raw: Tensor) -> Tensor:
+        """(n, outputs) what an attribution tells of, each column by itself: what is trained on."""
+        return raw
+
     def told(self, raw: Tensor) -> Tensor:
-        """(n,) of which output an attribution tells (`Task.told`): the predicted class."""
+        """(n,) of which column of `shown` an attribution tells (`Task.told`): the predicted class."""
         return raw.argmax(1)
 
     def loss(self, raw: Tensor, target: Target) -> Tensor | None:

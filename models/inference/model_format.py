@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..base.specs import SURVIVAL_HEADS
 from ..base.task import TASKS, task_of
 from ..estimators.tree_arrays import LEFT, RIGHT, UNKNOWN, Trees
 from ..learners.registry import LEARNERS, make
@@ -157,8 +158,8 @@ def _member(part: Part, schema: Schema) -> str:
             _ridge(state, schema, partial(latent_columns, name=name, setting=found["setting"].value))
         case "best_feature":
             _best(state, schema)
-        case "forest" | "boosting":
-            _tree_learner(state, schema, name)
+        case "forest" | "boosting" | "survival_forest" | "survival_boosting":
+            _tree_learner(state, schema, name.removeprefix("survival_"))
         case "cox_pca":
             _cox(state, schema)
         case _ if name in _OWN_FORM:
@@ -180,7 +181,9 @@ def _setting(key: str, part: Part, learner: Any) -> None:
     network = getattr(learner, "on_torch", False) and key in NETWORK_SETTINGS
     if not known and space is None and not network:
         raise part.wrong(f"a setting that {learner.name} has", "one that it has not")
-    if key == "plan":
+    if key == "survival_head":
+        part.text(SURVIVAL_HEADS)
+    elif key == "plan":
         from ..training.trainer import TrainingPlan
 
         for name, one in part.named().items():
@@ -270,6 +273,7 @@ def _best(part: Part, schema: Schema) -> None:
 
 
 def _tree_learner(part: Part, schema: Schema, name: str) -> None:
+    """name: forest or boosting."""
     found = part.keys("task", "classes", "table", "mean", "rate", "recalibration", "grown")
     of_task(found, schema)
     _rate(found["rate"], schema)

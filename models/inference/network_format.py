@@ -30,6 +30,7 @@ NETWORK_SETTINGS = (
     "neighbors",
     "pretrain",
     "pretrained",
+    "survival_head",
 )
 LARGEST = 65_536
 """No setting that sizes a network is larger: a folder cannot ask for more memory than there is."""
@@ -132,9 +133,12 @@ def _edges(found: Mapping[str, Part], schema: Schema, setting: Mapping[str, Any]
 
 
 def weights(part: Part) -> None:
-    for one in part.named().values():
+    for name, one in part.named().items():
         one.must(isinstance(one.value, np.ndarray), "an array", "none")
         one.all_finite()
+        if name == "head.ends":  # of the bins of time, days
+            ends = one.array("f8", None, least=0)
+            one.must(bool((np.diff(ends) >= 0).all()), "days that never fall", "others")
 
 
 def on_genes(part: Part, schema: Schema, setting: Mapping[str, Any], learner: str) -> None:

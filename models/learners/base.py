@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -25,6 +26,8 @@ class BaseLearner(Fitted):
     name = ""
     on_torch: ClassVar[bool] = False
     """Whether it is a network."""
+    headed: ClassVar[bool] = False
+    """Whether it is a network of ours whose last layer is the task's head, or another that its setting `survival_head` names."""
     own_code: ClassVar[bool] = False
     """Whether part of it is the user's own code, which no file can hold: it must be given again to predict."""
     several_numbers: ClassVar[bool] = False
@@ -38,6 +41,8 @@ class BaseLearner(Fitted):
     """Settings to try, the default first."""
     placement = Placement()
     """Where a network is trained; no setting, and nothing that is saved."""
+    fixed: Setting = MappingProxyType({})
+    """What the study says of it: part of every setting, saved with it, and never tuned."""
     metric = ""
     """By which it chooses what it tunes while it fits; "": the task's own. No setting, and nothing that is saved."""
 
@@ -76,7 +81,7 @@ class BaseLearner(Fitted):
         return self
 
     def with_setting(self, setting: Setting, seed: int) -> Self:
-        return type(self)(setting, seed).on(self.placement).by(self.metric)
+        return type(self)({**setting, **self.fixed}, seed).on(self.placement).by(self.metric).fixing(self.fixed)
 
     def on(self, placement: Placement) -> Self:
         """The same learner, trained there."""
@@ -90,6 +95,12 @@ class BaseLearner(Fitted):
         made.metric = metric
         return made
 
+    def fixing(self, fixed: Setting) -> Self:
+        """The same learner, of whose every setting this is part."""
+        made = copy(self)
+        made.fixed = fixed
+        return made
+
     def recalibrate(self, final: np.ndarray) -> None:
         """Once fitted: a slope and intercepts, learnt on inner scores, for the logits of what it predicts."""
         self.recalibration = final
@@ -97,6 +108,11 @@ class BaseLearner(Fitted):
     def settled(self, score: np.ndarray, task: str) -> np.ndarray:
         """What a recalibrated learner's `predict` gives back."""
         return score if self.recalibration is None else scaled(score, self.recalibration, task)
+
+    def survival(self, snapshot: Snapshot, rows: np.ndarray, days: np.ndarray) -> np.ndarray | None:
+        """(n, t) probability that these rows have no event until each of the days; None where it gives risks alone, which
+        become curves as those of any learner (`models.evaluation.survival_curves`)."""
+        return None
 
     def unsaved(self) -> str | None:
         if not self.fitted and type(self).restore is Fitted.restore:
@@ -114,6 +130,13 @@ class BaseLearner(Fitted):
 def placed(learner: Learner, placement: Placement) -> Learner:
     """A network trained there; any other learner as it is."""
     return learner.on(placement) if isinstance(learner, BaseLearner) and learner.on_torch else learner
+
+
+def with_head(learner: Learner, survival_head: str) -> Learner:
+    """A network of ours with that head of survival; any other learner, and Cox's head, as it is."""
+    if survival_head == "cox" or not isinstance(learner, BaseLearner) or not learner.headed:
+        return learner
+    return learner.fixing({"survival_head": survival_head})
 
 
 def aimed(learner: Learner, metric: str) -> Learner:

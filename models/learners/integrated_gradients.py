@@ -140,6 +140,7 @@ def value_gradients(network: Any, batch: Batch, steps: int = STEPS) -> dict[str,
 
 def explained(head: Any, raw: Tensor, guess: Tensor) -> Tensor:
     """The sum of what is explained of each row: its logit, of several classes the predicted one's above their mean."""
+    raw = head.shown(raw)
     above = raw.mean(1).sum() if raw.shape[1] > 1 and head.exclusive else 0.0
     return raw.gather(1, guess[:, None]).sum() - above
 

@@ -20,6 +20,7 @@ from .base import BaseLearner
 if TYPE_CHECKING:
     from ..encoders.propagation import Messages
     from ..encoders.relational_graph import RelationalGraph
+    from ..heads.head import Head
     from ..preprocessing.tokens.token_table import Sequences
     from ..preprocessing.tokens.tokenizer import Vocabulary
     from ..training.batch import Batch
@@ -117,7 +118,7 @@ def late_fusion(
 class NetworkLearner(BaseLearner):
     """Messages and sequences of the fold -> masked fusion -> head. Subclasses say which modalities they use."""
 
-    on_torch = True
+    on_torch = headed = True
     records = "none"
     """How records enter: none, messages, sequence or both."""
     codes_on_graph: ClassVar[bool] = False
@@ -162,7 +163,7 @@ class NetworkLearner(BaseLearner):
         start, slope = late_fusion(honest, rows, y[rows], self.task)
         with training.reproducible(plan.seed):
             encoder = self._encoder(start)
-            head = task_of(self.task).head(self.width, self.classes)
+            head = self._head()
         head.start(task.tensors(y[rows]))
         if self.messages:
             head.read(slope)
@@ -268,6 +269,11 @@ class NetworkLearner(BaseLearner):
         hidden = self.setting.get("drop_modality", 0.2)
         return MaskedFusion(encoders, self.width, hidden, start, attention=self.attention)
 
+    def _head(self) -> Head:
+        from ..heads.survival import head_of
+
+        return head_of(self.task, self.width, self.classes, self.setting)
+
     def _sequence_encoder(self, vocabulary: Vocabulary, dropout: float) -> Any:
         """What reads the tokens."""
         from ..encoders.codes.transformer import SequenceEncoder
@@ -291,6 +297,11 @@ class NetworkLearner(BaseLearner):
 
         return training.predict(self.network, self.inputs(snapshot, hidden).serving(rows), rows)
 
+    def survival(self, snapshot: Snapshot, rows: np.ndarray, days: np.ndarray) -> np.ndarray | None:
+        from ..heads.survival import curves
+
+        return curves(self.network.head, lambda: self.embeddings(snapshot, rows).rows, days)
+
     def state(self) -> dict[str, Any]:
         weights = {name: value.detach().cpu().numpy() for name, value in self.network.state_dict().items()}
         return {
@@ -312,7 +323,7 @@ class NetworkLearner(BaseLearner):
         self.vocabulary = None if state["vocabulary"] is None else Vocabulary.restored(state["vocabulary"])
         around = state["code_graph"]
         self.code_graph = None if around is None else RelationalGraph.restored(around)
-        self.network = training.Network(self._encoder({}), task_of(self.task).head(self.width, self.classes))
+        self.network = training.Network(self._encoder({}), self._head())
         own = {name: x.numpy().copy() for name, x in self.network.state_dict().items() if not x.is_floating_point()}
         training.set_weights(self.network, state["weights"])
         for name, positions in own.items():

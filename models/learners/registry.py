@@ -46,6 +46,8 @@ LEARNERS: dict[str, Entry] = {
     "forest": Entry(f"{HERE}.baselines.forest:Forest", baseline=True),
     "boosting": Entry(f"{HERE}.baselines.boosting:Boosting", baseline=True),
     "cox_pca": Entry(f"{HERE}.baselines.cox_pca:CoxPCA", needs=("survival",), baseline=True, anchor=True),
+    "survival_forest": Entry(f"{HERE}.baselines.survival_trees:SurvivalForest", needs=("survival",), baseline=True),
+    "survival_boosting": Entry(f"{HERE}.baselines.survival_trees:SurvivalBoosting", needs=("survival",), baseline=True),
     "propagation": Entry(f"{HERE}.graph.propagation:Propagation", graph=True),
     "gene_gnn": Entry(f"{HERE}.graph.gene_gnn:GeneGNN", needs=("layers",), graph=True),
     "hetero_gnn": Entry(f"{HERE}.graph.hetero_gnn:HeteroGNN", graph=True),
@@ -68,13 +70,24 @@ LEARNERS: dict[str, Entry] = {
 }
 """In the order in which they are shown: the plainest first, networks last."""
 FUSE = {
-    "early": ("ridge_late", "lasso", "elastic_net", "forest", "boosting"),
+    "early": ("ridge_late", "lasso", "elastic_net", "forest", "boosting", "survival_forest", "survival_boosting"),
     "late": ("ridge_late", "lasso", "elastic_net"),
     "stacked": ("ridge_late", "lasso", "elastic_net"),
     "intermediate": ("fusion", "vae", "factor"),
     "cross_attention": ("cross_attention",),
     "contrastive": ("contrastive",),
-    "interleaved": ("ridge_late", "lasso", "elastic_net", "forest", "boosting", "gru", "lstm", "sequence"),
+    "interleaved": (
+        "ridge_late",
+        "lasso",
+        "elastic_net",
+        "forest",
+        "boosting",
+        "survival_forest",
+        "survival_boosting",
+        "gru",
+        "lstm",
+        "sequence",
+    ),
 }
 """`[learn] fusion` -> who brings modalities together so; interleaved ones are events, which these read."""
 ONE_BLOCK = ("majority", "covariates", "best_feature")

@@ -423,7 +423,7 @@ def _check(study: Study, where: str) -> None:
     check_threshold(study.report.threshold, study.task, f"{where} [report] threshold")
     _check_target(study, where)
     _ = study.matching
-    check_learn(study.learn, where)
+    check_learn(study.learn, study.task.kind if study.task else "", where)
     if study.links is None:
         check_learners(study.learn.learners, f"{where} [learn] learners")
 

@@ -91,7 +91,7 @@ class OnGenes(BaseLearner, ABC):
     most of the outcome in the training rows, what they hear added.
     """
 
-    on_torch = True
+    on_torch = headed = True
     seconds: ClassVar[float]
     """Of one gene of one patient in one step, by one core, measured."""
     plan: ClassVar[Mapping[str, Any]] = {"epochs": 20, "patience": 8, "lr": 1e-2, "weight_decay": 1e-2,
@@ -179,9 +179,15 @@ class OnGenes(BaseLearner, ABC):
         return replace(plan, epochs=own.get("epochs", epochs), patience=own.get("patience", patience))
 
     def _network(self) -> Network:
+        from ...heads.survival import head_of
         from ...training import trainer as training
 
-        return training.Network(self._encoder(), task_of(self.task).head(DIM, self.classes))
+        return training.Network(self._encoder(), head_of(self.task, DIM, self.classes, self.setting))
+
+    def survival(self, snapshot: Snapshot, rows: np.ndarray, days: np.ndarray) -> np.ndarray | None:
+        from ...heads.survival import curves
+
+        return curves(self.network.head, lambda: self.embeddings(snapshot, rows).rows, days)
 
     def predict(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
         from ...training import trainer as training

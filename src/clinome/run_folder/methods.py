@@ -72,7 +72,7 @@ def evaluate_of(evaluate: Evaluate, folds: pl.DataFrame) -> dict[str, Any]:
 
 def learn_of(learn: Learn) -> dict[str, Any]:
     """How learners were tuned."""
-    names = ("trials", "minutes", "fusion", "select", "pretrain", "devices", "nodes")
+    names = ("trials", "minutes", "fusion", "select", "survival_head", "pretrain", "devices", "nodes")
     return {name: _plain(getattr(learn, name)) for name in names} | {"encoder": learn.encoder is not None}
 
 

@@ -10,7 +10,17 @@ from clinome.loaders.files.losses import KINDS as LOSSES
 from clinome.loaders.registry import KNOWLEDGE, NOTES, RECORDS
 from clinome.loaders.specs import KINDS, NAMESPACES, AnySource, Images, Knowledge, Notes, Omics, Records
 from clinome.loaders.views.array_file import is_array
-from clinome.models.base.specs import FUSIONS, SELECTIONS, STRATEGIES, Evaluate, Learn, LinkTask, Matching, TaskSpec
+from clinome.models.base.specs import (
+    FUSIONS,
+    SELECTIONS,
+    STRATEGIES,
+    SURVIVAL_HEADS,
+    Evaluate,
+    Learn,
+    LinkTask,
+    Matching,
+    TaskSpec,
+)
 from clinome.models.base.task import TASKS, task_of
 from clinome.study_file.typed_toml import check_word
 
@@ -125,7 +135,7 @@ def check_activity(omics: Sequence[Omics], knowledge: Sequence[Knowledge], where
                                  f"rename [omics.\"{block}\"]")  # fmt: skip
 
 
-def check_learn(learn: Learn, where: str) -> None:
+def check_learn(learn: Learn, kind: str, where: str) -> None:
     """Numbers that can be, and processes that can train together.
 
     Raises: InputError; NotBuilt for a strategy that this version lacks.
@@ -133,6 +143,10 @@ def check_learn(learn: Learn, where: str) -> None:
     if learn.fusion is not None:
         check_word(learn.fusion, FUSIONS, f"{where} [learn] fusion")
     check_word(learn.select, SELECTIONS, f"{where} [learn] select")
+    check_word(learn.survival_head, SURVIVAL_HEADS, f"{where} [learn] survival_head")
+    if learn.survival_head != "cox" and kind != "survival":
+        both = f'survival_head = "{learn.survival_head}" and kind = "{kind}"'
+        raise InputError("a head of survival for another task", f"{where} [learn] survival_head", both, 'kind = "survival"', "leave the line out")  # fmt: skip
     for key, got, least in (
         ("[learn] trials", learn.trials, 1),
         ("[learn] minutes", learn.minutes, 0),

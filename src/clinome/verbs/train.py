@@ -181,7 +181,7 @@ def _learns_outcomes(study: Study) -> bool:
 def _asked(learn: Learn) -> dict[str, Any]:
     """What of `[learn]` the results depend on: no workers, and of places only how many processes train a network."""
     aside = ("workers", "encoder", "pretrain", *vars(learn.placement), *(("fusion",) if learn.fusion is None else ()),
-             *(("select",) if learn.select == "none" else ()))  # fmt: skip
+             *(("select",) if learn.select == "none" else ()), *(("survival_head",) if learn.survival_head == "cox" else ()))  # fmt: skip
     asked = {name: value for name, value in vars(learn).items() if name not in aside}
     return asked | ({"processes": learn.placement.count} if learn.placement.count > 1 else {})
 
@@ -242,6 +242,9 @@ def _learners(
     chosen, left_out = select(ready.snapshot, ready.study.learn.learners, ready.study.learn.fusion)
     for name, reason in left_out.items():
         console(f"{name} is left out: {reason}")
+    head = ready.study.learn.survival_head
+    if head != "cox" and not any(getattr(one, "headed", False) for one in chosen):
+        console(f"no learner of this run has a {head} head of survival: networks of Clinome do")
     failed = []
     for name, learner in own.items():
         try:

@@ -14,7 +14,13 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 
-from clinome.models.estimators.tree_arrays import TreeArrays, of_boosting, of_forest
+from clinome.models.estimators.tree_arrays import (
+    TreeArrays,
+    of_boosting,
+    of_cox_boosting,
+    of_forest,
+    of_survival_forest,
+)
 
 N, COLUMNS = 300, 7
 WORDS = np.array([False, False, True, False, False, True, False])
@@ -53,6 +59,37 @@ def test_a_forest_walked_is_the_forest(classes: int, missing: float) -> None:
         else:
             assert len(_answer(grown, rows)) == 0
     np.testing.assert_array_equal(grown.importance, model.feature_importances_)
+
+
+def _survival(x: np.ndarray) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    out = np.empty(len(x), dtype=[("event", bool), ("days", float)])
+    out["days"] = np.ceil(300 * rng.exponential(np.exp(-np.nan_to_num(x[:, 0]))))
+    out["event"] = rng.uniform(size=len(x)) < 0.6
+    return out
+
+
+def test_a_survival_forest_walked_is_scikit_survivals() -> None:
+    from sksurv.ensemble import RandomSurvivalForest
+
+    x, other = _table(1), _table(2, missing=0.3)
+    model = RandomSurvivalForest(20, min_samples_leaf=5, low_memory=True, random_state=0).fit(x, _survival(x))
+    grown = of_survival_forest(model, COLUMNS)
+    for rows in (x, other, other[:1]):
+        np.testing.assert_allclose(grown.predict(rows) * model.is_event_time_.sum(), model.predict(rows), rtol=1e-10)
+    assert grown.importance.argmax() == 0 and grown.importance.sum() == pytest.approx(1)
+
+
+def test_a_boosted_cox_model_walked_is_scikit_survivals_and_missing_values_are_their_stand_in() -> None:
+    from sksurv.ensemble import GradientBoostingSurvivalAnalysis
+
+    x, other = _table(1), _table(2, missing=0.3)
+    instead = np.nanmean(x, axis=0).astype(np.float32)
+    filled, new = (np.where(np.isnan(one), instead, one) for one in (x, other))
+    model = GradientBoostingSurvivalAnalysis(n_estimators=30, max_depth=2, random_state=0).fit(filled, _survival(x))
+    grown = of_cox_boosting(model, instead)
+    np.testing.assert_allclose(grown.predict(new), model.predict(new), rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(grown.predict(other), grown.predict(new))
 
 
 @pytest.mark.parametrize("classes", [0, 2, 3, 9])

@@ -23,6 +23,7 @@ from clinome.models.inference.input_schema import InputSchema
 from clinome.models.inference.model import FORMAT, Model, member_of
 from clinome.models.inference.model_format import check_model
 from clinome.models.inference.state_part import FormatError
+from clinome.models.learners.base import with_head
 from clinome.models.learners.registry import LEARNERS, clusterers, make
 from clinome.models.learners.stacking import STACK, Choice
 from clinome.snapshot import Snapshot
@@ -30,7 +31,7 @@ from clinome.snapshot import Snapshot
 TASKS = ("binary", "multiclass", "multilabel", "regression", "responses", "survival")
 CASES = [
     (n, t) for n in LEARNERS if n not in clusterers() for t in TASKS
-    if (n, t == "survival") != ("cox_pca", False) and (t != "responses" or getattr(make(n), "several_numbers", False))
+    if ("survival" not in LEARNERS[n].needs or t == "survival") and (t != "responses" or getattr(make(n), "several_numbers", False))
 ]  # fmt: skip
 CASES += [(name, "clustering") for name in clusterers()]
 NUMERIC = ("majority", "best_feature", "ridge_late", "boosting", "forest", "hetero_gnn")
@@ -318,3 +319,20 @@ def test_a_model_that_answers_nothing_finite_predicts_nothing(tmp_path: Path) ->
             tmp_path / "model",
             "survival",
         )
+
+
+def test_a_discrete_head_is_read_and_its_bins_are_checked() -> None:
+    snapshot = snapshot_of("survival")
+    learner = with_head(make("propagation"), "discrete").with_setting({"plan": {"epochs": 1}}, 3)
+    learner.fit(snapshot, np.arange(60), np.arange(60, 110))
+    choice = Choice("propagation", {"propagation": 1.0}, {}, {}, np.zeros(0), {"propagation": 0.5})
+    state = as_state(Model(InputSchema.of(snapshot), choice, (member_of(learner),), {"rows": 110, "task": "survival"}))
+    check_model(state)
+    ends = ("members", 0, "state", "weights", "head.ends")
+    for at, new in (
+        (ends, value_at(state, ends)[::-1].copy()),
+        (ends, -value_at(state, ends)),
+        (("members", 0, "setting", "survival_head"), "weibull"),
+    ):
+        with pytest.raises(FormatError):
+            check_model(edited(state, at, new))

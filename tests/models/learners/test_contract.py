@@ -30,6 +30,8 @@ from clinome.snapshot import Snapshot
 TASKS = ("binary", "multiclass", "multilabel", "regression", "responses", "survival")
 CLUSTERERS = clusterers()
 """Learners that look at no outcome: they have a task of their own."""
+SURVIVAL = {name for name, entry in LEARNERS.items() if "survival" in entry.needs}
+"""Learners of that task alone."""
 BLIND = {"majority", "covariates"}
 """Learners that cannot find what is planted in omics."""
 NETWORKS = {
@@ -69,7 +71,7 @@ def _make(name: str, task: str) -> Learner:
 
 def _cases() -> list[Any]:
     names = (*LEARNERS, "wrapped")
-    never = {("cox_pca", task) for task in TASKS if task != "survival"} | {("wrapped", "multilabel")}
+    never = {(name, task) for name in SURVIVAL for task in TASKS if task != "survival"} | {("wrapped", "multilabel")}
     never |= {(name, "responses") for name in names if not getattr(_make(name, "binary"), "several_numbers", False)}
     found = [(name, task) for name in names if name not in CLUSTERERS for task in TASKS if (name, task) not in never]
     return [*found, *((name, "clustering") for name in CLUSTERERS)]
@@ -312,7 +314,7 @@ def test_a_training_part_with_one_patient_of_a_class_is_survived(name: str, task
     assert np.isfinite(_fitted(name, task, lonely).predict(lonely, HELD)).all()
 
 
-@pytest.mark.parametrize("name", [n for n in baselines() if not is_floor(n) and n != "cox_pca"])
+@pytest.mark.parametrize("name", [n for n in baselines() if not is_floor(n) and n not in SURVIVAL])
 def test_a_covariate_of_many_words_is_survived(name: str) -> None:
     snapshot = _snapshot("binary")
     words = pl.Series("ward", [f"w{i % 36:02d}" for i in range(110)])
@@ -338,7 +340,7 @@ def test_a_planted_signal_is_found(name: str, task: str) -> None:
         assert size[:PLANTED].mean() > 2 * size[PLANTED:].mean()
 
 
-@pytest.mark.parametrize("name", [n for n in (*baselines(), "wrapped") if not is_floor(n) and n != "cox_pca"])
+@pytest.mark.parametrize("name", [n for n in (*baselines(), "wrapped") if not is_floor(n) and n not in SURVIVAL])
 def test_permuted_labels_teach_nothing(name: str) -> None:
     snapshot = make_snapshot("binary", n=200, layers=("rna", "mutations"), records=True, features=24)
     found = []
@@ -351,7 +353,7 @@ def test_permuted_labels_teach_nothing(name: str) -> None:
     assert abs(np.mean(found) - 0.5) < 0.1  # 0.03 is one standard error of the mean of four
 
 
-@pytest.mark.parametrize("name", [n for n in (*baselines(), "wrapped") if not is_floor(n) and n != "cox_pca"])
+@pytest.mark.parametrize("name", [n for n in (*baselines(), "wrapped") if not is_floor(n) and n not in SURVIVAL])
 def test_permuted_numbers_explain_nothing(name: str) -> None:
     """R² of who predicts noise for noise lies below 0, of who has learnt to say the mean close to it."""
     snapshot = make_snapshot("regression", n=200, layers=("rna", "mutations"), records=True, features=24)
@@ -368,7 +370,7 @@ def test_permuted_numbers_explain_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [n for n in (*LEARNERS, "wrapped") if n not in ("cox_pca", "boosting", "gene_gnn", "wrapped", *CLUSTERERS)]
+    "name", [n for n in (*LEARNERS, "wrapped") if n not in (*SURVIVAL, "boosting", "gene_gnn", "wrapped", *CLUSTERERS)]
 )
 def test_another_unit_of_the_outcome_is_another_unit_of_the_prediction(name: str) -> None:
     """Degrees Fahrenheit instead of Celsius, grams instead of kilograms: the same model, its answer in that unit."""
@@ -410,6 +412,33 @@ def test_ridge_attributions_add_up_to_the_score() -> None:
     assert np.corrcoef(total, logit)[0, 1] > 0.95  # what is left: the mutations' burden and the amount of records
 
 
+@pytest.mark.parametrize("name", ["survival_forest", "survival_boosting"])
+def test_without_scikit_survival_its_learners_say_so(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    snapshot, learner = _snapshot("survival"), make(name)
+    assert name in select(snapshot, ("default",))[1] and learner.reason(snapshot) is None
+    assert "is for survival" in str(learner.reason(_snapshot("binary")))
+    fitted = _fitted(name, "survival", snapshot)
+    score, state = fitted.predict(snapshot, HELD), fitted.state()
+    monkeypatch.setitem(sys.modules, "sksurv", None)
+    assert "clinome[survival]" in str(learner.reason(snapshot))
+    with pytest.raises(InputError, match="scikit-survival is not installed"):
+        learner.with_setting({}, 0).fit(snapshot, TRAIN, TUNING)
+    np.testing.assert_array_equal(make(name).restore(state).predict(snapshot, HELD), score)  # a model needs it no more
+
+
+@pytest.mark.parametrize("name", sorted(SURVIVAL))
+def test_permuted_outcomes_rank_nobody(name: str) -> None:
+    snapshot = make_snapshot("survival", n=200, layers=("rna", "mutations"), records=True, features=24)
+    found = []
+    for seed in range(4):
+        lie = permuted(snapshot, seed)
+        learner = make(name).with_setting({}, seed)
+        learner.fit(lie, np.arange(80), np.arange(80, 100))
+        y = targets(lie.rows[np.arange(100, 200)], "survival", ())
+        found.append(inner_score("survival", y, learner.predict(lie, np.arange(100, 200))))
+    assert abs(np.mean(found) - 0.5) < 0.1
+
+
 def test_the_catalogue_says_what_cannot_run_and_why() -> None:
     snapshot = make_snapshot("binary", n=30, covariates=False)
     learners, left_out = select(snapshot, ("default", "chosen"))
@@ -434,8 +463,10 @@ def test_the_catalogue_says_what_cannot_run_and_why() -> None:
         "autoencoder",
         "vae",
     ]
-    assert default(make_snapshot("survival", n=30, records=True))[-17:] == [
+    assert default(make_snapshot("survival", n=30, records=True))[-19:] == [
         "cox_pca",
+        "survival_forest",
+        "survival_boosting",
         "propagation",
         "gene_gnn",
         "hetero_gnn",

@@ -47,7 +47,7 @@ def embed(
     import polars as pl
 
     from clinome.loaders.errors import InputError
-    from clinome.models.learners.base import BaseLearner, placed
+    from clinome.models.learners.base import BaseLearner, placed, with_head
     from clinome.models.learners.registry import reason_of
     from clinome.run_folder.run import EMBEDDINGS, Run
 
@@ -55,7 +55,8 @@ def embed(
     run = Run.of(study, name)
     if learner == PRETRAINED:
         return _of_encoder(run, console)
-    snapshot, fitted = run.snapshot, _started(run, learner).with_setting({}, study.evaluate.seed)
+    snapshot, made = run.snapshot, with_head(_started(run, learner), study.learn.survival_head)
+    fitted = made.with_setting({}, study.evaluate.seed)
     where = f'learner "{learner}"'
     if (reason := reason_of(fitted, snapshot)) is not None:
         raise InputError(

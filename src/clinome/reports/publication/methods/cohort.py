@@ -162,7 +162,7 @@ def missing(text: Prose, facts: Mapping[str, Any], summary: Mapping[str, Any], l
     text.say(
         f"For linear models and networks{but} numbers were winsorised at the {low}st and {high}th percentiles, standardised and clipped at {brief(scaling['clip'])} standard deviations; missing ones were replaced by the median"
     )
-    if {"forest", "boosting"} & set(learners):
+    if {"forest", "boosting", "survival_forest", "survival_boosting"} & set(learners):
         trees = facts["trees"]
         text.say(
             f"Trees took values as they were measured and missing ones as missing; a layer of more than {number(trees['wide_layer'])} features entered with the {number(trees['best_features'])} that went most with the outcome in the training rows"

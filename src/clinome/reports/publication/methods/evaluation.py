@@ -14,6 +14,8 @@ NETWORKS = {
     "gene_gnn", "hetero_gnn", "pathway_net", "patient_gnn", "autoencoder", "vae", "gru", "lstm", "gru_d", "sequence", "fusion",
     "cross_attention", "contrastive",
 }  # fmt: skip
+_HEADED = (NETWORKS | {"propagation"}) - {"autoencoder", "vae"}
+"""Those whose last layer is a head of the task."""
 _CONTROLS = {
     "permuted_labels": "outcomes permuted over all rows ({times} times)",
     "missingness_only": "only which variables were measured",
@@ -51,6 +53,11 @@ def learners(text: Prose, facts: Mapping[str, Any], results: Mapping[str, Any]) 
         )
         if NETWORKS & set(results["learners"]):
             text.say(f"Networks stopped early on {number(tuning['tuning_percent'])}% of the training part")
+        if _HEADED & set(results["learners"]) and learn.get("survival_head") == "discrete":
+            text.say(
+                "Networks predicted a hazard for each of ten bins of time, which ended at the tenths of the times of training events",
+                cite=("Gensheimer and Narasimhan 2019",),
+            )
         if "boosting" in results["learners"]:
             rounds = facts["boosting"]
             text.say(

@@ -12,6 +12,8 @@ LEARNERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "forest": ("a random forest", ("Breiman 2001",)),
     "boosting": ("histogram gradient boosting of trees", ("Friedman 2001",)),
     "cox_pca": ("a Cox model of principal components", ("Cox 1972",)),
+    "survival_forest": ("a random survival forest", ("Ishwaran et al. 2008",)),
+    "survival_boosting": ("gradient boosting of trees by Cox’s partial likelihood", ("Friedman 2001", "Cox 1972")),
     "propagation": ("values spread over the relations of genes, pathways and codes, read out by a ridge-penalised linear model", ("Hoerl and Kennard 1970",)),
     "gene_gnn": ("a graph neural network over gene interactions", ("Hamilton et al. 2017",)),
     "hetero_gnn": ("a relational graph convolutional network over features, codes and knowledge", ("Schlichtkrull et al. 2018",)),
