@@ -60,7 +60,7 @@ def samples(data: Path, rows: int) -> dict[str, Callable[[Path], str]]:
 def _meds(out: Path, rows: int) -> str:
     from scale import write_study
 
-    write_study(out / "study", max(20, rows // 200), rows)
+    write_study(out / "study", max(20, rows // 200), rows, "all")
     (out / "study/meds").rename(out / "meds")
     return 'format = "meds"\npath = "meds"'
 
