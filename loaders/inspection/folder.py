@@ -29,7 +29,7 @@ from .layers import (
 from .names import SUBJECT, Space, named_by, namespace, plain_name
 from .omics.anndata_file import anndata_section
 from .omics.study_folder import StudyFolder, study_folder
-from .outcomes import Direction, Inputs, Proposal, possible_labels, proposals
+from .outcomes import Direction, Inputs, Proposal, possible_labels, proposals, responses
 from .parts import is_calls, merged, shown, twice
 from .people import (
     PatientsTable,
@@ -518,6 +518,7 @@ class _Look:
             dated_samples,
         )
         found = proposals(people, self.records, inputs, self.direction)
+        found = sorted([*found, *responses(ready)], key=lambda one: -one.rank)
         order = ("identifiers", "bundle", "patients", "samples", "omics", "records", "notes", "knowledge")
         sections = sorted(self.sections, key=lambda s: order.index(s.name.partition(".")[0]))
         questions = (

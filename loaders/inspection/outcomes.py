@@ -120,6 +120,29 @@ def proposals(
     return sorted(made, key=lambda one: -one.rank)
 
 
+def responses(sections: Sequence[Section]) -> list[Proposal]:
+    """Each layer of responses, such as a table of drugs, as the outcomes of who has the other layers: all at once."""
+    layers = [
+        (one.name.partition(".")[2], one.keys.get("kind"))
+        for one in sections
+        if one.ready and one.name.startswith("omics.")
+    ]
+    inputs = [name for name, kind in layers if kind != "response"]
+    why = (
+        'add covariates = ["…"] for what alone may tell much, as the tissue of a cell line does: `covariates` is then judged beside the rest',
+    )
+    return [
+        Proposal(
+            f"responses: every column of {name} at once, each judged by itself",
+            Section("cohort", {"query": "patients_with_layers", "params": {"layers": inputs}}),
+            Section("task", {"kind": "responses", "layer": name}, why),
+            2.0,
+        )
+        for name, kind in layers
+        if kind == "response" and inputs
+    ]
+
+
 def possible_labels(table: PatientsTable | None) -> list[str]:
     """Columns of a few different values, by which patients could be told apart, where none is called an outcome."""
     if table is None:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from snapshots import make_snapshot
 
+from clinome.models.base.folds import parts
+from clinome.models.base.specs import Evaluate, Learn
+from clinome.models.experiment import run as harness
+from clinome.models.experiment.tuning import seed_of
 from clinome.models.heads.logistic_hazard import LogisticHazardHead
 from clinome.models.heads.survival import head_of
 from clinome.models.learners.base import with_head
@@ -182,3 +188,21 @@ def test_a_head_that_cannot_be_is_an_error(tmp_path: Path) -> None:
             clinome.Study.read(tmp_path / "study.toml")
     (tmp_path / "study.toml").write_text(text.replace("KIND", "survival").replace("HEAD", "discrete"))
     assert clinome.Study.read(tmp_path / "study.toml").learn.survival_head == "discrete"
+
+
+def test_a_run_judges_a_network_by_its_own_curves() -> None:
+    """Beside a competing event its curves come from its risks: the hazard of one event is no probability beside another."""
+    snapshot = make_snapshot("survival", n=120, layers=("rna",), features=24)
+    tracked = pl.Series("competing", np.arange(120) % 3 == 0) & ~snapshot.rows["event"].cast(pl.Boolean)
+    rivalled = replace(snapshot, rows=snapshot.rows.with_columns(competing=tracked))
+    learn = Learn(trials=1, workers=1, survival_head="discrete")
+    for cohort, own in ((snapshot, True), (rivalled, False)):
+        found = harness.run(cohort, [make("propagation")], Evaluate(folds=2), learn, controls=False)
+        assert found.metrics["propagation"]["ibs"]["mean"] < 0.3 and "propagation" in found.calibration
+        predicted = found.predictions.filter(learner="propagation", fold=0)
+        train, tuning, held = parts(cohort.folds, 0, int(predicted["fold"][0]))
+        learner = with_head(make("propagation"), "discrete").with_setting({}, seed_of(seed_of(1, 0, 0), "propagation"))
+        learner.fit(cohort, train, tuning)
+        assert found.horizon_days is not None
+        curve = learner.survival(cohort, held, np.array([found.horizon_days]))[:, 0]  # type: ignore[attr-defined]
+        assert np.allclose(predicted.sort("row")["survival"].to_numpy(), curve[np.argsort(held)], atol=1e-6) == own

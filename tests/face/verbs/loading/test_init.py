@@ -605,6 +605,24 @@ def test_kinds_of_layers(
         assert all(rejected == 0 for _, rejected in load(report).values())
 
 
+def test_a_table_of_drugs_becomes_outcomes_that_train(tmp_path: Path) -> None:
+    drugs = tuple(f"drug {i}" for i in range(16))
+    people = clinical(P, response=None, os_days=None, os_event=None)
+    folder = write(
+        tmp_path,
+        clinical__csv=people,
+        rna__csv=in_rows(P, GENES, values()),
+        gdsc_ic50__csv=in_columns(P, drugs, values()),
+    )
+    report = clinome.init(folder)
+    raw = written(report)
+    (drug_layer,) = (name for name, one in raw["omics"].items() if one["kind"] == "response")
+    assert raw["task"] == {"kind": "responses", "layer": drug_layer}
+    assert raw["cohort"] == {"query": "patients_with_layers", "params": {"layers": ["rna"]}}
+    load(report)
+    assert train(report)["task"] == "responses"
+
+
 def test_a_layer_of_no_kind_is_asked_about(tmp_path: Path) -> None:
     names = tuple(f"GDSC:{i}" for i in range(80))
     report = clinome.init(write(tmp_path, clinical__csv=clinical(P), assay__csv=in_columns(P, names)))
