@@ -65,8 +65,9 @@ class Checkpoint:
         decides = {name: _hash(v.tobytes()) if isinstance(v, np.ndarray) else v for name, v in one.decides().items()}
         together = getattr(learner, "placement", Placement()).count  # how large its batches are
         fixed = dict(getattr(learner, "fixed", {}))
-        parts = [self.basis, code(), kind, learner.name, decides, together, fixed]
-        return self.folder / _hash(json.dumps(parts, sort_keys=True).encode())
+        tried = list(getattr(learner, "grid", ()))  # a fusion is a grid of its own
+        parts = [self.basis, code(), kind, learner.name, decides, together, fixed, tried]
+        return self.folder / _hash(json.dumps(parts, sort_keys=True, default=str).encode())
 
 
 def resumed(

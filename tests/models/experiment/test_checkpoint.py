@@ -101,8 +101,9 @@ def test_units_are_found_by_all_that_decides_them_and_by_nothing_else(tmp_path: 
     ]  # fmt: skip
     found = {checkpoint.place("run_job", one, learner) for one in others}
     found |= {checkpoint.place("tune_whole", job, learner), checkpoint.place("run_job", job, Forest())}
+    found |= {checkpoint.place("run_job", job, learner.fused(fusion)) for fusion in ("early", "stacked")}  # type: ignore[attr-defined]
     found |= {replace(checkpoint, basis="other").place("run_job", job, learner)}
-    assert here not in found and len(found) == len(others) + 3
+    assert here not in found and len(found) == len(others) + 5
 
 
 def test_a_learner_of_the_users_own_is_always_done_again(tmp_path: Path) -> None:
