@@ -12,6 +12,8 @@ import numpy as np
 from clinome.graphs.snapshot import snapshot as frozen
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from clinome.graphs.snapshot.by_row.pyg_stores import FoldEdges, FoldFeatures
     from clinome.graphs.snapshot.fold_data import FoldData
     from clinome.graphs.snapshot.hetero_data import Fold
@@ -114,6 +116,22 @@ class Snapshot(frozen.Snapshot):
         data["patient"].layer_slices = slices
         del data["patient"].x
         return FoldFeatures(data, rows, width), FoldEdges(data)
+
+    def layer_prediction(self, layer: str, seed: int = 1) -> pd.DataFrame:
+        """Cross-layer prediction: how well the other layers tell each feature of one, on held-out rows.
+
+        Args:
+            layer: of numbers, such as proteins.
+        Returns: a row a feature, the best told first: feature, symbol, rows, error (root mean square, in spreads of the
+            training rows) and r2 with r2_low, r2_high by ridge regression; error_vae, r2_vae by the multimodal variational
+            autoencoder. docs/methods/layer_prediction.md has the method.
+        Raises: InputError for a layer that is not there or of mutations, and where no other one is.
+        Example:
+            clinome.Run.open("runs/my").snapshot.layer_prediction("proteins").head()
+        """
+        from clinome.models.learners.latent.layer_prediction import predict_layer
+
+        return predict_layer(self, self.folds, layer, seed).to_pandas()
 
     def on_disk(self, folder: str | Path) -> Snapshot:
         """The same snapshot, whose dense layers lie in memory-mapped files in a folder: what is not read takes no memory.

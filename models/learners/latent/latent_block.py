@@ -132,6 +132,19 @@ class LatentBlock:
         """(n,) bool: rows with any of the layers."""
         return np.asarray(np.any([block.present(snapshot, rows) for block in self.blocks], axis=0))
 
+    def foretell(self, snapshot: Snapshot, rows: np.ndarray, name: str) -> np.ndarray:
+        """(n, columns) what the other layers of a variational block say of this one, in the columns of its own block."""
+        import torch
+
+        given = self._rows(snapshot, rows)
+        layers = {one: x * (one != name) for one, x in given.layers.items()}
+        hidden = LayerRows(layers, {one: here & (one != name) for one, here in given.present.items()})
+        network: Any = self.network
+        with torch.no_grad():
+            told = network.eval().foretell(hidden.take(np.arange(len(rows))))[name].double().numpy()
+        own = self.projections[[block.name for block in self.blocks].index(name)]
+        return np.asarray(own.mean + told * own.unit @ own.axes.T)
+
     def latent(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
         """(n, width) the standardised latent variables; 0 without any of the layers."""
         from ...training import trainer as training
