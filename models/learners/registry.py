@@ -69,25 +69,16 @@ LEARNERS: dict[str, Entry] = {
     "mixture": Entry(f"{HERE}.clusters.mixture:Mixture", needs=("clustering",)),
 }
 """In the order in which they are shown: the plainest first, networks last."""
+_LINEAR = ("ridge_late", "lasso", "elastic_net")
+_TREES = ("forest", "boosting", "survival_forest", "survival_boosting")
 FUSE = {
-    "early": ("ridge_late", "lasso", "elastic_net", "forest", "boosting", "survival_forest", "survival_boosting"),
-    "late": ("ridge_late", "lasso", "elastic_net"),
-    "stacked": ("ridge_late", "lasso", "elastic_net"),
+    "early": (*_LINEAR, *_TREES),
+    "late": _LINEAR,
+    "stacked": _LINEAR,
     "intermediate": ("fusion", "vae", "factor"),
     "cross_attention": ("cross_attention",),
     "contrastive": ("contrastive",),
-    "interleaved": (
-        "ridge_late",
-        "lasso",
-        "elastic_net",
-        "forest",
-        "boosting",
-        "survival_forest",
-        "survival_boosting",
-        "gru",
-        "lstm",
-        "sequence",
-    ),
+    "interleaved": (*_LINEAR, *_TREES, "gru", "lstm", "sequence"),
 }
 """`[learn] fusion` -> who brings modalities together so; interleaved ones are events, which these read."""
 ONE_BLOCK = ("majority", "covariates", "best_feature")

@@ -15,7 +15,10 @@ from clinome.study import Study, as_study
 if TYPE_CHECKING:
     import polars as pl
 
-    from clinome.graphs.store.protocol import Store
+    from clinome.graph import Graph
+
+NAMING = ("feature", "symbol", "code", "diagnosis", "drug", "pathway")
+"""Parameters of our queries that name a node which is no patient."""
 
 
 def show_library(console: Console) -> None:
@@ -42,7 +45,7 @@ def ask(
     with open_graph(study) as graph:
         refuse_kept_out(query.text, graph.tables, "query")
         rows = run_query(graph.store, query, params)
-        unmet = "" if rows.height else _names_nothing(graph.store, params)
+        unmet = [] if rows.height else _names_nothing(graph, params)
     if out is not None:
         if out.suffix == ".csv":
             write_csv(_in_cells(rows), out)
@@ -52,21 +55,26 @@ def ask(
     elif show:
         console.table(rows.columns, rows.head(50).iter_rows())
         console(f"{rows.height:,} rows" + (", the first 50 shown; --out FILE writes all" if rows.height > 50 else ""))
-    if unmet:
-        console(unmet)
+    for told in unmet:
+        console(told)
     return rows
 
 
-def _names_nothing(store: Store, params: Mapping[str, object]) -> str:
-    """Of an answer without rows which parameters mean nothing in the graph, and what was likely meant; no patient is named."""
-    from clinome.graphs.search.find import Search, nearest, surely
-
-    search, told = Search(store), []
-    for name in ("feature", "symbol", "code", "diagnosis", "drug", "pathway"):
+def _names_nothing(graph: Graph, params: Mapping[str, object]) -> list[str]:
+    """Of an answer without rows which parameters no node is called by, and what was likely meant, old symbols too."""
+    told = []
+    for name in NAMING:
         asked = params.get(name)
-        if isinstance(asked, str) and surely(search, asked) is None:
-            told.append(f"{name}: nothing in the graph is surely {asked!r}: {nearest(search, asked)}")
-    return "\n".join(told)
+        if not isinstance(asked, str):
+            continue
+        found = graph.find(asked, 1)
+        if not len(found):
+            told.append(f"{name}: nothing in the graph is called {asked!r}, or nearly so")
+        elif asked not in (found["id"][0], found["name"][0]):
+            told.append(
+                f"{name}: nothing in the graph is called {asked!r}; did you mean {found['name'][0]!r} ({found['id'][0]})?"
+            )
+    return told
 
 
 def _in_cells(rows: pl.DataFrame) -> pl.DataFrame:

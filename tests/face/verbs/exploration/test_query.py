@@ -48,6 +48,17 @@ def test_query_by_name(clinome: Clinome, loaded: Path, tmp_path: Path, ending: s
     assert written["subject_id"].sort().to_list() == ["p0", "p1"]
 
 
+def test_an_answer_without_rows_says_which_name_means_nothing(clinome: Clinome, loaded: Path) -> None:
+    def last(symbol: str) -> list[str]:
+        ended = clinome("query", loaded, "patients_with_mutated_gene", "-p", f"symbol={symbol}")
+        assert ended.code == 0
+        return [str(line) for line in ended.out.splitlines()[1:]]
+
+    assert last("TP35")[0] == "0 rows" and "did you mean 'TP53' (hgnc.symbol:TP53)?" in last("TP35")[1]
+    assert last("qqqqqqqqq")[1] == "symbol: nothing in the graph is called 'qqqqqqqqq', or nearly so"
+    assert "2 rows" in last("TP53") and not any("symbol:" in line for line in last("TP53"))
+
+
 def test_query_prints_a_table(clinome: Clinome, loaded: Path) -> None:
     ended = clinome("query", loaded, "MATCH (p:Patient) RETURN p.id AS id, p.age AS age ORDER BY id LIMIT 2")
     assert ended.out.splitlines() == ["id  age", "p0   40", "p1   41", "2 rows"]

@@ -164,8 +164,9 @@ def missing(text: Prose, facts: Mapping[str, Any], summary: Mapping[str, Any], l
     )
     if {"forest", "boosting", "survival_forest", "survival_boosting"} & set(learners):
         trees = facts["trees"]
+        filled = " (`survival_boosting`: as the training mean)" if "survival_boosting" in learners else ""
         text.say(
-            f"Trees took values as they were measured and missing ones as missing; a layer of more than {number(trees['wide_layer'])} features entered with the {number(trees['best_features'])} that went most with the outcome in the training rows"
+            f"Trees took values as they were measured and missing ones as missing{filled}; a layer of more than {number(trees['wide_layer'])} features entered with the {number(trees['best_features'])} that went most with the outcome in the training rows"
         )
     text.say("All of this was fitted on the training rows of each fold alone")
     if any(one["kind"] == "mutation" for one in summary.get("layers", [])):
