@@ -16,6 +16,7 @@ from scipy import sparse
 
 from ...base.per_table import PerTable
 from ...base.snapshot import Snapshot
+from ...base.threads import on_threads
 from .code_hierarchy import CodeHierarchy
 
 SPANS = (0.25, 1.0, 7.0, 30.0, 90.0, 365.0)
@@ -27,8 +28,10 @@ STATISTICS = ("first", "min", "max", "mean", "slope")
 """Of the numbers of a code; slope: least squares, a day. (The last number is in `EventCounts`.)"""
 FEWEST, MOST = 0.1, 0.9
 """A window is worth having if it holds so much of all events: fewer are noise, more are what `EVER` holds."""
-BLOCK = 1 << 17
-"""Events at a time: what is made on the way stays small, within a processor's cache."""
+BLOCK = 1 << 18
+"""Events at a time: what is made on the way stays small, near a processor's cache."""
+NUMBERED = 1 << 20
+"""Names at a time."""
 _SAME = 1e-9
 """Squared days: times that differ by less have no slope."""
 
@@ -87,7 +90,8 @@ def choose_spans(snapshot: Snapshot, rows: np.ndarray) -> tuple[float, ...]:
 
 
 def windows(events: pl.DataFrame, rows: int, links: pl.DataFrame, spans: Sequence[float]) -> list[WindowFeatures]:
-    """As `window_features`, of a table of events (sorted by row and time) and of links. Time and memory are linear in events.
+    """As `window_features`, of a table of events (sorted by row and time) and of links. Time and memory are linear in events;
+    blocks of rows are counted on several threads, with the same result on any number of them.
 
     Args:
         rows: how many rows there are. spans: days, in any order.
@@ -125,28 +129,31 @@ class _Facts:
 
     @classmethod
     def of(cls, events: pl.DataFrame, names: pl.Series) -> _Facts:
-        numbered = names.cast(pl.Categorical)  # each text is looked up once: an Enum has to know them before
-        known = numbered.unique()
+        numbered = list(
+            on_threads(_numbered, (names[a : a + NUMBERED] for a in range(0, max(1, len(names)), NUMBERED)))
+        )
+        known = pl.concat([known for _, known in numbered]).unique()
         known = known.gather(known.cast(pl.String).arg_sort())
         numbers = known.to_physical().to_numpy()
         place = np.zeros(int(numbers.max(initial=0)) + 1, np.int32)
         place[numbers] = np.arange(len(numbers))
-        name, number = numbered.to_physical().to_numpy(), events["numeric_value"].cast(pl.Float64).to_numpy()
+        name, number = np.concatenate([one for one, _ in numbered]), events["numeric_value"].cast(pl.Float64).to_numpy()
         return cls(
             known.cast(pl.String).to_list(), place, events["row"].to_numpy(), name, events["days"].to_numpy(), number
         )
 
-    def blocks(self) -> Iterator[_Block]:
-        """Some rows at a time."""
+    def parts(self) -> Iterator[slice]:
+        """Some events at a time, of each row all."""
         a = 0
         while a < len(self.row):
-            first, last = self.row[a], self.row[min(a + BLOCK, len(self.row)) - 1]
+            last = self.row[min(a + BLOCK, len(self.row)) - 1]
             b = a + int(np.searchsorted(self.row[a:], last, "right"))
-            yield self._block(slice(a, b), np.arange(first, last + 1))
+            yield slice(a, b)
             a = b
 
-    def _block(self, part: slice, rows: np.ndarray) -> _Block:
-        """rows: of this part, all of their events. Two counting sorts, by name and by row again, so linear."""
+    def block(self, part: slice) -> _Block:
+        """Two counting sorts, by name and by row again, so linear."""
+        rows = np.arange(self.row[part.start], self.row[part.stop - 1] + 1)
         begin = np.searchsorted(self.row[part], np.append(rows, rows[-1] + 1))
         place = np.arange(begin[-1], dtype=np.int32)
         by_row = sparse.csr_matrix((place, self.place[self.name[part]], begin), shape=(len(rows), len(self.names)))
@@ -157,6 +164,12 @@ class _Facts:
         end = np.flatnonzero(last) + 1
         row = np.repeat(rows, np.diff(np.searchsorted(end, begin, "right")))
         return _Block(row, name[end - 1], end, self.days[part][place], self.number[part][place])
+
+
+def _numbered(names: pl.Series) -> tuple[np.ndarray, pl.Series]:
+    """Of one column of texts: the number of each, and each once. A text is looked up once: an Enum has to know them before."""
+    numbered = names.cast(pl.Categorical)
+    return numbered.to_physical().to_numpy(), numbered.unique()
 
 
 @dataclass(frozen=True)
@@ -188,7 +201,9 @@ class _Block:
     @cached_property
     def cell(self) -> np.ndarray:
         """(events,) whose each is."""
-        return np.repeat(np.arange(len(self.row)), self.count)
+        begun = np.zeros(len(self.days) + 1, np.int64)
+        begun[self.end] = 1
+        return np.cumsum(begun[:-1], out=begun[:-1])
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """(cells,) of (events,). Most cells hold few: several times quicker than `reduceat`."""
@@ -213,19 +228,40 @@ class _Block:
         with np.errstate(invalid="ignore", divide="ignore"):
             yield np.where(square > _SAME, -self.sums(back * self.number) / square, np.nan)
 
+    def aggregates(self, values: Iterator[np.ndarray]) -> _Aggregates:
+        """Of OCCURRENCE or STATISTICS, what is kept."""
+        first = int(self.row[0]) if len(self.row) else 0
+        return _Aggregates(first, np.bincount(self.row - first), self.name, [one.astype(np.float32) for one in values])
+
+
+@dataclass(frozen=True)
+class _Aggregates:
+    """Of the cells of a block: width: (rows,) how many each has, from `first` on; name: (cells,); values: (cells,) each."""
+
+    first: int
+    width: np.ndarray
+    name: np.ndarray
+    values: list[np.ndarray]
+
 
 def _cells(facts: _Facts, rows: int, spans: Sequence[float]) -> list[dict[str, sparse.csr_matrix]]:
     """For each span: OCCURRENCE and STATISTICS -> (rows, names) csr."""
     most = [int(np.count_nonzero(facts.days <= span)) for span in spans]
     parts = [(_Columns(OCCURRENCE, n, rows), _Columns(STATISTICS, n, rows)) for n in most]
     longest_first = sorted(zip(spans, parts, strict=True), key=lambda part: -part[0])
-    for block in facts.blocks():
-        inside = block
-        for span, (occurred, measured) in longest_first:  # each holds the next
+
+    def aggregates(part: slice) -> list[tuple[_Aggregates, _Aggregates]]:
+        inside, out = facts.block(part), []
+        for span, _ in longest_first:  # each holds the next
             inside = inside.where(inside.days <= span)
             numbers = inside.where(np.isfinite(inside.number))
-            occurred.add(inside, inside.occurrence())
-            measured.add(numbers, numbers.distribution())
+            out.append((inside.aggregates(inside.occurrence()), numbers.aggregates(numbers.distribution())))
+        return out
+
+    for found in on_threads(aggregates, facts.parts()):
+        for (_, (occurred, measured)), (occurrence, distribution) in zip(longest_first, found, strict=True):
+            occurred.add(occurrence)
+            measured.add(distribution)
     return [occurred.matrices(facts.names) | measured.matrices(facts.names) for occurred, measured in parts]
 
 
@@ -236,15 +272,12 @@ class _Columns:
         self.size, self.width, self.name = 0, np.zeros(rows, np.int64), np.empty(most, np.int32)
         self.values = {name: np.empty(most, np.float32) for name in names}
 
-    def add(self, block: _Block, aggregates: Iterator[np.ndarray]) -> None:
-        """aggregates: (cells,) of each name."""
-        part = slice(self.size, self.size + len(block.row))
+    def add(self, cells: _Aggregates) -> None:
+        part = slice(self.size, self.size + len(cells.name))
         self.size = part.stop
-        if len(block.row):
-            width = np.bincount(block.row - block.row[0])
-            self.width[block.row[0] : block.row[0] + len(width)] = width
-        self.name[part] = block.name
-        for values, made in zip(self.values.values(), aggregates, strict=True):
+        self.width[cells.first : cells.first + len(cells.width)] = cells.width
+        self.name[part] = cells.name
+        for values, made in zip(self.values.values(), cells.values, strict=True):
             values[part] = made
 
     def matrices(self, names: list[str]) -> dict[str, sparse.csr_matrix]:
