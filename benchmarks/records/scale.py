@@ -1,9 +1,12 @@
-"""Health records at scale: scale.py OUT [--patients 5000] [--events 1000000] [--graph all] [--labels] [--keep FILE].
+"""Health records at scale: scale.py OUT [--patients 5000] [--events 1000000] [--graph all] [--neo4j] [--labels] [--keep FILE].
 
 Invents MEDS shards (shard after shard, so that memory does not grow) of visits with diagnoses, drugs and laboratory results, and
 a csv of the visits; then, each as a process of its own: `load` (`clinome.load`), `snapshot` (a cohort with one prediction a
 patient, frozen), `model` (`boosting`, one setting, one fold). Prints seconds, of the clock and of the processor, and the greatest memory of the process and its
 children together (their resident sets, so that what they share counts more than once), sampled ten times a second.
+
+With --neo4j the store is a Neo4j that is started in OUT and stopped at the end, and `load` is `clinome neo4j import`; the memory is
+without the server's, whose heap and page cache are given (2 GB each).
 
 With --labels no store is filled: tables as a load leaves them are written shard after shard, and each of five tasks is asked of
 them, as `clinome cohort` does behind its query: readmission, death, first onset, a laboratory result, what the next visit is for.
@@ -18,6 +21,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 
@@ -48,7 +52,7 @@ HOUR, DAY = 3_600_000_000, 86_400_000_000
 
 STUDY = """
 name  = "scale"
-store = "scale.graph"
+store = "{store}"
 
 [patients]
 path = "patients.csv"
@@ -150,10 +154,10 @@ def _times(microseconds: np.ndarray) -> pl.Series:
     return (pl.Series(microseconds) + int((BEGIN - datetime(1970, 1, 1)).total_seconds() * 1e6)).cast(pl.Datetime("us"))
 
 
-def write_study(out: Path, patients: int, events: int, graph: str) -> int:
+def write_study(out: Path, patients: int, events: int, graph: str, store: str = "scale.graph") -> int:
     """The study and its files; returns how many events there are."""
     (out / "meds" / "data").mkdir(parents=True, exist_ok=True)
-    (out / "study.toml").write_text(STUDY.replace("{graph}", graph))
+    (out / "study.toml").write_text(STUDY.replace("{graph}", graph).replace("{store}", store))
     wrote = 0
     with (out / "patients.csv").open("w") as people, (out / "visits.csv").open("w") as visits:
         for k, (some, seen, told) in enumerate(shards(patients, events)):
@@ -223,6 +227,18 @@ def load(out: Path) -> str:
     return "; ".join(f"{one.source} {one.tally.written:,} rows {one.seconds:.0f} s" for one in report.sources)
 
 
+def bulk(out: Path) -> str:
+    import json
+
+    said = json.loads(clinome_command(out, "neo4j", "import", "study.toml", "--json").splitlines()[-1])
+    return "; ".join(f"{one['source']} {one['written']:,} rows" for one in said["sources"])
+
+
+def clinome_command(out: Path, *words: str) -> str:
+    command = [str(Path(sys.executable).with_name("clinome")), *words]
+    return subprocess.run(command, cwd=out, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
 def snapshot(out: Path) -> str:
     import clinome
 
@@ -256,6 +272,19 @@ def asked(out: Path, name: str) -> str:
     made = with_task(rows, task, records, kind)
     known = made.rows["label"].drop_nulls()
     return f"{rows.height:,} rows, {len(known):,} labels: {dict(known.value_counts().sort('label').iter_rows())}"
+
+
+@contextmanager
+def server(out: Path) -> Iterator[str]:
+    """The address of a Neo4j whose home is in OUT."""
+    import json
+
+    memory = ("--heap", "2g", "--pagecache", "2g")
+    said = clinome_command(out, "neo4j", "start", *memory, "--json").splitlines()[-1]
+    try:
+        yield json.loads(said)["uri"]
+    finally:
+        clinome_command(out, "neo4j", "stop", "--quiet")
 
 
 STAGES = {"load": load, "snapshot": snapshot, "model": model}
@@ -298,24 +327,27 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--labels", action="store_true")
     parser.add_argument("--graph", default="all", choices=["all", "none"], help="whether events are relationships")
+    parser.add_argument("--neo4j", action="store_true")
     parser.add_argument("--only", nargs="+", choices=[*STAGES, *TASKS], help="these stages or tasks")
     parser.add_argument("--keep", type=Path, help="a file that the figures are added to")
     parser.add_argument("--stage", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.stage:
-        said = STAGES[args.stage](args.out) if args.stage in STAGES else asked(args.out, args.stage)
+        stages = {**STAGES, "import": bulk}
+        said = stages[args.stage](args.out) if args.stage in stages else asked(args.out, args.stage)
         sys.stdout.write(said + "\n")
         return
     args.out.mkdir(parents=True, exist_ok=True)
-    if args.labels:
-        wrote = write_tables(args.out, args.patients, args.events)
-    else:
-        wrote = write_study(args.out, args.patients, args.events, args.graph)
-    lines = [f"{wrote:,} events of {args.patients:,} patients, {os.cpu_count()} cores"]
-    print(lines[0], flush=True)
-    for stage in args.only or (TASKS if args.labels else STAGES):
-        lines.append(measured(args.out, stage))
-        print(lines[-1], flush=True)
+    with server(args.out) if args.neo4j else nullcontext("scale.graph") as store:
+        if args.labels:
+            wrote = write_tables(args.out, args.patients, args.events)
+        else:
+            wrote = write_study(args.out, args.patients, args.events, args.graph, store)
+        lines = [f"{wrote:,} events of {args.patients:,} patients, {os.cpu_count()} cores"]
+        print(lines[0], flush=True)
+        for stage in args.only or (TASKS if args.labels else STAGES):
+            lines.append(measured(args.out, "import" if args.neo4j and stage == "load" else stage))
+            print(lines[-1], flush=True)
     if args.keep:
         with args.keep.open("a") as file:
             file.write("\n".join(lines) + "\n\n")
