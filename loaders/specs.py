@@ -35,6 +35,7 @@ class Source:
     missing: tuple[str, ...] = MISSING
     sheet: str | None = None  # of an Excel workbook
     accept: tuple[str, ...] = ()  # cells | samples | columns | names: what may be lost knowingly
+    date_order: str | None = None  # month_first | day_first: of dates that do not begin with the year
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from ..specs import Source
+from .cells.date_order import iso_dates
 from .ledger import Ledger
 from .removed_ids import Removed
 from .text_table import Cells, read_cells
@@ -48,16 +49,18 @@ def read_rows(spec: Source, ledger: Ledger, header: bool = True) -> SourceRows:
             for path in spec.path
         ],
         ledger,
+        spec.date_order,
     )
 
 
-def source_rows(files: list[Cells], ledger: Ledger) -> SourceRows:
-    """The rows of files that were read, in their order."""
+def source_rows(files: list[Cells], ledger: Ledger, date_order: str | None = None) -> SourceRows:
+    """The rows of files that were read, in their order; dates in this order (`cells.date_order`) as ISO dates."""
     numbers = pl.concat([ledger.open(cells) for cells in files])
     counts: Counter[str] = Counter()
     for cells in files:
         counts.update(cells.counts)
     frame = files[0].frame if len(files) == 1 else pl.concat([cells.frame for cells in files], how="diagonal")
+    frame = iso_dates(frame, date_order)
     unnamed = frozenset(n for c in files for n, name in zip(c.frame.columns, c.header, strict=False) if not name)
     numeric = frozenset(name for cells in files for name in cells.numeric)
     return SourceRows(files[0].path.name, frame, numbers, dict(counts), unnamed, numeric)

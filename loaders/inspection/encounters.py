@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import polars as pl
 
 from ..identifiers.code_shapes import can_be
-from ..specs import MISSING
 from .file_head import Column, Head
 from .layers import Whose, share_known
 from .names import ID, SUBJECT, VISIT, plain_name, words
@@ -100,8 +99,9 @@ def as_records(head: Head, path: str, take: Callable[[], str], whose: Whose | No
             )
     elif visit is not None:
         keys["order"] = visit.name
+        dates = f" ({head.unordered_dates})" if head.unordered else ""
         asked.append(
-            f"[records.{name}] order: no column says when; the order of {visit.name} is taken for that of the visits: name another column if it is not"
+            f"[records.{name}] order: no column says when{dates}; the order of {visit.name} is taken for that of the visits: name another column if it is not"
         )
     if end is not None and visit is not None:
         keys["end"] = end.name
@@ -114,8 +114,7 @@ def as_records(head: Head, path: str, take: Callable[[], str], whose: Whose | No
         if n not in taken and not is_row_number(head, n) and head.column(n).filled
     ]
     kept = _columns(head, name, keys, rest, visit is not None, why, asked)
-    if head.marks:
-        keys["missing"] = [*MISSING, *head.marks]
+    keys |= head.dialect
     nothing = not visit and not any(keys.get(one) for one in ("codes", "values", "columns"))
     if nothing and not asked:
         return None
@@ -166,6 +165,7 @@ def _as_long(head: Head, path: str, name: str, subject: Column, time: Column | N
     unit = next((n for n in head.frame.columns if plain_name(n) in _UNITS), None)
     keys: dict[str, object] = {"format": "csv", "path": path, "subject": subject.name}
     keys |= {"time": time.name} if time else {}
+    keys |= {"date_order": head.date_order} if head.date_order else {}
     keys |= {"codes": {test: "LOINC" if loinc else "VALUE"}, "value": value} | ({"value_unit": unit} if unit else {})
     why = f"a long table: each row has one measurement ({test}) and its value ({value})"
     asked: tuple[str, ...] = (

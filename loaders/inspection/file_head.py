@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from ..errors import ClinomeError, InputError
+from ..files.cells.date_order import fitting_orders, iso_dates
 from ..files.cells.dtypes import dates, numbers
 from ..files.cells.forms import form
 from ..files.rows import id_text
@@ -98,6 +99,8 @@ class Head:
 
     path: the file. frame: its cells as text, null where missing. names: the header as the file has it, () without one.
     whole: whether the head is all of it. marks: words of missingness found, beside those that always are.
+    date_order: in which order dates that do not begin with the year are written; the frame has them as ISO dates. unordered:
+    columns of such dates of which nobody can say it; they are text.
     """
 
     path: Path
@@ -105,6 +108,22 @@ class Head:
     names: tuple[str, ...]
     whole: bool
     marks: tuple[str, ...] = ()
+    date_order: str | None = None
+    unordered: tuple[str, ...] = ()
+
+    @property
+    def dialect(self) -> dict[str, object]:
+        """The keys of a section that say how these cells are written."""
+        marks: dict[str, object] = {"missing": [*MISSING, *self.marks]} if self.marks else {}
+        return marks | ({"date_order": self.date_order} if self.date_order else {})
+
+    @property
+    def unordered_dates(self) -> str:
+        """What is said of the columns `unordered`; empty where there are none."""
+        if not self.unordered:
+            return ""
+        fix = 'say what comes first by date_order = "month_first", or "day_first"'
+        return f"{', '.join(self.unordered)}: dates whose day and month cannot be told apart; {fix}"
 
     @property
     def header(self) -> bool:
@@ -161,7 +180,11 @@ def read_head(path: Path) -> Head:
     if marks:
         frame = frame.with_columns(pl.when(~pl.all().str.strip_chars().is_in(list(marks))).then(pl.all()))
     names = () if bare else cells.header or tuple(frame.columns)
-    return Head(path, frame, names, _whole(path, cells), marks)
+    orders = {n: found for n in frame.columns if (found := fitting_orders(frame[n]))}
+    common = set.intersection(*map(set, orders.values())) if orders else set()
+    order = next(iter(common)) if len(common) == 1 else None
+    unordered = () if order else tuple(orders)
+    return Head(path, iso_dates(frame, order), names, _whole(path, cells), marks, order, unordered)
 
 
 def _cells(path: Path, header: bool) -> Cells:

@@ -13,7 +13,7 @@ from ..errors import ClinomeError
 from ..files.column_types import named_like_an_id
 from ..identifiers.curie import is_curie
 from ..identifiers.genes import GeneTable
-from ..specs import MISSING, Patients
+from ..specs import Patients
 from ..subjects.barcodes import finder
 from ..subjects.id_forms import forms, joined_by
 from ..subjects.patients import read_patients
@@ -243,8 +243,7 @@ def patients_section(table: PatientsTable, path: str) -> Section:
         if plain_name(name) in _LAST_SEEN and table.head.column(name).date:
             keys["observed_until"] = name
             break
-    if table.head.marks:
-        keys["missing"] = [*MISSING, *table.head.marks]
+    keys |= table.head.dialect
     keys |= (names := categorical(table.head, table.properties))
     if names:
         why.append("`categorical` are whole numbers that are called like names: take out what counts or measures")
@@ -352,8 +351,7 @@ def samples_section(
             keys: dict[str, object] = {"path": paths[head.path], "id": sample.name, "subject": subject}
             found = _roles(head, (sample.name, subject))
             keys |= found
-            if head.marks:
-                keys["missing"] = [*MISSING, *head.marks]
+            keys |= head.dialect
             why = f"{len(ids):,} samples; the omics files carry their ids"
             owner = dict(zip(head.frame[sample.name].to_list(), head.frame[subject].to_list(), strict=True))
             one = (
@@ -406,6 +404,8 @@ def odd_cells(table: PatientsTable) -> list[str]:
     commas = [name for name in table.properties if table.head.column(name).commas]
     if commas:
         asked.append(f"[patients] {_listed(commas)}: numbers with decimal commas are text: write them with points")
+    if table.head.unordered:
+        asked.append(f"[patients] {table.head.unordered_dates}: until then they are text")
     for name in table.properties:
         odd = table.head.column(name).odd
         if odd:

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 import polars as pl
 
 from ..errors import InputError
+from ..files.cells.date_order import fix_of
 from ..files.ledger import ROW, Ledger, refuse
 from ..files.rows import id_text, once, source_rows
 from ..files.source_folder import files_within
@@ -56,7 +57,7 @@ class ClinicalTables:
         if table not in self.files:
             return None
         cells = [read_cells(path, missing=self.spec.missing, empty=True) for path in self.files[table]]
-        found = source_rows(cells, self.ledger)
+        found = source_rows(cells, self.ledger, self.spec.date_order)
         if not found.frame.height and not any(one.rows for one in cells):
             self.ledger.count({f"tables with a header alone ({table})": 1})
         frame = lower_case(found.frame)
@@ -122,7 +123,9 @@ def timed(
     for column in columns:
         times, bad = dates(rows[column])
         rows = rows.with_columns(times.alias("when"), ends(times, rows[column]).alias("over"), bad.alias("bad"))
-        rows = refuse(rows, pl.col("bad"), ledger, column, got=column, expected=ISO, fix="correct the cell")
+        rows = refuse(
+            rows, pl.col("bad"), ledger, column, got=column, expected=ISO, fix=fix_of(rows[column].filter(bad))
+        )
         rows = rows.with_columns(
             pl.coalesce(name, "when").alias(name), pl.coalesce(f"{name}_over", "over").alias(f"{name}_over")
         ).drop("when", "over", "bad")

@@ -6,6 +6,7 @@ import polars as pl
 
 from ..errors import InputError
 from ..files.cells.clock import check_unit, order, relative
+from ..files.cells.date_order import fix_of
 from ..files.cells.number_words import Reason
 from ..files.column_types import typed_and_told
 from ..files.ledger import ROW, Ledger, held, one_row_each, refuse, total
@@ -129,7 +130,7 @@ def _timed(spec: Records, source_rows: SourceRows, at: dict[str, str], ledger: L
         over = times if spec.unit else ends(times, cells, None if role == "time" else rows["time"])
         rows = rows.with_columns((times if role == "time" else over).alias(name), bad.alias("bad"))
         rows = rows.with_columns(over.alias("over")) if role == "time" else rows
-        fix = "correct the cell"
+        fix = "correct the cell" if spec.unit else fix_of(cells.filter(bad))
         rows = refuse(rows, pl.col("bad"), ledger, at[role], got=_cell(at[role]), expected=expected, fix=fix)
     named = {TIMES[role]: column for role, column in at.items() if role in TIMES}
     rows = rows.with_columns(

@@ -72,6 +72,7 @@ def read_notes(spec: Notes, known: Known) -> Loaded:
     found = source_rows(
         [read_cells(p, missing=spec.missing, header=_headed(spec), sheet=spec.sheet) for p in _files(spec, form)],
         ledger,
+        spec.date_order,
     )
     columns = {name.lower(): name for name in reversed(found.frame.columns)} if form.files else {}
     at = _places(form, found, columns, spec)

@@ -7,8 +7,11 @@ from datetime import timedelta
 import polars as pl
 
 _DATE = r"^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s?(Z|[+-]\d{2}(?::?\d{2})?)?)?$"
-_DAY = r"^\d{4}-\d{2}-\d{2}$"
-_MIDNIGHT = r"^\d{4}-\d{2}-\d{2}(?:[T ]00:00(?::00(?:[.,]0+)?)?)?$"
+_LOOSE = r"^(\d{4})(?:-(\d{2})-(\d{2})|/(\d{1,2})/(\d{1,2}))(?:[T ]+(\d{1,2})(:\d{2}.*))?$"
+"""Year first, as spreadsheets and databases write dates too: 2020/1/31, 2020-01-31 0:00:00. No other order begins so. (2020-1-31
+may as well be an id.)"""
+_DAY = r"^\d{4}(?:-\d{2}-\d{2}|/\d{1,2}/\d{1,2})$"
+_MIDNIGHT = r"^\d{4}(?:-\d{2}-\d{2}|/\d{1,2}/\d{1,2})(?:[T ]+0{1,2}:00(?::00(?:[.,]0+)?)?)?$"
 _ENOUGH = 3
 """From so many times on, midnight in each of them is how dates were written, and no chance."""
 
@@ -43,12 +46,34 @@ def numbers(series: pl.Series) -> tuple[pl.Series, pl.Series]:
 def dates(series: pl.Series) -> tuple[pl.Series, pl.Series]:
     """The ISO dates and datetimes of a column (naive; those with an offset become UTC), and which cells hold another.
 
+    With the year first, `2020/1/31` and `2020-01-31 0:00` are read too. Day or month first is not: which is which nobody
+    knows from a cell.
     Returns: (Datetime us, null where there is none; Boolean, True for text and for days that no calendar has).
     Example:
         >>> [s.to_list() for s in dates(pl.Series(["2020-02-30", None]))]
         [[None, None], [True, False]]
     """
-    parts = series.cast(pl.String).str.strip_chars().str.extract_groups(_DATE).struct.unnest()
+    text = series.cast(pl.String).str.strip_chars()
+    time = _iso(text)
+    left = text.is_not_null() & time.is_null()
+    if left.any():  # only what is not ISO as it stands is looked at more closely
+        time = time.scatter(left.arg_true(), _iso(_padded(text.filter(left))))
+    return time.rename(series.name), text.is_not_null() & time.is_null()
+
+
+def _padded(text: pl.Series) -> pl.Series:
+    """Year-first dates as ISO writes them; null for what is none."""
+    parts = text.str.extract_groups(_LOOSE).struct.unnest()
+    year, month, day, slashed_month, slashed_day, hour, rest = (pl.col(name) for name in parts.columns)
+    padded = (pl.coalesce(pair).str.zfill(2) for pair in ((month, slashed_month), (day, slashed_day)))
+    date = pl.concat_str(year, *padded, separator="-")
+    time = pl.concat_str(pl.lit("T"), hour.str.zfill(2), rest).fill_null("")
+    return parts.select(date + time).to_series()
+
+
+def _iso(text: pl.Series) -> pl.Series:
+    """Datetime us; null for what no ISO date is."""
+    parts = text.str.extract_groups(_DATE).struct.unnest()
     day, minute, second, fraction, offset = (pl.col(name) for name in parts.columns)
     whole = pl.concat_str(
         day, pl.lit("T"), minute.fill_null("00:00"), pl.lit(":"), second.fill_null("00")
@@ -57,9 +82,8 @@ def dates(series: pl.Series) -> tuple[pl.Series, pl.Series]:
     digits = offset.str.replace_all(r"[Z:+-]", "").str.pad_end(4, "0")
     ahead = digits.str.head(2).cast(pl.Int64) * 60 + digits.str.slice(2).cast(pl.Int64)
     east = pl.when(offset.str.starts_with("-")).then(-ahead).otherwise(ahead).fill_null(0)
-    value = parts.select((whole + pl.duration(microseconds=micro) - pl.duration(minutes=east)).alias(series.name))
-    time = value.to_series().cast(pl.Datetime("us"))
-    return time, series.is_not_null() & time.is_null()
+    value = parts.select(whole + pl.duration(microseconds=micro) - pl.duration(minutes=east))
+    return value.to_series().cast(pl.Datetime("us"))
 
 
 def ends(times: pl.Series, cells: pl.Series, since: pl.Series | None = None) -> pl.Series:

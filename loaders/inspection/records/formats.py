@@ -133,7 +133,23 @@ def record_section(folder: RecordFolder, path: str | list[str], name: str) -> Se
     """`[records.NAME]` of such a folder."""
     many = sum(not is_paper(one) for one in folder.files)  # a licence beside the tables is none of them
     count = f"{many} file{'s' if many != 1 else ''} of {_TITLES[folder.format]}"
-    return Section(f"records.{name}", {"format": folder.format, "path": path}, (count,))
+    keys: dict[str, object] = {"format": folder.format, "path": path}
+    if folder.format in DATED and (order := _date_order(folder)):
+        keys["date_order"] = order
+    return Section(f"records.{name}", keys, (count,))
+
+
+DATED = ("omop", "mimic3", "mimic4", "synthea")
+"""Formats whose dates a spreadsheet may have written anew."""
+
+
+def _date_order(folder: RecordFolder) -> str | None:
+    """That of its first table with dates."""
+    for path in sorted(folder.files):
+        head = readable(path)
+        if isinstance(head, Head) and (head.date_order or any(head.column(name).date for name in head.frame.columns)):
+            return head.date_order
+    return None
 
 
 UNDATED = ("eicu",)

@@ -6,9 +6,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from clinome.loaders.errors import InputError, NotBuilt
+from clinome.loaders.files.cells.date_order import DATE_ORDERS
 from clinome.loaders.files.losses import KINDS as LOSSES
 from clinome.loaders.registry import KNOWLEDGE, NOTES, RECORDS
-from clinome.loaders.specs import KINDS, NAMESPACES, AnySource, Images, Knowledge, Notes, Omics, Records
+from clinome.loaders.specs import (
+    KINDS,
+    NAMESPACES,
+    AnySource,
+    Images,
+    Knowledge,
+    Notes,
+    Omics,
+    Patients,
+    Records,
+    Samples,
+)
 from clinome.loaders.views.array_file import is_array
 from clinome.models.base.specs import (
     FUSIONS,
@@ -67,12 +79,28 @@ def check_sources(sources: Sequence[AnySource], where: str) -> None:
                 if source.ids is not None and not any(map(is_array, source.path)):
                     fix = "leave ids out: a table holds them itself"
                     raise InputError("ids go with an array", f"{at} ids", source.path[0].name, "a .npy or .npz", fix)
+        _check_dates(source, at)
         for kind in source.accept:
             check_word(kind, LOSSES, f"{at} accept")
     if not sources:
         raise InputError(
             "a study needs at least one source", where, fix="add [patients], [omics.NAME] or [records.NAME]"
         )
+
+
+def _check_dates(source: AnySource, at: str) -> None:
+    """Whether the source has dates that a person may have written in any order."""
+    if source.date_order is None:
+        return
+    check_word(source.date_order, DATE_ORDERS, f"{at} date_order")
+    formats = (None, "csv", "omop", "mimic3", "mimic4", "synthea")
+    dated = isinstance(source, (Patients, Samples, Images)) or (
+        isinstance(source, (Records, Notes)) and source.format in formats
+    )
+    if not dated:
+        what = f"format {source.format}" if isinstance(source, (Records, Notes)) else "this section"
+        fix = "leave date_order out: its times are numbers, or begin with the year"
+        raise InputError("a key without a part here", f"{at} date_order", what, "a table with dates", fix)
 
 
 def _check_unit(source: Records | Notes | Images, at: str) -> None:

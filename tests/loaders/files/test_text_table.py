@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from clinome.loaders.errors import InputError
 from clinome.loaders.files.ledger import Ledger, one_row_each
-from clinome.loaders.files.text_table import Cells, dates, has_header, numbers, read_cells, resolve, typed
+from clinome.loaders.files.text_table import Cells, dates, ends, has_header, numbers, read_cells, resolve, typed
 from clinome.loaders.tables import REJECTS
 
 
@@ -146,7 +146,30 @@ def test_dates() -> None:
     assert time.to_list()[:2] == [datetime(2020, 1, 2), datetime(2020, 1, 2, 3, 4)]
     assert time.to_list()[2:4] == [datetime(2020, 1, 2, 3, 4, 5, 500_000), datetime(2020, 1, 2, 1, 4, 5)]
     assert not bad.any()
-    wrong = pl.Series(["31.02.2020", "2020-02-31", "2020-13-01", "2020-01-01T25:00", "yesterday", "20200101"])
+    year_first = ["2020-01-02 0:00:00", "2020/1/2", "2020/01/02 9:05", "2020-01-02  3:04:05Z"]
+    read, bad = dates(pl.Series(year_first))
+    assert [time.strftime("%d %H:%M:%S") for time in read] == [
+        "02 00:00:00",
+        "02 00:00:00",
+        "02 09:05:00",
+        "02 03:04:05",
+    ]
+    assert not bad.any()
+    assert ends(read[:2], pl.Series(year_first[:2])).dt.hour().to_list() == [0, 23]
+    wrong = pl.Series(
+        [
+            "31.02.2020",
+            "2020-02-31",
+            "2020-1-2",
+            "2020/1-2",
+            "2020/2/30",
+            "03/04/2020",
+            "2020-13-01",
+            "2020-01-01T25:00",
+            "yesterday",
+            "20200101",
+        ]
+    )
     assert dates(wrong)[1].all()
     assert dates(wrong)[0].null_count() == wrong.len()
 
