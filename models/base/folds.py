@@ -192,6 +192,15 @@ def _finer(y: np.ndarray, by: pl.Series) -> np.ndarray:
 def _enough(y: np.ndarray, groups: np.ndarray, folds: int, least: int = 2) -> None:
     """least: outcomes that there must be."""
     sizes: Sequence[int] = [len(np.unique(groups[y == k])) for k in np.unique(y)]
+    if len(sizes) == 1 and least > 1:
+        fix = "take another target, window or cohort; `clinome cohort` counts the outcomes"
+        raise InputError(
+            "everybody has the same outcome",
+            "study.toml [task]",
+            f"{sizes[0]} subjects, one outcome",
+            "two outcomes",
+            fix,
+        )
     if len(sizes) < least or min(sizes) < folds:
         got = f"{min(sizes, default=0)} subjects in the smallest of {len(sizes)} outcomes"
         raise InputError(
