@@ -195,8 +195,9 @@ def refusal(spec: AnySource, loaded: Loaded, rejects: str) -> InputError | None:
     if loaded.tally.written == 0:
         return InputError(
             "no row of this source could be used", spec.source,
-            f"{loaded.tally.read} rows read, {loaded.tally.rejected} rejected", _most_common(loaded.rejects),
-            _why(loaded) + (f"see {rejects}" if loaded.rejects.height else "look into the file"),
+            f"{loaded.tally.read} rows read, {loaded.tally.rejected} rejected",
+            _most_common(loaded.rejects["expected"]) or "at least one row",
+            _why(loaded) + (f"{_most_common(loaded.rejects['fix'])}; see {rejects}" if loaded.rejects.height else "look into the file"),
         )  # fmt: skip
     ends = beyond(loaded.losses, loaded.cells.read, spec.accept)
     return TooMuchLost(spec, loaded, ends, rejects) if ends else None
@@ -221,6 +222,5 @@ class TooMuchLost(InputError):
         )
 
 
-def _most_common(rejects: pl.DataFrame) -> str:
-    expected = rejects["expected"].drop_nulls()
-    return str(expected.mode().sort().first()) if expected.len() else "at least one row"
+def _most_common(said: pl.Series) -> str:
+    return str(said.drop_nulls().mode().sort().first() or "")

@@ -50,13 +50,15 @@ def plain(data: bytes) -> bytes:
     return data
 
 
-_LEAST_SPACES = 2
+_LEAST = 2
+"""Spaces or bars a line that nothing else cuts, from which on they are delimiters: one bar alone is an id, `A1BG|1`."""
 _LONG = 500
 """Bytes a line from which newlines are found one by one, and without quotes delimiters counted line by line."""
 
 
 def sniff(lines: list[bytes], preferred: bytes) -> bytes:
-    """The delimiter of a text: the one that cuts its first lines most evenly; of bars only where they are preferred.
+    """The delimiter of a text: the one that cuts its first lines most evenly; bars where they are preferred, and they or
+    spaces where nothing else cuts a line and each line has as many, two at least.
 
     Example:
         >>> sniff([b"a;b, c", b"1;2"], b",")
@@ -70,9 +72,11 @@ def sniff(lines: list[bytes], preferred: bytes) -> bytes:
         return sum(c == counts[0] for c in counts) / len(counts), delimiter == preferred, counts[0]
 
     best = max(dict.fromkeys((*DELIMITERS, preferred)), key=evenness)
-    spaces = {line.count(b" ") for line in lines}
-    if not evenness(best)[0] and len(lines) > 1 and len(spaces) == 1 and min(spaces) >= _LEAST_SPACES:
-        return b" "  # as STRING writes its links
+    if not evenness(best)[0] and len(lines) > 1:
+        for other in (b"|", b" "):  # as databases export tables, as STRING writes its links
+            counts = {line.count(other) for line in lines}
+            if len(counts) == 1 and min(counts) >= _LEAST:
+                return other
     return best
 
 

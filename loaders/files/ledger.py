@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from .cells.number_words import Reason, missing_words, reason
-from .losses import MISSING, UNSAID, Loss
+from .losses import MISSING, REJECTED, UNSAID, Loss, too_many
 from .removed_ids import EXPECTED, FIX
 from .text_table import BROKEN, Cells
 
@@ -89,7 +89,23 @@ class Ledger:
         broken = cells.broken
         if broken.height:
             self.reject(broken["row"] + offset, broken["column"], broken["got"], broken["expected"], broken["fix"])
+            expected, fix, count = broken.group_by("expected", "fix").len("n").sort("n", "expected").row(-1)
+            self._lose_rows(cells.path.name, count, cells.rows, Reason(f"not {expected}", "", fix))
         return cells.numbers + offset
+
+    def _lose_rows(self, where: str, lost: int, of: int, why: Reason) -> None:
+        self.lose("rows", where, lost, of, why, said=REJECTED, ends=too_many(lost, of))
+
+    def refuse_unread(self, rows: Rows, column: str, cells: pl.Series, bad: pl.Series, expected: str, fix: str) -> None:
+        """Refuse rows because of a cell that cannot be read; of too many of them the load ends.
+
+        Args: rows, cells, bad: (n,) the rows' numbers, the column as it stands, and which of its cells are not `expected`.
+        """
+        wrong = cells.filter(bad)
+        self.reject(pl.Series("row", rows, dtype=pl.Int64).filter(bad), column, quoted(wrong), expected, fix)
+        if wrong.len():
+            why = Reason(f"not {expected}", reason(wrong, expected).form, fix)
+            self._lose_rows(column, wrong.len(), cells.len(), why)
 
     def silence(self, rows: Rows, columns: pl.Series | None = None) -> None:
         """Forget what was noted of these rows, and under columns of these names: it would quote who was removed."""
@@ -301,6 +317,16 @@ def refuse(
     out = rows.filter(wrong)
     ledger.reject(out[ROW], column, quoted(out[got]) if got else "", expected, fix)
     return rows.filter(~wrong)
+
+
+def refuse_unread(
+    rows: pl.DataFrame, bad: pl.Series, ledger: Ledger, column: str, *, got: str, expected: str, fix: str
+) -> pl.DataFrame:
+    """As `refuse`, of rows whose cell in the column `got` cannot be read: of too many of them the load ends."""
+    if not bad.any():
+        return rows
+    ledger.refuse_unread(rows[ROW], column, rows[got], bad, expected, fix)
+    return rows.filter(~bad)
 
 
 def held(frame: pl.DataFrame) -> int:

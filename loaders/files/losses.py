@@ -1,4 +1,4 @@
-"""Losses of a source: cells, samples, columns and names that a load could not use: how many, of what form, and why."""
+"""Losses of a source: cells, rows, samples, columns and names that a load could not use: how many, of what form, and why."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ MISSING = "left missing"
 UNSAID = "missing, as their word says"
 TEXT = "kept as text"
 IMPOSSIBLE = "left missing, as impossible"
+REJECTED = "rejected"
 
-KINDS = ("cells", "samples", "columns", "names")
+KINDS = ("cells", "rows", "samples", "columns", "names")
 """What `accept` may hold."""
 
 
@@ -24,7 +25,7 @@ KINDS = ("cells", "samples", "columns", "names")
 class Loss:
     """What a source lost of one kind, in one place.
 
-    kind: cells, samples, columns or names. where: the column, or what else the file calls the place; "" for all of it.
+    kind: cells, rows, samples, columns or names. where: the column, or what else the file calls the place; "" for all of it.
     lost, of: how many of how many. why: the commonest reason, with the form of a cell and what to do.
     ends: whether the load must not go on without the user's leave (`accept`).
     said: what became of them, in words; "left missing", "kept as text", "left missing, as impossible".
@@ -51,6 +52,16 @@ class Loss:
         return f"{place}{self.lost:,} of {self.of:,} {self.kind} {self.said} ({form}{self.why.cause}; {self.why.fix})"
 
 
+def too_many(lost: int, of: int) -> bool:
+    """Whether a load must not lose so many without the user's leave.
+
+    Example:
+        >>> too_many(4, 4), too_many(5, 100), too_many(6, 100)
+        (False, False, True)
+    """
+    return lost >= FEW and lost > SHARE * max(of, 1)
+
+
 def beyond(losses: Iterable[Loss], cells: int, accept: Collection[str]) -> list[Loss]:
     """The losses with which a load must end: each that says so itself, and missing cells that are too many together.
 
@@ -60,7 +71,7 @@ def beyond(losses: Iterable[Loss], cells: int, accept: Collection[str]) -> list[
     ends = [loss for loss in losses if loss.ends and loss.kind not in accept]
     missing = [loss for loss in losses if loss.kind == "cells" and loss.said == MISSING]
     lost = sum(loss.lost for loss in missing)
-    if "cells" not in accept and lost >= FEW and lost > SHARE * max(cells, 1):
+    if "cells" not in accept and too_many(lost, cells):
         ends += [loss for loss in missing if loss not in ends]
     return ends
 

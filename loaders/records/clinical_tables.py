@@ -17,7 +17,7 @@ import polars as pl
 
 from ..errors import InputError
 from ..files.cells.date_order import fix_of
-from ..files.ledger import ROW, Ledger, refuse
+from ..files.ledger import ROW, Ledger, refuse, refuse_unread
 from ..files.rows import id_text, once, source_rows
 from ..files.source_folder import files_within
 from ..files.text_table import dates, ends, read_cells
@@ -122,13 +122,12 @@ def timed(
     rows = rows.with_columns(nothing.alias(name), nothing.alias(f"{name}_over"))
     for column in columns:
         times, bad = dates(rows[column])
-        rows = rows.with_columns(times.alias("when"), ends(times, rows[column]).alias("over"), bad.alias("bad"))
-        rows = refuse(
-            rows, pl.col("bad"), ledger, column, got=column, expected=ISO, fix=fix_of(rows[column].filter(bad))
-        )
+        rows = rows.with_columns(times.alias("when"), ends(times, rows[column]).alias("over"))
+        fix = fix_of(rows[column].filter(bad))
+        rows = refuse_unread(rows, bad, ledger, column, got=column, expected=ISO, fix=fix)
         rows = rows.with_columns(
             pl.coalesce(name, "when").alias(name), pl.coalesce(f"{name}_over", "over").alias(f"{name}_over")
-        ).drop("when", "over", "bad")
+        ).drop("when", "over")
     if needed:
         missing = pl.col(name).is_null()
         rows = refuse(rows, missing, ledger, columns[-1], got=None, expected="a time", fix="fill it in")

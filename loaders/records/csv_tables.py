@@ -9,7 +9,7 @@ from ..files.cells.clock import check_unit, order, relative
 from ..files.cells.date_order import fix_of
 from ..files.cells.number_words import Reason
 from ..files.column_types import typed_and_told
-from ..files.ledger import ROW, Ledger, held, one_row_each, refuse, total
+from ..files.ledger import ROW, Ledger, held, one_row_each, refuse, refuse_unread, total
 from ..files.rows import SourceRows, among, identified, not_removed, once, read_rows
 from ..files.text_table import dates, ends, has_header, numbers, resolve
 from ..identifiers.code_shapes import LEADING_ZEROS
@@ -128,10 +128,10 @@ def _timed(spec: Records, source_rows: SourceRows, at: dict[str, str], ledger: L
         cells = rows[_cell(at[role])]
         times, bad = _parsed(cells, spec, at[role])
         over = times if spec.unit else ends(times, cells, None if role == "time" else rows["time"])
-        rows = rows.with_columns((times if role == "time" else over).alias(name), bad.alias("bad"))
+        rows = rows.with_columns((times if role == "time" else over).alias(name))
         rows = rows.with_columns(over.alias("over")) if role == "time" else rows
         fix = "correct the cell" if spec.unit else fix_of(cells.filter(bad))
-        rows = refuse(rows, pl.col("bad"), ledger, at[role], got=_cell(at[role]), expected=expected, fix=fix)
+        rows = refuse_unread(rows, bad, ledger, at[role], got=_cell(at[role]), expected=expected, fix=fix)
     named = {TIMES[role]: column for role, column in at.items() if role in TIMES}
     rows = rows.with_columns(
         pl.col(_cell(at[role])).alias(f"the {role}") for role in ("value", "value_unit") if role in at

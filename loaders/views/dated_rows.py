@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from ..files.cells.clock import relative
+from ..files.cells.date_order import fix_of
 from ..files.ledger import Ledger, refuse
 from ..files.text_table import dates, ends, numbers
 from ..records.events import refuse_strangers, refuse_times
@@ -43,7 +44,8 @@ def dated_rows(
             *([last.alias("over")] if name == "time" else []),
             bad.alias("bad"),
         )
-        rows = refuse(rows, pl.col("bad"), ledger, names[name], got=None, expected=expected, fix="correct the cell")
+        fix = "correct the cell" if unit else fix_of(text.filter(bad))
+        rows = refuse(rows, pl.col("bad"), ledger, names[name], got=None, expected=expected, fix=fix)
     late = pl.col("known").fill_null(NEVER) if said is not None else pl.col("over")
     rows = rows.with_columns(time=pl.col("at"), known_time=late).drop("at", "over", "bad", "known", strict=False)
     rows = refuse_times(rows, ledger, {name: names[name] for name in TIMES if name in names})

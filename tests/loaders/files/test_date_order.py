@@ -106,3 +106,34 @@ def test_the_order_is_refused_where_no_date_is_written_so(tmp_path: Path, sectio
     )
     with pytest.raises(InputError, match="date_order"):
         clinome.load(tmp_path / "study.toml")
+
+
+def test_rows_whose_time_cannot_be_read_end_the_load_where_they_are_many(tmp_path: Path) -> None:
+    """Unread times were rejects alone: nine rows of ten could be lost by a form of date, and the load ended well."""
+    rows = [f"p{n % 4},{n},{'2020-01-02' if n % 10 == 0 else '23/10/2020'},I10" for n in range(40)]
+    (tmp_path / "visits.csv").write_text("who,stay,in,dx\n" + "\n".join(rows) + "\n")
+    text = (
+        'name = "x"\nstore = "x.graph"\n\n[records.enc]\nformat = "csv"\npath = "visits.csv"\nsubject = "who"\n'
+        'visit = "stay"\ntime = "in"\ncodes = {dx = "ICD10CM"}\n'
+    )
+    (tmp_path / "study.toml").write_text(text)
+    with pytest.raises(InputError) as ended:
+        clinome.load(tmp_path / "study.toml")
+    said = str(ended.value)
+    assert "in: 36 of 40 rows rejected (99/99/9999: not an ISO date or datetime; say what comes first" in said
+    assert 'accept = ["rows"]' in said
+    (tmp_path / "study.toml").write_text(text + 'accept = ["rows"]\n')
+    assert clinome.load(tmp_path / "study.toml").sources[0].tally.written == 4
+    (tmp_path / "study.toml").write_text(text + 'date_order = "day_first"\n')
+    assert clinome.load(tmp_path / "study.toml").sources[0].tally.written == 40
+
+
+def test_rows_of_another_encoding_end_the_load_where_they_are_many(tmp_path: Path) -> None:
+    rows = [f"p{n % 4},{n},2020-01-02,{'I10' if n % 10 == 0 else 'Läsion'}" for n in range(40)]
+    (tmp_path / "visits.csv").write_bytes(("who,stay,in,dx\n" + "\n".join(rows) + "\n").encode("latin-1"))
+    (tmp_path / "study.toml").write_text(
+        'name = "x"\nstore = "x.graph"\n\n[records.enc]\nformat = "csv"\npath = "visits.csv"\nsubject = "who"\n'
+        'visit = "stay"\ntime = "in"\ncodes = {dx = "DX"}\n'
+    )
+    with pytest.raises(InputError, match=r"visits.csv: 36 of 40 rows rejected \(not UTF-8; save the file as UTF-8\)"):
+        clinome.load(tmp_path / "study.toml")
