@@ -17,6 +17,7 @@ from clinome.models.learners.registry import make
 from clinome.models.metrics.task_metrics import inner_score
 from clinome.models.preprocessing.tokens.token_table import COLUMNS
 from clinome.models.preprocessing.tokens.tokenizer import PAD, UNKNOWN, fit_vocabulary, tokenize
+from clinome.models.training.trainer import TrainingReport
 
 
 def order_study(n: int = 500, seed: int = 1, noise: tuple[int, int] = (3, 10)) -> Snapshot:
@@ -61,7 +62,8 @@ def test_attention_that_starts_near_learns_an_order_where_one_spread_over_the_re
     def lowest() -> float:
         learner = make("sequence").with_setting({"plan": {"epochs": 10, "patience": 10, "batch_size": 32}}, 3)
         learner.fit(snapshot, train, tuning)
-        return min(learner.report.tuning)  # type: ignore[attr-defined]
+        report: TrainingReport = learner.report  # type: ignore[attr-defined]
+        return min(report.tuning)
 
     assert lowest() < 0.3
     monkeypatch.setattr(transformer, "near_first", lambda heads: torch.zeros(2 * transformer.GAPS + 1, heads))
