@@ -3,7 +3,8 @@
 Positions counted from the start say little about records; the gap between two events says much. So attention scores
 carry a learned bias, a head and a block each: piecewise linear in the signed log of the gap in days, and a number for
 each bucket of the gap in events (as T5's relative bias, Raffel 2020, arXiv:1910.10683, but over time). Half of the
-heads look back only, which makes "A before B" easy to see.
+heads look back only, which makes "A before B" easy to see. They start with near events first, each head with another reach
+(ALiBi, Press 2022, arXiv:2108.12409): spread evenly over a record, attention holds too little of any one event to learn from.
 
 Of a long sequence some events at a time attend to all, and what they attended by is made again for the gradient: memory
 grows with the number of events, not with that of their pairs (the kernels of PyTorch that do so give a learned bias no gradient
@@ -70,6 +71,15 @@ def hat_table() -> Tensor:
     table[: len(place), :-1] = gap_hats((torch.sign(place) * (2 ** place.abs() - 1))[None, None])[0, :, 0].T
     table[-1, -1] = 1
     return table
+
+
+def near_first(heads: int) -> Tensor:
+    """(2 * GAPS + 1, heads): what each bucket of the gap in events starts from, falling with the gap as ALiBi's penalty does.
+
+    The slopes are 1/4, 1/16, … of the heads that look back, and again of those that look both ways.
+    """
+    gap = 2 ** ((torch.arange(2 * GAPS + 1) - GAPS).abs() / 2) - 1
+    return -gap[:, None] * 0.25 ** (1 + torch.arange(heads) % max(1, heads // 2))
 
 
 class Attention(nn.Module):
@@ -161,7 +171,7 @@ class SequenceEncoder(nn.Module):
         self.heads, self.timed = heads, timed
         self.embed = TokenEmbedding(ancestors, dim, timed, graph)
         self.blocks = nn.ModuleList(TransformerBlock(dim, heads, dropout) for _ in range(depth))
-        self.steps = nn.Parameter(torch.zeros(2 * GAPS + 1, depth * heads))
+        self.steps = nn.Parameter(near_first(heads).repeat(1, depth))
         self.days = nn.Parameter(torch.zeros(depth * heads, len(KNOTS)))
         self.register_buffer("hats", hat_table(), persistent=False)
         self.norm, self.drop = nn.LayerNorm(dim), nn.Dropout(dropout)

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_batches import DIM, ENCODERS, fusion, make_batch, message, recurrent, sequence
+from tiny_batches import DIM, ENCODERS, ancestors, fusion, make_batch, message, recurrent, sequence
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from clinome.models.encoders.codes import transformer
-from clinome.models.encoders.codes.transformer import KNOTS, gap_bins, gap_hats, hat_table
+from clinome.models.encoders.codes.transformer import GAPS, KNOTS, gap_bins, gap_bucket, gap_hats, hat_table, near_first
 from clinome.models.encoders.masked_fusion import MaskedFusion
 from clinome.models.encoders.message_encoder import MessageEncoder
 from clinome.models.training.batch import Batch, Tokens
@@ -220,3 +220,25 @@ def test_what_attention_keeps_and_makes_grows_with_the_events_and_not_with_their
     (kept, made), (more, larger) = counted(512), counted(2048)
     assert more < 4.5 * kept and larger <= 1.1 * max(made, 8 * transformer.PAIRS)
     assert more < 2048**2 / 2  # of one head's scores of one block there are 2048 ** 2
+
+
+@pytest.mark.parametrize("heads", [1, 2, 3, 4, 8])
+def test_attention_starts_with_penalties_that_grow_with_the_gap_in_events_as_those_of_alibi(heads: int) -> None:
+    bias = near_first(heads)
+    assert bias.shape == (2 * GAPS + 1, heads) and bool((bias[GAPS] == 0).all())
+    half = max(1, heads // 2)
+    for gap in (0, 1, 3, 7, 15, 31, 255):  # where a bucket's end is a whole number of events
+        for either in (gap, -gap):
+            expected = [-gap * 4.0 ** -(1 + head % half) for head in range(heads)]
+            assert bias[gap_bucket(torch.tensor(float(either)))].tolist() == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("length", [8, 64, 256])
+def test_the_event_before_has_its_share_of_attention_however_long_the_record(length: int) -> None:
+    encoder, batch = transformer.SequenceEncoder(ancestors()), make_batch()
+    assert batch.tokens is not None
+    tokens = Tokens(**{f.name: getattr(batch.tokens, f.name)[:1, :1].expand(1, length) for f in fields(Tokens)})
+    with torch.no_grad():
+        bias = encoder._bias(tokens, slice(0, 2), slice(length - 1, length))
+    share = torch.softmax(bias, -1)[:, 0, 0, length - 2]
+    assert float(share[0]) > 0.15 and float(share[1]) > 0.05

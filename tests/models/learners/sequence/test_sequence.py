@@ -12,22 +12,24 @@ from snapshots import make_snapshot
 
 from clinome.graphs.snapshot.snapshot import Snapshot
 from clinome.models.base.folds import parts
+from clinome.models.encoders.codes import transformer
 from clinome.models.learners.registry import make
 from clinome.models.metrics.task_metrics import inner_score
 from clinome.models.preprocessing.tokens.token_table import COLUMNS
 from clinome.models.preprocessing.tokens.tokenizer import PAD, UNKNOWN, fit_vocabulary, tokenize
+from clinome.models.training.trainer import TrainingReport
 
 
-def order_study(n: int = 500, seed: int = 1) -> Snapshot:
-    """Everyone has one A and one B among noise; A first means the event."""
+def order_study(n: int = 500, seed: int = 1, noise: tuple[int, int] = (3, 10)) -> Snapshot:
+    """Everyone has one A and one B among noise, so many events of it; A first means the event."""
     rng = np.random.default_rng(seed)
     first = rng.uniform(size=n) < 0.5
     events = []
     for row in range(n):
         when = rng.uniform(40, 600)
         days = {"T:A": when, "T:B": when - rng.uniform(1, 30) if first[row] else when + rng.uniform(1, 30)}
-        noise = [(f"T:N{rng.integers(0, 8)}", rng.uniform(0, 700)) for _ in range(rng.integers(3, 10))]
-        found = sorted([*days.items(), *noise], key=lambda e: -e[1])
+        others = [(f"T:N{rng.integers(0, 8)}", rng.uniform(0, 700)) for _ in range(rng.integers(*noise))]
+        found = sorted([*days.items(), *others], key=lambda e: -e[1])
         events += [(row, day, None, code, None, None, None) for code, day in found]
     schema = {
         "row": pl.Int64, "days": pl.Float64, "age": pl.Float32, "code": pl.String,
@@ -49,6 +51,23 @@ def test_order_is_learned_far_above_chance_where_counts_know_nothing(name: str) 
     counts = make("ridge_late").with_setting({}, 1)
     counts.fit(snapshot, train, tuning)
     assert inner_score("binary", y, counts.predict(snapshot, held)) < 0.65
+
+
+def test_attention_that_starts_near_learns_an_order_where_one_spread_over_the_record_stands_still(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    snapshot = order_study(800, noise=(20, 40))
+    train, tuning, _ = parts(snapshot.folds, 0, 0)
+
+    def lowest() -> float:
+        learner = make("sequence").with_setting({"plan": {"epochs": 10, "patience": 10, "batch_size": 32}}, 3)
+        learner.fit(snapshot, train, tuning)
+        report: TrainingReport = learner.report  # type: ignore[attr-defined]
+        return min(report.tuning)
+
+    assert lowest() < 0.3
+    monkeypatch.setattr(transformer, "near_first", lambda heads: torch.zeros(2 * transformer.GAPS + 1, heads))
+    assert lowest() > 0.6
 
 
 @pytest.mark.parametrize("name", ["gru", "sequence"])
