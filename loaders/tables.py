@@ -92,6 +92,10 @@ class Known:
     clock: str | None = None
     shards: Shards = one_by_one
 
+    def alone(self) -> Known:
+        """What a shard needs to know of who and what is known: it crosses processes."""
+        return Known(self.subjects, None, GeneTable.empty(), removed=self.removed, clock=self.clock)
+
 
 @dataclass(frozen=True)
 class Loaded:

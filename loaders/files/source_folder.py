@@ -6,12 +6,14 @@ Shards are files that can be read each by itself, one after the other or several
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 Part = TypeVar("Part")
 Made = TypeVar("Made")
+Begun = TypeVar("Begun")
 
 OWN_FILES = ("study.toml", "rejects.csv", "report.html")
 OWN_FOLDERS = ("runs",)
@@ -63,3 +65,19 @@ def one_by_one(read: Callable[[Part], Made], parts: Sequence[Part]) -> Iterator[
         [1, 3]
     """
     return map(read, parts)
+
+
+def ahead(begin: Callable[[Part], Begun], parts: Sequence[Part], most: int) -> Iterator[Begun]:
+    """Begin parts before they are asked for, so many at most: what waits to be taken is all that is held.
+
+    Example:
+        >>> list(ahead(len, ["a", "bcd", "ef"], 2))
+        [1, 3, 2]
+    """
+    begun: deque[Begun] = deque()
+    for part in parts:
+        begun.append(begin(part))
+        if len(begun) == most:
+            yield begun.popleft()
+    while begun:
+        yield begun.popleft()

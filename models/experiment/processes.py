@@ -18,6 +18,7 @@ import numpy as np
 
 from ...loaders.files.atomic import atomic_path
 from ...loaders.files.child_processes import INHERITED, as_child_environment
+from ...loaders.files.source_folder import ahead
 from ..base.learner import Learner
 from ..base.mapped import by_file, let_go
 from ..base.scratch import share
@@ -30,6 +31,8 @@ Part = TypeVar("Part")
 Given = tuple[Snapshot, Sequence[Learner]]
 
 _GIVEN = "given.pickle"
+_AHEAD = 2
+"""Parts of each process that are begun and not yet taken: none waits for work, and few results are held."""
 _LOADED = ("scipy.optimize", "scipy.stats", "sklearn.ensemble")
 _HERE: dict[Path, Given] = {}
 """What a worker process works on, by the folder where it lies: read once."""
@@ -43,7 +46,7 @@ class Processes:
     Begun early, they load those libraries, which takes longer than many a fit, while the cohort is still being made.
     Args:
         count: how many there may be. networks: whether torch will be needed.
-        waiting: for something to work on (`give`); else what is submitted begins at once.
+        waiting: for something to work on (`give`); else what is submitted begins at once, and loads what it needs itself.
     Example:
         with Processes(2).begin() as processes:
             processes.give(snapshot, learners)
@@ -61,7 +64,7 @@ class Processes:
             from joblib.externals.loky import ProcessPoolExecutor
 
             count = self.count if most is None else min(self.count, most)
-            loaded = (*_LOADED, "torch") if self.networks else _LOADED
+            loaded = (*_LOADED, *(("torch",) if self.networks else ())) if self.waiting else ()
             self._pool = ProcessPoolExecutor(
                 count, initializer=_begin, initargs=(self.folder, loaded), env=ENVIRONMENT | INHERITED
             )
@@ -94,7 +97,7 @@ class Processes:
         if len(parts) < 2:
             return map(read, parts)
         self.begin(len(parts))
-        return (future.result() for future in [self.submit(read, one) for one in parts])
+        return (future.result() for future in ahead(lambda one: self.submit(read, one), parts, _AHEAD * self.count))
 
     @property
     def given(self) -> bool:

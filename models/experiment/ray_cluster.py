@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from ...loaders.errors import EngineError, UsageError
 from ...loaders.files.child_processes import INHERITED, as_child_environment
+from ...loaders.files.source_folder import ahead
 from ..base.threads import ENVIRONMENT
 
 LOCAL = "ray"
@@ -102,7 +103,8 @@ class RayCluster:
         """What was made of each part, in the order of the parts (`loaders.files.source_folder`)."""
         with self.answering():
             packed = self.ray.put(self.ray.cloudpickle.dumps(read))
-            for one in [self.remote(_made).remote(packed, part) for part in parts]:
+            made = self.remote(_made)
+            for one in ahead(lambda part: made.remote(packed, part), parts, 2 * self.cores):
                 yield pickle.loads(self.ray.get(one))
 
     @contextmanager

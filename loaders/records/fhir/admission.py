@@ -64,5 +64,5 @@ def newest(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     ledger.merged(again.height - differing.height)
     ledger.count({"resources that come again, or in an older version: merged": again.height - differing.height})
     fix = "keep one of them, or give meta.lastUpdated"
-    ledger.reject(differing[ROW], "id", "", "one resource an id", fix)
+    ledger.reject(differing[ROW].sort(), "id", "", "one resource an id", fix)
     return rows.filter(~pl.col(ROW).is_in(again[ROW].implode())).drop("key", "version", "digest")

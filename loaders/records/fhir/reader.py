@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from ...errors import InputError
-from ...files.ledger import ROW, Ledger, total
+from ...files.ledger import Ledger, total
 from ...files.rows import CONTROL, LONGEST
 from ...specs import Records
 from ...tables import VISITS, Known, Loaded, as_concepts
@@ -20,7 +20,7 @@ from .event_rows import coded, happened, life, timed, valued
 from .files import fhir_files
 from .references import resolved
 from .resources import READ
-from .sheets import Codings, FileRead, Sheets, read_file, together
+from .sheets import Codings, FileRead, Sheets, moved, read_file, together
 from .times import moments, not_before
 
 
@@ -28,14 +28,15 @@ def read_fhir(spec: Records, known: Known) -> Loaded:
     """Read `[records.NAME]` of format fhir: bundles, single resources, bulk-export ndjson, or a folder of them.
 
     A row is a resource of a type that is read. Encounters are visits; what the others state are events, each with the
-    one of its codings that `codings.ORDER` names first. One file at a time is held as text.
+    one of its codings that `codings.ORDER` names first. Files are read each by itself (`Known.shards`), and one at a time
+    is held as text.
 
     Returns: Loaded with events, visits, and names of codes; with patients where the study has no [patients].
     Raises: InputError for a path without a FHIR file, or without a resource in it.
     Source: HL7 FHIR R4, https://hl7.org/fhir/R4/ ; bulk data, https://hl7.org/fhir/uv/bulkdata/
     """
     ledger = Ledger(spec.source)
-    sheets, distinct = _sheets(spec, ledger)
+    sheets, distinct = _sheets(spec, known, ledger)
     sheets = _whose(spec, sheets)
     codings, medications = sheets.codings, sheets.medications
     people, visits, rows = (
@@ -65,19 +66,18 @@ def read_fhir(spec: Records, known: Known) -> Loaded:
     )
 
 
-def _sheets(spec: Records, ledger: Ledger) -> tuple[Sheets, pl.DataFrame]:
+def _sheets(spec: Records, known: Known, ledger: Ledger) -> tuple[Sheets, pl.DataFrame]:
     """Everything that the files hold, with the rows' numbers in the ledger, and every coding of it once; what is no
     resource is rejected."""
     parts: list[Sheets] = []
     codings: Codings = {}
     statement = rows = 0
     files = [file for path in spec.path for file in fhir_files(path)]
-    for number, file in enumerate(files, 1):
-        read = read_file(file, statement, codings)
+    for number, (file, read) in enumerate(zip(files, known.shards(read_file, files), strict=True), 1):
         _note(read, ledger, file.name if [file] == list(spec.path) else _called(file, number, len(files)))
-        parts.append(_moved(read.sheets, rows))
+        parts.append(moved(read, rows, statement, codings))
         rows += read.rows
-        statement = read.statement
+        statement += read.statements
     if rows == 0:
         what = ", ".join(f"{n:,} {said}" for said, n in ledger.counts.items()) or "no resource"
         raise InputError(
@@ -103,14 +103,6 @@ def _called(file: Path, number: int, of: int) -> str:
     types = "|".join((*READ, "Medication"))
     of_a_type = re.fullmatch(rf"(?:Mimic[A-Za-z]+|{types})[\d._-]*(?:nd)?jsonl?(?:\.gz|\.zip)?", file.name)
     return file.name if of_a_type else f"file {number} of {of}"
-
-
-def _moved(sheets: Sheets, offset: int) -> Sheets:
-    """The sheets with the rows' numbers in the ledger."""
-    moved = {
-        name: getattr(sheets, name).with_columns(pl.col(ROW) + offset) for name in ("people", "visits", "statements")
-    }
-    return replace(sheets, **moved)
 
 
 def _whose(spec: Records, sheets: Sheets) -> Sheets:

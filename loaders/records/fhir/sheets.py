@@ -18,8 +18,10 @@ from .references import canonical, local_id
 from .resources import FORMS, READ, Statement, Table, codings, medication_concept, remarks, statements, table, text_of
 
 _TEXT = pl.String
-_RESOURCE = {ROW: pl.Int64, "key": pl.Int64, "version": _TEXT, "digest": pl.Int64}
-"""Of each resource: its row, a hash of its type and id, when its server last changed it, and a hash of what it says."""
+_RESOURCE = {ROW: pl.Int64, "key": pl.UInt64, "version": _TEXT, "digest": pl.UInt64}
+"""Of each resource: its row, a hash of its type and id, when its server last changed it, and a hash of what it says: the
+same in every process, as Python's own are not."""
+_HASHES = ("key", "digest")
 _BOOLEAN = {"dead": pl.Boolean}
 _OFTEN = {"kind": pl.Enum(list(FORMS)), **dict.fromkeys(("subject", "visit", "drug", "unit"), pl.Categorical)}
 """What repeats is kept once: a patient's id stands in thousands of statements."""
@@ -40,9 +42,14 @@ CHUNK = 50_000
 """Rows that wait as Python objects before they become a table."""
 
 
+Codings = dict[tuple[str | None, ...], int]
+"""Every coding that was met (about, system, code, display), and its number."""
+
+
 @dataclass(frozen=True)
 class Sheets:
-    """What was read of files: LAYOUTS says the columns. row counts from 1 in a file, until it is moved to the ledger's."""
+    """What was read of files: LAYOUTS says the columns. Rows and statements count from 1 in a file, and codings are
+    numbered as it brings them, until they are `moved`."""
 
     people: pl.DataFrame
     visits: pl.DataFrame
@@ -54,40 +61,53 @@ class Sheets:
 
 @dataclass(frozen=True)
 class FileRead:
-    """One file: its sheets, the number of its last statement, how many rows it has, those of which nothing could be read, and
-    counts of what was left aside."""
+    """One file: its sheets and the codings in them, how many rows and statements it has, the rows of which nothing could
+    be read, and counts of what was left aside."""
 
     sheets: Sheets
-    statement: int
+    codings: Codings
     rows: int
+    statements: int
     faults: list[tuple[int, Fault]]
     counts: Counter[str]
 
 
-Codings = dict[tuple[str | None, ...], int]
-"""Every coding that was met (about, system, code, display), and its number."""
-
-
-def read_file(path: Path, statement: int, known: Codings) -> FileRead:
+def read_file(path: Path) -> FileRead:
     """Read one file. A row is a resource of a type that is read, or what should have been a resource and is none.
 
     Of a bundle that breaks off nothing is taken: half a patient is none.
-    Args:
-        statement: the number of the last statement read before.
-        known: the codings met before; new ones are added.
     """
-    found = _Collector(statement, known)
+    found = _Collector()
     for entry in entries(path):
         if isinstance(entry, Fault):
             if entry.rest and not entry.where.startswith("after"):
-                found = _Collector(statement, known)
+                found = _Collector()
             found.rows += 1
             found.faults.append((found.rows, entry))
         else:
             found.add(entry)
     if found.rows == len(found.faults) and not found.counts and all(f.expected == UNTYPED for _, f in found.faults):
-        found = _Collector(statement, known)  # the log of an export, and other lines that never were FHIR
+        found = _Collector()  # the log of an export, and other lines that never were FHIR
     return found.end()
+
+
+def moved(read: FileRead, rows: int, statements: int, codings: Codings) -> Sheets:
+    """The sheets of a file behind those of others.
+
+    Args:
+        rows, statements: how many those have.
+        codings: those that they met; new ones are added.
+    """
+    numbers = [codings.setdefault(one, len(codings)) for one in read.codings]
+    by = {ROW: pl.col(ROW) + rows, "statement": pl.col("statement") + statements,
+          "coding": pl.lit(pl.Series(numbers, dtype=pl.Int64)).gather(pl.col("coding"))}  # fmt: skip
+    frames = {one.name: getattr(read.sheets, one.name) for one in fields(Sheets)}
+    return Sheets(
+        **{
+            name: frame.with_columns(change.alias(column) for column, change in by.items() if column in frame.columns)
+            for name, frame in frames.items()
+        }
+    )
 
 
 def together(parts: list[Sheets]) -> Sheets:
@@ -96,8 +116,9 @@ def together(parts: list[Sheets]) -> Sheets:
 
 
 class _Collector:
-    def __init__(self, statement: int, known: Codings) -> None:
-        self.rows, self.statement, self.known = 0, statement, known
+    def __init__(self) -> None:
+        self.rows = self.statement = 0
+        self.known: Codings = {}
         self.faults: list[tuple[int, Fault]] = []
         self.counts: Counter[str] = Counter()
         self.aliases: dict[str, str] = {}
@@ -126,11 +147,11 @@ class _Collector:
     def _row(self, resource: Table, kind: str, id: str | None) -> None:
         meta = table(resource.get("meta"))
         version = text_of(meta.get("lastUpdated"))
-        key = hash((kind, id)) if id is not None else None
+        key = f"{kind}/{id}" if id is not None else None
         if kind in FORMS:
             found = tuple(statements(resource))
             self.counts.update(remarks(resource) if kind == "Condition" else ())
-            digest = hash(found)
+            digest = repr(found)
             for one in found:
                 self.statement += 1
                 self.waiting["statements"].append((self.rows, key, version, digest, self.statement, *one[:-1]))
@@ -138,7 +159,7 @@ class _Collector:
         else:
             said = person(resource) if kind == "Patient" else visit(resource)
             self.waiting["people" if kind == "Patient" else "visits"].append(
-                (self.rows, key, version, hash(said), id, *said)
+                (self.rows, key, version, repr(said), id, *said)
             )
 
     def _medication(self, resource: Table, id: str | None) -> None:
@@ -156,10 +177,11 @@ class _Collector:
         for name, rows in self.waiting.items():
             if rows:
                 layout = LAYOUTS[name]
+                texts = layout | {one: pl.String for one in _HASHES if one in layout}
                 columns = zip(*rows, strict=True)
-                self.frames[name].append(
-                    pl.DataFrame({n: list(c) for n, c in zip(layout, columns, strict=True)}, schema=layout)
-                )
+                frame = pl.DataFrame({n: list(c) for n, c in zip(layout, columns, strict=True)}, schema=texts)
+                hashes = [pl.when(pl.col(n).is_not_null()).then(pl.col(n).hash()) for n in _HASHES if n in layout]
+                self.frames[name].append(frame.with_columns(hashes))
                 rows.clear()
 
     def end(self) -> FileRead:
@@ -167,7 +189,7 @@ class _Collector:
         sheets = {name: pl.concat(frames) for name, frames in self.frames.items()}
         for name, columns in _REFERENCES.items():
             sheets[name] = sheets[name].with_columns(self._spelt(sheets[name][column]) for column in columns)
-        return FileRead(Sheets(**sheets), self.statement, self.rows, self.faults, self.counts)
+        return FileRead(Sheets(**sheets), self.known, self.rows, self.statement, self.faults, self.counts)
 
     def _spelt(self, references: pl.Series) -> pl.Series:
         distinct = references.drop_nulls().unique()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -26,20 +27,49 @@ TOGETHER = 1_000
 """Files that are read at once."""
 
 
-def batches(spec: Records, names_a_stay: bool, removed: Removed, ledger: Ledger) -> Iterator[Batch]:
-    """Every row of a source, a batch at a time, in the order of paths and names.
+@dataclass(frozen=True)
+class Table:
+    """One table, and what it is called in the ledger and in messages."""
 
-    Args: names_a_stay: whether a file of a folder is a stay (`file_is_stay`): batches then have the column STAY.
-    Raises: InputError for a path that is not there, a folder without tables, a file that is none.
+    path: Path
+    called: str
+
+
+@dataclass(frozen=True)
+class Stays:
+    """Files of a folder, each a stay: what each is called in messages, where it is, and the stay that its name says."""
+
+    folder: str
+    files: tuple[tuple[str, Path, str], ...]
+
+
+def parts_of(spec: Records, names_a_stay: bool, removed: Removed) -> list[Table | Stays]:
+    """What can be read each by itself, in the order of paths and names: tables, or files of stays by the thousand.
+
+    Args: names_a_stay: whether a file of a folder is a stay (`file_is_stay`).
+    Raises: InputError for a folder without tables, or with two files of one stay.
     """
+    parts: list[Table | Stays] = []
     for path in spec.path:
         if not path.is_dir():
-            yield from table_parts(path, path.name, spec.missing, ledger)
+            parts.append(Table(path, path.name))
         elif names_a_stay:
-            yield from _stays(path, spec, removed, ledger)
+            files = _stays(path, removed)
+            parts += [Stays(path.name, tuple(files[i : i + TOGETHER])) for i in range(0, len(files), TOGETHER)]
         else:
-            for i, file in enumerate(tables_of(path), 1):
-                yield from table_parts(file, f"{path.name}: file {i} by name", spec.missing, ledger)
+            parts += [Table(file, f"{path.name}: file {i} by name") for i, file in enumerate(tables_of(path), 1)]
+    return parts
+
+
+def batches(part: Table | Stays, missing: Sequence[str], ledger: Ledger) -> Iterator[Batch]:
+    """Every row of a part, a batch at a time; those of stays have the column STAY.
+
+    Raises: InputError for a path that is not there, or a file that is none.
+    """
+    if isinstance(part, Table):
+        yield from table_parts(part.path, part.called, missing, ledger)
+    else:
+        yield from _of_files(part, missing, ledger)
 
 
 def tables_of(folder: Path) -> list[Path]:
@@ -81,42 +111,42 @@ def _masked(file: Path, called: str) -> Iterator[None]:
         raise InputError(error.what, where, error.got, error.expected, error.fix or "check the file") from None
 
 
-def _stays(folder: Path, spec: Records, removed: Removed, ledger: Ledger) -> Iterator[Batch]:
-    """The files of a folder, many of one header as one text: files of a few rows are read by the thousand."""
-    files = [(i, file, stay_of(file)) for i, file in enumerate(tables_of(folder), 1)]
-    again = len(files) - len({stay for _, _, stay in files})
-    if again:
+def _stays(folder: Path, removed: Removed) -> list[tuple[str, Path, str]]:
+    """The files of a folder as `Stays` holds them: one of who was removed is called as its folder."""
+    files = tables_of(folder)
+    stays = pl.Series([stay_of(file) for file in files], dtype=pl.String)
+    if again := len(files) - stays.n_unique():
         fix = "take one of them out, or give each folder a section and a namespace of its own"
         raise InputError("several files of one name", folder, again, "a file a stay", fix)
-    gone = removed.holds(pl.Series([stay for _, _, stay in files], dtype=pl.String))
-    for i in range(0, len(files), TOGETHER):
-        parts: dict[bytes, list[tuple[str, str, bytes]]] = {}
-        for (number, file, stay), is_gone in zip(files[i : i + TOGETHER], gone[i : i + TOGETHER], strict=True):
-            called = folder.name if is_gone else f"{folder.name}: file {number} by name"
-            if _ending(file) == "parquet":
-                cells = typed_cells(Path(called), parquet_frame(file, _data(file, called)), spec.missing)
-                yield _of_stays(cells, [(stay, cells.rows)], [called], folder, ledger)
-                continue
-            head, _, rest = plain(_data(file, called)).partition(b"\n")
-            if rest.strip():
-                parts.setdefault(head, []).append((called, stay, rest if rest.endswith(b"\n") else rest + b"\n"))
-            else:
-                ledger.count({"files with a header alone": 1})
-        for head, texts in parts.items():
-            lengths = [sum(1 for line in text.split(b"\n") if line) for _, _, text in texts]
-            cells = text_cells(
-                Path(folder.name).with_suffix(f".{_ending(files[i][1])}"),
-                head + b"\n" + b"".join(t for _, _, t in texts),
-                spec.missing,
-            )
-            rows = [(stay, n) for (_, stay, _), n in zip(texts, lengths, strict=True)]
-            yield _of_stays(cells, rows, [called for called, _, _ in texts], folder, ledger)
+    each = enumerate(zip(files, stays, removed.holds(stays), strict=True), 1)
+    return [(folder.name if gone else f"{folder.name}: file {i} by name", file, stay) for i, (file, stay, gone) in each]
 
 
-def _of_stays(cells: Cells, rows: list[tuple[str, int]], called: list[str], folder: Path, ledger: Ledger) -> Batch:
+def _of_files(stays: Stays, missing: Sequence[str], ledger: Ledger) -> Iterator[Batch]:
+    """Many files of one header as one text: they have a few rows each."""
+    parts: dict[bytes, list[tuple[str, str, bytes]]] = {}
+    for called, file, stay in stays.files:
+        if _ending(file) == "parquet":
+            cells = typed_cells(Path(called), parquet_frame(file, _data(file, called)), missing)
+            yield _of_stays(cells, [(stay, cells.rows)], [called], stays.folder, ledger)
+            continue
+        head, _, rest = plain(_data(file, called)).partition(b"\n")
+        if rest.strip():
+            parts.setdefault(head, []).append((called, stay, rest if rest.endswith(b"\n") else rest + b"\n"))
+        else:
+            ledger.count({"files with a header alone": 1})
+    where = Path(stays.folder).with_suffix(f".{_ending(stays.files[0][1])}")
+    for head, texts in parts.items():
+        lengths = [sum(1 for line in text.split(b"\n") if line) for _, _, text in texts]
+        cells = text_cells(where, head + b"\n" + b"".join(t for _, _, t in texts), missing)
+        rows = [(stay, n) for (_, stay, _), n in zip(texts, lengths, strict=True)]
+        yield _of_stays(cells, rows, [called for called, _, _ in texts], stays.folder, ledger)
+
+
+def _of_stays(cells: Cells, rows: list[tuple[str, int]], called: list[str], folder: str, ledger: Ledger) -> Batch:
     """The cells of several stays' files as one batch. rows: stay, and how many rows its file has."""
     if cells.rows != sum(n for _, n in rows):  # a quoted line end: nobody can say where a file ends
-        raise InputError("cells that go over several lines", folder.name, expected="a row a line", fix="take them out")
+        raise InputError("cells that go over several lines", folder, expected="a row a line", fix="take them out")
     offset = None
     for name, (_, n) in zip(called, rows, strict=True):
         first = ledger.begin(name)
@@ -128,7 +158,7 @@ def _of_stays(cells: Cells, rows: list[tuple[str, int]], called: list[str], fold
         ledger.reject(broken["row"] + offset, broken["column"], "", broken["expected"], broken["fix"])
     stays = pl.DataFrame({"stay": [s for s, _ in rows], "n": [n for _, n in rows]})
     whose = stays.select(pl.col("stay").repeat_by("n").explode())["stay"].gather(cells.numbers - 1)
-    return Batch(cells.frame.with_columns(whose.alias(STAY)), cells.numbers + offset, folder.name)
+    return Batch(cells.frame.with_columns(whose.alias(STAY)), cells.numbers + offset, folder)
 
 
 def stay_of(file: Path) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 import polars as pl
 
 from ...errors import InputError
@@ -11,9 +14,10 @@ from ...files.ledger import ROW, Ledger, refuse
 from ...files.rows import SourceRows, among, identified, not_removed, once
 from ...specs import Records
 from ...tables import Known, Loaded
+from ..shards import read_alone
 from ..table_parts import Batch
 from .columns import Layout, layout_of
-from .files import batches
+from .files import Stays, Table, batches, parts_of
 from .tables import CELLS, STAYS, tables
 
 EXPECTED = "hours since admission: a number, 07:30, or a duration; within 200 years"
@@ -37,15 +41,30 @@ def read_hourly(spec: Records, known: Known) -> Loaded:
     Example: read_hourly(Records((Path("training_setA"),), format="hourly", name="icu"), known)
     """
     layout, ledger = layout_of(spec), Ledger(spec.source)
-    stays, cells, owners = [], [], pl.DataFrame(schema={"stay": pl.String, "owner": pl.String})
-    for batch in batches(spec, layout.file_is_stay, known.removed, ledger):
+    parts = parts_of(spec, layout.file_is_stay, known.removed)
+    shards = [[part] for part in parts] if layout.visit is None else [parts]  # a visit may go over several
+    read = partial(_read, spec=spec, layout=layout, known=known.alone())
+    stays, cells = [], []
+    for shard, offset in read_alone(read, shards, known, ledger):
+        for those, theirs in shard:
+            stays.append(those)
+            cells.append(theirs.with_columns(pl.col(ROW) + offset))
+    return tables(pl.concat(stays), pl.concat(cells), spec, layout, ledger)
+
+
+def _read(
+    parts: Sequence[Table | Stays], ledger: Ledger, spec: Records, layout: Layout, known: Known
+) -> list[tuple[pl.DataFrame, pl.DataFrame]]:
+    """Of each batch of some parts its stays (stay, subject_id, `tables.STAYS`) and its cells (`tables.CELLS`)."""
+    found, owners = [], pl.DataFrame(schema={"stay": pl.String, "owner": pl.String})
+    for batch in (batch for part in parts for batch in batches(part, spec.missing, ledger)):
         rows = _of_known(batch, layout, known, ledger)
         if layout.visit is not None:
             rows, owners = _owned(rows, owners, layout.visit, ledger)
         rows = _once(_timed(rows, layout, ledger), spec, layout, ledger)
-        stays.append(rows.group_by("stay", maintain_order=True).agg(pl.col("subject_id").first(), **STAYS))
-        cells.append(_melted(rows, spec, layout, ledger))
-    return tables(pl.concat(stays), pl.concat(cells), spec, layout, ledger)
+        stays = rows.group_by("stay", maintain_order=True).agg(pl.col("subject_id").first(), **STAYS)
+        found.append((stays, _melted(rows, spec, layout, ledger)))
+    return found
 
 
 def _of_known(batch: Batch, layout: Layout, known: Known, ledger: Ledger) -> pl.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -13,10 +12,10 @@ from ...files.ledger import ROW, Ledger, refuse, total
 from ...files.source_folder import files_within
 from ...files.text_table import numbers, parquet_frame, read_bytes
 from ...identifiers.curie import meds_codes
-from ...identifiers.genes import GeneTable
 from ...specs import Records
 from ...tables import EVENTS, Known, Loaded, PolarsType, as_concepts, as_links
 from ..events import as_events, never_known, refuse_strangers, refuse_times
+from ..shards import read_alone
 from .extension import ABOUT, DOUBLE, OF_TABLE, own_codes, read_extensions
 
 DATA, CODES = "data", Path("metadata", "codes.parquet")  # as meds.data_subdirectory, meds.code_metadata_filepath
@@ -44,10 +43,9 @@ def read_meds(spec: Records, known: Known) -> Loaded:
     for path in spec.path:
         root, files = _files(path)
         own = (root / ABOUT).is_file()
-        for shard in known.shards(partial(_read_shard, known=_alone(known), source=spec.source, own=own), files):
-            offset = ledger.append(shard.ledger)
-            parts.append(shard.rows.with_columns(pl.col(ROW) + offset))
-            counts.append(shard.counts)
+        for (rows, changed), offset in read_alone(partial(_read, known=known.alone(), own=own), files, known, ledger):
+            parts.append(rows.with_columns(pl.col(ROW) + offset))
+            counts.append(changed)
         if own:
             extensions.append(root)
         elif (root / CODES).is_file():
@@ -95,24 +93,10 @@ def _files(path: Path) -> tuple[Path, list[Path]]:
     return (data.parent if data.name == DATA else data), files
 
 
-@dataclass(frozen=True)
-class _Shard:
-    """One file: its events, what became of its rows, and what was changed in its codes."""
-
-    rows: pl.DataFrame
-    ledger: Ledger
-    counts: dict[str, int]
-
-
-def _read_shard(file: Path, known: Known, source: str, own: bool) -> _Shard:
-    ledger = Ledger(source)
+def _read(file: Path, ledger: Ledger, known: Known, own: bool) -> tuple[pl.DataFrame, dict[str, int]]:
+    """The events of one file, and what was changed in its codes. own: Clinome wrote it."""
     rows, changed = _rows(file, known, ledger, own)
-    return _Shard(_of_records(rows, ledger) if own else rows, ledger, changed)
-
-
-def _alone(known: Known) -> Known:
-    """What a shard needs to know of who and what is known: it crosses processes."""
-    return Known(known.subjects, None, GeneTable.empty(), removed=known.removed, clock=known.clock)
+    return _of_records(rows, ledger) if own else rows, changed
 
 
 def _rows(file: Path, known: Known, ledger: Ledger, own: bool) -> tuple[pl.DataFrame, dict[str, int]]:

@@ -167,6 +167,20 @@ def test_a_stay_is_one_patients(tmp_path: Path) -> None:
     ]
 
 
+def test_a_stay_is_one_patients_over_several_tables(tmp_path: Path) -> None:
+    """So tables that name stays are one shard, and others one each."""
+    folder, shards = files(tmp_path / "icu", "patient_id,stay,hour,hr\n", {"1": "a,1,0,80\n", "2": "b,1,1,81\nb,2,0,82\n"}, "csv"), list[int]()  # fmt: skip
+
+    def counted(read: Any, parts: Any) -> Any:
+        shards.append(len(parts))
+        return map(read, parts)
+
+    known = replace(ANYONE, shards=counted)
+    assert read(folder, known, visit="stay").tally == Tally(read=3, written=2, merged=0, rejected=1)
+    assert read(folder, known).tally == Tally(read=3, written=3, merged=0, rejected=0)
+    assert shards == [1, 2]
+
+
 def test_a_long_table_with_codes_and_units(tmp_path: Path) -> None:
     text = (
         'patient_id,hour,loinc,result,uom\na,1,8867-4,80,/min\na,2,2160-0,1.1,mg/dL\na,3,nothing,1,\na,3,8867-4,"1,5",/min\n'
