@@ -12,7 +12,7 @@ import polars as pl
 from .files.ledger import REJECTS, Tally
 from .files.losses import Loss
 from .files.removed_ids import NOBODY, Removed
-from .files.source_folder import Shards, one_by_one
+from .files.source_folder import Shards, on_threads
 from .identifiers.genes import GeneTable
 from .specs import Knowledge, Source
 
@@ -90,7 +90,7 @@ class Known:
     opaque: Mapping[str, str] = field(default_factory=dict)
     removed: Removed = NOBODY
     clock: str | None = None
-    shards: Shards = one_by_one
+    shards: Shards = on_threads
 
     def alone(self) -> Known:
         """What a shard needs to know of who and what is known: it crosses processes."""

@@ -1,21 +1,17 @@
-"""Threads: one for sums, so that results repeat on any machine and workers do not stand in each other's way; several for parts."""
+"""Threads: one for numbers: results that repeat on any machine, and workers that do not stand in each other's way."""
 
 from __future__ import annotations
 
 import sys
 import warnings
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 ENVIRONMENT = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")} | {
     "POLARS_MAX_THREADS": "1"
 }
 """The same for a process that has not loaded them yet."""
-Part = TypeVar("Part")
-Made = TypeVar("Made")
 
 
 @contextmanager
@@ -52,29 +48,3 @@ def quiet_restarts() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="A worker stopped")
         yield
-
-
-def on_threads(make: Callable[[Part], Made], parts: Iterable[Part]) -> Iterator[Made]:
-    """Map over parts on threads, in their order: for numpy and polars, which count outside of Python's lock.
-
-    There are as many threads as polars has: in a worker one. Parts are taken a few ahead, so what waits stays small. Since no
-    part is split, the result does not depend on the number of threads.
-
-    Args:
-        make: what a part gives; it changes nothing outside of it.
-        parts: in the order of the results.
-    Example:
-        >>> list(on_threads(len, ["a", "bc", ""]))
-        [1, 2, 0]
-    """
-    import polars as pl
-
-    threads = pl.thread_pool_size()
-    waiting: deque[Future[Made]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        for part in parts:
-            waiting.append(pool.submit(make, part))
-            if len(waiting) > 2 * threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()

@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
+from ....loaders.files.source_folder import on_threads
 from ...base.per_table import PerTable
 from ...base.snapshot import Snapshot
-from ...base.threads import on_threads
 from .code_hierarchy import CodeHierarchy
 
 SPANS = (0.25, 1.0, 7.0, 30.0, 90.0, 365.0)

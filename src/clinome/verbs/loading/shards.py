@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
-from clinome.loaders.files.source_folder import Shards, one_by_one
+from clinome.loaders.files.source_folder import Shards, on_threads
 from clinome.study import Study
 
 Part = TypeVar("Part")
@@ -15,8 +15,8 @@ Made = TypeVar("Made")
 
 @contextmanager
 def shards_of(study: Study) -> Iterator[Shards]:
-    """In so many processes as the study names, or on the Ray that it starts on this machine; else here: where the study names
-    none, and where Ray is a cluster, which need not see the files. They begin with the first files of which there are several,
+    """In so many processes as the study names, or on the Ray that it starts on this machine; else on threads of this process:
+    where the study names none, and where Ray is a cluster, which need not see the files. Processes begin with the first files of which there are several,
     and end with the block."""
     workers = study.learn.workers
     with ExitStack() as begun:
@@ -27,7 +27,7 @@ def shards_of(study: Study) -> Iterator[Shards]:
 
             yield begun.enter_context(Processes(workers, networks=False, waiting=False)).in_order
         else:
-            yield one_by_one
+            yield on_threads
 
 
 def _on_ray(begun: ExitStack, study: Study) -> Shards:
@@ -36,12 +36,12 @@ def _on_ray(begun: ExitStack, study: Study) -> Shards:
 
     cluster = RayCluster(str(study.learn.workers), count_of(study.learn))
     if not cluster.is_local:
-        return one_by_one
+        return on_threads
     joined: list[RayCluster] = []
 
     def shards(read: Callable[[Part], Made], parts: Sequence[Part]) -> Iterator[Made]:
         if len(parts) < 2:
-            return one_by_one(read, parts)
+            return on_threads(read, parts)
         if not joined:
             joined.append(begun.enter_context(cluster))
         return cluster.in_order(read, parts)
