@@ -95,6 +95,10 @@ class Metric(ABC):
         """Between what it lies."""
         return self.low, self.high
 
+    def applies(self, part: Scored) -> bool:
+        """Whether the metric asks anything of such a cohort; where it does not, results do not name it."""
+        return True
+
     @abstractmethod
     def value(self, part: Scored) -> float | None:
         """The metric of these rows; None where it is not defined."""
