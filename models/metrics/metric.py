@@ -85,6 +85,8 @@ class Metric(ABC):
     higher_is_better: ClassVar[bool] = True
     chooses: ClassVar[bool] = True
     """Whether settings and learners can be chosen by it: of a score alone, where higher is better."""
+    counts: ClassVar[bool] = False
+    """Whether it is a number of things, shown without decimals."""
     chance: ClassVar[float | None] = None
     """What a learner that knows nothing gets; None where that depends on the cohort."""
     why_null: ClassVar[str] = "the held-out part holds one class"
