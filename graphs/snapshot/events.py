@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import polars as pl
 
@@ -13,11 +14,14 @@ from ...loaders.tables import EVENTS
 from ..tables.study_tables import Tables
 from .fence import Fence
 
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 FROZEN = {
     "row": pl.Int64, "days": pl.Float64, "age": pl.Float32, "code": pl.String,
     "numeric_value": pl.Float64, "text_value": pl.String, "visit": pl.Int64,
 }  # fmt: skip
 BIRTH_PROPERTIES = ("birth_date", "date_of_birth")
+BLOCK = 2_000_000
+"""Facts that are frozen at once: what else is held is the result."""
 _YEAR_DAYS = 365.25
 
 
@@ -40,7 +44,7 @@ class FrozenEvents:
 def frozen_events(
     index: pl.DataFrame, tables: Tables, fence: Fence, apart: Collection[str] = (), more: pl.DataFrame | None = None
 ) -> FrozenEvents:
-    """Fenced events, sorted by row, time, code and values, undated ones first.
+    """Fenced events, sorted by row, time, code and values, undated ones first. Subjects are frozen some at a time.
 
     A code whose numbers come in several units is a code a unit, `LOINC:2345-7 [mmol/L]`: they are no values of one test.
     Args:
@@ -48,29 +52,80 @@ def frozen_events(
         apart: codes that are a code a unit whatever comes here: a model knows them so.
         more: events of no source's table (loaders.tables.EVENTS), behind the same fence.
     """
-    found = [table for source in tables.sources() if (table := tables.table(source, "events")) is not None]
-    found += [] if more is None else [more]
-    if not found:
+    facts = _facts(tables, more)
+    if facts is None:
         return FrozenEvents()
-    facts = pl.concat([table.select(list(EVENTS)).cast(EVENTS) for table in found])  # type: ignore[arg-type]
-    events = fence(facts.filter(pl.col("code").is_not_null()), index).with_columns(
-        pl.col("numeric_value").fill_nan(None)
-    )
-    before, events = events["code"], by_unit(events, apart)
-    made = events.select("code", was=before).filter(pl.col("code") != pl.col("was")).unique().sort("code")
-    units = _units(events)
-    events = events.drop("unit")
-    undated = events.filter(pl.col("time").is_null())
-    counted = dict(undated.group_by("source").len().sort("source").iter_rows())
-    events = _with_visit(events).join(_births(events, index, tables), on="row", how="left")
+    blocks, births = _blocks(index, facts), _stated_births(index, tables)
+    said = ("subject_id", "time", "known_time", "code", "numeric_value", "unit")
+    told = pl.concat([_told(fence(_of(facts.select(said), one), one)) for one in blocks]).unique()
+    names = told.with_columns(was="code", code=by_unit(told, apart)["code"])
+    parts, undated = [], []
+    for one in blocks:
+        events = fence(_of(facts, one), one)
+        undated.append(events.filter(pl.col("time").is_null())["source"])
+        parts.append(_frozen(_renamed(events, names), births))
+    table = pl.concat(parts, rechunk=True)
+    table = table if table["row"].is_sorted() else table.sort("row", maintain_order=True)
+    counted = pl.concat(undated).rename("source").value_counts().sort("source")
+    made = names.filter(pl.col("code") != pl.col("was")).select("code", "was").unique().sort("code")
+    return FrozenEvents(table, dict(counted.iter_rows()), _units(names), dict(made.iter_rows()))
+
+
+def _facts(tables: Tables, more: pl.DataFrame | None) -> pl.LazyFrame | None:
+    """Events of all sources that have a code, read only as far as they are used; None where no source has any."""
+    found = [scan for source in tables.sources() if (scan := tables.scan(source, "events")) is not None]
+    found += [] if more is None else [more.lazy()]
+    if not found:
+        return None
+    facts = pl.concat([scan.select(list(EVENTS)).cast(EVENTS) for scan in found])  # type: ignore[arg-type]
+    return facts.filter(pl.col("code").is_not_null()).with_columns(pl.col("numeric_value").fill_nan(None))
+
+
+def _blocks(index: pl.DataFrame, facts: pl.LazyFrame) -> list[pl.DataFrame]:
+    """The index cut into whole subjects, so that some BLOCK of the facts are held at once, and not all of them."""
+    subjects = index["subject_id"].unique().sort()
+    count = max(1, -(-int(facts.select(pl.len()).collect(engine="streaming").item()) // BLOCK))
+    size = max(1, -(-len(subjects) // count))
+    return [_within(index, subjects[at : at + size]) for at in range(0, len(subjects), size)] or [index]
+
+
+def _of(facts: pl.LazyFrame, block: pl.DataFrame) -> pl.DataFrame:
+    """The facts of a block's subjects."""
+    return _within(facts, block["subject_id"].sort()).collect(engine="streaming")
+
+
+def _within(table: Frame, subjects: pl.Series) -> Frame:
+    """The rows of the subjects from the first to the last of these, which are sorted."""
+    first, last = (pl.lit(subjects[at] if len(subjects) else None, pl.String) for at in (0, -1))
+    return table.filter(pl.col("subject_id").is_between(first, last))
+
+
+def _told(events: pl.DataFrame) -> pl.DataFrame:
+    """code, unit, numeric_value (1 where there is a number): each that occurs once."""
+    one = pl.when(pl.col("numeric_value").is_not_null()).then(1.0)
+    return events.select("code", "unit", numeric_value=one).unique()
+
+
+def _renamed(events: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
+    """Events under the codes that `by_unit` made."""
+    changed = names.filter(pl.col("code") != pl.col("was")).select("was", "unit", new="code")
+    if changed.is_empty():
+        return events
+    number = pl.col("numeric_value").is_not_null()
+    found = events.join(changed, left_on=["code", "unit"], right_on=["was", "unit"], how="left", nulls_equal=True)
+    return found.with_columns(code=pl.when(number).then(pl.coalesce("new", "code")).otherwise("code")).drop("new")
+
+
+def _frozen(events: pl.DataFrame, births: pl.DataFrame) -> pl.DataFrame:
+    """A block's events as FROZEN, in the canonical order."""
+    events = _with_visit(events).join(_births(events, births), on="row", how="left")
     day = 86_400_000_000.0
     events = events.with_columns(
         days=(pl.col("prediction_time") - pl.col("time")).dt.total_microseconds() / day,
         age=((pl.col("time") - pl.col("birth")).dt.total_microseconds() / (day * _YEAR_DAYS)).cast(pl.Float32),
     )
     order = ["row", "time", "code", "numeric_value", "text_value", "visit"]
-    table = events.sort(order, nulls_last=False).select(list(FROZEN)).cast(FROZEN)  # type: ignore[arg-type]
-    return FrozenEvents(table, counted, units, dict(made.iter_rows()))
+    return events.sort(order, nulls_last=False).select(list(FROZEN)).cast(FROZEN)  # type: ignore[arg-type]
 
 
 def _units(events: pl.DataFrame) -> dict[str, str]:
@@ -109,14 +164,19 @@ def _with_visit(events: pl.DataFrame) -> pl.DataFrame:
     return events.join(ranked, on=["row", "visit_id"], how="left")
 
 
-def _births(events: pl.DataFrame, index: pl.DataFrame, tables: Tables) -> pl.DataFrame:
+def _births(events: pl.DataFrame, stated: pl.DataFrame) -> pl.DataFrame:
     """(row, birth): from the record of birth where it lies before the prediction, else from the patient table."""
     recorded = events.filter(pl.col("code") == BIRTH).group_by("row").agg(pl.col("time").min().alias("birth"))
-    stated = [recorded]
+    return pl.concat([recorded, stated]).unique("row", keep="first", maintain_order=True)
+
+
+def _stated_births(index: pl.DataFrame, tables: Tables) -> pl.DataFrame:
+    """(row, birth) of the patient tables."""
+    stated = [pl.DataFrame(schema={"row": index["row"].dtype, "birth": pl.Datetime("us")})]
     for source in tables.sources():
         table = tables.table(source, "patients")
         for name in BIRTH_PROPERTIES if table is not None else ():
             if table is not None and name in table.columns and table[name].dtype in (pl.Date, pl.Datetime):
                 born = table.select("subject_id", pl.col(name).cast(pl.Datetime("us")).alias("birth")).drop_nulls()
                 stated.append(index.select("row", "subject_id").join(born, on="subject_id").select("row", "birth"))
-    return pl.concat(stated).unique("row", keep="first", maintain_order=True)
+    return pl.concat(stated)

@@ -15,7 +15,7 @@ from ..metrics.task_metrics import main_metric
 from .comparison import compare
 from .fold_scores import FoldScores, draw, judge
 
-CURVES = ("ibs", "td_auc")
+CURVES = ("ibs", "td_auc", "incidence_auc")
 """Scores of survival curves: a model that was kept gives risks, whose curves would have to be fitted on new patients."""
 
 

@@ -80,12 +80,13 @@ def judge(snapshot: Snapshot, parts: Sequence[FoldScores], resamples: Resamples)
     values: dict[str, list[float | None]] = {}
     drawn: dict[str, list[np.ndarray]] = {}
     classes = len(snapshot.classes)
-    for one in parts:
-        found = evaluate(snapshot.task, one.y, one.score, snapshot.classes, one.followed)
+    each = [evaluate(snapshot.task, one.y, one.score, snapshot.classes, one.followed) for one in parts]
+    named = [metric for metric in metrics_of(snapshot.task) if any(metric in found for found in each)]
+    for one, found in zip(parts, each, strict=True):
         scored = resamples.score(one.rows, measures(snapshot.task, one.y, one.score, classes, one.followed))
         nothing = np.full(len(resamples.weights), np.nan)
-        for metric, value in found.items():
-            values.setdefault(metric, []).append(value)
+        for metric in named:
+            values.setdefault(metric, []).append(found.get(metric))
             up, down = scored.get(metric, (nothing, nothing))
             drawn.setdefault(metric, []).append(quotient(up, down))
     stacked = {metric: np.stack(rows) for metric, rows in drawn.items()}

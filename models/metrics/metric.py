@@ -85,6 +85,8 @@ class Metric(ABC):
     higher_is_better: ClassVar[bool] = True
     chooses: ClassVar[bool] = True
     """Whether settings and learners can be chosen by it: of a score alone, where higher is better."""
+    counts: ClassVar[bool] = False
+    """Whether it is a number of things, shown without decimals."""
     chance: ClassVar[float | None] = None
     """What a learner that knows nothing gets; None where that depends on the cohort."""
     why_null: ClassVar[str] = "the held-out part holds one class"
@@ -94,6 +96,10 @@ class Metric(ABC):
     def limits(self) -> tuple[float, float]:
         """Between what it lies."""
         return self.low, self.high
+
+    def applies(self, part: Scored) -> bool:
+        """Whether the metric asks anything of such a cohort; where it does not, results do not name it."""
+        return True
 
     @abstractmethod
     def value(self, part: Scored) -> float | None:

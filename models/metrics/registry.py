@@ -18,7 +18,7 @@ from .several.multilabel import (
     MultilabelBrier,
 )
 from .several.responses import EndpointsJudged, MacroMeanAbsoluteError, MacroR2, MacroSpearman
-from .survival import IntegratedBrier, TimeDependentAUC
+from .survival import IncidenceAUC, IntegratedBrier, TimeDependentAUC
 
 METRICS: dict[str, Metric] = {
     "auroc": AUROC(),
@@ -38,6 +38,7 @@ METRICS: dict[str, Metric] = {
     "labels_judged": LabelsJudged(),
     "c_index": ConcordanceIndex(),
     "td_auc": TimeDependentAUC(),
+    "incidence_auc": IncidenceAUC(),
     "ibs": IntegratedBrier(),
     "r2": R2(),
     "spearman": Spearman(),

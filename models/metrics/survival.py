@@ -2,15 +2,17 @@
 
 The censoring distribution is the training part's. Numbers are scikit-survival's (tested); they are computed here row by
 row, because intervals resample patients. Who had a competing event is not censored: for the Brier score he stays free of the
-event for good, with the weight of his own time; for the AUC he is neither case nor control from then on.
+event for good, with the weight of his own time; for `td_auc` he is neither case nor control from then on (definition 1), for
+`incidence_auc` a control, with that weight (definition 2): only there the two groups are everybody, as a risk speaks of them.
 Source of the latter two: Gerds & Schumacher 2006, doi:10.1002/bimj.200610301; Schoop et al. 2011, doi:10.1002/bimj.201000073;
-Blanche et al. 2013, doi:10.1002/sim.5958 (definition 1).
+Blanche et al. 2013, doi:10.1002/sim.5958 (both definitions).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from .cumulative_incidence import cumulative_incidence
 from .discrimination import by_score
 from .influence import td_auc_rows, ties
 from .kaplan_meier import kaplan_meier, reverse_kaplan_meier
@@ -22,12 +24,25 @@ class TimeDependentAUC(Metric):
 
     key, label, chance, chooses = "td_auc", "AUC over time", 0.5, False  # inside the training part there are no curves
     why_null = "no time lies within follow-up with events before it and patients after it"
+    rivals = False
 
     def value(self, part: Scored) -> float | None:
-        return None if part.curves is None else td_auc(part.y, part.score, part.curves)
+        return None if part.curves is None else td_auc(part.y, part.score, part.curves, self.rivals)
 
     def measure(self, part: Scored) -> Measure | None:
-        return None if part.curves is None else _td_auc(part.y, part.score, part.curves)
+        return None if part.curves is None else _td_auc(part.y, part.score, part.curves, self.rivals)
+
+
+class IncidenceAUC(TimeDependentAUC):
+    """Cumulative/dynamic AUC beside a competing event: controls are all who have not had the event, by whatever (`td_auc`).
+
+    Only of cohorts in which a competing event can come first: elsewhere it is `td_auc`, and is not shown.
+    """
+
+    key, label, rivals = "incidence_auc", "AUC of incidence over time", True
+
+    def applies(self, part: Scored) -> bool:
+        return part.curves is not None and part.curves.rival is not None
 
 
 class IntegratedBrier(Metric):
@@ -74,16 +89,26 @@ def brier_rows(y: np.ndarray, followed: SurvivalCurves) -> np.ndarray:
     return np.asarray(np.trapezoid(score, times, axis=1) / (times[-1] - times[0]))
 
 
-def auc_parts(y: np.ndarray, followed: SurvivalCurves) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(n, t) weights of the cases and (n, t) the controls at each time that has both, and (t,) each time's share.
+def auc_parts(
+    y: np.ndarray, followed: SurvivalCurves, rivals: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(n, t) weights of the cases and (n, t) of the controls at each time that has both, and (t,) each time's share.
 
     Shares are drops of the held-out rows' Kaplan–Meier curve, as in scikit-survival's mean AUC; they sum to one.
+    Args:
+        rivals: who had the competing event by then is a control too, beside those free of either; shares are then steps of
+            the event's cumulative incidence (Aalen–Johansen).
     """
     at = usable(y, followed)
-    times = followed.times[at]
-    case = ((y[:, :1] <= times) & (y[:, 1:] > 0)) * _weights(y, followed)[:, None]
-    control = (y[:, :1] > times).astype(np.float64)
-    share = -np.diff(np.append(1.0, kaplan_meier(y[:, 0], y[:, 1]).at(times)))
+    times, over = followed.times[at], y[:, :1] <= followed.times[at]
+    own = _weights(y, followed)[:, None]
+    case = (over & (y[:, 1:] > 0)) * own
+    control = (~over).astype(np.float64)
+    if rivals and followed.rival is not None:
+        control = control / censoring(followed.train, times) + (over & followed.rival[:, None]) * own
+        share = np.diff(cumulative_incidence(y[:, 0], y[:, 1], followed.rival).at(times), prepend=0.0)
+    else:
+        share = -np.diff(np.append(1.0, kaplan_meier(y[:, 0], y[:, 1]).at(times)))
     both = (case.sum(axis=0) > 0) & (control.sum(axis=0) > 0)
     case, control, share = case[:, both], control[:, both], share[both]
     return case, control, share / share.sum() if share.sum() > 0 else share
@@ -95,14 +120,16 @@ def _weights(y: np.ndarray, followed: SurvivalCurves) -> np.ndarray:
     return np.asarray(np.divide(1.0, g, out=np.zeros(len(y)), where=g > 0))
 
 
-def td_auc(y: np.ndarray, risk: np.ndarray, followed: SurvivalCurves) -> float | None:
+def td_auc(y: np.ndarray, risk: np.ndarray, followed: SurvivalCurves, rivals: bool = False) -> float | None:
     """Mean cumulative/dynamic AUC: at each time, do those who had their event lie above those who have not yet?
 
+    Args:
+        rivals: as in `auc_parts`.
     Returns: None where at no time there are both.
     Source: Uno et al. 2007, doi:10.1198/016214507000000149; mean over times: Lambert & Chevret 2016,
-        doi:10.1177/0962280213515571.
+        doi:10.1177/0962280213515571; beside a competing event: Blanche et al. 2013, doi:10.1002/sim.5958.
     """
-    case, control, share = auc_parts(y, followed)
+    case, control, share = auc_parts(y, followed, rivals)
     if not len(share):
         return None
     order = np.argsort(risk, kind="stable")
@@ -112,8 +139,8 @@ def td_auc(y: np.ndarray, risk: np.ndarray, followed: SurvivalCurves) -> float |
     return float(share @ ((positive * below).sum(axis=0) / (positive.sum(axis=0) * negative.sum(axis=0))))
 
 
-def _td_auc(y: np.ndarray, risk: np.ndarray, followed: SurvivalCurves) -> Measure:
-    case, control, share = auc_parts(y, followed)
+def _td_auc(y: np.ndarray, risk: np.ndarray, followed: SurvivalCurves, rivals: bool) -> Measure:
+    case, control, share = auc_parts(y, followed, rivals)
     if len(y) > MANY:
         rows, value = td_auc_rows(case, control, share, risk)
         return lambda w: (value + w @ rows, np.full(len(w), 1.0 if len(share) else 0.0))

@@ -53,7 +53,7 @@ def metrics_of(task: str) -> dict[str, Metric]:
 
     Example:
         >>> list(metrics_of("survival"))
-        ['c_index', 'td_auc', 'ibs']
+        ['c_index', 'td_auc', 'incidence_auc', 'ibs']
     """
     return {METRICS[name].key: METRICS[name] for name in task_of(task).metrics}
 
@@ -61,7 +61,7 @@ def metrics_of(task: str) -> dict[str, Metric]:
 def evaluate(
     task: str, y: np.ndarray, score: np.ndarray, classes: Sequence[str] = (), curves: SurvivalCurves | None = None
 ) -> dict[str, float | None]:
-    """Every metric of a task.
+    """Every metric of a task that applies to such a cohort.
 
     Args:
         y: from `targets`. score: (n,) probability or risk (higher = sooner); multiclass (n, classes).
@@ -69,7 +69,7 @@ def evaluate(
     Returns: key -> value, or None where it is not defined (`Metric.why_null` says why).
     """
     part = Scored(y, score, len(classes), curves)
-    return {key: metric.value(part) for key, metric in metrics_of(task).items()}
+    return {key: metric.value(part) for key, metric in metrics_of(task).items() if metric.applies(part)}
 
 
 def measures(
@@ -80,5 +80,5 @@ def measures(
     Bins of the calibration error and censoring weights stay those of the whole part.
     """
     part = Scored(y, score, classes, curves)
-    found = {key: metric.measure(part) for key, metric in metrics_of(task).items()}
+    found = {key: metric.measure(part) for key, metric in metrics_of(task).items() if metric.applies(part)}
     return {key: measure for key, measure in found.items() if measure is not None}

@@ -24,7 +24,7 @@ class SurvivalTask(Task):
     kind = "survival"
     label_type = "time_to_event"
     outcome = ("duration_days", "event")
-    metrics: ClassVar[tuple[str, ...]] = ("c_index", "td_auc", "ibs")
+    metrics: ClassVar[tuple[str, ...]] = ("c_index", "td_auc", "incidence_auc", "ibs")
     primary = "c_index"
     probabilities = False
     regresses = True

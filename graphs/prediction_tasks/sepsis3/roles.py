@@ -46,6 +46,19 @@ def roles_of(code: str, name: str = "") -> tuple[str, ...]:
     return measured + tuple(role for role, row in _table()["said"].items() if _says(row, code, prefix, text))
 
 
+def stated_unit(role: str, code: str) -> str | None:
+    """The unit of a code's numbers that come without one, where the source's publisher says it (codes.toml).
+
+    Example:
+        >>> stated_unit("urine", "VALUE:mimic/40055"), stated_unit("urine", "VALUE:Urine")
+        ('mL', None)
+    """
+    measured, said = (_table()[part].get(role, {}) for part in ("measured", "said"))
+    prefix, _, local = code.partition(":")
+    own = code in measured.get("codes", ()) or (bool(said) and _says(said, code, prefix, local.lower()))
+    return str(measured["unit"]) if own and "unit" in measured else None
+
+
 def _says(row: Mapping[str, Any], code: str, prefix: str, text: str) -> bool:
     if "never" in row and re.search(row["never"], text):
         return False

@@ -1,6 +1,7 @@
 """SOFA score: six organ systems from 0 to 4, each the worst of the last 24 hours, at every moment at which one changes.
 
-A system of which nothing was measured in these hours counts as 0, as is usual; which systems a study can tell is said.
+A system of which nothing was measured in these hours counts as 0, as is usual; which systems a study can tell is said. The
+kidneys are the worse of creatinine and the urine of a day.
 Source: Vincent et al. 1996, doi:10.1007/BF01709751, table 3.
 """
 
@@ -13,6 +14,8 @@ import polars as pl
 
 from ....loaders.measurements.measures import Measure, measure
 from ....loaders.tables import PolarsType
+from .roles import stated_unit
+from .urine import DAY, LONGEST_GAP, oliguria, urine_of_a_day
 
 RESPIRATION, COAGULATION, LIVER, CIRCULATION, CNS, KIDNEYS = SYSTEMS = (
     "respiration", "coagulation", "liver", "circulation", "CNS", "kidneys",
@@ -26,9 +29,9 @@ _PRESSORS = ("dopamine", "dobutamine", "norepinephrine", "epinephrine")
 _UNIT_OF = {
     "creatinine": "LOINC:2160-0", "bilirubin": "LOINC:1975-2", "platelets": "LOINC:777-3", "po2": "LOINC:2703-7",
     "fio2": "LOINC:3150-6", "gcs": "LOINC:9269-2", "gcs_eyes": "LOINC:9269-2", "gcs_verbal": "LOINC:9269-2",
-    "gcs_motor": "LOINC:9269-2", "arterial_pressure": "LOINC:8478-0",
+    "gcs_motor": "LOINC:9269-2", "arterial_pressure": "LOINC:8478-0", "urine": "LOINC:9187-6", "urine_of_a_day": "LOINC:9192-6",
 }  # fmt: skip
-"""A code whose measure says the unit in which the score takes it: mg/dL, 10*3/uL, mm[Hg], %."""
+"""A code whose measure says the unit in which the score takes it: mg/dL, 10*3/uL, mm[Hg], %, mL."""
 _PER_KG = frozenset(("mcg/kg/min", "ug/kg/min", "µg/kg/min", "μg/kg/min"))
 _KEY = ["subject_id", "time"]
 _NUMBERS: dict[str, PolarsType] = {"subject_id": pl.String, "time": pl.Datetime("us"), "value": pl.Float64}
@@ -49,8 +52,10 @@ def sofa(events: pl.DataFrame, roles: Mapping[str, frozenset[str]]) -> tuple[pl.
         assert kept is not None, code
         numbers[role], said = _in_unit(_of(events, roles[role]), role, kept)
         notes += said
+    urine, said = _urine(numbers, _of(events, roles["urine_untold"]))
+    notes += said
     scored = {
-        KIDNEYS: _at_least(numbers["creatinine"], (1.2, 2.0, 3.5, 5.0)),
+        KIDNEYS: pl.concat([_at_least(numbers["creatinine"], (1.2, 2.0, 3.5, 5.0)), oliguria(urine)]),
         LIVER: _at_least(numbers["bilirubin"], (1.2, 2.0, 6.0, 12.0)),
         COAGULATION: _below(numbers["platelets"], (150, 100, 50, 20)),
         CNS: _below(_coma(numbers, events, roles["gcs_verbal"]), (15, 13, 10, 6)),
@@ -71,7 +76,7 @@ def _of(events: pl.DataFrame, codes: frozenset[str]) -> pl.DataFrame:
 
 def _in_unit(rows: pl.DataFrame, role: str, kept: Measure) -> tuple[pl.DataFrame, list[str]]:
     """subject_id, time, value in the measure's unit. A number without a unit counts where it can be in no other."""
-    rows = rows.drop_nulls("numeric_value")
+    rows = _with_units(rows.drop_nulls("numeric_value"), role)
     made, notes = [pl.DataFrame(schema=_NUMBERS)], []
     for (unit,), part in rows.group_by("unit", maintain_order=True):
         change = kept.to_unit(str(unit)) if unit is not None and str(unit).strip() else None
@@ -90,6 +95,36 @@ def _in_unit(rows: pl.DataFrame, role: str, kept: Measure) -> tuple[pl.DataFrame
             value=pl.when(pl.col("value") <= 1).then(100 * pl.col("value")).otherwise("value")
         )
     return numbers, notes
+
+
+def _with_units(rows: pl.DataFrame, role: str) -> pl.DataFrame:
+    """The rows with the units that sources state of whole tables; a day's total `per day` is the total."""
+    stated = {code: stated_unit(role, code) for code in rows["code"].unique()}
+    own = pl.when(pl.col("unit").str.strip_chars() != "").then("unit")
+    unit = pl.coalesce(own, pl.col("code").replace_strict(stated, return_dtype=pl.String))
+    if role == "urine_of_a_day":
+        unit = unit.str.replace(r"(?i)\s*/\s*(d|day|\(?24[ .]?h(rs?)?\)?)$", "")
+    return rows.with_columns(unit=unit)
+
+
+def _urine(numbers: Mapping[str, pl.DataFrame], untold: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+    """subject_id, time, mL of 24 hours: added up, or a total as it stands; and of how many patients that can be told."""
+    volumes, wrong = (numbers["urine"].filter(one) for one in (pl.col("value") >= 0, pl.col("value") < 0))
+    day = pl.concat(
+        [urine_of_a_day(volumes, pl.concat([untold.select(_KEY), wrong.select(_KEY)])), numbers["urine_of_a_day"]]
+    )
+    seen, told = pl.concat([volumes, numbers["urine_of_a_day"]])["subject_id"].n_unique(), day["subject_id"].n_unique()
+    notes = (
+        [f"{wrong.height:,} volumes of urine below 0: for a day after them urine is no part of SOFA"]
+        if wrong.height
+        else []
+    )
+    if told < seen:
+        hours = [one // timedelta(hours=1) for one in (DAY, LONGEST_GAP)]
+        notes.append(
+            f"urine output counts of {told:,} of {seen:,} patients: of the others {hours[0]} hours of it are nowhere recorded without a gap of more than {hours[1]}, or a part was not measured"
+        )
+    return day, notes
 
 
 def _at_least(numbers: pl.DataFrame, steps: tuple[float, ...]) -> pl.DataFrame:

@@ -93,7 +93,7 @@ class MultilabelBrier(Metric):
 class LabelsJudged(Metric):
     """How many labels some of the held-out part have and some have not: the others are in no macro mean."""
 
-    key, label, high, chooses = "labels_judged", "labels judged", np.inf, False
+    key, label, high, chooses, counts = "labels_judged", "labels judged", np.inf, False, True
 
     def value(self, part: Scored) -> float:
         return float(judged(part.y).sum())

@@ -79,7 +79,7 @@ class MacroMeanAbsoluteError(_Macro):
 class EndpointsJudged(Metric):
     """How many endpoints have two values or more among the held-out part: the others are in no macro mean."""
 
-    key, label, high, chooses = "endpoints_judged", "endpoints judged", np.inf, False
+    key, label, high, chooses, counts = "endpoints_judged", "endpoints judged", np.inf, False, True
 
     def value(self, part: Scored) -> float:
         return float(len(judged(part.y)))

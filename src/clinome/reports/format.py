@@ -106,6 +106,17 @@ def metric_label(key: str | None, competing: bool = False) -> str:
     return f"cause-specific {name}" if competing and key in _OF_ONE_CAUSE else name
 
 
+def metric_value(value: float | None, key: str) -> str:
+    """`0.812` of a metric without its interval; of one that counts `218`, a whole number.
+
+    Example:
+        >>> metric_value(0.8123, "auroc"), metric_value(218.0, "endpoints_judged"), metric_value(None, "auroc")
+        ('0.812', '218', '–')
+    """
+    counted = key in METRICS and METRICS[key].counts and value is not None
+    return number(round(value) if counted and value is not None else value)
+
+
 def chance_of(key: str | None) -> float | None:
     """What a guess reaches whatever the data; None where that depends on them."""
     return METRICS[key].chance if key in METRICS else None

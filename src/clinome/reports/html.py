@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from clinome.console import visible
 from clinome.loaders.files.atomic import write_atomic
 from clinome.reports.captions import CAPTION, LEAD
-from clinome.reports.format import brief, fraction, interval, number, p_value, percent
+from clinome.reports.format import brief, fraction, interval, metric_value, number, p_value, percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,7 +33,14 @@ def write_page(template: str, out: Path, **given: Any) -> Path:
         loader=shelf, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=shown
     )
     room.filters.update(
-        number=number, p=p_value, interval=interval, share=percent, anchor=anchor, fraction=fraction, brief=brief
+        number=number,
+        p=p_value,
+        interval=interval,
+        share=percent,
+        anchor=anchor,
+        fraction=fraction,
+        brief=brief,
+        metric=metric_value,
     )
     room.globals.update(lead=LEAD, caption=CAPTION)
     page = room.get_template(template).render(**given)

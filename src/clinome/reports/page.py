@@ -236,9 +236,10 @@ def _comparison(results: Mapping[str, Any], metric: str, shelf: Shelf) -> dict[s
     table, pairs = findings.ranked(results, metric), findings.differences(results, metric)
     label = partial(metric_label, competing=bool(results.get("competing")))
     found = results.get("learners", {}).values()
-    others = {m for r in found for m in r.get("metrics", {})} - {metric}
+    named = dict.fromkeys(m for r in found for m in r.get("metrics", {}))  # as the task lists them
+    hidden = {metric}
     if any(r.get("calibration") for r in found):
-        others -= {"ece"}  # of one fold it is mostly noise: the table of calibration has that of all folds together
+        hidden |= {"ece"}  # of one fold it is mostly noise: the table of calibration has that of all folds together
     picture = ""
     if table:
         differences = (
@@ -250,7 +251,7 @@ def _comparison(results: Mapping[str, Any], metric: str, shelf: Shelf) -> dict[s
     return {
         "learners": results.get("learners", {}),
         "order": [row["learner"] for row in table],
-        "metrics": [metric, *sorted(others)][:7],
+        "metrics": [metric, *(m for m in named if m not in hidden)][:7],
         "metric_label": label,
         "differences": list(pairs.values()),
         "learners_svg": picture,

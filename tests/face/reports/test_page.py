@@ -221,6 +221,21 @@ def test_empty_tables_and_absent_numbers(tmp_path: Path) -> None:
     assert "nan" not in page.text.lower().split() and "None" not in page.text
 
 
+def test_metrics_stand_as_the_task_lists_them_and_counts_are_whole(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", "binary")
+    results = json.loads((run / "results.json").read_text())
+    for one in results["learners"].values():
+        one["metrics"] = {"mcc": {"mean": 0.7123}, "brier": {"mean": 0.2}, "auroc": one["metrics"]["auroc"],
+                          "labels_judged": {"mean": 218.4}, "accuracy": {"mean": 0.5}}  # fmt: skip
+    write_json(run / "results.json", results)
+    page = write_report(run, "order", run / "report.html").read_text(encoding="utf-8")
+    table = page[page.index(">labels judged<") - 1500 :]
+    places = [table.index(f">{name}<") for name in ("AUROC", "MCC", "Brier score", "labels judged", "accuracy")]
+    assert places == sorted(places)
+    row = table[table.index("<tbody>") : table.index("</tbody>")]
+    assert ">218<" in row and "218." not in row and ">0.712<" in row
+
+
 def test_a_learner_that_cannot_attribute_is_said_so(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", "binary")
     pl.read_csv(run / "biomarkers.csv").head(0).write_csv(run / "biomarkers.csv")

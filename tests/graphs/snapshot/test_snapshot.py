@@ -15,12 +15,14 @@ from small_study import INDEX, build, cohort_frame, save
 from snapshots import make_snapshot
 
 from clinome.graphs.cohort.cohort import Cohort
+from clinome.graphs.snapshot.events import frozen_events
 from clinome.graphs.snapshot.fence import Fence, fence, no_fence
 from clinome.graphs.snapshot.freeze import freeze
 from clinome.graphs.snapshot.snapshot import Layer, Snapshot
 from clinome.graphs.tables.study_tables import Tables
 from clinome.loaders.errors import InputError
 from clinome.loaders.specs import Omics
+from clinome.loaders.tables import EVENTS, in_layout
 
 COVARIATES = ("age", "sex", "ward")
 
@@ -240,3 +242,27 @@ def test_what_is_printed_of_a_snapshot_fits_a_screen_and_names_nobody() -> None:
     many = pl.DataFrame({f"column {k}": [0.0] * 90 for k in range(300)})
     wide = repr(replace(snapshot, layers=layers, covariates=many, events=None, links=snapshot.links.clear()))
     assert len(wide.splitlines()) < 20 and "and 32 more layers" in wide and "and 292 more" in wide
+
+
+@pytest.mark.parametrize("block", [1, 40, 300])
+def test_subjects_frozen_some_at_a_time_are_the_same_bytes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, block: int
+) -> None:
+    """Also where numbers in several units lie in different blocks, and where one unit is told only beyond the fence."""
+    study = build(tmp_path, future=3)
+    units = pl.DataFrame([
+        (f"p{n:03}", INDEX + timedelta(days=day), "LOINC:1-1", 1.0 * n, unit)
+        for n in range(24) for day, unit in ((-9, "mg/dL" if n < 12 else " MG/DL"), (-5, "mmol/L" if n == 20 else None), (5, "g/L"))
+    ], schema=["subject_id", "time", "code", "numeric_value", "unit"], orient="row")  # fmt: skip
+    ids = cohort(study).frame["subject_id"].unique().sort()
+    units = units.with_columns(subject_id=pl.Series([ids[n % len(ids)] for n in range(24) for _ in range(3)]))
+    more = in_layout(units, EVENTS)
+    index = cohort(study, 2).frame.sort("subject_id", "prediction_time").with_row_index("row")
+    index = index.select(pl.col("row").cast(pl.Int64), "subject_id", "prediction_time")
+    whole = frozen_events(index, study, fence, ("ODD:x",), more)
+    monkeypatch.setattr("clinome.graphs.snapshot.events.BLOCK", block)
+    found = frozen_events(index, study, fence, ("ODD:x",), more)
+    assert whole.table is not None and found.table is not None and found.table.equals(whole.table)
+    assert (found.units, found.undated, found.parts) == (whole.units, whole.undated, whole.parts)
+    assert {"LOINC:1-1 [mmol/L]", "LOINC:1-1 [no unit]"} <= set(whole.parts)
+    assert frozen_events(index.clear(), study, fence).table.is_empty()  # type: ignore[union-attr]

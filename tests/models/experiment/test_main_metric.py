@@ -40,7 +40,7 @@ def test_what_can_be_chosen_by_is_the_tasks_own_where_higher_is_better(task: str
     able = choosing(task)
     assert task_of(task).primary in able
     assert all(one.higher_is_better for one in able.values())
-    assert not {"brier", "ece", "mae", "rmse", "ibs", "td_auc", "labels_judged"} & set(able)
+    assert not {"brier", "ece", "mae", "rmse", "ibs", "td_auc", "incidence_auc", "labels_judged"} & set(able)
 
 
 def test_a_score_is_judged_by_the_named_metric_and_chance_where_there_is_none() -> None:

@@ -198,6 +198,7 @@ def test_a_run_judges_a_network_by_its_own_curves() -> None:
     learn = Learn(trials=1, workers=1, survival_head="discrete")
     for cohort, own in ((snapshot, True), (rivalled, False)):
         found = harness.run(cohort, [make("propagation")], Evaluate(folds=2), learn, controls=False)
+        assert ("incidence_auc" in found.metrics["propagation"]) != own
         assert found.metrics["propagation"]["ibs"]["mean"] < 0.3 and "propagation" in found.calibration
         predicted = found.predictions.filter(learner="propagation", fold=0)
         train, tuning, held = parts(cohort.folds, 0, int(predicted["fold"][0]))

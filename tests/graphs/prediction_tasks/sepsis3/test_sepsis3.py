@@ -30,14 +30,15 @@ START = datetime(2020, 1, 1)
 CREATININE, MOLAR, BILIRUBIN, PLATELETS = "LOINC:2160-0", "LOINC:14682-9", "LOINC:1975-2", "LOINC:777-3"
 PO2, FIO2, GCS, MAP, TUBE = "LOINC:2703-7", "VALUE:FiO2", "VALUE:GCS", "VALUE:mimic/220052", "MIMIC:item/225792"
 DOPAMINE, NORAD, DOBU, EPI = "DRUG:dopamine", "DRUG:norepinephrine", "DRUG:dobutamine", "DRUG:epinephrine drip"
+URINE, LITRES, DAY, RINSED = "VALUE:mimic/40055", "LOINC:9187-6", "LOINC:9192-6", "VALUE:mimic/227489"
 DRUG, CULTURE = "DRUG:vancomycin hcl", "MIMIC:microbiologyevents/blood culture/escherichia coli"
 UNITS = {CREATININE: "mg/dL", MOLAR: "umol/L", BILIRUBIN: "mg/dL", PLATELETS: "K/uL", PO2: "mm Hg", FIO2: "%", GCS: None,
          MAP: "mmHg", TUBE: None, DRUG: None, CULTURE: None, DOPAMINE: "mcg/kg/min", NORAD: "mcg/kg/min", DOBU: "mcg/kg/min",
-         EPI: "mg"}  # fmt: skip
+         EPI: "mg", URINE: "mL", LITRES: "L"}  # fmt: skip
 ROLES = {
     "creatinine": {CREATININE, MOLAR}, "bilirubin": {BILIRUBIN}, "platelets": {PLATELETS}, "po2": {PO2}, "fio2": {FIO2}, "gcs": {GCS},
     "gcs_eyes": {"E"}, "gcs_verbal": {"V"}, "gcs_motor": {"M"}, "arterial_pressure": {MAP}, "ventilation": {TUBE},
-    "dopamine": {DOPAMINE}, "norepinephrine": {NORAD}, "dobutamine": {DOBU}, "epinephrine": {EPI},
+    "dopamine": {DOPAMINE}, "norepinephrine": {NORAD}, "dobutamine": {DOBU}, "epinephrine": {EPI}, "urine": {URINE, LITRES}, "urine_of_a_day": {DAY}, "urine_untold": {RINSED},
 }  # fmt: skip
 CODES = {role: frozenset(found) for role, found in ROLES.items()}
 Row = tuple[float, str, float | None]
@@ -86,10 +87,31 @@ def points(rows: list[Row], code: str, number: float | None, hour: float) -> tup
     return None
 
 
+def naive_urine(rows: list[Row], hour: float) -> int | None:
+    """The kidneys' points by the urine recorded at an hour: walk back through the records until a gap of more than 12 hours."""
+    volumes = sorted(
+        (h, x * (1000 if code == LITRES else 1)) for h, code, x in rows if code in (URINE, LITRES) and x is not None
+    )
+    spoilt = [h for h, code, _ in rows if code == RINSED]
+    records = sorted({h for h, _ in volumes} | set(spoilt))
+    began = hour
+    for h in reversed([h for h in records if h <= hour]):
+        if began - h > 12:
+            break
+        began = h
+    if hour not in records or hour - began < 24 or any(hour - 24 < h <= hour for h in spoilt):
+        return None
+    day = sum(x for h, x in volumes if hour - 24 < h <= hour)
+    return 4 if day < 200 else 3 if day < 500 else 0
+
+
 def naive_sofa(rows: list[Row]) -> list[tuple[float, int]]:
     """(hour, score) when a system was measured, and a day later, when that is over: of each the worst of the last 24 hours."""
     each = [(h, found) for h, code, number in rows if (found := points(rows, code, number, h))]
-    out = []
+    urine = [
+        (h, ("kidneys", score)) for h in sorted({h for h, *_ in rows}) if (score := naive_urine(rows, h)) is not None
+    ]
+    each, out = each + urine, []
     for hour in sorted({h + later for h, _ in each for later in (0, 24)}):
         worst: dict[str, int] = {}
         for h, (system, score) in each:
@@ -170,6 +192,68 @@ def test_numbers_whose_unit_nobody_knows_are_no_part_of_it(monkeypatch: pytest.M
                      "1 numbers of bilirubin in puffs, which does not become mg/dL: no part of SOFA")  # fmt: skip
 
 
+def test_urine_of_a_day_by_hand() -> None:
+    """a: 900 mL at hour 0, then 100 every 6 hours: at hour 24 a day is there, 400 mL (3); at hour 30, 100 + 100 + 100 + 10 = 310;
+    at 36 and 42 none comes: 210 at hour 36, 110 at 42 (4). b has 10 mL an hour, but came 23 hours ago. c begins anew after 13
+    hours without a record, so nothing is told until 24 hours later; d stays above 500 mL; e was rinsed; f's total is of a day."""
+    a = [("a", 0.0, URINE, 900.0), *(("a", h, URINE, 100.0) for h in (6.0, 12.0, 18.0, 24.0)), ("a", 30.0, URINE, 10.0),
+         ("a", 36.0, URINE, 0.0), ("a", 42.0, LITRES, 0.0)]  # fmt: skip
+    b = [("b", float(h), URINE, 10.0) for h in range(24)]
+    c = [("c", float(h), URINE, 10.0) for h in (0, 10, 20, 33, 45, 56)]
+    d = [("d", float(h), LITRES, 0.2) for h in range(0, 31, 6)]
+    e = [*(("e", float(h), URINE, 10.0) for h in range(0, 31, 6)), ("e", 12.0, RINSED, 3000.0)]
+    found, notes = sofa(table([*a, *b, *c, *d, *e]), CODES)
+    each = {
+        who: part["kidneys"].drop_nulls().to_list()
+        for (who,), part in found.group_by("subject_id", maintain_order=True)
+    }
+    assert list(zip(hours_of(found.filter(subject_id="a")["time"]), found.filter(subject_id="a")["kidneys"], strict=True)) == [
+        (24, 3), (30, 3), (36, 3), (42, 4), (48, 4), (54, 4), (60, 4), (66, None)]  # fmt: skip
+    assert {who for who, points in each.items() if points} == {"a", "d"} and set(each["d"]) == {0}
+    assert notes == ("urine output counts of 2 of 5 patients: of the others 24 hours of it are nowhere recorded without a gap of more than 12, or a part was not measured",)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("code", "unit", "number", "points"),
+    [(DAY, "mL", 499.0, 3), (DAY, "L/d", 0.199, 4), (DAY, "mL/24h", 500.0, 0), (DAY, "ml/day", 199.9, 4), (DAY, None, 150.0, None),
+     (DAY, "mg", 150.0, None)],
+)  # fmt: skip
+def test_a_total_of_a_day_counts_as_it_stands_in_the_unit_that_it_names(
+    monkeypatch: pytest.MonkeyPatch, code: str, unit: str | None, number: float, points: int | None
+) -> None:
+    monkeypatch.setitem(UNITS, code, unit)
+    found, notes = sofa(table([("a", 0.0, code, number)]), CODES)
+    assert found["kidneys"].drop_nulls().unique().to_list() == ([] if points is None else [points])
+    assert ("no part of SOFA" in " ".join(notes)) == (points is None)
+
+
+def test_a_volume_without_a_unit_counts_only_where_its_source_says_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    hourly = "VALUE:Urine"
+    for code in (URINE, hourly):
+        monkeypatch.setitem(UNITS, code, None)
+    rows = [(who, float(h), code, 10.0) for who, code in (("a", URINE), ("b", hourly)) for h in range(26)]
+    found, notes = sofa(table(rows), {**CODES, "urine": frozenset({URINE, hourly})})
+    assert found.drop_nulls("kidneys")["subject_id"].unique().to_list() == ["a"]
+    assert notes == ("26 numbers of urine without a unit, which may be in several: no part of SOFA",)
+
+
+def test_a_volume_below_zero_tells_nothing_for_a_day() -> None:
+    found, notes = sofa(table([("a", float(h), URINE, -300.0 if h == 30 else 100.0) for h in range(60)]), CODES)
+    hours = hours_of(found.drop_nulls("kidneys")["time"])
+    assert max(found["kidneys"].drop_nulls()) == 0 and 30.0 not in hours and 54.0 in hours
+    assert notes == ("1 volumes of urine below 0: for a day after them urine is no part of SOFA",)
+
+
+def test_what_comes_later_changes_no_score_before_it() -> None:
+    """A day without urine is a failing kidney when it is over, and not before."""
+    rows = [("a", float(h), URINE, 100.0 if h < 40 else 0.0) for h in range(0, 90, 2)]
+    whole, _ = sofa(table(rows), CODES)
+    for until in (30.0, 50.0, 64.0):
+        seen, _ = sofa(table([row for row in rows if row[1] <= until]), CODES)
+        early = pl.col("time") <= START + timedelta(hours=until)
+        assert seen.filter(early).equals(whole.filter(early))
+
+
 _MEASURED = st.sampled_from([CREATININE, MOLAR, BILIRUBIN, PLATELETS, GCS, MAP, DOPAMINE, NORAD, PO2, FIO2, TUBE])
 _NUMBERS = {
     CREATININE: (0.5, 1.2, 2.0, 3.6, 6.0), MOLAR: (60.0, 150.0, 200.0, 350.0, 500.0), BILIRUBIN: (0.4, 1.2, 3.0, 6.0, 12.0),
@@ -180,9 +264,13 @@ _TOLD = _MEASURED.flatmap(
     lambda code: st.tuples(st.integers(0, 120).map(float), st.just(code), st.sampled_from(_NUMBERS[code]))
 )
 _INFECTED = st.tuples(st.integers(0, 120).map(float), st.sampled_from([DRUG, CULTURE]), st.none())
-_PATIENT = st.tuples(st.lists(_TOLD, max_size=14), st.lists(_INFECTED, max_size=4)).map(
-    lambda parts: [*parts[0], *parts[1]]
-)
+_PASSED = st.tuples(
+    st.integers(0, 30).map(lambda n: 4.0 * n), st.sampled_from([(URINE, 0.0), (URINE, 40.0), (URINE, 200.0), (LITRES, 0.1), (LITRES, 0.5)])
+).map(lambda told: (told[0], *told[1]))  # fmt: skip
+_RINSED = st.tuples(st.integers(0, 120).map(float), st.just(RINSED), st.none())
+_PATIENT = st.tuples(
+    st.lists(_TOLD, max_size=14), st.lists(_INFECTED, max_size=4), st.lists(_PASSED, max_size=30), st.lists(_RINSED, max_size=1)
+).map(lambda parts: [row for part in parts for row in part])  # fmt: skip
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -268,6 +356,12 @@ def test_what_the_data_do_not_allow_is_an_error_that_says_what_would(tmp_path: P
      ("DRUG:vancomycin enema", "", None), ("DRUG:bleomycin", "", None), ("MIMIC:microbiologyevents/urine/klebsiella", "", "cultures"),
      ("MIMIC:microbiologyevents/mrsa screen", "", None), ("LOINC:600-7", "", "cultures"), ("DRUG:norepinephrine (mcg/min)", "", "norepinephrine"),
      ("DRUG:lidocaine-epinephrine", "", None), ("VALUE:Bilirubin_total", "", "bilirubin"), ("VALUE:Bilirubin_direct", "", None),
+     ("LOINC:9187-6", "", "urine"), ("VALUE:Urine", "", "urine"), ("VALUE:mimic/226559", "Foley", "urine"), ("LOINC:9192-6", "", "urine_of_a_day"),
+     ("VALUE:intakeoutput/urine catheter", "", "urine"), ("VALUE:intakeoutput/straight  cath", "", "urine"),
+     ("VALUE:intakeoutput/urine output (ml)-indwelling catheter", "", "urine"), ("VALUE:intakeoutput/foley", "", "urine"),
+     ("VALUE:intakeoutput/incontinent urine counts", "", "urine_untold"), ("VALUE:intakeoutput/brp (urine)", "", "urine_untold"),
+     ("VALUE:intakeoutput/bladder irrigation out", "", "urine_untold"), ("VALUE:intakeoutput/urine color", "", None),
+     ("VALUE:intakeoutput/stool", "", None), ("VALUE:urine glucose", "", None),
      ("LOINC:1968-7", "", None), ("EICU:treatment/infectious diseases|cultures|blood", "", "cultures")],
 )  # fmt: skip
 def test_what_codes_say(code: str, name: str, role: str | None) -> None:

@@ -51,6 +51,7 @@ METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
     "micro_auprc": ("average precision over all pairs of row and label", ("Saito and Rehmsmeier 2015",)),
     "c_index": ("Harrell’s concordance index (C-index)", ("Harrell et al. 1996",)),
     "td_auc": ("mean cumulative/dynamic AUC over time, censoring weighed out", ("Uno et al. 2007", "Blanche et al. 2013")),
+    "incidence_auc": ("mean cumulative/dynamic AUC over time in which who had the competing event first is a control, censoring weighed out", ("Blanche et al. 2013",)),
     "ibs": ("integrated Brier score, censoring weighed out", ("Graf et al. 1999",)),
     "r2": ("coefficient of determination (R²)", ()),
     "spearman": ("Spearman’s rank correlation", ()),
