@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 
 import polars as pl
 
@@ -11,6 +13,7 @@ from ...files.cells.clock import relative
 from ...files.column_types import typed_and_told
 from ...files.ledger import ROW, Ledger, refuse, total
 from ...files.rows import id_text
+from ...files.source_folder import on_threads
 from ...files.text_table import numbers
 from ...identifiers.curie import BIRTH, DEATH
 from ...identifiers.property_names import is_reserved, safe_names
@@ -18,6 +21,7 @@ from ...specs import Records
 from ...tables import NEVER, VISITS, Known, Loaded, as_concepts, as_links
 from ..clinical_tables import ClinicalTables, clinical_tables, events_of, lower_case, valued
 from ..events import never_known, refuse_strangers
+from ..shards import read_alone
 from ..table_parts import table_parts
 from .tables import LOOKUPS, TABLES, Noted
 
@@ -54,8 +58,9 @@ def read_eicu(spec: Records, known: Known) -> Loaded:
         stays = _stays(tables)
         visits = _visits(stays.drop_nulls(ROW), tables)
         patients, parts = _people(stays.drop_nulls(ROW), visits, tables)
-        for one in TABLES:
-            parts += _noted(one, tables, stays)
+        each = partial(_table, tables=tables, stays=stays)
+        for noted, offset in read_alone(each, TABLES, replace(known, shards=on_threads), ledger):
+            parts += [part.with_columns(pl.col(ROW) + offset) for part in noted]
         events = events_of(parts, spec, ledger)
         concepts, links = _paths(events["code"].unique().sort())
         read = ("patient", *(one.table for one in TABLES), *LOOKUPS)
@@ -227,6 +232,10 @@ def _admitted(stays: pl.DataFrame, tables: ClinicalTables) -> Iterator[pl.DataFr
     for column, when, unit in (("admissionheight", "start", "cm"), ("admissionweight", "start", "kg"), ("dischargeweight", "left", "kg")):  # fmt: skip
         there = valued(rows.filter(pl.col(column).is_not_null()), column, tables.ledger)
         yield there.with_columns(time=when, known_time=when, code=pl.lit(f"VALUE:{column}"), unit=pl.lit(unit))
+
+
+def _table(one: Noted, ledger: Ledger, tables: ClinicalTables, stays: pl.DataFrame) -> list[pl.DataFrame]:
+    return list(_noted(one, replace(tables, ledger=ledger), stays))
 
 
 def _noted(one: Noted, tables: ClinicalTables, stays: pl.DataFrame) -> Iterator[pl.DataFrame]:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import polars as pl
 
 from ...errors import InputError
 from ...files.column_types import typed_and_told
-from ...files.ledger import Ledger, refuse, total
+from ...files.ledger import ROW, Ledger, refuse, total
+from ...files.source_folder import on_threads
 from ...identifiers.curie import BIRTH, DEATH
 from ...identifiers.property_names import is_reserved, safe_names
 from ...specs import Records
 from ...tables import NEVER, VISITS, Known, Loaded, as_concepts
 from ..clinical_tables import ClinicalTables, at_discharge, clinical_tables, events_of, timed, valued
 from ..events import never_known
+from ..shards import read_alone
 from .short_years import restored
 from .tables import FOURTH, LOOKUPS, THIRD, Charted, Names
 
@@ -62,12 +66,14 @@ def _read(spec: Records, known: Known, charted: tuple[Charted, ...]) -> Loaded:
         admissions = _admissions(tables)
         visits = _visits(tables, admissions)
         patients, parts = _people(tables, admissions)
-        for one in charted:
-            part = _charted(tables, one, names, admissions)
-            parts += [] if part is None else [part]
+        each = partial(_table, tables=tables, names=names, admissions=admissions)
+        changed = []
+        for (part, changes), offset in read_alone(each, charted, replace(known, shards=on_threads), ledger):
+            parts += [] if part is None else [part.with_columns(pl.col(ROW) + offset)]
+            changed.append(changes)
         events = events_of(parts, spec, ledger)
         read = ("patients", "admissions", "icustays", *(one.table for one in charted), *LOOKUPS)
-        counts = [names.counts, tables.unread(read), never_known(events), ledger.counts]
+        counts = [*changed, tables.unread(read), never_known(events), ledger.counts]
         return Loaded(
             spec.source, ledger.tally(), ledger.frame(), patients=patients, visits=visits, events=events,
             concepts=as_concepts(names.described(events["code"]), spec), clock="dated", counts=total(counts),
@@ -167,6 +173,14 @@ def _people(tables: ClinicalTables, admissions: pl.DataFrame) -> tuple[pl.DataFr
         time=pl.coalesce("hour", "died"), known_time=pl.coalesce("hour", "died_over"), code=pl.lit(DEATH)
     )
     return patients, [born, died.drop_nulls("time")]
+
+
+def _table(
+    one: Charted, ledger: Ledger, tables: ClinicalTables, names: Names, admissions: pl.DataFrame
+) -> tuple[pl.DataFrame | None, dict[str, int]]:
+    """The events of one table, and what was changed in its codes."""
+    own = names.anew()
+    return _charted(replace(tables, ledger=ledger), one, own, admissions), own.counts
 
 
 def _charted(tables: ClinicalTables, one: Charted, names: Names, admissions: pl.DataFrame) -> pl.DataFrame | None:

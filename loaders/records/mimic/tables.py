@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -161,6 +162,12 @@ class Names:
         self._labs = tables.lookup("d_labitems", ("itemid", "label", "fluid", "loinc_code")).unique(
             "itemid", keep="first"
         )
+
+    def anew(self) -> Names:
+        """The same names, before anything was changed."""
+        other = copy(self)
+        other.counts = {}
+        return other
 
     def codes(self, cells: pl.Series, vocabulary: str) -> pl.Series:
         found, changed = codes(cells, vocabulary)
