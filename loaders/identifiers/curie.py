@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import polars as pl
 
@@ -129,6 +130,7 @@ def _by_value(values: pl.Series, one: Callable[[str], Changed]) -> tuple[pl.Seri
     return joined["code"].rename(values.name), dict(sorted(counts.items()))
 
 
+@lru_cache(maxsize=200_000)  # files of one source repeat their codes
 def _one_code(text: str, name: str) -> Changed:
     code = text.strip()
     prefix, colon, local = code.partition(":")
@@ -139,6 +141,7 @@ def _one_code(text: str, name: str) -> Changed:
     return _spelled(name, code, text)
 
 
+@lru_cache(maxsize=200_000)  # files of one source repeat their codes
 def _one_meds_code(text: str, shapes: str) -> Changed:
     code = text.strip()
     parts = code.split("//")
