@@ -98,7 +98,7 @@ def first_columns(spec: Records) -> tuple[list[str], str]:
 def _columns(file: Path, spec: Records) -> list[str]:
     if file.name.lower().endswith(".parquet") and check_regular(file):
         return parquet_columns(file)
-    return read_cells(file, missing=spec.missing, most=2**20).frame.columns
+    return read_cells(file, missing=spec.missing, most=2**20, empty=True).frame.columns
 
 
 @contextmanager

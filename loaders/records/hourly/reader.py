@@ -49,6 +49,8 @@ def read_hourly(spec: Records, known: Known) -> Loaded:
         for those, theirs in shard:
             stays.append(those)
             cells.append(theirs.with_columns(pl.col(ROW) + offset))
+    if not stays:
+        raise InputError("holds no row", spec.path[0], "headers alone", "rows", "check how the files were made")
     return tables(pl.concat(stays), pl.concat(cells), spec, layout, ledger)
 
 

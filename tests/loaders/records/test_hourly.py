@@ -318,3 +318,15 @@ def test_wide_long_and_folders_say_the_same_as_a_naive_reference(
         )
         assert (found["known_time"] - found["time"] == HOUR).all()
         assert loaded.tally.read in (len(rows), 2 * len(rows))
+
+
+def test_stays_of_headers_alone_are_no_rows(tmp_path: Path) -> None:
+    (tmp_path / "stays").mkdir()
+    for name in ("p1", "p2"):
+        (tmp_path / "stays" / f"{name}.psv").write_text("HR|Temp|ICULOS\n")
+    with pytest.raises(InputError, match="holds no row"):
+        read_hourly(Records((tmp_path / "stays",), format="hourly", name="icu"), ANYONE)
+    (tmp_path / "stays" / "p2.psv").write_text("HR|Temp|ICULOS\n80|37|1\n81|NaN|2\n")
+    read = read_hourly(Records((tmp_path / "stays",), format="hourly", name="icu"), ANYONE)
+    assert read.tally == Tally(2, 2, 0, 0)
+    assert read.counts["files with a header alone"] == 1
