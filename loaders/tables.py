@@ -12,7 +12,7 @@ import polars as pl
 from .files.ledger import REJECTS, Tally
 from .files.losses import Loss
 from .files.removed_ids import NOBODY, Removed
-from .files.source_folder import Shards, on_threads
+from .files.source_folder import Shards
 from .identifiers.genes import GeneTable
 from .specs import Knowledge, Source
 
@@ -81,7 +81,7 @@ class Known:
     opaque holds names that opaque layers brought: bare name -> CURIE.
     removed: who was taken out for good; their rows are rejected, whatever else is known.
     clock: of the study's records, "dated", "relative" or "order"; None where they have none.
-    shards: how files that can be read each by itself are read; it changes nothing of what is read.
+    shards: how files that can be read each by itself are read; None: in this process. It changes nothing of what is read.
     """
 
     subjects: frozenset[str] | None
@@ -90,7 +90,7 @@ class Known:
     opaque: Mapping[str, str] = field(default_factory=dict)
     removed: Removed = NOBODY
     clock: str | None = None
-    shards: Shards = on_threads
+    shards: Shards | None = None
 
     def alone(self) -> Known:
         """What a shard needs to know of who and what is known: it crosses processes."""

@@ -86,26 +86,25 @@ class Ledger:
         """Count the rows of a file and refuse its broken ones. Returns: (rows of cells.frame,) their numbers here."""
         offset = self.begin(cells.path.name)
         self.read(cells.rows)
-        broken = cells.broken
-        if broken.height:
-            self.reject(broken["row"] + offset, broken["column"], broken["got"], broken["expected"], broken["fix"])
-            expected, fix, count = broken.group_by("expected", "fix").len("n").sort("n", "expected").row(-1)
-            self._lose_rows(cells.path.name, count, cells.rows, Reason(f"not {expected}", "", fix))
+        self.refuse_broken(cells, offset, cells.path.name)
         return cells.numbers + offset
 
-    def _lose_rows(self, where: str, lost: int, of: int, why: Reason) -> None:
-        self.lose("rows", where, lost, of, why, said=REJECTED, ends=too_many(lost, of))
+    def refuse_broken(self, cells: Cells, offset: int, called: str, quote: bool = True) -> None:
+        """Refuse the rows of a file that could not be split or decoded; of too many of them the load ends.
 
-    def refuse_unread(self, rows: Rows, column: str, cells: pl.Series, bad: pl.Series, expected: str, fix: str) -> None:
-        """Refuse rows because of a cell that cannot be read; of too many of them the load ends.
-
-        Args: rows, cells, bad: (n,) the rows' numbers, the column as it stands, and which of its cells are not `expected`.
+        Args: offset: rows read before. called: the file, on the screen. quote: whether rejects.csv shows their text.
         """
-        wrong = cells.filter(bad)
-        self.reject(pl.Series("row", rows, dtype=pl.Int64).filter(bad), column, quoted(wrong), expected, fix)
-        if wrong.len():
-            why = Reason(f"not {expected}", reason(wrong, expected).form, fix)
-            self._lose_rows(column, wrong.len(), cells.len(), why)
+        broken = cells.broken
+        if broken.is_empty():
+            return
+        got = broken["got"] if quote else ""
+        self.reject(broken["row"] + offset, broken["column"], got, broken["expected"], broken["fix"])
+        expected, fix = broken.group_by("expected", "fix").len("n").sort("n", "expected").row(-1)[:2]
+        self.lose_rows(called, broken["row"].n_unique(), cells.rows, Reason(f"not {expected}", "", fix))
+
+    def lose_rows(self, where: str, lost: int, of: int, why: Reason) -> None:
+        """Count rows that were refused because they cannot be read; of too many of them the load ends."""
+        self.lose("rows", where, lost, of, why, said=REJECTED, ends=too_many(lost, of))
 
     def silence(self, rows: Rows, columns: pl.Series | None = None) -> None:
         """Forget what was noted of these rows, and under columns of these names: it would quote who was removed."""
@@ -325,7 +324,10 @@ def refuse_unread(
     """As `refuse`, of rows whose cell in the column `got` cannot be read: of too many of them the load ends."""
     if not bad.any():
         return rows
-    ledger.refuse_unread(rows[ROW], column, rows[got], bad, expected, fix)
+    out = rows.filter(bad)
+    ledger.reject(out[ROW], column, quoted(out[got]), expected, fix)
+    why = Reason(f"not {expected}", reason(out[got], expected).form, fix)
+    ledger.lose_rows(column, out.height, rows.height, why)
     return rows.filter(~bad)
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from ..files.ledger import Ledger
+from ..files.source_folder import on_threads
 from ..tables import Known
 
 Part = TypeVar("Part")
@@ -16,7 +17,8 @@ Made = TypeVar("Made")
 def read_alone(
     read: Callable[[Part, Ledger], Made], parts: Sequence[Part], known: Known, ledger: Ledger
 ) -> Iterator[tuple[Made, int]]:
-    """Read parts each by itself, as `known.shards` does, and append their ledgers to one, in the order of the parts.
+    """Read parts each by itself, as `known.shards` does, else on threads, and append their ledgers to one, in the order of
+    the parts.
 
     Args:
         read: a function of a module, with its further arguments bound (`functools.partial`): it crosses processes, so that of
@@ -27,7 +29,8 @@ def read_alone(
         for rows, offset in read_alone(partial(_rows, known=known.alone()), files, known, ledger):
             frames.append(rows.with_columns(pl.col(ROW) + offset))
     """
-    for made, own in known.shards(partial(_with_ledger, read=read, source=ledger.source), parts):
+    shards = known.shards or on_threads
+    for made, own in shards(partial(_with_ledger, read=read, source=ledger.source), parts):
         yield made, ledger.append(own)
 
 

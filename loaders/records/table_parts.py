@@ -50,9 +50,7 @@ def table_parts(
     offset = ledger.begin(called)
     for cells in _parts(path, missing, empty):
         ledger.read(cells.rows)
-        broken = cells.broken
-        if broken.height:
-            ledger.reject(broken["row"] + offset, broken["column"], broken["got"], broken["expected"], broken["fix"])
+        ledger.refuse_broken(cells, offset, called)
         yield Batch(cells.frame, cells.numbers + offset, called)
         offset += cells.rows
 

@@ -54,10 +54,10 @@ def dates(series: pl.Series) -> tuple[pl.Series, pl.Series]:
         [[None, None], [True, False]]
     """
     text = series.cast(pl.String).str.strip_chars()
-    time = _iso(text)
+    time = _in_iso(text)
     left = text.is_not_null() & time.is_null()
     if left.any():  # only what is not ISO as it stands is looked at more closely
-        time = time.scatter(left.arg_true(), _iso(_padded(text.filter(left))))
+        time = time.scatter(left.arg_true(), _in_iso(_padded(text.filter(left))))
     return time.rename(series.name), text.is_not_null() & time.is_null()
 
 
@@ -71,7 +71,7 @@ def _padded(text: pl.Series) -> pl.Series:
     return parts.select(date + time).to_series()
 
 
-def _iso(text: pl.Series) -> pl.Series:
+def _in_iso(text: pl.Series) -> pl.Series:
     """Datetime us; null for what no ISO date is."""
     parts = text.str.extract_groups(_DATE).struct.unnest()
     day, minute, second, fraction, offset = (pl.col(name) for name in parts.columns)

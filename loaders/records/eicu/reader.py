@@ -13,7 +13,6 @@ from ...files.cells.clock import relative
 from ...files.column_types import typed_and_told
 from ...files.ledger import ROW, Ledger, refuse, total
 from ...files.rows import id_text
-from ...files.source_folder import on_threads
 from ...files.text_table import numbers
 from ...identifiers.curie import BIRTH, DEATH
 from ...identifiers.property_names import is_reserved, safe_names
@@ -59,7 +58,7 @@ def read_eicu(spec: Records, known: Known) -> Loaded:
         visits = _visits(stays.drop_nulls(ROW), tables)
         patients, parts = _people(stays.drop_nulls(ROW), visits, tables)
         each = partial(_table, tables=tables, stays=stays)
-        for noted, offset in read_alone(each, TABLES, replace(known, shards=on_threads), ledger):
+        for noted, offset in read_alone(each, TABLES, replace(known, shards=None), ledger):
             parts += [part.with_columns(pl.col(ROW) + offset) for part in noted]
         events = events_of(parts, spec, ledger)
         concepts, links = _paths(events["code"].unique().sort())

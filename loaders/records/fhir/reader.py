@@ -73,7 +73,10 @@ def _sheets(spec: Records, known: Known, ledger: Ledger) -> tuple[Sheets, pl.Dat
     codings: Codings = {}
     statement = rows = 0
     files = [file for path in spec.path for file in fhir_files(path)]
-    for number, (file, read) in enumerate(zip(files, known.shards(read_file, files), strict=True), 1):
+    reads = (
+        known.shards(read_file, files) if known.shards else map(read_file, files)
+    )  # plain Python: threads would wait
+    for number, (file, read) in enumerate(zip(files, reads, strict=True), 1):
         _note(read, ledger, file.name if [file] == list(spec.path) else _called(file, number, len(files)))
         parts.append(moved(read, rows, statement, codings))
         rows += read.rows

@@ -153,9 +153,7 @@ def _of_stays(cells: Cells, rows: list[tuple[str, int]], called: list[str], fold
         offset = first if offset is None else offset
         ledger.read(n)
     assert offset is not None
-    if cells.broken.height:
-        broken = cells.broken
-        ledger.reject(broken["row"] + offset, broken["column"], "", broken["expected"], broken["fix"])
+    ledger.refuse_broken(cells, offset, folder, quote=False)
     stays = pl.DataFrame({"stay": [s for s, _ in rows], "n": [n for _, n in rows]})
     whose = stays.select(pl.col("stay").repeat_by("n").explode())["stay"].gather(cells.numbers - 1)
     return Batch(cells.frame.with_columns(whose.alias(STAY)), cells.numbers + offset, folder)

@@ -11,7 +11,6 @@ import polars as pl
 from ...errors import InputError
 from ...files.column_types import typed_and_told
 from ...files.ledger import ROW, Ledger, refuse, total
-from ...files.source_folder import on_threads
 from ...identifiers.curie import BIRTH, DEATH
 from ...identifiers.property_names import is_reserved, safe_names
 from ...specs import Records
@@ -68,7 +67,7 @@ def _read(spec: Records, known: Known, charted: tuple[Charted, ...]) -> Loaded:
         patients, parts = _people(tables, admissions)
         each = partial(_table, tables=tables, names=names, admissions=admissions)
         changed = []
-        for (part, changes), offset in read_alone(each, charted, replace(known, shards=on_threads), ledger):
+        for (part, changes), offset in read_alone(each, charted, replace(known, shards=None), ledger):
             parts += [] if part is None else [part.with_columns(pl.col(ROW) + offset)]
             changed.append(changes)
         events = events_of(parts, spec, ledger)

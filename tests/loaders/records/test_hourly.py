@@ -330,3 +330,10 @@ def test_stays_of_headers_alone_are_no_rows(tmp_path: Path) -> None:
     read = read_hourly(Records((tmp_path / "stays",), format="hourly", name="icu"), ANYONE)
     assert read.tally == Tally(2, 2, 0, 0)
     assert read.counts["files with a header alone"] == 1
+
+
+def test_rows_of_another_encoding_are_told_of_large_tables_too(tmp_path: Path) -> None:
+    rows = [f"s{n % 5},{n},80,{'Läsion' if n % 2 else 'none'}" for n in range(40)]
+    (tmp_path / "icu.csv").write_bytes(("patient_id,hour,HR,note\n" + "\n".join(rows) + "\n").encode("latin-1"))
+    (lost,) = [loss for loss in read(tmp_path / "icu.csv").losses if loss.kind == "rows"]
+    assert (lost.where, lost.lost, lost.of, lost.ends) == ("icu.csv", 20, 40, True)

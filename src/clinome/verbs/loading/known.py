@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from clinome.loaders.files.source_folder import Shards, on_threads
+from clinome.loaders.files.source_folder import Shards
 from clinome.loaders.tables import Known
 from clinome.study import Study
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def known_of(
     study: Study, genes: GeneTable, *, subjects: frozenset[str] | None, samples: pl.DataFrame | None,
-    opaque: Mapping[str, str], shards: Shards = on_threads,
+    opaque: Mapping[str, str], shards: Shards | None = None,
 ) -> Known:  # fmt: skip
     """Who and what is known, ids as they stand in the files; who was removed, and the clock, are the study's own.
 

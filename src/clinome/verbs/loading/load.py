@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from clinome.console import SILENT, Console
 from clinome.graph import open_store, store_folder
 from clinome.loaders.errors import InputError
-from clinome.loaders.files.source_folder import Shards, on_threads
+from clinome.loaders.files.source_folder import Shards
 from clinome.loaders.specs import AnySource, Knowledge, Patients, Samples
 from clinome.loaders.tables import Known, Loaded
 from clinome.study import Study, as_study
@@ -155,7 +155,9 @@ def _enter(study: Study, store: Store, tables: Tables, genes: GeneTable) -> bool
     return upgrade_v1(store, tables)
 
 
-def known_before(study: Study, spec: AnySource, tables: Tables, genes: GeneTable, shards: Shards = on_threads) -> Known:
+def known_before(
+    study: Study, spec: AnySource, tables: Tables, genes: GeneTable, shards: Shards | None = None
+) -> Known:
     """What is known before this source is read; ids as they stand in the files. shards: how files are read."""
     from clinome.loaders.subjects.pseudonyms import file_samples
 
